@@ -1,0 +1,1 @@
+"""The gateway: port → line → schedule → reader → spool → uplink, one file a stage."""

@@ -1,0 +1,1 @@
+"""What an installer uses; no service imports it."""

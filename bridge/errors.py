@@ -1,0 +1,41 @@
+"""What can be wrong with the world, by whose fault it is: that decides what is done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class BridgeError(Exception):
+    """The world."""
+
+
+class ConfigError(BridgeError):
+    """The site cannot start as written; every mistake at once, each one line with file, line, rule and fix."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = tuple(mistakes)
+
+
+class PortLost(BridgeError):
+    """The port is missing, busy, unplugged or failed: reopen with back-off. The message says which."""
+
+
+class NoReply(BridgeError, TimeoutError):
+    """The device kept silent: count it, retry by policy, go on to the next device."""
+
+
+class AlreadyRunning(BridgeError):
+    """Another process does this job on this spool; the message names its pid."""
+
+
+class SpoolDamaged(BridgeError):
+    """The spool's file cannot be read as a database."""
+
+
+class SpoolFull(BridgeError):
+    """There is no room on the disk for what was read."""
+
+
+class UplinkError(BridgeError):
+    """The server was not reached, or did not answer: keep the data, back off, try again."""

@@ -1,0 +1,1 @@
+"""The demo's world: a ThingsBoard stand-in and simulated sensors. Tests use them as peers."""

@@ -1,0 +1,68 @@
+"""The catalogue: name in site.toml → protocol.
+
+A protocol is what one file (or folder) of this package declares: how its frames are found and described, and,
+if its sensors must be asked, how. Nothing here does anything: bytes come in as arguments, values go out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from protocols.dialogue import Device, LineSettings
+from protocols.framing import Frame, Framer
+
+Fields = dict[str, Any]
+Describe = Callable[[Frame], Fields]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """One entry of the catalogue.
+
+    Attributes:
+        name: its name in site.toml.
+        title: what it is, in a few words.
+        spec: the document it follows, with version.
+        line: the line settings its specification fixes, or None where the sensor's manual decides.
+        framer: makes a framer for both directions of the line, for `decode` and `sniff`.
+        describer: makes a function that turns frames of one stream, in order, into fields under the manual's
+            names and decoded values. It may remember the request before a reply. The argument is the name of
+            a device model, or None.
+        schema: JSON Schema of a sensor's own keys in site.toml: {"properties": …, "required": […]}.
+        settings: reads a sensor's own keys; raises SettingsError with every mistake.
+        device: makes the device that serves the sensors with these settings; they have one address.
+            The line settings tell what a request costs.
+        address_of: the address that settings name, to tell which sensors share a device.
+        models: names of the device models that ship with it.
+    """
+
+    name: str
+    title: str
+    spec: str
+    line: LineSettings | None
+    framer: Callable[[], Framer]
+    describer: Callable[[str | None], Describe]
+    schema: Mapping[str, Any]
+    settings: Callable[[Mapping[str, Any]], Any]
+    device: Callable[[Sequence[Any], LineSettings], Device]
+    address_of: Callable[[Any], str]
+    models: Callable[[], Sequence[str]] = field(default=lambda: ())
+
+
+CATALOGUE: Mapping[str, str] = {
+    "modbus-rtu": "protocols.modbus.rtu",
+}
+
+
+def protocol(name: str) -> Protocol:
+    """The protocol of that name; its module is imported when first asked for.
+
+    Raises:
+        KeyError: no such protocol.
+    """
+    found = import_module(CATALOGUE[name]).PROTOCOL
+    assert isinstance(found, Protocol)
+    return found

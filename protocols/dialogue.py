@@ -1,0 +1,119 @@
+"""How a polled sensor is asked.
+
+A poll is a generator: it yields requests, is sent what came back, and returns the values.
+
+    request = next(poll)                    the bridge sends `request.data`, waits for an accepted frame
+    request = poll.send(frame | None)       None: no answer, after the retries the bridge's policy allows
+    StopIteration.value                     the PollResult
+
+Protocols of many steps (selection before reading, several telegrams, wake-up requests) are longer generators;
+the bridge does not know the difference. Nothing here waits, reads a clock or opens anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from protocols.errors import DeviceRefusal
+from protocols.framing import Frame, Framer
+
+Value = int | float | str | bool
+Values = dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class LineSettings:
+    """Speed and character format of a serial line, as the sensor's manual states them."""
+
+    baudrate: int
+    bytesize: int = 8
+    parity: str = "N"
+    stopbits: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> LineSettings:
+        """Reads "9600 8N1".
+
+        Raises:
+            ValueError: not of that form, or outside 50–4,000,000 baud, 7–8 data bits, N/E/O, 1–2 stop bits.
+        """
+        match = re.fullmatch(r"\s*(\d{1,7})\s+([78])([NEOneo])([12])\s*", text)
+        if match is None or not 50 <= int(match[1]) <= 4_000_000:
+            raise ValueError(
+                f'"{text}" is not a line setting, write baud rate, data bits, parity, stop bits: "9600 8N1"'
+            )
+        return cls(int(match[1]), int(match[2]), match[3].upper(), int(match[4]))
+
+    @property
+    def character_bits(self) -> int:
+        """Bits of one character on the wire: start, data, parity, stop."""
+        return 1 + self.bytesize + (self.parity != "N") + self.stopbits
+
+    def duration_s(self, octets: float) -> float:
+        """Time that `octets` characters take on the wire, in seconds."""
+        return octets * self.character_bits / self.baudrate
+
+    def __str__(self) -> str:
+        return f"{self.baudrate} {self.bytesize}{self.parity}{self.stopbits}"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of a poll, with what the line must know to take the right reply.
+
+    Attributes:
+        data: the bytes to send.
+        framer: makes a fresh framer that cuts the reply to this request by length and checksum.
+        accepts: whether a frame answers this request (a refusal by the device answers it too).
+        reply_length: octets of the expected reply, to reckon its time on the wire.
+        summary: what is asked, for logs and `check --plan`: "unit 1: input registers 0–9".
+    """
+
+    data: bytes
+    framer: Callable[[], Framer]
+    accepts: Callable[[Frame], bool]
+    reply_length: int
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class PollResult:
+    """What one poll of a device brought.
+
+    Attributes:
+        values: for each settings object the device was made of, in that order, its values.
+        complete: False if a request was left unanswered or refused, so that values are missing.
+        refusals: what the device refused, one for each refused request.
+        out_of_limits: how many values lay outside their `min`/`max` and were left out.
+    """
+
+    values: tuple[Values, ...]
+    complete: bool = True
+    refusals: tuple[DeviceRefusal, ...] = ()
+    out_of_limits: int = 0
+
+
+Dialogue = Generator[Request, Frame | None, PollResult]
+
+
+class Device(Protocol):
+    """One thing on the bus that answers for itself: asked once, it may serve several sensors of the site.
+
+    It may learn from one poll for the next (a hole the device refused); it holds nothing else.
+    """
+
+    @property
+    def address(self) -> str:
+        """Its address on the bus, for people."""
+        ...
+
+    def poll(self) -> Dialogue:
+        """Starts one poll."""
+        ...
+
+    def planned(self) -> Sequence[Request]:
+        """The requests of the next poll, should each be answered."""
+        ...

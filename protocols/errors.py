@@ -1,0 +1,55 @@
+"""What can be wrong with bytes, and with what somebody wrote about a sensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ProtocolError(Exception):
+    """The bytes."""
+
+
+class FrameError(ProtocolError):
+    """Bytes handed over as one frame are not one: length or checksum."""
+
+
+class DecodeError(ProtocolError):
+    """Well framed, makes no sense.
+
+    Attributes:
+        field: the field under its manual's name.
+        value: what stood there.
+        data: the raw bytes of the frame.
+    """
+
+    def __init__(self, message: str, *, field: str, value: object, data: bytes) -> None:
+        super().__init__(f"{field}: {message} (got {value!r})")
+        self.field = field
+        self.value = value
+        self.data = data
+
+
+class DeviceRefusal(ProtocolError):
+    """The device answered that it will not: a fact, not a fault.
+
+    Attributes:
+        code: the device's own number for the reason (Modbus: the exception code).
+        request: what was asked, in words ("input registers 0–9").
+    """
+
+    def __init__(self, message: str, *, code: int, request: str) -> None:
+        super().__init__(f"{request}: {message}")
+        self.code = code
+        self.request = request
+
+
+class SettingsError(ValueError):
+    """A sensor's settings are wrong; all mistakes at once.
+
+    Attributes:
+        problems: (path below the sensor's table, rule and value and fix) of each mistake.
+    """
+
+    def __init__(self, problems: Sequence[tuple[tuple[str | int, ...], str]]) -> None:
+        super().__init__("; ".join(f"{'.'.join(map(str, path))}: {message}" for path, message in problems))
+        self.problems = tuple(problems)

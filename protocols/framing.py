@@ -1,0 +1,76 @@
+"""Finding frames in a stream of bytes.
+
+A framer is fed whatever the line delivers and answers with events. It never raises on what it hears:
+noise is ordinary on RS-485. After a bad frame it resumes one byte further, never a frame length further,
+because the next good frame may begin inside the bad one.
+
+Four things hold for every framer, whatever its protocol; `tests/protocols/test_invariants.py` asks them:
+
+1. How the bytes are cut up does not change the events (adjacent noise merged).
+2. Frames + noise + pending = what came in, byte for byte and in order.
+3. A good frame is found after noise.
+4. A cut frame costs only itself.
+
+The buffer is bounded by the longest frame of the protocol and the work is linear in the input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+
+class Direction(Enum):
+    """Who sent a frame, where its layout tells."""
+
+    REQUEST = "request"
+    REPLY = "reply"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One well-formed frame: length and checksum are right. `data` is all of it, as it was on the wire."""
+
+    data: bytes
+    direction: Direction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Bytes that belong to no good frame. `reason` is one word: "noise", "checksum", "length", "cut" ..."""
+
+    data: bytes
+    reason: str
+
+
+Event = Frame | Noise
+
+
+class Framer(Protocol):
+    """What every framer answers to."""
+
+    @property
+    def pending(self) -> bytes:
+        """Bytes fed and not yet part of an event."""
+        ...
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Takes bytes as they arrived; returns the events they settle, in the order of the stream."""
+        ...
+
+    def silence(self) -> list[Event]:
+        """The line fell silent: settles all that is pending. A hint from the line, never measured here."""
+        ...
+
+
+def merge_noise(events: list[Event]) -> list[Event]:
+    """The same events with neighbouring noise joined; the first reason stays."""
+    merged: list[Event] = []
+    for event in events:
+        last = merged[-1] if merged else None
+        if isinstance(event, Noise) and isinstance(last, Noise):
+            merged[-1] = Noise(last.data + event.data, last.reason)
+        else:
+            merged.append(event)
+    return merged
