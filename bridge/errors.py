@@ -10,7 +10,7 @@ class BridgeError(Exception):
 
 
 class ConfigError(BridgeError):
-    """The site cannot start as written; every mistake at once, each one line with file, line, rule and fix."""
+    """The site cannot start as written: every mistake at once, one line each, with file, line, rule, fix."""
 
     def __init__(self, mistakes: Sequence[str]) -> None:
         super().__init__("\n".join(mistakes))

@@ -1,1 +1,1 @@
-"""Modbus: the application protocol (`pdu`), its carriers on a serial line (`rtu`), register maps (`registers`)."""
+"""Modbus: the application protocol (`pdu`), its carrier on a serial line (`rtu`), the register maps."""
