@@ -1,0 +1,249 @@
+"""ThingsBoard's CoAP device API, resource by resource, over a store in memory.
+
+Follows ThingsBoard 4.3: CoapTransportResource (common/transport/coap) for paths and answers, and
+DeviceProvisionServiceImpl for provisioning. What it does not serve (RPC, claiming, firmware) is 4.04.
+The store keys what it holds by token, key and timestamp, as the time series table does: a repeated reading
+overwrites itself. It remembers more than the real one, so that a test can ask what was sent twice.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from bridge.sandbox import message as coap
+from bridge.sandbox.lenient_json import loads
+from bridge.sandbox.telemetry import BadTimestamp, Entry, Malformed, Stored, attributes, telemetry
+
+TEXT_PLAIN, JSON = 0, 50
+
+_EFENTO_TIME = ("efento", "t")
+_FEATURES = {"attributes", "telemetry", "rpc", "claim", "provision"}
+_PROVISION_REQUIRED = {"provisionDeviceKey", "provisionDeviceSecret"}
+
+
+class Answer(NamedTuple):
+    """What a resource answers: a code, and for some a body with its Content-Format."""
+
+    code: int
+    payload: bytes = b""
+    content_format: int | None = None
+
+
+class Arrival(NamedTuple):
+    """One entry accepted: when (monotonic seconds), whose, and the timestamp it carries."""
+
+    at: float
+    token: str
+    ts_ms: int
+
+
+class Post(NamedTuple):
+    """One accepted telemetry body as it came."""
+
+    at: float
+    token: str
+    payload: bytes
+
+
+@dataclass(slots=True)
+class Received:
+    """What was accepted so far.
+
+    Attributes:
+        posts: bodies.
+        entries: timestamps in them.
+        values: key values in them.
+        duplicates: values whose token, key and timestamp were there before.
+        conflicts: those of the duplicates that brought another value.
+        entries_of: entries by token.
+        answers: how often each code was answered, as "2.01".
+    """
+
+    posts: int = 0
+    entries: int = 0
+    values: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    entries_of: Counter[str] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
+
+
+class RateLimit:
+    """A tenant profile's "20:1,600:60": each bucket holds that many, refilled over that many seconds.
+
+    All or nothing over all buckets, as bucket4j does: what exceeds a capacity never succeeds.
+    """
+
+    def __init__(self, text: str, now: float) -> None:
+        pairs = [pair.split(":") for pair in text.split(",")]
+        self._buckets = [(float(capacity), float(seconds)) for capacity, seconds in pairs]
+        self._levels = [capacity for capacity, _ in self._buckets]
+        self._at = now
+
+    def take(self, points: int, now: float) -> bool:
+        """Takes `points` from every bucket, or none from any."""
+        elapsed, self._at = now - self._at, now
+        self._levels = [
+            min(capacity, level + elapsed * capacity / seconds)
+            for level, (capacity, seconds) in zip(self._levels, self._buckets, strict=True)
+        ]
+        if any(level < points for level in self._levels):
+            return False
+        self._levels = [level - points for level in self._levels]
+        return True
+
+
+class DeviceApi:
+    """The resources and what they hold.
+
+    Attributes:
+        tokens: access tokens of the devices there are; may be changed at any time.
+        stored: token → key → timestamp (ms) → value.
+        attributes: token → key → value, client scope.
+        provisioning: (device key, device secret) of the profile that lets devices be created, or None.
+        rate_limit: data points a device may send, as "20:1,600:60", or None; may be changed at any time.
+    """
+
+    def __init__(
+        self,
+        tokens: Iterable[str] = (),
+        *,
+        provisioning: tuple[str, str] | None = None,
+        rate_limit: str | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.tokens = set(tokens)
+        self.stored: dict[str, dict[str, dict[int, Stored]]] = {}
+        self.attributes: dict[str, dict[str, Stored]] = {}
+        self.received = Received()
+        self.arrivals: list[Arrival] = []
+        self.posts: list[Post] = []
+        self.provisioning = provisioning
+        self.rate_limit = rate_limit
+        self._devices: set[str] = set()
+        self._limits: dict[tuple[str, str], RateLimit] = {}
+        self._monotonic = monotonic
+
+    def answer(self, code: int, path: Sequence[str], query: Sequence[str], payload: bytes) -> Answer | None:
+        """Serves one request; None: ThingsBoard never answers this one."""
+        if code == coap.GET and tuple(path) == _EFENTO_TIME:
+            return Answer(coap.CONTENT, int(time.time()).to_bytes(4, "big"), 42)
+        if not path or path[0] != "api":
+            return Answer(coap.NOT_FOUND)
+        if code not in (coap.GET, coap.POST) or len(path) == 1:
+            return Answer(coap.METHOD_NOT_ALLOWED)
+        feature = _feature(path)
+        if feature is None or (code == coap.GET and feature in ("telemetry", "provision", "claim")):
+            return Answer(coap.BAD_REQUEST)
+        if feature == "provision":
+            return self._provision(payload)
+        token = path[2]
+        if len(path) < 4 or token not in self.tokens:
+            return Answer(coap.UNAUTHORIZED)
+        try:
+            if feature == "telemetry":
+                return self._telemetry(token, payload)
+            if feature == "attributes":
+                return self._get_attributes(token, query) if code == coap.GET else self._post(token, payload)
+        except Malformed:
+            return Answer(coap.BAD_REQUEST)
+        except BadTimestamp:
+            return Answer(coap.INTERNAL_SERVER_ERROR)
+        return Answer(coap.NOT_FOUND)
+
+    def _telemetry(self, token: str, payload: bytes) -> Answer | None:
+        entries = telemetry(payload, int(time.time() * 1000))
+        if not entries:
+            return None  # its counter of entries to wait for starts at 0 and never comes down to it
+        points = sum(len(entry.values) for entry in entries)
+        if not self._within_limit(token, points):
+            return Answer(coap.INTERNAL_SERVER_ERROR)
+        now = self._monotonic()
+        self.posts.append(Post(now, token, payload))
+        self.received.posts += 1
+        for entry in entries:
+            self._store(token, entry)
+            self.arrivals.append(Arrival(now, token, entry.ts_ms))
+        return Answer(coap.CREATED)
+
+    def _store(self, token: str, entry: Entry) -> None:
+        self.received.entries += 1
+        self.received.entries_of[token] += 1
+        series = self.stored.setdefault(token, {})
+        for key, value in entry.values.items():
+            self.received.values += 1
+            of_key = series.setdefault(key, {})
+            if entry.ts_ms in of_key:
+                self.received.duplicates += 1
+                before = of_key[entry.ts_ms]
+                self.received.conflicts += (type(before), before) != (type(value), value)
+            of_key[entry.ts_ms] = value
+
+    def _within_limit(self, token: str, points: int) -> bool:
+        if self.rate_limit is None:
+            return True
+        key = (token, self.rate_limit)
+        now = self._monotonic()
+        if key not in self._limits:
+            self._limits[key] = RateLimit(self.rate_limit, now)
+        return self._limits[key].take(points, now)
+
+    def _post(self, token: str, payload: bytes) -> Answer:
+        self.attributes.setdefault(token, {}).update(attributes(payload))
+        return Answer(coap.CREATED)
+
+    def _get_attributes(self, token: str, query: Sequence[str]) -> Answer:
+        asked = dict(item.partition("=")[::2] for item in query)
+        held = self.attributes.get(token, {})
+        if asked:
+            wanted = asked.get("clientKeys", "").split(",")
+            held = {key: value for key, value in held.items() if key in wanted}
+        if not held:
+            return Answer(coap.NOT_FOUND)
+        return Answer(coap.CONTENT, json.dumps({"client": held}).encode(), JSON)
+
+    def _provision(self, payload: bytes) -> Answer:
+        """Creates a device. Not idempotent: whoever loses the answer gets FAILURE the second time."""
+        try:
+            document = loads(payload.decode(errors="replace"))
+        except (ValueError, RecursionError):
+            return Answer(coap.BAD_REQUEST)
+        if not isinstance(document, dict) or not document.keys() >= _PROVISION_REQUIRED:
+            return Answer(coap.BAD_REQUEST)
+        request = {key: str(value) for key, value in document.items()}
+        asked = (request["provisionDeviceKey"], request["provisionDeviceSecret"])
+        if asked != self.provisioning:
+            return _provision_failure("Provision data was not found!", "NOT_FOUND")
+        name = request.get("deviceName", "").strip() or secrets.token_hex(10)
+        kind = request.get("credentialsType", "ACCESS_TOKEN")
+        by_certificate = kind == "X509_CERTIFICATE"
+        value = request.get("hash" if by_certificate else "token") or secrets.token_hex(10)
+        if name in self._devices or value in self.tokens:
+            return _provision_failure("Failed to provision device!", "FAILURE")
+        self._devices.add(name)
+        if not by_certificate:
+            self.tokens.add(value)
+        body = {"credentialsType": kind, "credentialsValue": value, "status": "SUCCESS"}
+        return Answer(coap.CREATED, json.dumps(body, separators=(",", ":")).encode(), TEXT_PLAIN)
+
+
+def _feature(path: Sequence[str]) -> str | None:
+    """What a path asks for: its fourth segment, or its third where a certificate stands for the token."""
+    if len(path) < 3:
+        return None
+    if len(path) == 3 and path[2] == "provision":
+        return "provision"
+    numbered = len(path) == 4 and path[3].isdigit()
+    name = path[2 if len(path) == 3 or numbered else 3].lower()
+    return name if name in _FEATURES else None
+
+
+def _provision_failure(reason: str, status: str) -> Answer:
+    body = {"errorMsg": reason, "status": status}
+    return Answer(coap.BAD_REQUEST, json.dumps(body, separators=(",", ":")).encode(), TEXT_PLAIN)

@@ -1,0 +1,239 @@
+"""The message layer of the stand-in: how ThingsBoard 4.3 (Californium 3.12) answers, datagram by datagram.
+
+It differs from what CoAP clients expect and friendlier servers do:
+
+    fast success to a CON    a CON 2.01 under the server's own message id and NO acknowledgement of the
+                             request, repeated after 3, 9, 21 and 45 s until the client acknowledges it
+    success after 0.5 s      an empty ACK at 0.5 s, then the CON 2.01
+    error                    piggybacked on the ACK
+    answer to a NON          a NON
+    the same message id      answered from the old exchange for 247 s, whatever the new payload says
+    more than 2048 bytes     nothing at all
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any, cast
+
+from bridge.sandbox import message as coap
+from bridge.sandbox.device_api import Answer
+from bridge.sandbox.faults import Faults, Link, Peer
+from bridge.sandbox.message import Message
+
+EXCHANGE_LIFETIME_S = 247.0
+PIGGYBACK_TIMEOUT_S = 0.5  # transport.coap.piggyback_timeout
+ACK_TIMEOUT_S = 3.0  # Californium's 2 s times its random factor of 1.5
+MAX_RETRANSMIT = 4
+UDP_DATAGRAM_SIZE = 2048
+MIDS_PER_LIFETIME = 57_000  # what Californium's trackers give one peer before it stops answering
+
+
+class _Exchange:
+    """One request, what was sent for it, and the timers that will send more."""
+
+    __slots__ = ("_timers", "acknowledged", "at", "confirmed", "peer", "request", "response")
+
+    def __init__(self, request: Message, peer: Peer, at: float) -> None:
+        self.request = request
+        self.peer = peer
+        self.at = at
+        self.acknowledged = False  # an empty ACK went out
+        self.response: Message | None = None
+        self.confirmed = False  # the client acknowledged the response
+        self._timers: list[asyncio.TimerHandle] = []
+
+    def later(self, delay_s: float, action: Callable[..., None], *arguments: Any) -> None:
+        self._timers.append(asyncio.get_running_loop().call_later(delay_s, action, self, *arguments))
+
+    def quiet(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+
+
+class Endpoint(asyncio.DatagramProtocol):
+    """Takes datagrams, hands requests to `serve`, sends what it answers the way ThingsBoard does.
+
+    Attributes:
+        retransmissions: requests that came again under a message id still remembered.
+        oversized: datagrams dropped for their length.
+    """
+
+    def __init__(
+        self,
+        serve: Callable[[Message], Answer | None],
+        faults: Faults,
+        *,
+        fixed: bool,
+        finite_mids: bool,
+        ack_timeout_s: float,
+        exchange_lifetime_s: float,
+        seed: int,
+    ) -> None:
+        self.retransmissions = 0
+        self.oversized = 0
+        self._serve_request = serve
+        self._faults = faults
+        self._fixed = fixed
+        self._finite_mids = finite_mids
+        self._ack_timeout_s = ack_timeout_s
+        self._exchange_lifetime_s = exchange_lifetime_s
+        self._mid = random.Random(seed).randrange(0x10000)  # noqa: S311 - repeatable, no secret
+        self._inbound = Link(self._receive, seed)
+        self._outbound = Link(self._put_on_the_wire, seed + 1)
+        self._exchanges: dict[tuple[Peer, int], _Exchange] = {}
+        self._by_age: deque[_Exchange] = deque()
+        self._unconfirmed: dict[tuple[Peer, int], _Exchange] = {}
+        self._mids_given: dict[Peer, deque[float]] = {}
+        self._con_seconds: Counter[int] = Counter()
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def busiest_second(self) -> int:
+        """The most CON requests that came within one second of the monotonic clock, those lost included."""
+        return max(self._con_seconds.values(), default=0)
+
+    def forget(self) -> None:
+        """Forgets every exchange, as a restart does: an old message id is a new request again."""
+        for exchange in self._by_age:
+            exchange.quiet()
+        self._exchanges.clear()
+        self._by_age.clear()
+        self._unconfirmed.clear()
+        self._mids_given.clear()
+
+    # Called by asyncio.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Has a socket."""
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Has none any more."""
+        self._transport = None
+
+    def datagram_received(self, data: bytes, addr: Peer) -> None:
+        """Takes a datagram off the socket."""
+        if len(data) > 3 and data[0] & 0xF0 == 0x40 and 0 < data[1] < 0x20:
+            self._con_seconds[int(time.monotonic())] += 1
+        self._inbound.carry(data, addr, self._faults, self._faults.loss_in)
+
+    # In.
+
+    def _receive(self, data: bytes, peer: Peer) -> None:
+        if len(data) > UDP_DATAGRAM_SIZE:
+            self.oversized += 1
+            return
+        try:
+            message = coap.decode(data)
+        except coap.MessageError:
+            if len(data) >= 4 and data[0] & 0xF0 == 0x40:
+                self._send(Message(coap.RST, coap.EMPTY, data[2] << 8 | data[3]), peer)
+            return
+        if message.type in (coap.ACK, coap.RST):
+            self._confirmed(peer, message.mid)
+        elif message.code == coap.EMPTY:
+            self._send(Message(coap.RST, coap.EMPTY, message.mid), peer)  # a ping
+        elif message.code < 0x20:
+            self._request(message, peer)
+
+    def _confirmed(self, peer: Peer, mid: int) -> None:
+        exchange = self._unconfirmed.pop((peer, mid), None)
+        if exchange is not None:
+            exchange.confirmed = True
+            exchange.quiet()
+
+    def _request(self, request: Message, peer: Peer) -> None:
+        now = time.monotonic()
+        while self._by_age and now - self._by_age[0].at > self._exchange_lifetime_s:
+            old = self._by_age.popleft()
+            del self._exchanges[old.peer, old.request.mid]
+        known = self._exchanges.get((peer, request.mid))
+        if known is not None:
+            self.retransmissions += 1
+            self._repeat(known)
+            return
+        exchange = _Exchange(request, peer, now)
+        self._exchanges[peer, request.mid] = exchange
+        self._by_age.append(exchange)
+        if self._faults.hang_after_ack:
+            exchange.later(PIGGYBACK_TIMEOUT_S, self._acknowledge)
+        elif self._faults.delay_s:
+            exchange.later(PIGGYBACK_TIMEOUT_S, self._acknowledge)
+            exchange.later(self._faults.delay_s, self._serve)
+        else:
+            self._serve(exchange)
+
+    def _repeat(self, exchange: _Exchange) -> None:
+        """Answers a message id seen before: from the old exchange, the new payload unread."""
+        response = exchange.response
+        separate = exchange.acknowledged or (response is not None and response.type == coap.CON)
+        if exchange.request.type == coap.CON and separate:
+            self._send(Message(coap.ACK, coap.EMPTY, exchange.request.mid), exchange.peer)
+        if response is not None and not exchange.confirmed:
+            self._send(response, exchange.peer)
+
+    # Out.
+
+    def _serve(self, exchange: _Exchange) -> None:
+        answer = self._serve_request(exchange.request)
+        if answer is not None:
+            exchange.quiet()
+            self._respond(exchange, answer)
+        elif not exchange.acknowledged:
+            exchange.later(PIGGYBACK_TIMEOUT_S, self._acknowledge)
+
+    def _respond(self, exchange: _Exchange, answer: Answer) -> None:
+        request, peer = exchange.request, exchange.peer
+        kind, mid = request.type, request.mid
+        by_itself = exchange.acknowledged or (answer.code < coap.BAD_REQUEST and not self._fixed)
+        if kind == coap.NON or by_itself:
+            own = self._own_mid(peer)
+            if own is None:
+                return
+            mid = own
+        else:
+            kind = coap.ACK
+        options: coap.Options = ()
+        if answer.content_format is not None:
+            options = ((coap.CONTENT_FORMAT, coap.uint(answer.content_format)),)
+        exchange.response = Message(kind, answer.code, mid, request.token, options, answer.payload)
+        if kind == coap.CON:
+            self._unconfirmed[peer, mid] = exchange
+            exchange.later(self._ack_timeout_s, self._retransmit, 1)
+        self._send(exchange.response, peer)
+
+    def _retransmit(self, exchange: _Exchange, attempt: int) -> None:
+        assert exchange.response is not None
+        if attempt < MAX_RETRANSMIT:
+            exchange.later(self._ack_timeout_s * 2**attempt, self._retransmit, attempt + 1)
+        self._send(exchange.response, exchange.peer)
+
+    def _acknowledge(self, exchange: _Exchange) -> None:
+        if exchange.request.type == coap.CON:
+            exchange.acknowledged = True
+            self._send(Message(coap.ACK, coap.EMPTY, exchange.request.mid), exchange.peer)
+
+    def _own_mid(self, peer: Peer) -> int | None:
+        """The next message id of the server's own; None when the peer has used up its share."""
+        if self._finite_mids:
+            now = time.monotonic()
+            given = self._mids_given.setdefault(peer, deque())
+            while given and now - given[0] > self._exchange_lifetime_s:
+                given.popleft()
+            if len(given) >= MIDS_PER_LIFETIME:
+                return None
+            given.append(now)
+        self._mid = (self._mid + 1) & 0xFFFF
+        return self._mid
+
+    def _send(self, message: Message, peer: Peer) -> None:
+        self._outbound.carry(coap.encode(message), peer, self._faults, self._faults.loss_out)
+
+    def _put_on_the_wire(self, data: bytes, peer: Peer) -> None:
+        if self._transport is not None:
+            self._transport.sendto(data, peer)

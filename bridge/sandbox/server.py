@@ -1,0 +1,232 @@
+"""A ThingsBoard stand-in over CoAP: start it, point clients at it, let things go wrong, ask it what arrived.
+
+It answers as unpleasantly as the real one (`endpoint`), takes what the real one takes (`device_api`,
+`telemetry`) and fails on demand (`faults`).
+
+As a process of its own: `python -m bridge.sandbox.server --port 5683 --token A1`. It says on one line where
+it listens, and writes what it holds as JSON to `--dump` at SIGUSR1 and at its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from bridge.sandbox import message as coap
+from bridge.sandbox.device_api import Answer, Arrival, DeviceApi, Post, Received
+from bridge.sandbox.endpoint import ACK_TIMEOUT_S, EXCHANGE_LIFETIME_S, Endpoint
+from bridge.sandbox.faults import Faults
+from bridge.sandbox.message import Message
+from bridge.sandbox.telemetry import Stored
+
+_RECEIVE_BUFFER = 1 << 21
+_KNOWN_CRITICAL = {1, 3, 5, 7, 9, 11, 15, 17, 23, 27, 35, 39}  # option numbers, RFC 7252 §12.2, 7641, 7959
+
+
+class StandIn:
+    """The stand-in. What it stored survives `stop` and `start`, its exchanges do not.
+
+    Attributes:
+        api: the resources and what they hold.
+        faults: what goes wrong now.
+    """
+
+    def __init__(
+        self,
+        tokens: Iterable[str] = (),
+        *,
+        provisioning: tuple[str, str] | None = None,
+        rate_limit: str | None = None,
+        fixed: bool = False,
+        finite_mids: bool = False,
+        ack_timeout_s: float = ACK_TIMEOUT_S,
+        exchange_lifetime_s: float = EXCHANGE_LIFETIME_S,
+        seed: int = 0,
+    ) -> None:
+        """Makes a server that holds nothing yet.
+
+        Args:
+            tokens: access tokens of the devices there are.
+            provisioning: device key and secret of the profile that lets devices be created.
+            rate_limit: data points a device may send, "20:1,600:60".
+            fixed: piggyback a fast success on the ACK, as RFC 7252 intends.
+            finite_mids: 57,000 own message ids for one peer in 247 s, then no answer at all.
+            ack_timeout_s: until an unacknowledged response is first repeated.
+            exchange_lifetime_s: how long a message id is remembered.
+            seed: of the faults and of the first message id.
+        """
+        self.api = DeviceApi(tokens, provisioning=provisioning, rate_limit=rate_limit)
+        self.faults = Faults()
+        self._endpoint = Endpoint(
+            self._serve,
+            self.faults,
+            fixed=fixed,
+            finite_mids=finite_mids,
+            ack_timeout_s=ack_timeout_s,
+            exchange_lifetime_s=exchange_lifetime_s,
+            seed=seed,
+        )
+        self._transport: asyncio.BaseTransport | None = None
+        self._port = 0
+
+    @property
+    def tokens(self) -> set[str]:
+        """Access tokens of the devices there are; may be changed at any time."""
+        return self.api.tokens
+
+    @property
+    def stored(self) -> dict[str, dict[str, dict[int, Stored]]]:
+        """Token → key → timestamp (ms) → value."""
+        return self.api.stored
+
+    @property
+    def received(self) -> Received:
+        """Counters of what was accepted."""
+        return self.api.received
+
+    @property
+    def arrivals(self) -> list[Arrival]:
+        """Every entry accepted, in the order of arrival."""
+        return self.api.arrivals
+
+    @property
+    def posts(self) -> list[Post]:
+        """Every telemetry body accepted, as it came."""
+        return self.api.posts
+
+    @property
+    def port(self) -> int:
+        """The UDP port it has, or had when it was stopped."""
+        return self._port
+
+    @property
+    def retransmissions(self) -> int:
+        """Requests that came again under a message id still remembered."""
+        return self._endpoint.retransmissions
+
+    def busiest_second(self) -> int:
+        """The most CON requests that came within one second of the monotonic clock, those lost included."""
+        return self._endpoint.busiest_second()
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
+        """Listens; with port 0 on the port it had before, else on a free one. Returns the port."""
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        sock.bind((host, port or self._port))
+        self._port = sock.getsockname()[1]
+        loop = asyncio.get_running_loop()
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self._endpoint, sock=sock)
+        return self._port
+
+    async def stop(self) -> None:
+        """Goes away as a process that ended: clients find the port refused."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+            await asyncio.sleep(0)  # asyncio closes the socket in its next turn
+        self.forget()
+
+    def forget(self) -> None:
+        """Forgets every exchange, as a restart does: an old message id is a new request again."""
+        self._endpoint.forget()
+
+    def cut(self) -> None:
+        """Falls silent, both ways."""
+        self.faults.silent = True
+
+    def restore(self) -> None:
+        """Hears and speaks again."""
+        self.faults.silent = False
+
+    def dump(self) -> dict[str, Any]:
+        """All it holds, ready for JSON."""
+        return {
+            "stored": self.stored,
+            "attributes": self.api.attributes,
+            "tokens": sorted(self.tokens),
+            "received": {item.name: getattr(self.received, item.name) for item in fields(self.received)},
+            "arrivals": self.arrivals,
+            "busiest_second": self.busiest_second(),
+            "retransmissions": self.retransmissions,
+            "oversized": self._endpoint.oversized,
+        }
+
+    def _serve(self, request: Message) -> Answer | None:
+        answer = self._answer(request)
+        self.received.answers[coap.dotted(answer.code) if answer else "silence"] += 1
+        return answer
+
+    def _answer(self, request: Message) -> Answer | None:
+        if any(number & 1 and number not in _KNOWN_CRITICAL for number, _ in request.options):
+            return Answer(coap.BAD_OPTION)
+        if any(number == coap.BLOCK1 and coap.number(value) >> 3 for number, value in request.options):
+            return Answer(coap.TOO_LARGE)  # one datagram a message: blocks are not put together here
+        path = request.texts(coap.URI_PATH)
+        if self.faults.failing:
+            return Answer(coap.INTERNAL_SERVER_ERROR)
+        if self.faults.refused_tokens.intersection(path):
+            return Answer(coap.UNAUTHORIZED)
+        if self.faults.poison and self.faults.poison in request.payload:
+            return Answer(coap.BAD_REQUEST)
+        return self.api.answer(request.code, path, request.texts(coap.URI_QUERY), request.payload)
+
+
+def main() -> int:
+    """Runs the stand-in until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(
+        prog="bridge.sandbox.server", description="A ThingsBoard stand-in, CoAP."
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=5683, help="0: a free one")
+    parser.add_argument("--token", action="append", default=[], help="a device's access token; repeat")
+    parser.add_argument("--provisioning", metavar="KEY:SECRET", help="let devices be created")
+    parser.add_argument(
+        "--rate-limit", metavar="POINTS:SECONDS,…", help='data points a device: "20:1,600:60"'
+    )
+    parser.add_argument("--fixed", action="store_true", help="piggyback success on the ACK")
+    parser.add_argument("--dump", type=Path, help="where to write what it holds, at SIGUSR1 and at the end")
+    chosen = parser.parse_args()
+    key, _, secret = (chosen.provisioning or "").partition(":")
+    server = StandIn(
+        chosen.token,
+        provisioning=(key, secret) if chosen.provisioning else None,
+        rate_limit=chosen.rate_limit,
+        fixed=chosen.fixed,
+    )
+    asyncio.run(_run(server, chosen.host, chosen.port, chosen.dump))
+    return 0
+
+
+async def _run(server: StandIn, host: str, port: int, dump: Path | None) -> None:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    loop.add_signal_handler(signal.SIGUSR1, _write, server, dump)
+    port = await server.start(host, port)
+    sys.stdout.write(f"listening on {host}:{port}\n")
+    sys.stdout.flush()
+    await ended.wait()
+    await server.stop()
+    _write(server, dump)
+
+
+def _write(server: StandIn, path: Path | None) -> None:
+    """Replaces the dump in one step, so that whoever waits for it never reads half of one."""
+    if path is not None:
+        draft = path.with_suffix(".new")
+        draft.write_text(json.dumps(server.dump()))
+        draft.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
