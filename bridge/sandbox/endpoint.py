@@ -60,6 +60,7 @@ class Endpoint(asyncio.DatagramProtocol):
     """Takes datagrams, hands requests to `serve`, sends what it answers the way ThingsBoard does.
 
     Attributes:
+        datagrams: all that came to the socket, before any was lost.
         retransmissions: requests that came again under a message id still remembered.
         oversized: datagrams dropped for their length.
     """
@@ -75,6 +76,7 @@ class Endpoint(asyncio.DatagramProtocol):
         exchange_lifetime_s: float,
         seed: int,
     ) -> None:
+        self.datagrams = 0
         self.retransmissions = 0
         self.oversized = 0
         self._serve_request = serve
@@ -118,6 +120,7 @@ class Endpoint(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: Peer) -> None:
         """Takes a datagram off the socket."""
+        self.datagrams += 1
         if len(data) > 3 and data[0] & 0xF0 == 0x40 and 0 < data[1] < 0x20:
             self._con_seconds[int(time.monotonic())] += 1
         self._inbound.carry(data, addr, self._faults, self._faults.loss_in)

@@ -104,7 +104,7 @@ class _Reader:
         if found is None:
             raise ValueError(f"a name or value is missing, at {self._at}")
         self._at = found.end()
-        return _ESCAPE.sub(_unescaped, found[1]) if quoted else found[0]
+        return _plain(found[1]) if quoted else found[0]
 
     def _peek(self) -> str:
         """The next character that means something; empty at the end."""
@@ -117,6 +117,12 @@ class _Reader:
         if self._peek() not in tuple(expected):
             raise ValueError(f"one of {' '.join(expected)} is missing, at {self._at}")
         self._at += 1
+
+
+def _plain(quoted: str) -> str:
+    """The text between quotes with its escapes resolved, surrogate pairs joined."""
+    text = _ESCAPE.sub(_unescaped, quoted)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _unescaped(match: re.Match[str]) -> str:

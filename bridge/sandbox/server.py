@@ -108,6 +108,11 @@ class StandIn:
         return self._port
 
     @property
+    def datagrams(self) -> int:
+        """All that came to the socket, before any was lost."""
+        return self._endpoint.datagrams
+
+    @property
     def retransmissions(self) -> int:
         """Requests that came again under a message id still remembered."""
         return self._endpoint.retransmissions
@@ -156,6 +161,7 @@ class StandIn:
             "received": {item.name: getattr(self.received, item.name) for item in fields(self.received)},
             "arrivals": self.arrivals,
             "busiest_second": self.busiest_second(),
+            "datagrams": self.datagrams,
             "retransmissions": self.retransmissions,
             "oversized": self._endpoint.oversized,
         }
