@@ -1,0 +1,244 @@
+"""aiocoap's messages on our own associations.
+
+aiocoap keeps tokens, message ids and retransmission timers; what carries its datagrams is ours, given to it
+through the hook for third-party message interfaces. Two things make that necessary.
+
+ThingsBoard answers a POST with a confirmable 2.01 of its own and never acknowledges the request. RFC 7252
+§4.2 lets the client take that answer as the acknowledgement; aiocoap does not, and would send the request
+again two seconds later, with all others waiting. So `Association` hands it the acknowledgement implied.
+
+aiocoap cannot take a request back: when its caller is gone it is still sent again, and further requests to
+the same address wait behind it, to be sent when the network returns. So **a lane is the address of one
+request** and dies with it: none can wait behind it, and what aiocoap still sends to a dead lane is dropped.
+
+    Client ─ request ─▶ aiocoap ─ message ─▶ Interface.send ─▶ Association.send ─▶ datagram
+    Client ◀ response ─ aiocoap ◀ message ── Association.received ◀────────────── datagram
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from aiocoap.error import Error as AiocoapError
+from aiocoap.interfaces import EndpointAddress, MessageInterface
+from aiocoap.message import Message
+from aiocoap.numbers.codes import Code
+from aiocoap.numbers.types import Type
+
+from bridge.errors import UplinkError
+
+_HEADER = struct.Struct("!BBH")  # version, type, token length | code | message id   (RFC 7252 §3)
+_REMEMBERED_ANSWERS = 64
+
+
+class Lane(EndpointAddress):  # type: ignore[misc]  # aiocoap is untyped
+    """The address that one request is sent to, and how far that request has come.
+
+    Attributes:
+        transmissions: how often the request was sent.
+        round_trip_s: from its first transmission to its acknowledgement; None until then.
+        heard_before: datagrams that the association had heard when this lane was opened.
+    """
+
+    scheme = "coap"
+    is_multicast = False
+    is_multicast_locally = False
+    hostinfo = hostinfo_local = ""
+    uri_base = uri_base_local = ""
+
+    def __init__(self, association: Association) -> None:
+        self.association = association
+        self.heard_before = association.heard
+        self.transmissions = 0
+        self.round_trip_s: float | None = None
+        self.answered = False
+        self.closed = False
+        self.mid = -1
+        self.token = b""
+        self._sent_s = 0.0
+
+    @property
+    def blockwise_key(self) -> int:
+        """No two lanes share a transfer."""
+        return id(self)
+
+    def sending(self, message: Any) -> None:
+        """The request is about to leave, for the first time or again."""
+        self.transmissions += 1
+        if self.transmissions == 1:
+            self.mid, self.token = message.mid, message.token
+            self._sent_s = self.association.loop.time()
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """The server is known to have the request."""
+        return self.round_trip_s is not None
+
+    def acknowledge(self) -> None:
+        """The server has the request."""
+        if not self.is_acknowledged:
+            self.round_trip_s = self.association.loop.time() - self._sent_s
+
+
+class Association(ABC):
+    """One local port to one server address: carries lanes, ends with the first error of its socket.
+
+    A subclass opens itself in a classmethod of its own, awaiting whatever handshake it needs, so that CoAP's
+    timers start only when it carries.
+
+    Attributes:
+        heard: datagrams received.
+        failure: why it ended, None while it carries.
+    """
+
+    MESSAGE_LIMIT = 1152  # RFC 7252 §4.6: bytes of a whole message when nothing is known about the path …
+    PAYLOAD_LIMIT = 1024  # … and of its payload
+
+    def __init__(self, manager: Any, address: str) -> None:
+        """
+        Args:
+            manager: aiocoap's message manager.
+            address: the server's numeric address and port, for people.
+        """
+        self.loop = asyncio.get_running_loop()
+        self.address = address
+        self.heard = 0
+        self.failure: UplinkError | None = None
+        self._manager = manager
+        self._lanes: set[Lane] = set()
+        self._by_mid: dict[int, Lane] = {}
+        self._by_token: dict[bytes, Lane] = {}
+        self._answers: deque[int] = deque(maxlen=_REMEMBERED_ANSWERS)  # message ids of confirmable answers
+
+    @abstractmethod
+    def transmit(self, message: bytes) -> None:
+        """Puts one encoded CoAP message on the wire, or loses it; calls `end` on an error of the socket."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Frees the socket; called once."""
+
+    def open_lane(self) -> Lane:
+        """An address for one request; `close_lane` when that request is over, however it ended."""
+        lane = Lane(self)
+        self._lanes.add(lane)
+        return lane
+
+    def close_lane(self, lane: Lane) -> None:
+        """From here on nothing is sent for this request any more, and no answer is taken for it."""
+        self._abandon(lane, TimeoutError())
+
+    def end(self, failure: UplinkError) -> None:
+        """The association is over; every request on it fails with `failure`. Later calls change nothing."""
+        if self.failure is not None:
+            return
+        self.failure = failure
+        self.release()
+        for lane in tuple(self._lanes):
+            self._abandon(lane, failure)
+
+    def send(self, lane: Lane, message: Any) -> None:
+        """Sends what aiocoap has for this lane: the request, or an acknowledgement."""
+        if message.code.is_request():
+            lane.sending(message)
+            self._by_mid[lane.mid] = self._by_token[lane.token] = lane
+        self.transmit(message.encode())
+
+    def received(self, datagram: bytes) -> None:
+        """Finds the request that an incoming message belongs to, and tells aiocoap.
+
+        Nothing that arrives raises: what cannot be parsed is lost like any datagram.
+        """
+        self.heard += 1
+        if len(datagram) < _HEADER.size or datagram[0] >> 6 != 1:
+            return
+        first, code, mid = _HEADER.unpack_from(datagram)
+        kind = Type(first >> 4 & 3)
+        token = datagram[4 : 4 + (first & 15)]
+        is_response = code >> 5 in (2, 4, 5)
+        if kind in (Type.ACK, Type.RST):
+            lane = self._by_mid.get(mid)
+            if lane and (code == Code.EMPTY or (kind is Type.ACK and is_response and token == lane.token)):
+                self._deliver(lane, datagram)
+        elif is_response and token in self._by_token:
+            self._deliver(self._by_token[token], datagram)
+        elif kind is Type.CON:
+            # An answer that was taken before: our acknowledgement was lost. Anything else is not for us.
+            kind = Type.ACK if is_response and mid in self._answers else Type.RST
+            self.transmit(_HEADER.pack(1 << 6 | kind << 4, Code.EMPTY, mid))
+
+    def _deliver(self, lane: Lane, datagram: bytes) -> None:
+        try:
+            message = Message.decode(datagram, lane)
+        except (AiocoapError, ValueError):  # ValueError: a text option that is not UTF-8
+            return
+        if message.mtype is Type.CON:
+            self._answers.append(message.mid)
+        if message.mtype in (Type.CON, Type.NON) and not lane.is_acknowledged:
+            implied = Message(code=Code.EMPTY, _mtype=Type.ACK, _mid=lane.mid)
+            implied.remote = lane
+            self._hand_over(implied)
+        lane.acknowledge()
+        if message.mtype is Type.RST or message.code != Code.EMPTY:
+            lane.answered = True
+            self._forget(lane)
+        self._hand_over(message)
+
+    def _hand_over(self, message: Any) -> None:
+        with suppress(asyncio.InvalidStateError):  # the caller was cancelled a moment ago
+            self._manager.dispatch_message(message)
+
+    def _abandon(self, lane: Lane, reason: Exception) -> None:
+        if lane.closed:
+            return
+        lane.closed = True
+        self._lanes.discard(lane)
+        self._forget(lane)
+        if not lane.answered:
+            # Later, because aiocoap may be in the middle of sending on this lane, or has yet to learn
+            # that the caller is gone; until then nothing leaves, the lane being closed.
+            self.loop.call_soon(self._dispatch_error, reason, lane)
+
+    def _dispatch_error(self, reason: Exception, lane: Lane) -> None:
+        with suppress(asyncio.InvalidStateError):  # the caller was cancelled a moment ago
+            self._manager.dispatch_error(reason, lane)
+
+    def _forget(self, lane: Lane) -> None:
+        if self._by_token.pop(lane.token, None) is not None:
+            del self._by_mid[lane.mid]
+
+
+class Interface(MessageInterface):  # type: ignore[misc]  # aiocoap is untyped
+    """What aiocoap sees of the associations: requests come with their lane already chosen.
+
+    Args:
+        retransmitting: called before a request is sent again.
+    """
+
+    def __init__(self, retransmitting: Callable[[], None]) -> None:
+        self._retransmitting = retransmitting
+
+    def send(self, message: Any) -> None:
+        """Sends `message` on its lane; drops it when that lane is closed."""
+        lane: Lane = message.remote
+        if lane.closed:
+            return
+        if lane.transmissions and message.code.is_request():
+            self._retransmitting()
+        lane.association.send(lane, message)
+
+    async def recognize_remote(self, remote: object) -> bool:
+        """Whether a request with this address is for us."""
+        return isinstance(remote, Lane)
+
+    async def determine_remote(self, message: object) -> None:
+        """No address is found here from a URI."""
+
+    async def shutdown(self) -> None:
+        """Nothing to do: the client ends its association itself."""

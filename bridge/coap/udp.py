@@ -1,0 +1,111 @@
+"""Plain UDP: one connected socket for one association.
+
+Connected, so that the kernel hands over only what comes from the server and reports at once when nothing
+listens there; opened anew for each association, so that a new source address, a new name resolution and the
+host's next address are picked up. It needs no IPv6, and uses it when the name has such an address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from typing import Any
+
+from bridge.coap.errors import NotResolved, Refused, Unreachable
+from bridge.coap.interface import Association
+from bridge.errors import UplinkError
+
+RESOLVE_TIMEOUT_S = 10.0
+_LARGEST_DATAGRAM = 65535
+
+Address = tuple[socket.AddressFamily, Any]  # the family, and what socket.connect takes
+
+
+async def resolve(host: str, port: int) -> list[Address]:
+    """The addresses of `host`, in the system's order of preference.
+
+    Raises:
+        NotResolved: there is none, or the name server did not answer in `RESOLVE_TIMEOUT_S`.
+    """
+    where = authority(host, port)
+    try:
+        async with asyncio.timeout(RESOLVE_TIMEOUT_S):
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    except TimeoutError:
+        raise NotResolved(where, f"no answer in {RESOLVE_TIMEOUT_S:.0f} s") from None
+    except (OSError, UnicodeError) as error:  # UnicodeError: a label too long for DNS
+        raise NotResolved(where, getattr(error, "strerror", None) or str(error)) from error
+    return [(family, sockaddr) for family, _, _, _, sockaddr in found]
+
+
+def authority(host: str, port: int) -> str:
+    """host:port as a URI has it: an IPv6 address goes into brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class UDPAssociation(Association):
+    """An association on plain UDP. Owns its socket until it ends."""
+
+    def __init__(self, manager: Any, address: str, where: str, connected: socket.socket) -> None:
+        super().__init__(manager, address)
+        self._where = where
+        self._socket = connected
+        self.loop.add_reader(connected.fileno(), self._readable)
+
+    @classmethod
+    async def open(cls, manager: Any, address: Address, where: str) -> UDPAssociation:
+        """Connects to one address of the server that `where` names.
+
+        Raises:
+            Unreachable: the system knows no way there, or lacks the address family.
+        """
+        family, sockaddr = address
+        try:
+            connected = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        except OSError as error:
+            raise _failure(error, where) from error
+        try:
+            connected.connect(sockaddr)
+        except OSError as error:
+            connected.close()
+            raise _failure(error, where) from error
+        return cls(manager, authority(*sockaddr[:2]), where, connected)
+
+    def transmit(self, message: bytes) -> None:
+        """Sends one datagram; a full buffer loses it, as the network might."""
+        if self.failure is not None:
+            return
+        try:
+            self._socket.send(message)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._failed(error)
+
+    def release(self) -> None:
+        """Closes the socket."""
+        self.loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+
+    def _readable(self) -> None:
+        try:
+            datagram = self._socket.recv(_LARGEST_DATAGRAM)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._failed(error)
+            return
+        self.received(datagram)
+
+    def _failed(self, error: OSError) -> None:
+        # Too long for the path: the kernel has learned the path's limit and splits what is sent from now on.
+        if error.errno != errno.EMSGSIZE:
+            self.end(_failure(error, self._where))
+
+
+def _failure(error: OSError, where: str) -> UplinkError:
+    if isinstance(error, ConnectionRefusedError):
+        return Refused(where)
+    return Unreachable(where, os.strerror(error.errno) if error.errno else str(error))
