@@ -1,1 +1,13 @@
-"""Modbus: the application protocol (`pdu`), its carrier on a serial line (`rtu`), the register maps."""
+"""Modbus: one file a document, and one for each thing the bridge does with it.
+
+pdu          Application Protocol V1.1b3: function codes, layouts, exceptions
+serial_line  Modbus over Serial Line V1.02: ADU, CRC, framers, t3.5
+registers    what a register holds: type, order, scale, validity
+settings     how an installer writes it down: a sensor's keys, and every mistake in them
+models/      register maps that ship with the bridge
+plan         which reads fetch a set of registers in the least wire time
+device       one unit, polled: follows the plan, learns from refusals
+description  frames into fields, for people
+simulation   the other side: a unit that answers
+rtu          the catalogue's entry
+"""

@@ -1,0 +1,74 @@
+"""How Construct declarations are run, and the one place where Construct's errors become ours.
+
+A declaration is interpreted, never compiled: a compiled one accepts truncated input. Construct ignores
+what follows the last field, so the length is checked here.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import cache
+from io import BytesIO
+from typing import Any
+
+from construct import Construct, ConstructError, Container, SizeofError, StreamError
+
+from protocols.errors import DecodeError, FrameError
+
+
+def parse(declared: Construct[Any, Any], data: bytes) -> dict[str, Any]:
+    """The fields of `data`, which must be exactly one such layout; constants and padding included.
+
+    Raises:
+        FrameError: `data` is shorter or longer than the layout.
+        DecodeError: a field holds what the layout forbids.
+    """
+    stream = BytesIO(data)
+    try:
+        parsed = declared.parse_stream(stream)
+    except StreamError as error:
+        raise FrameError(f"{declared.name}: {len(data)} bytes are too few: {data.hex(' ')}") from error
+    except ConstructError as error:
+        place = (error.path or "").rpartition(" -> ")[2]
+        message = str(error).splitlines()[-1]
+        raise DecodeError(message, field=place, value=data.hex(" "), data=data) from error
+    if stream.tell() != len(data):
+        raise FrameError(f"{declared.name}: {len(data) - stream.tell()} bytes too many: {data.hex(' ')}")
+    return _plain(parsed)
+
+
+def build(declared: Construct[Any, Any], **fields: Any) -> bytes:
+    """The bytes of one such layout.
+
+    Raises:
+        ValueError: a field is missing or does not fit.
+    """
+    try:
+        return declared.build(fields)
+    except (ConstructError, KeyError) as error:
+        raise ValueError(f"{declared.name}: {error}") from error
+
+
+@cache
+def size(declared: Construct[Any, Any]) -> int | None:
+    """Bytes that the layout takes, or None where that depends on what stands in it."""
+    try:
+        return declared.sizeof()
+    except SizeofError:
+        return None
+
+
+@cache
+def plan(code: str) -> struct.Struct:
+    """The `struct` plan for a payload in the high-byte-first order of nearly every bus: plan("f")."""
+    return struct.Struct(">" + code)
+
+
+def _plain(parsed: Container[Any]) -> dict[str, Any]:
+    return {
+        name: [_plain(item) if isinstance(item, Container) else item for item in value]
+        if isinstance(value, list)
+        else value
+        for name, value in parsed.items()
+        if not name.startswith("_")
+    }
