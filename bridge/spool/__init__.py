@@ -1,0 +1,17 @@
+"""The spool: the one thing that readers and the uplink share, a queue on disk with its books.
+
+    reader ─▶ SpoolWriter ─▶ Spool.add        Spool.rows ─▶ uplink ─▶ Spool.confirm | refuse
+
+One SQLite file, one row per reading, in order of arrival. The books are kept in the very transactions that
+insert and delete, so `read = delivered + queued + expired + refused + dropped` holds for each sensor at any
+instant a process can be killed, and `Spool.audit` can prove it against the rows.
+"""
+
+from bridge.spool.ledger import Account
+from bridge.spool.locks import lock
+from bridge.spool.queue import Spool
+from bridge.spool.readings import Reading, Row
+from bridge.spool.schema import SpoolUnavailable
+from bridge.spool.writer import SpoolWriter
+
+__all__ = ["Account", "Reading", "Row", "Spool", "SpoolUnavailable", "SpoolWriter", "lock"]

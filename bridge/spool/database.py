@@ -1,0 +1,224 @@
+"""The spool's file: SQLite's settings, its transactions, and its errors in our words."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+from bridge.errors import SpoolDamaged, SpoolFull
+from bridge.spool.locks import beside, give_to_owner
+from bridge.spool.schema import LATEST, SpoolUnavailable, migrate, schema_version
+
+PAGE_BYTES = 4096
+
+_BUSY_TIMEOUT_S = 5.0
+_WAL_PAGES = 500
+
+
+class Database:
+    """One connection to the spool's file, used by one thread at a time.
+
+    A process that finds damage leaves a mark beside the file; every other process sees it at its next
+    transaction, so all of them end, and the first to start alone examines the file.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self.connection = connection
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path, *, limit: int) -> Self:
+        """Open the file, made if missing, its schema brought up to date.
+
+        `limit` is what the spool may take in bytes: the write-ahead log is kept small against it.
+
+        Raises:
+            SpoolDamaged: the file is empty, or no database.
+            SpoolUnavailable: it cannot be opened, is another program's, or of a newer schema.
+        """
+        if is_marked_damaged(path):
+            raise SpoolDamaged(f"{path} was found damaged by another process")
+        is_new = not path.exists()
+        if not is_new and path.stat().st_size == 0:
+            raise SpoolDamaged(f"{path} is damaged: 0 bytes")  # SQLite would take it for a new database
+        with _translated(path):
+            connection = sqlite3.connect(
+                path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            )
+        database = cls(connection, path)
+        try:
+            with _translated(path):
+                _set_up(connection, path, limit)
+                is_outdated = schema_version(connection, path) < LATEST
+            if is_new:
+                give_to_owner(path)
+            if is_outdated:
+                with database.write():
+                    migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return database
+
+    @classmethod
+    def view(cls, path: Path) -> Self:
+        """Open an existing file to read it.
+
+        Raises:
+            SpoolDamaged: the file holds no spool.
+            SpoolUnavailable: it is missing, cannot be opened, is another program's, or of a newer schema.
+        """
+        with _translated(path):
+            connection = sqlite3.connect(
+                f"{path.resolve().as_uri()}?mode=ro",
+                uri=True,
+                timeout=_BUSY_TIMEOUT_S,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+        try:
+            with _translated(path):
+                version = schema_version(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        if version == 0:
+            connection.close()
+            raise SpoolDamaged(f"{path} holds no spool yet")
+        return cls(connection, path)
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that writes: committed at the end, rolled back if anything is raised.
+
+        Raises:
+            SpoolDamaged: what SQLite found, or another process.
+            SpoolFull: no room on the disk.
+            SpoolUnavailable: locked for longer than the busy timeout, read-only, or failing.
+        """
+        if is_marked_damaged(self.path):
+            raise SpoolDamaged(f"{self.path} was found damaged by another process")
+        with self._ours("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """One snapshot to read from. Keep it short: while it lasts, the write-ahead log cannot shrink.
+
+        Raises:
+            SpoolDamaged, SpoolUnavailable: as `write`.
+        """
+        with self._ours("BEGIN") as connection:
+            yield connection
+
+    def vacuum(self, pages: int) -> None:
+        """Give up to so many free pages back to the file system."""
+        with _translated(self.path):
+            # executescript, because execute steps the pragma once and so frees a single page
+            self.connection.executescript(f"PRAGMA incremental_vacuum({pages})")
+
+    def close(self) -> None:
+        """The last to close folds the write-ahead log into the file."""
+        self.connection.close()
+
+    @contextmanager
+    def _ours(self, begin: str) -> Iterator[sqlite3.Connection]:
+        """A transaction, with SQLite's errors in our words and a mark left of damage."""
+        connection = self.connection
+        try:
+            with _translated(self.path):
+                connection.execute(begin)
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    if connection.in_transaction:  # SQLite has rolled back by itself when the disk was full
+                        connection.execute("ROLLBACK")
+                    raise
+        except SpoolDamaged:
+            with suppress(OSError):  # the disk is full or failing: the others will find the damage themselves
+                mark(self.path).touch()
+            raise
+
+
+def mark(path: Path) -> Path:
+    """The file that says a spool was found damaged."""
+    return beside(path, ".damaged")
+
+
+def is_marked_damaged(path: Path) -> bool:
+    """Whether a process found the spool damaged since it was last examined."""
+    return mark(path).exists()
+
+
+def wal_bytes(path: Path) -> int:
+    """What the write-ahead log takes on the disk."""
+    try:
+        return beside(path, "-wal").stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def quick_check(path: Path, *, whole: bool) -> None:
+    """Examine a file that no one else uses; the `whole` of it, or only what is at its head.
+
+    Raises:
+        SpoolDamaged: it cannot serve as a database.
+        SpoolUnavailable: it cannot be opened.
+    """
+    with _translated(path):
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0] if whole else "ok"
+        finally:
+            connection.close()
+    if verdict != "ok":
+        raise SpoolDamaged(f"{path} is damaged: {verdict.splitlines()[-1]}")
+
+
+def _set_up(connection: sqlite3.Connection, path: Path, limit: int) -> None:
+    """SQLite's settings, in an order that matters: the first two only take before WAL and the first table."""
+    wal_pages = max(8, min(_WAL_PAGES, limit // 8 // PAGE_BYTES))
+    connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    if mode != "wal":
+        raise SpoolUnavailable(
+            f"{path}: this file system cannot share memory between processes; use a local disk"
+        )
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint={wal_pages}")
+    connection.execute(f"PRAGMA journal_size_limit={wal_pages * PAGE_BYTES // 2}")
+    connection.execute("PRAGMA temp_store=MEMORY")
+    connection.execute(
+        "PRAGMA secure_delete=OFF"
+    )  # Debian's default zeroes what is deleted: wear for nothing
+
+
+_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY: f"was locked for {_BUSY_TIMEOUT_S:g} s by another process",
+    sqlite3.SQLITE_READONLY: "cannot be written: read-only, or not yours",
+    sqlite3.SQLITE_PERM: "cannot be used: not yours",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: is it there, and yours?",
+    sqlite3.SQLITE_IOERR: "could not be read or written: the disk fails",
+}
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """SQLite's errors in our words; those of a wrong call stay as they are."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise SpoolDamaged(f"{path} is damaged: {error}") from error
+        if code == sqlite3.SQLITE_FULL:
+            raise SpoolFull(f"no room on the disk for {path}") from error
+        if reason := _UNAVAILABLE.get(code):
+            raise SpoolUnavailable(f"{path} {reason} ({error})") from error
+        raise

@@ -1,0 +1,93 @@
+"""The books: what became of every reading, per sensor.
+
+Each counter changes in the very transaction that inserts or deletes the rows it counts. `queued` is a counter
+of its own and not counted from the rows, so that comparing the two proves something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from sqlite3 import Connection
+from typing import Literal
+
+Outcome = Literal["delivered", "expired", "refused", "dropped"]
+
+_BOOK = {
+    outcome: f"UPDATE sensor SET {outcome} = {outcome} + ?1, queued = queued - ?1 WHERE id = ?2"  # noqa: S608 (our words)
+    for outcome in ("delivered", "expired", "refused", "dropped")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What became of a sensor's readings.
+
+    Attributes:
+        read: every reading the sensor gave.
+        delivered: accepted by the server, and gone from the spool.
+        queued: in the spool, to be delivered.
+        expired: gone because the spool reached its limit.
+        refused: the server will not have it; kept apart with its answer.
+        dropped: not kept: full disk, damaged file, or by hand.
+    """
+
+    read: int
+    delivered: int
+    queued: int
+    expired: int
+    refused: int
+    dropped: int
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether every reading is accounted for."""
+        return self.read == self.delivered + self.queued + self.expired + self.refused + self.dropped
+
+
+def sensor_id(db: Connection, name: str) -> int:
+    """The number of a sensor, with a new account if it has none."""
+    row = db.execute("SELECT id FROM sensor WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        row = db.execute("INSERT INTO sensor(name) VALUES (?) RETURNING id", (name,)).fetchone()
+    return int(row[0])
+
+
+def book(db: Connection, outcome: Outcome, counts: Mapping[int, int]) -> None:
+    """So many readings of each sensor (by its number) left the queue, with this outcome."""
+    db.executemany(_BOOK[outcome], ((count, id_) for id_, count in counts.items()))
+
+
+def accounts(db: Connection) -> dict[str, Account]:
+    """Every sensor's account, by its name."""
+    return {
+        name: Account(*counts)
+        for name, *counts in db.execute(
+            "SELECT name, read, delivered, queued, expired, refused, dropped FROM sensor ORDER BY name"
+        )
+    }
+
+
+def discrepancies(db: Connection) -> list[str]:
+    """Compare the books with the equation and with every row; one sentence for each that is wrong."""
+    names = dict(db.execute("SELECT id, name FROM sensor"))
+    queued = dict(db.execute("SELECT sensor, count(*) FROM reading GROUP BY sensor"))
+    refused = dict(db.execute("SELECT sensor, count(*) FROM refused GROUP BY sensor"))
+    ledger = accounts(db)
+    found = [
+        f"{name}: {account.read} read, but what became of them does not add up: {account}"
+        for name, account in ledger.items()
+        if not account.is_balanced
+    ]
+    for id_, name in names.items():
+        account = ledger[name]
+        for word, booked, rows in (
+            ("queued", account.queued, queued.get(id_, 0)),
+            ("refused", account.refused, refused.get(id_, 0)),
+        ):
+            if booked != rows:
+                found.append(f"{name}: {booked} {word} in the books, {rows} rows")
+    found += [
+        f"sensor number {id_} has rows but no account" for id_ in (queued | refused).keys() - names.keys()
+    ]
+    return found

@@ -1,0 +1,93 @@
+"""Who may do what to a spool, as locks on small files beside it.
+
+A lock belongs to an open file, so it is gone with its process, however that ends. The files stay: removing
+one that another process is about to lock would give two owners.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bridge.errors import AlreadyRunning
+
+
+def beside(spool: Path, suffix: str) -> Path:
+    """The file of that suffix that belongs to the spool."""
+    return spool.with_name(spool.name + suffix)
+
+
+@contextmanager
+def lock(spool: Path, name: str) -> Iterator[None]:
+    """Be the only one to do `name` on this spool: "uplink", or "bus-meters" to read the bus `meters`.
+
+    Raises:
+        AlreadyRunning: another process does it; the message names its pid.
+    """
+    descriptor = _open(beside(spool, f".{name}.lock"))
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+            raise AlreadyRunning(_conflict(name, f"process {pid}" if pid else "another process")) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _conflict(name: str, who: str) -> str:
+    kind, _, bus = name.partition("-")
+    if kind == "bus":
+        return f"bus {bus} is already being read by {who}"
+    return f"the {name} of this spool is already being run by {who}"
+
+
+class Presence:
+    """A process's hold on a spool: shared to use it, exclusive to create it or set it aside."""
+
+    def __init__(self, spool: Path) -> None:
+        self._descriptor = _open(beside(spool, ".lock"))
+
+    def is_alone(self) -> bool:
+        """Take the spool exclusively, if no one else is there."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def share(self) -> None:
+        """Let others in, or join them; waits for one who creates the spool or sets it aside."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def leave(self) -> None:
+        """Let go, to begin again."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Let go for good."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+
+def _open(path: Path) -> int:
+    """Open a lock file, made if missing."""
+    is_new = not path.exists()
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    if is_new:
+        give_to_owner(path)
+    return descriptor
+
+
+def give_to_owner(path: Path) -> None:
+    """Give a file made by root to the owner of its directory: a `run` by hand must not shut a service out."""
+    if os.geteuid() == 0:
+        directory = path.parent.stat()
+        os.chown(path, directory.st_uid, directory.st_gid)

@@ -1,0 +1,140 @@
+"""How a spool is opened, and what is done about a file that is no database any more.
+
+Each process holds the spool's lock shared for as long as it uses it. One that finds itself alone examines the
+file first: a damaged one is renamed together with its write-ahead log, and a new one begun with the books
+carried over where they can be read. A small file is examined whole; a large one only if a process left a mark
+of damage, because reading it all would delay every start.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+
+from bridge.errors import BridgeError, SpoolDamaged
+from bridge.spool.database import Database, is_marked_damaged, mark, quick_check
+from bridge.spool.locks import Presence, beside
+from bridge.spool.schema import SpoolUnavailable
+
+logger = logging.getLogger(__name__)
+
+_EXAMINED_BYTES = 32_000_000
+_ATTEMPTS = 20
+_RETRY_S = 0.1
+
+_Books = list[tuple[str, int | None, int, int, int, int]]
+
+
+def open_or_begin_anew(path: Path, *, limit: int) -> tuple[Database, Presence]:
+    """Open the spool, and hold it shared.
+
+    Raises:
+        SpoolDamaged: the file is damaged, and another process still has it open.
+        SpoolUnavailable: it cannot be opened, or is no spool that this version knows.
+    """
+    presence = enter(path)
+    try:
+        for _ in range(_ATTEMPTS):
+            if is_alone := presence.is_alone():
+                _set_aside_if_damaged(path, limit)
+            presence.share()
+            try:
+                return Database.open(path, limit=limit), presence
+            except SpoolDamaged as error:
+                if is_alone:
+                    raise
+                damage = error
+            presence.leave()  # whoever else was there may be gone by now
+            time.sleep(_RETRY_S)
+    except BaseException:
+        presence.close()
+        raise
+    presence.close()
+    raise SpoolDamaged(f"{damage}; another process still uses it: it is set aside once one starts alone")
+
+
+def enter(path: Path) -> Presence:
+    """The hold on the spool of `path`, not taken yet; its directory is made if missing.
+
+    Raises:
+        SpoolUnavailable: the directory cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return Presence(path)
+    except OSError as error:
+        raise SpoolUnavailable(f"{path} cannot be opened: {error}") from error
+
+
+def _set_aside_if_damaged(path: Path, limit: int) -> None:
+    """Only for who is alone."""
+    damage = _examine(path) if path.exists() else None
+    if damage is None:
+        mark(path).unlink(missing_ok=True)
+        return
+    aside = _set_aside(path)
+    mark(path).unlink(missing_ok=True)
+    carried = _begin_anew(path, aside, limit)
+    logger.error("%s; set aside as %s; %s", damage, aside.name, carried)
+
+
+def _examine(path: Path) -> SpoolDamaged | None:
+    """Look whether the file can serve."""
+    size = path.stat().st_size
+    if size == 0:
+        return SpoolDamaged(f"{path} is damaged: 0 bytes")
+    try:
+        quick_check(path, whole=size <= _EXAMINED_BYTES or is_marked_damaged(path))
+    except SpoolDamaged as damage:
+        return damage
+    return None
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename the file and its write-ahead log, so that they still are a database together."""
+    suffix = time.strftime(".damaged-%Y%m%dT%H%M%SZ", time.gmtime())
+    aside = beside(path, suffix)
+    number = 1
+    while aside.exists():
+        number += 1
+        aside = beside(path, f"{suffix}-{number}")
+    with suppress(FileNotFoundError):
+        beside(path, "-wal").rename(beside(aside, "-wal"))
+    beside(path, "-shm").unlink(missing_ok=True)  # an index of the log, made anew from it
+    path.rename(aside)
+    return aside
+
+
+def _begin_anew(path: Path, aside: Path, limit: int) -> str:
+    """Make a new spool with the books of the old one; say what became of them.
+
+    What the old file still holds is booked as dropped: it is not in the spool any more.
+    """
+    try:
+        books, last_id = _read_books(aside)
+    except (BridgeError, sqlite3.Error):
+        books, last_id = [], 0
+        mark(aside).unlink(missing_ok=True)
+    with closing(Database.open(path, limit=limit)) as database, database.write() as db:
+        db.executemany(
+            "INSERT INTO sensor(name, newest_ts, read, delivered, expired, dropped)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            books,
+        )
+        db.execute("INSERT INTO sqlite_sequence(name, seq) VALUES ('reading', ?)", (last_id,))
+    if not books:
+        return "its books cannot be read and begin again at 0"
+    return "its books are carried over, what it still holds counts as dropped"
+
+
+def _read_books(aside: Path) -> tuple[_Books, int]:
+    """What a damaged file says of each sensor, and its last id."""
+    with closing(Database.view(aside)) as database, database.read() as db:
+        books = db.execute(
+            "SELECT name, newest_ts, read, delivered, expired, dropped + queued + refused FROM sensor"
+        ).fetchall()
+        (last_id,) = db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()
+    return books, last_id

@@ -1,0 +1,286 @@
+"""The queue: readings in, rows out, in the order in which they came.
+
+A consumer remembers the id it has come to and asks for rows after it; nothing on disk says who has seen what,
+so a crash repeats and never loses. A reading without a date is not handed out. When the first dated reading
+of its boot arrives it is dated too, and goes to the end of the queue under a new id, where every consumer
+will come by.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from bridge.errors import SpoolFull
+from bridge.spool.database import Database
+from bridge.spool.ledger import Account, accounts, book, discrepancies, sensor_id
+from bridge.spool.locks import Presence
+from bridge.spool.opening import enter, open_or_begin_anew
+from bridge.spool.readings import Reading, Row
+from bridge.spool.reserve import Reserve
+from bridge.spool.room import Room
+
+logger = logging.getLogger(__name__)
+
+LIMIT_BYTES = 1_000_000_000
+"""The default limit of a spool, database and write-ahead log together."""
+
+STEP_ROWS = 5000
+"""The most rows that one transaction deletes or one call looks at: a few milliseconds."""
+
+_ROW_BYTES = 40  # what a row takes beside its body
+_NS_PER_MS = 1_000_000
+
+
+class Spool:
+    """One connection to the spool, used by one thread at a time. Several, in several processes, share a file.
+
+    Every method may raise SpoolDamaged (the process should end: whoever starts alone sets the file aside),
+    SpoolFull (no room on the disk) or SpoolUnavailable (locked too long, read-only, failing). The transaction
+    it was in has then left no trace.
+    """
+
+    def __init__(self, database: Database, presence: Presence, *, limit: int) -> None:
+        self._database = database
+        self._presence = presence
+        self._room = Room(database, limit=limit)
+        self._reserve = Reserve(database.path)
+        self._names: dict[int, str] = {}
+
+    @classmethod
+    def open(cls, path: Path, *, limit: int = LIMIT_BYTES) -> Self:
+        """Open the spool: made if missing, set aside and begun anew if damaged and no one else uses it.
+
+        `limit` in bytes for database and write-ahead log together: beyond it the oldest readings expire.
+
+        Raises:
+            SpoolDamaged: the file is damaged, and another process still has it open.
+            SpoolUnavailable: it cannot be opened, or is no spool that this version knows.
+        """
+        database, presence = open_or_begin_anew(path, limit=limit)
+        spool = cls(database, presence, limit=limit)
+        spool._reserve.hold()
+        return spool
+
+    @classmethod
+    def view(cls, path: Path) -> Self:
+        """Open an existing spool to look at it: nothing in it is made, repaired or changed.
+
+        Raises:
+            SpoolDamaged: the file is damaged.
+            SpoolUnavailable: there is none, it cannot be opened, or is no spool that this version knows.
+        """
+        presence = enter(path)
+        try:
+            presence.share()
+            return cls(Database.view(path), presence, limit=LIMIT_BYTES)
+        except BaseException:
+            presence.close()
+            raise
+
+    def add(self, readings: Sequence[Reading], *, lost: Mapping[str, int] | None = None) -> None:
+        """Queue readings, in one transaction.
+
+        `lost`: how many readings of each sensor could not be kept; booked as read and dropped.
+        """
+        self._room.make(sum(len(reading.body) + _ROW_BYTES for reading in readings))
+        self._date_what_waits(readings)
+        lost = lost or {}
+        read = Counter(reading.sensor for reading in readings)
+        newest = {reading.sensor: reading.ts_ms for reading in readings if reading.ts_ms is not None}
+        with self._database.write() as db:
+            sensors = {name: sensor_id(db, name) for name in (*read, *lost)}
+            for reading in readings:
+                sensor, stamp = sensors[reading.sensor], reading.ts_ms
+                if stamp is not None:
+                    db.execute(
+                        "INSERT INTO reading(sensor, ts, points, body) VALUES (?, ?, ?, ?)",
+                        (sensor, stamp, reading.points, reading.body),
+                    )
+                    continue
+                boot_id, boottime_ns = reading.taken.boot_id, reading.taken.boottime_ns
+                db.execute("INSERT OR IGNORE INTO boot(boot_id) VALUES (?)", (boot_id,))
+                id_ = db.execute(
+                    "INSERT INTO reading(sensor, points, body, boot, boottime)"
+                    " SELECT ?, ?, ?, id, ? FROM boot WHERE boot_id = ?",
+                    (sensor, reading.points, reading.body, boottime_ns, boot_id),
+                ).lastrowid
+                db.execute(
+                    "UPDATE boot SET undated_from = coalesce(undated_from, ?) WHERE boot_id = ?",
+                    (id_, boot_id),
+                )
+            db.executemany(
+                "UPDATE sensor SET read = read + ?1 + ?2, queued = queued + ?1, dropped = dropped + ?2,"
+                " newest_ts = coalesce(?3, newest_ts) WHERE id = ?4",
+                [(read[name], lost.get(name, 0), newest.get(name), id_) for name, id_ in sensors.items()],
+            )
+
+    def last_id(self) -> int:
+        """The highest id given so far, whether its row is still there or not; 0 if none."""
+        with self._database.read() as db:
+            return int(db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()[0])
+
+    def rows(self, after: int, *, limit: int, skip: Collection[str] = ()) -> tuple[list[Row], int]:
+        """Dated rows with an id above `after`, in order of id, but for the sensors to `skip`.
+
+        Looks at no more than `STEP_ROWS` rows, so a call takes milliseconds whatever is queued.
+
+        Returns:
+            At most `limit` rows, and the id up to which the queue was looked at: the next `after`. It is
+            `after` itself when there was nothing to look at.
+        """
+        found: list[Row] = []
+        with self._database.read() as db:
+            cursor = db.execute(
+                "SELECT id, sensor, ts, points, body FROM reading WHERE id > ? ORDER BY id LIMIT ?",
+                (after, STEP_ROWS),
+            )
+            for id_, sensor, ts_ms, points, body in cursor:
+                if len(found) >= limit:
+                    break
+                after = id_
+                name = self._names.get(sensor) or self._name(sensor)
+                if ts_ms is not None and name not in skip:
+                    found.append(Row(id_, name, ts_ms, points, body))
+            cursor.close()
+        return found, after
+
+    def confirm(self, ids: Iterable[int]) -> None:
+        """The server accepted these: delete them, and book as delivered those that really were there."""
+        ids = sorted(ids)
+        for start in range(0, len(ids), STEP_ROWS):
+            step = json.dumps(ids[start : start + STEP_ROWS])
+            self._make_way(partial(self._confirm, step))
+        self._reserve.hold()
+        self._room.shrink()
+
+    def refuse(self, id_: int, answer: str, reason: str) -> None:
+        """The server will never have this one: keep it apart, with its answer and our reason."""
+        self._make_way(partial(self._refuse, id_, answer, reason))
+
+    def drop(self, sensor: str) -> int:
+        """Delete what is queued of a sensor, dated or not; how many that was."""
+        total = 0
+        for after, upto in self._steps(0, self.last_id()):
+            with self._database.write() as db:
+                number = sensor_id(db, sensor)
+                dropped = db.execute(
+                    "DELETE FROM reading WHERE id > ? AND id <= ? AND sensor = ?", (after, upto, number)
+                ).rowcount
+                book(db, "dropped", {number: dropped})
+            total += dropped
+        if total:
+            logger.warning("%s: %d queued readings dropped by hand", sensor, total)
+        self._room.shrink()
+        return total
+
+    def stamps(self) -> dict[str, int]:
+        """The last stamp given to each sensor, ms since 1970: where its clock must go on."""
+        with self._database.read() as db:
+            return dict(db.execute("SELECT name, newest_ts FROM sensor WHERE newest_ts IS NOT NULL"))
+
+    def ledger(self) -> dict[str, Account]:
+        """The account of every sensor that ever gave a reading, by its name."""
+        with self._database.read() as db:
+            return accounts(db)
+
+    def audit(self) -> list[str]:
+        """Compare the books with the equation and with every row; one sentence for each discrepancy."""
+        with self._database.read() as db:
+            return discrepancies(db)
+
+    def close(self) -> None:
+        """Let go of the spool."""
+        self._database.close()
+        self._presence.close()
+
+    def _confirm(self, ids: str) -> None:
+        with self._database.write() as db:
+            removed = db.execute(
+                "DELETE FROM reading WHERE id IN (SELECT value FROM json_each(?)) RETURNING sensor", (ids,)
+            )
+            book(db, "delivered", Counter(sensor for (sensor,) in removed))
+
+    def _refuse(self, id_: int, answer: str, reason: str) -> None:
+        with self._database.write() as db:
+            row = db.execute(
+                "INSERT INTO refused SELECT id, sensor, ts, points, body, ?, ? FROM reading"
+                " WHERE id = ? AND ts IS NOT NULL RETURNING sensor",
+                (answer, reason, id_),
+            ).fetchone()
+            if row is not None:
+                db.execute("DELETE FROM reading WHERE id = ?", (id_,))
+                book(db, "refused", {row[0]: 1})
+
+    def _make_way(self, free: Callable[[], None]) -> None:
+        """Do what frees room, if need be with the room kept for it."""
+        try:
+            free()
+        except SpoolFull:
+            if not self._reserve.release():
+                raise
+            free()
+
+    def _date_what_waits(self, readings: Sequence[Reading]) -> None:
+        """A dated reading tells the date of every undated one of its boot."""
+        with self._database.read() as db:
+            waiting = db.execute(
+                "SELECT id, boot_id, undated_from FROM boot WHERE undated_from NOTNULL"
+            ).fetchall()
+        for boot, boot_id, undated_from in waiting:
+            for reading in readings:
+                if reading.ts_ms is not None and reading.taken.boot_id == boot_id:
+                    offset_ns = reading.ts_ms * _NS_PER_MS - reading.taken.boottime_ns
+                    self._date(boot, undated_from, offset_ns)
+                    break
+
+    def _date(self, boot: int, undated_from: int, offset_ns: int) -> None:
+        """Move the undated readings of a boot, dated, to the end of the queue."""
+        last = self.last_id()
+        moved = 0
+        for after, upto in self._steps(undated_from - 1, last):
+            with self._database.write() as db:
+                db.execute(
+                    "INSERT INTO reading(sensor, ts, points, body)"
+                    " SELECT sensor, (boottime + ?) / ?, points, body FROM reading"
+                    " WHERE id > ? AND id <= ? AND boot = ? AND ts IS NULL ORDER BY id",
+                    (offset_ns, _NS_PER_MS, after, upto, boot),
+                )
+                moved += db.execute(
+                    "DELETE FROM reading WHERE id > ? AND id <= ? AND boot = ? AND ts IS NULL",
+                    (after, upto, boot),
+                ).rowcount
+        with self._database.write() as db:  # another process may have added some since
+            db.execute(
+                "UPDATE boot SET undated_from ="
+                " (SELECT min(id) FROM reading WHERE id > ? AND boot = boot.id AND ts IS NULL) WHERE id = ?",
+                (last, boot),
+            )
+        logger.info("the time is known: %d readings that waited for it are dated", moved)
+
+    def _steps(self, after: int, last: int) -> Iterator[tuple[int, int]]:
+        """Ranges (after, upto] of at most `STEP_ROWS` rows each, that cover what is there up to `last`."""
+        while after < last:
+            with self._database.read() as db:
+                (upto,) = db.execute(
+                    "SELECT max(id) FROM"
+                    " (SELECT id FROM reading WHERE id > ? AND id <= ? ORDER BY id LIMIT ?)",
+                    (after, last, STEP_ROWS),
+                ).fetchone()
+            if upto is None:
+                return
+            yield after, upto
+            after = upto
+
+    def _name(self, sensor: int) -> str:
+        """A sensor's name, inside a snapshot; it never changes."""
+        (name,) = self._database.connection.execute(
+            "SELECT name FROM sensor WHERE id = ?", (sensor,)
+        ).fetchone()
+        self._names[sensor] = name
+        return self._names[sensor]
