@@ -1,0 +1,61 @@
+"""What people write: site.toml and credentials.toml.
+
+Loading returns frozen objects that are known to be right, or raises `ConfigError` with every mistake at once.
+Nothing else in the bridge reads these files, and nothing here opens a port or a connection.
+
+    toml_lines    on which line each key stands         syntax    what is wrong with a file that is not TOML
+    document      a file, its tables and its mistakes   wording   the rule, the value and the fix, in words
+    quantities    "10s", "1GB"                          places    URLs, adapters, names
+    tables        the tables of site.toml               site      how they become a Site
+    credentials   credentials.toml                      schema    site.toml for editors
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bridge.config.credentials import Certificate, Credentials, Provisioning, Token, load_credentials
+from bridge.config.schema import site_schema
+from bridge.config.site import load_site
+from bridge.config.tables import RS485, Bus, ClockSettings, Sensor, Site, SpoolSettings, ThingsBoard
+from bridge.errors import ConfigError
+
+__all__ = [
+    "RS485",
+    "Bus",
+    "Certificate",
+    "ClockSettings",
+    "Credentials",
+    "Provisioning",
+    "Sensor",
+    "Site",
+    "SpoolSettings",
+    "ThingsBoard",
+    "Token",
+    "load",
+    "load_credentials",
+    "load_site",
+    "site_schema",
+]
+
+
+def load(site: Path, credentials: Path) -> tuple[Site, Credentials]:
+    """Reads both files.
+
+    Raises:
+        ConfigError: every mistake in either.
+    """
+    mistakes: list[str] = []
+    loaded: Site | None = None
+    secrets: Credentials | None = None
+    try:
+        loaded = load_site(site)
+    except ConfigError as error:
+        mistakes += error.mistakes
+    try:
+        secrets = load_credentials(credentials, loaded)
+    except ConfigError as error:
+        mistakes += error.mistakes
+    if loaded is None or secrets is None:
+        raise ConfigError(mistakes)
+    return loaded, secrets

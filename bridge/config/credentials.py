@@ -1,0 +1,190 @@
+"""credentials.toml: under which ThingsBoard credential each sensor's readings are sent.
+
+Apart from the site file, so that one can be mailed and versioned. No message and no repr ever holds a secret.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from bridge.config.document import Document, Table, key_text, nearest
+from bridge.config.tables import FilePath, Sensor, Site, readable
+from bridge.config.toml_lines import KeyPath
+from bridge.errors import ConfigError
+
+_TOKEN_LENGTH = 255  # bytes: a CoAP Uri-Path option, RFC 7252 §5.10
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A ThingsBoard access token."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        return "Token(…)"
+
+
+def _private(path: Path) -> Path:
+    if path.stat().st_mode & 0o077 and not _from_systemd(path):
+        raise ValueError(f"others may read {path}, run: chmod 600 {path}")
+    return path
+
+
+def _secret(text: str) -> str:
+    if not text or text != text.strip() or not text.isprintable():
+        raise ValueError("a secret is not empty and has no space or line break at its ends")
+    return text
+
+
+Secret = Annotated[str, AfterValidator(_secret), Field(repr=False)]
+
+
+class Certificate(Table):
+    """{ certificate = …, key = … }: a sensor's X.509 certificate, for coaps."""
+
+    certificate: Annotated[FilePath, AfterValidator(readable)]
+    """PEM file, the device's certificate first."""
+    key: Annotated[FilePath, AfterValidator(readable), AfterValidator(_private)]
+    """PEM file of its private key, mode 0600."""
+
+
+class Provisioning(Table):
+    """[provisioning]: what lets `serial-bridge provision` obtain the sensors' tokens."""
+
+    device_key: Secret
+    """The device profile's provision device key."""
+    device_secret: Secret
+    """The device profile's provision device secret."""
+
+
+Credential = Token | Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """credentials.toml.
+
+    Attributes:
+        sensors: the credential of each sensor, by its name.
+        provisioning: None if the file has no such table.
+        warnings: what is odd but allowed, one line each.
+    """
+
+    sensors: Mapping[str, Credential]
+    provisioning: Provisioning | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def load_credentials(path: Path, site: Site | None = None) -> Credentials:
+    """Reads credentials.toml.
+
+    Args:
+        site: the site it belongs to; without it, names and shared credentials cannot be checked.
+
+    Raises:
+        ConfigError: every mistake in it, each with file, line, key, rule and fix.
+    """
+    document = Document.read(path, secret=True)
+    tables = document.tables
+    if path.stat().st_mode & 0o077 and not _from_systemd(path):
+        document.mistake((), f"others may read this file, run: chmod 600 {path}")
+    document.unknown_keys((), tables, ("sensors", "provisioning"))
+    sensors = _sensors(document, tables.get("sensors", {}))
+    provisioning = None
+    if "provisioning" in tables:
+        provisioning = document.check(Provisioning, ("provisioning",), tables["provisioning"])
+    if site:
+        _compare(document, sensors, site)
+    if document.mistakes:
+        raise ConfigError(document.mistakes)
+    return Credentials(sensors, provisioning, tuple(document.warnings))
+
+
+def check_token(text: str) -> str:
+    """A token that fits into one segment of a CoAP path.
+
+    Raises:
+        ValueError: it does not; the message does not hold it.
+    """
+    if not text.strip():
+        raise ValueError("the token is empty, copy it from the device's page in ThingsBoard")
+    if text != text.strip() or not text.isprintable():
+        raise ValueError("the token has a space at an end or an invisible character; copy it again")
+    if "/" in text or text in (".", ".."):
+        raise ValueError("a token cannot hold a / or be only dots: it is one part of a path")
+    if len(text.encode()) > _TOKEN_LENGTH:
+        raise ValueError(f"the token has {len(text.encode())} bytes, CoAP takes at most {_TOKEN_LENGTH}")
+    return text
+
+
+def _sensors(document: Document, table: object) -> dict[str, Credential]:
+    if not isinstance(table, Mapping):
+        document.mistake(("sensors",), "this must be a table: [sensors], and a line for each sensor")
+        return {}
+    found: dict[str, Credential] = {}
+    for name, value in table.items():
+        if credential := _credential(document, ("sensors", name), value):
+            found[name] = credential
+    return found
+
+
+def _credential(document: Document, path: KeyPath, value: object) -> Credential | None:
+    if isinstance(value, Mapping):
+        return document.check(Certificate, path, value)
+    if not isinstance(value, str):
+        document.mistake(path, 'write the token in quotes, or { certificate = "….pem", key = "….key" }')
+        return None
+    try:
+        return Token(check_token(value))
+    except ValueError as error:
+        document.mistake(path, str(error))
+        return None
+
+
+def _compare(document: Document, credentials: Mapping[str, Credential], site: Site) -> None:
+    """Holds the credentials against the sensors of the site."""
+    sensors = site.sensors
+    for name in credentials:
+        if name not in sensors:
+            near = nearest(name, sensors)
+            hint = f', did you mean "{near}"?' if near else ""
+            document.warn(("sensors", name), f"{site.path} has no such sensor{hint}")
+    for name in sensors:
+        if name not in credentials:
+            document.warn(("sensors",), f'"{name}" has no credential: its readings wait in the spool')
+    by_credential: dict[Credential, list[Sensor]] = {}
+    for name, credential in credentials.items():
+        if name in sensors:
+            _no_overlap(document, sensors[name], by_credential.setdefault(credential, []))
+
+
+def _no_overlap(document: Document, sensor: Sensor, others: list[Sensor]) -> None:
+    """Two sensors may be one device in ThingsBoard if no value of one overwrites a value of the other."""
+    for other in others:
+        place = key_text(("sensors", other.name))
+        if shared := sorted(_keys(sensor) & _keys(other)):
+            document.mistake(
+                ("sensors", sensor.name),
+                f'has the credential of {place}, and both sensors give "{shared[0]}": '
+                "one would overwrite the other; give each its own, or rename the values",
+            )
+            break
+    others.append(sensor)
+
+
+def _keys(sensor: Sensor) -> set[str]:
+    """The names of a sensor's values, as far as its protocol can tell beforehand."""
+    return set(getattr(sensor.settings, "keys", ()))
+
+
+def _from_systemd(path: Path) -> bool:
+    """Whether systemd hands us the file: it guards that folder itself, with files of mode 0440."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return folder is not None and path.absolute().is_relative_to(Path(folder))

@@ -1,0 +1,220 @@
+"""A TOML file that a person wrote, and everything that is wrong with it.
+
+Each mistake is one line that names the file as it was given, the line in it, the key, the rule and the fix:
+
+    site.toml:14: bus.meters.sensor[2].address: 300 is not a Modbus unit address, use 1–247
+
+The elements of a list are counted from 1 there, as people do who count the blocks of a file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
+
+from bridge.config.quantities import Written
+from bridge.config.syntax import advice
+from bridge.config.toml_lines import KeyPath, nearest_line, toml_lines
+from bridge.config.wording import rule
+from bridge.errors import ConfigError
+
+NOT_WRITTEN: Final = "not written in the table"
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Table(BaseModel):
+    """A table of a file. Read from one, its fields have the file's keys; made in code, their own names.
+
+    A field annotated as `NOT_WRITTEN` has no key of its own; its value comes from where the table stands.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        use_attribute_docstrings=True,
+    )
+
+    @classmethod
+    def written(cls) -> dict[str, FieldInfo]:
+        """The fields by the keys that may stand in the table."""
+        return {
+            field.alias or name: field
+            for name, field in cls.model_fields.items()
+            if NOT_WRITTEN not in field.metadata
+        }
+
+
+T = TypeVar("T", bound=Table)
+
+
+class Document:
+    """One file: its tables, and the mistakes found so far.
+
+    Attributes:
+        path: the file, as given.
+        tables: what tomllib made of it.
+    """
+
+    def __init__(
+        self, path: Path, text: str, *, secret: bool = False, homes: Mapping[str, str] | None = None
+    ) -> None:
+        """
+        Args:
+            secret: no value of this file may appear in a message.
+            homes: in which table each key belongs, as its header is written; for those found elsewhere.
+
+        Raises:
+            ConfigError: the text is not TOML.
+        """
+        self.path = path
+        self._secret = secret
+        self._homes = homes or {}
+        self._mistakes: list[tuple[int, str]] = []
+        self._warnings: list[tuple[int, str]] = []
+        try:
+            self.tables: dict[str, Any] = tomllib.loads(text)
+        except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
+            line, message = advice(error, text, secret=secret)
+            raise ConfigError([f"{path}:{line}: {message}"]) from None
+        self._lines = toml_lines(text)
+
+    @classmethod
+    def read(cls, path: Path, *, secret: bool = False, homes: Mapping[str, str] | None = None) -> Self:
+        """Reads the file; the arguments are those of the class.
+
+        Raises:
+            ConfigError: it is missing, may not be read, is not UTF-8 or not TOML.
+        """
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise ConfigError([f"{path}: there is no such file"]) from None
+        except PermissionError:
+            raise ConfigError(
+                [f"{path}: this user may not read it; run as the service's user or with sudo"]
+            ) from None
+        except OSError as error:
+            raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            fault = (
+                "is UTF-16"
+                if data[:2] in (b"\xff\xfe", b"\xfe\xff")
+                else "holds a character that is not UTF-8"
+            )
+            raise ConfigError(
+                [f'{path}:{line}: the file {fault}; save it with the encoding "UTF-8"']
+            ) from None
+        return cls(path, text, secret=secret, homes=homes)
+
+    def line(self, path: KeyPath) -> int:
+        """The line of `path`, or of the table it is missing from."""
+        return nearest_line(self._lines, path)
+
+    def mistake(self, path: KeyPath, message: str) -> None:
+        """Notes a mistake at `path`."""
+        self._note(self._mistakes, path, message)
+
+    def warn(self, path: KeyPath, message: str) -> None:
+        """Notes what is odd but allowed."""
+        self._note(self._warnings, path, message)
+
+    @property
+    def mistakes(self) -> list[str]:
+        """Every mistake noted, in the order of the file."""
+        return self._in_order(self._mistakes)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Everything odd noted, in the order of the file."""
+        return self._in_order(self._warnings)
+
+    def check(
+        self,
+        model: type[T],
+        path: KeyPath,
+        table: object,
+        *,
+        given: Mapping[str, Any] | None = None,
+        meant: Collection[str] | None = None,
+    ) -> T | None:
+        """Checks the table at `path` and notes its mistakes.
+
+        Args:
+            table: what stands there; need not be a table.
+            given: what is not taken from the table as it stands, by key, or by the name of a field that is
+                not written. Mistakes in these are not noted again.
+            meant: what `unknown_keys` said of the table, if it was asked already.
+
+        Returns:
+            The model, or None if the table has a mistake.
+        """
+        if not isinstance(table, Mapping):
+            self.mistake(path, "this must be a table of keys and values")
+            return None
+        keys, given = model.written(), given or {}
+        meant = self.unknown_keys(path, table, keys) if meant is None else meant
+        known = {key: value for key, value in table.items() if key in keys}
+        context = Written(self.path.absolute().parent)
+        try:
+            found = model.model_validate({**known, **given}, context=context, by_alias=True, by_name=False)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                key = str(detail["loc"][0])
+                if key not in given and (key in table or key not in meant):
+                    self.mistake((*path, key), rule(detail, key, keys[key], secret=self._secret))
+            return None
+        return found if len(known) == len(table) else None
+
+    def unknown_keys(self, path: KeyPath, table: Mapping[str, Any], known: Collection[str]) -> set[str]:
+        """Notes every key that the table may not have; returns the known keys that were probably meant."""
+        meant: set[str] = set()
+        for key in table:
+            if key in known:
+                continue
+            if key in self._homes:
+                hint = f"it belongs to {self._homes[key]}"
+            elif near := nearest(key, known):
+                meant.add(near)
+                hint = f"did you mean {near}?"
+            else:
+                hint = f"known are {', '.join(sorted(known))}"
+            self.mistake((*path, key), f"there is no such key here, {hint}")
+        return meant
+
+    def _note(self, notes: list[tuple[int, str]], path: KeyPath, message: str) -> None:
+        notes.append((self.line(path), f"{key_text(path)}: {message}" if path else message))
+
+    def _in_order(self, notes: list[tuple[int, str]]) -> list[str]:
+        return [f"{self.path}:{line}: {text}" for line, text in sorted(notes, key=lambda note: note[0])]
+
+
+def key_text(path: KeyPath) -> str:
+    """A path as the file would write it, elements of lists counted from 1: `bus.meters.sensor[2].address`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part + 1}]"
+        else:
+            shown = part if _BARE.fullmatch(part) else f'"{part}"'
+            text += f".{shown}" if text else shown
+    return text
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant."""
+    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    return close[0] if close else None

@@ -1,0 +1,131 @@
+"""Names and places in site.toml: the server's URL, the adapter of a bus, the names of buses and sensors.
+
+Each `check_` function takes a text and returns it, or raises ValueError with the rule, the value and the fix.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from typing import Literal, NamedTuple
+
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<place>.*)")
+_PLACE = re.compile(r"(?:\[(?P<ipv6>[^\[\]]*)\]|(?P<host>[^:\[\]]*))(?::(?P<port>.*))?")
+_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+Scheme = Literal["coap", "coaps"]
+_PORTS: Mapping[Scheme, int] = {"coap": 5683, "coaps": 5684}  # RFC 7252 §6.1, §6.2
+_ADAPTER_FORMS = (
+    'write "serial:NUMBER" (USB serial number, with ":00" the interface), "path:ID_PATH" (the USB socket) '
+    'or an absolute path, "/dev/ttyAMA0"'
+)
+NAME_LENGTH = 255  # what ThingsBoard keeps of a device's name
+
+
+class ServerUrl(NamedTuple):
+    """A server's URL, taken apart. No brackets around `host`; `port` is never missing."""
+
+    scheme: Scheme
+    host: str
+    port: int
+
+
+def parse_url(text: str) -> ServerUrl:
+    """Reads coap://HOST[:PORT] or coaps://HOST[:PORT]; an IPv6 address stands in brackets.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    url = _URL.fullmatch(text)
+    scheme = next((known for known in _PORTS if url and url["scheme"].lower() == known), None)
+    if url is None or scheme is None:
+        raise ValueError(_no_coap(text, url and url["scheme"].lower()))
+    place = url["place"].removesuffix("/")
+    if unwanted := re.search(r"[/?#@]", place):
+        what = {"@": "user or password", "/": "path"}.get(unwanted[0], "query or fragment")
+        raise ValueError(f'"{text}" must have no {what}, write {scheme}://HOST or {scheme}://HOST:PORT')
+    parts = _PLACE.fullmatch(place)
+    if parts is None or (place.count(":") > 1 and parts["ipv6"] is None):
+        raise ValueError(
+            f'"{text}" is not a server, write {scheme}://HOST:PORT, an IPv6 address in brackets: [::1]'
+        )
+    host = _ipv6(parts["ipv6"]) if parts["ipv6"] is not None else _host(parts["host"])
+    return ServerUrl(scheme, host, _PORTS[scheme] if parts["port"] is None else _port(parts["port"]))
+
+
+def check_url(text: str) -> str:
+    """The URL of a server, as `parse_url` takes it."""
+    parse_url(text)
+    return text
+
+
+def check_adapter(text: str) -> str:
+    """Where a bus finds its port: serial:NUMBER[:INTERFACE], path:ID_PATH or an absolute path."""
+    if re.fullmatch(r"serial:[^\s:/]+(:[0-9A-Fa-f]{1,2})?|path:[^\s/]+|/\S*[^\s/]", text):
+        return text
+    if re.fullmatch(r"tty\w+", text):
+        raise ValueError(f'"{text}" is not an adapter, write "/dev/{text}"')
+    if re.fullmatch(r"(?i)com\d+", text):
+        raise ValueError(f'"{text}" is a port of Windows, {_ADAPTER_FORMS}')
+    raise ValueError(f'"{text}" is not an adapter, {_ADAPTER_FORMS}')
+
+
+def check_bus_name(text: str) -> str:
+    """The name of a bus; it becomes part of a systemd unit's name and of a path, so it needs no escaping."""
+    if re.fullmatch(r"[a-z][a-z0-9_]{0,63}", text):
+        return text
+    better = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    better = better if better[:1].isalpha() else f"bus_{better}".rstrip("_")
+    raise ValueError(f'"{text}" cannot name a bus, use a–z, 0–9 and _, a letter first: [bus.{better[:64]}]')
+
+
+def check_plain_name(text: str) -> str:
+    """A name that people see: printable, no space at its ends, at most 255 characters."""
+    if not text.strip():
+        raise ValueError("a name cannot be empty")
+    if text != text.strip():
+        raise ValueError(f'"{text}" begins or ends with a space, leave it out: "{text.strip()}"')
+    if not text.isprintable():
+        raise ValueError("there is a tab, a line break or an invisible character in the name, retype it")
+    if len(text) > NAME_LENGTH:
+        raise ValueError(f'"{text[:20]}…" has {len(text)} characters, a name may have {NAME_LENGTH}')
+    return text
+
+
+def _no_coap(text: str, scheme: str | None) -> str:
+    rest = text.rpartition("://")[2].partition("/")[0].partition(":")[0]
+    better = f"coap://{rest}" if rest and not re.search(r"[\s@]", rest) else "coap://tb.example.com"
+    if scheme is None:
+        return f'"{text}" has no scheme, write "{better}", or coaps:// for an encrypted connection'
+    why = (
+        "the bridge speaks CoAP, which has its own port"
+        if scheme in ("http", "https", "mqtt", "mqtts")
+        else ""
+    )
+    return f'"{text}" is not a CoAP address{why and ": " + why}, write "{better}", or coaps:// to encrypt'
+
+
+def _ipv6(text: str) -> str:
+    try:
+        IPv6Address(text)
+    except AddressValueError:
+        raise ValueError(f'"[{text}]" is not an IPv6 address, write for example [2001:db8::1]') from None
+    return text
+
+
+def _host(text: str) -> str:
+    labels = text.removesuffix(".").split(".")
+    if re.fullmatch(r"[\d.]+", text):
+        try:
+            IPv4Address(text)
+        except AddressValueError:
+            raise ValueError(f'"{text}" is not an IPv4 address, write four numbers from 0 to 255') from None
+    elif len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise ValueError(f'"{text}" is not a host, write a name of a–z, 0–9, - and dots, or an address')
+    return text
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
+        raise ValueError(f'"{text}" is not a UDP port, use 1–65535')
+    return int(text)

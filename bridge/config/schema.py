@@ -1,0 +1,72 @@
+"""site.toml as a JSON Schema, so that an editor completes keys and marks mistakes while one writes.
+
+It is made from the tables' own fields, with their texts. The keys of a protocol come from the protocol, and
+hold where the bus speaks it. What only shows between tables (one name twice) is for `serial-bridge check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bridge.config.document import Table
+from bridge.config.quantities import Quantity
+from bridge.config.tables import RS485, Bus, ClockSettings, Sensor, Site, SpoolSettings, ThingsBoard
+from protocols import CATALOGUE, Protocol, protocol
+
+Schema = dict[str, Any]
+
+
+def site_schema() -> Schema:
+    """The schema, in the 2020-12 draft."""
+    entries = [protocol(name) for name in CATALOGUE]
+    schema = Site.model_json_schema(by_alias=True)
+    definitions: dict[str, Schema] = schema["$defs"]
+    _as_written(Site, schema)
+    for table in (ThingsBoard, SpoolSettings, ClockSettings, Bus, RS485, Sensor):
+        _as_written(table, definitions[table.__name__])
+    sensor = definitions.pop("Sensor")
+    for entry in entries:
+        definitions |= entry.schema.get("$defs", {})
+        definitions[f"Sensor-{entry.name}"] = _with_keys_of(entry, sensor)
+    schema["properties"]["bus"]["propertyNames"] = {"pattern": "^[a-z][a-z0-9_]*$"}
+    bus = definitions["Bus"]
+    bus["properties"]["protocol"]["enum"] = [entry.name for entry in entries]
+    bus["properties"]["sensor"] = {"type": "array", "description": Bus.written()["sensor"].description}
+    bus["required"].remove("line")
+    bus["allOf"] = [_if_spoken(entry) for entry in entries]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _as_written(table: type[Table], schema: Schema) -> None:
+    """Leaves the keys that a file can have, and gives their defaults in the form that a file has."""
+    written = table.written()
+    schema["required"] = [key for key in schema.get("required", ()) if key in written]
+    schema["properties"] = {key: each for key, each in schema["properties"].items() if key in written}
+    for key, each in schema["properties"].items():
+        each.pop("title", None)
+        if isinstance(each.get("default"), dict):
+            each.pop("default")  # a table has defaults for each of its keys
+        if each.get("default", 0) is None:  # TOML has no null: what has no value is not written
+            each.pop("default")
+            each |= each.pop("anyOf")[0]
+        quantity = next((note for note in written[key].metadata if isinstance(note, Quantity)), None)
+        if quantity and "default" in each:
+            each["default"] = quantity.write(each["default"])
+
+
+def _with_keys_of(entry: Protocol, sensor: Schema) -> Schema:
+    """A sensor's table on a bus that speaks this protocol."""
+    return {
+        **sensor,
+        "properties": {**sensor["properties"], **entry.schema["properties"]},
+        "required": [*sensor["required"], *entry.schema.get("required", ())],
+    }
+
+
+def _if_spoken(entry: Protocol) -> Mapping[str, Any]:
+    """What a bus must have if it speaks this protocol."""
+    then: Schema = {"properties": {"sensor": {"items": {"$ref": f"#/$defs/Sensor-{entry.name}"}}}}
+    if entry.line is None:
+        then["required"] = ["line"]
+    return {"if": {"properties": {"protocol": {"const": entry.name}}, "required": ["protocol"]}, "then": then}

@@ -1,0 +1,177 @@
+"""How site.toml becomes a Site.
+
+A sensor's table holds two kinds of keys: those that the bridge knows of every sensor, and those of its
+protocol (address, registers), which the protocol reads and judges. Mistakes of both kinds, and those that
+only show between tables (one name twice), are reported together: where a table is wrong, the checks go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bridge.config.document import Document, Table, key_text
+from bridge.config.places import check_bus_name
+from bridge.config.tables import RS485, Bus, ClockSettings, Sensor, Site, SpoolSettings, ThingsBoard
+from bridge.config.toml_lines import KeyPath
+from bridge.config.wording import value_text
+from bridge.errors import ConfigError
+from protocols import CATALOGUE, Protocol, protocol
+from protocols.errors import SettingsError
+
+_HEADERS: dict[type[Table], str] = {
+    SpoolSettings: "[spool]",
+    ThingsBoard: "[thingsboard]",
+    ClockSettings: "[clock]",
+    Bus: "[bus.NAME]",
+    RS485: "the bus's rs485 = { … }",
+    Sensor: "[[bus.NAME.sensor]]",
+}
+_HOMES = {key: header for model, header in reversed(_HEADERS.items()) for key in model.written()}
+_INHERITED = ("reply_timeout", "retries")
+_RENUMBERED = ("/dev/ttyUSB", "/dev/ttyACM")  # the kernel numbers these as they are plugged in
+_IN_MEMORY = ("/tmp/", "/run/", "/dev/shm/")  # noqa: S108 — named to warn of them
+
+
+def load_site(path: Path) -> Site:
+    """Reads site.toml.
+
+    Raises:
+        ConfigError: every mistake in it, each with file, line, key, rule and fix. Sensors are counted from 1:
+            `sensor[2]` is the second [[bus.NAME.sensor]] of its bus.
+    """
+    document = Document.read(path, homes=_HOMES)
+    tables = document.tables
+    given: dict[str, Any] = {
+        "path": path,
+        "thingsboard": document.check(ThingsBoard, ("thingsboard",), tables.get("thingsboard", {})),
+        "spool": document.check(SpoolSettings, ("spool",), tables.get("spool", {})),
+        "clock": document.check(ClockSettings, ("clock",), tables.get("clock", {})),
+        "bus": _buses(document, tables.get("bus", {})),
+    }
+    site = document.check(Site, (), tables, given=given)
+    if site is None or document.mistakes:
+        raise ConfigError(document.mistakes)
+    _warn(document, site)
+    return site.model_copy(update={"warnings": tuple(document.warnings)})
+
+
+def _buses(document: Document, tables: object) -> dict[str, Bus]:
+    """The buses without a mistake, by name."""
+    if not isinstance(tables, Mapping):
+        document.mistake(("bus",), "a bus has a name and a table of its own: [bus.NAME]")
+        return {}
+    buses = {name: bus for name, table in tables.items() if (bus := _bus(document, name, table))}
+    adapters = [(("bus", name, "adapter"), table.get("adapter")) for name, table in _tables(tables)]
+    _unique(document, adapters, "two buses cannot share a port")
+    names = [
+        (("bus", name, "sensor", index, "name"), block.get("name"))
+        for name, table in _tables(tables)
+        for index, block in _tables(table.get("sensor"))
+    ]
+    _unique(document, names, "every sensor of the site needs a name of its own")
+    return buses
+
+
+def _bus(document: Document, name: str, table: object) -> Bus | None:
+    path = ("bus", name)
+    if not isinstance(table, Mapping):
+        document.mistake(path, "a bus has a name and a table of its own: [bus.NAME]")
+        return None
+    try:
+        check_bus_name(name)
+    except ValueError as error:
+        document.mistake(path, str(error))
+    speaks = table.get("protocol")
+    entry = protocol(speaks) if isinstance(speaks, str) and speaks in CATALOGUE else None
+    given: dict[str, Any] = {"name": name, "sensor": ()}
+    if "rs485" in table:
+        given["rs485"] = document.check(RS485, (*path, "rs485"), table["rs485"])
+    if "line" not in table and entry and entry.line:
+        given["line"] = str(entry.line)
+    bus = document.check(Bus, path, table, given=given)
+    inherited = {key: table[key] for key in _INHERITED if bus and key in table}
+    blocks = table.get("sensor", [])
+    if not isinstance(blocks, list):
+        document.mistake(
+            (*path, "sensor"), f"write each sensor as a block in double brackets: [[{key_text(path)}.sensor]]"
+        )
+        return None
+    sensors = [
+        _sensor(document, (*path, "sensor", index), block, entry, {"bus": name, **inherited})
+        for index, block in enumerate(blocks)
+    ]
+    return bus and bus.model_copy(update={"sensors": tuple(sensor for sensor in sensors if sensor)})
+
+
+def _sensor(
+    document: Document, path: KeyPath, table: object, entry: Protocol | None, given: Mapping[str, Any]
+) -> Sensor | None:
+    """A sensor, or None if its table has a mistake or its protocol is not known."""
+    if not isinstance(table, Mapping):
+        document.mistake(path, f"a sensor is a block of its own: [[{key_text(path[:-1])}]]")
+        return None
+    theirs = set(entry.schema["properties"] if entry else table) - set(Sensor.written())
+    meant = document.unknown_keys(path, table, {*Sensor.written(), *theirs})
+    ours = {key: value for key, value in table.items() if key in Sensor.written()}
+    inherited = {key: value for key, value in given.items() if key not in table}
+    sensor = document.check(Sensor, path, ours, given={**inherited, "settings": None}, meant=meant)
+    if entry is None:
+        return None
+    try:
+        settings = entry.settings({key: value for key, value in table.items() if key in theirs})
+    except SettingsError as error:
+        for below, message in error.problems:
+            if below[:1] and below[0] not in table and below[0] in meant:
+                continue  # the misspelt key is named already
+            document.mistake((*path, *below), _strayed(table, below) or message)
+        return None
+    return sensor and sensor.model_copy(update={"settings": settings})
+
+
+def _strayed(table: Mapping[str, Any], below: KeyPath) -> str | None:
+    """What is wrong if a key of the sensor stands below one of its sub-tables: in TOML it belongs to that."""
+    parent = table.get(str(below[0])) if len(below) == 2 else None
+    value = parent.get(below[1]) if isinstance(parent, Mapping) else None
+    if value is None or isinstance(value, Mapping) or below[1] not in Sensor.written():
+        return None
+    return f"this key is the sensor's, and all that follows [….{below[0]}] is not: write it above that line"
+
+
+def _unique(document: Document, entries: Iterable[tuple[KeyPath, object]], why: str) -> None:
+    """Notes each text that was there before."""
+    first: dict[str, KeyPath] = {}
+    for path, text in entries:
+        if isinstance(text, str) and (before := first.setdefault(text, path)) != path:
+            place = f"{key_text(before)} on line {document.line(before)}"
+            document.mistake(path, f"{value_text(text)} is also {place}; {why}")
+
+
+def _tables(value: object) -> list[tuple[Any, Mapping[str, Any]]]:
+    """The tables in a table (by key) or in a list (by index), as far as they are tables."""
+    pairs = (
+        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    )
+    return [(key, table) for key, table in pairs if isinstance(table, Mapping)]
+
+
+def _warn(document: Document, site: Site) -> None:
+    """Notes what is odd but allowed."""
+    server = site.thingsboard
+    if server.port == {"coap": 5684, "coaps": 5683}[server.scheme]:
+        document.warn(
+            ("thingsboard", "url"), f"port {server.port} is not the usual one for {server.scheme}://"
+        )
+    if str(site.spool.path).startswith(_IN_MEMORY):
+        document.warn(("spool", "path"), f"what waits in {site.spool.path.parent} is lost at the next reboot")
+    if not site.buses:
+        document.warn((), "there is no bus yet: nothing is read")
+    for bus in site.buses.values():
+        if not bus.sensors:
+            document.warn(("bus", bus.name), "this bus has no sensor yet: nothing is read from it")
+        if bus.adapter.startswith(_RENUMBERED):
+            text = (
+                f'{bus.adapter} may be another adapter after a restart, "serial:…" or "path:…" stays the same'
+            )
+            document.warn(("bus", bus.name, "adapter"), text)

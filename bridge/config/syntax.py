@@ -1,0 +1,97 @@
+"""What is wrong with a file that is not TOML, and what to do about it.
+
+tomllib names the place where it could not go on, in a parser's words. The line itself mostly shows what its
+writer meant.
+"""
+
+from __future__ import annotations
+
+import re
+from ast import literal_eval
+
+from bridge.config.toml_lines import toml_lines
+
+_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_UNQUOTED = re.compile(r"""\s*([\w."'-]+)\s*=\s*([^\s"'\[{#][^#]*?)\s*(#.*)?""")
+_COLON = re.compile(r"""\s*[\w"'-]+\s*:""")
+_KEY = re.compile(r"\s*([A-Za-z0-9_-]+)")
+
+
+def advice(error: Exception, text: str, *, secret: bool) -> tuple[int, str]:
+    """The line, counted from 1, and a sentence with the fix.
+
+    Args:
+        error: what tomllib raised for `text`.
+        secret: nothing from the file may be shown.
+    """
+    if isinstance(error, RecursionError):
+        return 1, "lists or tables are nested too deep"
+    fault = _PLACE.sub("", str(error))
+    place = _PLACE.search(str(error))
+    lines = text.replace("\r\n", "\n").split("\n")
+    number = int(place[1]) if place and place[1] else max(len(text.rstrip().split("\n")), 1)
+    return number, _sentence(fault, lines, number, secret=secret)
+
+
+def _sentence(fault: str, lines: list[str], number: int, *, secret: bool) -> str:
+    line = lines[number - 1] if number <= len(lines) else ""
+    key = _KEY.match(line)
+    unquoted = _UNQUOTED.fullmatch(line)
+    if "twice" in fault:
+        return _twice(fault, lines, number)
+    if "overwrite" in fault or "Duplicate" in fault or "immutable" in fault:
+        what = f'"{key[1]}"' if key and not secret else "this key or table"
+        return f"{what} is written before already; leave one out, or give each sensor its own block in [[ ]]"
+    if re.search("[“”„‘’«»]", line):
+        return 'there are typographic quotes, write straight ones: "…"'
+    if re.search("[\u00a0\u2000-\u200f\u2028\u2029\u202f\ufeff]", line):
+        return "there is an invisible character, perhaps copied from a web page; retype the line"
+    if "Unescaped" in fault or "hex value" in fault or "Escaped character" in fault:
+        return r'a backslash inside "…" must be doubled: \\ (or put the text in single quotes)'
+    if fault in ("Illegal character '\\n'", "Unterminated string", 'Expected "\'"'):
+        return "a text is not closed; it ends with the quote it begins with, on the same line"
+    if "Illegal character" in fault or "invalid character" in fault:
+        return "there is a control character in the text; retype the line"
+    if "at the end of" in fault:
+        return "the brackets around a table's name do not match, write [name] or [[name]]"
+    if "Unclosed" in fault:
+        return (
+            f"a {'{' if 'inline' in fault else '['} is not closed, or a comma is missing between two entries"
+        )
+    if _COLON.match(line) and "=" not in line.split(":")[0]:
+        return "a key and its value are joined by =, not by a colon"
+    if unquoted:
+        return _bare_value(unquoted[1], unquoted[2], secret=secret)
+    if "'='" in fault:
+        return 'this is no "key = value"; a key of other than a–z, 0–9, _ and - needs quotes'
+    if "initial character" in fault:
+        return "a name is missing, or needs quotes: names of a–z, 0–9, _ and - need none"
+    if "newline" in fault:
+        return "something follows the value that is no comment; one line holds one key = value"
+    return "a value is missing or is not TOML; texts stand in quotes, lists in [ ], tables in { }"
+
+
+def _twice(fault: str, lines: list[str], number: int) -> str:
+    """`[a.b]` stands in the file a second time; fault holds its path as a tuple."""
+    path = literal_eval(fault[fault.index("(") : fault.rindex(")") + 1])
+    first = toml_lines("\n".join(lines[: number - 1])).get(path)
+    where = f" on line {first}" if first else " before"
+    return (
+        f"the table {'.'.join(path)} is there{where} already; "
+        "put the keys together, or give each sensor its own block in [[ ]]"
+    )
+
+
+def _bare_value(key: str, value: str, *, secret: bool) -> str:
+    """A value without quotes that is no number, date or boolean."""
+    if re.fullmatch(r"[+-]?\d+,\d+", value):
+        return "a number has a decimal point, not a comma"
+    if re.fullmatch(r"[+-]?0\d+", value):
+        return "a number does not begin with 0"
+    if value.lower() in ("true", "false"):
+        return f"write {value.lower()} in small letters"
+    if value.lower() in ("yes", "no", "on", "off"):
+        return "write true or false"
+    if secret or value[-1] in "\"'":
+        return "a text needs quotes at both ends"
+    return f'a text needs quotes: {key} = "{value}"'

@@ -1,0 +1,215 @@
+"""The tables of site.toml: one class each, with every key, its unit, its default and why it is there.
+
+The texts below the keys are also what an editor shows (`serial-bridge schema`). Loading is `site.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, ValidationInfo, WithJsonSchema
+
+from bridge.config.document import NOT_WRITTEN, Table, nearest
+from bridge.config.places import Scheme, check_adapter, check_bus_name, check_plain_name, check_url, parse_url
+from bridge.config.quantities import Duration, Size, Written
+from protocols import CATALOGUE, Protocol, protocol
+from protocols.dialogue import LineSettings
+
+
+def _file(value: object, info: ValidationInfo) -> object:
+    """A path written in a file begins at that file's folder."""
+    if not isinstance(info.context, Written):
+        return value
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("this is not a path, write it in quotes")
+    return info.context.folder / value
+
+
+def readable(path: Path) -> Path:
+    """The path of a file that is there and may be read; else ValueError."""
+    if not os.access(path, os.R_OK):
+        raise ValueError(f"{path} is missing or may not be read")
+    return path
+
+
+def _encrypted_only(value: T, info: ValidationInfo) -> T:
+    if str(info.data.get("url")).lower().startswith("coap:"):
+        raise ValueError(
+            "this is for coaps:// only, and the url says coap://: nothing is encrypted or verified"
+        )
+    return value
+
+
+def _change_only(value: T, info: ValidationInfo) -> T:
+    if info.data.get("publish") == "always":
+        raise ValueError('this needs publish = "change", without it every reading is published')
+    return value
+
+
+def _catalogue_entry(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return protocol(value)
+    except KeyError:
+        near = nearest(value, CATALOGUE)
+        hint = f'did you mean "{near}"?' if near else f"use one of {', '.join(CATALOGUE)}"
+        raise ValueError(f'"{value}" is not a protocol, {hint}') from None
+
+
+def _line_settings(value: object) -> object:
+    return LineSettings.parse(value) if isinstance(value, str) else value
+
+
+T = TypeVar("T")
+PlainName = Annotated[str, AfterValidator(check_plain_name)]
+FilePath = Annotated[Path, BeforeValidator(_file, json_schema_input_type=str)]
+
+
+_LINE_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^\d+\s+[78][NEO][12]$"})
+
+
+class ThingsBoard(Table):
+    """[thingsboard]: the server."""
+
+    url: Annotated[str, AfterValidator(check_url), Field(examples=["coap://tb.example.com"])]
+    """coap://HOST[:PORT] (5683) or, encrypted, coaps://HOST[:PORT] (5684). No path: ThingsBoard's own."""
+    ca: Annotated[FilePath, AfterValidator(readable), AfterValidator(_encrypted_only)] | None = None
+    """coaps: file of the trust anchors, PEM. Default: the system's."""
+    server_name: Annotated[str, AfterValidator(check_plain_name), AfterValidator(_encrypted_only)] | None = (
+        None
+    )
+    """coaps: the name to find in the server's certificate. Default: the host of the url."""
+    lanes: Annotated[int, Field(ge=1, le=8)] = 4
+    """CoAP exchanges in flight; 1 is strict RFC 7252 NSTART, more drain a backlog sooner on slow networks."""
+    diagnostics: bool = False
+    """Send line statistics too, as client attributes of each sensor's device."""
+    timestamps: Literal["gateway", "server"] = "gateway"
+    """Who dates live readings: the gateway when it reads them, or the server when they arrive."""
+
+    @property
+    def scheme(self) -> Scheme:
+        """Plain or encrypted."""
+        return parse_url(self.url).scheme
+
+    @property
+    def host(self) -> str:
+        """Name or address, without brackets."""
+        return parse_url(self.url).host
+
+    @property
+    def port(self) -> int:
+        """UDP port."""
+        return parse_url(self.url).port
+
+
+class SpoolSettings(Table):
+    """[spool]: where readings wait."""
+
+    path: FilePath = Path("/var/lib/serial-bridge/spool.db")
+    """The database file; relative to site.toml. It must survive a reboot."""
+    limit: Annotated[int, Size("1MB", "16TB")] = 1_000_000_000
+    """Bytes of the database; beyond it the oldest readings expire, counted and logged. Default 1GB."""
+    commit_every_s: Annotated[float, Duration("100ms", "1m")] = Field(2.0, alias="commit_every")
+    """The most that a power cut can lose, and what live data lags; rarer spares the SD card. Default 2s."""
+
+
+class ClockSettings(Table):
+    """[clock]: when the system's time is believed."""
+
+    trust: Literal["auto", "system"] = "auto"
+    """auto: when it is synchronized, or set by an RTC, or the server confirms it; system: always."""
+
+
+class RS485(Table):
+    """rs485 of a bus: the adapter turns its driver on with RTS, for a UART with a bare transceiver."""
+
+    rts_on_send: bool = True
+    """Level of RTS while sending."""
+    rts_after_send: bool = False
+    """Level of RTS otherwise."""
+    delay_before_send_s: Annotated[float, Duration("0ms", "100ms")] = Field(0.0, alias="delay_before_send")
+    """From RTS to the first bit. Default 0ms; the kernel knows whole milliseconds up to 100."""
+    delay_after_send_s: Annotated[float, Duration("0ms", "100ms")] = Field(0.0, alias="delay_after_send")
+    """From the last bit to RTS. Default 0ms; likewise."""
+
+
+class Sensor(Table):
+    """[[bus.NAME.sensor]]: one sensor, one device in ThingsBoard. Its protocol adds keys of its own."""
+
+    name: Annotated[PlainName, Field(examples=["main-meter"])]
+    """Unique on the site: the key into credentials.toml, and what every listing shows."""
+    every_s: Annotated[float, Duration("0s", "168h")] = Field(alias="every", examples=["10s"])
+    """From one reading to the next; "0s": as often as the line allows. No default: it fits the purpose."""
+    publish: Literal["always", "change"] = "always"
+    """Keep every reading, or only those that differ from the last one kept."""
+    deadband: Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_change_only)] = 0.0
+    """publish = "change": a value has changed when it moved by more than this, in its own unit."""
+    at_least_s: Annotated[float, Duration("1s", "168h"), AfterValidator(_change_only)] | None = Field(
+        None, alias="at_least"
+    )
+    """publish = "change": a reading is kept at least this often even so. Default: never."""
+    reply_timeout_s: Annotated[float, Duration("1ms", "1m")] = Field(0.5, alias="reply_timeout")
+    """From the end of the request to the first byte of the reply. Default: the bus's."""
+    retries: Annotated[int, Field(ge=0, le=10)] = 1
+    """How often a request is repeated that got no good reply. Default: the bus's."""
+    gap_s: Annotated[float, Duration("0s", "1m")] = Field(0.0, alias="gap")
+    """Rest that the device needs between a reply and the next request. Default 0s."""
+    bus: Annotated[str, NOT_WRITTEN]
+    """The bus it hangs on."""
+    settings: Annotated[object, NOT_WRITTEN]
+    """What its protocol made of the protocol's own keys."""
+
+
+class Bus(Table):
+    """[bus.NAME]: a port with its sensors."""
+
+    name: Annotated[str, AfterValidator(check_bus_name), NOT_WRITTEN]
+    """Its name in the header; becomes serial-bridge@NAME.service."""
+    adapter: Annotated[str, AfterValidator(check_adapter), Field(examples=["serial:AB0JPQ7X"])]
+    """serial:NUMBER[:INTERFACE] the USB serial number, path:ID_PATH the USB socket, or an absolute path."""
+    protocol: Annotated[
+        InstanceOf[Protocol],
+        BeforeValidator(_catalogue_entry),
+        Field(examples=["modbus-rtu"]),
+        WithJsonSchema({"type": "string"}),
+    ]
+    """What its sensors speak; all of one bus speak the same."""
+    line: Annotated[
+        InstanceOf[LineSettings], BeforeValidator(_line_settings), Field(examples=["9600 8N1"]), _LINE_SCHEMA
+    ]
+    """Baud rate, data bits, parity, stop bits. No default: the sensor's manual decides."""
+    reply_timeout_s: Annotated[float, Duration("1ms", "1m")] = Field(0.5, alias="reply_timeout")
+    """From the end of a request to the first byte of the reply. Default 500ms; learned from replies."""
+    retries: Annotated[int, Field(ge=0, le=10)] = 1
+    """How often a request is repeated that got no good reply."""
+    rs485: RS485 | None = None
+    """For a UART that must switch its transceiver; USB adapters do it themselves."""
+    sensors: tuple[Sensor, ...] = Field((), alias="sensor")
+    """Its sensors, in the order of the file."""
+
+
+class Site(Table):
+    """site.toml."""
+
+    name: PlainName = Field(alias="site", examples=["barn-7"])
+    """What the site is called, in listings and logs."""
+    path: Annotated[Path, NOT_WRITTEN]
+    """The file."""
+    thingsboard: ThingsBoard
+    """The server."""
+    spool: SpoolSettings = SpoolSettings()
+    """Where readings wait."""
+    clock: ClockSettings = ClockSettings()
+    """When the time is believed."""
+    buses: dict[str, Bus] = Field({}, alias="bus")
+    """The buses by name, in the order of the file."""
+    warnings: Annotated[tuple[str, ...], NOT_WRITTEN] = ()
+    """What is odd but allowed, one line each, with file and line."""
+
+    @property
+    def sensors(self) -> dict[str, Sensor]:
+        """Every sensor of the site, by name."""
+        return {sensor.name: sensor for bus in self.buses.values() for sensor in bus.sensors}

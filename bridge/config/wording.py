@@ -1,0 +1,73 @@
+"""What pydantic found, in words for the person who wrote the file: the rule, the value, the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+_SHOWN = 60  # characters of a value in a message
+
+
+def rule(error: ErrorDetails, key: str, field: FieldInfo, *, secret: bool) -> str:
+    """One mistake in words.
+
+    Args:
+        key, field: where in the table it was found; the field's examples show what would be right.
+        secret: the value must not be shown.
+    """
+    value = "this" if secret else value_text(error["input"])
+    example = f", for example: {key} = {value_text(field.examples[0])}" if field.examples else ""
+    match error["type"]:
+        case "missing":
+            return f"is missing{example}"
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "string_type" if isinstance(error["input"], int | float) and not secret:
+            return f'{value} is not a text, write it in quotes: "{value}"'
+        case "string_type":
+            return f"{value} is not a text in quotes{example}"
+        case "bool_type":
+            return f"{value} is neither true nor false, write one of them without quotes"
+        case "int_type" | "int_from_float" | "float_type":
+            kind = "number" if error["type"] == "float_type" else "whole number"
+            return f"{value} is not a {kind}, write it without quotes{_range(field)}{example}"
+        case "greater_than_equal" | "less_than_equal" | "finite_number":
+            return f"{value} is out of range{_range(field)}"
+        case "literal_error":
+            return f"{value} is not known here, use {error['ctx']['expected']}".replace("'", '"')
+        case _:
+            return f"{value} does not belong here{example}"
+
+
+def value_text(value: object) -> str:
+    """A value as TOML writes it, shortened."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            text = value if len(value) <= _SHOWN else value[: _SHOWN - 1] + "…"
+            return '"' + "".join(char if char.isprintable() else "�" for char in text) + '"'
+        case Mapping():
+            return "a table { … }"
+        case list() | tuple():
+            return "a list [ … ]"
+        case _:
+            return str(value)[:_SHOWN]
+
+
+def _range(field: FieldInfo) -> str:
+    bounds: dict[str, Any] = {}
+    for note in (*field.metadata, *get_args(field.annotation)):
+        bounds |= {
+            name: getattr(note, name) for name in ("ge", "le") if getattr(note, name, None) is not None
+        }
+    match bounds:
+        case {"ge": least, "le": most}:
+            return f", use {least}–{most}"
+        case {"ge": least}:
+            return f", use {least} or more"
+        case _:
+            return ""

@@ -1,0 +1,61 @@
+"""A made-up protocol, for the tests of the site file: addresses, registers, and maybe a fixed line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from protocols import Protocol
+from protocols.dialogue import LineSettings
+from protocols.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Settings:
+    address: int
+    keys: tuple[str, ...]
+
+
+def _settings(table: Mapping[str, Any]) -> Settings:
+    problems: list[tuple[tuple[str | int, ...], str]] = []
+    address = table.get("address")
+    if address is None:
+        problems.append((("address",), "is missing, use 1–247"))
+    elif not isinstance(address, int) or not 1 <= address <= 247:
+        problems.append((("address",), f"{address} is not a unit address, use 1–247"))
+    registers = table.get("registers", {})
+    for key, register in registers.items():
+        if not isinstance(register, dict):
+            problems.append((("registers", key), "is not a register"))
+        elif not isinstance(register.get("at"), int):
+            problems.append((("registers", key, "at"), "is not a register number"))
+    if problems:
+        raise SettingsError(problems)
+    return Settings(address, tuple(registers))
+
+
+def _unused(*_: object) -> Any:
+    raise AssertionError("reading a site file does not speak the protocol")
+
+
+PROTOCOL = Protocol(
+    name="made-up",
+    title="for tests",
+    spec="none",
+    line=None,
+    framer=_unused,
+    describer=_unused,
+    schema={
+        "properties": {
+            "address": {"type": "integer", "minimum": 1, "maximum": 247},
+            "registers": {"type": "object"},
+        },
+        "required": ["address"],
+    },
+    settings=_settings,
+    device=_unused,
+    address_of=lambda settings: str(settings.address),
+)
+
+FIXED_LINE = replace(PROTOCOL, name="made-up-fixed", line=LineSettings(2400, parity="E"))
