@@ -1,0 +1,147 @@
+"""Names, addresses and address families: which socket an association gets."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from bridge.coap import Client, NotResolved, Refused, Silent, Unreachable, udp
+from tests.bridge.coap.peer import bare_con, nothing, peer
+
+PATH = ("api", "v1", "TOKEN", "telemetry")
+
+Names = Callable[..., None]
+
+
+@pytest.fixture
+async def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    """Sets what every host name resolves to from now on."""
+
+    def resolve_to(*addresses: str) -> None:
+        async def getaddrinfo(_host: str, port: int, **_options: object) -> list[object]:
+            return [
+                (socket.AF_INET6, socket.SOCK_DGRAM, 17, "", (address, port, 0, 0))
+                if ":" in address
+                else (socket.AF_INET, socket.SOCK_DGRAM, 17, "", (address, port))
+                for address in addresses
+            ]
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+
+    return resolve_to
+
+
+async def test_a_host_without_an_address_is_not_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def getaddrinfo(*_arguments: object, **_options: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    async with Client("tb.example.com", 5683) as client:
+        with pytest.raises(NotResolved, match=r"^tb\.example\.com:5683 has no address \(Name or service not"):
+            await client.post(PATH, b"{}")
+        assert client.stats.address is None
+
+
+async def test_a_name_that_cannot_be_one_is_not_resolved() -> None:
+    async with Client("tb..example." + "x" * 64, 5683) as client:
+        with pytest.raises(NotResolved, match="check the host name"):
+            await client.post(PATH, b"{}")
+
+
+async def test_a_name_server_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def getaddrinfo(*_arguments: object, **_options: object) -> list[object]:
+        return await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(udp, "RESOLVE_TIMEOUT_S", 0.01)
+    async with Client("tb.example.com", 5683) as client:
+        with pytest.raises(NotResolved, match="no answer in"):
+            await client.post(PATH, b"{}")
+
+
+async def test_where_the_system_may_not_send_is_unreachable() -> None:
+    async with Client(
+        "255.255.255.255", 5683
+    ) as client:  # broadcast needs permission that is never asked for
+        with pytest.raises(
+            Unreachable, match=r"^255\.255\.255\.255:5683 cannot be reached \(Permission denied\)"
+        ):
+            await client.post(PATH, b"{}")
+
+
+async def test_a_new_address_is_used_after_reset(names: Names) -> None:
+    async with peer(bare_con) as old, peer(bare_con, host="127.0.0.2", port=old.port) as new:
+        async with Client("tb.example.com", old.port) as client:
+            names("127.0.0.1")
+            await client.post(PATH, b"{}")
+            names("127.0.0.2")
+            await client.post(PATH, b"{}")
+            assert client.stats.address == f"127.0.0.1:{old.port}"
+            client.reset()
+            await client.post(PATH, b"{}")
+            assert client.stats.address == f"127.0.0.2:{old.port}"
+        assert (len(old.requests), len(new.requests)) == (2, 1)
+
+
+async def test_after_silence_the_next_address_is_tried_and_kept(names: Names) -> None:
+    names("127.0.0.1", "127.0.0.2")
+    async with peer(nothing) as dead, peer(bare_con, host="127.0.0.2", port=dead.port) as alive:
+        async with Client("tb.example.com", dead.port) as client:
+            with pytest.raises(Silent):
+                await client.post(PATH, b"{}", deadline_s=0.05)
+            await client.post(PATH, b"{}")
+            client.reset()
+            await client.post(PATH, b"{}")
+        assert (len(dead.requests), len(alive.requests)) == (1, 2)
+
+
+async def test_when_every_address_has_failed_the_first_is_tried_again(names: Names) -> None:
+    names("127.0.0.1", "127.0.0.2")
+    async with (
+        peer(nothing) as first,
+        peer(nothing, host="127.0.0.2", port=first.port),
+        Client("tb.example.com", first.port) as client,
+    ):
+        for _ in range(2):
+            with pytest.raises(Silent):
+                await client.post(PATH, b"{}", deadline_s=0.05)
+        first.script = bare_con
+        assert (await client.post(PATH, b"{}")).code == "2.01"
+
+
+async def test_a_refusing_address_is_left_for_the_next(names: Names) -> None:
+    async with peer(bare_con, host="127.0.0.2") as server, Client("tb.example.com", server.port) as client:
+        names("127.0.0.1", "127.0.0.2")
+        with pytest.raises(Refused):
+            await client.post(PATH, b"{}")
+        assert (await client.post(PATH, b"{}")).code == "2.01"
+
+
+async def test_a_system_without_ipv6_uses_ipv4(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    names("::1", "127.0.0.1")
+    create = socket.socket
+
+    def without_ipv6(family: int, kind: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return create(family, kind)
+
+    async with peer(bare_con) as server, Client("tb.example.com", server.port) as client:
+        monkeypatch.setattr(udp.socket, "socket", without_ipv6)
+        assert (await client.post(PATH, b"{}")).code == "2.01"
+        assert client.stats.address == f"127.0.0.1:{server.port}"
+
+
+async def test_an_ipv6_address_is_used_as_it_is() -> None:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this system has no IPv6")
+    async with peer(bare_con, host="::1") as server, Client("::1", server.port) as client:
+        assert (await client.post(PATH, b"{}")).code == "2.01"
+        assert client.where == client.stats.address == f"[::1]:{server.port}"

@@ -1,0 +1,67 @@
+"""Servers that are not ours, as real processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+PING = b"\x40\x00\x12\x34"  # an empty confirmable message; every CoAP server answers with RST (RFC 7252 §4.3)
+
+
+@contextmanager
+def libcoap_server(*arguments: str, resources: int = 100) -> Iterator[int]:
+    """libcoap's example server on 127.0.0.1; yields its port.
+
+    A POST or PUT to a path it does not have creates the resource (2.01); later ones change it (2.04). Answers
+    are piggybacked on the acknowledgement.
+
+    Args:
+        arguments: more of its command line.
+        resources: how many may be created.
+    """
+    program = shutil.which("coap-server-notls")
+    if program is None:
+        missing = "coap-server-notls is not installed: apt install libcoap3-bin"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    port = free_udp_port()
+    command = [program, "-A", "127.0.0.1", "-p", str(port), "-d", str(resources), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            _wait_ready(server, port)
+            yield port
+        finally:
+            server.kill()
+
+
+def free_udp_port() -> int:
+    """A port of 127.0.0.1 that nothing listened on a moment ago."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_ready(server: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + 20
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.settimeout(0.1)
+        probe.connect(("127.0.0.1", port))
+        while time.monotonic() < deadline:
+            assert server.poll() is None, f"{server.args!r} ended with {server.returncode}"
+            try:
+                probe.send(PING)
+                probe.recv(64)
+            except (TimeoutError, ConnectionRefusedError):
+                time.sleep(0.02)
+            else:
+                return
+    raise AssertionError(f"{server.args!r} did not answer a ping")
