@@ -9,16 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from bridge.coap.congestion import Lanes, Pace, RoundTrip
-
-
-def most_in_window(times: list[float], window_s: float) -> int:
-    """The most events in any half-open window of that length."""
-    first = most = 0
-    for last, time in enumerate(times):
-        while times[first] <= time - window_s:
-            first += 1
-        most = max(most, last - first + 1)
-    return most
+from tests.benchmarks.coap_rate import most_in_window
 
 
 def flood(pace: Pace, *, lanes: int, duration_s: float, seed: int) -> Iterator[float]:
