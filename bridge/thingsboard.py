@@ -1,0 +1,310 @@
+"""ThingsBoard's CoAP device API as pure functions: values written, batches packed, answers understood.
+
+Follows ThingsBoard 4.3: JsonConverter (common/proto) decides what becomes of a value, CoapTransportResource
+(common/transport/coap) what is answered. Nothing here waits, reads a clock or opens anything.
+
+The server answers 2.01 before it has looked closely, and what it does not like afterwards is lost without a
+word. So everything it is known to dislike is settled here, before a reading is stored:
+
+    float with more than 16 decimals   it would store a string            at most 16 decimals are written
+    number with an exponent            may become a whole number          written out
+    whole number beyond 64 bits        it would store a string            written with ".0": a float
+    NaN, infinite                      it would store the string "NaN"    left out
+    text with a NUL                    its database refuses it            the NUL is left out
+    key blank, > 255 or like HTML      the whole reading is dropped       made plain
+    `{}`, `[]`                         stored as nothing; never answered  never sent
+
+One thing is left to the server: text that looks like a number ("007") it stores as that number (7), unless
+its JSON_TYPE_CAST_ENABLED is false. Altering the text here to prevent that would be worse.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import lru_cache
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from bridge.errors import BridgeError, UplinkError
+
+if TYPE_CHECKING:
+    from bridge.spool import Row
+
+Value = int | float | str | bool
+
+MAX_DECIMALS = 16  # JsonConverter: BigDecimal.scale() > 16 becomes a string
+MAX_KEY = 255  # KvUtils, in UTF-16 units
+INT64 = range(-(2**63), 2**63)
+
+_UNPLAIN = re.compile(r"[<>\x00-\x1f\x7f]+")
+
+
+# Values
+
+
+def encode_values(values: Mapping[str, Value]) -> tuple[bytes, int]:
+    """Writes the values of one reading as the compact JSON object that is stored and later sent as it is.
+
+    Returns:
+        The object, and how many values it has. `(b"{}", 0)`, where not one value was usable, is no reading.
+    """
+    members = [
+        f"{json.dumps(key, ensure_ascii=False)}:{text}"
+        for key, value in zip(_plain_keys(tuple(values)), values.values(), strict=True)
+        if (text := _text(value)) is not None
+    ]
+    return ("{" + ",".join(members) + "}").encode(errors="replace"), len(members)
+
+
+def _text(value: Value) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value) if value in INT64 else f"{value}.0"
+    if isinstance(value, float):
+        return _decimal(value) if isfinite(value) else None
+    return json.dumps(value.replace("\x00", ""), ensure_ascii=False)
+
+
+def _decimal(value: float) -> str:
+    """The shortest text that reads back as `value`; 16 decimals where that needs more, or an exponent."""
+    text = repr(value)
+    if "e" not in text and len(text) - text.index(".") - 1 <= MAX_DECIMALS:
+        return text
+    text = f"{value:.{MAX_DECIMALS}f}".rstrip("0")
+    return f"{text}0" if text.endswith(".") else text
+
+
+@lru_cache(maxsize=1024)
+def _plain_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The keys as ThingsBoard accepts them; two that would become the same are numbered."""
+    plain: dict[str, None] = {}
+    for key in keys:
+        name = stem = _at_most(_UNPLAIN.sub("_", key).strip() or "value", MAX_KEY)
+        number = 1
+        while name in plain:
+            number += 1
+            name = f"{_at_most(stem, MAX_KEY - 4)}_{number}"
+        plain[name] = None
+    return tuple(plain)
+
+
+def _at_most(text: str, units: int) -> str:
+    return text.encode("utf-16-le", "replace")[: 2 * units].decode("utf-16-le", "ignore")
+
+
+# Batches
+
+
+class Unsendable(BridgeError):
+    """A reading that fits no message: it holds no value, or one longer than a datagram.
+
+    Attributes:
+        row: the reading.
+    """
+
+    def __init__(self, row: Row, reason: str) -> None:
+        super().__init__(reason)
+        self.row = row
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One message.
+
+    Attributes:
+        payload: the body of the POST.
+        rows: the readings in it, of one credential.
+        points: how many values it carries: what the server's rate limits count.
+        rest: what is left of the only reading after this message, if it had to be cut; that reading is
+            delivered when its rest is.
+    """
+
+    payload: bytes
+    rows: tuple[Row, ...]
+    points: int
+    rest: Row | None = None
+
+
+def telemetry_path(token: str | None) -> tuple[str, ...]:
+    """Where readings are posted: under the device's token, or, with its certificate (`None`), without one."""
+    return ("api", "v1", "telemetry") if token is None else ("api", "v1", token, "telemetry")
+
+
+def pack(rows: Sequence[Row], budget: int, max_points: int, *, timed: bool = True) -> Batch:
+    """Packs as many of the first readings as one message holds; at least a part of the first one.
+
+    Args:
+        rows: not empty, of one credential, dated.
+        budget: the longest payload, in bytes.
+        max_points: the most values; 1 is the least that can be sent.
+        timed: False leaves the timestamp out of a reading sent whole: the server then sets its own.
+
+    Raises:
+        Unsendable: the first reading fits no message.
+    """
+    elements: list[bytes] = []
+    length = points = 0
+    for row in rows:
+        element = _element(row.ts_ms, row.body) if timed else row.body
+        length += len(element) + 1  # a comma each; the brackets take one more than the commas save
+        points += row.points
+        if row.points == 0 or length + 1 > budget or points > max_points:
+            break
+        elements.append(element)
+    if not elements:
+        return _cut(rows[0], budget, max_points)
+    taken = tuple(rows[: len(elements)])
+    return Batch(b"[%b]" % b",".join(elements), taken, sum(row.points for row in taken))
+
+
+def _cut(row: Row, budget: int, max_points: int) -> Batch:
+    """The first values of a reading that is too long for one message, under its timestamp."""
+    values: dict[str, Value] = json.loads(row.body)
+    room = budget - len(b"[%b]" % _element(row.ts_ms, b"{}"))
+    first: dict[str, Value] = {}
+    for key, value in values.items():
+        member, _ = encode_values({key: value})
+        room -= len(member) - len(b"{}") + bool(first)  # and a comma
+        if room < 0 or len(first) == max_points:
+            break
+        first[key] = value
+    if not values:
+        raise Unsendable(row, "it holds no value")
+    if not first:
+        raise Unsendable(row, f"its value {next(iter(values))!r} is longer than a message of {budget} bytes")
+    body, points = encode_values(first)
+    others, more = encode_values({key: value for key, value in values.items() if key not in first})
+    rest = replace(row, body=others, points=more) if more else None
+    return Batch(b"[%b]" % _element(row.ts_ms, body), (row,), points, rest)
+
+
+def _element(ts_ms: int, body: bytes) -> bytes:
+    return b'{"ts":%d,"values":%b}' % (ts_ms, body)
+
+
+# Answers
+
+
+class Action(Enum):
+    """What is done with a batch, its credential or the link after an answer or the lack of one."""
+
+    COMMIT = "delivered: it leaves the spool"
+    BISECT = "one of these readings is refused: send each half"
+    SET_ASIDE = "this reading is refused: wait until another of its credential is accepted, then try it again"
+    REFUSE = "this reading alone is refused: keep it apart with the reason"
+    HOLD = "the credential waits, for longer each time"
+    SET_ASIDE_AND_HOLD = "reading after reading is refused: the credential waits"
+    SLOW_DOWN = "the credential waits a little and sends fewer values at once"
+    RENEW = "a fresh handshake, then at once again"
+    BACK_OFF = "the link waits, for longer each time, and gets a fresh socket"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, and why in a sentence for the person who looks after the site."""
+
+    action: Action
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was sent, and what is known of its credential.
+
+    Attributes:
+        readings: in the message.
+        points: values in the message.
+        suspect: this one reading was refused alone before, and another of its credential was accepted since.
+        aside: readings of the credential that were refused alone since it last had one accepted.
+        certificate: the device shows a certificate, not a token.
+        renewed: that certificate has made a fresh handshake since it was last accepted.
+        others_answered: the server answered others while this message waited.
+    """
+
+    readings: int = 1
+    points: int = 1
+    suspect: bool = False
+    aside: int = 0
+    certificate: bool = False
+    renewed: bool = False
+    others_answered: bool = False
+
+
+ASIDE_BEFORE_HOLD = 3  # so many refused one after the other, none accepted: it is not the readings
+
+_HOLDS: Mapping[str, str] = {
+    "4.02": "the server does not understand the request's options (4.02): is it ThingsBoard?",
+    "4.03": "the server forbids the request (4.03): check the url and who may use it",
+    "4.04": "the server has no such resource (4.04): check that the url is ThingsBoard's CoAP port",
+    "4.05": "the server does not take readings there (4.05): check that the url is ThingsBoard's CoAP port",
+    "4.15": "the server does not take JSON (4.15): check the device profile's payload type",
+}
+
+
+def decide(answer: str | UplinkError, sent: Sent) -> Decision:
+    """What a response code ("2.01"), or the error that came instead, asks for.
+
+    5.00 is ThingsBoard's answer to an exceeded rate limit, to a device profile of another transport type and
+    to its own failures alike, so it never condemns a reading; more values at once than the limit's bucket
+    holds fail for ever, so fewer are sent. 4.00 condemns a reading only when it is refused alone, twice, with
+    another of its credential accepted in between: a wrong payload type in the profile refuses them all.
+    """
+    if isinstance(answer, UplinkError):
+        return Decision(Action.SLOW_DOWN if sent.others_answered else Action.BACK_OFF, str(answer))
+    if answer.startswith("2."):
+        return Decision(Action.COMMIT)
+    if answer == "4.00":
+        return _bad_request(sent)
+    if answer == "4.01":
+        return _unauthorized(sent)
+    if answer == "4.13" and sent.points > 1:
+        return Decision(Action.SLOW_DOWN, "the server finds the message too long (4.13)")
+    if answer == "4.29" or answer.startswith("5."):
+        return _overloaded(answer, sent)
+    return Decision(Action.HOLD, _HOLDS.get(answer, f"the server answers {answer}, which it never should"))
+
+
+def _bad_request(sent: Sent) -> Decision:
+    if sent.readings > 1:
+        return Decision(Action.BISECT, "the server refuses a reading (4.00)")
+    if sent.suspect:
+        return Decision(
+            Action.REFUSE, "the server refuses this reading (4.00) and accepts others of its sensor"
+        )
+    if sent.aside + 1 < ASIDE_BEFORE_HOLD:
+        return Decision(Action.SET_ASIDE, "the server refuses a reading (4.00)")
+    return Decision(
+        Action.SET_ASIDE_AND_HOLD,
+        "the server refuses every reading (4.00): check the device profile's payload type",
+    )
+
+
+def _unauthorized(sent: Sent) -> Decision:
+    if not sent.certificate:
+        return Decision(
+            Action.HOLD,
+            "the server does not know its access token (4.01): compare credentials.toml with the device",
+        )
+    if (
+        not sent.renewed
+    ):  # after 24 h of silence, or from a new port, it only wants to see the certificate again
+        return Decision(Action.RENEW, "the server does not know the connection (4.01)")
+    return Decision(
+        Action.HOLD,
+        "the server does not know its certificate (4.01): compare it with the device's credentials",
+    )
+
+
+def _overloaded(answer: str, sent: Sent) -> Decision:
+    if sent.points > 1:
+        return Decision(Action.SLOW_DOWN, f"the server is overloaded or limits the rate ({answer})")
+    return Decision(
+        Action.SLOW_DOWN,
+        f"the server answers {answer} even to a single value: its rate limit, its own failure, "
+        "or a device profile of another transport type",
+    )

@@ -1,0 +1,223 @@
+"""ThingsBoard's contract: what is written, how it is packed, what its answers ask for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.errors import UplinkError
+from bridge.sandbox.telemetry import telemetry
+from bridge.spool import Row
+from bridge.thingsboard import (
+    Action,
+    Sent,
+    Unsendable,
+    Value,
+    decide,
+    encode_values,
+    pack,
+    telemetry_path,
+)
+
+NO_LIMIT = 1000
+
+
+def row(id_: int = 1, ts_ms: int = 1_700_000_000_000, **values: Value) -> Row:
+    body, points = encode_values(values)
+    return Row(id_, "meter", ts_ms, points, body)
+
+
+def stored(payload: bytes) -> list[tuple[int, dict[str, object]]]:
+    """What ThingsBoard makes of a payload: (timestamp, values); 0 stands for its own time."""
+    return [(entry.ts_ms, dict(entry.values)) for entry in telemetry(payload, 0)]
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (230.1, "230.1"),
+            (42.0, "42.0"),
+            (0.1 + 0.2, "0.3"),
+            (0.10000000149011612, "0.1000000014901161"),
+            (1.2345678901234e-05, "0.0000123456789012"),
+            (1e-17, "0.0"),
+            (1e16, "10000000000000000.0"),
+            (1.2e19, "12000000000000000000.0"),
+            (-2.5e-7, "-0.00000025"),
+            (12, "12"),
+            (2**63 - 1, "9223372036854775807"),
+            (-(2**63), "-9223372036854775808"),
+            (2**64 - 1, "18446744073709551615.0"),
+            (True, "true"),
+            (False, "false"),
+            ("on", '"on"'),
+            ("007", '"007"'),
+            ("", '""'),
+            ('a"b\n°', '"a\\"b\\n°"'),
+            ("a\x00b", '"ab"'),
+        ],
+    )
+    def test_a_value_is_written_as_thingsboard_keeps_it(self, value: Value, text: str) -> None:
+        assert encode_values({"k": value}) == (f'{{"k":{text}}}'.encode(), 1)
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+    def test_what_is_no_number_is_left_out(self, value: float) -> None:
+        assert encode_values({"a": 1, "b": value}) == (b'{"a":1}', 1)
+        assert encode_values({"b": value}) == (b"{}", 0)
+
+    @given(st.floats(allow_nan=False, allow_infinity=False))
+    def test_a_float_is_stored_as_a_number_near_it(self, value: float) -> None:
+        body, _ = encode_values({"k": value})
+        ((_, values),) = stored(body)
+        assert isinstance(values["k"], float)
+        assert values["k"] == pytest.approx(value, abs=6e-17, rel=1e-15)
+        assert b"e" not in body.lower()
+
+    @given(st.dictionaries(st.text(), st.one_of(st.integers(), st.booleans(), st.text()), max_size=5))
+    def test_whatever_is_written_is_compact_json(self, values: dict[str, Value]) -> None:
+        body, points = encode_values(values)
+        assert len(json.loads(body)) == points == len(values)
+        assert b"\x00" not in body
+
+    @pytest.mark.parametrize(
+        ("key", "plain"),
+        [
+            ("voltage_l1", "voltage_l1"),
+            ("  pm2,5 ", "pm2,5"),
+            ("", "value"),
+            (" \t", "_"),
+            ("<b>power</b>", "_b_power_/b_"),
+            ("k" * 300, "k" * 255),
+            ("😀" * 200, "😀" * 127),
+        ],
+    )
+    def test_a_key_is_made_plain(self, key: str, plain: str) -> None:
+        body, _ = encode_values({key: 1})
+        assert list(json.loads(body)) == [plain]
+
+    def test_two_keys_never_become_one(self) -> None:
+        body, points = encode_values({"a<": 1, "a>": 2, "k" * 256: 3, "k" * 257: 4})
+        assert list(json.loads(body)) == ["a_", "a__2", "k" * 255, "k" * 251 + "_2"]
+        assert points == 4
+
+
+class TestPacking:
+    def test_readings_are_posted_under_the_token_or_with_the_certificate(self) -> None:
+        assert telemetry_path("T") == ("api", "v1", "T", "telemetry")
+        assert telemetry_path(None) == ("api", "v1", "telemetry")
+
+    def test_as_many_readings_as_fit_go_into_one_message(self) -> None:
+        rows = [row(number, 1000 + number, power=230.5) for number in range(100)]
+        batch = pack(rows, 1024, NO_LIMIT)
+        assert len(batch.payload) <= 1024
+        assert batch.rows == tuple(rows[: len(batch.rows)])
+        assert len(pack(rows, len(batch.payload), NO_LIMIT).rows) == len(batch.rows)
+        assert len(pack(rows, len(batch.payload) - 1, NO_LIMIT).rows) == len(batch.rows) - 1
+        assert stored(batch.payload) == [(taken.ts_ms, {"power": 230.5}) for taken in batch.rows]
+
+    def test_points_limit_a_batch_too(self) -> None:
+        rows = [row(number, a=1, b=2, c=3) for number in range(10)]
+        batch = pack(rows, 1024, 7)
+        assert (len(batch.rows), batch.points) == (2, 6)
+
+    @given(
+        sizes=st.lists(st.integers(1, 30), min_size=1, max_size=8),
+        budget=st.integers(60, 300),
+        max_points=st.integers(1, 40),
+    )
+    def test_everything_is_sent_once_and_nothing_is_too_long(
+        self, sizes: list[int], budget: int, max_points: int
+    ) -> None:
+        rows = [
+            row(number, 1000 + number, **{f"k{n}": n / 7 for n in range(size)})
+            for number, size in enumerate(sizes)
+        ]
+        wanted = {(r.ts_ms, key, value) for r in rows for key, value in json.loads(r.body).items()}
+        got: list[tuple[int, str, object]] = []
+        while rows:
+            batch = pack(rows, budget, max_points)
+            assert len(batch.payload) <= budget
+            entries = stored(batch.payload)
+            assert 1 <= batch.points == sum(len(values) for _, values in entries) <= max_points
+            got += [(ts_ms, key, value) for ts_ms, values in entries for key, value in values.items()]
+            rows = ([batch.rest] if batch.rest else []) + rows[len(batch.rows) :]
+        assert len(got) == len(wanted)
+        assert set(got) == wanted
+
+    def test_a_reading_without_its_timestamp_is_stored_at_the_servers_time(self) -> None:
+        assert stored(pack([row(a=1)], 1024, NO_LIMIT, timed=False).payload) == [(0, {"a": 1})]
+
+    def test_a_reading_that_is_cut_always_has_its_timestamp(self) -> None:
+        batch = pack([row(ts_ms=5, a=1, b=2)], 1024, 1, timed=False)
+        assert stored(batch.payload) == [(5, {"a": 1})]
+        assert batch.rest == row(ts_ms=5, b=2)
+
+    def test_a_value_longer_than_a_message_cannot_be_sent(self) -> None:
+        with pytest.raises(Unsendable, match="'text' is longer than a message of 1024 bytes") as caught:
+            pack([row(7, text="x" * 2000)], 1024, NO_LIMIT)
+        assert caught.value.row.id == 7
+
+    def test_a_reading_without_values_is_never_sent(self) -> None:
+        empty = Row(2, "meter", 1, 0, b"{}")
+        assert pack([row(a=1), empty], 1024, NO_LIMIT).rows == (row(a=1),)
+        with pytest.raises(Unsendable, match="no value"):
+            pack([empty, row(a=1)], 1024, NO_LIMIT)
+
+
+ONE = Sent(readings=1, points=5)
+MANY = Sent(readings=20, points=100)
+SILENT = UplinkError("tb:5683 was silent")
+
+
+@pytest.mark.parametrize(
+    ("answer", "sent", "action", "says"),
+    [
+        ("2.01", MANY, Action.COMMIT, ""),
+        ("2.04", ONE, Action.COMMIT, ""),
+        ("2.05", ONE, Action.COMMIT, ""),
+        ("4.00", MANY, Action.BISECT, "refuses a reading"),
+        ("4.00", replace(MANY, suspect=True), Action.BISECT, "refuses a reading"),
+        ("4.00", ONE, Action.SET_ASIDE, "refuses a reading"),
+        ("4.00", replace(ONE, aside=1), Action.SET_ASIDE, "refuses a reading"),
+        ("4.00", replace(ONE, aside=2), Action.SET_ASIDE_AND_HOLD, "check the device profile's payload type"),
+        ("4.00", replace(ONE, suspect=True), Action.REFUSE, "accepts others"),
+        ("4.00", replace(ONE, suspect=True, aside=9), Action.REFUSE, "accepts others"),
+        ("4.01", ONE, Action.HOLD, "access token"),
+        ("4.01", MANY, Action.HOLD, "access token"),
+        ("4.01", replace(ONE, certificate=True), Action.RENEW, "connection"),
+        ("4.01", replace(ONE, certificate=True, renewed=True), Action.HOLD, "certificate"),
+        ("4.02", ONE, Action.HOLD, "4.02"),
+        ("4.03", ONE, Action.HOLD, "4.03"),
+        ("4.04", ONE, Action.HOLD, "ThingsBoard's CoAP port"),
+        ("4.05", ONE, Action.HOLD, "ThingsBoard's CoAP port"),
+        ("4.08", ONE, Action.HOLD, "4.08"),
+        ("4.13", MANY, Action.SLOW_DOWN, "too long"),
+        ("4.13", replace(ONE, points=1), Action.HOLD, "4.13"),
+        ("4.15", ONE, Action.HOLD, "payload type"),
+        ("4.29", MANY, Action.SLOW_DOWN, "limits the rate"),
+        ("4.99", ONE, Action.HOLD, "4.99"),
+        ("3.00", ONE, Action.HOLD, "3.00"),
+        ("5.00", MANY, Action.SLOW_DOWN, "limits the rate"),
+        ("5.00", replace(ONE, points=1), Action.SLOW_DOWN, "even to a single value"),
+        ("5.03", MANY, Action.SLOW_DOWN, "5.03"),
+        (SILENT, MANY, Action.BACK_OFF, "tb:5683 was silent"),
+        (SILENT, replace(MANY, others_answered=True), Action.SLOW_DOWN, "tb:5683 was silent"),
+    ],
+)
+def test_an_answer_decides(answer: str | UplinkError, sent: Sent, action: Action, says: str) -> None:
+    decision = decide(answer, sent)
+    assert decision.action is action
+    assert says in decision.reason
+
+
+@pytest.mark.parametrize("answer", [f"{kind}.{detail:02}" for kind in range(8) for detail in range(32)])
+def test_only_4_00_ever_condemns_a_reading(answer: str) -> None:
+    for sent in (ONE, MANY, replace(ONE, points=1)):
+        action = decide(answer, replace(sent, suspect=True, aside=9)).action
+        assert action is not Action.REFUSE or answer == "4.00"
+        assert (action is Action.COMMIT) == answer.startswith("2.")
