@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,16 +25,14 @@ from aiocoap.protocol import Context
 
 from bridge.coap.congestion import Lanes, Pace, RoundTrip
 from bridge.coap.errors import Closed, Refused, Reset, Silent, Unreachable
-from bridge.coap.interface import Association, Interface, Lane
-from bridge.coap.udp import Address, UDPAssociation, authority, resolve
+from bridge.coap.interface import Address, Association, Interface, Lane, Transport
+from bridge.coap.udp import UDPAssociation, authority, resolve
 from bridge.errors import UplinkError
 
 _AIOCOAP_LOG = "bridge.coap.aiocoap"
 logging.getLogger(_AIOCOAP_LOG).setLevel(
     logging.ERROR
 )  # what it warns of is expected here and counted in Stats
-
-OpenAssociation = Callable[[Any, Address, str], Awaitable[Association]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ class Client:
         lanes: requests in flight at once; 1 is RFC 7252's NSTART.
         rate: confirmable messages a second, retransmissions included; None for no limit.
         ack_timeout_s: least time before a request is sent again; longer where the server is slower.
-        open_association: what carries the messages; plain UDP unless told.
+        transport: what carries the messages; plain UDP unless told.
     """
 
     MAX_RETRANSMIT = 3  # with ACK_TIMEOUT 1 s: silence is known after 15–22 s
@@ -95,11 +93,11 @@ class Client:
         lanes: int = 4,
         rate: float | None = 150.0,
         ack_timeout_s: float = 1.0,
-        open_association: OpenAssociation = UDPAssociation.open,
+        transport: Transport = UDPAssociation,
     ) -> None:
         self.where = authority(host, port)
         self._host, self._port = host, port
-        self._open_association = open_association
+        self._transport = transport
         self._lanes = Lanes(lanes)
         self._pace = Pace(rate)
         self._round_trip = RoundTrip(ack_timeout_s)
@@ -139,9 +137,9 @@ class Client:
 
     def budget(self, path: Sequence[str]) -> int:
         """Bytes of payload that one message to `path` carries."""
-        association = self._association or Association
-        header = 4 + 8 + len(_message(Code.POST, path, b"", self._tuning).opt.encode()) + 1
-        return min(association.PAYLOAD_LIMIT, association.MESSAGE_LIMIT - header)
+        options = _message(Code.POST, path, b"", self._tuning).opt.encode()
+        header = 4 + 8 + len(options) + 1  # with the longest token and the payload marker
+        return min(self._transport.payload_limit, self._transport.message_limit - header)
 
     @property
     def lanes(self) -> int:
@@ -155,6 +153,7 @@ class Client:
     @property
     def stats(self) -> Stats:
         """The counters as they are now."""
+        association = self._association
         return Stats(
             requests=self._requests,
             responses=dict(self._responses),
@@ -162,7 +161,7 @@ class Client:
             timeouts=self._timeouts,
             lanes=self._lanes.limit,
             srtt_s=self._round_trip.smoothed_s,
-            address=self._association.address if self._association is not None else None,
+            address=association.address if association and association.failure is None else None,
         )
 
     def reset(self) -> None:
@@ -244,7 +243,7 @@ class Client:
         unreachable: Unreachable | None = None
         for address in sorted(addresses, key=self._failed.__contains__):
             try:
-                association = await self._open_association(self._manager, address, self.where)
+                association = await self._transport.open(self._manager, address, self.where)
             except Unreachable as error:
                 unreachable = error
                 continue

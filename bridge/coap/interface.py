@@ -18,12 +18,13 @@ request** and dies with it: none can wait behind it, and what aiocoap still send
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from aiocoap.error import Error as AiocoapError
 from aiocoap.interfaces import EndpointAddress, MessageInterface
@@ -32,6 +33,8 @@ from aiocoap.numbers.codes import Code
 from aiocoap.numbers.types import Type
 
 from bridge.errors import UplinkError
+
+Address = tuple[socket.AddressFamily, Any]  # the family, and what socket.connect takes
 
 _HEADER = struct.Struct("!BBH")  # version, type, token length | code | message id   (RFC 7252 §3)
 _REMEMBERED_ANSWERS = 64
@@ -89,16 +92,10 @@ class Lane(EndpointAddress):  # type: ignore[misc]  # aiocoap is untyped
 class Association(ABC):
     """One local port to one server address: carries lanes, ends with the first error of its socket.
 
-    A subclass opens itself in a classmethod of its own, awaiting whatever handshake it needs, so that CoAP's
-    timers start only when it carries.
-
     Attributes:
         heard: datagrams received.
         failure: why it ended, None while it carries.
     """
-
-    MESSAGE_LIMIT = 1152  # RFC 7252 §4.6: bytes of a whole message when nothing is known about the path …
-    PAYLOAD_LIMIT = 1024  # … and of its payload
 
     def __init__(self, manager: Any, address: str) -> None:
         """
@@ -210,8 +207,34 @@ class Association(ABC):
             self._manager.dispatch_error(reason, lane)
 
     def _forget(self, lane: Lane) -> None:
-        if self._by_token.pop(lane.token, None) is not None:
+        self._by_token.pop(lane.token, None)
+        if self._by_mid.get(lane.mid) is lane:  # without a rate limit, message ids come round while one waits
             del self._by_mid[lane.mid]
+
+
+class Transport(Protocol):
+    """Opens associations of one kind.
+
+    Attributes:
+        message_limit: bytes of a whole CoAP message that its datagrams carry.
+        payload_limit: bytes of its payload.
+    """
+
+    message_limit: int
+    payload_limit: int
+
+    async def open(self, manager: Any, address: Address, where: str) -> Association:
+        """An association that carries: every handshake is over, so that CoAP's timers may start.
+
+        Args:
+            manager: aiocoap's message manager.
+            address: one address of the server.
+            where: the server as the site names it, for messages.
+
+        Raises:
+            Unreachable: not at this address; another may do.
+            UplinkError: not at all.
+        """
 
 
 class Interface(MessageInterface):  # type: ignore[misc]  # aiocoap is untyped

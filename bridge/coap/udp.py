@@ -14,13 +14,11 @@ import socket
 from typing import Any
 
 from bridge.coap.errors import NotResolved, Refused, Unreachable
-from bridge.coap.interface import Association
+from bridge.coap.interface import Address, Association
 from bridge.errors import UplinkError
 
 RESOLVE_TIMEOUT_S = 10.0
 _LARGEST_DATAGRAM = 65535
-
-Address = tuple[socket.AddressFamily, Any]  # the family, and what socket.connect takes
 
 
 async def resolve(host: str, port: int) -> list[Address]:
@@ -46,7 +44,10 @@ def authority(host: str, port: int) -> str:
 
 
 class UDPAssociation(Association):
-    """An association on plain UDP. Owns its socket until it ends."""
+    """An association on plain UDP. Owns its socket until it ends. The class is its own transport."""
+
+    message_limit = 1152  # RFC 7252 §4.6: what to send when nothing is known about the path
+    payload_limit = 1024
 
     def __init__(self, manager: Any, address: str, where: str, connected: socket.socket) -> None:
         super().__init__(manager, address)

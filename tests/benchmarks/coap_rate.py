@@ -29,7 +29,8 @@ def main(*, uncapped_s: float = 5.0, capped_s: float = 20.0) -> None:
     arrivals, elapsed_s = asyncio.run(_flood(4, 150.0, capped_s))
     print(
         f"  4 lanes  cap 150  {len(arrivals) / elapsed_s:7.1f} POST/s over {elapsed_s:.0f} s, "
-        f"at most {most_in_window(arrivals, 1)} CON in any second, {most_in_window(arrivals, 60)} in any minute"
+        f"at most {most_in_window(arrivals, 1)} CON in any second and "
+        f"{most_in_window(arrivals, 60)} in any minute"
     )
 
 
