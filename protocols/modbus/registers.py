@@ -4,9 +4,10 @@ A value is decoded in the order in which a datasheet describes it:
 
     octets → word and byte order → type → invalid? → mask or bit → enum, or scale and offset → min, max
 
-Scaled integers are reckoned exactly, by one division of whole numbers, so a value has the shortest decimals that say
-it: 303 with `multiply = 0.1` is 30.3. A float32 becomes the float with the same shortest text: 23.4, never
-23.399999618530273. What has no value (invalid, NaN, a hexadecimal digit in BCD) is left out, never published.
+Scaled integers are reckoned exactly, by one division of whole numbers, so a value has the shortest decimals
+that say it: 303 with `multiply = 0.1` is 30.3. A float32 becomes the float with the same shortest text: 23.4,
+never 23.399999618530273. What has no value (invalid, NaN, a hexadecimal digit in BCD) is left out, never
+published.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class Register:
         name: the key under which its value is published.
         table: the table it stands in.
         start: PDU address, from 0.
-        type: key of TYPES, "string" or, in a table of bits, "bit".
+        type: key of TYPES, "string:N" or, in a table of bits, "bit".
         words: how many addresses it takes.
         order: key of ORDERS.
         divide, multiply, offset: value = raw × multiply ÷ divide + offset.
@@ -137,8 +138,9 @@ class Register:
         if self.type == "bit":
             return self._text(data[0], bool(data[0]))
         octets = _ordered(data, self.order)
-        if self.type == "string":
-            text = octets.split(b"\0")[0].decode("utf-8", "replace").strip()
+        if self.type not in TYPES:
+            characters = int(self.type.removeprefix("string:"))
+            text = octets[:characters].split(b"\0")[0].decode("utf-8", "replace").strip()
             return text or Missing.NO_VALUE
         number = _number(octets, self.type)
         if number is None or number in self.invalid or int.from_bytes(octets, "big") in self.invalid:
@@ -165,7 +167,7 @@ class Register:
 
 
 def shortest_float32(octets: bytes) -> float:
-    """The float whose text is the shortest that still means this float32 (big endian); NaN and Inf as they are."""
+    """The float with the shortest text that still means this float32 (big endian); NaN and Inf stay."""
     (exact,) = layout.plan("f").unpack(octets)
     if not math.isfinite(exact):
         return float(exact)
@@ -174,6 +176,20 @@ def shortest_float32(octets: bytes) -> float:
         if struct.pack(">f", short) == octets:
             return short
     return float(f"{exact:.9g}")
+
+
+def octets_of(table: Table, data: bytes, at: int, count: int) -> bytes:
+    """The octets for `Register.value`, from a reply's data.
+
+    Args:
+        table: where the data are from.
+        data: two octets a register; eight bits in an octet, the lowest first (App. Protocol §6.1).
+        at: addresses after the first one of the reply.
+        count: addresses wanted.
+    """
+    if table.of_bits:
+        return bytes((data[at // 8] >> at % 8 & 1,))
+    return data[2 * at : 2 * (at + count)]
 
 
 def _ordered(data: bytes, order: str) -> bytes:

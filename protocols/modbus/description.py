@@ -1,0 +1,80 @@
+"""Frames into fields under the specification's names: for people, and for what reads `decode --json`."""
+
+from __future__ import annotations
+
+from protocols import Fields
+from protocols.dialogue import Values
+from protocols.framing import Direction, Frame
+from protocols.modbus import models, pdu
+from protocols.modbus.registers import Missing, Table, octets_of
+from protocols.modbus.serial_line import body
+
+_TABLES = {table.function: table for table in Table}
+
+
+class Describer:
+    """Describes the frames of one stream, in their order: a reply says nothing of the addresses it is about.
+
+    With a model, the values of a reply are named by it, if the request stood before.
+    """
+
+    def __init__(self, model: str | None = None) -> None:
+        self._registers = models.load(model).registers if model else ()
+        self._asked: Frame | None = None
+
+    def __call__(self, frame: Frame) -> Fields:
+        asked = self._asked
+        if frame.direction is Direction.REQUEST:
+            self._asked = frame
+            return _fields(frame.data[0], body(frame), pdu.REQUESTS[frame.data[1]])
+        self._asked = None
+        layout = pdu.reply_layout(frame.data[1])
+        assert layout is not None
+        fields = _fields(frame.data[0], body(frame), layout)
+        if asked is not None and asked.data[0] == frame.data[0] and pdu.answers(body(asked), body(frame)):
+            values = self._values(body(asked), body(frame))
+            if values:
+                fields["values"] = values
+        return fields
+
+    def _values(self, asked: bytes, reply: bytes) -> Values:
+        table = _TABLES.get(reply[0])
+        if table is None:
+            return {}
+        read = pdu.REQUESTS[asked[0]].parse(asked)
+        data = pdu.REPLIES[reply[0]].parse(reply)["data"]
+        values: Values = {}
+        for register in self._registers:
+            at = register.start - read["start"]
+            if register.table is table and at >= 0 and at + register.words <= read["quantity"]:
+                value = register.value(octets_of(table, data, at, register.words))
+                if not isinstance(value, Missing):
+                    values[register.name] = value
+        return values
+
+
+def _fields(unit: int, data: bytes, layout: pdu.Layout) -> Fields:
+    fields: Fields = {"address": unit} | layout.parse(data)
+    function = fields["function"]
+    if function & pdu.REFUSED:
+        fields["function"] = function & ~pdu.REFUSED
+        fields["exception_name"] = pdu.exception_name(fields["exception"])
+    octets = fields.get("data")
+    if isinstance(octets, bytes):
+        fields["data"] = octets.hex()
+        if function in _REGISTER_FUNCTIONS:
+            fields["registers"] = [
+                int.from_bytes(octets[at : at + 2], "big") for at in range(0, len(octets), 2)
+            ]
+    if "objects" in fields:
+        fields["objects"] = {
+            str(item["id"]): item["value"].decode("utf-8", "replace") for item in fields["objects"]
+        }
+    return fields
+
+
+_REGISTER_FUNCTIONS = (
+    pdu.READ_HOLDING_REGISTERS,
+    pdu.READ_INPUT_REGISTERS,
+    pdu.WRITE_MULTIPLE_REGISTERS,
+)

@@ -1,0 +1,195 @@
+"""One unit on the bus, polled: it follows the plan and learns from what it is refused.
+
+A poll reads all that the sensors of this unit want, however many they are, in as few requests as the plan
+allows. A refusal because of an address (or quantity) is a lesson, in this order:
+
+1. the read had holes: they are forbidden from now on, and what was wanted is read without them;
+2. it had none, but several values: it is read in halves, down to the one that is to blame. That one is left
+   alone for a while, the others go on being read; if no half is refused, the cut between them stays;
+3. it had one value: that is the one.
+
+What was learned holds until the bridge restarts. Silence ends a poll: what was read by then is its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from enum import Enum, auto
+from typing import Final
+
+from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
+from protocols.errors import DeviceRefusal
+from protocols.framing import Frame
+from protocols.modbus import pdu
+from protocols.modbus.plan import Cost, Read, Span, plan
+from protocols.modbus.registers import Missing, Register, Table, octets_of
+from protocols.modbus.serial_line import ReplyFramer, adu, body
+from protocols.modbus.settings import ModbusSettings
+
+# A refused value is asked for again once in so many polls: a device may be told to serve it while it runs.
+POLLS_BETWEEN_RETRIES: Final = 100
+
+_LESSONS: Final = (pdu.ILLEGAL_DATA_ADDRESS, pdu.ILLEGAL_DATA_VALUE)
+_ADU_OCTETS: Final = 3  # address and CRC
+
+_Place = tuple[Table, Span]
+
+
+class _Outcome(Enum):
+    READ = auto()
+    REFUSED = auto()
+    SILENT = auto()
+
+
+class ModbusDevice:
+    """The unit that serves sensors with these settings, which name one address."""
+
+    def __init__(self, sensors: Sequence[ModbusSettings], line: LineSettings) -> None:
+        self._sensors = tuple(sensors)
+        self._unit = sensors[0].unit
+        self._cost = Cost.on(line)
+        self._limits = replace(
+            sensors[0].limits,
+            max_registers=min(sensor.limits.max_registers for sensor in sensors),
+            max_bits=min(sensor.limits.max_bits for sensor in sensors),
+            forbidden=frozenset().union(*(sensor.limits.forbidden for sensor in sensors)),
+        )
+        self._wanted = frozenset(_place(register) for sensor in sensors for register in sensor.registers)
+        self._refused: dict[_Place, int] = {}  # in which poll to ask again
+        self._polls = 0
+        self._reads = plan(self._wanted, self._limits, self._cost)
+
+    @property
+    def address(self) -> str:
+        """Its unit address."""
+        return str(self._unit)
+
+    def planned(self) -> list[Request]:
+        """The requests of the next poll, should each be answered."""
+        return [self._request(read) for read in self._reads]
+
+    def poll(self) -> Dialogue:
+        """Starts one poll."""
+        self._polls += 1
+        octets: dict[_Place, bytes] = {}
+        refusals: list[DeviceRefusal] = []
+        learned = False
+        for read in [*self._reads, *self._retries()]:
+            known = len(refusals)
+            outcome = yield from self._fetch(read, octets, refusals)
+            if outcome is _Outcome.SILENT:
+                break
+            back = self._refused.keys() & octets.keys()
+            for place in back:
+                del self._refused[place]
+            learned |= bool(back) or len(refusals) > known
+        if learned:
+            self._replan()
+        return self._result(octets, refusals)
+
+    def _retries(self) -> list[Read]:
+        """What was refused and is asked for again, each alone; where nothing else is left, one in every poll."""
+        due = [place for place, poll in self._refused.items() if poll <= self._polls]
+        if not self._reads and not due:
+            due = sorted(self._refused, key=lambda place: self._refused[place])[:1]
+        return [Read(table, (span,)) for table, span in due]
+
+    def _replan(self) -> None:
+        # What is refused is asked for alone: no other read may touch it.
+        limits = replace(self._limits, forbidden=self._limits.forbidden | self._refused.keys())
+        self._reads = plan(self._wanted - self._refused.keys(), limits, self._cost)
+
+    def _fetch(
+        self, read: Read, octets: dict[_Place, bytes], refusals: list[DeviceRefusal]
+    ) -> Generator[Request, Frame | None, _Outcome]:
+        frame = yield self._request(read)
+        if frame is None:
+            return _Outcome.SILENT
+        reply = body(frame)
+        if not reply[0] & pdu.REFUSED:
+            _cut_up(read, pdu.REPLIES[reply[0]].parse(reply)["data"], octets)
+            return _Outcome.READ
+        code = pdu.EXCEPTION.parse(reply)["exception"]
+        refusals.append(DeviceRefusal(pdu.exception_name(code), code=code, request=str(read)))
+        if code not in _LESSONS:
+            return _Outcome.REFUSED
+        if read.holes:
+            holes = frozenset((read.table, hole) for hole in read.holes)
+            self._limits = replace(self._limits, forbidden=self._limits.forbidden | holes)
+            parts = plan(((read.table, span) for span in read.wanted), self._limits, self._cost)
+            return (yield from self._fetch_all(parts, octets, refusals))
+        if len(read.wanted) > 1:
+            half = len(read.wanted) // 2
+            parts = [Read(read.table, read.wanted[:half]), Read(read.table, read.wanted[half:])]
+            outcome = yield from self._fetch_all(parts, octets, refusals)
+            if outcome is _Outcome.READ:
+                cut = (read.table, read.wanted[half].start)
+                self._limits = replace(self._limits, cuts=self._limits.cuts | {cut})
+            return outcome
+        self._refused[read.table, read.wanted[0]] = self._polls + POLLS_BETWEEN_RETRIES
+        return _Outcome.REFUSED
+
+    def _fetch_all(
+        self, reads: Sequence[Read], octets: dict[_Place, bytes], refusals: list[DeviceRefusal]
+    ) -> Generator[Request, Frame | None, _Outcome]:
+        worst = _Outcome.READ
+        for read in reads:
+            outcome = yield from self._fetch(read, octets, refusals)
+            if outcome is _Outcome.SILENT:
+                return outcome
+            if outcome is _Outcome.REFUSED:
+                worst = outcome
+        return worst
+
+    def _request(self, read: Read) -> Request:
+        span = read.span
+        function = read.table.function
+        asked = pdu.REQUESTS[function].build(
+            function=function, start=span.start, quantity=span.end - span.start
+        )
+        length = pdu.reply_length(asked)
+        assert length is not None
+        data = adu(self._unit, asked)
+
+        def accepts(frame: Frame) -> bool:
+            return frame.data[0] == self._unit and pdu.answers(asked, body(frame))
+
+        return Request(
+            data=data,
+            framer=lambda: ReplyFramer(data),
+            accepts=accepts,
+            reply_length=length + _ADU_OCTETS,
+            summary=f"unit {self._unit}: {read}",
+        )
+
+    def _result(self, octets: dict[_Place, bytes], refusals: Sequence[DeviceRefusal]) -> PollResult:
+        out_of_limits = 0
+        values: list[Values] = []
+        for sensor in self._sensors:
+            found: Values = {}
+            for register in sensor.registers:
+                data = octets.get(_place(register))
+                value = Missing.NO_VALUE if data is None else register.value(data)
+                if not isinstance(value, Missing):
+                    found[register.name] = value
+                elif value is Missing.OUT_OF_LIMITS:
+                    out_of_limits += 1
+            values.append(found)
+        return PollResult(
+            values=tuple(values),
+            complete=self._wanted == octets.keys(),
+            refusals=tuple(refusals),
+            out_of_limits=out_of_limits,
+        )
+
+
+def _place(register: Register) -> _Place:
+    return register.table, Span(register.start, register.end)
+
+
+def _cut_up(read: Read, data: bytes, octets: dict[_Place, bytes]) -> None:
+    for span in read.wanted:
+        octets[read.table, span] = octets_of(
+            read.table, data, span.start - read.span.start, span.end - span.start
+        )

@@ -1,0 +1,82 @@
+"""The table of limits, in site.toml and in a model file: every key, every mistake.
+
+limits = { max_registers = 60, forbidden = { holding = [[10, 19]] } }
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from protocols.modbus import pdu
+from protocols.modbus.plan import Limits, Span
+from protocols.modbus.register_keys import TABLES, Path, Problem, is_whole, shown, unknown_key
+from protocols.modbus.registers import Table
+
+_MOST: Final = {"max_registers": pdu.MAX_REGISTERS, "max_bits": pdu.MAX_BITS}
+_RANGE: Final = {
+    "type": "array",
+    "items": {"type": "integer", "minimum": 0, "maximum": 65535},
+    "minItems": 2,
+    "maxItems": 2,
+}
+LIMITS_SCHEMA: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "description": "what the device does not stand",
+    "properties": {
+        **{key: {"type": "integer", "minimum": 1, "maximum": most} for key, most in _MOST.items()},
+        "forbidden": {
+            "type": "object",
+            "description": "[first, last] addresses that no read may touch",
+            "properties": {key: {"type": "array", "items": _RANGE} for key in TABLES},
+            "additionalProperties": False,
+        },
+    },
+    "additionalProperties": False,
+}
+
+
+def parse_limits(table: object, at: Path, problems: list[Problem]) -> Limits:
+    """The limits of a device; what is wrong with them is added to `problems`."""
+    if not isinstance(table, Mapping):
+        problems.append((at, "is not a table of limits, write for example { max_registers = 60 }"))
+        return Limits()
+    limits = Limits()
+    forbidden: set[tuple[Table, Span]] = set()
+    for key, value in table.items():
+        if key in _MOST:
+            if is_whole(value, 1, _MOST[key]):
+                limits = replace(limits, **{key: value})
+            else:
+                problems.append(((*at, key), f"{shown(value)} is not allowed, use 1–{_MOST[key]}"))
+        elif key == "forbidden" and isinstance(value, Mapping):
+            forbidden |= _forbidden(value, (*at, key), problems)
+        else:
+            problems.append(((*at, key), unknown_key(key, tuple(LIMITS_SCHEMA["properties"]))))
+    return replace(limits, forbidden=frozenset(forbidden))
+
+
+def _forbidden(table: Mapping[str, Any], at: Path, problems: list[Problem]) -> set[tuple[Table, Span]]:
+    found = set()
+    for key, ranges in table.items():
+        if key not in TABLES:
+            problems.append(((*at, key), unknown_key(key, TABLES)))
+            continue
+        for number, pair in enumerate(ranges if isinstance(ranges, list) else [ranges]):
+            if _is_range(pair):
+                found.add((TABLES[key], Span(pair[0], pair[1] + 1)))
+            else:
+                problems.append(
+                    ((*at, key, number), f"{pair} is no range, write [[first, last]], for example [[10, 19]]")
+                )
+    return found
+
+
+def _is_range(pair: object) -> bool:
+    return (
+        isinstance(pair, list)
+        and len(pair) == 2
+        and all(is_whole(address, 0, 65535) for address in pair)
+        and pair[0] <= pair[1]
+    )

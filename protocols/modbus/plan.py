@@ -1,0 +1,153 @@
+"""Which reads fetch a set of registers in the least time on the wire.
+
+A read costs its request, its reply, two gaps and the device's turn-around, whatever it brings; two octets
+more for each register, a bit for each coil. So a hole between two registers is worth reading as long as it
+is cheaper than another read: at 9600 baud about twenty registers, at 115200 more than a hundred.
+
+The registers are sorted by address. Some best plan cuts that order into runs: of two reads that interleave,
+the one that reaches further can take over what the other shares with it, at no cost. So the best plan of the
+first n registers is the best plan of the first m < n and one read of the rest, over all m that leave a read
+within the limits: dynamic programming, in a time of n × the registers of one read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from protocols.dialogue import LineSettings
+from protocols.modbus import pdu
+from protocols.modbus.registers import Table
+from protocols.modbus.serial_line import frame_gap_s
+
+TURN_AROUND_S: Final = 0.020  # what a device takes to answer, where nothing better is known
+_REQUEST_OCTETS: Final = 8
+_REPLY_OCTETS: Final = 5
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Addresses that are read together: from `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+
+    def overlaps(self, other: Span) -> bool:
+        """Whether they have an address in common."""
+        return self.start < other.end and other.start < self.end
+
+    def __str__(self) -> str:
+        return f"{self.start}" if self.end == self.start + 1 else f"{self.start}–{self.end - 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One read request.
+
+    Attributes:
+        table: the table that is read.
+        wanted: what is wanted from it, sorted; never empty.
+    """
+
+    table: Table
+    wanted: tuple[Span, ...]
+
+    @property
+    def span(self) -> Span:
+        """All addresses asked for, holes included."""
+        return Span(self.wanted[0].start, max(span.end for span in self.wanted))
+
+    @property
+    def holes(self) -> tuple[Span, ...]:
+        """Addresses that nobody wants."""
+        found = []
+        end = self.wanted[0].end
+        for span in self.wanted[1:]:
+            if span.start > end:
+                found.append(Span(end, span.start))
+            end = max(end, span.end)
+        return tuple(found)
+
+    def __str__(self) -> str:
+        return f"{self.table.plural} {self.span}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a device does not stand.
+
+    Attributes:
+        max_registers, max_bits: in one read.
+        forbidden: addresses that no read may touch, even as a hole.
+        cuts: addresses before which a read must end: (table, address).
+    """
+
+    max_registers: int = pdu.MAX_REGISTERS
+    max_bits: int = pdu.MAX_BITS
+    forbidden: frozenset[tuple[Table, Span]] = frozenset()
+    cuts: frozenset[tuple[Table, int]] = field(default=frozenset())
+
+    def quantity(self, table: Table) -> int:
+        """The most that one read of this table may ask for."""
+        return self.max_bits if table.of_bits else self.max_registers
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a read takes on a line, in octets."""
+
+    of_read: float
+
+    @classmethod
+    def on(cls, line: LineSettings, turn_around_s: float = TURN_AROUND_S) -> Cost:
+        """On this line, with a device that takes so long to answer."""
+        silence_s = 2 * frame_gap_s(line.baudrate) + turn_around_s
+        return cls(_REQUEST_OCTETS + _REPLY_OCTETS + silence_s / line.duration_s(1))
+
+    def __call__(self, table: Table, quantity: int) -> float:
+        octets = pdu.octets_of_bits(quantity) if table.of_bits else pdu.octets_of_registers(quantity)
+        return self.of_read + octets
+
+
+def plan(wanted: Iterable[tuple[Table, Span]], limits: Limits, cost: Cost) -> list[Read]:
+    """The reads of least cost that bring all that is wanted, table by table, by address.
+
+    A span is never split: its words are read in one request. One that alone exceeds a limit is a read alone.
+    """
+    spans: dict[Table, set[Span]] = {}
+    for table, span in wanted:
+        spans.setdefault(table, set()).add(span)
+    return [
+        read for table in Table if table in spans for read in _plan(table, sorted(spans[table]), limits, cost)
+    ]
+
+
+def _plan(table: Table, spans: Sequence[Span], limits: Limits, cost: Cost) -> list[Read]:
+    forbidden = [span for where, span in limits.forbidden if where is table]
+    cuts = [address for where, address in limits.cuts if where is table]
+    best: list[tuple[float, int]] = [(0.0, 0)]  # of the first n spans: cost, and where its last read begins
+    for n in range(1, len(spans) + 1):
+        options = []
+        end = 0
+        for m in range(n - 1, -1, -1):
+            end = max(end, spans[m].end)
+            run = Span(spans[m].start, end)
+            quantity = run.end - run.start
+            if m < n - 1 and (quantity > limits.quantity(table) or not _allowed(run, forbidden, cuts)):
+                break
+            options.append((best[m][0] + cost(table, quantity), m))
+        best.append(min(options))
+    reads: list[Read] = []
+    n = len(spans)
+    while n:
+        m = best[n][1]
+        reads.append(Read(table, tuple(spans[m:n])))
+        n = m
+    return reads[::-1]
+
+
+def _allowed(run: Span, forbidden: Collection[Span], cuts: Collection[int]) -> bool:
+    return not any(run.overlaps(span) for span in forbidden) and not any(
+        run.start < cut < run.end for cut in cuts
+    )

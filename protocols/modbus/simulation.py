@@ -1,0 +1,80 @@
+"""A unit that answers: the other side of the line, for tests and the demo.
+
+It builds its replies with the declarations that the parser parses with, and refuses as the specification says
+(App. Protocol §6, the state diagrams): function first, then quantity, then addresses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from protocols.framing import Frame
+from protocols.modbus import pdu
+from protocols.modbus.registers import Table
+from protocols.modbus.serial_line import adu, body
+
+_TABLES = {table.function: table for table in Table}
+
+
+@dataclass(slots=True)
+class SimulatedUnit:
+    """A device with registers to read.
+
+    Attributes:
+        address: its unit address.
+        holding, input: register → its 16 bits. An address that is not here does not exist.
+        coils, discretes: bit → its state.
+        refuse: (key of a table, address) that exist and are refused all the same.
+        max_registers: in one read; more is an illegal data value.
+    """
+
+    address: int
+    holding: dict[int, int] = field(default_factory=dict)
+    input: dict[int, int] = field(default_factory=dict)
+    coils: dict[int, bool] = field(default_factory=dict)
+    discretes: dict[int, bool] = field(default_factory=dict)
+    refuse: set[tuple[str, int]] = field(default_factory=set)
+    max_registers: int = pdu.MAX_REGISTERS
+
+    def answer(self, request: Frame) -> bytes | None:
+        """The whole reply; None if the request is for another unit, or for all."""
+        if request.data[0] != self.address:
+            return None
+        return adu(self.address, self._reply(body(request)))
+
+    def _reply(self, asked: bytes) -> bytes:
+        function = asked[0]
+        table = _TABLES.get(function)
+        if table is None:
+            return _refusal(function, pdu.ILLEGAL_FUNCTION)
+        fields = pdu.REQUESTS[function].parse(asked)
+        start, quantity = fields["start"], fields["quantity"]
+        if not 1 <= quantity <= (pdu.MAX_BITS if table.of_bits else self.max_registers):
+            return _refusal(function, pdu.ILLEGAL_DATA_VALUE)
+        held = self._held(table)
+        addresses = range(start, start + quantity)
+        if any(address not in held or (table.key, address) in self.refuse for address in addresses):
+            return _refusal(function, pdu.ILLEGAL_DATA_ADDRESS)
+        values = [held[address] for address in addresses]
+        data = _packed(values) if table.of_bits else b"".join(value.to_bytes(2, "big") for value in values)
+        return pdu.REPLIES[function].build(function=function, data=data)
+
+    def _held(self, table: Table) -> dict[int, int] | dict[int, bool]:
+        match table:
+            case Table.COIL:
+                return self.coils
+            case Table.DISCRETE:
+                return self.discretes
+            case Table.INPUT:
+                return self.input
+            case Table.HOLDING:
+                return self.holding
+
+
+def _refusal(function: int, code: int) -> bytes:
+    return pdu.EXCEPTION.build(function=function | pdu.REFUSED, exception=code)
+
+
+def _packed(bits: list[int]) -> bytes:
+    number = sum(bool(bit) << place for place, bit in enumerate(bits))
+    return number.to_bytes(pdu.octets_of_bits(len(bits)), "little")
