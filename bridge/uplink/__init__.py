@@ -1,0 +1,21 @@
+"""The uplink: drains the spool through ThingsBoard's contract and CoAP.
+
+    spool ─▶ drain ─▶ feeds, one a credential ─▶ delivery ─▶ coap ─▶ server
+      ▲        ▲                                    │
+      └────────┴──── delivered, refused ◀───────────┘
+
+    feed        what one credential still has to send, and how it fares; pure
+    drain       the spool's side: live readings, the backlog in bounded steps, confirmations
+    delivery    the server's side: whose turn it is, and what an answer asks for
+    service     wires these together, and shows their status
+    pace        how long to wait
+
+Nothing here remembers on disk what was sent. A reading leaves the spool once the server has accepted it and
+the confirmation is committed, every few seconds; a crash sends at most that much again, and ThingsBoard
+stores a repeated reading over the first.
+"""
+
+from bridge.uplink.pace import Pace
+from bridge.uplink.service import Uplink
+
+__all__ = ["Pace", "Uplink"]

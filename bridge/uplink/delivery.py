@@ -1,0 +1,181 @@
+"""The server's side of the uplink: whose turn it is, and what an answer asks for.
+
+Each lane carries one batch of one credential; who has live readings goes first, in turn. A credential that
+the server does not accept waits alone. Silence to everybody makes the link wait: one request at a time,
+further and further apart, until something is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from itertools import count
+from typing import Any, Protocol
+
+from bridge.errors import UplinkError
+from bridge.spool import Row
+from bridge.thingsboard import Action, Batch, Unsendable, decide
+from bridge.uplink.drain import Drain
+from bridge.uplink.feed import Feed
+from bridge.uplink.pace import Pace, Wait, news
+
+log = logging.getLogger(__name__)
+
+
+class Answer(Protocol):
+    """A response; its code as RFC 7252 writes it: "2.01"."""
+
+    @property
+    def code(self) -> str: ...
+
+
+class Client(Protocol):
+    """What the uplink asks of `bridge.coap.Client`, or of what stands in for it."""
+
+    @property
+    def lanes(self) -> int: ...
+
+    @property
+    def stats(self) -> Any: ...
+
+    async def post(self, path: Sequence[str], payload: bytes) -> Answer: ...
+
+    def budget(self, path: Sequence[str]) -> int: ...
+
+    def reset(self) -> None: ...
+
+
+class Delivery:
+    """Sends what the feeds have, as many batches at once as the client has lanes.
+
+    Attributes:
+        silent_until: nothing is sent before this moment.
+        last_error: why the link is down; None while the server answers.
+        answered_at: when it last did; 0 before.
+        delivered: readings accepted since the start.
+    """
+
+    def __init__(self, feeds: Sequence[Feed], drain: Drain, client: Client, pace: Pace) -> None:
+        self.silent_until = 0.0
+        self.last_error: str | None = None
+        self.answered_at = 0.0
+        self.delivered = 0
+        self._feeds = feeds
+        self._drain = drain
+        self._client = client
+        self._silence = Wait(pace.back_off_s, pace.jitter)
+        self._turns = count(1)
+        self._served_at = dict.fromkeys(feeds, 0)
+        self._in_flight = 0
+        self._connection = 0
+        self._refused_sensors: set[str] = set()
+
+    async def run(self) -> None:
+        """Until cancelled, and with it what is in flight."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as exchanges:
+            while True:
+                while (feed := self._next(loop.time())) is not None:
+                    if (batch := self._take(feed, loop.time())) is not None:
+                        self._in_flight += 1
+                        exchanges.create_task(self._exchange(feed, batch))
+                await news(self._drain.work, self._idle_s(loop.time()))
+
+    def _next(self, now: float) -> Feed | None:
+        """Whose turn it is.
+
+        After silence, strictly in turn: a message that is never answered must not be the only probe.
+        """
+        is_silent = self._silence.is_on
+        if now < self.silent_until or self._in_flight >= (1 if is_silent else self._client.lanes):
+            return None
+        ready = [feed for feed in self._feeds if feed.is_ready(now)]
+        return min(
+            ready, key=lambda feed: (not (feed.has_live or is_silent), self._served_at[feed]), default=None
+        )
+
+    def _idle_s(self, now: float) -> float | None:
+        """How long until a wait ends; None if there is none, so that only news can change anything."""
+        moments = [max(feed.wait_until, self.silent_until) for feed in self._feeds if feed.has_work]
+        return min((moment - now for moment in moments if moment > now), default=None)
+
+    def _take(self, feed: Feed, now: float) -> Batch | None:
+        self._served_at[feed] = next(self._turns)
+        try:
+            batch = feed.take(self._client.budget(feed.path), now)
+        except Unsendable as error:
+            self._refuse(error.row, "", str(error))
+            return None
+        if self._drain.has_more_for(feed, now):
+            self._drain.hunger.set()
+        return batch
+
+    async def _exchange(self, feed: Feed, batch: Batch) -> None:
+        """Sends one batch and does what its answer asks for."""
+        loop = asyncio.get_running_loop()
+        sent_at, connection = loop.time(), self._connection
+        answer: str | UplinkError
+        try:
+            answer = (await self._client.post(feed.path, batch.payload)).code
+        except UplinkError as error:
+            answer = error
+        self._in_flight -= 1
+        self._drain.work.set()
+        if isinstance(answer, str):
+            self._heard(loop.time())
+        elif connection != self._connection:  # it went with the connection that another one gave up
+            feed.put_back(batch)
+            return
+        self._settle(feed, batch, answer, others_answered=self.answered_at > sent_at)
+
+    def _settle(self, feed: Feed, batch: Batch, answer: str | UplinkError, *, others_answered: bool) -> None:
+        now = asyncio.get_running_loop().time()
+        decision = decide(answer, feed.sent(batch, others_answered=others_answered))
+        reason_before = feed.reason
+        delivered = feed.settle(batch, decision, now)
+        if feed.reason not in (None, reason_before):
+            wait_s = feed.wait_until - now
+            log.warning("%s: %s; next try in %.0f s", ", ".join(feed.sensors), feed.reason, wait_s)
+        match decision.action:
+            case Action.COMMIT:
+                self.delivered += len(delivered)
+                self._drain.delivered(delivered)
+            case Action.REFUSE:
+                self._refuse(batch.rows[0], str(answer), decision.reason)
+            case Action.BACK_OFF:
+                self._lost(decision.reason, now)
+            case Action.RENEW:
+                self._renew()
+
+    def _refuse(self, row: Row, answer: str, reason: str) -> None:
+        first = row.sensor not in self._refused_sensors
+        self._refused_sensors.add(row.sensor)
+        log.log(
+            logging.ERROR if first else logging.DEBUG,
+            "%s: a reading is refused and kept apart: %s",
+            row.sensor,
+            reason,
+        )
+        self._drain.refused(row, answer, reason)
+
+    def _heard(self, now: float) -> None:
+        if self._silence.is_on:
+            log.info("the server answers again")
+        self.answered_at = now
+        self.silent_until = 0.0
+        self.last_error = None
+        self._silence.end()
+
+    def _lost(self, reason: str, now: float) -> None:
+        wait_s = self._silence.longer()
+        if self.last_error is None:
+            log.warning("%s; next try in %.0f s, then further apart", reason, wait_s)
+        self.last_error = reason
+        self.silent_until = now + wait_s
+        self._renew()
+
+    def _renew(self) -> None:
+        """A fresh socket, address and handshake; what is in flight comes back as if never sent."""
+        self._connection += 1
+        self._client.reset()
