@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import random
 import time
+from typing import Any
 
 import pytest
 
 from bridge.coap import Client, Closed, Refused, Reset, Silent
+from bridge.coap.interface import Address
+from bridge.coap.udp import UDPAssociation
 from tests.bridge.coap.peer import (
     ACK,
     BAD_REQUEST,
@@ -311,6 +315,47 @@ async def _cancel(task: asyncio.Task[object]) -> None:
         await task
 
 
+@pytest.mark.parametrize("seed", range(3))
+async def test_on_a_bad_network_every_request_gets_its_own_answer_or_none(seed: int) -> None:
+    """A third lost either way, answers doubled and in any order, callers that give up."""
+    chance = random.Random(seed)
+    taken: set[bytes] = set()
+    answered: set[bytes] = set()
+
+    def bad(request: Packet) -> list[Packet]:
+        if chance.random() < 0.33:
+            return []
+        taken.add(request.payload)
+        body = b"\xff" + request.payload
+        answers = [
+            Packet(CON, CREATED, chance.randrange(65536), request.token, body),
+            Packet(ACK, CREATED, request.mid, request.token, body),
+            Packet(ACK, EMPTY, request.mid),
+        ]
+        return [answer for answer in answers for _ in range(2) if chance.random() < 0.33]
+
+    async with peer(bad) as server, Client("127.0.0.1", server.port, ack_timeout_s=SOON, rate=None) as client:
+
+        async def post(number: int) -> None:
+            body = b"%d" % number
+            try:
+                response = await asyncio.wait_for(client.post(PATH, body, deadline_s=0.3), chance.random())
+            except (Silent, TimeoutError):
+                return
+            assert response.payload == body
+            answered.add(body)
+
+        await asyncio.gather(*(post(number) for number in range(200)))
+        assert answered
+        assert answered <= taken
+        assert client._lanes._busy == 0
+        await until(lambda: pending_timers() == 1)  # only that of `until`
+        server.script = bare_con
+        assert (await client.post(PATH, b"{}")).code == "2.01"
+        assert not client._manager._active_exchanges
+        assert not client._manager.token_manager.outgoing_requests
+
+
 # Its life
 
 
@@ -363,6 +408,34 @@ async def test_a_client_keeps_nothing_of_past_requests() -> None:
         assert not manager._backlogs
         assert not manager.token_manager.outgoing_requests
     gc.collect()  # sockets and futures left behind would warn here, and warnings are errors
+
+
+class Shaking(UDPAssociation):
+    """A transport with a handshake to wait for, and less room in a datagram: as DTLS will be."""
+
+    message_limit, payload_limit = 400, 300
+    shaken: asyncio.Event
+
+    @classmethod
+    async def open(cls, manager: Any, address: Address, where: str) -> UDPAssociation:
+        association = await super().open(manager, address, where)
+        await cls.shaken.wait()
+        return association
+
+
+async def test_another_transport_brings_its_handshake_and_its_limits() -> None:
+    Shaking.shaken = asyncio.Event()
+    async with (
+        peer(bare_con) as server,
+        Client("127.0.0.1", server.port, ack_timeout_s=SOON, transport=Shaking) as client,
+    ):
+        assert client.budget(PATH) == 300
+        posts = [asyncio.create_task(client.post(PATH, b"{}")) for _ in range(4)]
+        await asyncio.sleep(20 * SOON)  # far longer than a request would live
+        assert not server.heard
+        assert client.stats.requests == 0
+        Shaking.shaken.set()
+        assert {response.code for response in await asyncio.gather(*posts)} == {"2.01"}
 
 
 async def test_a_payload_fills_one_datagram_and_no_more() -> None:
