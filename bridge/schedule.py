@@ -41,6 +41,7 @@ class _Entry(Generic[Key]):
     slot: int = 0  # the first slot not yet asked
     misses: int = 0  # polls missed in a row
     asked_at: float = -math.inf
+    not_before: float = -math.inf
     missed_slots: int = 0
 
     @property
@@ -79,9 +80,20 @@ class Schedule(Generic[Key]):
         self._advance(entry, now)
         return entry.key
 
-    def done(self, key: Key, started: float, now: float, *, answered: bool) -> None:
-        """The poll of a device that began at `started` is over at `now`; `answered`: it replied at all."""
+    def done(
+        self, key: Key, started: float, now: float, *, answered: bool, not_before: float = -math.inf
+    ) -> None:
+        """The poll of a device that began at `started` is over at `now`.
+
+        Args:
+            key: the device.
+            started: when `take` gave it.
+            now: when its poll was over.
+            answered: whether it replied at all.
+            not_before: it is not asked again before, as it may still say something.
+        """
         entry = self._entries[key]
+        entry.not_before = not_before
         if entry.is_silent:
             self._probe_at = started + (now - started) / SILENT_SHARE
         entry.misses = 0 if answered else entry.misses + 1
@@ -103,7 +115,8 @@ class Schedule(Generic[Key]):
         return self._entries[key].missed_slots
 
     def _eligible_at(self, entry: _Entry[Key]) -> float:
-        return max(entry.due_at, self._probe_at) if entry.is_silent else entry.due_at
+        due_at = max(entry.due_at, entry.not_before)
+        return max(due_at, self._probe_at) if entry.is_silent else due_at
 
     def _choose(self, now: float) -> _Entry[Key] | None:
         due = [entry for entry in self._entries.values() if self._eligible_at(entry) <= now]

@@ -1,0 +1,133 @@
+"""Which device file an adapter in site.toml means today.
+
+Kernel names are no identity: ttyUSB0 and ttyUSB1 swap when two adapters are plugged in the other order. So a
+site names what stays, and it is looked up in sysfs each time the port is opened; that needs no udev, so it
+works in a container too:
+
+    serial:AB0JPQ7X      the serial number of the USB adapter (udev's ID_SERIAL_SHORT)
+    serial:AB0JPQ7X:1    ... and its interface (hexadecimal, as udev writes it), where it has several ports
+    path:pci-0000:00:14.0-usb-0:3:1.0    the socket it is plugged into (udev's ID_PATH)
+    /dev/ttyAMA0         a device file that stays
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bridge.errors import PortLost
+
+if TYPE_CHECKING:
+    from bridge.config import Bus
+
+SYSFS = Path("/sys")
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """One serial device of this machine.
+
+    Attributes:
+        device: its device file.
+        serial: serial number of its USB adapter, or "".
+        interface: which interface of the USB adapter it is; 0 for others.
+        id_path: the socket it is plugged into, as udev's ID_PATH; "" for what is soldered on and has none.
+    """
+
+    device: Path
+    serial: str
+    interface: int
+    id_path: str
+
+
+def find_port(bus: Bus, devices: Path | None = None) -> str:
+    """The device file of a bus.
+
+    Args:
+        devices: a folder with a link for each bus, by its name, used before the adapter in site.toml.
+
+    Raises:
+        PortLost: the adapter is not plugged in, or several fit.
+    """
+    if devices is not None and (devices / bus.name).exists():
+        return str(devices / bus.name)
+    return find_adapter(bus.adapter)
+
+
+def find_adapter(adapter: str, sysfs: Path = SYSFS) -> str:
+    """The device file of "serial:…", "path:…" or an absolute path. Errors as for `find_port`."""
+    kind, _, name = adapter.partition(":")
+    if kind == "serial":
+        return _one(adapter, _by_serial(name, sysfs))
+    if kind == "path":
+        return _one(adapter, [found for found in adapters(sysfs) if found.id_path == name])
+    return adapter
+
+
+def adapters(sysfs: Path = SYSFS) -> Iterator[Adapter]:
+    """The serial devices of this machine that have hardware behind them, by name."""
+    for tty in sorted((sysfs / "class" / "tty").iterdir()):
+        if (tty / "device").exists():
+            yield _describe(tty, sysfs)
+
+
+def _by_serial(name: str, sysfs: Path) -> list[Adapter]:
+    serial, _, interface = name.partition(":")
+    found = [one for one in adapters(sysfs) if one.serial == serial]
+    if interface:
+        found = [one for one in found if one.interface == int(interface, 16)]
+    return found
+
+
+def _one(adapter: str, found: list[Adapter]) -> str:
+    if not found:
+        raise PortLost(f'adapter "{adapter}" is not plugged in')
+    if len(found) > 1:
+        ways = [f'"path:{one.id_path}" ({one.device})' for one in found]
+        raise PortLost(f'adapter "{adapter}" fits several devices: write {" or ".join(ways)}')
+    return str(found[0].device)
+
+
+def _describe(tty: Path, sysfs: Path) -> Adapter:
+    """Walks from the device up to its controller, as udev's path_id does."""
+    serial, interface = "", 0
+    parts: list[str] = []
+    last_subsystem = ""
+    device = (tty / "device").resolve()
+    root = (sysfs / "devices").resolve()
+    for parent in (device, *device.parents):
+        if parent == root:
+            break
+        subsystem = _subsystem(parent)
+        if subsystem == "usb":
+            if (number := _attribute(parent, "bInterfaceNumber")) and not interface:
+                interface = int(number, 16)
+            if not serial and (parent / "devnum").exists() and "-" in parent.name:
+                serial = _as_udev(_attribute(parent, "serial"))
+        if subsystem != last_subsystem:
+            if subsystem == "usb" and "-" in parent.name:
+                parts.append(f"usb-0:{parent.name.split('-', 1)[1]}")
+            elif subsystem in ("pci", "platform"):
+                parts.append(f"{subsystem}-{parent.name}")
+        last_subsystem = subsystem or last_subsystem
+    return Adapter(Path("/dev") / tty.name, serial, interface, "-".join(reversed(parts)))
+
+
+def _subsystem(device: Path) -> str:
+    link = device / "subsystem"
+    return link.resolve().name if link.exists() else ""
+
+
+def _attribute(device: Path, name: str) -> str:
+    try:
+        return (device / name).read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _as_udev(serial: str) -> str:
+    """As udev writes it into ID_SERIAL_SHORT, which is what an installer sees: odd characters become "_"."""
+    return re.sub(r"[^A-Za-z0-9#+\-.:=@_/]", "_", re.sub(r"\s+", "_", serial))

@@ -1,0 +1,54 @@
+"""The echo of the own request, on adapters that hear what they send: found and dropped. Pure."""
+
+from __future__ import annotations
+
+from protocols.dialogue import Request
+from protocols.framing import Frame
+
+_STRAY = 4  # octets that may come before it, from the driver as it switches direction
+
+
+class Echo:
+    """Takes the echo of one request out of what is heard after it.
+
+    What may still become the echo is held back until that is clear. A reply that equals its request (Modbus:
+    most writes) is an echo only on a line known to have one.
+    """
+
+    def __init__(self, request: Request, *, is_usual: bool) -> None:
+        """`is_usual`: this line had an echo the last time."""
+        self.is_found = False
+        self._data = request.data
+        self._reach = len(request.data) + (_STRAY if is_usual else 0)
+        self._is_settled = not is_usual and request.accepts(Frame(request.data))
+        self._held = b""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether octets are held back."""
+        return bool(self._held)
+
+    def strip(self, data: bytes) -> bytes:
+        """What is heard, without the echo and without what is held back."""
+        if self._is_settled:
+            return data
+        self._held += data
+        at = self._held.find(self._data, 0, self._reach)
+        if at >= 0:
+            self.is_found = True
+            self._held = self._held[:at] + self._held[at + len(self._data) :]
+        elif self._may_follow():
+            return b""
+        return self.release()
+
+    def release(self) -> bytes:
+        """What was held back: no more is to come that would make it the echo."""
+        self._is_settled = True
+        held, self._held = self._held, b""
+        return held
+
+    def _may_follow(self) -> bool:
+        """Whether the octets held back may be the beginning of the echo, within its reach."""
+        held = self._held[: self._reach]
+        last_start = self._reach - len(self._data)
+        return any(self._data.startswith(held[at:]) for at in range(min(last_start, len(held)) + 1))

@@ -1,0 +1,136 @@
+"""The sensors of a bus that are polled together, and what status says of each.
+
+Sensors share a device if they have its address and are asked in the same way: their reads are coalesced,
+and what a poll brings is split again. They share its fate too: counters of the line are those of the
+address.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from bridge.schedule import SILENT_AFTER
+from protocols.dialogue import Device, PollResult, Values
+
+if TYPE_CHECKING:
+    from bridge.config import Bus, Sensor
+    from bridge.station import Station
+
+_log = logging.getLogger(__name__)
+
+
+class SensorState(Enum):
+    """What a sensor did when it was last asked."""
+
+    NEVER = "never"  # no answer yet, and not yet given up
+    OK = "ok"
+    SILENT = "silent"
+    REFUSING = "refusing"  # it answers, but will not give its values
+
+
+@dataclass(slots=True, eq=False)
+class _Tally:
+    """What a sensor brought."""
+
+    last_ts: int | None = None
+    last_values: Values | None = None
+    empty: int = 0
+
+
+class Group:
+    """Sensors served by one device. Its settings are those of each of them."""
+
+    def __init__(self, sensors: list[Sensor], device: Device) -> None:
+        self.sensors = tuple(sensors)
+        self.device = device
+        self.address = device.address
+        first = sensors[0]
+        self.every_s = first.every_s
+        self.reply_timeout_s = first.reply_timeout_s
+        self.retries = first.retries
+        self.gap_s = first.gap_s
+        self.is_retried = True  # a request it leaves unanswered; not after the first, until it answers
+        self._state = SensorState.NEVER
+        self._misses = 0
+        self._tallies = {sensor.name: _Tally() for sensor in sensors}
+        self._exceptions = self._incomplete = self._out_of_limits = 0
+
+    @property
+    def names(self) -> str:
+        """Its sensors, for the log."""
+        return ", ".join(sensor.name for sensor in self.sensors)
+
+    def missed(self) -> None:
+        """A poll brought no answer at all."""
+        self._misses += 1
+        if self._misses == SILENT_AFTER:
+            self._enter(
+                SensorState.SILENT, f"({self.address}) does not answer: check power, wiring, line settings"
+            )
+
+    def answered(self, result: PollResult) -> None:
+        """A poll was answered, if not in every part."""
+        self._misses = 0
+        self._exceptions += len(result.refusals)
+        self._incomplete += not result.complete
+        self._out_of_limits += result.out_of_limits
+        if result.refusals and not any(result.values):
+            self._enter(SensorState.REFUSING, f"refuses: {result.refusals[0]}")
+        else:
+            self._enter(SensorState.OK, "answers")
+
+    def made_no_sense(self, error: Exception) -> None:
+        """A poll was answered by what makes no sense."""
+        self._misses = 0
+        self._enter(SensorState.REFUSING, f"answers without sense: {error}")
+
+    def brought(self, sensor: str, ts_ms: int | None, values: Values) -> None:
+        """A poll brought values of a sensor: they are a reading."""
+        tally = self._tallies[sensor]
+        tally.last_ts, tally.last_values = ts_ms, values
+
+    def brought_nothing(self, sensor: str) -> None:
+        """A poll was answered, but brought no usable value of a sensor."""
+        self._tallies[sensor].empty += 1
+
+    def document(self, station: Station, missed_slots: int) -> dict[str, dict[str, Any]]:
+        """What status says of each sensor."""
+        return {
+            name: {
+                "state": self._state.value,
+                "last_ts": tally.last_ts,
+                "last_values": tally.last_values,
+                "timeouts": station.timeouts,
+                "crc_errors": station.crc_errors,
+                "exceptions": self._exceptions,
+                "late_replies": station.late_replies,
+                "missed_slots": missed_slots,
+                "empty": tally.empty,
+                "incomplete": self._incomplete,
+                "out_of_limits": self._out_of_limits,
+            }
+            for name, tally in self._tallies.items()
+        }
+
+    def _enter(self, state: SensorState, why: str) -> None:
+        if state is self._state:
+            return
+        is_good = state is SensorState.OK
+        _log.log(logging.INFO if is_good else logging.WARNING, "%s %s", self.names, why)
+        self._state = state
+
+
+def groups(bus: Bus) -> list[Group]:
+    """The sensors of a bus by address, rhythm and manner of asking, in the order of the file."""
+    alike: dict[tuple[object, ...], list[Sensor]] = {}
+    for sensor in bus.sensors:
+        address = bus.protocol.address_of(sensor.settings)
+        key = (address, sensor.every_s, sensor.reply_timeout_s, sensor.retries, sensor.gap_s)
+        alike.setdefault(key, []).append(sensor)
+    return [
+        Group(sensors, bus.protocol.device([sensor.settings for sensor in sensors], bus.line))
+        for sensors in alike.values()
+    ]

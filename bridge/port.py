@@ -1,0 +1,229 @@
+"""One serial device: open, read, write, loss. The only importer of pyserial-asyncio.
+
+pyserial-asyncio 0.6 moves the bytes; what it leaves to its user is settled here:
+
+- It opens in the event loop, and not exclusively, so that two programs steal each other's replies. Here: in a
+  thread, with a deadline, under a lock (`serial_device.py`).
+- A write after the loss vanishes without a word, and an error while writing is told to the loop, not to the
+  writer. Here: the bytes go to the device at once, and whatever is wrong is a PortLost for the caller.
+- Its close waits, in the event loop, until the device took all output. Here: output is thrown away first.
+- `abort` after the loss raises AttributeError. Here: only a transport that is still open is aborted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, cast
+
+import serial_asyncio
+
+from bridge.errors import PortLost
+from bridge.serial_device import SerialDevice, open_device
+from protocols.dialogue import LineSettings
+
+if TYPE_CHECKING:
+    from bridge.config import RS485
+
+_log = logging.getLogger(__name__)
+_wire = logging.getLogger("bridge.wire")
+
+OPEN_TIMEOUT_S = 5.0
+WRITE_TIMEOUT_S = 2.0
+CLOSE_TIMEOUT_S = 0.15
+_INBOX_LIMIT = 64 * 1024  # octets nobody has read yet; beyond it the oldest go
+
+
+class State(Enum):
+    """Where a port is."""
+
+    CLOSED = "closed"
+    OPENING = "opening"
+    READY = "ready"
+    LOST = "lost"
+
+
+class Port:
+    """One serial device, opened and closed as often as it comes and goes."""
+
+    def __init__(self) -> None:
+        self.state = State.CLOSED
+        self.path = ""
+        self._inbox = _Inbox(self._on_lost)
+        self._transport: asyncio.Transport | None = None
+        self._device: SerialDevice | None = None
+
+    async def open(self, path: str, settings: LineSettings, rs485: RS485 | None = None) -> None:
+        """Opens the device, for this process alone.
+
+        Raises:
+            PortLost: missing, busy, forbidden or not a serial device; the message says which, and what to do.
+        """
+        assert self.state in (State.CLOSED, State.LOST)
+        await self.close()
+        self.path = path
+        self._enter(State.OPENING)
+        loop = asyncio.get_running_loop()
+        opening = loop.run_in_executor(None, open_device, path, settings, rs485)
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                self._device = await asyncio.shield(opening)
+        except BaseException as error:
+            opening.add_done_callback(_close_late)
+            self._enter(State.CLOSED)
+            if isinstance(error, TimeoutError):
+                raise PortLost(f"{path} did not open within {OPEN_TIMEOUT_S:.0f} s") from error
+            raise
+        self._inbox = _Inbox(self._on_lost)
+        self._transport, _ = await serial_asyncio.connection_for_serial(
+            loop, lambda: self._inbox, self._device
+        )
+        self._enter(State.READY)
+
+    async def read(self, deadline: float | None = None) -> bytes:
+        """All bytes that came since the last call; waits for some until `deadline` (loop time).
+
+        Returns:
+            the bytes, or b"" when the deadline passed first.
+
+        Raises:
+            PortLost: the device is gone; what it delivered before was returned first.
+        """
+        inbox = self._inbox
+        if not inbox.data:
+            self._require_ready()
+            if deadline is not None and deadline <= asyncio.get_running_loop().time():
+                return b""
+            await inbox.wait(deadline)
+        data = bytes(inbox.data)
+        inbox.data.clear()
+        if not data:
+            self._require_ready()
+        elif _wire.isEnabledFor(logging.DEBUG):
+            _wire.debug("%s < %s", self.path, data.hex(" "))
+        return data
+
+    async def write(self, data: bytes) -> None:
+        """Hands all of `data` to the device; returns when it took them, which is before they are on the wire.
+
+        Raises:
+            PortLost: the device is gone, or takes no output.
+        """
+        self._require_ready()
+        assert self._device is not None
+        assert self._transport is not None
+        if _wire.isEnabledFor(logging.DEBUG):
+            _wire.debug("%s > %s", self.path, data.hex(" "))
+        try:
+            taken = os.write(self._device.fileno(), data)
+        except BlockingIOError:
+            taken = 0
+        except OSError as error:
+            self._on_lost(error)
+            raise self._lost() from error
+        if taken == len(data):
+            return
+        self._transport.write(data[taken:])
+        try:
+            async with asyncio.timeout(WRITE_TIMEOUT_S):
+                await self._inbox.writable.wait()
+        except TimeoutError as error:
+            self._on_lost(OSError("it takes no output"))
+            raise self._lost() from error
+        self._require_ready()
+
+    async def close(self) -> None:
+        """Closes the device; output it has not taken yet is lost. Never waits longer than CLOSE_TIMEOUT_S."""
+        transport, self._transport = self._transport, None
+        if transport is None:
+            return
+        if not transport.is_closing():
+            transport.abort()
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._inbox.closed.wait()
+        except TimeoutError:
+            _log.warning("%s does not close", self.path)
+        self._device = None
+        self._enter(State.CLOSED)
+
+    def _require_ready(self) -> None:
+        if self.state is not State.READY:
+            raise self._lost()
+
+    def _lost(self) -> PortLost:
+        reason = self._inbox.error
+        return PortLost(
+            f"{self.path} was unplugged or failed ({reason})"
+            if reason
+            else f"{self.path or 'port'} is not open"
+        )
+
+    def _on_lost(self, error: Exception | None) -> None:
+        """The device is gone, as its transport or a write found; it is aborted when next closed."""
+        self._inbox.error = self._inbox.error or error
+        if self.state is State.READY and error is not None:
+            self._enter(State.LOST)
+        self._inbox.wake()
+
+    def _enter(self, state: State) -> None:
+        if state is not self.state:
+            self.state = state
+            _log.debug("%s: %s", self.path, state.value)
+
+
+class _Inbox(asyncio.Protocol):
+    """What the transport brings: bytes, and the end."""
+
+    def __init__(self, on_lost: Callable[[Exception | None], None]) -> None:
+        self.data = bytearray()
+        self.error: Exception | None = None
+        self.closed = asyncio.Event()
+        self.writable = asyncio.Event()
+        self._on_lost = on_lost
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def wait(self, deadline: float | None) -> None:
+        """Returns when bytes came, at the end, or at `deadline`."""
+        loop = asyncio.get_running_loop()
+        waiter = self._waiter = loop.create_future()
+        timer = None if deadline is None else loop.call_at(deadline, self.wake)
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.Transport, transport).set_write_buffer_limits(high=0)
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
+        if len(self.data) > _INBOX_LIMIT:
+            del self.data[:-_INBOX_LIMIT]
+        self.wake()
+
+    def pause_writing(self) -> None:
+        self.writable.clear()
+
+    def resume_writing(self) -> None:
+        self.writable.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed.set()
+        self.writable.set()
+        self._on_lost(exc)
+
+
+def _close_late(opening: asyncio.Future[SerialDevice]) -> None:
+    """Closes a device that opened after nobody waited for it any more."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

@@ -1,0 +1,157 @@
+"""Opens a serial device for this process alone and sets it up, or says in one sentence why not.
+
+What pyserial offers here has traps. Unless asked for a lock, it lets two programs read one device and steal
+each other's replies. A failure may be a SerialException, an OSError, a termios.error or a ValueError: here
+each is a PortLost. What a driver cannot do (low latency, RS-485) is no failure: the log says so. A pseudo
+terminal carries 8 bits and no parity: it is opened as 8N1, and the log says so.
+
+Everything here blocks: call it in a thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import struct
+import termios
+from fcntl import ioctl
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import serial
+
+from bridge.errors import PortLost
+from protocols.dialogue import LineSettings
+
+if TYPE_CHECKING:
+    from bridge.config import RS485
+
+_log = logging.getLogger(__name__)
+
+_PTY_MAJORS = range(136, 144)  # Linux devices.txt: Unix98 PTY slaves
+
+# linux/serial.h, struct serial_rs485: flags, two delays in ms, five words of padding
+_RS485 = struct.Struct("8I")
+_TIOCGRS485, _TIOCSRS485 = 0x542E, 0x542F
+_RS485_ENABLED, _RS485_RTS_ON_SEND, _RS485_RTS_AFTER_SEND = 1 << 0, 1 << 1, 1 << 2
+
+
+class SerialDevice(serial.Serial):
+    """A pyserial port whose flush discards.
+
+    The transport flushes when it closes, in the event loop: draining there would stop every bus for as long
+    as the device refuses output.
+    """
+
+    def flush(self) -> None:
+        termios.tcflush(self.fileno(), termios.TCOFLUSH)
+
+
+def open_device(path: str, settings: LineSettings, rs485: RS485 | None) -> SerialDevice:
+    """Opens the device and sets it up.
+
+    Raises:
+        PortLost: missing, busy, forbidden or not a serial device; the message says which, and what to do.
+    """
+    try:
+        is_pty = os.major(Path(path).stat().st_rdev) in _PTY_MAJORS
+        if is_pty and (settings.bytesize, settings.parity) != (8, "N"):
+            _log.info("%s is a pseudo terminal: opened as 8N1, not as %s", path, settings)
+            settings = LineSettings(settings.baudrate, 8, "N", 1)
+        device = SerialDevice(
+            path,
+            baudrate=settings.baudrate,
+            bytesize=settings.bytesize,
+            parity=settings.parity,
+            stopbits=settings.stopbits,
+            timeout=0,
+            write_timeout=0,
+            exclusive=True,
+        )
+    except (OSError, termios.error, ValueError) as error:
+        raise PortLost(_reason(path, error)) from error
+    if not is_pty:
+        _lower_latency(device)
+    if rs485 is not None:
+        _drive_rs485(device, rs485)
+    return device
+
+
+def _lower_latency(device: SerialDevice) -> None:
+    """Asks the driver not to hold bytes back (FTDI: 16 ms otherwise)."""
+    try:
+        device.set_low_latency_mode(True)
+    except (ValueError, OSError) as error:
+        _log.info("%s: no low-latency mode, bytes may come in chunks (%s)", device.port, error)
+
+
+def _drive_rs485(device: SerialDevice, rs485: RS485) -> None:
+    """Lets the kernel switch the direction of an RS-485 driver, and reads back what it made of the wish.
+
+    Not by pyserial's `rs485_mode`: where the driver refuses, that setting stays and fails every later one.
+    """
+    flags = _RS485_ENABLED
+    flags |= _RS485_RTS_ON_SEND if rs485.rts_on_send else 0
+    flags |= _RS485_RTS_AFTER_SEND if rs485.rts_after_send else 0
+    delays_ms = (round(rs485.delay_before_send_s * 1000), round(rs485.delay_after_send_s * 1000))
+    wanted = _RS485.pack(flags, *delays_ms, *(0,) * 5)
+    try:
+        ioctl(device.fileno(), _TIOCSRS485, wanted)
+        got = _RS485.unpack(ioctl(device.fileno(), _TIOCGRS485, bytes(_RS485.size)))
+    except OSError as error:
+        _log.info(
+            "%s: its driver has no RS-485 mode, the adapter must switch by itself (%s)", device.port, error
+        )
+        return
+    if got[:3] != (flags, *delays_ms):
+        _log.warning(
+            "%s: RS-485 mode differs from what was asked: flags %#x, delays %d and %d ms",
+            device.port,
+            *got[:3],
+        )
+
+
+def _reason(path: str, error: Exception) -> str:
+    """One sentence: what is wrong with the device, and what to do about it."""
+    code = _errno(error)
+    if code in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
+        return f"{path} is not there: plug in the adapter"
+    if code in (errno.EWOULDBLOCK, errno.EBUSY):
+        return f"{path} is used by another program{_holders(path)}: stop it"
+    if code in (errno.EACCES, errno.EPERM):
+        return f"{path}: permission denied: add the user to group {_group(path)}"
+    if code in (errno.ENOTTY, errno.EISDIR):
+        return f"{path} is not a serial device"
+    return f"{path} does not open: {error}"
+
+
+def _errno(error: BaseException | None) -> int | None:
+    """The number of the system's error, which pyserial may have wrapped in one without."""
+    while error is not None:
+        if isinstance(error, (OSError, termios.error)) and error.args and isinstance(error.args[0], int):
+            return error.args[0]
+        error = error.__context__
+    return None
+
+
+def _holders(path: str) -> str:
+    """ " (process 4711 ttylog)" for those that have the device open, as far as this user may see."""
+    device = Path(path).resolve()
+    found = []
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit() or int(process.name) == os.getpid():
+            continue
+        try:
+            if any(link.readlink() == device for link in (process / "fd").iterdir()):
+                found.append(f"{process.name} {(process / 'comm').read_text().strip()}")
+        except OSError:
+            continue
+    return f" (process {', '.join(found)})" if found else ""
+
+
+def _group(path: str) -> str:
+    try:
+        return Path(path).group()
+    except (OSError, KeyError):
+        return "dialout"
