@@ -168,7 +168,7 @@ class Client:
         """Drops the association: what is in flight fails with Closed, the next request opens a new one."""
         if self._association is not None:
             self._association.end(Closed(self.where))
-            self._association = None
+            self._retire(self._association)
 
     async def close(self) -> None:
         """Fails what is in flight with Closed and frees the socket; later requests fail the same way."""
@@ -233,9 +233,7 @@ class Client:
         if self._association is not None:
             if self._association.failure is None:
                 return self._association
-            if isinstance(self._association.failure, (Refused, Unreachable, Silent)) and self._address:
-                self._failed.add(self._address)
-            self._association = None
+            self._retire(self._association)
         await self._start()
         addresses = await resolve(self._host, self._port)
         if self._failed.issuperset(addresses):
@@ -254,6 +252,12 @@ class Client:
             return association
         assert unreachable is not None  # a name that resolves has at least one address
         raise unreachable
+
+    def _retire(self, association: Association) -> None:
+        """Forgets an association that has ended; its address is tried last if the fault may lie there."""
+        if self._address is not None and isinstance(association.failure, (Refused, Unreachable, Silent)):
+            self._failed.add(self._address)
+        self._association = None
 
     async def _start(self) -> None:
         if self._closed:

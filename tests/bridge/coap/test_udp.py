@@ -87,12 +87,15 @@ async def test_a_new_address_is_used_after_reset(names: Names) -> None:
         assert (len(old.requests), len(new.requests)) == (2, 1)
 
 
-async def test_after_silence_the_next_address_is_tried_and_kept(names: Names) -> None:
+@pytest.mark.parametrize("resets", [False, True])
+async def test_after_silence_the_next_address_is_tried_and_kept(names: Names, resets: bool) -> None:
     names("127.0.0.1", "127.0.0.2")
     async with peer(nothing) as dead, peer(bare_con, host="127.0.0.2", port=dead.port) as alive:
         async with Client("tb.example.com", dead.port) as client:
             with pytest.raises(Silent):
                 await client.post(PATH, b"{}", deadline_s=0.05)
+            if resets:
+                client.reset()
             await client.post(PATH, b"{}")
             client.reset()
             await client.post(PATH, b"{}")
