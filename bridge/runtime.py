@@ -60,9 +60,10 @@ class Runtime:
         for root in self._roots():
             for path in sorted((root / self._folder).glob("*.json")):
                 document = _read(path)
-                if document is None or document["updated"] < found.get(path.stem, document)["updated"]:
+                if document is None:
                     continue
-                found[path.stem] = {**document, "running": _lives(document["pid"])}
+                if path.stem not in found or found[path.stem]["updated"] < document["updated"]:
+                    found[path.stem] = {**document, "running": _lives(document["pid"])}
         return found
 
     def _replace(self, name: str, text: str) -> None:

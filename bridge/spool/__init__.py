@@ -9,9 +9,9 @@ instant a process can be killed, and `Spool.audit` can prove it against the rows
 
 from bridge.spool.ledger import Account
 from bridge.spool.locks import lock
-from bridge.spool.queue import Spool
+from bridge.spool.queue import Spool, read_ledger
 from bridge.spool.readings import Reading, Row
 from bridge.spool.schema import SpoolUnavailable
 from bridge.spool.writer import SpoolWriter
 
-__all__ = ["Account", "Reading", "Row", "Spool", "SpoolUnavailable", "SpoolWriter", "lock"]
+__all__ = ["Account", "Reading", "Row", "Spool", "SpoolUnavailable", "SpoolWriter", "lock", "read_ledger"]

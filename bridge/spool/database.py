@@ -154,6 +154,11 @@ def is_marked_damaged(path: Path) -> bool:
     return mark(path).exists()
 
 
+def wal_target(limit: int) -> int:
+    """The size in bytes at which the write-ahead log of a spool with that limit is folded into the file."""
+    return max(8, min(_WAL_PAGES, limit // 8 // PAGE_BYTES)) * PAGE_BYTES
+
+
 def wal_bytes(path: Path) -> int:
     """What the write-ahead log takes on the disk."""
     try:
@@ -182,7 +187,7 @@ def quick_check(path: Path, *, whole: bool) -> None:
 
 def _set_up(connection: sqlite3.Connection, path: Path, limit: int) -> None:
     """SQLite's settings, in an order that matters: the first two only take before WAL and the first table."""
-    wal_pages = max(8, min(_WAL_PAGES, limit // 8 // PAGE_BYTES))
+    wal_pages = wal_target(limit) // PAGE_BYTES
     connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
     connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()

@@ -80,7 +80,10 @@ class Presence:
 def _open(path: Path) -> int:
     """Open a lock file, made if missing."""
     is_new = not path.exists()
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY)  # enough for who only looks
     if is_new:
         give_to_owner(path)
     return descriptor

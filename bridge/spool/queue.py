@@ -12,6 +12,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -24,6 +25,7 @@ from bridge.spool.opening import enter, open_or_begin_anew
 from bridge.spool.readings import Reading, Row
 from bridge.spool.reserve import Reserve
 from bridge.spool.room import Room
+from bridge.spool.schema import SpoolUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +77,8 @@ class Spool:
             SpoolDamaged: the file is damaged.
             SpoolUnavailable: there is none, it cannot be opened, or is no spool that this version knows.
         """
+        if not path.exists():
+            raise SpoolUnavailable(f"{path}: there is no spool yet")
         presence = enter(path)
         try:
             presence.share()
@@ -88,7 +92,7 @@ class Spool:
 
         `lost`: how many readings of each sensor could not be kept; booked as read and dropped.
         """
-        self._room.make(sum(len(reading.body) + _ROW_BYTES for reading in readings))
+        self._make_way(partial(self._room.make, sum(len(r.body) + _ROW_BYTES for r in readings)))
         self._date_what_waits(readings)
         lost = lost or {}
         read = Counter(reading.sensor for reading in readings)
@@ -165,10 +169,14 @@ class Spool:
 
     def drop(self, sensor: str) -> int:
         """Delete what is queued of a sensor, dated or not; how many that was."""
+        with self._database.read() as db:
+            row = db.execute("SELECT id FROM sensor WHERE name = ?", (sensor,)).fetchone()
+        if row is None:
+            return 0
+        (number,) = row
         total = 0
         for after, upto in self._steps(0, self.last_id()):
             with self._database.write() as db:
-                number = sensor_id(db, sensor)
                 dropped = db.execute(
                     "DELETE FROM reading WHERE id > ? AND id <= ? AND sensor = ?", (after, upto, number)
                 ).rowcount
@@ -284,3 +292,15 @@ class Spool:
         ).fetchone()
         self._names[sensor] = name
         return self._names[sensor]
+
+
+def read_ledger(path: Path) -> dict[str, Account]:
+    """The account of every sensor, by its name, without opening the spool to work; {} if there is none yet.
+
+    Raises:
+        SpoolDamaged, SpoolUnavailable: as `Spool.view`.
+    """
+    if not path.exists():
+        return {}
+    with closing(Spool.view(path)) as spool:
+        return spool.ledger()

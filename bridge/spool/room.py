@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter
 
-from bridge.spool.database import PAGE_BYTES, Database, wal_bytes
+from bridge.spool.database import PAGE_BYTES, Database, wal_bytes, wal_target
 from bridge.spool.ledger import book
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,10 @@ class Room:
         """Expire the oldest readings until `incoming` bytes fit under the limit."""
         while self._left() < incoming:
             if not self._expire():
-                return
+                break
+        pages, free = self._pages()
+        if free and pages * PAGE_BYTES > self._limit:  # of a spool whose limit was lowered
+            self._database.vacuum(_VACUUM_PAGES)
 
     def shrink(self) -> None:
         """Give back a part of the free pages once they are most of the file.
@@ -44,8 +47,10 @@ class Room:
     def _left(self) -> int:
         """Bytes to the limit. Free pages inside the file are room; it grows only when they are used up."""
         pages, free = self._pages()
-        # The log outgrows its quarter only while someone holds an old snapshot: no expiry could help that.
-        log = min(wal_bytes(self._database.path), self._limit // 4)
+        # The log overshoots its target by a transaction; by more only while someone holds an old snapshot,
+        # which no expiry could help.
+        target = wal_target(self._limit)
+        log = min(max(wal_bytes(self._database.path), 3 * target // 2), 2 * target)
         return self._limit - log - (pages - free) * PAGE_BYTES
 
     def _pages(self) -> tuple[int, int]:

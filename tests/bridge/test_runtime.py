@@ -1,0 +1,118 @@
+"""Status documents."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from bridge import runtime as runtime_module
+from bridge.runtime import Runtime
+
+
+@pytest.fixture(autouse=True)
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a service would publish; nothing of the machine's own is looked at."""
+    directory = tmp_path / "run"
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(directory))
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(runtime_module, "SERVICE_DIRECTORY", tmp_path / "service")
+    return directory
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    return tmp_path / "spool.db"
+
+
+def only_file(directory: Path) -> Path:
+    (file,) = [path for path in directory.rglob("*") if path.is_file()]
+    return file
+
+
+def test_what_is_published_can_be_read(spool: Path) -> None:
+    Runtime(spool).publish("uplink", {"state": "delivering"})
+    Runtime(spool).publish("bus-meters", {"state": "reading"})
+    found = Runtime(spool).read_all()
+    assert set(found) == {"uplink", "bus-meters"}
+    document = found["uplink"]
+    assert document["state"] == "delivering"
+    assert document["pid"] == os.getpid()
+    assert document["running"] is True
+    assert isinstance(document["updated"], int)
+
+
+def test_a_document_replaces_the_one_before(spool: Path, directory: Path) -> None:
+    runtime = Runtime(spool)
+    for number in range(3):
+        runtime.publish("uplink", {"number": number})
+    assert runtime.read_all()["uplink"]["number"] == 2
+    assert stat.S_IMODE(only_file(directory).stat().st_mode) == 0o644
+
+
+def test_spools_do_not_mix(tmp_path: Path) -> None:
+    Runtime(tmp_path / "a" / "spool.db").publish("uplink", {})
+    assert Runtime(tmp_path / "b" / "spool.db").read_all() == {}
+
+
+def test_nothing_published_is_nothing_found(spool: Path) -> None:
+    assert Runtime(spool).read_all() == {}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"pid": "x", "updated": 1}', "\xff"])
+def test_what_is_no_document_is_left_out(spool: Path, directory: Path, content: str) -> None:
+    runtime = Runtime(spool)
+    runtime.publish("uplink", {})
+    only_file(directory).write_bytes(content.encode("latin-1"))
+    assert runtime.read_all() == {}
+
+
+def test_the_document_of_a_dead_process_says_so(spool: Path, directory: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    runtime = Runtime(spool)
+    runtime.publish("uplink", {})
+    file = only_file(directory)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "pid": dead.pid}))
+    assert runtime.read_all()["uplink"]["running"] is False
+
+
+def test_a_shell_finds_what_a_service_publishes(
+    spool: Path, directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime_module, "SERVICE_DIRECTORY", directory)
+    Runtime(spool).publish("uplink", {"by": "the service"})
+    monkeypatch.delenv("RUNTIME_DIRECTORY")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "user"))
+    assert Runtime(spool).read_all()["uplink"]["by"] == "the service"
+
+
+def test_the_newest_of_two_documents_counts(
+    spool: Path, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime_module, "SERVICE_DIRECTORY", directory)
+    Runtime(spool).publish("uplink", {"by": "the service"})
+    monkeypatch.delenv("RUNTIME_DIRECTORY")
+    by_hand = Runtime(spool)
+    by_hand.publish("uplink", {"by": "hand"})
+    assert by_hand.read_all()["uplink"]["by"] == "hand"
+
+
+def test_a_directory_that_cannot_be_written_is_said_once_and_stops_nothing(
+    spool: Path, directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory.write_text("a file where the directory should be")
+    runtime = Runtime(spool)
+    runtime.publish("uplink", {})
+    runtime.publish("uplink", {})
+    assert caplog.text.count("no status of uplink") == 1
+    directory.unlink()
+    runtime.publish("uplink", {})
+    assert "uplink" in runtime.read_all()

@@ -1,0 +1,181 @@
+"""Files that are no spool any more, and locks."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bridge.clock import Instant
+from bridge.errors import AlreadyRunning, SpoolDamaged
+from bridge.spool import Account, Reading, Spool, SpoolUnavailable, lock
+from bridge.spool.database import PAGE_BYTES
+
+
+def reading(number: int, sensor: str = "meter") -> Reading:
+    return Reading(sensor, Instant("boot", number), 1_800_000_000_000 + number, b'{"v":%d}' % number, 1)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "spool.db"
+
+
+@pytest.fixture
+def filled(path: Path) -> Path:
+    """A spool with a few hundred readings, some delivered, closed in good order."""
+    with closing(Spool.open(path)) as spool:
+        spool.add([reading(number, f"s{number % 2}") for number in range(1000)])
+        spool.confirm(range(1, 101))
+    return path
+
+
+def set_aside(path: Path) -> list[Path]:
+    return [
+        file
+        for file in sorted(path.parent.glob("spool.db.damaged-*"))
+        if file.name[-4:] not in ("-wal", "-shm")
+    ]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no database at all, sorry\n" * 500, b"SQLite format 3\0" + bytes(80)]
+)
+def test_a_file_that_is_no_database_is_set_aside(
+    path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.write_bytes(content)
+    with closing(Spool.open(path)) as spool:
+        spool.add([reading(1)])
+        assert spool.audit() == []
+    (aside,) = set_aside(path)
+    assert aside.read_bytes() == content
+    (record,) = caplog.records
+    assert f"{path} is damaged: " in record.getMessage()
+    assert f"set aside as {aside.name}" in record.getMessage()
+
+
+def test_garbage_inside_is_found_at_the_next_start_and_the_books_are_carried_over(filled: Path) -> None:
+    scribble(filled, from_page=12)
+    with closing(Spool.open(filled)) as spool:
+        assert spool.ledger() == {"s0": Account(500, 50, 0, 0, 0, 450), "s1": Account(500, 50, 0, 0, 0, 450)}
+        assert spool.audit() == []
+        assert spool.last_id() == 1000
+        spool.add([reading(1)])
+        assert [row.id for row in spool.rows(1000, limit=10)[0]] == [1001]
+    assert len(set_aside(filled)) == 1
+
+
+def test_damage_found_at_work_ends_every_process_and_is_set_aside_by_the_next(filled: Path) -> None:
+    finder, other = Spool.open(filled), Spool.open(filled)
+    with closing(finder), closing(other):
+        scribble(filled, from_page=12)
+        with pytest.raises(SpoolDamaged, match="is damaged"):
+            finder.audit()
+        with pytest.raises(SpoolDamaged, match="found damaged by another process"):
+            other.add([reading(1)])
+        with pytest.raises(SpoolDamaged, match="another process still uses it"):
+            Spool.open(filled)
+        assert set_aside(filled) == []
+    with closing(Spool.open(filled)) as spool:
+        assert spool.audit() == []
+    assert len(set_aside(filled)) == 1
+
+
+def test_a_false_alarm_changes_nothing(filled: Path) -> None:
+    filled.with_name("spool.db.damaged").touch()
+    with closing(Spool.open(filled)) as spool:
+        assert spool.ledger()["s0"].queued == 450
+        spool.add([reading(1)])
+    assert set_aside(filled) == []
+
+
+def test_two_damaged_files_of_one_second_are_both_kept(path: Path) -> None:
+    for content in (b"first", b"second"):
+        path.unlink(missing_ok=True)
+        path.write_bytes(content)
+        Spool.open(path).close()
+    assert [aside.read_bytes() for aside in set_aside(path)] == [b"first", b"second"]
+
+
+def test_a_torn_write_ahead_log_costs_only_its_end(path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy" / "spool.db"
+    copy.parent.mkdir()
+    with closing(Spool.open(path)) as spool:
+        for number in range(20):
+            spool.add([reading(number)])
+        log = path.with_name("spool.db-wal").read_bytes()
+        copy.write_bytes(path.read_bytes())
+        copy.with_name("spool.db-wal").write_bytes(log[: len(log) - 3 * PAGE_BYTES])
+    with closing(Spool.open(copy)) as spool:
+        assert spool.audit() == []
+        rows, _ = spool.rows(0, limit=100)
+        assert [row.id for row in rows] == list(range(1, len(rows) + 1))
+        assert 10 < len(rows) < 20
+    assert set_aside(copy) == []
+
+
+def test_a_spool_of_a_newer_version_is_left_alone(filled: Path) -> None:
+    with closing(sqlite3.connect(filled)) as db, db:
+        db.execute("INSERT INTO step(version) VALUES (99)")
+    with pytest.raises(SpoolUnavailable, match=r"newer serial-bridge \(schema 99, this one knows \d+\)"):
+        Spool.open(filled)
+    assert set_aside(filled) == []
+
+
+def test_a_database_of_another_program_is_left_alone(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE photos(id INTEGER PRIMARY KEY)")
+    with pytest.raises(SpoolUnavailable, match="another program"):
+        Spool.open(path)
+    assert set_aside(path) == []
+
+
+def test_a_directory_that_cannot_be_made_is_told(path: Path) -> None:
+    path.write_text("a file where a directory should be")
+    with pytest.raises(SpoolUnavailable, match="cannot be opened"):
+        Spool.open(path / "spool.db")
+
+
+def test_the_schema_records_its_steps(filled: Path) -> None:
+    with closing(sqlite3.connect(filled)) as db:
+        assert db.execute("SELECT version FROM step").fetchall() == [(1,)]
+        assert db.execute("PRAGMA auto_vacuum").fetchone() == (2,)
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+class TestLock:
+    def test_a_second_reader_of_a_bus_is_told_who_is_the_first(self, path: Path) -> None:
+        with (
+            lock(path, "bus-meters"),
+            pytest.raises(AlreadyRunning, match=f"bus meters is already being read by process {os.getpid()}"),
+            lock(path, "bus-meters"),
+        ):
+            pass
+
+    def test_a_second_uplink_is_told_who_is_the_first(self, path: Path) -> None:
+        with (
+            lock(path, "uplink"),
+            pytest.raises(AlreadyRunning, match=f"the uplink .* by process {os.getpid()}"),
+            lock(path, "uplink"),
+        ):
+            pass
+
+    def test_different_jobs_do_not_exclude_each_other(self, path: Path) -> None:
+        with lock(path, "uplink"), lock(path, "bus-meters"), lock(path, "bus-heat"):
+            pass
+
+    def test_it_is_free_again_afterwards(self, path: Path) -> None:
+        for _ in range(2):
+            with lock(path, "uplink"):
+                pass
+
+
+def scribble(path: Path, *, from_page: int) -> None:
+    """Overwrite the rows, and leave the head of the file with schema and books as it is."""
+    with path.open("r+b") as file:
+        file.seek((from_page - 1) * PAGE_BYTES)
+        file.write(b"\xa5" * (path.stat().st_size - file.tell()))

@@ -1,0 +1,91 @@
+"""Real processes that share a spool, and what is left of it when one is killed."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from bridge.spool import Spool
+
+WRITE = """
+import sys
+from pathlib import Path
+from bridge.clock import Instant
+from bridge.spool import Reading, Spool
+
+path, sensor, groups = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+spool = Spool.open(path)
+number = 0
+while groups:
+    group = [Reading(sensor, Instant("boot", n), n, b'{"v":%d}' % n, 1) for n in range(number, number + 7)]
+    spool.add(group)
+    number += 7
+    groups -= 1
+    print(number, flush=True)
+spool.close()
+"""
+
+DELIVER = """
+import sys
+from pathlib import Path
+from bridge.spool import Spool
+
+spool = Spool.open(Path(sys.argv[1]))
+after = delivered = 0
+while delivered < int(sys.argv[2]):
+    rows, after = spool.rows(after, limit=100)
+    spool.confirm(row.id for row in rows)
+    delivered += len(rows)
+spool.close()
+"""
+
+
+def start(program: str, *arguments: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", program, *map(str, arguments)], stdout=subprocess.PIPE)
+
+
+def output(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    assert process.stdout is not None
+    return process.stdout
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_was_committed_survives_a_kill(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "spool.db"
+    with start(WRITE, path, "meter", 1_000_000) as writer:
+        for _ in range(random.Random(seed).randrange(1, 120)):
+            output(writer).readline()
+        writer.kill()
+        told = [0, *map(int, output(writer).read().split(b"\n")[:-1])]
+    committed = max(told)
+    with closing(Spool.open(path)) as spool:
+        assert spool.audit() == []
+        account = spool.ledger()["meter"]
+        assert account.read == account.queued >= committed
+        bodies = {row.body for row in spool.rows(0, limit=100_000)[0]}
+        assert bodies == {b'{"v":%d}' % number for number in range(account.read)}
+    assert list(tmp_path.glob("*.damaged*")) == []
+
+
+def test_readers_and_an_uplink_work_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "spool.db"
+    processes = [
+        start(WRITE, path, "a", 100),
+        start(WRITE, path, "b", 100),
+        start(DELIVER, path, 1400),
+    ]
+    for process in processes:
+        with process:
+            output(process).read()
+        assert process.returncode == 0
+    with closing(Spool.open(path)) as spool:
+        assert spool.audit() == []
+        for sensor in ("a", "b"):
+            account = spool.ledger()[sensor]
+            assert (account.read, account.delivered, account.queued) == (700, 700, 0)
