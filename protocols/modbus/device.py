@@ -1,18 +1,19 @@
 """One unit on the bus, polled: it follows the plan and learns from what it is refused.
 
 A poll reads all that the sensors of this unit want, however many they are, in as few requests as the plan
-allows. A refusal because of an address (or quantity) is a lesson, in this order:
+allows. A refusal because of an address or quantity is a lesson. The read is done again in halves, cut at a
+hole if it has one, and each half that is refused likewise:
 
-1. the read had holes: they are forbidden from now on, and what was wanted is read without them;
-2. it had none, but several values: it is read in halves, down to the one that is to blame. That one is left
-   alone for a while, the others go on being read; if no half is refused, the cut between them stays;
-3. it had one value: that is the one.
+- if both halves are read, what lay between is to blame: the hole is forbidden, or without one the cut stays;
+- a single value that is refused is to blame itself: it is left alone for a while, the others are still read.
 
-What was learned holds until the bridge restarts. Silence ends a poll: what was read by then is its result.
+So a lesson costs a few requests once, and no value but the refused one. What was learned holds until the
+bridge restarts. Silence ends a poll: what was read by then is its result.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from enum import Enum, auto
@@ -37,7 +38,10 @@ _Place = tuple[Table, Span]
 
 
 class _Outcome(Enum):
+    """Of a read and what it was cut into, from best to worst."""
+
     READ = auto()
+    LEARNED = auto()
     REFUSED = auto()
     SILENT = auto()
 
@@ -89,7 +93,7 @@ class ModbusDevice:
         return self._result(octets, refusals)
 
     def _retries(self) -> list[Read]:
-        """What was refused and is asked for again, each alone; where nothing else is left, one in every poll."""
+        """What was refused and is asked for again, each alone; if nothing else is left, one in every poll."""
         due = [place for place, poll in self._refused.items() if poll <= self._polls]
         if not self._reads and not due:
             due = sorted(self._refused, key=lambda place: self._refused[place])[:1]
@@ -114,33 +118,33 @@ class ModbusDevice:
         refusals.append(DeviceRefusal(pdu.exception_name(code), code=code, request=str(read)))
         if code not in _LESSONS:
             return _Outcome.REFUSED
-        if read.holes:
-            holes = frozenset((read.table, hole) for hole in read.holes)
-            self._limits = replace(self._limits, forbidden=self._limits.forbidden | holes)
-            parts = plan(((read.table, span) for span in read.wanted), self._limits, self._cost)
-            return (yield from self._fetch_all(parts, octets, refusals))
-        if len(read.wanted) > 1:
-            half = len(read.wanted) // 2
-            parts = [Read(read.table, read.wanted[:half]), Read(read.table, read.wanted[half:])]
-            outcome = yield from self._fetch_all(parts, octets, refusals)
-            if outcome is _Outcome.READ:
-                cut = (read.table, read.wanted[half].start)
-                self._limits = replace(self._limits, cuts=self._limits.cuts | {cut})
-            return outcome
-        self._refused[read.table, read.wanted[0]] = self._polls + POLLS_BETWEEN_RETRIES
-        return _Outcome.REFUSED
+        if len(read.wanted) == 1:
+            self._refused[read.table, read.wanted[0]] = self._polls + POLLS_BETWEEN_RETRIES
+            return _Outcome.REFUSED
+        return (yield from self._fetch_halves(read, octets, refusals))
 
-    def _fetch_all(
-        self, reads: Sequence[Read], octets: dict[_Place, bytes], refusals: list[DeviceRefusal]
+    def _fetch_halves(
+        self, read: Read, octets: dict[_Place, bytes], refusals: list[DeviceRefusal]
     ) -> Generator[Request, Frame | None, _Outcome]:
+        holes = read.holes
+        hole = holes[len(holes) // 2] if holes else None
+        starts = [span.start for span in read.wanted]
+        middle = bisect_left(starts, hole.end) if hole else len(starts) // 2
         worst = _Outcome.READ
-        for read in reads:
-            outcome = yield from self._fetch(read, octets, refusals)
+        for half in read.wanted[:middle], read.wanted[middle:]:
+            outcome = yield from self._fetch(Read(read.table, half), octets, refusals)
             if outcome is _Outcome.SILENT:
                 return outcome
-            if outcome is _Outcome.REFUSED:
-                worst = outcome
-        return worst
+            worst = max(worst, outcome, key=lambda one: one.value)
+        if worst is not _Outcome.READ:
+            return worst
+        if hole:
+            forbidden = self._limits.forbidden | {(read.table, hole)}
+            self._limits = replace(self._limits, forbidden=forbidden)
+        else:
+            cuts = self._limits.cuts | {(read.table, starts[middle])}
+            self._limits = replace(self._limits, cuts=cuts)
+        return _Outcome.LEARNED
 
     def _request(self, read: Read) -> Request:
         span = read.span

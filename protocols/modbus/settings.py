@@ -1,8 +1,9 @@
 """What a Modbus sensor says of itself in site.toml.
 
-address = 1
-model = "eastron-sdm630"            and, or instead: registers = { … }, which add to the model's or replace them
-limits = { max_registers = 60, forbidden = { holding = [[10, 19]] } }
+    address = 1
+    model = "eastron-sdm630"
+
+`registers` stand instead of a model, or with it: they add to its own or replace them. So do `limits`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,113 @@
+"""Bytes into events, for the eye and for other programs: no port, no configuration, no network.
+
+The bytes are one stream of a line, both directions; the end of the input counts as silence. Every byte is in
+exactly one event:
+
+    {"offset": 0, "frame": "0104…", "fields": {…}}        {"offset": 9, "noise": "00", "reason": "checksum"}
+
+`-` reads streams from the standard input, one a line, and adds "stream": n; a line that is no hex is answered
+with {"stream": n, "error": "…"}, and the next one is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
+
+from protocols import Protocol, protocol
+from protocols.framing import Event, Frame, Noise
+
+Line = dict[str, Any]
+
+
+def run(
+    protocol_name: str, hex_or_dash: str, model: str | None, as_json: bool, stdin: TextIO, out: TextIO
+) -> int:
+    """The command `decode`.
+
+    Returns:
+        0; 1 if a line was no hex.
+
+    Raises:
+        KeyError: no such protocol, or no such model of it.
+    """
+    entry = protocol(protocol_name)
+    entry.describer(model)  # a wrong name is told before the first line is read
+    lines = (
+        decode_lines(entry, stdin, model) if hex_or_dash == "-" else _decode_one(entry, hex_or_dash, model)
+    )
+    failed = False
+    for line in lines:
+        failed |= "error" in line
+        out.write((json.dumps(line, ensure_ascii=False) if as_json else text(line)) + "\n")
+    return int(failed)
+
+
+def decode_stream(entry: Protocol, data: bytes, model: str | None) -> Iterator[Line]:
+    """The events of one stream, in order."""
+    framer = entry.framer()
+    describe = entry.describer(model)
+    offset = 0
+    for event in _joined([*framer.feed(data), *framer.silence()]):
+        if isinstance(event, Frame):
+            yield {"offset": offset, "frame": event.data.hex(), "fields": describe(event)}
+        else:
+            yield {"offset": offset, "noise": event.data.hex(), "reason": event.reason}
+        offset += len(event.data)
+
+
+def decode_lines(entry: Protocol, lines: Iterable[str], model: str | None) -> Iterator[Line]:
+    """The events of many streams, one a line of hex, numbered from 0."""
+    for number, line in enumerate(lines):
+        for event in _decode_one(entry, line, model):
+            yield {"stream": number} | event
+
+
+def text(line: Line) -> str:
+    """An event as one line for people."""
+    stream = f"{line['stream']}: " if "stream" in line else ""
+    if "error" in line:
+        return f"{stream}{line['error']}"
+    if "noise" in line:
+        return f"{stream}{line['offset']:5}  {_spaced(line['noise'])}  — {line['reason']}"
+    fields = "  ".join(f"{name}={_shown(value)}" for name, value in line["fields"].items())
+    return f"{stream}{line['offset']:5}  {_spaced(line['frame'])}  {fields}"
+
+
+def _decode_one(entry: Protocol, digits: str, model: str | None) -> Iterator[Line]:
+    try:
+        data = bytes.fromhex(digits)
+    except ValueError:
+        yield {"error": f"not hex: {digits.strip()[:60]!r}; write pairs of hex digits, for example 01 04 02"}
+        return
+    if not data:
+        yield {"error": "empty: no bytes to decode"}
+        return
+    yield from decode_stream(entry, data, model)
+
+
+def _joined(events: Iterable[Event]) -> Iterator[Event]:
+    """The same events, neighbouring noise of one reason joined."""
+    held: Noise | None = None
+    for event in events:
+        if isinstance(event, Noise) and held is not None and held.reason == event.reason:
+            held = Noise(held.data + event.data, held.reason)
+            continue
+        if held is not None:
+            yield held
+        held = event if isinstance(event, Noise) else None
+        if isinstance(event, Frame):
+            yield event
+    if held is not None:
+        yield held
+
+
+def _spaced(digits: str) -> str:
+    return bytes.fromhex(digits).hex(" ")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {_shown(item)}" for name, item in value.items()) + "}"
+    return str(value)
