@@ -101,7 +101,7 @@ class Database:
         """
         if is_marked_damaged(self.path):
             raise SpoolDamaged(f"{self.path} was found damaged by another process")
-        with self._ours("BEGIN IMMEDIATE") as connection:
+        with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 
     @contextmanager
@@ -111,12 +111,12 @@ class Database:
         Raises:
             SpoolDamaged, SpoolUnavailable: as `write`.
         """
-        with self._ours("BEGIN") as connection:
+        with self._transaction("BEGIN") as connection:
             yield connection
 
     def vacuum(self, pages: int) -> None:
         """Give up to so many free pages back to the file system."""
-        with _translated(self.path):
+        with self._noticing_damage():
             # executescript, because execute steps the pragma once and so frees a single page
             self.connection.executescript(f"PRAGMA incremental_vacuum({pages})")
 
@@ -125,21 +125,26 @@ class Database:
         self.connection.close()
 
     @contextmanager
-    def _ours(self, begin: str) -> Iterator[sqlite3.Connection]:
-        """A transaction, with SQLite's errors in our words and a mark left of damage."""
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
         connection = self.connection
+        with self._noticing_damage():
+            connection.execute(begin)
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # SQLite has rolled back by itself when the disk was full
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _noticing_damage(self) -> Iterator[None]:
+        """SQLite's errors in our words, and a mark left of damage."""
         try:
             with _translated(self.path):
-                connection.execute(begin)
-                try:
-                    yield connection
-                    connection.execute("COMMIT")
-                except BaseException:
-                    if connection.in_transaction:  # SQLite has rolled back by itself when the disk was full
-                        connection.execute("ROLLBACK")
-                    raise
+                yield
         except SpoolDamaged:
-            with suppress(OSError):  # the disk is full or failing: the others will find the damage themselves
+            with suppress(OSError):  # the disk is full or fails: the others will find the damage themselves
                 mark(self.path).touch()
             raise
 

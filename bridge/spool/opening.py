@@ -40,13 +40,17 @@ def open_or_begin_anew(path: Path, *, limit: int) -> tuple[Database, Presence]:
         for _ in range(_ATTEMPTS):
             if is_alone := presence.is_alone():
                 _set_aside_if_damaged(path, limit)
-            presence.share()
+            else:
+                presence.share()
             try:
-                return Database.open(path, limit=limit), presence
+                database = Database.open(path, limit=limit)
             except SpoolDamaged as error:
                 if is_alone:
                     raise
                 damage = error
+            else:
+                presence.share()
+                return database, presence
             presence.leave()  # whoever else was there may be gone by now
             time.sleep(_RETRY_S)
     except BaseException:

@@ -7,7 +7,6 @@ given up for confirmations, refusals and expiry; it is taken again once there is
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from bridge.spool.locks import beside
@@ -26,15 +25,14 @@ class Reserve:
         """Take the room, unless it is held already or the disk has none to spare."""
         if self._path.exists():
             return
-        with suppress(OSError):
+        try:
             disk = os.statvfs(self._path.parent)
             if disk.f_bavail * disk.f_frsize < _ROOM_TO_SPARE * RESERVE_BYTES:
                 return
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
-            try:
-                os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
-            finally:
-                os.close(descriptor)
+            with self._path.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+        except OSError:
+            self.release()
 
     def release(self) -> bool:
         """Give the room up; whether there was any."""

@@ -30,14 +30,14 @@ KEPT_IN_MEMORY = 10_000
 """So many readings wait for a disk that takes none."""
 
 _COMMIT_ROWS = 5000
+_RETRY_S = 1.0
 
 
 class SpoolWriter:
     """Takes readings from the event loop and commits them to `spool`, which it owns from here on.
 
     Args:
-        commit_every_s: the longest a reading waits in memory, and for a disk that took none to be tried
-        again.
+        commit_every_s: the longest a reading waits in memory while the disk takes it.
     """
 
     def __init__(self, spool: Spool, *, commit_every_s: float = 2.0) -> None:
@@ -135,7 +135,7 @@ class SpoolWriter:
             return False
         if error is not None:
             with self._changed:
-                self._changed.wait_for(self._is_asked, timeout=self._commit_every_s)
+                self._changed.wait_for(self._is_asked, timeout=max(self._commit_every_s, _RETRY_S))
         return True
 
     def _is_asked(self) -> bool:

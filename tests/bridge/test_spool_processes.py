@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 import sys
@@ -44,6 +45,40 @@ while delivered < int(sys.argv[2]):
     delivered += len(rows)
 spool.close()
 """
+
+
+FILL_A_DISK = """
+import json, sys
+from pathlib import Path
+from bridge.clock import Instant
+from bridge.errors import SpoolFull
+from bridge.spool import Reading, Spool
+
+path = Path(sys.argv[1])
+reader, uplink = Spool.open(path), Spool.open(path)
+group = [Reading("meter", Instant("boot", n), n, bytes(200), 1) for n in range(500)]
+while True:
+    try:
+        reader.add(group)
+    except SpoolFull:
+        break
+full = uplink.ledger()["meter"].read
+had_reserve = path.with_name("spool.db.reserve").exists()
+after = 0
+while True:
+    rows, after = uplink.rows(after, limit=500)
+    if not rows:
+        break
+    uplink.confirm(row.id for row in rows)
+reader.add(group)
+account = reader.ledger()["meter"]
+print(json.dumps({
+    "full": full, "had_reserve": had_reserve, "delivered": account.delivered, "queued": account.queued,
+    "audit": reader.audit(),
+}))
+"""
+
+A_SMALL_DISK = 'mount -t tmpfs -o size=12m tmpfs "$1" && exec "$2" -c "$3" "$1/spool.db"'
 
 
 def start(program: str, *arguments: object) -> subprocess.Popen[bytes]:
@@ -89,3 +124,20 @@ def test_readers_and_an_uplink_work_at_once(tmp_path: Path) -> None:
         for sensor in ("a", "b"):
             account = spool.ledger()[sensor]
             assert (account.read, account.delivered, account.queued) == (700, 700, 0)
+
+
+def test_a_disk_that_is_really_full_can_be_emptied_and_used_again(tmp_path: Path) -> None:
+    namespace = ["unshare", "--user", "--map-root-user", "--mount"]
+    if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this machine lets no one but root mount a small disk")
+    done = subprocess.run(
+        [*namespace, "sh", "-c", A_SMALL_DISK, "sh", tmp_path, sys.executable, FILL_A_DISK],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    told = json.loads(done.stdout)
+    assert told["full"] > 10_000
+    assert told["had_reserve"]
+    assert told["delivered"] == told["full"]
+    assert told["queued"] == 500
+    assert told["audit"] == []
