@@ -15,6 +15,7 @@ While nothing is to be sent, `listen` reads on: an idle line costs no wake-up, a
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Protocol
@@ -116,7 +117,7 @@ class Line:
             PortLost: from the wire.
         """
         station = self.stations[address]
-        await self._fall_quiet(station, gap_s, is_retry=is_retry)
+        await self._fall_quiet(station, request, gap_s, is_retry=is_retry)
         await self._wire.write(request.data)
         sent = self._busy_until = _now() + self._settings.duration_s(len(request.data))
         station.sent(request, sent, is_retry=is_retry)
@@ -127,7 +128,7 @@ class Line:
             what = "a damaged reply" if is_damaged else f"no reply within {timeout_s * 1000:.0f} ms"
             raise NoReply(f"{request.summary}: {what}")
         frame, chunk = found
-        return Reply(frame, chunk.taken, station.answered(chunk.at, reply_timeout_s))
+        return Reply(frame, chunk.taken, station.answered(chunk.at))
 
     async def listen(self, until: float) -> None:
         """Sorts what the line says of itself until then (loop time).
@@ -139,20 +140,23 @@ class Line:
             is_unfinished = self._ear is not None and self._ear.pending
             await self._overhear(min(until, self._busy_until + SLACK_S) if is_unfinished else until)
 
-    async def _fall_quiet(self, station: Station, gap_s: float, *, is_retry: bool) -> None:
-        """Waits until the line was quiet long enough and this station owes no reply that could be
-        mistaken."""
+    async def _fall_quiet(self, station: Station, request: Request, gap_s: float, *, is_retry: bool) -> None:
+        """Waits until the line was quiet long enough, and this station owes no reply to be mistaken."""
         gap_s = max(gap_s, least_gap_s(self._settings))
-        loud_at = max(_now(), station.clear_at) + gap_s + LOUD_FOR_S
+        loud_at: float | None = None
         while True:
             unfinished = self._ear is not None and self._ear.pending
-            start = self._busy_until + (max(gap_s, SLACK_S) if unfinished else gap_s)
-            if not is_retry:
-                start = max(start, station.clear_at)
-            if not await self._overhear(start) and not unfinished:
-                return
-            if self._busy_until > loud_at:
-                raise NoReply("the line does not fall quiet: another master, or a device that does not stop")
+            quiet_at = self._busy_until + (max(gap_s, SLACK_S) if unfinished else gap_s)
+            clear_at = -math.inf if is_retry else station.clear_at(request)
+            if not await self._overhear(max(quiet_at, clear_at)):
+                if not unfinished:
+                    return
+            elif self._busy_until > clear_at:
+                loud_at = loud_at or self._busy_until + gap_s + LOUD_FOR_S
+                if self._busy_until > loud_at:
+                    raise NoReply(
+                        "the line does not fall quiet: another master, or a device that does not stop"
+                    )
 
     async def _overhear(self, deadline: float) -> bool:
         """Sorts what comes first until then, which no request waits for; False if nothing came."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -109,8 +110,8 @@ class Reader:
                 await self._line.listen(self._schedule.wake_at(started))
                 continue
             answered = await self._poll(group)
-            station = self._line.stations[group.address]
-            self._schedule.done(group, started, now(), answered=answered, not_before=station.clear_at)
+            not_before = self._clear_at(group)
+            self._schedule.done(group, started, now(), answered=answered, not_before=not_before)
             self._publish_soon()
 
     async def _poll(self, group: Group) -> bool:
@@ -145,6 +146,14 @@ class Reader:
         if interruption is not None:
             raise interruption
         return first is not None
+
+    def _clear_at(self, group: Group) -> float:
+        """From when on its next poll need not wait for a reply it owes; until then the line is for others."""
+        station = self._line.stations[group.address]
+        if not station.is_owing:
+            return -math.inf
+        requests = group.device.planned()
+        return station.clear_at(requests[0] if requests else None)
 
     async def _ask(self, group: Group, request: Request) -> Reply | None:
         """The reply to one request, tried again as the site allows; None if there is none."""

@@ -1,10 +1,10 @@
 """What the line knows of one address: its counters, its turn-arounds, and the replies it still owes. Pure.
 
-The trap this closes: a request is tried twice; the reply to the first try comes late and is taken as that
-of the second, rightly, as both ask the same. Then the reply to the second try comes when the next request
-is out, and has its address, function and length. So a station counts the tries and the replies heard to
-them. While one is owed, nothing else is asked of that address until `clear_at`, when the slowest of its
-replies must have come. Other addresses can be asked meanwhile.
+The trap this closes: a request is tried twice; the reply to the first try comes late and is taken as that of
+the second, rightly, as both ask the same. Then the reply to the second try comes when the next request is
+out, and has its address, function and length. So a station counts the tries and the replies heard to them.
+While one is owed, nothing else is asked of that address until `clear_at`, when it must have come. Other
+addresses can be asked meanwhile.
 
 Only what is certain is learned: which reply belonged to which try is known when all have come, or when the
 time for more is over.
@@ -20,6 +20,7 @@ from protocols.framing import Frame
 
 _SLOWER = 1.5  # how much slower than ever seen a reply may be
 _LEAST_HOLD_S = 0.050
+_DOUBT_S = 1.0  # nobody knows when a reply comes that did not come in time; so long at least, it may
 
 
 class Station:
@@ -32,64 +33,82 @@ class Station:
         self.timeouts = 0
         self.crc_errors = 0
         self.late_replies = 0
-        self.clear_at = -math.inf
-        self._request: Request | None = None  # the last one, until it is answered
+        self._request: Request | None = None  # the last one, until no reply to it can come any more
         self._tries: list[float] = []  # when each try of it was out on the wire
         self._heard: list[float] = []  # when the first octet of each reply to it came
+        self._damaged = 0  # replies to it that were no good frame
+        self._reply_timeout_s = 0.0
 
     def sent(self, request: Request, at: float, *, is_retry: bool) -> None:
         """A request is out on the wire at `at`."""
         if not is_retry:
-            self.settle()
+            self._settle()
         self.requests += 1
         self._request = request
         self._tries.append(at)
 
-    def answered(self, at: float, reply_timeout_s: float) -> float:
+    def answered(self, at: float) -> float:
         """A reply was taken, its first octet came at `at`. Returns its turn-around since the last try."""
         self.replies += 1
-        self._heard.append(at)
         turn_around_s = max(0.0, at - self._tries[-1])
-        self._hold(reply_timeout_s)
+        self._hear(at)
         return turn_around_s
 
     def unanswered(self, reply_timeout_s: float, *, is_damaged: bool) -> None:
         """The time for a reply is over; one came, but it was no good frame, if `is_damaged`."""
+        self._reply_timeout_s = reply_timeout_s
         if is_damaged:
             self.crc_errors += 1
+            self._damaged += 1
         else:
             self.timeouts += 1
-        self._hold(reply_timeout_s, is_damaged=is_damaged)
 
     def takes(self, frame: Frame, at: float) -> bool:
         """Whether a frame nobody waits for is a late reply of this station; if so, it is counted."""
         if self._request is None or not self._request.accepts(frame):
             return False
         self.late_replies += 1
-        if self._tries:
-            self._heard.append(at)
-            if len(self._heard) >= len(self._tries):
-                self.settle()
+        self._hear(at)
         return True
 
-    def settle(self) -> None:
-        """No further reply is owed: learns from those that came, which were those to the last tries."""
-        if self._heard:
-            for sent, heard in zip(self._tries[-len(self._heard) :], self._heard, strict=False):
-                self.turn_around.add(max(0.0, heard - sent))
-            self._request = None
-        self._tries.clear()
-        self._heard.clear()
-        self.clear_at = -math.inf
+    @property
+    def is_owing(self) -> bool:
+        """Whether a reply may still come."""
+        return bool(self._tries)
 
-    def _hold(self, reply_timeout_s: float, *, is_damaged: bool = False) -> None:
-        """Sets `clear_at` by what is owed."""
-        if len(self._heard) >= len(self._tries):
-            self.settle()
-            return
-        slowest_s, least_s = self.turn_around.slowest_s, reply_timeout_s
+    def clear_at(self, request: Request | None = None) -> float:
+        """From when on `request` may be sent, or any other: until then the reply to it could be mistaken.
+
+        -inf: no reply is owed.
+        """
+        if not self.is_owing:
+            return -math.inf
+        slowest_s = self.turn_around.slowest_s
         if self._heard:
             slowest_s = max(slowest_s, self._heard[0] - self._tries[0])  # if that was the reply to the first
-        if (self._heard or is_damaged) and self.turn_around.is_known:
+        each_was_heard = len(self._heard) + self._damaged >= len(self._tries)
+        if not self._heard and not each_was_heard:
+            least_s = max(2 * self._reply_timeout_s, _DOUBT_S)
+        elif self.turn_around.is_known and (each_was_heard or self._asks_the_same(request)):
             least_s = _LEAST_HOLD_S
-        self.clear_at = self._tries[-1] + max(_SLOWER * slowest_s, least_s)
+        else:
+            least_s = self._reply_timeout_s
+        return self._tries[-1] + max(_SLOWER * slowest_s, least_s)
+
+    def _asks_the_same(self, request: Request | None) -> bool:
+        return request is not None and self._request is not None and request.data == self._request.data
+
+    def _hear(self, at: float) -> None:
+        self._heard.append(at)
+        if len(self._heard) >= len(self._tries):
+            self._settle()
+
+    def _settle(self) -> None:
+        """No further reply is owed: learns from those that came, which were those to the last tries."""
+        last_tries = self._tries[-len(self._heard) :] if self._heard else ()
+        for sent, heard in zip(last_tries, self._heard, strict=False):
+            self.turn_around.add(max(0.0, heard - sent))
+        self._request = None
+        self._tries.clear()
+        self._heard.clear()
+        self._damaged = 0

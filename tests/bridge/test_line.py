@@ -1,0 +1,378 @@
+"""The line on a scripted wire and a clock that jumps, with Modbus RTU as its protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import pytest
+
+from bridge.clock import Clock
+from bridge.errors import NoReply, PortLost
+from bridge.line import SLACK_S, Line, Reply, least_gap_s
+from protocols.dialogue import LineSettings, Request
+from protocols.framing import Frame
+from protocols.modbus.rtu import ReplyFramer, adu, body
+from tests.lines import Said, ScriptedLine, script
+from tests.loop import on_jumping_clock
+
+LINE = LineSettings(9600)
+REPLY_TIMEOUT_S = 0.5
+TURN_AROUND_S = 0.005
+
+
+def asking(unit: int, start: int, quantity: int = 2) -> Request:
+    """A request for holding registers, as a device would make it."""
+    data = adu(unit, bytes((3,)) + start.to_bytes(2, "big") + quantity.to_bytes(2, "big"))
+
+    def accepts(frame: Frame) -> bool:
+        pdu = body(frame)
+        is_reply = pdu[0] == 3 and len(pdu) == 2 + 2 * quantity
+        return frame.data[0] == unit and (is_reply or pdu[0] == 0x83)
+
+    return Request(data, lambda: ReplyFramer(data), accepts, 5 + 2 * quantity, f"unit {unit}: {start}")
+
+
+def telling(unit: int, *registers: int) -> bytes:
+    """The reply with these registers."""
+    data = b"".join(register.to_bytes(2, "big") for register in registers)
+    return adu(unit, bytes((3, len(data))) + data)
+
+
+def registers(reply: Reply) -> list[int]:
+    data = body(reply.frame)[2:]
+    return [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]
+
+
+def damaged(reply: bytes) -> bytes:
+    return reply[:-1] + bytes((reply[-1] ^ 0xFF,))
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+class Bench:
+    """A line on a scripted wire."""
+
+    def __init__(self, answer: Callable[[bytes], Sequence[Said]], settings: LineSettings = LINE) -> None:
+        self.wire = ScriptedLine(settings, answer)
+        clock = Clock("boot", lambda: round(now() * 1e9), lambda: 0, lambda wall_ns: False)
+        self.line = Line(self.wire, settings, clock)
+
+    async def ask(self, request: Request, *, is_retry: bool = False, gap_s: float = 0.0) -> list[int]:
+        address = str(request.data[0])
+        reply = await self.line.exchange(
+            request, address, reply_timeout_s=REPLY_TIMEOUT_S, is_retry=is_retry, gap_s=gap_s
+        )
+        return registers(reply)
+
+
+@on_jumping_clock
+async def test_a_reply_is_taken_and_its_time_is_that_of_its_first_octet() -> None:
+    reply = telling(1, 11, 12)
+    bench = Bench(script([(0.020, reply[:3]), (0.036, reply[3:])]))
+    begun = now()
+    taken = await bench.line.exchange(asking(1, 0), "1", reply_timeout_s=REPLY_TIMEOUT_S)
+    assert registers(taken) == [11, 12]
+    assert taken.turn_around_s == pytest.approx(0.020)
+    assert taken.taken.boottime_ns / 1e9 == pytest.approx(begun + LINE.duration_s(8) + 0.020)
+
+
+@on_jumping_clock
+async def test_no_reply_is_given_up_after_the_timeout() -> None:
+    bench = Bench(script([]))
+    begun = now()
+    with pytest.raises(NoReply, match="unit 1: 0: no reply within 500 ms"):
+        await bench.ask(asking(1, 0))
+    assert now() - begun == pytest.approx(LINE.duration_s(8) + REPLY_TIMEOUT_S)
+    assert bench.line.stations["1"].timeouts == 1
+
+
+@on_jumping_clock
+async def test_a_reply_that_begins_in_time_is_heard_to_its_end() -> None:
+    reply = telling(1, *range(100))
+    late = REPLY_TIMEOUT_S - 0.001
+    chunks = [(late + LINE.duration_s(at), reply[at : at + 16]) for at in range(0, len(reply), 16)]
+    bench = Bench(script(chunks))
+    assert await bench.ask(asking(1, 0, 100)) == list(range(100))
+
+
+@pytest.mark.parametrize(
+    ("baudrate", "gap_s"), [(9600, 38.5 / 9600), (19200, 38.5 / 19200), (115200, 0.00175)]
+)
+def test_the_gap_is_t3_5(baudrate: int, gap_s: float) -> None:
+    assert least_gap_s(LineSettings(baudrate)) == pytest.approx(gap_s)
+
+
+@on_jumping_clock
+async def test_no_request_begins_before_the_gap_is_over() -> None:
+    reply = telling(1, 1, 2)
+    bench = Bench(lambda request: [(TURN_AROUND_S, reply)])
+    for _ in range(5):
+        await bench.ask(asking(1, 0))
+    begins = [begin for begin, _ in bench.wire.sent]
+    cycle_s = LINE.duration_s(8) + TURN_AROUND_S + least_gap_s(LINE)
+    assert [later - begin for begin, later in pairwise(begins)] == pytest.approx([cycle_s] * 4)
+
+
+@on_jumping_clock
+async def test_a_sensor_may_need_a_longer_gap() -> None:
+    reply = telling(1, 1, 2)
+    bench = Bench(script([(TURN_AROUND_S, reply)], [(TURN_AROUND_S, reply)]))
+    await bench.ask(asking(1, 0))
+    heard = now()
+    await bench.ask(asking(1, 0), gap_s=0.1)
+    assert bench.wire.sent[1][0] - heard == pytest.approx(0.1)
+
+
+@on_jumping_clock
+async def test_stray_octets_before_a_reply_do_not_cost_it() -> None:
+    bench = Bench(script([(0.001, b"\x00\xff\x01"), (0.020, telling(1, 11, 12))]))
+    assert await bench.ask(asking(1, 0)) == [11, 12]
+    assert bench.line.stray_octets == 3
+
+
+@on_jumping_clock
+async def test_stray_octets_behind_a_reply_do_not_cost_the_next() -> None:
+    bench = Bench(script([(0.020, telling(1, 11, 12) + b"\x01\x03")], [(0.020, telling(1, 13, 14))]))
+    assert await bench.ask(asking(1, 0)) == [11, 12]
+    assert await bench.ask(asking(1, 0)) == [13, 14]
+
+
+@on_jumping_clock
+async def test_the_echo_of_the_request_is_dropped() -> None:
+    request = asking(1, 0)
+    bench = Bench(lambda data: [(0.0, data[:3]), (0.002, data[3:]), (0.020, telling(1, 11, 12))])
+    for _ in range(3):
+        assert await bench.ask(request) == [11, 12]
+    assert bench.line.has_echo
+    assert bench.line.stray_octets == bench.line.foreign_frames == 0
+
+
+@on_jumping_clock
+async def test_an_echo_in_one_chunk_with_the_reply_is_dropped() -> None:
+    bench = Bench(lambda data: [(0.016, data + telling(1, 11, 12))])
+    assert await bench.ask(asking(1, 0)) == [11, 12]
+    assert bench.line.has_echo
+
+
+@on_jumping_clock
+async def test_stray_octets_before_the_echo_are_tolerated() -> None:
+    bench = Bench(lambda data: [(0.0, b"\x00" + data), (0.020, telling(1, 11, 12))])
+    for _ in range(3):
+        assert await bench.ask(asking(1, 0)) == [11, 12]
+
+
+@on_jumping_clock
+async def test_a_line_whose_echo_ends_goes_on() -> None:
+    said = script([(0.0, asking(1, 0).data), (0.02, telling(1, 1, 2))], [(0.02, telling(1, 3, 4))])
+    bench = Bench(said)
+    assert await bench.ask(asking(1, 0)) == [1, 2]
+    assert await bench.ask(asking(1, 0)) == [3, 4]
+    assert not bench.line.has_echo
+
+
+@on_jumping_clock
+async def test_a_damaged_reply_is_counted_and_the_next_one_is_taken() -> None:
+    bench = Bench(script([(0.020, damaged(telling(1, 11, 12)))], [(0.020, telling(1, 11, 12))]))
+    begun = now()
+    with pytest.raises(NoReply, match="damaged"):
+        await bench.ask(asking(1, 0))
+    assert now() - begun < 0.020 + LINE.duration_s(8 + 9) + 2 * SLACK_S, "not waited for until the timeout"
+    assert await bench.ask(asking(1, 0), is_retry=True) == [11, 12]
+    station = bench.line.stations["1"]
+    assert (station.crc_errors, station.timeouts, station.replies) == (1, 0, 1)
+
+
+@on_jumping_clock
+async def test_a_good_reply_behind_a_damaged_start_is_taken() -> None:
+    bench = Bench(script([(0.020, telling(1, 11, 12)[:4] + telling(1, 11, 12))]))
+    assert await bench.ask(asking(1, 0)) == [11, 12]
+
+
+@on_jumping_clock
+async def test_a_cut_reply_ends_the_wait_and_does_not_spoil_the_next() -> None:
+    bench = Bench(script([(0.020, telling(1, 11, 12)[:5])], [(0.020, telling(1, 13, 14))]))
+    with pytest.raises(NoReply):
+        await bench.ask(asking(1, 0))
+    assert await bench.ask(asking(1, 0), is_retry=True) == [13, 14]
+
+
+@on_jumping_clock
+async def test_a_late_reply_is_not_taken_for_the_next_one() -> None:
+    said = script([(REPLY_TIMEOUT_S + 0.1, telling(1, 11, 12))], [(0.020, telling(1, 21, 22))])
+    bench = Bench(said)
+    with pytest.raises(NoReply):
+        await bench.ask(asking(1, 0))
+    assert await bench.ask(asking(1, 100)) == [21, 22]
+    assert bench.line.stations["1"].late_replies == 1
+
+
+@on_jumping_clock
+async def test_a_late_reply_is_counted_while_the_line_is_idle() -> None:
+    bench = Bench(script([(REPLY_TIMEOUT_S + 0.1, telling(1, 11, 12))]))
+    with pytest.raises(NoReply):
+        await bench.ask(asking(1, 0))
+    await bench.line.listen(now() + 10)
+    station = bench.line.stations["1"]
+    assert station.late_replies == 1
+    assert station.turn_around.slowest_s == pytest.approx(REPLY_TIMEOUT_S + 0.1), "learned, though too late"
+
+
+@on_jumping_clock
+async def test_a_late_reply_of_another_station_is_told_apart() -> None:
+    said = script([(REPLY_TIMEOUT_S + 0.06, telling(1, 11, 12))], [(0.100, telling(2, 21, 22))])
+    bench = Bench(said)
+    with pytest.raises(NoReply):
+        await bench.ask(asking(1, 0))
+    assert await bench.ask(asking(2, 0)) == [21, 22]
+    assert bench.line.stations["1"].late_replies == 1
+    assert bench.line.stations["2"].late_replies == 0
+
+
+@on_jumping_clock
+async def test_the_reply_to_a_retried_request_is_not_taken_for_the_next_one() -> None:
+    """The trap: both tries are answered, the first late; the second looks like the answer to what follows."""
+    slow_s = REPLY_TIMEOUT_S + 0.050
+    said = script(
+        [(slow_s, telling(1, 11, 12))], [(slow_s, telling(1, 11, 12))], [(0.020, telling(1, 21, 22))]
+    )
+    bench = Bench(said)
+    with pytest.raises(NoReply):
+        await bench.ask(asking(1, 0))
+    assert await bench.ask(asking(1, 0), is_retry=True) == [11, 12], "the reply to the first try"
+    assert await bench.ask(asking(1, 100)) == [21, 22]
+    station = bench.line.stations["1"]
+    assert station.late_replies == 1
+    assert station.turn_around.slowest_s == pytest.approx(slow_s)
+
+
+@on_jumping_clock
+async def test_the_trap_is_closed_with_a_learned_timeout_too() -> None:
+    """A quick sensor becomes slow all of a sudden, and answers what it was asked one after the other."""
+    quick = [[(TURN_AROUND_S, telling(1, 1, 2))]] * 30
+    slow = [[(0.070, telling(1, 11, 12))], [(0.080, telling(1, 11, 12))], [(0.020, telling(1, 21, 22))]]
+    bench = Bench(script(*quick, *slow))
+    for _ in quick:
+        await bench.ask(asking(1, 0))
+    with pytest.raises(NoReply, match="50 ms"):
+        await bench.ask(asking(1, 0))
+    assert await bench.ask(asking(1, 0), is_retry=True) == [11, 12]
+    assert await bench.ask(asking(1, 100)) == [21, 22]
+    assert bench.line.stations["1"].late_replies == 1
+
+
+@pytest.mark.parametrize(("start", "at_most_s"), [(0, 0.150), (100, REPLY_TIMEOUT_S + 0.100)])
+@on_jumping_clock
+async def test_after_a_retry_the_same_request_waits_shortly_and_another_until_it_is_safe(
+    start: int, at_most_s: float
+) -> None:
+    quick = [[(TURN_AROUND_S, telling(1, 1, 2))]] * 30
+    bench = Bench(
+        script(*quick, [], [(TURN_AROUND_S, telling(1, 1, 2))], [(TURN_AROUND_S, telling(1, 3, 4))])
+    )
+    for _ in quick:
+        await bench.ask(asking(1, 0))
+    with pytest.raises(NoReply):
+        await bench.ask(asking(1, 0))
+    await bench.ask(asking(1, 0), is_retry=True)
+    asked = now()
+    assert await bench.ask(asking(1, start)) == [3, 4]
+    assert now() - asked < at_most_s
+
+
+@on_jumping_clock
+async def test_a_probe_of_the_dead_is_cheap_once_its_turn_around_is_known() -> None:
+    quick = [[(TURN_AROUND_S, telling(1, 1, 2))]] * 30
+    bench = Bench(script(*quick, []))
+    for _ in quick:
+        await bench.ask(asking(1, 0))
+    asked = now()
+    with pytest.raises(NoReply, match="no reply within 50 ms"):
+        await bench.ask(asking(1, 0))
+    assert now() - asked < 0.050 + LINE.duration_s(8) + 0.010
+
+
+@on_jumping_clock
+async def test_a_foreign_frame_is_counted_and_not_believed() -> None:
+    bench = Bench(script([(0.010, telling(9, 1, 2)), (0.060, telling(1, 11, 12))]))
+    assert await bench.ask(asking(1, 0)) == [11, 12]
+    assert bench.line.foreign_frames == 1
+
+
+@on_jumping_clock
+async def test_a_reply_of_the_wrong_length_is_not_believed() -> None:
+    bench = Bench(script([(0.010, telling(1, 1, 2, 3))]))
+    with pytest.raises(NoReply):
+        await bench.ask(asking(1, 0))
+
+
+@on_jumping_clock
+async def test_a_line_that_never_falls_quiet_is_said_so() -> None:
+    bench = Bench(script())
+    for at in range(400):
+        bench.wire.say(b"\x55", after_s=at * 0.01)
+    await bench.line.listen(now() + 0.1)
+    with pytest.raises(NoReply, match="another master"):
+        await bench.ask(asking(1, 0), gap_s=0.05)
+
+
+@on_jumping_clock
+async def test_an_idle_line_costs_no_wake_up() -> None:
+    bench = Bench(script())
+    reads = 0
+    read = bench.wire.read
+
+    async def counting(deadline: float | None = None) -> bytes:
+        nonlocal reads
+        reads += 1
+        return await read(deadline)
+
+    bench.wire.read = counting  # type: ignore[method-assign]
+    await bench.line.listen(now() + 3600)
+    assert reads == 1
+
+
+@on_jumping_clock
+async def test_a_lost_port_is_noticed_while_the_line_is_idle() -> None:
+    bench = Bench(script())
+    asyncio.get_running_loop().call_later(5, bench.wire.lose)
+    with pytest.raises(PortLost):
+        await bench.line.listen(now() + 3600)
+
+
+@pytest.mark.parametrize("has_echo", [False, True])
+@on_jumping_clock
+async def test_a_bad_line_yields_no_wrong_value(has_echo: bool) -> None:
+    """1000 requests with 2 % late and 5 % damaged replies: what is taken is what was asked for."""
+    chance = random.Random(4)
+
+    def answer(request: bytes) -> list[Said]:
+        unit, start = request[0], int.from_bytes(request[2:4], "big")
+        reply = telling(unit, start, start + 1)
+        if chance.random() < 0.05:
+            spot = chance.randrange(len(reply))
+            reply = reply[:spot] + bytes((reply[spot] ^ chance.randint(1, 255),)) + reply[spot + 1 :]
+        late_s = chance.uniform(0.04, REPLY_TIMEOUT_S * 1.5) if chance.random() < 0.02 else 0.0
+        echo = [(0.0, request)] if has_echo else []
+        return [*echo, (TURN_AROUND_S + late_s, reply)]
+
+    bench = Bench(answer)
+    taken = 0
+    for number in range(1000):
+        request = asking(1 + number % 3, number)
+        for attempt in range(2):
+            try:
+                values = await bench.ask(request, is_retry=attempt > 0)
+            except NoReply:
+                continue
+            assert values == [number, number + 1]
+            taken += 1
+            break
+    assert taken > 970
+    stations = bench.line.stations.values()
+    assert sum(station.late_replies for station in stations) >= 5
+    assert sum(station.crc_errors for station in stations) >= 30

@@ -1,0 +1,124 @@
+"""Wires of ours, in place of a Port: what is said on them, the test decides. And a pump between two ptys."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import threading
+import tty
+from collections.abc import Callable, Sequence
+from typing import Self
+
+from bridge.errors import PortLost
+from protocols.dialogue import LineSettings
+
+Said = tuple[float, bytes]
+"""Seconds after the request is through, and what then arrives at once."""
+
+
+class ScriptedLine:
+    """Answers requests as `answer` says, on the clock of the running loop.
+
+    Attributes:
+        sent: every request with the time at which it began.
+    """
+
+    def __init__(self, settings: LineSettings, answer: Callable[[bytes], Sequence[Said]]) -> None:
+        self.sent: list[tuple[float, bytes]] = []
+        self._settings = settings
+        self._answer = answer
+        self._inbox = bytearray()
+        self._arrived = asyncio.Event()
+        self._is_lost = False
+
+    async def write(self, data: bytes) -> None:
+        self._raise_if_lost()
+        now = asyncio.get_running_loop().time()
+        self.sent.append((now, data))
+        for delay_s, said in self._answer(data):
+            self.say(said, after_s=self._settings.duration_s(len(data)) + delay_s)
+
+    async def read(self, deadline: float | None = None) -> bytes:
+        if not self._inbox:
+            self._raise_if_lost()
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return b""
+        if not self._inbox:
+            self._raise_if_lost()
+        data = bytes(self._inbox)
+        self._inbox.clear()
+        return data
+
+    def say(self, data: bytes, *, after_s: float = 0.0) -> None:
+        """These octets arrive, all at once."""
+        asyncio.get_running_loop().call_later(after_s, self._arrive, data)
+
+    def lose(self) -> None:
+        """The port is gone."""
+        self._is_lost = True
+        self._arrived.set()
+
+    def _arrive(self, data: bytes) -> None:
+        self._inbox += data
+        self._arrived.set()
+
+    def _raise_if_lost(self) -> None:
+        if self._is_lost:
+            raise PortLost("/dev/ttyTEST was unplugged")
+
+
+def script(*turns: Sequence[Said]) -> Callable[[bytes], Sequence[Said]]:
+    """Answers the first request with the first turn, and so on; no more requests are expected."""
+    remaining = list(turns)
+
+    def answer(request: bytes) -> Sequence[Said]:
+        assert remaining, f"a request too many: {request.hex(' ')}"
+        return remaining.pop(0)
+
+    return answer
+
+
+class PtyPump:
+    """A null-modem cable: what is written to the device at one end is read from that at the other.
+
+    Attributes:
+        near: the device at one end, for us.
+        far: that at the other, for a foreign sensor.
+    """
+
+    def __init__(self) -> None:
+        self._masters: list[int] = []
+        self._slaves: list[int] = []  # held open, or the master reports a hang-up before a client has come
+        for _ in range(2):
+            master, slave = os.openpty()
+            tty.setraw(slave)
+            self._masters.append(master)
+            self._slaves.append(slave)
+        self.near, self.far = map(os.ttyname, self._slaves)
+        self._stop_read, self._stop_write = os.pipe()
+        self._thread = threading.Thread(target=self._pump, name="pty pump", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.write(self._stop_write, b"!")
+        self._thread.join()
+        for descriptor in (*self._masters, *self._slaves, self._stop_read, self._stop_write):
+            os.close(descriptor)
+
+    def _pump(self) -> None:
+        near, far = self._masters
+        other = {near: far, far: near}
+        while True:
+            ready, _, _ = select.select([*self._masters, self._stop_read], [], [])
+            if self._stop_read in ready:
+                return
+            for master in ready:
+                os.write(other[master], os.read(master, 4096))

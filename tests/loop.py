@@ -1,0 +1,49 @@
+"""An event loop on a clock that jumps: no test waits, and every timer fires exactly when it is due."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import selectors
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec
+
+P = ParamSpec("P")
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """Where another loop would sleep, this one moves its clock. Its time begins at 1000 s."""
+
+    def __init__(self) -> None:
+        self._now = 1000.0
+        super().__init__(_JumpingSelector(self._jump))
+
+    def time(self) -> float:
+        return self._now
+
+    def _jump(self, seconds: float) -> None:
+        self._now += seconds
+
+
+class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type] - which one, the platform says
+    def __init__(self, jump: Callable[[float], None]) -> None:
+        super().__init__()
+        self._jump = jump
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready: list[tuple[selectors.SelectorKey, int]] = super().select(0)
+        if not ready:
+            assert timeout is not None, "nothing will ever happen: the test waits for ever"
+            self._jump(max(0.0, timeout))
+        return ready
+
+
+def on_jumping_clock(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Runs a test in a `JumpingLoop`."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+            runner.run(test(*args, **kwargs))
+
+    return run
