@@ -16,7 +16,7 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from construct import Array, Byte, Bytes, Const, Construct, Int16ub, Prefixed, Rebuild, Struct, len_, this
+from construct import Array, Byte, Bytes, Construct, Default, Int16ub, Prefixed, Rebuild, Struct, len_, this
 from construct import GreedyBytes as Rest
 
 from protocols import layout
@@ -113,13 +113,13 @@ _DATA = _counted("reply")
 _STATUS = "exception status" / Struct("function" / Byte, "status" / Byte)
 _IDENTIFY = "identification request" / Struct(
     "function" / Byte,
-    "mei_type" / Const(READ_DEVICE_IDENTIFICATION, Byte),
+    "mei_type" / Default(Byte, READ_DEVICE_IDENTIFICATION),
     "read_code" / Byte,
     "object_id" / Byte,
 )
 _IDENTIFICATION = "identification reply" / Struct(
     "function" / Byte,
-    "mei_type" / Const(READ_DEVICE_IDENTIFICATION, Byte),
+    "mei_type" / Default(Byte, READ_DEVICE_IDENTIFICATION),
     "read_code" / Byte,
     "conformity" / Byte,
     "more_follows" / Byte,

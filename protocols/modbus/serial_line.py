@@ -148,18 +148,15 @@ class StreamFramer:
                 self._asked = octets[:length] if direction is Direction.REQUEST else None
                 at = taken = broken = at + length
                 continue
-            if reply > left or request > left:
+            longer = reply if reply > request else request
+            if longer > left:
                 if not final:
                     break
-                whole = min(reply, request)  # at most one of them is
-                failed = whole if whole <= left else 0
-            else:
-                failed = reply if reply > request else request
-            if at + failed > broken and failed:
+            elif at + longer > broken and not final:
                 if at >= broken:
                     events += _noise(buffer, taken, broken, at, final)
                     taken = at
-                broken = at + failed
+                broken = at + longer
             at += 1
         if final:
             at = end

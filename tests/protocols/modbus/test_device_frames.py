@@ -1,0 +1,48 @@
+"""A request and its reply for registers of twelve devices, decoded by a register made of the vector's map."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from protocols import protocol
+from protocols.framing import Direction, Frame
+from protocols.modbus.register_keys import Problem, parse_registers
+from protocols.modbus.registers import Register
+from protocols.modbus.rtu import body
+from tests.protocols.vectors import FOLDER, Vector, hear, single
+
+MODBUS = protocol("modbus-rtu")
+FRAMES: list[Vector] = json.loads((FOLDER / "modbus_device_frames.json").read_text("utf-8"))
+PAIRS = [pytest.param(a, b, id=b["id"]) for a, b in zip(FRAMES[::2], FRAMES[1::2], strict=True)]
+
+
+def register_of(described: Vector, function: int) -> Register:
+    entry = {{3: "holding", 4: "input"}[function]: described["start"], "type": described["type"]}
+    if described["word_order"].startswith("little"):
+        entry["order"] = "CDAB"
+    scale = described["scale"]
+    if scale < 1 and 1 / scale == round(1 / scale):
+        entry["divide"] = round(1 / scale)
+    elif scale != 1:
+        entry["multiply"] = scale
+    problems: list[Problem] = []
+    (register,) = parse_registers({described["name"]: entry}, (), problems)
+    assert problems == []
+    return register
+
+
+@pytest.mark.parametrize(("asked", "answered"), PAIRS)
+def test_a_device_frame_is_decoded_as_its_map_says(asked: Vector, answered: Vector) -> None:
+    request, reply = bytes.fromhex(asked["hex"]), bytes.fromhex(answered["hex"])
+    for pieces in ([request, reply], single(request + reply)):
+        heard = hear(MODBUS, pieces)
+        assert heard == [Frame(request, Direction.REQUEST), Frame(reply, Direction.REPLY)]
+    describe = MODBUS.describer(None)
+    expected = asked["expected"]
+    assert describe(Frame(request, Direction.REQUEST)) == expected
+    register = register_of(answered["map"], expected["function"])
+    assert register.words == expected["quantity"]
+    value = register.value(body(Frame(reply))[2:])
+    assert value == pytest.approx(answered["expected"]["value"], rel=1e-6)

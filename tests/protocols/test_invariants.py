@@ -1,0 +1,138 @@
+"""What holds for every framer, asked of each without knowing its protocol."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from protocols import CATALOGUE, Protocol, protocol
+from protocols.framing import Event, Frame
+from tests.protocols.vectors import frames, good_frames, hear, octets
+
+GOOD = {name: good_frames(name) for name in CATALOGUE}
+LONGEST_PENDING = 1024
+names = st.sampled_from(sorted(CATALOGUE))
+noise = st.binary(max_size=20)
+
+every_protocol = pytest.mark.parametrize(
+    "entry", [pytest.param(protocol(name), id=name) for name in CATALOGUE]
+)
+bounded = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+
+
+@st.composite
+def pieces_of_a_line(draw: st.DrawFn, name: str) -> bytes:
+    """Good frames, cut ones, damaged ones and noise, in any order."""
+    good = draw(st.sampled_from(GOOD[name]))
+    match draw(st.sampled_from(["good", "cut", "damaged", "noise"])):
+        case "good":
+            return good
+        case "cut":
+            return good[: draw(st.integers(1, len(good)))]
+        case "damaged":
+            at = draw(st.integers(0, len(good) - 1))
+            return good[:at] + bytes((good[at] ^ draw(st.integers(1, 255)),)) + good[at + 1 :]
+    return draw(noise)
+
+
+@st.composite
+def lines(draw: st.DrawFn) -> tuple[Protocol, bytes]:
+    name = draw(names)
+    return protocol(name), b"".join(draw(st.lists(pieces_of_a_line(name), max_size=8)))
+
+
+@st.composite
+def good_ones(draw: st.DrawFn) -> tuple[Protocol, bytes, bytes]:
+    name = draw(names)
+    return protocol(name), draw(st.sampled_from(GOOD[name])), draw(st.sampled_from(GOOD[name]))
+
+
+@bounded
+@given(lines(), st.data())
+def test_how_the_bytes_are_cut_up_changes_nothing(line: tuple[Protocol, bytes], data: st.DataObject) -> None:
+    entry, stream = line
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=12)))
+    pieces = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+    assert hear(entry, pieces) == hear(entry, [stream])
+
+
+@bounded
+@given(lines())
+def test_frames_noise_and_pending_are_the_input(line: tuple[Protocol, bytes]) -> None:
+    entry, stream = line
+    framer = entry.framer()
+    events: list[Event] = []
+    for at in range(len(stream)):
+        events += framer.feed(stream[at : at + 1])
+        assert octets(events) + framer.pending == stream[: at + 1]
+    assert octets(events + framer.silence()) == stream
+    assert framer.pending == b""
+
+
+@bounded
+@given(good_ones(), noise)
+def test_a_good_frame_is_found_after_noise(ones: tuple[Protocol, bytes, bytes], before: bytes) -> None:
+    entry, good, _ = ones
+    assert frames(hear(entry, [before + good]))[-1:] == [good]
+
+
+@bounded
+@given(good_ones(), st.data())
+def test_a_cut_frame_costs_only_itself(ones: tuple[Protocol, bytes, bytes], data: st.DataObject) -> None:
+    entry, first, second = ones
+    kept = data.draw(st.integers(0, len(first) - 1))
+    assume(not second.startswith(first[kept:]))  # the second would complete the first
+    assert frames(hear(entry, [first[:kept] + second]))[-1:] == [second]
+
+
+@every_protocol
+def test_nothing_heard_raises(entry: Protocol) -> None:
+    chance = random.Random(1)
+    framer, describe = entry.framer(), entry.describer(None)
+    stream = bytearray(chance.randbytes(50_000))
+    for good in chance.choices(GOOD[entry.name], k=3000):
+        stream += good
+        if chance.random() < 0.5:
+            stream[-chance.randrange(1, len(good) + 1)] ^= 1 << chance.randrange(8)
+    events: list[Event] = []
+    for at in range(0, len(stream), 97):
+        events += framer.feed(bytes(stream[at : at + 97]))
+        assert len(framer.pending) <= LONGEST_PENDING
+    events += framer.silence()
+    assert octets(events) == stream
+    for event in events:
+        if isinstance(event, Frame):
+            assert describe(event)
+
+
+@every_protocol
+@pytest.mark.parametrize("pattern", ["random", "one byte", "begun again and again", "headers"])
+def test_the_work_is_linear_in_the_input(entry: Protocol, pattern: str) -> None:
+    def seconds(size: int) -> float:
+        begun = GOOD[entry.name][0][:3]
+        data = {
+            "random": random.Random(2).randbytes(size),
+            "one byte": begun[:1] * size,
+            "begun again and again": begun * (size // len(begun)),
+            "headers": b"\x01\x03\xfa" * (size // 3),
+        }[pattern]
+        start = time.process_time()
+        hear(entry, [data])
+        return time.process_time() - start
+
+    small = min(seconds(50_000) for _ in range(3))
+    large = min(seconds(400_000) for _ in range(2))
+    assert large < 8 * 4 * small + 0.1
+
+
+@every_protocol
+def test_what_is_kept_is_bounded(entry: Protocol) -> None:
+    for begun in {good[:3] for good in GOOD[entry.name]}:
+        framer = entry.framer()
+        for at in range(3000):
+            framer.feed(begun[at % 3 : at % 3 + 1])
+            assert len(framer.pending) <= LONGEST_PENDING

@@ -1,0 +1,67 @@
+"""The vectors of a protocol, and what its framer and describer make of bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from protocols import Protocol
+from protocols.framing import Event, Frame, merge_noise
+
+FOLDER = Path(__file__).parent.parent / "vectors"
+
+Vector = dict[str, Any]
+
+
+def path_of(name: str) -> Path:
+    return FOLDER / f"{name.replace('-', '_')}.json"
+
+
+def vectors(name: str) -> list[Vector]:
+    found: list[Vector] = json.loads(path_of(name).read_text("utf-8"))
+    return found
+
+
+def good_frames(name: str) -> list[bytes]:
+    return [
+        bytes.fromhex(vector["hex"])
+        for vector in vectors(name)
+        if vector["valid"] and vector["direction"] != "stream"
+    ]
+
+
+def hear(entry: Protocol, pieces: Iterable[bytes]) -> list[Event]:
+    """All events of a stream that arrives in these pieces and then falls silent."""
+    framer = entry.framer()
+    events = [event for piece in pieces for event in framer.feed(piece)]
+    return merge_noise(events + framer.silence())
+
+
+def frames(events: Iterable[Event]) -> list[bytes]:
+    return [event.data for event in events if isinstance(event, Frame)]
+
+
+def placed(events: Iterable[Event]) -> dict[int, bytes]:
+    """Offset → frame."""
+    found = {}
+    offset = 0
+    for event in events:
+        if isinstance(event, Frame):
+            found[offset] = event.data
+        offset += len(event.data)
+    return found
+
+
+def described(entry: Protocol, events: Iterable[Event]) -> list[dict[str, Any]]:
+    describe = entry.describer(None)
+    return [describe(event) for event in events if isinstance(event, Frame)]
+
+
+def octets(events: Iterable[Event]) -> bytes:
+    return b"".join(event.data for event in events)
+
+
+def single(data: bytes) -> list[bytes]:
+    return [data[at : at + 1] for at in range(len(data))]
