@@ -151,8 +151,15 @@ def _credential(document: Document, path: KeyPath, value: object) -> Credential 
 def _compare(document: Document, credentials: Mapping[str, Credential], site: Site) -> None:
     """Holds the credentials against the sensors of the site."""
     sensors = site.sensors
-    for name in credentials:
-        if name not in sensors:
+    for name, credential in credentials.items():
+        if name in sensors:
+            continue
+        if isinstance(credential, Token) and credential.value in sensors:
+            line = document.line(("sensors", name))
+            document.mistake(
+                ("sensors",), f"name and token are the wrong way round on line {line}: NAME = TOKEN"
+            )
+        else:
             near = nearest(name, sensors)
             hint = f', did you mean "{near}"?' if near else ""
             document.warn(("sensors", name), f"{site.path} has no such sensor{hint}")

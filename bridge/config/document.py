@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -22,7 +22,7 @@ from pydantic.fields import FieldInfo
 from bridge.config.quantities import Written
 from bridge.config.syntax import advice
 from bridge.config.toml_lines import KeyPath, nearest_line, toml_lines
-from bridge.config.wording import rule
+from bridge.config.wording import one_line, rule, value_text
 from bridge.errors import ConfigError
 
 NOT_WRITTEN: Final = "not written in the table"
@@ -75,7 +75,7 @@ class Document:
             homes: in which table each key belongs, as its header is written; for those found elsewhere.
 
         Raises:
-            ConfigError: the text is not TOML.
+            ConfigError: the text is not TOML, or holds an integer of more than 64 bits.
         """
         self.path = path
         self._secret = secret
@@ -88,6 +88,10 @@ class Document:
             line, message = advice(error, text, secret=secret)
             raise ConfigError([f"{path}:{line}: {message}"]) from None
         self._lines = toml_lines(text)
+        for place in _too_large(self.tables):
+            self.mistake(place, "the number needs more than 64 bits")
+        if self._mistakes:
+            raise ConfigError(self.mistakes)
 
     @classmethod
     def read(cls, path: Path, *, secret: bool = False, homes: Mapping[str, str] | None = None) -> Self:
@@ -196,7 +200,8 @@ class Document:
         return meant
 
     def _note(self, notes: list[tuple[int, str]], path: KeyPath, message: str) -> None:
-        notes.append((self.line(path), f"{key_text(path)}: {message}" if path else message))
+        text = f"{key_text(path)}: {message}" if path else message
+        notes.append((self.line(path), one_line(text)))
 
     def _in_order(self, notes: list[tuple[int, str]]) -> list[str]:
         return [f"{self.path}:{line}: {text}" for line, text in sorted(notes, key=lambda note: note[0])]
@@ -209,9 +214,25 @@ def key_text(path: KeyPath) -> str:
         if isinstance(part, int):
             text += f"[{part + 1}]"
         else:
-            shown = part if _BARE.fullmatch(part) else f'"{part}"'
+            shown = part if _BARE.fullmatch(part) else value_text(part)
             text += f".{shown}" if text else shown
     return text
+
+
+def _too_large(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
+    """Where integers of more than 64 bits stand; tomllib takes them, TOML and what follows do not."""
+    match value:
+        case dict():
+            pairs: Iterable[tuple[str | int, object]] = value.items()
+        case list():
+            pairs = enumerate(value)
+        case int() if not -(2**63) <= value < 2**64:
+            yield path
+            return
+        case _:
+            return
+    for key, inner in pairs:
+        yield from _too_large(inner, (*path, key))
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

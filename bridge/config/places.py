@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Literal, NamedTuple
 
+from bridge.config.wording import value_text
+
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<place>.*)")
 _PLACE = re.compile(r"(?:\[(?P<ipv6>[^\[\]]*)\]|(?P<host>[^:\[\]]*))(?::(?P<port>.*))?")
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 Scheme = Literal["coap", "coaps"]
 _PORTS: Mapping[Scheme, int] = {"coap": 5683, "coaps": 5684}  # RFC 7252 §6.1, §6.2
-_ADAPTER_FORMS = (
-    'write "serial:NUMBER" (USB serial number, with ":00" the interface), "path:ID_PATH" (the USB socket) '
-    'or an absolute path, "/dev/ttyAMA0"'
-)
+_ADAPTER = re.compile(r"serial:[!-.0-9;-~]+(:[0-9A-Fa-f]{1,2})?|path:[!-.0-~]+|/[!-~]*[!-.0-~]")
+_ADAPTER_FORMS = '"serial:NUMBER[:INTERFACE]", "path:ID_PATH" or an absolute path such as "/dev/ttyAMA0"'
 NAME_LENGTH = 255  # what ThingsBoard keeps of a device's name
 
 
@@ -43,11 +43,13 @@ def parse_url(text: str) -> ServerUrl:
     place = url["place"].removesuffix("/")
     if unwanted := re.search(r"[/?#@]", place):
         what = {"@": "user or password", "/": "path"}.get(unwanted[0], "query or fragment")
-        raise ValueError(f'"{text}" must have no {what}, write {scheme}://HOST or {scheme}://HOST:PORT')
+        raise ValueError(
+            f"{value_text(text)} must have no {what}, write {scheme}://HOST or {scheme}://HOST:PORT"
+        )
     parts = _PLACE.fullmatch(place)
     if parts is None or (place.count(":") > 1 and parts["ipv6"] is None):
         raise ValueError(
-            f'"{text}" is not a server, write {scheme}://HOST:PORT, an IPv6 address in brackets: [::1]'
+            f"{value_text(text)} is no server, write {scheme}://HOST:PORT, an IPv6 address as [::1]"
         )
     host = _ipv6(parts["ipv6"]) if parts["ipv6"] is not None else _host(parts["host"])
     return ServerUrl(scheme, host, _PORTS[scheme] if parts["port"] is None else _port(parts["port"]))
@@ -61,13 +63,14 @@ def check_url(text: str) -> str:
 
 def check_adapter(text: str) -> str:
     """Where a bus finds its port: serial:NUMBER[:INTERFACE], path:ID_PATH or an absolute path."""
-    if re.fullmatch(r"serial:[^\s:/]+(:[0-9A-Fa-f]{1,2})?|path:[^\s/]+|/\S*[^\s/]", text):
+    if _ADAPTER.fullmatch(text):
         return text
+    better = _ADAPTER_FORMS
     if re.fullmatch(r"tty\w+", text):
-        raise ValueError(f'"{text}" is not an adapter, write "/dev/{text}"')
-    if re.fullmatch(r"(?i)com\d+", text):
-        raise ValueError(f'"{text}" is a port of Windows, {_ADAPTER_FORMS}')
-    raise ValueError(f'"{text}" is not an adapter, {_ADAPTER_FORMS}')
+        better = f'"/dev/{text}"'
+    elif re.fullmatch(r"[A-Z0-9]{6,20}", text):
+        better = f'"serial:{text}"'
+    raise ValueError(f"{value_text(text)} is not an adapter, write {better}")
 
 
 def check_bus_name(text: str) -> str:
@@ -76,7 +79,9 @@ def check_bus_name(text: str) -> str:
         return text
     better = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
     better = better if better[:1].isalpha() else f"bus_{better}".rstrip("_")
-    raise ValueError(f'"{text}" cannot name a bus, use a–z, 0–9 and _, a letter first: [bus.{better[:64]}]')
+    raise ValueError(
+        f"{value_text(text)} cannot name a bus, use a–z, 0–9 and _, a letter first: [bus.{better[:64]}]"
+    )
 
 
 def check_plain_name(text: str) -> str:
@@ -84,7 +89,7 @@ def check_plain_name(text: str) -> str:
     if not text.strip():
         raise ValueError("a name cannot be empty")
     if text != text.strip():
-        raise ValueError(f'"{text}" begins or ends with a space, leave it out: "{text.strip()}"')
+        raise ValueError(f'{value_text(text)} begins or ends with a space, leave it out: "{text.strip()}"')
     if not text.isprintable():
         raise ValueError("there is a tab, a line break or an invisible character in the name, retype it")
     if len(text) > NAME_LENGTH:
@@ -93,23 +98,18 @@ def check_plain_name(text: str) -> str:
 
 
 def _no_coap(text: str, scheme: str | None) -> str:
-    rest = text.rpartition("://")[2].partition("/")[0].partition(":")[0]
-    better = f"coap://{rest}" if rest and not re.search(r"[\s@]", rest) else "coap://tb.example.com"
-    if scheme is None:
-        return f'"{text}" has no scheme, write "{better}", or coaps:// for an encrypted connection'
-    why = (
-        "the bridge speaks CoAP, which has its own port"
-        if scheme in ("http", "https", "mqtt", "mqtts")
-        else ""
-    )
-    return f'"{text}" is not a CoAP address{why and ": " + why}, write "{better}", or coaps:// to encrypt'
+    """What is wrong with a URL of another scheme, or none; with the same host under the right one."""
+    host = re.split(r"[/:]", text.rpartition("://")[2])[0]
+    better = f"coap://{host}" if _LABEL.match(host) else "coap://tb.example.com"
+    fault = "has no scheme" if scheme is None else f"is {scheme}, the bridge speaks CoAP"
+    return f'{value_text(text)} {fault}: write "{better}", or coaps:// to encrypt'
 
 
 def _ipv6(text: str) -> str:
     try:
         IPv6Address(text)
     except AddressValueError:
-        raise ValueError(f'"[{text}]" is not an IPv6 address, write for example [2001:db8::1]') from None
+        raise ValueError(f"{value_text(text)} is not an IPv6 address, such as [2001:db8::1]") from None
     return text
 
 
@@ -119,13 +119,17 @@ def _host(text: str) -> str:
         try:
             IPv4Address(text)
         except AddressValueError:
-            raise ValueError(f'"{text}" is not an IPv4 address, write four numbers from 0 to 255') from None
+            raise ValueError(
+                f"{value_text(text)} is not an IPv4 address, write four numbers from 0 to 255"
+            ) from None
     elif len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise ValueError(f'"{text}" is not a host, write a name of a–z, 0–9, - and dots, or an address')
+        raise ValueError(
+            f"{value_text(text)} is not a host, write a name of a–z, 0–9, - and dots, or an address"
+        )
     return text
 
 
 def _port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
-        raise ValueError(f'"{text}" is not a UDP port, use 1–65535')
+        raise ValueError(f"{value_text(text)} is not a UDP port, use 1–65535")
     return int(text)

@@ -15,7 +15,9 @@ from typing import Any, ClassVar
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
-_AMOUNT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([A-Za-z]+)")
+from bridge.config.wording import value_text
+
+_AMOUNT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([A-Za-z]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,9 @@ class Quantity:
         """
         amount = self._amount(text)
         if amount is None:
-            raise ValueError(f'"{text}" is not a {self.what}, {self._form}')
+            raise ValueError(f"{value_text(text)} is not a {self.what}, {self._form}")
         if not (self._amount(self.least) or 0) <= amount <= (self._amount(self.most) or 0):
-            raise ValueError(f'"{text}" is out of range, use "{self.least}" to "{self.most}"')
+            raise ValueError(f'{value_text(text)} is out of range, use "{self.least}" to "{self.most}"')
         return amount
 
     def write(self, amount: float) -> str:
@@ -67,7 +69,7 @@ class Quantity:
     @property
     def pattern(self) -> str:
         """The form as a regular expression, for editors."""
-        return rf"^\d+(\.\d+)?\s*({'|'.join(self.units)})$"
+        return rf"^[0-9]+(\.[0-9]+)?\s*({'|'.join(self.units)})$"
 
     @property
     def _form(self) -> str:

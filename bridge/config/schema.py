@@ -59,6 +59,7 @@ def _with_keys_of(entry: Protocol, sensor: Schema) -> Schema:
     """A sensor's table on a bus that speaks this protocol."""
     return {
         **sensor,
+        **{key: rule for key, rule in entry.schema.items() if key != "$defs"},
         "properties": {**sensor["properties"], **entry.schema["properties"]},
         "required": [*sensor["required"], *entry.schema.get("required", ())],
     }

@@ -24,11 +24,15 @@ _HEADERS: dict[type[Table], str] = {
     SpoolSettings: "[spool]",
     ThingsBoard: "[thingsboard]",
     ClockSettings: "[clock]",
-    Bus: "[bus.NAME]",
+    Bus: "[bus.NAME], above its sensors",
     RS485: "the bus's rs485 = { … }",
     Sensor: "[[bus.NAME.sensor]]",
 }
 _HOMES = {key: header for model, header in reversed(_HEADERS.items()) for key in model.written()}
+_NO_LINE = (
+    "is missing; the sensor's manual decides: write baud rate, data bits, parity, stop bits, "
+    'for example line = "9600 8N1"'
+)
 _INHERITED = ("reply_timeout", "retries")
 _RENUMBERED = ("/dev/ttyUSB", "/dev/ttyACM")  # the kernel numbers these as they are plugged in
 _IN_MEMORY = ("/tmp/", "/run/", "/dev/shm/")  # noqa: S108 — named to warn of them
@@ -43,14 +47,18 @@ def load_site(path: Path) -> Site:
     """
     document = Document.read(path, homes=_HOMES)
     tables = document.tables
+    meant = document.unknown_keys((), tables, Site.written())
+    server = tables.get("thingsboard", {})
     given: dict[str, Any] = {
         "path": path,
-        "thingsboard": document.check(ThingsBoard, ("thingsboard",), tables.get("thingsboard", {})),
+        "thingsboard": None
+        if "thingsboard" in meant
+        else document.check(ThingsBoard, ("thingsboard",), server),
         "spool": document.check(SpoolSettings, ("spool",), tables.get("spool", {})),
         "clock": document.check(ClockSettings, ("clock",), tables.get("clock", {})),
         "bus": _buses(document, tables.get("bus", {})),
     }
-    site = document.check(Site, (), tables, given=given)
+    site = document.check(Site, (), tables, given=given, meant=meant)
     if site is None or document.mistakes:
         raise ConfigError(document.mistakes)
     _warn(document, site)
@@ -88,8 +96,10 @@ def _bus(document: Document, name: str, table: object) -> Bus | None:
     given: dict[str, Any] = {"name": name, "sensor": ()}
     if "rs485" in table:
         given["rs485"] = document.check(RS485, (*path, "rs485"), table["rs485"])
-    if "line" not in table and entry and entry.line:
-        given["line"] = str(entry.line)
+    if "line" not in table and entry:
+        given["line"] = entry.line
+        if entry.line is None:
+            document.mistake((*path, "line"), _NO_LINE)
     bus = document.check(Bus, path, table, given=given)
     inherited = {key: table[key] for key in _INHERITED if bus and key in table}
     blocks = table.get("sensor", [])
@@ -136,7 +146,7 @@ def _strayed(table: Mapping[str, Any], below: KeyPath) -> str | None:
     value = parent.get(below[1]) if isinstance(parent, Mapping) else None
     if value is None or isinstance(value, Mapping) or below[1] not in Sensor.written():
         return None
-    return f"this key is the sensor's, and all that follows [….{below[0]}] is not: write it above that line"
+    return f"this key is the sensor's: write it above [….{below[0]}], which takes all that follows"
 
 
 def _unique(document: Document, entries: Iterable[tuple[KeyPath, object]], why: str) -> None:

@@ -7,13 +7,17 @@ writer meant.
 from __future__ import annotations
 
 import re
+import tomllib
 from ast import literal_eval
 
 from bridge.config.toml_lines import toml_lines
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-_UNQUOTED = re.compile(r"""\s*([\w."'-]+)\s*=\s*([^\s"'\[{#][^#]*?)\s*(#.*)?""")
+_UNQUOTED = re.compile(r"""\s*([\w."'-]+)\s*=\s*([^\s"'\[{][^\[{]*?)\s*""")
+_WORD = re.compile(r"=\s*(true|false|yes|no|on|off)\b", re.IGNORECASE)
 _COLON = re.compile(r"""\s*[\w"'-]+\s*:""")
+_INVISIBLE = re.compile("[\u00a0\u2000-\u200f\u2028\u2029\u202f\ufeff]")
+_TYPOGRAPHIC = re.compile("[“”„‘’«»]")
 _KEY = re.compile(r"\s*([A-Za-z0-9_-]+)")
 
 
@@ -29,56 +33,71 @@ def advice(error: Exception, text: str, *, secret: bool) -> tuple[int, str]:
     fault = _PLACE.sub("", str(error))
     place = _PLACE.search(str(error))
     lines = text.replace("\r\n", "\n").split("\n")
-    number = int(place[1]) if place and place[1] else max(len(text.rstrip().split("\n")), 1)
+    number = int(place[1]) if place and place[1] else _unfinished(lines)
     return number, _sentence(fault, lines, number, secret=secret)
 
 
+def _unfinished(lines: list[str]) -> int:
+    """The line that begins what is still open at the end of the file: up to there, the file is right."""
+    right, wrong = 0, len(lines)
+    while wrong - right > 1:
+        middle = (right + wrong) // 2
+        try:
+            tomllib.loads("\n".join(lines[:middle]))
+            right = middle
+        except (ValueError, RecursionError):
+            wrong = middle
+    return wrong
+
+
 def _sentence(fault: str, lines: list[str], number: int, *, secret: bool) -> str:
-    line = lines[number - 1] if number <= len(lines) else ""
-    key = _KEY.match(line)
-    unquoted = _UNQUOTED.fullmatch(line)
+    code = lines[number - 1].partition("#")[0] if number <= len(lines) else ""
     if "twice" in fault:
         return _twice(fault, lines, number)
     if "overwrite" in fault or "Duplicate" in fault or "immutable" in fault:
+        key = re.search("key '(.*)'", fault) or _KEY.match(code)
         what = f'"{key[1]}"' if key and not secret else "this key or table"
-        return f"{what} is written before already; leave one out, or give each sensor its own block in [[ ]]"
-    if re.search("[“”„‘’«»]", line):
+        return f"{what} is there already, further up; leave one out, or give each sensor its block in [[ ]]"
+    if _TYPOGRAPHIC.search(code):
         return 'there are typographic quotes, write straight ones: "…"'
-    if re.search("[\u00a0\u2000-\u200f\u2028\u2029\u202f\ufeff]", line):
+    if _INVISIBLE.search(code):
         return "there is an invisible character, perhaps copied from a web page; retype the line"
     if "Unescaped" in fault or "hex value" in fault or "Escaped character" in fault:
         return r'a backslash inside "…" must be doubled: \\ (or put the text in single quotes)'
-    if fault in ("Illegal character '\\n'", "Unterminated string", 'Expected "\'"'):
+    if fault in ("Illegal character '\\n'", "Unterminated string", 'Expected "\'"', "Expected \"'''\""):
         return "a text is not closed; it ends with the quote it begins with, on the same line"
     if "Illegal character" in fault or "invalid character" in fault:
         return "there is a control character in the text; retype the line"
-    if "at the end of" in fault:
+    if "at the end of" in fault and code.count("[") != code.count("]"):
         return "the brackets around a table's name do not match, write [name] or [[name]]"
     if "Unclosed" in fault:
         return (
             f"a {'{' if 'inline' in fault else '['} is not closed, or a comma is missing between two entries"
         )
-    if _COLON.match(line) and "=" not in line.split(":")[0]:
+    if "=" not in code and _COLON.match(code):
         return "a key and its value are joined by =, not by a colon"
-    if unquoted:
+    if word := _WORD.search(code):
+        meant = "true" if word[1].lower() in ("true", "yes", "on") else "false"
+        return f"true and false are written in small letters: {meant}"
+    if unquoted := _UNQUOTED.fullmatch(code):
         return _bare_value(unquoted[1], unquoted[2], secret=secret)
+    if "initial character" in fault or "at the end of" in fault:
+        return "a name is missing, or needs quotes: names of a–z, 0–9, _ and - need none"
     if "'='" in fault:
         return 'this is no "key = value"; a key of other than a–z, 0–9, _ and - needs quotes'
-    if "initial character" in fault:
-        return "a name is missing, or needs quotes: names of a–z, 0–9, _ and - need none"
     if "newline" in fault:
         return "something follows the value that is no comment; one line holds one key = value"
     return "a value is missing or is not TOML; texts stand in quotes, lists in [ ], tables in { }"
 
 
 def _twice(fault: str, lines: list[str], number: int) -> str:
-    """`[a.b]` stands in the file a second time; fault holds its path as a tuple."""
+    """`[a.b]` stands in the file a second time; the fault holds its path as a tuple."""
     path = literal_eval(fault[fault.index("(") : fault.rindex(")") + 1])
     first = toml_lines("\n".join(lines[: number - 1])).get(path)
-    where = f" on line {first}" if first else " before"
+    where = f"on line {first}" if first else "further up"
     return (
-        f"the table {'.'.join(path)} is there{where} already; "
-        "put the keys together, or give each sensor its own block in [[ ]]"
+        f"the table {'.'.join(path)} is there already, {where}; "
+        "put the keys together, or give each sensor its block in [[ ]]"
     )
 
 
@@ -88,10 +107,6 @@ def _bare_value(key: str, value: str, *, secret: bool) -> str:
         return "a number has a decimal point, not a comma"
     if re.fullmatch(r"[+-]?0\d+", value):
         return "a number does not begin with 0"
-    if value.lower() in ("true", "false"):
-        return f"write {value.lower()} in small letters"
-    if value.lower() in ("yes", "no", "on", "off"):
-        return "write true or false"
     if secret or value[-1] in "\"'":
         return "a text needs quotes at both ends"
     return f'a text needs quotes: {key} = "{value}"'

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, Validat
 from bridge.config.document import NOT_WRITTEN, Table, nearest
 from bridge.config.places import Scheme, check_adapter, check_bus_name, check_plain_name, check_url, parse_url
 from bridge.config.quantities import Duration, Size, Written
+from bridge.config.wording import value_text
 from protocols import CATALOGUE, Protocol, protocol
 from protocols.dialogue import LineSettings
 
@@ -22,14 +23,14 @@ def _file(value: object, info: ValidationInfo) -> object:
     """A path written in a file begins at that file's folder."""
     if not isinstance(info.context, Written):
         return value
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
         raise ValueError("this is not a path, write it in quotes")
     return info.context.folder / value
 
 
 def readable(path: Path) -> Path:
-    """The path of a file that is there and may be read; else ValueError."""
-    if not os.access(path, os.R_OK):
+    """The path of a file; ValueError if it is not there or may not be read."""
+    if not os.access(path, os.R_OK) or path.is_dir():
         raise ValueError(f"{path} is missing or may not be read")
     return path
 
@@ -49,18 +50,17 @@ def _change_only(value: T, info: ValidationInfo) -> T:
 
 
 def _catalogue_entry(value: object) -> object:
-    if not isinstance(value, str):
+    if isinstance(value, Protocol):
         return value
-    try:
+    if isinstance(value, str) and value in CATALOGUE:
         return protocol(value)
-    except KeyError:
-        near = nearest(value, CATALOGUE)
-        hint = f'did you mean "{near}"?' if near else f"use one of {', '.join(CATALOGUE)}"
-        raise ValueError(f'"{value}" is not a protocol, {hint}') from None
+    near = nearest(str(value), CATALOGUE)
+    hint = f'did you mean "{near}"?' if near else f"known are {', '.join(CATALOGUE)}"
+    raise ValueError(f"{value_text(value)} is not a protocol, {hint}")
 
 
 def _line_settings(value: object) -> object:
-    return LineSettings.parse(value) if isinstance(value, str) else value
+    return value if isinstance(value, LineSettings) else LineSettings.parse(str(value))
 
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class ThingsBoard(Table):
 
     url: Annotated[str, AfterValidator(check_url), Field(examples=["coap://tb.example.com"])]
     """coap://HOST[:PORT] (5683) or, encrypted, coaps://HOST[:PORT] (5684). No path: ThingsBoard's own."""
-    ca: Annotated[FilePath, AfterValidator(readable), AfterValidator(_encrypted_only)] | None = None
+    ca: Annotated[FilePath, AfterValidator(_encrypted_only), AfterValidator(readable)] | None = None
     """coaps: file of the trust anchors, PEM. Default: the system's."""
     server_name: Annotated[str, AfterValidator(check_plain_name), AfterValidator(_encrypted_only)] | None = (
         None

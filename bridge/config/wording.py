@@ -37,7 +37,8 @@ def rule(error: ErrorDetails, key: str, field: FieldInfo, *, secret: bool) -> st
         case "greater_than_equal" | "less_than_equal" | "finite_number":
             return f"{value} is out of range{_range(field)}"
         case "literal_error":
-            return f"{value} is not known here, use {error['ctx']['expected']}".replace("'", '"')
+            expected = str(error["ctx"]["expected"]).replace("'", '"')
+            return f"{value} is not known here, use {expected}"
         case _:
             return f"{value} does not belong here{example}"
 
@@ -49,13 +50,18 @@ def value_text(value: object) -> str:
             return str(value).lower()
         case str():
             text = value if len(value) <= _SHOWN else value[: _SHOWN - 1] + "…"
-            return '"' + "".join(char if char.isprintable() else "�" for char in text) + '"'
+            return f'"{one_line(text)}"'
         case Mapping():
             return "a table { … }"
         case list() | tuple():
             return "a list [ … ]"
         case _:
-            return str(value)[:_SHOWN]
+            return str(value)
+
+
+def one_line(text: str) -> str:
+    """The text without characters that would break the line or hide something."""
+    return "".join(char if char.isprintable() else "�" for char in text)
 
 
 def _range(field: FieldInfo) -> str:

@@ -1,13 +1,12 @@
-"""A made-up protocol, for the tests of the site file: addresses, registers, and maybe a fixed line."""
+"""A made-up protocol, for the tests of the site file: it has addresses and registers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from protocols import Protocol
-from protocols.dialogue import LineSettings
 from protocols.errors import SettingsError
 
 
@@ -57,5 +56,3 @@ PROTOCOL = Protocol(
     device=_unused,
     address_of=lambda settings: str(settings.address),
 )
-
-FIXED_LINE = replace(PROTOCOL, name="made-up-fixed", line=LineSettings(2400, parity="E"))
