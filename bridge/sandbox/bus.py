@@ -2,11 +2,13 @@
 
 A pseudo terminal delivers at once whatever is written to it, so the wire's time is kept here: a reply begins
 when the request would have been through, plus the sensor's turn-around, and its octets trickle in as a UART
-hands them over. A thread serves the line, so that a client that blocks can be tested in the same process.
+hands them over. Each unit answers for itself: one that is late talks into another's reply, as on the wire. A
+thread serves the line, so that a client that blocks can be tested in the same process.
 """
 
 from __future__ import annotations
 
+import heapq
 import random
 import select
 import socket
@@ -16,6 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple, Protocol, Self
@@ -93,6 +96,27 @@ class Served(NamedTuple):
         return {start + at // 2: int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)}
 
 
+@dataclass(slots=True)
+class _Transmission:
+    """One reply on its way."""
+
+    request: bytes
+    reply: bytes
+    whole: bool
+    ends: float = 0.0
+    first_at: float = 0.0
+
+
+class _Chunk(NamedTuple):
+    """Octets of a reply that are handed over together once the last of them is off the wire."""
+
+    due: float
+    number: int  # decides where two are due at once
+    data: bytes
+    transmission: _Transmission
+    is_last: bool
+
+
 class SimulatedBus:
     """A line with sensors on it, from `with` to its end.
 
@@ -131,8 +155,11 @@ class SimulatedBus:
         self._random = random.Random(seed)  # noqa: S311 - faults that can be repeated, no secret
         self._pty = Pty(link)
         self._framer = RequestFramer()
-        self._free_at = 0.0  # when the line will have been quiet for t3.5
         self._began = 0.0  # when the request at hand began
+        self._busy_until = 0.0  # when the last octet there is will have been through
+        self._talking_until = 0.0  # the same of the replies
+        self._outgoing: list[_Chunk] = []  # a heap: what the units will have said, and when
+        self._chunks = 0
         self._orders: SimpleQueue[tuple[Callable[[], None], Future[None]]] = SimpleQueue()
         self._wake, self._woken = socket.socketpair()
         self._running = False
@@ -158,7 +185,7 @@ class SimulatedBus:
 
     def unplug(self) -> None:
         """Pulls the adapter out; a reply under way is cut. Returns when it is done."""
-        self._order(self._pty.unplug)
+        self._order(self._pull)
 
     def replug(self) -> None:
         """Plugs the adapter in again, under the same path; returns when it is done."""
@@ -176,13 +203,26 @@ class SimulatedBus:
     def _stop(self) -> None:
         self._running = False
 
+    def _pull(self) -> None:
+        self._pty.unplug()
+        self._outgoing.clear()
+        self._framer = RequestFramer()
+
     def _run(self) -> None:
         while self._running:
-            self._listen(_PENDING_SILENCE_S if self._framer.pending else None)
+            while self._outgoing and self._outgoing[0].due <= time.monotonic():
+                self._put_out(heapq.heappop(self._outgoing))
+            timeout_s = _PENDING_SILENCE_S if self._framer.pending else None
+            if self._outgoing:
+                timeout_s = max(0.0, self._outgoing[0].due - time.monotonic())
+            self._listen(timeout_s)
 
     def _listen(self, timeout_s: float | None) -> None:
         """Waits for what comes: an order, octets, or neither."""
-        ready = self._ready(timeout_s)
+        descriptors = [self._woken.fileno()]
+        if self._pty.fd is not None:
+            descriptors.append(self._pty.fd)
+        ready, _, _ = select.select(descriptors, [], [], timeout_s)
         if self._woken.fileno() in ready:
             self._woken.recv(1)
             action, done = self._orders.get()
@@ -190,21 +230,16 @@ class SimulatedBus:
             done.set_result(None)
         elif ready:
             self._hear(self._pty.read())
-        elif timeout_s is not None:
+        elif not self._outgoing:
             self._framer.silence()
-
-    def _ready(self, timeout_s: float | None) -> list[int]:
-        """The descriptors that have something, as soon as one has or the time is over."""
-        descriptors = [self._woken.fileno()]
-        if self._pty.fd is not None:
-            descriptors.append(self._pty.fd)
-        return select.select(descriptors, [], [], timeout_s)[0]
 
     def _hear(self, data: bytes) -> None:
         now = time.monotonic()
         if not self._framer.pending:
             self._began = now
-            self.early += self.paced and now < self._free_at
+            self.early += self.paced and now < self._busy_until + self._gap_s
+        if self.paced and now < self._talking_until:
+            return  # two at once: neither is understood
         for event in self._framer.feed(data):
             if isinstance(event, Frame):
                 self._ask(event)
@@ -214,7 +249,7 @@ class SimulatedBus:
         address = request.data[0]
         self.requests[address] += 1
         through = max(time.monotonic(), self._began + self._wire_s(len(request.data)))
-        self._free_at = through + self._gap_s
+        self._busy_until = max(self._busy_until, through)
         if self.echo:
             self._pty.write(request.data)
         if address == BROADCAST:
@@ -232,14 +267,18 @@ class SimulatedBus:
         if faults.refuse_with is not None:
             reply = adu(reply[0], bytes((request.data[1] | pdu.REFUSED, faults.refuse_with)))
         sent = self._spoiled(reply, faults)
-        starts = through + (self.turn_around_s if self.paced else 0.0)
-        starts += faults.late_s if self._strikes(faults.late) else 0.0
-        pause_at = len(sent) // 2 if self._strikes(faults.split) else len(sent)
-        first = self._trickle(sent[:pause_at], starts)
-        if pause_at < len(sent):
-            self._trickle(sent[pause_at:], time.monotonic() + faults.split_s)
-        if first is not None and reply in sent:
-            self.served.append(Served(reply[0], first, request.data[1:-2], reply[1:-2]))
+        due = through + (self.turn_around_s if self.paced else 0.0)
+        due += faults.late_s if self._strikes(faults.late) else 0.0
+        pause_at = len(sent) // 2 if self._strikes(faults.split) else 0
+        size = _CHUNK if self.paced else len(sent)
+        cuts = sorted({*range(0, len(sent), size), pause_at, len(sent)})
+        transmission = _Transmission(request.data[1:-2], reply, whole=reply in sent)
+        for start, end in pairwise(cuts):
+            due += self._wire_s(end - start) + (faults.split_s if start == pause_at > 0 else 0.0)
+            self._chunks += 1
+            last = end == len(sent)
+            heapq.heappush(self._outgoing, _Chunk(due, self._chunks, sent[start:end], transmission, last))
+        transmission.ends = due
 
     def _spoiled(self, reply: bytes, faults: UnitFaults) -> bytes:
         """A reply as the faults leave it."""
@@ -255,33 +294,16 @@ class SimulatedBus:
             reply += self._random.randbytes(self._random.randint(1, 4))
         return reply
 
-    def _trickle(self, data: bytes, starts: float) -> float | None:
-        """Sends octets as they come off the wire; returns when the first came, None if the adapter went."""
-        first: float | None = None
-        size = _CHUNK if self.paced else len(data)
-        through = starts
-        for at in range(0, len(data), size):
-            chunk = data[at : at + size]
-            through += self._wire_s(len(chunk))
-            if not self._wait_until(through):
-                return None
-            self._pty.write(chunk)
-            first = first or time.monotonic()
-        self._free_at = time.monotonic() + self._gap_s
-        return first
-
-    def _wait_until(self, moment: float) -> bool:
-        """Waits, serving orders; what is heard meanwhile collides and is lost. False: the line is gone."""
-        while self._running and self._pty.fd is not None:
-            left = moment - time.monotonic()
-            if left <= 0:
-                return True
-            ready = self._ready(left)
-            if self._woken.fileno() in ready:
-                self._listen(0)
-            elif ready and self._pty.read():
-                self.early += 1
-        return False
+    def _put_out(self, chunk: _Chunk) -> None:
+        """Hands over octets that have come off the wire."""
+        transmission = chunk.transmission
+        transmission.first_at = transmission.first_at or time.monotonic()
+        self._talking_until = max(self._talking_until, transmission.ends)
+        self._busy_until = max(self._busy_until, transmission.ends)
+        if chunk.is_last and transmission.whole:
+            reply = transmission.reply
+            self.served.append(Served(reply[0], transmission.first_at, transmission.request, reply[1:-2]))
+        self._pty.write(chunk.data)
 
     def _wire_s(self, octets: int) -> float:
         return self._line.duration_s(octets) if self.paced else 0.0

@@ -83,7 +83,7 @@ def simulate_until_stopped(site: Site, folder: Path, say: Callable[[str], None])
         BridgeError: the site has no bus that can be played.
     """
     stopped = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, stopped)
+    signal.pthread_sigmask(signal.SIG_BLOCK, stopped)  # before the threads, which inherit it
     with simulate(site, folder) as buses:
         if not buses:
             raise BridgeError(f"{site.path}: no bus speaks {PROTOCOL}, the only protocol simulated")

@@ -187,6 +187,23 @@ def test_a_late_reply_is_late(quick: SimulatedBus, opened: Open) -> None:
     assert time.monotonic() - started >= 0.3
 
 
+def test_a_late_unit_does_not_keep_another_from_answering(quick: SimulatedBus, opened: Open) -> None:
+    port = opened(quick)
+    quick.faults[1].late, quick.faults[1].late_s = 1.0, 1.0
+    port.write(READ)
+    assert ask(port, adu(2, READ[1:-2]), octets=2 * len(REPLY)) == adu(2, REPLY[1:-2]) + REPLY
+    assert [served.unit for served in quick.served] == [2, 1]
+
+
+def test_a_late_unit_answers_the_repeated_request_too(quick: SimulatedBus, opened: Open) -> None:
+    port = opened(quick)
+    quick.faults[1].late, quick.faults[1].late_s = 1.0, 0.3
+    port.write(READ)
+    port.write(READ)
+    assert hear(port, 2 * len(REPLY)) == 2 * REPLY
+    assert quick.early == 0
+
+
 def test_the_same_seed_spoils_the_same_replies(opened: Open) -> None:
     def spoiled(seed: int) -> list[bool]:
         with SimulatedBus({1: meter()}, LINE, paced=False, seed=seed) as bus:
