@@ -43,6 +43,38 @@ def describe(name: str) -> dict[str, Any]:
     }
 
 
+def listing_text(rows: list[dict[str, Any]]) -> str:
+    """The listing for people, one line a model."""
+    return "\n".join(
+        f"{row['name']:<22} {row['registers']:>3} registers  {row['line'] or '':<9}  {row['title']}"
+        + ("" if row["confirmed"] else "  (manual not seen)")
+        for row in rows
+    )
+
+
+def model_text(model: dict[str, Any]) -> str:
+    """One model for people: where it is from, then its registers."""
+    lines = [f"{model['name']}: {model['title']}"]
+    if model["line"]:
+        lines.append(f"line: {model['line']}" + ("" if model["line_confirmed"] else " (look at the manual)"))
+    lines += [f"source: {source}" for source in model["sources"]]
+    if not model["confirmed"]:
+        lines.append("the maker's manual was not seen: compare a value with the display before you trust it")
+    if model["note"]:
+        lines.append(model["note"])
+    for register in model["registers"]:
+        extra = "  ".join(
+            f"{key} {register[key]}"
+            for key in ("order", "multiply", "divide", "offset", "enum")
+            if key in register
+        )
+        lines.append(
+            f"  {register['table']:<8} {register['address']:>5}  {register['type']:<8} "
+            f"{register['name']:<24} {register['unit']:<6} {extra}".rstrip()
+        )
+    return "\n".join(lines)
+
+
 def _register(register: Register) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "name": register.name,

@@ -1,0 +1,284 @@
+"""The commands: one function each; what a command needs is imported when it runs.
+
+Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bridge.errors import BridgeError, ConfigError
+
+if TYPE_CHECKING:
+    from bridge.config import Credentials, Site
+
+app = typer.Typer(
+    name="serial-bridge",
+    help="Reads sensors on serial buses and delivers every reading to ThingsBoard over CoAP.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SitePath = Annotated[
+    Path, typer.Option("--site", envvar="SERIAL_BRIDGE_SITE", help="The site file.", metavar="FILE")
+]
+CredentialsPath = Annotated[
+    Path,
+    typer.Option(
+        "--credentials", envvar="SERIAL_BRIDGE_CREDENTIALS", help="The credentials file.", metavar="FILE"
+    ),
+]
+DevicesPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--devices",
+        envvar="SERIAL_BRIDGE_DEVICES",
+        help="A folder with one link to a port for each bus, by its name; used before `adapter`.",
+        metavar="FOLDER",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log more; -vv shows the bytes.")]
+
+SITE = Path("/etc/serial-bridge/site.toml")
+CREDENTIALS = Path("/etc/serial-bridge/credentials.toml")
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float, typer.Option(help="How long to run.", min=5)] = 40,
+) -> None:
+    """Shows the whole job without hardware or server: simulated sensors, an outage, and the ledger."""
+    import asyncio
+
+    from bridge.sandbox.demo import show
+
+    raise typer.Exit(asyncio.run(show(seconds)))
+
+
+@app.command()
+def run(
+    site: SitePath = SITE,
+    credentials: CredentialsPath = CREDENTIALS,
+    devices: DevicesPath = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Reads every bus and delivers, in one process, until stopped."""
+    import asyncio
+
+    from bridge import gateway
+
+    _log_to_stderr(verbose)
+    loaded, secrets = _load(site, credentials)
+    asyncio.run(gateway.run(loaded, secrets, devices=devices))
+
+
+@app.command()
+def read(
+    bus: Annotated[str, typer.Argument(help="The bus, as named in the site file.")],
+    site: SitePath = SITE,
+    devices: DevicesPath = None,
+    verbose: Verbose = 0,
+) -> None:
+    """Reads one bus into the spool, until stopped."""
+    import asyncio
+
+    from bridge import gateway
+    from bridge.config import load_site
+
+    _log_to_stderr(verbose)
+    loaded = load_site(site)
+    if bus not in loaded.buses:
+        raise ConfigError([f'{site}: there is no bus "{bus}"; the buses are: {", ".join(loaded.buses)}'])
+    asyncio.run(gateway.read(loaded, loaded.buses[bus], devices=devices))
+
+
+@app.command()
+def uplink(site: SitePath = SITE, credentials: CredentialsPath = CREDENTIALS, verbose: Verbose = 0) -> None:
+    """Delivers what the spool holds to ThingsBoard, until stopped."""
+    import asyncio
+
+    from bridge import gateway
+
+    _log_to_stderr(verbose)
+    loaded, secrets = _load(site, credentials)
+    asyncio.run(gateway.uplink(loaded, secrets))
+
+
+@app.command()
+def check(site: SitePath = SITE, credentials: CredentialsPath = CREDENTIALS, as_json: AsJson = False) -> None:
+    """Checks both files and says what would run; opens no port and no connection."""
+    from bridge.commissioning.check import summary, text
+
+    loaded, secrets = _load(site, credentials)
+    found = summary(loaded, secrets)
+    _print_json(found) if as_json else typer.echo(text(found))
+
+
+@app.command()
+def status(
+    site: SitePath = SITE,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it afresh every second.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Shows every sensor's state and values, the ledger, the buses and the uplink."""
+    from bridge.commissioning.status import collect, show, watch_it
+    from bridge.config import load_site
+
+    loaded = load_site(site)
+    if watch:
+        watch_it(loaded)
+    elif as_json:
+        _print_json(collect(loaded))
+    else:
+        show(loaded)
+
+
+@app.command()
+def decode(
+    protocol: Annotated[str, typer.Argument(help="The protocol; `serial-bridge protocols` lists them.")],
+    data: Annotated[
+        str, typer.Argument(metavar="HEX|-", help="Bytes in hex, or - for one stream on each line.")
+    ],
+    model: Annotated[str | None, typer.Option(help="Name the registers after this device model.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Takes bytes apart into frames and values; needs no port, no site and no network."""
+    from bridge.commissioning.decode import run as decode_streams
+
+    try:
+        failed = decode_streams(protocol, data, model, as_json, sys.stdin, sys.stdout)
+    except KeyError as error:
+        raise typer.BadParameter(
+            f"{error.args[0]!r} is not known; `serial-bridge protocols` and `serial-bridge models` list them"
+        ) from None
+    raise typer.Exit(failed)
+
+
+@app.command()
+def protocols(as_json: AsJson = False) -> None:
+    """Lists the protocols a bus can speak."""
+    import protocols as catalogue
+
+    rows = [
+        {
+            "name": entry.name,
+            "title": entry.title,
+            "spec": entry.spec,
+            "line": str(entry.line) if entry.line else None,
+            "models": len(entry.models()),
+        }
+        for entry in map(catalogue.protocol, catalogue.CATALOGUE)
+    ]
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        typer.echo(f"{row['name']:<14} {row['title']}\n{'':<14} {row['spec']}")
+
+
+@app.command()
+def models(
+    name: Annotated[str | None, typer.Argument(help="A model, to see its registers and sources.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lists the device models that ship with the bridge, or shows one with its registers and sources."""
+    from bridge.commissioning.models import describe, listing, listing_text, model_text
+
+    if name is None:
+        rows = listing()
+        _print_json(rows) if as_json else typer.echo(listing_text(rows))
+        return
+    try:
+        found = describe(name)
+    except KeyError:
+        raise typer.BadParameter(f"{name!r} is not a model; `serial-bridge models` lists them") from None
+    _print_json(found) if as_json else typer.echo(model_text(found))
+
+
+@app.command()
+def simulate(
+    devices: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where to put one link for each bus; made if missing.")
+    ],
+    site: SitePath = SITE,
+) -> None:
+    """Plays the sensors of a site on pseudo-terminals; read them with `run --devices FOLDER`."""
+    from bridge.config import load_site
+    from bridge.sandbox.sensors import simulate_until_stopped
+
+    simulate_until_stopped(load_site(site), devices, typer.echo)
+
+
+@app.command()
+def schema() -> None:
+    """Prints the JSON Schema of site.toml, for editors."""
+    from bridge.config import site_schema
+
+    _print_json(site_schema())
+
+
+@app.command("try")
+def try_sensor(
+    sensor: Annotated[str, typer.Argument(help="The sensor, as named in the site file.")],
+    site: SitePath = SITE,
+    devices: DevicesPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Asks one sensor once and shows its values; nothing is stored or sent."""
+    import asyncio
+
+    from bridge.commissioning.try_sensor import ask, text
+    from bridge.config import load_site
+
+    answer = asyncio.run(ask(load_site(site), sensor, devices))
+    _print_json(answer) if as_json else typer.echo(text(answer))
+
+
+def main() -> None:
+    """Runs the command line; every foreseen error is one sentence on standard error."""
+    try:
+        app()
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(2)
+    except BridgeError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)
+
+
+def _load(site: Path, credentials: Path) -> tuple[Site, Credentials]:
+    """Both files; the mistakes of both at once."""
+    from bridge.config import load
+
+    return load(site, credentials)
+
+
+def _print_json(data: object) -> None:
+    import json
+
+    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def _log_to_stderr(verbose: int) -> None:
+    """INFO, or DEBUG with the bytes. Under systemd the journal adds the time, and takes the level as <n>."""
+    import logging
+    import os
+
+    if "JOURNAL_STREAM" in os.environ:
+        for level, priority in (("CRITICAL", 2), ("ERROR", 3), ("WARNING", 4), ("INFO", 6), ("DEBUG", 7)):
+            logging.addLevelName(getattr(logging, level), f"<{priority}>")
+        style = "%(levelname)s%(message)s"
+    else:
+        style = "%(asctime)s %(levelname)-7s %(message)s"
+    logging.basicConfig(stream=sys.stderr, format=style, level=logging.INFO)
+    for name in ("bridge", "protocols"):
+        logging.getLogger(name).setLevel(logging.DEBUG if verbose else logging.INFO)
+    logging.getLogger("bridge.wire").setLevel(logging.DEBUG if verbose > 1 else logging.INFO)

@@ -1,0 +1,139 @@
+"""`status`: what the two places that know say, side by side.
+
+The spool holds the ledger, which survives everything; the runtime folder holds what changes every second.
+Nothing here asks a running process anything, so a wedged one cannot hide.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import typer
+
+from bridge.config import Site
+from bridge.runtime import Runtime
+from bridge.spool import Account, read_ledger
+
+COLUMNS = ("read", "delivered", "queued", "expired", "refused", "dropped")
+NEVER = {
+    "state": "not running",
+    "last_ts": None,
+    "last_values": None,
+    "timeouts": 0,
+    "crc_errors": 0,
+    "exceptions": 0,
+    "late_replies": 0,
+}
+
+
+def collect(site: Site) -> dict[str, Any]:
+    """The contract of `status --json`: ledger, sensors, buses, uplink.
+
+    Sensors that are no longer configured but still have readings in the spool are listed with `bus` null.
+    """
+    documents = Runtime(site.spool.path).read_all()
+    books = read_ledger(site.spool.path)
+    sensors: dict[str, Any] = {}
+    buses: dict[str, Any] = {}
+    for bus in site.buses.values():
+        document = documents.get(f"bus-{bus.name}", {"state": "not running", "running": False})
+        told = document.pop("sensors", {})
+        buses[bus.name] = document
+        for sensor in bus.sensors:
+            live = told.get(sensor.name, {})
+            sensors[sensor.name] = {
+                "bus": bus.name,
+                **NEVER,
+                **live,
+                **_account(books.pop(sensor.name, None)),
+            }
+    for name, account in books.items():
+        sensors[name] = {"bus": None, **NEVER, "state": "not configured", **_account(account)}
+    return {
+        "ledger": {column: sum(row[column] for row in sensors.values()) for column in COLUMNS},
+        "sensors": sensors,
+        "buses": buses,
+        "uplink": documents.get("uplink", {"state": "not running", "running": False}),
+    }
+
+
+def show(site: Site) -> None:
+    """Prints the status once."""
+    from rich.console import Console
+
+    Console().print(_picture(collect(site)))
+
+
+def watch_it(site: Site) -> None:
+    """Shows the status afresh every second until interrupted."""
+    from rich.live import Live
+
+    with Live(_picture(collect(site)), screen=False, auto_refresh=False) as live:
+        try:
+            while True:
+                live.update(_picture(collect(site)), refresh=True)
+                time.sleep(1)
+        except KeyboardInterrupt:
+            typer.echo()
+
+
+def _account(account: Account | None) -> dict[str, int]:
+    return {column: getattr(account, column) if account else 0 for column in COLUMNS}
+
+
+def _picture(found: dict[str, Any]) -> Any:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table()
+    for heading in ("sensor", "bus", "state", "age", "values"):
+        table.add_column(heading)
+    for heading in (*COLUMNS, "timeouts", "CRC errors", "exceptions"):
+        table.add_column(heading, justify="right")
+    for name, row in found["sensors"].items():
+        table.add_row(
+            name,
+            row["bus"] or "-",
+            row["state"],
+            age(row["last_ts"]),
+            values(row["last_values"]),
+            *(str(row[column]) for column in (*COLUMNS, "timeouts", "crc_errors", "exceptions")),
+        )
+    lines = [
+        f"bus {name}: {bus['state']}" + (f", {bus['error']}" if bus.get("error") else "")
+        for name, bus in found["buses"].items()
+    ]
+    uplink = found["uplink"]
+    lines.append(
+        f"uplink: {uplink['state']}" + (f", {uplink['last_error']}" if uplink.get("last_error") else "")
+    )
+    for sensor, hold in uplink.get("holds", {}).items():
+        lines.append(f"  {sensor}: waits, {hold['reason']}")
+    books = found["ledger"]
+    lines.append(
+        f"ledger: read {books['read']} = "
+        + " + ".join(f"{column} {books[column]}" for column in COLUMNS if column != "read")
+    )
+    return Group(table, *map(Text, lines))
+
+
+def values(last: dict[str, Any] | None, most: int = 4) -> str:
+    """The first few values of a sensor, for a cell of a table."""
+    shown = [f"{key} {value}" for key, value in list((last or {}).items())[:most]]
+    return ", ".join(shown) + (" …" if last and len(last) > most else "")
+
+
+def age(last_ts: int | None) -> str:
+    """How long ago the last reading was on the wire, for people."""
+    if last_ts is None:
+        return "-"
+    seconds = max(0.0, time.time() - last_ts / 1000)
+    return (
+        f"{seconds:.1f} s"
+        if seconds < 60
+        else f"{seconds / 60:.0f} min"
+        if seconds < 5400
+        else f"{seconds / 3600:.0f} h"
+    )

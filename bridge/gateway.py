@@ -1,0 +1,150 @@
+"""Wiring: which parts run in this process, the order of start and stop, and the signals.
+
+    run      every bus and the uplink in one process: containers, trials, the demo
+    read     one bus: what serial-bridge@BUS.service runs
+    uplink   the uplink alone: serial-bridge-uplink.service
+
+A bus is one task and the uplink is one task. Whatever goes wrong in one is caught here, logged with its
+traceback, and that task alone starts again. At the end the readers stop first, then what they read is
+committed, then the uplink stops: nothing taken from a bus is lost by stopping.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from bridge import coap
+from bridge.adapter import find_port
+from bridge.clock import system_clock
+from bridge.config import Bus, Credentials, Site
+from bridge.reader import Reader
+from bridge.runtime import Runtime
+from bridge.spool import Spool, SpoolWriter, lock
+from bridge.uplink import Uplink
+
+log = logging.getLogger(__name__)
+
+RESTART_AFTER_S = 5.0  # a part that failed for a reason nobody foresaw; soon enough to matter, no spinning
+STOP_WITHIN_S = 2.0  # the promise to whoever sends SIGTERM
+
+
+async def run(site: Site, credentials: Credentials, *, devices: Path | None = None) -> None:
+    """Reads every bus and delivers, until SIGTERM or SIGINT.
+
+    Args:
+        devices: a folder with a link for each bus, by its name, used before the adapter in site.toml.
+
+    Raises:
+        AlreadyRunning: another process reads one of the buses or delivers from this spool.
+    """
+    async with AsyncExitStack() as stack:
+        for bus in site.buses.values():
+            stack.enter_context(lock(site.spool.path, f"bus-{bus.name}"))
+        stack.enter_context(lock(site.spool.path, "uplink"))
+        async with delivering(site, credentials), reading(site, site.buses.values(), devices=devices):
+            await _stop_signal()
+
+
+async def read(site: Site, bus: Bus, *, devices: Path | None = None) -> None:
+    """Reads one bus into the spool, until SIGTERM or SIGINT. Errors as for `run`."""
+    with lock(site.spool.path, f"bus-{bus.name}"):
+        async with reading(site, [bus], devices=devices):
+            await _stop_signal()
+
+
+async def uplink(site: Site, credentials: Credentials) -> None:
+    """Delivers what the spool holds, until SIGTERM or SIGINT. Errors as for `run`."""
+    with lock(site.spool.path, "uplink"):
+        async with delivering(site, credentials):
+            await _stop_signal()
+
+
+@asynccontextmanager
+async def reading(site: Site, buses: Iterable[Bus], *, devices: Path | None = None) -> AsyncIterator[None]:
+    """Reads these buses while the block runs; at its end everything read is committed."""
+    runtime = Runtime(site.spool.path)
+    clock = system_clock(site.clock.trust)
+    writer = SpoolWriter(
+        Spool.open(site.spool.path, limit=site.spool.limit), commit_every_s=site.spool.commit_every_s
+    )
+    try:
+        async with _tasks() as start:
+            for bus in buses:
+                reader = Reader(
+                    bus,
+                    writer,
+                    clock,
+                    publish=partial(runtime.publish, f"bus-{bus.name}"),
+                    find_port=partial(find_port, bus, devices),
+                )
+                start(f"bus {bus.name}", reader.run)
+            yield
+    finally:
+        await asyncio.wait_for(writer.close(), STOP_WITHIN_S)
+
+
+@asynccontextmanager
+async def delivering(site: Site, credentials: Credentials) -> AsyncIterator[None]:
+    """Delivers from the spool to ThingsBoard while the block runs."""
+    runtime = Runtime(site.spool.path)
+    client = coap.Client(site.thingsboard.host, site.thingsboard.port, lanes=site.thingsboard.lanes)
+    try:
+        async with _tasks() as start:
+            job = Uplink(
+                site.spool.path,
+                site,
+                credentials,
+                client=client,
+                publish=partial(runtime.publish, "uplink"),
+            )
+            start("uplink", job.run)
+            yield
+    finally:
+        await client.close()
+
+
+@asynccontextmanager
+async def _tasks() -> AsyncIterator[Callable[[str, Callable[[], Awaitable[None]]], None]]:
+    """Starts jobs that are kept running while the block runs, and cancels them at its end."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def start(name: str, job: Callable[[], Awaitable[None]]) -> None:
+        tasks.append(asyncio.create_task(_kept_running(name, job), name=name))
+
+    try:
+        yield start
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _kept_running(name: str, job: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await job()
+        except Exception:
+            log.exception("%s failed; it starts again in %.0f s", name, RESTART_AFTER_S)
+        await asyncio.sleep(RESTART_AFTER_S)
+
+
+async def _stop_signal() -> None:
+    """Returns when the process is asked to stop."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await stop.wait()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(ValueError):
+                loop.remove_signal_handler(number)
+    log.info("stopping: what was read is committed first")
