@@ -56,6 +56,7 @@ _BY_NAME: Mapping[str, _Shape] = {
     "total": _Shape(4821, 0, 1, 0.1),
 }
 _ANY = _Shape(50, 30, 180)
+_DECIMALS = 3  # a float32 meter that shows all its digits is hard to read
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Waveform:
             return "simulated"
         value = self.shape.centre + self.shape.swing * wave + self.shape.rise_per_s * seconds
         low, high = _range(register)
-        return value if low <= value <= high else low + (high - low) * (0.5 + 0.3 * wave)
+        return round(value if low <= value <= high else low + (high - low) * (0.5 + 0.3 * wave), _DECIMALS)
 
 
 def words(register: Register, value: Value, before: bytes = b"") -> bytes:
