@@ -136,14 +136,14 @@ class ModbusDevice:
             if outcome is _Outcome.SILENT:
                 return outcome
             worst = max(worst, outcome, key=lambda one: one.value)
-        if worst is not _Outcome.READ:
+        if worst is _Outcome.REFUSED:
             return worst
-        if hole:
-            forbidden = self._limits.forbidden | {(read.table, hole)}
-            self._limits = replace(self._limits, forbidden=forbidden)
-        else:
+        if hole is None:  # if its halves were cut too, reads must be short here: all cuts stay
             cuts = self._limits.cuts | {(read.table, starts[middle])}
             self._limits = replace(self._limits, cuts=cuts)
+        elif worst is _Outcome.READ:
+            forbidden = self._limits.forbidden | {(read.table, hole)}
+            self._limits = replace(self._limits, forbidden=forbidden)
         return _Outcome.LEARNED
 
     def _request(self, read: Read) -> Request:
