@@ -130,4 +130,4 @@ def _attribute(device: Path, name: str) -> str:
 
 def _as_udev(serial: str) -> str:
     """As udev writes it into ID_SERIAL_SHORT, which is what an installer sees: odd characters become "_"."""
-    return re.sub(r"[^A-Za-z0-9#+\-.:=@_/]", "_", re.sub(r"\s+", "_", serial))
+    return re.sub(r"[^\w#+\-.:=@/$%?,]", "_", re.sub(r"\s+", "_", serial))

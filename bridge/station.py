@@ -87,12 +87,10 @@ class Station:
         if self._heard:
             slowest_s = max(slowest_s, self._heard[0] - self._tries[0])  # if that was the reply to the first
         each_was_heard = len(self._heard) + self._damaged >= len(self._tries)
-        if not self._heard and not each_was_heard:
-            least_s = max(2 * self._reply_timeout_s, _DOUBT_S)
-        elif self.turn_around.is_known and (each_was_heard or self._asks_the_same(request)):
-            least_s = _LEAST_HOLD_S
+        if each_was_heard or (self._heard and self._asks_the_same(request)):
+            least_s = _LEAST_HOLD_S if self.turn_around.is_known else self._reply_timeout_s
         else:
-            least_s = self._reply_timeout_s
+            least_s = max(2 * self._reply_timeout_s, _DOUBT_S)
         return self._tries[-1] + max(_SLOWER * slowest_s, least_s)
 
     def _asks_the_same(self, request: Request | None) -> bool:
