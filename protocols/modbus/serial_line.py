@@ -149,10 +149,11 @@ class StreamFramer:
                 at = taken = broken = at + length
                 continue
             longer = reply if reply > request else request
-            if longer > left:
-                if not final:
-                    break
-            elif at + longer > broken and not final:
+            if final:  # only a frame that would end with the input was finished and broken, not cut
+                longer = left if left in (reply, request) else 0
+            elif longer > left:
+                break
+            if at + longer > broken and longer:
                 if at >= broken:
                     events += _noise(buffer, taken, broken, at, final)
                     taken = at

@@ -1,0 +1,67 @@
+"""What holds the whole together: which way imports point, and what a protocol must bring."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from protocols import CATALOGUE, protocol
+from tests.protocols.vectors import path_of, vectors
+
+ROOT = Path(__file__).parent.parent
+every_protocol = pytest.mark.parametrize("name", sorted(CATALOGUE))
+
+
+def test_imports_point_one_way() -> None:
+    checked = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
+@every_protocol
+def test_a_protocol_names_its_specification(name: str) -> None:
+    entry = protocol(name)
+    assert entry.name == name
+    assert entry.title
+    assert entry.spec
+
+
+@every_protocol
+def test_a_protocol_has_vectors_with_their_sources(name: str) -> None:
+    assert path_of(name).is_file()
+    for vector in vectors(name):
+        assert vector["source"]
+        assert vector["direction"] in {"request", "response", "stream"}
+    assert any(vector["valid"] for vector in vectors(name))
+    assert any(not vector["valid"] for vector in vectors(name))
+
+
+@every_protocol
+def test_a_protocol_has_a_row_in_the_readme(name: str) -> None:
+    rows = [line for line in (ROOT / "README.md").read_text("utf-8").splitlines() if line.startswith("|")]
+    assert any(name in row for row in rows)
+
+
+@every_protocol
+def test_a_protocols_schema_is_one_of_a_sensors_own_keys(name: str) -> None:
+    schema = protocol(name).schema
+    assert set(schema["required"]) <= set(schema["properties"])
+
+
+def test_every_file_can_be_read_in_one_sitting() -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for folder in ("bridge", "protocols")
+        for path in (ROOT / folder).rglob("*.py")
+        if (lines := len(path.read_text("utf-8").splitlines())) > 400
+    }
+    assert long == {}
