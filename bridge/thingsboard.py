@@ -223,7 +223,7 @@ class Sent:
         aside: readings of the credential that were refused alone since it last had one accepted.
         certificate: the device shows a certificate, not a token.
         renewed: that certificate has made a fresh handshake since it was last accepted.
-        others_answered: the server answered others while this message waited.
+        others_answered: the server has answered others since this credential first had no answer.
     """
 
     readings: int = 1

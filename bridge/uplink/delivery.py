@@ -67,6 +67,7 @@ class Delivery:
         self._silence = Wait(pace.back_off_s, pace.jitter)
         self._turns = count(1)
         self._served_at = dict.fromkeys(feeds, 0)
+        self._unanswered_since: dict[Feed, float] = {}
         self._in_flight = 0
         self._connection = 0
         self._refused_sensors: set[str] = set()
@@ -122,12 +123,16 @@ class Delivery:
             answer = error
         self._in_flight -= 1
         self._drain.work.set()
+        others_answered = False
         if isinstance(answer, str):
             self._heard(loop.time())
+            self._unanswered_since.pop(feed, None)
         elif connection != self._connection:  # it went with the connection that another one gave up
             feed.put_back(batch)
             return
-        self._settle(feed, batch, answer, others_answered=self.answered_at > sent_at)
+        else:
+            others_answered = self.answered_at > self._unanswered_since.setdefault(feed, sent_at)
+        self._settle(feed, batch, answer, others_answered=others_answered)
 
     def _settle(self, feed: Feed, batch: Batch, answer: str | UplinkError, *, others_answered: bool) -> None:
         now = asyncio.get_running_loop().time()

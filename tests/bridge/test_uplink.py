@@ -100,7 +100,7 @@ async def until(claim: Callable[[], object], within_s: float = 40) -> None:
 
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    stand_in = StandIn({"A", "B", "C"})
+    stand_in = StandIn({"A", "B", "C"}, ack_timeout_s=0.1)
     await stand_in.start()
     bench = Bench(tmp_path, stand_in)
     yield bench
@@ -225,6 +225,17 @@ async def test_after_an_outage_the_newest_goes_first_and_nothing_is_lost(bench: 
         assert newest < 100
         behind = [number for number in order[newest + 1 :] if number < 1900]
         assert behind == sorted(behind)
+
+
+async def test_a_bad_link_loses_and_alters_nothing(bench: Bench) -> None:
+    faults = bench.stand_in.faults
+    faults.loss_in = faults.loss_out = faults.duplicate = faults.reorder = 0.15
+    for sensor in ("a", "b"):
+        bench.spool.add(readings(sensor, range(300), voltage=230.1))
+    async with bench.uplink("a", "b"):
+        await until(bench.is_empty)
+    assert bench.stored("A") == bench.stored("B") == set(range(300))
+    assert bench.stand_in.received.conflicts == 0
 
 
 async def test_more_points_than_the_rate_limit_allows_are_sent_fewer_at_a_time(bench: Bench) -> None:
