@@ -126,18 +126,17 @@ def plan(wanted: Iterable[tuple[Table, Span]], limits: Limits, cost: Cost) -> li
 def _plan(table: Table, spans: Sequence[Span], limits: Limits, cost: Cost) -> list[Read]:
     forbidden = [span for where, span in limits.forbidden if where is table]
     cuts = [address for where, address in limits.cuts if where is table]
+    most = limits.quantity(table)
     best: list[tuple[float, int]] = [(0.0, 0)]  # of the first n spans: cost, and where its last read begins
     for n in range(1, len(spans) + 1):
-        options = []
-        end = 0
-        for m in range(n - 1, -1, -1):
-            end = max(end, spans[m].end)
-            run = Span(spans[m].start, end)
-            quantity = run.end - run.start
-            if m < n - 1 and (quantity > limits.quantity(table) or not _allowed(run, forbidden, cuts)):
+        start, end = spans[n - 1].start, spans[n - 1].end
+        least = best[n - 1][0] + cost(table, end - start), n - 1
+        for m in range(n - 2, -1, -1):
+            start, end = spans[m].start, max(end, spans[m].end)
+            if end - start > most or _touches(start, end, forbidden) or _crosses(start, end, cuts):
                 break
-            options.append((best[m][0] + cost(table, quantity), m))
-        best.append(min(options))
+            least = min(least, (best[m][0] + cost(table, end - start), m))
+        best.append(least)
     reads: list[Read] = []
     n = len(spans)
     while n:
@@ -147,7 +146,9 @@ def _plan(table: Table, spans: Sequence[Span], limits: Limits, cost: Cost) -> li
     return reads[::-1]
 
 
-def _allowed(run: Span, forbidden: Collection[Span], cuts: Collection[int]) -> bool:
-    return not any(run.overlaps(span) for span in forbidden) and not any(
-        run.start < cut < run.end for cut in cuts
-    )
+def _touches(start: int, end: int, forbidden: Collection[Span]) -> bool:
+    return bool(forbidden) and any(span.start < end and start < span.end for span in forbidden)
+
+
+def _crosses(start: int, end: int, cuts: Collection[int]) -> bool:
+    return bool(cuts) and any(start < cut < end for cut in cuts)

@@ -99,9 +99,13 @@ def test_a_value_of_several_registers_is_never_split() -> None:
     assert {span for read in found for span in read.wanted} == set(wanted)
 
 
-def test_2000_coils_are_one_request_and_2001_are_two() -> None:
-    assert len(reads([Span(n, n + 1) for n in range(2000)], Limits(), table=Table.COIL)) == 1
-    assert len(reads([Span(n, n + 1) for n in range(2001)], Limits(), table=Table.COIL)) == 2
+def test_eight_coils_are_one_octet_and_2000_the_most_of_a_read() -> None:
+    assert AT_9600(Table.COIL, 8) - AT_9600.of_read == 1
+    assert Limits().quantity(Table.COIL) == 2000
+    far = [Span(0, 1), Span(1999, 2000), Span(2000, 2001)]
+    assert shown(reads(far, Limits(), AT_115200, Table.COIL)) == ["0", "1999–2000"]
+    assert shown(reads(far, Limits(), Cost(1000), Table.COIL)) == ["0", "1999–2000"]
+    assert shown(reads(far[:2], Limits(), Cost(1000), Table.COIL)) == ["0–1999"]
 
 
 def test_tables_are_read_apart() -> None:
