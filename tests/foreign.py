@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,3 +66,16 @@ def _wait_ready(server: subprocess.Popen[bytes], port: int) -> None:
             else:
                 return
     raise AssertionError(f"{server.args!r} did not answer a ping")
+
+
+@contextmanager
+def pymodbus_sensor(device: str, baudrate: int) -> Iterator[None]:
+    """pymodbus's RTU server on a serial device (`tests/foreign_sensor.py` tells what it holds)."""
+    command = [sys.executable, "-m", "tests.foreign_sensor", device, str(baudrate)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == b"ready\n"
+            yield
+        finally:
+            server.kill()

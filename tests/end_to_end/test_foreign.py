@@ -1,0 +1,90 @@
+"""Peers that nobody here wrote: pymodbus as the sensor, libcoap as the server."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bridge import coap
+from bridge.sandbox.sensors import SimulatedBus
+from bridge.sandbox.server import StandIn
+from tests.end_to_end.conftest import World
+from tests.end_to_end.sites import LINE, site_text, units
+from tests.foreign import libcoap_server, pymodbus_sensor
+from tests.lines import PtyPump
+
+pytestmark = pytest.mark.end_to_end
+
+
+async def test_a_foreign_server_takes_the_readings(world: World) -> None:
+    with libcoap_server() as port, SimulatedBus(units(), LINE) as bus:
+        world.write(site_text(bus, port), {"counter": "T1", "room": "T2"})
+        process = world.start("run")
+        await world.until(lambda: world.status()["sensors"]["counter"]["delivered"] > 10)
+        assert world.stop(process) == 0
+        client = coap.Client("127.0.0.1", port)
+        try:
+            last = await client.get(("api", "v1", "T1", "telemetry"))
+        finally:
+            await client.close()
+    assert last.code == "2.05"
+    (*_, entry) = json.loads(last.payload)
+    assert entry["values"] == {"count": entry["values"]["count"], "zero": 0, "temperature": 23.4}
+
+
+FOREIGN_SENSOR = """\
+site = "test"
+
+[thingsboard]
+url = "coap://127.0.0.1:{port}"
+
+[spool]
+path = "{{folder}}/spool.db"
+commit_every = "200ms"
+
+[bus.meters]
+adapter = "{adapter}"
+protocol = "modbus-rtu"
+line = "19200 8N1"
+
+[[bus.meters.sensor]]
+name = "foreign"
+address = 1
+every = "200ms"
+[bus.meters.sensor.registers]
+temperature = {{{{ holding = 0, type = "float32" }}}}
+zero = {{{{ holding = 2, type = "uint16" }}}}
+below = {{{{ modicon = 40004, type = "int16", divide = 10 }}}}
+total = {{{{ holding = 4, type = "uint32" }}}}
+voltage = {{{{ input = 0, type = "uint16", divide = 10 }}}}
+frequency = {{{{ input = 1, type = "uint16", divide = 10 }}}}
+relay = {{{{ coil = 2 }}}}
+alarm = {{{{ discrete = 1 }}}}
+"""
+
+
+async def test_a_foreign_sensor_is_read(world: World, server: StandIn) -> None:
+    server.tokens.add("T1")
+    with PtyPump() as cable, pymodbus_sensor(cable.far, 19200):
+        world.write(
+            FOREIGN_SENSOR.format(port=server.port, adapter=cable.near).format(folder=world.folder),
+            {"foreign": "T1"},
+        )
+        process = world.start("run")
+        await world.until(lambda: len(server.stored.get("T1", {}).get("alarm", ())) > 5)
+        sensor = world.status()["sensors"]["foreign"]
+        assert world.stop(process) == 0
+    latest = {key: series[max(series)] for key, series in server.stored["T1"].items()}
+    assert latest == {
+        "temperature": 23.4,
+        "zero": 0,
+        "below": -1.0,
+        "total": 123456,
+        "voltage": 230.1,
+        "frequency": 50.2,
+        "relay": True,
+        "alarm": False,
+    }
+    assert sensor["state"] == "ok"
+    assert sensor["crc_errors"] == sensor["exceptions"] == 0
