@@ -91,7 +91,8 @@ def load_credentials(path: Path, site: Site | None = None) -> Credentials:
     Raises:
         ConfigError: every mistake in it, each with file, line, key, rule and fix.
     """
-    document = Document.read(path, secret=True)
+    homes = dict.fromkeys(site.sensors, "[sensors]") if site else None
+    document = Document.read(path, secret=True, homes=homes)
     tables = document.tables
     if path.stat().st_mode & 0o077 and not _from_systemd(path):
         document.mistake((), f"others may read this file, run: chmod 600 {path}")

@@ -105,23 +105,18 @@ class Document:
         except FileNotFoundError:
             raise ConfigError([f"{path}: there is no such file"]) from None
         except PermissionError:
-            raise ConfigError(
-                [f"{path}: this user may not read it; run as the service's user or with sudo"]
-            ) from None
+            message = f"{path}: this user may not read it; run as the service's user or with sudo"
+            raise ConfigError([message]) from None
         except OSError as error:
             raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
-            fault = (
-                "is UTF-16"
-                if data[:2] in (b"\xff\xfe", b"\xfe\xff")
-                else "holds a character that is not UTF-8"
-            )
-            raise ConfigError(
-                [f'{path}:{line}: the file {fault}; save it with the encoding "UTF-8"']
-            ) from None
+            utf_16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+            fault = "is UTF-16" if utf_16 else "holds a character that is not UTF-8"
+            message = f'{path}:{line}: the file {fault}; save it with the encoding "UTF-8"'
+            raise ConfigError([message]) from None
         return cls(path, text, secret=secret, homes=homes)
 
     def line(self, path: KeyPath) -> int:

@@ -6,6 +6,7 @@ same fields take plain numbers. The `Written` context of the validation tells th
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class Quantity:
     def write(self, amount: float) -> str:
         """The text that `read` takes for this amount, in the largest unit that leaves it whole."""
         for unit, one in reversed(list(self.units.items())):
-            if amount >= one and (amount / one).is_integer():
+            if amount >= one and math.isclose(amount, round(amount / one) * one):
                 return f"{amount / one:.0f}{unit}"
         return self.least
 

@@ -11,7 +11,16 @@ from typing import Any
 
 from bridge.config.document import Table
 from bridge.config.quantities import Quantity
-from bridge.config.tables import RS485, Bus, ClockSettings, Sensor, Site, SpoolSettings, ThingsBoard
+from bridge.config.tables import (
+    INHERITED,
+    RS485,
+    Bus,
+    ClockSettings,
+    Sensor,
+    Site,
+    SpoolSettings,
+    ThingsBoard,
+)
 from protocols import CATALOGUE, Protocol, protocol
 
 Schema = dict[str, Any]
@@ -26,6 +35,8 @@ def site_schema() -> Schema:
     for table in (ThingsBoard, SpoolSettings, ClockSettings, Bus, RS485, Sensor):
         _as_written(table, definitions[table.__name__])
     sensor = definitions.pop("Sensor")
+    for key in INHERITED:
+        sensor["properties"][key].pop("default")
     for entry in entries:
         definitions |= entry.schema.get("$defs", {})
         definitions[f"Sensor-{entry.name}"] = _with_keys_of(entry, sensor)

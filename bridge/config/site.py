@@ -13,7 +13,16 @@ from typing import Any
 
 from bridge.config.document import Document, Table, key_text
 from bridge.config.places import check_bus_name
-from bridge.config.tables import RS485, Bus, ClockSettings, Sensor, Site, SpoolSettings, ThingsBoard
+from bridge.config.tables import (
+    INHERITED,
+    RS485,
+    Bus,
+    ClockSettings,
+    Sensor,
+    Site,
+    SpoolSettings,
+    ThingsBoard,
+)
 from bridge.config.toml_lines import KeyPath
 from bridge.config.wording import value_text
 from bridge.errors import ConfigError
@@ -33,7 +42,6 @@ _NO_LINE = (
     "is missing; the sensor's manual decides: write baud rate, data bits, parity, stop bits, "
     'for example line = "9600 8N1"'
 )
-_INHERITED = ("reply_timeout", "retries")
 _RENUMBERED = ("/dev/ttyUSB", "/dev/ttyACM")  # the kernel numbers these as they are plugged in
 _IN_MEMORY = ("/tmp/", "/run/", "/dev/shm/")  # noqa: S108 — named to warn of them
 
@@ -48,16 +56,16 @@ def load_site(path: Path) -> Site:
     document = Document.read(path, homes=_HOMES)
     tables = document.tables
     meant = document.unknown_keys((), tables, Site.written())
-    server = tables.get("thingsboard", {})
     given: dict[str, Any] = {
         "path": path,
-        "thingsboard": None
-        if "thingsboard" in meant
-        else document.check(ThingsBoard, ("thingsboard",), server),
+        "thingsboard": None,
         "spool": document.check(SpoolSettings, ("spool",), tables.get("spool", {})),
         "clock": document.check(ClockSettings, ("clock",), tables.get("clock", {})),
         "bus": _buses(document, tables.get("bus", {})),
     }
+    if "thingsboard" not in meant:
+        server = tables.get("thingsboard", {})
+        given["thingsboard"] = document.check(ThingsBoard, ("thingsboard",), server)
     site = document.check(Site, (), tables, given=given, meant=meant)
     if site is None or document.mistakes:
         raise ConfigError(document.mistakes)
@@ -101,7 +109,7 @@ def _bus(document: Document, name: str, table: object) -> Bus | None:
         if entry.line is None:
             document.mistake((*path, "line"), _NO_LINE)
     bus = document.check(Bus, path, table, given=given)
-    inherited = {key: table[key] for key in _INHERITED if bus and key in table}
+    inherited = {key: table[key] for key in INHERITED if bus and key in table}
     blocks = table.get("sensor", [])
     if not isinstance(blocks, list):
         document.mistake(
@@ -161,7 +169,7 @@ def _unique(document: Document, entries: Iterable[tuple[KeyPath, object]], why: 
 def _tables(value: object) -> list[tuple[Any, Mapping[str, Any]]]:
     """The tables in a table (by key) or in a list (by index), as far as they are tables."""
     pairs = (
-        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+        value.items() if isinstance(value, Mapping) else enumerate(value if isinstance(value, list) else ())
     )
     return [(key, table) for key, table in pairs if isinstance(table, Mapping)]
 
@@ -171,7 +179,7 @@ def _warn(document: Document, site: Site) -> None:
     server = site.thingsboard
     if server.port == {"coap": 5684, "coaps": 5683}[server.scheme]:
         document.warn(
-            ("thingsboard", "url"), f"port {server.port} is not the usual one for {server.scheme}://"
+            ("thingsboard", "url"), f"port {server.port} is not the usual one of {server.scheme}://"
         )
     if str(site.spool.path).startswith(_IN_MEMORY):
         document.warn(("spool", "path"), f"what waits in {site.spool.path.parent} is lost at the next reboot")
@@ -181,7 +189,5 @@ def _warn(document: Document, site: Site) -> None:
         if not bus.sensors:
             document.warn(("bus", bus.name), "this bus has no sensor yet: nothing is read from it")
         if bus.adapter.startswith(_RENUMBERED):
-            text = (
-                f'{bus.adapter} may be another adapter after a restart, "serial:…" or "path:…" stays the same'
-            )
+            text = f'{bus.adapter} may be another adapter tomorrow, "serial:…" or "path:…" stays the same'
             document.warn(("bus", bus.name, "adapter"), text)

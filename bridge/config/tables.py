@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, ValidationInfo, WithJsonSchema
 
@@ -17,6 +17,8 @@ from bridge.config.quantities import Duration, Size, Written
 from bridge.config.wording import value_text
 from protocols import CATALOGUE, Protocol, protocol
 from protocols.dialogue import LineSettings
+
+T = TypeVar("T")
 
 
 def _file(value: object, info: ValidationInfo) -> object:
@@ -63,11 +65,8 @@ def _line_settings(value: object) -> object:
     return value if isinstance(value, LineSettings) else LineSettings.parse(str(value))
 
 
-T = TypeVar("T")
 PlainName = Annotated[str, AfterValidator(check_plain_name)]
 FilePath = Annotated[Path, BeforeValidator(_file, json_schema_input_type=str)]
-
-
 _LINE_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^\d+\s+[78][NEO][12]$"})
 
 
@@ -134,6 +133,9 @@ class RS485(Table):
     """From RTS to the first bit. Default 0ms; the kernel knows whole milliseconds up to 100."""
     delay_after_send_s: Annotated[float, Duration("0ms", "100ms")] = Field(0.0, alias="delay_after_send")
     """From the last bit to RTS. Default 0ms; likewise."""
+
+
+INHERITED: Final = ("reply_timeout", "retries")  # what a sensor takes from its bus unless it has its own
 
 
 class Sensor(Table):

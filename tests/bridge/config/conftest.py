@@ -31,7 +31,7 @@ def mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mistakes:
     monkeypatch.chdir(tmp_path)
 
     def load(text: str) -> list[str]:
-        Path("site.toml").write_text(text)
+        Path("site.toml").write_bytes(text.encode(errors="surrogatepass"))
         try:
             load_site(Path("site.toml"))
         except ConfigError as error:

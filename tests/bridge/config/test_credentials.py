@@ -1,0 +1,197 @@
+"""credentials.toml: what it becomes, what is wrong with it, and that no secret of it is ever shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bridge.config import (
+    Certificate,
+    Credentials,
+    Provisioning,
+    Site,
+    Token,
+    load,
+    load_credentials,
+    load_site,
+)
+from bridge.errors import ConfigError
+from tests.bridge.config.conftest import GOOD, SITES
+
+SECRET = "A1b2C3d4E5f6G7h8"
+Load = Callable[..., Credentials]
+
+
+@pytest.fixture
+def site() -> Site:
+    return load_site(SITES / "good.toml")
+
+
+@pytest.fixture
+def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+
+    def write_and_load(text: str, site: Site | None = None, *, mode: int = 0o600) -> Credentials:
+        path = Path("credentials.toml")
+        path.write_text(text)
+        path.chmod(mode)
+        return load_credentials(path, site)
+
+    return write_and_load
+
+
+@pytest.fixture
+def key_pair(tmp_path: Path) -> Path:
+    for name in ("soil.pem", "soil.key"):
+        (tmp_path / name).touch(mode=0o600)
+    return tmp_path
+
+
+def test_a_sensor_has_a_token_or_a_certificate(read: Load, site: Site, key_pair: Path) -> None:
+    found = read(
+        f'[sensors]\nmain-meter = "{SECRET}"\nroof = "R"\n'
+        'soil = { certificate = "soil.pem", key = "soil.key" }\n'
+        '[provisioning]\ndevice_key = "k"\ndevice_secret = "s"',
+        site,
+    )
+    assert found.sensors == {
+        "main-meter": Token(SECRET),
+        "soil": Certificate(certificate=key_pair / "soil.pem", key=key_pair / "soil.key"),
+        "roof": Token("R"),
+    }
+    assert found.provisioning == Provisioning(device_key="k", device_secret="s")
+    assert found.warnings == ()
+
+
+def test_an_empty_file_leaves_every_sensor_without_credential(read: Load, site: Site) -> None:
+    found = read("", site)
+    assert (found.sensors, found.provisioning) == ({}, None)
+    assert found.warnings == tuple(
+        f'credentials.toml:1: sensors: "{name}" has no credential: its readings wait in the spool'
+        for name in ("main-meter", "soil", "roof")
+    )
+
+
+def test_a_name_that_no_sensor_has_is_a_warning(read: Load, site: Site) -> None:
+    found = read('[sensors]\nmain-meter = "A"\nsoil = "B"\nroof = "C"\nsoll = "D"', site)
+    assert found.warnings == (
+        f'credentials.toml:5: sensors.soll: {site.path} has no such sensor, did you mean "soil"?',
+    )
+
+
+MISTAKES = [
+    ('[sensors]\nsoil = ""', "2: sensors.soil: the token is empty"),
+    (f'[sensors]\nsoil = " {SECRET}"', "2: sensors.soil: the token has a space at an end"),
+    (
+        f'[sensors]\nsoil = "{SECRET}\\u200b"',
+        "2: sensors.soil: the token has a space at an end or an invisible",
+    ),
+    (f'[sensors]\nsoil = "{SECRET}/x"', "2: sensors.soil: a token cannot hold a /"),
+    ('[sensors]\nsoil = ".."', "2: sensors.soil: a token cannot hold a / or be only dots"),
+    (f'[sensors]\nsoil = "{SECRET * 16}"', "2: sensors.soil: the token has 256 bytes"),
+    ("[sensors]\nsoil = 12345678", "2: sensors.soil: write the token in quotes"),
+    ('[sensors]\nsoil = { token = "x" }', "2: sensors.soil.token: there is no such key here"),
+    ('[sensors]\nsoil = { certificate = "soil.pem" }', "2: sensors.soil.key: is missing"),
+    ('[sensors]\nsoil = { certificate = "no.pem", key = "soil.key" }', "2: sensors.soil.certificate: "),
+    ("[sensors]\nsoil = { certificate = 3, key = 4 }", "2: sensors.soil.certificate: this is not a path"),
+    (f'soil = "{SECRET}"', "1: soil: there is no such key here, it belongs to [sensors]"),
+    (f'[sensor]\nsoil = "{SECRET}"', "1: sensor: there is no such key here, did you mean sensors?"),
+    (f'sensors = "{SECRET}"', "1: sensors: this must be a table"),
+    (f'[provisioning]\ndevice_key = "{SECRET}"', "1: provisioning.device_secret: is missing"),
+    (
+        f'[provisioning]\ndevice_key = "{SECRET} "\ndevice_secret = "s"',
+        "2: provisioning.device_key: a secret",
+    ),
+    (
+        f'[provisioning]\ndevice_key = ["{SECRET}"]\ndevice_secret = "s"',
+        "2: provisioning.device_key: this is not",
+    ),
+    ("[provisioning]\ndevice_key = 12345678\ndevice_secret = 's'", "2: provisioning.device_key: this is not"),
+    (f'provisioning = "{SECRET}"', "1: provisioning: this must be a table"),
+    (f'[sensors]\n{SECRET} = "soil"', "1: sensors: name and token are the wrong way round on line 2"),
+    (f"[sensors]\nsoil = {SECRET}", "2: a text needs quotes at both ends"),
+    (f'[sensors]\nsoil = "{SECRET}', "2: a text is not closed"),
+    (f'[sensors]\nsoil = "{SECRET}"\nsoil = "{SECRET}"', "3: this key or table is there already"),
+    (f'[sensors]\nsoil = "{SECRET}" {SECRET}', "2: something follows the value"),
+    (f"[sensors]\nsoil: {SECRET}", "2: a key and its value are joined by ="),
+]
+
+
+@pytest.mark.parametrize(("text", "start"), MISTAKES)
+@pytest.mark.usefixtures("key_pair")
+def test_a_mistake_is_named_without_the_secret(text: str, start: str, read: Load, site: Site) -> None:
+    with pytest.raises(ConfigError) as raised:
+        read(text, site)
+    assert raised.value.mistakes[0].startswith(f"credentials.toml:{start}")
+    assert SECRET not in str(raised.value)
+    assert "12345678" not in str(raised.value)
+
+
+def test_no_repr_shows_a_secret(read: Load) -> None:
+    found = read(
+        f'[sensors]\nsoil = "{SECRET}"\n[provisioning]\ndevice_key = "{SECRET}"\ndevice_secret = "{SECRET}"'
+    )
+    assert SECRET not in repr(found)
+    assert SECRET not in f"{found.sensors['soil']} {found.provisioning}"
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o620])
+def test_a_file_that_others_may_read_is_refused_with_the_command_that_helps(mode: int, read: Load) -> None:
+    with pytest.raises(ConfigError, match=r"chmod 600 credentials\.toml$"):
+        read(f'[sensors]\nsoil = "{SECRET}"', mode=mode)
+
+
+def test_a_key_that_others_may_read_is_refused(read: Load, key_pair: Path) -> None:
+    (key_pair / "soil.key").chmod(0o644)
+    with pytest.raises(ConfigError, match=r"sensors\.soil\.key: .*chmod 600 .*soil\.key"):
+        read('[sensors]\nsoil = { certificate = "soil.pem", key = "soil.key" }')
+
+
+def test_systemd_may_hand_over_a_file_with_its_own_mode(
+    read: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert read('[sensors]\nsoil = "x"', mode=0o440).sensors == {"soil": Token("x")}
+
+
+SHARED = GOOD.replace("address = 1\n", "address = 1\nregisters = { KEY = { at = 0 } }\n", 1)
+
+
+def test_sensors_with_one_token_must_not_give_the_same_value(read: Load, tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text(SHARED.replace("KEY", "temperature"))
+    site = load_site(tmp_path / "site.toml")
+    with pytest.raises(ConfigError) as raised:
+        read(f'[sensors]\nmain-meter = "{SECRET}"\nroof = "R"\nsoil = "{SECRET}"', site)
+    assert raised.value.mistakes == (
+        "credentials.toml:4: sensors.soil: has the credential of sensors.main-meter, and both sensors give "
+        '"temperature": one would overwrite the other; give each its own, or rename the values',
+    )
+
+
+def test_sensors_with_different_values_may_share_a_token(read: Load, tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text(SHARED.replace("KEY", "voltage"))
+    site = load_site(tmp_path / "site.toml")
+    found = read(f'[sensors]\nmain-meter = "{SECRET}"\nroof = "R"\nsoil = "{SECRET}"', site)
+    assert found.sensors["main-meter"] == found.sensors["soil"]
+
+
+def test_the_mistakes_of_both_files_are_named_together(tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text(GOOD.replace("lanes = 2", "lanes = 9"))
+    (tmp_path / "credentials.toml").write_text("[sensors]\nsoil = 1")
+    (tmp_path / "credentials.toml").chmod(0o600)
+    with pytest.raises(ConfigError) as raised:
+        load(tmp_path / "site.toml", tmp_path / "credentials.toml")
+    assert [mistake.split(": ")[0] for mistake in raised.value.mistakes] == [
+        f"{tmp_path}/site.toml:5",
+        f"{tmp_path}/credentials.toml:2",
+    ]
+
+
+def test_both_files_are_loaded_together(tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text(GOOD)
+    (tmp_path / "credentials.toml").touch(mode=0o600)
+    site, credentials = load(tmp_path / "site.toml", tmp_path / "credentials.toml")
+    assert (site.name, credentials.sensors) == ("barn-7", {})

@@ -1,0 +1,198 @@
+"""What a right site.toml becomes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pydantic
+import pytest
+
+from bridge.config import RS485, Bus, Sensor, Site, ThingsBoard, load_site
+from bridge.config.places import parse_url
+from protocols import protocol
+from protocols.dialogue import LineSettings
+from tests.bridge.config.conftest import GOOD, SITES, Mistakes
+
+
+def load(folder: Path, text: str) -> Site:
+    (folder / "site.toml").write_text(text)
+    return load_site(folder / "site.toml")
+
+
+def test_every_key_arrives_in_its_own_unit() -> None:
+    site = load_site(SITES / "good.toml")
+    meters = site.buses["meters"]
+    main, soil = meters.sensors
+    assert (site.name, site.path, site.warnings) == ("barn-7", SITES / "good.toml", ())
+    assert (site.thingsboard.scheme, site.thingsboard.host, site.thingsboard.port) == (
+        "coap",
+        "tb.example.com",
+        5683,
+    )
+    assert (site.spool.limit, site.spool.commit_every_s, site.clock.trust) == (500_000_000, 0.3, "system")
+    assert (meters.name, meters.adapter, meters.protocol) == (
+        "meters",
+        "serial:AB0JPQ7X",
+        protocol("made-up"),
+    )
+    assert meters.rs485 == RS485(delay_before_send_s=0.001)
+    assert (main.name, main.bus, main.every_s, main.publish) == ("main-meter", "meters", 10.0, "always")
+    assert (soil.every_s, soil.publish, soil.deadband, soil.at_least_s) == (0.0, "change", 0.5, 600.0)
+    assert list(site.sensors) == ["main-meter", "soil", "roof"]
+
+
+def test_what_is_not_written_has_its_default(tmp_path: Path) -> None:
+    site = load(tmp_path, 'site = "x"\n[thingsboard]\nurl = "coaps://[2001:db8::1]"')
+    assert (site.thingsboard.host, site.thingsboard.port) == ("2001:db8::1", 5684)
+    assert (site.thingsboard.lanes, site.thingsboard.timestamps) == (4, "gateway")
+    assert site.spool.path == Path("/var/lib/serial-bridge/spool.db")
+    assert (site.spool.limit, site.spool.commit_every_s) == (1_000_000_000, 2.0)
+    assert (site.clock.trust, site.buses) == ("auto", {})
+
+
+def test_a_sensor_takes_from_its_bus_what_it_does_not_say() -> None:
+    main, soil = load_site(SITES / "good.toml").buses["meters"].sensors
+    assert (main.reply_timeout_s, main.retries) == (0.3, 3)
+    assert (soil.reply_timeout_s, soil.retries) == (0.3, 1)
+
+
+def test_the_line_is_the_protocols_where_its_specification_fixes_it(tmp_path: Path) -> None:
+    assert load(tmp_path, GOOD).buses["roof"].line == LineSettings(2400, parity="E")
+    own = GOOD.replace('protocol = "made-up-fixed"', 'protocol = "made-up-fixed"\nline = "1200 8O1"')
+    assert load(tmp_path, own).buses["roof"].line == LineSettings(1200, parity="O")
+
+
+def test_a_sensors_own_keys_are_what_its_protocol_makes_of_them() -> None:
+    soil = load_site(SITES / "good.toml").sensors["soil"]
+    assert soil.settings == protocol("made-up").settings(
+        {"address": 2, "registers": {"temperature": {"at": 0}, "moisture": {"at": 1}}}
+    )
+
+
+def test_one_address_may_serve_several_sensors(tmp_path: Path) -> None:
+    site = load(tmp_path, GOOD.replace("address = 2", "address = 1"))
+    assert [
+        bus.protocol.address_of(each.settings) for bus in site.buses.values() for each in bus.sensors
+    ] == [
+        "1",
+        "1",
+        "1",
+    ]
+
+
+def test_paths_begin_at_the_files_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    (tmp_path / "ca.pem").touch()
+    text = GOOD.replace("coap://tb.example.com", "coaps://tb.example.com").replace(
+        "lanes = 2", 'ca = "ca.pem"'
+    )
+    site = load(tmp_path, text.replace("/var/lib/serial-bridge/spool.db", "spool/spool.db"))
+    assert site.thingsboard.ca == tmp_path / "ca.pem"
+    assert site.spool.path == tmp_path / "spool" / "spool.db"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("serial:AB0JPQ7X", "/dev/ttyUSB0", 16, "may be another adapter tomorrow"),
+        ("tb.example.com", "tb.example.com:5684", 4, "not the usual one of coap://"),
+        ("/var/lib/serial-bridge", "/run/bridge", 8, "lost at the next reboot"),
+        (GOOD[GOOD.index("[[bus.roof") :], "", 39, "no sensor yet"),
+        (GOOD[GOOD.index("[bus.") :], "", 1, "no bus yet"),
+    ],
+)
+def test_what_is_odd_but_allowed_is_a_warning(
+    old: str, new: str, line: int, words: str, tmp_path: Path
+) -> None:
+    (warning,) = load(tmp_path, GOOD.replace(old, new)).warnings
+    assert warning.startswith(f"{tmp_path}/site.toml:{line}: ")
+    assert words in warning
+
+
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        ("coap://tb", ("coap", "tb", 5683)),
+        ("coaps://tb.example.com/", ("coaps", "tb.example.com", 5684)),
+        ("COAP://10.0.0.1:1", ("coap", "10.0.0.1", 1)),
+        ("coap://[::1]:65535", ("coap", "::1", 65535)),
+        ("coap://my_host.local.:5683", ("coap", "my_host.local.", 5683)),
+    ],
+)
+def test_a_server_is_a_host_with_or_without_its_port(url: str, parts: tuple[str, str, int]) -> None:
+    assert parse_url(url) == parts
+
+
+@pytest.mark.parametrize("port", ["", "0", "x", "65536", "-1", "5683:5683"])
+@pytest.mark.parametrize("host", ["tb", "[::1]"])
+def test_a_port_is_a_number_of_udp(host: str, port: str) -> None:
+    with pytest.raises(ValueError, match=r"port|HOST:PORT"):
+        parse_url(f"coap://{host}:{port}")
+
+
+@pytest.mark.parametrize("host", ["", "/", "[]", "[::1", "::1]", "[::1]x", "-tb", "a..b", "1.2.3", "a" * 64])
+def test_a_host_is_a_name_or_an_address(host: str) -> None:
+    with pytest.raises(ValueError, match=r"host|address|\[::1\]"):
+        parse_url(f"coap://{host}")
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [
+        "serial:AB0JPQ7X",
+        "serial:AB0JPQ7X:01",
+        "path:pci-0000:00:14.0-usb-0:3:1.0",
+        "/dev/ttyAMA0",
+        "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A-if00-port0",
+    ],
+)
+def test_an_adapter_is_a_serial_number_a_socket_or_a_path(adapter: str, tmp_path: Path) -> None:
+    assert load(tmp_path, GOOD.replace("serial:AB0JPQ7X", adapter)).buses["meters"].adapter == adapter
+
+
+def test_the_example_of_the_readme_is_read_with_real_registers() -> None:
+    site = load_site(SITES / "example.toml")
+    bus = site.buses["meters"]
+    assert bus.line == LineSettings(9600)
+    assert [sensor.name for sensor in bus.sensors] == ["main-meter", "soil"]
+    assert [bus.protocol.address_of(sensor.settings) for sensor in bus.sensors] == ["1", "2"]
+
+
+def test_a_mistake_in_a_register_is_named_on_its_own_line(mistakes: Mistakes) -> None:
+    text = (SITES / "example.toml").read_text()
+    for right, wrong in (
+        ("sdm630", "sdm63"),
+        ("= 2\n", "= 300\n"),
+        ('"int16"', '"int17"'),
+        ("= 4 }", "= -4 }"),
+    ):
+        text = text.replace(right, wrong, 1)
+    assert [re.sub(r"^site\.toml:(\d+): (\S+): .*", r"\1 \2", each) for each in mistakes(text)] == [
+        "28 bus.meters.sensor[1].model",
+        "33 bus.meters.sensor[2].address",
+        "36 bus.meters.sensor[2].registers.temperature.type",
+        "39 bus.meters.sensor[2].registers.alarm.discrete",
+    ]
+
+
+def test_in_code_the_tables_take_plain_numbers_and_cannot_be_changed() -> None:
+    sensor = Sensor(name="a", bus="b", every_s=1, settings=None, reply_timeout_s=0.2)
+    bus = Bus(
+        name="b", adapter="/dev/x", protocol=protocol("made-up"), line=LineSettings(9600), sensors=(sensor,)
+    )
+    assert bus.sensors[0].reply_timeout_s == 0.2
+    with pytest.raises(pydantic.ValidationError):
+        ThingsBoard(url="http://tb")
+    with pytest.raises(pydantic.ValidationError):
+        sensor.every_s = 2
+
+
+def test_a_protocol_is_imported_only_when_a_bus_speaks_it() -> None:
+    code = "import sys, bridge.config; print([name for name in sys.modules if 'modbus' in name])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[]\n"
