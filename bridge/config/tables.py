@@ -21,6 +21,11 @@ from protocols.dialogue import LineSettings
 T = TypeVar("T")
 
 
+def _form(pattern: str) -> WithJsonSchema:
+    """What an editor is told of a text that the bridge reads itself."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
 def _file(value: object, info: ValidationInfo) -> object:
     """A path written in a file begins at that file's folder."""
     if not isinstance(info.context, Written):
@@ -67,13 +72,14 @@ def _line_settings(value: object) -> object:
 
 PlainName = Annotated[str, AfterValidator(check_plain_name)]
 FilePath = Annotated[Path, BeforeValidator(_file, json_schema_input_type=str)]
-_LINE_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^\d+\s+[78][NEO][12]$"})
 
 
 class ThingsBoard(Table):
     """[thingsboard]: the server."""
 
-    url: Annotated[str, AfterValidator(check_url), Field(examples=["coap://tb.example.com"])]
+    url: Annotated[str, AfterValidator(check_url), _form(r"^(coap|coaps)://[^/?#@]+/?$")] = Field(
+        examples=["coap://tb.example.com"]
+    )
     """coap://HOST[:PORT] (5683) or, encrypted, coaps://HOST[:PORT] (5684). No path: ThingsBoard's own."""
     ca: Annotated[FilePath, AfterValidator(_encrypted_only), AfterValidator(readable)] | None = None
     """coaps: file of the trust anchors, PEM. Default: the system's."""
@@ -170,18 +176,17 @@ class Bus(Table):
 
     name: Annotated[str, AfterValidator(check_bus_name), NOT_WRITTEN]
     """Its name in the header; becomes serial-bridge@NAME.service."""
-    adapter: Annotated[str, AfterValidator(check_adapter), Field(examples=["serial:AB0JPQ7X"])]
+    adapter: Annotated[str, AfterValidator(check_adapter), _form("^(serial:|path:|/).")] = Field(
+        examples=["serial:AB0JPQ7X"]
+    )
     """serial:NUMBER[:INTERFACE] the USB serial number, path:ID_PATH the USB socket, or an absolute path."""
-    protocol: Annotated[
-        InstanceOf[Protocol],
-        BeforeValidator(_catalogue_entry),
-        Field(examples=["modbus-rtu"]),
-        WithJsonSchema({"type": "string"}),
-    ]
+    protocol: Annotated[InstanceOf[Protocol], BeforeValidator(_catalogue_entry), _form("^.+$")] = Field(
+        examples=["modbus-rtu"]
+    )
     """What its sensors speak; all of one bus speak the same."""
     line: Annotated[
-        InstanceOf[LineSettings], BeforeValidator(_line_settings), Field(examples=["9600 8N1"]), _LINE_SCHEMA
-    ]
+        InstanceOf[LineSettings], BeforeValidator(_line_settings), _form(r"^\d+\s+[78][NEO][12]$")
+    ] = Field(examples=["9600 8N1"])
     """Baud rate, data bits, parity, stop bits. No default: the sensor's manual decides."""
     reply_timeout_s: Annotated[float, Duration("1ms", "1m")] = Field(0.5, alias="reply_timeout")
     """From the end of a request to the first byte of the reply. Default 500ms; learned from replies."""
