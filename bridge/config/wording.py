@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
-
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -65,15 +63,10 @@ def one_line(text: str) -> str:
 
 
 def _range(field: FieldInfo) -> str:
-    bounds: dict[str, Any] = {}
-    for note in (*field.metadata, *get_args(field.annotation)):
-        bounds |= {
-            name: getattr(note, name) for name in ("ge", "le") if getattr(note, name, None) is not None
-        }
-    match bounds:
-        case {"ge": least, "le": most}:
-            return f", use {least}–{most}"
-        case {"ge": least}:
-            return f", use {least} or more"
-        case _:
-            return ""
+    least, most = (
+        next((getattr(note, end) for note in field.metadata if hasattr(note, end)), None)
+        for end in ("ge", "le")
+    )
+    if most is None:
+        return "" if least is None else f", use {least} or more"
+    return f", use {least}–{most}"
