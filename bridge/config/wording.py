@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
