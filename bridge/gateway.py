@@ -5,8 +5,9 @@
     uplink   the uplink alone: serial-bridge-uplink.service
 
 A bus is one task and the uplink is one task. Whatever goes wrong in one is caught here, logged with its
-traceback, and that task alone starts again. At the end the readers stop first, then what they read is
-committed, then the uplink stops: nothing taken from a bus is lost by stopping.
+traceback, and that task alone starts again; only a damaged spool ends the process, because a file can be set
+aside only when nobody holds it any more. At the end the readers stop first, then what they read is committed,
+then the uplink stops: nothing taken from a bus is lost by stopping.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from bridge import coap
 from bridge.adapter import find_port
 from bridge.clock import system_clock
 from bridge.config import Bus, Credentials, Site
+from bridge.errors import SpoolDamaged
 from bridge.reader import Reader
 from bridge.runtime import Runtime
 from bridge.spool import Spool, SpoolWriter, lock
@@ -71,9 +73,9 @@ async def reading(site: Site, buses: Iterable[Bus], *, devices: Path | None = No
     """Reads these buses while the block runs; at its end everything read is committed."""
     runtime = Runtime(site.spool.path)
     clock = system_clock(site.clock.trust)
-    writer = SpoolWriter(
-        Spool.open(site.spool.path, limit=site.spool.limit), commit_every_s=site.spool.commit_every_s
-    )
+    spool = Spool.open(site.spool.path, limit=site.spool.limit)
+    clock.continue_after(spool.stamps())
+    writer = SpoolWriter(spool, commit_every_s=site.spool.commit_every_s)
     try:
         async with _tasks() as start:
             for bus in buses:
@@ -112,27 +114,43 @@ async def delivering(site: Site, credentials: Credentials) -> AsyncIterator[None
 
 @asynccontextmanager
 async def _tasks() -> AsyncIterator[Callable[[str, Callable[[], Awaitable[None]]], None]]:
-    """Starts jobs that are kept running while the block runs, and cancels them at its end."""
+    """Starts jobs that are kept running while the block runs, and cancels them at its end.
+
+    Raises:
+        SpoolDamaged: a job found it, and the block was cancelled.
+    """
     tasks: list[asyncio.Task[None]] = []
-
-    def start(name: str, job: Callable[[], Awaitable[None]]) -> None:
-        tasks.append(asyncio.create_task(_kept_running(name, job), name=name))
-
     try:
-        yield start
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        async with asyncio.TaskGroup() as group:
+
+            def start(name: str, job: Callable[[], Awaitable[None]]) -> None:
+                tasks.append(group.create_task(_kept_running(name, job), name=name))
+
+            yield start
+            for task in tasks:
+                task.cancel()
+    except BaseExceptionGroup as failed:
+        if (damage := _damage(failed)) is None:
+            raise
+        raise damage from None
 
 
 async def _kept_running(name: str, job: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await job()
-        except Exception:
+        except Exception as error:
+            if (damage := _damage(error)) is not None:
+                raise damage from None
             log.exception("%s failed; it starts again in %.0f s", name, RESTART_AFTER_S)
         await asyncio.sleep(RESTART_AFTER_S)
+
+
+def _damage(error: BaseException) -> SpoolDamaged | None:
+    """The news that the spool is damaged, if this error or one of its group is that."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_damage, error.exceptions)), None)
+    return error if isinstance(error, SpoolDamaged) else None
 
 
 async def _stop_signal() -> None:
