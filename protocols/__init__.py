@@ -36,6 +36,8 @@ class Protocol:
         device: makes the device that serves the sensors with these settings; they have one address.
             The line settings tell what a request costs.
         address_of: the address that settings name, to tell which sensors share a device.
+        units_of: the keys of the values that a sensor with these settings gives, each with its unit or "".
+        bytesizes: how many data bits its characters may have.
         models: names of the device models that ship with it.
     """
 
@@ -49,6 +51,8 @@ class Protocol:
     settings: Callable[[Mapping[str, Any]], Any]
     device: Callable[[Sequence[Any], LineSettings], Device]
     address_of: Callable[[Any], str]
+    units_of: Callable[[Any], Mapping[str, str]]
+    bytesizes: frozenset[int] = frozenset({7, 8})
     models: Callable[[], Sequence[str]] = field(default=lambda: ())
 
 

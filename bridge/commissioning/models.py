@@ -52,6 +52,16 @@ def listing_text(rows: list[dict[str, Any]]) -> str:
     )
 
 
+def readme_table(rows: list[dict[str, Any]]) -> str:
+    """The listing as README's table."""
+    lines = ["| model | what | registers | line as delivered |", "|---|---|---|---|"]
+    lines += [
+        f"| `{row['name']}` | {row['title']} | {row['registers']} | {row['line'] or 'see manual'} |"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
 def model_text(model: dict[str, Any]) -> str:
     """One model for people: where it is from, then its registers."""
     lines = [f"{model['name']}: {model['title']}"]

@@ -170,14 +170,14 @@ def _compare(document: Document, credentials: Mapping[str, Credential], site: Si
     by_credential: dict[Credential, list[Sensor]] = {}
     for name, credential in credentials.items():
         if name in sensors:
-            _no_overlap(document, sensors[name], by_credential.setdefault(credential, []))
+            _no_overlap(document, site, sensors[name], by_credential.setdefault(credential, []))
 
 
-def _no_overlap(document: Document, sensor: Sensor, others: list[Sensor]) -> None:
+def _no_overlap(document: Document, site: Site, sensor: Sensor, others: list[Sensor]) -> None:
     """Two sensors may be one device in ThingsBoard if no value of one overwrites a value of the other."""
     for other in others:
         place = key_text(("sensors", other.name))
-        if shared := sorted(_keys(sensor) & _keys(other)):
+        if shared := sorted(_keys(site, sensor) & _keys(site, other)):
             document.mistake(
                 ("sensors", sensor.name),
                 f'has the credential of {place}, and both sensors give "{shared[0]}": '
@@ -187,9 +187,9 @@ def _no_overlap(document: Document, sensor: Sensor, others: list[Sensor]) -> Non
     others.append(sensor)
 
 
-def _keys(sensor: Sensor) -> set[str]:
-    """The names of a sensor's values, as far as its protocol can tell beforehand."""
-    return set(getattr(sensor.settings, "keys", ()))
+def _keys(site: Site, sensor: Sensor) -> set[str]:
+    """The names of a sensor's values."""
+    return set(site.buses[sensor.bus].protocol.units_of(sensor.settings))
 
 
 def _from_systemd(path: Path) -> bool:

@@ -109,6 +109,9 @@ def _bus(document: Document, name: str, table: object) -> Bus | None:
         if entry.line is None:
             document.mistake((*path, "line"), _NO_LINE)
     bus = document.check(Bus, path, table, given=given)
+    if bus and bus.line.bytesize not in bus.protocol.bytesizes:
+        bits = " or ".join(map(str, sorted(bus.protocol.bytesizes)))
+        document.mistake((*path, "line"), f'{bus.protocol.title} has {bits} data bits, "{bus.line}" does not')
     inherited = {key: table[key] for key in INHERITED if bus and key in table}
     blocks = table.get("sensor", [])
     if not isinstance(blocks, list):

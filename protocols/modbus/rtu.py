@@ -34,6 +34,10 @@ def _address_of(settings: ModbusSettings) -> str:
     return str(settings.unit)
 
 
+def _units_of(settings: ModbusSettings) -> dict[str, str]:
+    return {register.name: register.unit for register in settings.registers}
+
+
 PROTOCOL = Protocol(
     name="modbus-rtu",
     title="Modbus RTU",
@@ -45,5 +49,7 @@ PROTOCOL = Protocol(
     settings=parse_settings,
     device=ModbusDevice,
     address_of=_address_of,
+    units_of=_units_of,
+    bytesizes=frozenset({8}),  # Serial Line V1.02 §2.5.1: RTU mode has 8-bit characters
     models=models.names,
 )

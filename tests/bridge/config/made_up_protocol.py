@@ -55,4 +55,5 @@ PROTOCOL = Protocol(
     settings=_settings,
     device=_unused,
     address_of=lambda settings: str(settings.address),
+    units_of=lambda settings: dict.fromkeys(settings.keys, ""),
 )

@@ -153,7 +153,7 @@ def test_an_adapter_is_a_serial_number_a_socket_or_a_path(adapter: str, tmp_path
     assert load(tmp_path, GOOD.replace("serial:AB0JPQ7X", adapter)).buses["meters"].adapter == adapter
 
 
-def test_the_example_of_the_readme_is_read_with_real_registers() -> None:
+def test_a_site_is_read_with_real_registers() -> None:
     site = load_site(SITES / "example.toml")
     bus = site.buses["meters"]
     assert bus.line == LineSettings(9600)
@@ -175,6 +175,13 @@ def test_a_mistake_in_a_register_is_named_on_its_own_line(mistakes: Mistakes) ->
         "33 bus.meters.sensor[2].address",
         "36 bus.meters.sensor[2].registers.temperature.type",
         "39 bus.meters.sensor[2].registers.alarm.discrete",
+    ]
+
+
+def test_rtu_has_eight_data_bits(mistakes: Mistakes) -> None:
+    text = (SITES / "example.toml").read_text().replace("9600 8N1", "9600 7E1")
+    assert [each.partition(": ")[2] for each in mistakes(text)] == [
+        'bus.meters.line: Modbus RTU has 8 data bits, "9600 7E1" does not'
     ]
 
 

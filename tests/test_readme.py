@@ -1,0 +1,34 @@
+"""What README says is true: its files load, its commands exist, its tables are those of the program."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from bridge.cli import app
+from bridge.commissioning.models import listing, readme_table
+from bridge.config import load
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+BLOCKS = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_two_files_of_the_walk_load_without_a_warning(tmp_path: Path) -> None:
+    site, credentials = tmp_path / "site.toml", tmp_path / "credentials.toml"
+    site.write_text(BLOCKS[0])
+    credentials.touch(mode=0o600)
+    credentials.write_text(BLOCKS[1].replace('soil = "the', 'soil = "another'))
+    loaded, secrets = load(site, credentials)
+    assert (loaded.warnings, secrets.warnings) == ((), ())
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"serial-bridge ([a-z]+)", README))))
+def test_a_command_that_is_named_exists(name: str) -> None:
+    assert name in get_command(app).commands
+
+
+def test_the_models_are_those_that_ship() -> None:
+    assert readme_table(listing()) in README
