@@ -22,6 +22,7 @@ from bridge.clock import Clock, Instant
 from bridge.errors import NoReply, PortLost
 from bridge.group import Group, groups
 from bridge.line import Line, Reply
+from bridge.poll import ask_again, poll
 from bridge.port import Port, State
 from bridge.schedule import Schedule
 from bridge.spool import Reading, SpoolWriter
@@ -119,33 +120,15 @@ class Reader:
 
         Interrupted, it keeps what was brought until then.
         """
-        dialogue = group.device.poll()
-        first: Reply | None = None
-        interruption: BaseException | None = None
-        result: PollResult | ProtocolError
-        try:
-            request = next(dialogue)
-            while True:
-                reply = None
-                if interruption is None:
-                    try:
-                        reply = await self._ask(group, request)
-                    except (PortLost, asyncio.CancelledError) as error:
-                        interruption = error
-                    first = first or reply
-                request = dialogue.send(reply.frame if reply else None)
-        except StopIteration as over:
-            result = over.value
-        except ProtocolError as error:
-            result = error
-        if first is not None:
+        outcome = await poll(group.device, partial(self._ask, group))
+        if outcome.first is not None:
             self._retry_s = FIRST_RETRY_S
-            self._keep(group, result, first.taken)
-        elif interruption is None:
+            self._keep(group, outcome.result, outcome.first.taken)
+        elif outcome.interruption is None:
             group.missed()
-        if interruption is not None:
-            raise interruption
-        return first is not None
+        if outcome.interruption is not None:
+            raise outcome.interruption
+        return outcome.first is not None
 
     def _clear_at(self, group: Group) -> float:
         """From when on its next poll need not wait for a reply it owes; until then the line is for others."""
@@ -157,22 +140,21 @@ class Reader:
 
     async def _ask(self, group: Group, request: Request) -> Reply | None:
         """The reply to one request, tried again as the site allows; None if there is none."""
-        for attempt in range(1 + group.retries * group.is_retried):
-            try:
-                reply = await self._line.exchange(
-                    request,
-                    group.address,
-                    reply_timeout_s=group.reply_timeout_s,
-                    gap_s=group.gap_s,
-                    is_retry=attempt > 0,
-                )
-            except NoReply as missing:
-                _log.debug("%s: %s", group.names, missing)
-            else:
-                group.is_retried = True
-                return reply
-        group.is_retried = False
-        return None
+        try:
+            reply = await ask_again(
+                self._line,
+                request,
+                group.address,
+                reply_timeout_s=group.reply_timeout_s,
+                gap_s=group.gap_s,
+                retries=group.retries if group.is_retried else 0,
+            )
+        except NoReply as missing:
+            _log.debug("%s: %s", group.names, missing)
+            group.is_retried = False
+            return None
+        group.is_retried = True
+        return reply
 
     def _keep(self, group: Group, result: PollResult | ProtocolError, taken: Instant) -> None:
         """Puts what a poll brought into the spool, one reading for each sensor."""

@@ -1,0 +1,132 @@
+"""`try`: ask one sensor once and show what it says; nothing is stored or sent."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bridge.adapter import find_port
+from bridge.clock import system_clock
+from bridge.config import Bus, Sensor, Site
+from bridge.errors import AlreadyRunning, ConfigError, NoReply
+from bridge.line import Line, Reply
+from bridge.poll import Outcome, ask_again, poll
+from bridge.port import Port
+from bridge.spool import lock
+from protocols.dialogue import Request
+from protocols.errors import ProtocolError
+
+
+async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
+    """Polls the sensor; returns its values with units, what was asked, and what it refused.
+
+    Raises:
+        ConfigError: no such sensor.
+        AlreadyRunning: the bus is being read.
+        PortLost: the port is missing, busy or failed.
+        NoReply: the sensor kept silent, or was not understood.
+    """
+    bus, sensor = _find(site, name)
+    with ExitStack() as stack:
+        with suppress(OSError):  # the spool was not made yet, or is out of reach: the port's own lock is left
+            try:
+                stack.enter_context(lock(site.spool.path, f"bus-{bus.name}"))
+            except AlreadyRunning as running:
+                raise AlreadyRunning(f"{running}: `serial-bridge status` shows its values") from None
+        port = Port()
+        await port.open(find_port(bus, devices), bus.line, bus.rs485)
+        try:
+            line = Line(port, bus.line, system_clock(site.clock.trust))
+            device = bus.protocol.device([sensor.settings], bus.line)
+            outcome = await poll(device, partial(_ask, line, sensor, device.address))
+        finally:
+            await port.close()
+    if outcome.interruption is not None:
+        raise outcome.interruption
+    if outcome.first is None:
+        raise NoReply(_silence(bus, sensor, device.address, port.path, line))
+    return _answer(bus, sensor, outcome)
+
+
+def text(answer: dict[str, Any]) -> str:
+    """The answer for the person at the cabinet."""
+    lines = [f"{answer['sensor']} answers on bus {answer['bus']}"]
+    width = max(map(len, answer["values"]), default=0)
+    lines += [
+        f"  {key:<{width}}  {value} {answer['units'].get(key, '')}".rstrip()
+        for key, value in answer["values"].items()
+    ]
+    if not answer["values"]:
+        lines.append("  no usable value")
+    for asked in answer["asked"]:
+        took = "no reply" if asked["turn_around_ms"] is None else f"after {asked['turn_around_ms']:.1f} ms"
+        lines.append(f"asked {asked['request']}: {took}")
+    lines += [f"refused: {refusal}" for refusal in answer["refusals"]]
+    if answer["out_of_limits"]:
+        lines.append(f"{answer['out_of_limits']} values outside their min and max were left out")
+    return "\n".join(lines)
+
+
+def _find(site: Site, name: str) -> tuple[Bus, Sensor]:
+    for bus in site.buses.values():
+        for sensor in bus.sensors:
+            if sensor.name == name:
+                return bus, sensor
+    names = ", ".join(sensor.name for bus in site.buses.values() for sensor in bus.sensors)
+    raise ConfigError([f'{site.path}: there is no sensor "{name}"; the sensors are: {names}'])
+
+
+async def _ask(line: Line, sensor: Sensor, address: str, request: Request) -> Reply | None:
+    try:
+        return await ask_again(
+            line,
+            request,
+            address,
+            reply_timeout_s=sensor.reply_timeout_s,
+            gap_s=sensor.gap_s,
+            retries=sensor.retries,
+        )
+    except NoReply:
+        return None
+
+
+def _answer(bus: Bus, sensor: Sensor, outcome: Outcome) -> dict[str, Any]:
+    result = outcome.result
+    if isinstance(result, ProtocolError):
+        raise NoReply(f"{sensor.name} answers without sense: {result}") from result
+    (values,) = result.values
+    units = bus.protocol.units_of(sensor.settings)
+    return {
+        "sensor": sensor.name,
+        "bus": bus.name,
+        "values": values,
+        "units": {key: units[key] for key in values if units.get(key)},
+        "complete": result.complete,
+        "asked": [
+            {
+                "request": request.summary,
+                "turn_around_ms": round(1000 * reply.turn_around_s, 1) if reply else None,
+            }
+            for request, reply in outcome.exchanges
+        ],
+        "refusals": [str(refusal) for refusal in result.refusals],
+        "out_of_limits": result.out_of_limits,
+    }
+
+
+def _silence(bus: Bus, sensor: Sensor, address: str, path: str, line: Line) -> str:
+    """One sentence: what was heard instead of a reply, and what to look at next."""
+    asked = f"{sensor.name} (address {address}) on {path} at {bus.line}"
+    if line.stations[address].crc_errors or line.stray_octets:
+        return (
+            f"{asked}: something answers, but no frame is whole: compare baud rate and parity with its "
+            "manual, then look for a second device with this address and for missing termination"
+        )
+    if line.foreign_frames:
+        return f"{asked}: another address answers: check the address set on the sensor"
+    return (
+        f"{asked} does not answer: check its power, then A and B (swapped?), the address set on it, "
+        "and baud rate and parity in its manual"
+    )

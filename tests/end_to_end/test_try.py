@@ -1,0 +1,75 @@
+"""`serial-bridge try` on a real pty: what it shows, and what it says when there is nothing to show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from bridge.sandbox.bus import SimulatedBus
+from tests.end_to_end.conftest import World
+from tests.end_to_end.sites import LINE, site_text, units
+
+pytestmark = pytest.mark.end_to_end
+
+
+@pytest.fixture
+def bus(world: World) -> Iterator[SimulatedBus]:
+    with SimulatedBus(units(), LINE) as found:
+        world.write(site_text(found, 5683), {})
+        yield found
+
+
+def test_try_shows_the_values_of_one_sensor_with_their_units(world: World, bus: SimulatedBus) -> None:
+    done = world.command("try", "room", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["values"] == {"temperature": -1.0, "window": True}
+    assert answer["units"] == {"temperature": "°C"}
+    assert [asked["request"] for asked in answer["asked"]] == [
+        "unit 2: discrete inputs 4",
+        "unit 2: input registers 0",
+    ]
+    assert set(bus.requests) == {2}, "nobody else was asked"
+    assert not (world.folder / "spool.db").exists(), "nothing was stored"
+    shown = world.command("try", "room").stdout
+    assert "temperature  -1.0 °C" in shown
+
+
+def test_try_tells_what_was_refused(world: World, bus: SimulatedBus) -> None:
+    bus.faults[2].refuse_with = 4
+    done = world.command("try", "room")
+    assert done.returncode == 0, done.stderr
+    assert "no usable value" in done.stdout
+    assert "refused: input registers 0: server device failure" in done.stdout
+
+
+def test_try_tells_the_next_step_when_a_sensor_is_silent(world: World, bus: SimulatedBus) -> None:
+    bus.faults[2].silent = 1.0
+    done = world.command("try", "room")
+    assert done.returncode == 1
+    assert "room (address 2)" in done.stderr
+    assert "does not answer: check its power, then A and B" in done.stderr
+
+
+def test_try_tells_the_next_step_when_a_sensor_is_not_understood(world: World, bus: SimulatedBus) -> None:
+    bus.faults[2].bad_crc = 1.0
+    done = world.command("try", "room")
+    assert done.returncode == 1
+    assert "no frame is whole: compare baud rate and parity" in done.stderr
+
+
+def test_try_names_the_sensors_there_are(world: World, bus: SimulatedBus) -> None:
+    done = world.command("try", "rom")
+    assert done.returncode == 2
+    assert "the sensors are: counter, room" in done.stderr
+
+
+async def test_try_leaves_a_bus_alone_that_is_being_read(world: World, bus: SimulatedBus) -> None:
+    reader = world.start("read", "meters")
+    await world.until(lambda: bus.requests[2] > 0)
+    done = world.command("try", "room")
+    assert done.returncode == 1
+    assert f"already being read by process {reader.pid}: `serial-bridge status` shows" in done.stderr
+    assert world.stop(reader) == 0
