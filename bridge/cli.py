@@ -56,11 +56,10 @@ def demo(
     seconds: Annotated[float, typer.Option(help="How long to run.", min=5)] = 40,
 ) -> None:
     """Shows the whole job without hardware or server: simulated sensors, an outage, and the ledger."""
-    import asyncio
-
+    from bridge import event_loop
     from bridge.sandbox.demo import show
 
-    raise typer.Exit(asyncio.run(show(seconds)))
+    raise typer.Exit(event_loop.run(show(seconds)))
 
 
 @app.command()
@@ -71,13 +70,11 @@ def run(
     verbose: Verbose = 0,
 ) -> None:
     """Reads every bus and delivers, in one process, until stopped."""
-    import asyncio
-
-    from bridge import gateway
+    from bridge import event_loop, gateway
 
     _log_to_stderr(verbose)
     loaded, secrets = _load(site, credentials)
-    asyncio.run(gateway.run(loaded, secrets, devices=devices))
+    event_loop.run(gateway.run(loaded, secrets, devices=devices))
 
 
 @app.command()
@@ -88,28 +85,24 @@ def read(
     verbose: Verbose = 0,
 ) -> None:
     """Reads one bus into the spool, until stopped."""
-    import asyncio
-
-    from bridge import gateway
+    from bridge import event_loop, gateway
     from bridge.config import load_site
 
     _log_to_stderr(verbose)
     loaded = load_site(site)
     if bus not in loaded.buses:
         raise ConfigError([f'{site}: there is no bus "{bus}"; the buses are: {", ".join(loaded.buses)}'])
-    asyncio.run(gateway.read(loaded, loaded.buses[bus], devices=devices))
+    event_loop.run(gateway.read(loaded, loaded.buses[bus], devices=devices))
 
 
 @app.command()
 def uplink(site: SitePath = SITE, credentials: CredentialsPath = CREDENTIALS, verbose: Verbose = 0) -> None:
     """Delivers what the spool holds to ThingsBoard, until stopped."""
-    import asyncio
-
-    from bridge import gateway
+    from bridge import event_loop, gateway
 
     _log_to_stderr(verbose)
     loaded, secrets = _load(site, credentials)
-    asyncio.run(gateway.uplink(loaded, secrets))
+    event_loop.run(gateway.uplink(loaded, secrets))
 
 
 @app.command()
@@ -233,12 +226,11 @@ def try_sensor(
     as_json: AsJson = False,
 ) -> None:
     """Asks one sensor once and shows its values; nothing is stored or sent."""
-    import asyncio
-
+    from bridge import event_loop
     from bridge.commissioning.try_sensor import ask, text
     from bridge.config import load_site
 
-    answer = asyncio.run(ask(load_site(site), sensor, devices))
+    answer = event_loop.run(ask(load_site(site), sensor, devices))
     _print_json(answer) if as_json else typer.echo(text(answer))
 
 
