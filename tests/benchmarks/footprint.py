@@ -56,9 +56,7 @@ def main(seconds: float = 60.0) -> None:
                 memory = _rss_mb(process.pid)
             finally:
                 process.terminate()
-    print(
-        f"  RSS {memory:.1f} MB (at most {MOST_MB}), CPU {100 * cpu:.2f} % of a core (at most {100 * MOST_CPU} %)"
-    )
+    print(f"  RSS {memory:.1f} MB (at most {MOST_MB}), CPU {cpu:.2%} of a core (at most {MOST_CPU:.2%})")
 
 
 def _cpu_s(pid: int) -> float:

@@ -94,9 +94,9 @@ x = { holding = 777, type = "uint16" }
         )
         process = world.start("run")
         await world.until(lambda: len(server.stored.get("T1", {}).get("count", ())) > 30)
+        await world.until(lambda: world.status()["sensors"]["gone"]["state"] == "silent")
         sensors = world.status()["sensors"]
         assert world.stop(process) == 0
-    assert sensors["gone"]["state"] == "silent"
     assert sensors["gone"]["timeouts"] >= 3
     assert sensors["gone"]["read"] == 0
     assert sensors["refusing"]["exceptions"] >= 1
