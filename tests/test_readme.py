@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from typer.main import get_command
 
 from bridge.cli import app
 from bridge.commissioning.models import listing, readme_table
-from bridge.config import load
+from bridge.config import load, load_site
+from bridge.errors import ConfigError
+from tests.bridge.config.conftest import SITES
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 BLOCKS = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
@@ -28,6 +31,14 @@ def test_the_two_files_of_the_walk_load_without_a_warning(tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"serial-bridge ([a-z]+)", README))))
 def test_a_command_that_is_named_exists(name: str) -> None:
     assert name in get_command(app).commands
+
+
+def test_the_mistakes_shown_are_what_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "site.toml").write_text((SITES / "mistakes.toml").read_text())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        load_site(Path("site.toml"))
+    assert textwrap.indent(str(caught.value), "    ") in README
 
 
 def test_the_models_are_those_that_ship() -> None:
