@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from bridge.clock import Instant
+from bridge.publish import OnChange
 from bridge.schedule import SILENT_AFTER
 from protocols.dialogue import Device, PollResult, Values
 
@@ -38,6 +40,7 @@ class _Tally:
     last_ts: int | None = None
     last_values: Values | None = None
     empty: int = 0
+    unchanged: int = 0
 
 
 class Group:
@@ -56,6 +59,13 @@ class Group:
         self._state = SensorState.NEVER
         self._misses = 0
         self._tallies = {sensor.name: _Tally() for sensor in sensors}
+        self._on_change = {
+            sensor.name: OnChange(
+                deadband=sensor.deadband, at_least_s=sensor.at_least_s, every_s=sensor.every_s
+            )
+            for sensor in sensors
+            if sensor.publish == "change"
+        }
         self._exceptions = self._incomplete = self._out_of_limits = 0
 
     @property
@@ -87,8 +97,16 @@ class Group:
         self._misses = 0
         self._enter(SensorState.REFUSING, f"answers without sense: {error}")
 
+    def keeps(self, sensor: str, values: Values, taken: Instant) -> bool:
+        """Whether these values are a reading, or suppressed and counted because they are the old ones."""
+        on_change = self._on_change.get(sensor)
+        if on_change is None or on_change.keeps(values, taken.boottime_ns / 1e9):
+            return True
+        self._tallies[sensor].unchanged += 1
+        return False
+
     def brought(self, sensor: str, ts_ms: int | None, values: Values) -> None:
-        """A poll brought values of a sensor: they are a reading."""
+        """A poll brought values of a sensor, measured at that time; kept or not."""
         tally = self._tallies[sensor]
         tally.last_ts, tally.last_values = ts_ms, values
 
@@ -109,6 +127,7 @@ class Group:
                 "late_replies": station.late_replies,
                 "missed_slots": missed_slots,
                 "empty": tally.empty,
+                "unchanged": tally.unchanged,
                 "incomplete": self._incomplete,
                 "out_of_limits": self._out_of_limits,
             }

@@ -168,7 +168,8 @@ class Reader:
                 group.brought_nothing(sensor.name)
                 continue
             ts_ms = self._clock.ts_ms(taken, sensor.name)
-            self._spool.put(Reading(sensor.name, taken, ts_ms, body, points))
+            if group.keeps(sensor.name, values, taken):
+                self._spool.put(Reading(sensor.name, taken, ts_ms, body, points))
             group.brought(sensor.name, ts_ms, values)
 
     # The port comes and goes.

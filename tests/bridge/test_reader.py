@@ -349,3 +349,21 @@ energy = {{ holding = 2, type = "uint32", divide = 100 }}
             document = await bench.status(lambda status: status["line"]["replies"] > 5)
     assert {row.body for row in rows} == {b'{"voltage":230.1,"power":-100,"energy":1000.0}'}
     assert document["line"]["crc_errors"] == document["line"]["foreign_frames"] == 0
+
+
+async def test_unchanged_values_are_shown_and_counted_but_no_readings(
+    bench: Bench, simulated: SimulatedBus, tmp_path: Path
+) -> None:
+    still = sensor("still", 1, publish='"change"', deadband="2")
+    async with bench.reading(bus_of(tmp_path, simulated.path, still)):
+        await bench.status(lambda status: status["sensors"]["still"]["unchanged"] > 3)
+        simulated.units[1].holding[0] += 3
+        rows = await bench.rows(2)
+        document = await bench.status(lambda status: status["sensors"]["still"]["last_values"] == {"x": 104})
+        seen = document["sensors"]["still"]["unchanged"]
+        document = await bench.status(lambda status: status["sensors"]["still"]["unchanged"] > seen + 1)
+    assert [row.body for row in rows] == [b'{"x":101}', b'{"x":104}']
+    told = document["sensors"]["still"]
+    assert told["last_values"] == {"x": 104}
+    assert told["last_ts"] > rows[1].ts_ms, "the last measurement is shown, not the last one kept"
+    assert bench.spool.ledger()["still"].read == 2
