@@ -55,7 +55,7 @@ CREDENTIALS = Path("/etc/serial-bridge/credentials.toml")
 def demo(
     seconds: Annotated[float, typer.Option(help="How long to run.", min=5)] = 40,
 ) -> None:
-    """Shows the whole job without hardware or server: simulated sensors, an outage, and the ledger."""
+    """Shows the whole job: no hardware, no server, one outage."""
     from bridge import event_loop
     from bridge.sandbox.demo import show
 
@@ -69,7 +69,7 @@ def run(
     devices: DevicesPath = None,
     verbose: Verbose = 0,
 ) -> None:
-    """Reads every bus and delivers, in one process, until stopped."""
+    """Reads every bus and delivers, until stopped."""
     from bridge import event_loop, gateway
 
     _log_to_stderr(verbose)
@@ -107,7 +107,7 @@ def uplink(site: SitePath = SITE, credentials: CredentialsPath = CREDENTIALS, ve
 
 @app.command()
 def check(site: SitePath = SITE, credentials: CredentialsPath = CREDENTIALS, as_json: AsJson = False) -> None:
-    """Checks both files and says what would run; opens no port and no connection."""
+    """Checks both files and says what would run; opens nothing."""
     from bridge.commissioning.check import summary, text
 
     loaded, secrets = _load(site, credentials)
@@ -121,7 +121,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Show it afresh every second.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Shows every sensor's state and values, the ledger, the buses and the uplink."""
+    """Shows sensors, buses, uplink and the ledger."""
     from bridge.commissioning.status import collect, show, watch_it
     from bridge.config import load_site
 
@@ -143,7 +143,7 @@ def decode(
     model: Annotated[str | None, typer.Option(help="Name the registers after this device model.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Takes bytes apart into frames and values; needs no port, no site and no network."""
+    """Takes bytes apart into frames and values."""
     from bridge.commissioning.decode import run as decode_streams
 
     try:
@@ -182,7 +182,7 @@ def models(
     name: Annotated[str | None, typer.Argument(help="A model, to see its registers and sources.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Lists the device models that ship with the bridge, or shows one with its registers and sources."""
+    """Lists the device models, or shows one with its sources."""
     from bridge.commissioning.models import describe, listing, listing_text, model_text
 
     if name is None:
@@ -203,7 +203,7 @@ def simulate(
     ],
     site: SitePath = SITE,
 ) -> None:
-    """Plays the sensors of a site on pseudo-terminals; read them with `run --devices FOLDER`."""
+    """Plays a site's sensors, for `run --devices FOLDER`."""
     from bridge.config import load_site
     from bridge.sandbox.sensors import simulate_until_stopped
 
@@ -225,7 +225,7 @@ def try_sensor(
     devices: DevicesPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Asks one sensor once and shows its values; nothing is stored or sent."""
+    """Asks one sensor once; nothing is stored or sent."""
     from bridge import event_loop
     from bridge.commissioning.try_sensor import ask, text
     from bridge.config import load_site
