@@ -90,7 +90,7 @@ x = { holding = 777, type = "uint16" }
     with SimulatedBus(units(), LINE) as bus:
         world.write(
             site_text(bus, server.port).replace("{folder}", str(world.folder)) + site,
-            {"counter": "T1", "room": "T2", "gone": "T3", "refusing": "T3"},
+            {"counter": "T1", "room": "T2", "gone": "T3", "refusing": "T4"},
         )
         process = world.start("run")
         await world.until(lambda: len(server.stored.get("T1", {}).get("count", ())) > 30)
