@@ -7,7 +7,8 @@ Nothing else in the bridge reads these files, and nothing here opens a port or a
     document      a file, its tables and its mistakes   wording   the rule, the value and the fix, in words
     quantities    "10s", "1GB"                          places    URLs, adapters, names
     tables        the tables of site.toml               site      how they become a Site
-    credentials   credentials.toml                      schema    site.toml for editors
+    credentials   credentials.toml                      watch     its edits while the bridge runs
+    schema        site.toml for editors
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from bridge.config.credentials import Certificate, Credentials, Provisioning, To
 from bridge.config.schema import site_schema
 from bridge.config.site import load_site
 from bridge.config.tables import RS485, Bus, ClockSettings, Sensor, Site, SpoolSettings, ThingsBoard
+from bridge.config.watch import CredentialsWatch
 from bridge.errors import ConfigError
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Certificate",
     "ClockSettings",
     "Credentials",
+    "CredentialsWatch",
     "Provisioning",
     "Sensor",
     "Site",

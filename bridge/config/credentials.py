@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -75,11 +75,15 @@ class Credentials:
         sensors: the credential of each sensor, by its name.
         provisioning: None if the file has no such table.
         warnings: what is odd but allowed, one line each.
+        pending: tokens that `serial-bridge provision` has made up and the server has not confirmed.
+        path: the file; None if these were made in code.
     """
 
     sensors: Mapping[str, Credential]
     provisioning: Provisioning | None = None
     warnings: tuple[str, ...] = ()
+    pending: Mapping[str, Token] = field(default_factory=dict)
+    path: Path | None = None
 
 
 def load_credentials(path: Path, site: Site | None = None) -> Credentials:
@@ -96,8 +100,9 @@ def load_credentials(path: Path, site: Site | None = None) -> Credentials:
     tables = document.tables
     if path.stat().st_mode & 0o077 and not _from_systemd(path):
         document.mistake((), f"others may read this file, run: chmod 600 {path}")
-    document.unknown_keys((), tables, ("sensors", "provisioning"))
+    document.unknown_keys((), tables, ("sensors", "provisioning", "pending"))
     sensors = _sensors(document, tables.get("sensors", {}))
+    pending = _pending(document, tables.get("pending", {}))
     provisioning = None
     if "provisioning" in tables:
         provisioning = document.check(Provisioning, ("provisioning",), tables["provisioning"])
@@ -105,7 +110,7 @@ def load_credentials(path: Path, site: Site | None = None) -> Credentials:
         _compare(document, sensors, site)
     if document.mistakes:
         raise ConfigError(document.mistakes)
-    return Credentials(sensors, provisioning, tuple(document.warnings))
+    return Credentials(sensors, provisioning, tuple(document.warnings), pending, path)
 
 
 def check_token(text: str) -> str:
@@ -136,9 +141,21 @@ def _sensors(document: Document, table: object) -> dict[str, Credential]:
     return found
 
 
+def _pending(document: Document, table: object) -> dict[str, Token]:
+    if not isinstance(table, Mapping):
+        document.mistake(("pending",), "this must be a table; `serial-bridge provision` writes it")
+        return {}
+    found = {name: _token(document, ("pending", name), value) for name, value in table.items()}
+    return {name: token for name, token in found.items() if token}
+
+
 def _credential(document: Document, path: KeyPath, value: object) -> Credential | None:
     if isinstance(value, Mapping):
         return document.check(Certificate, path, value)
+    return _token(document, path, value)
+
+
+def _token(document: Document, path: KeyPath, value: object) -> Token | None:
     if not isinstance(value, str):
         document.mistake(path, 'write the token in quotes, or { certificate = "….pem", key = "….key" }')
         return None

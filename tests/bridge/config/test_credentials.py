@@ -195,3 +195,15 @@ def test_both_files_are_loaded_together(tmp_path: Path) -> None:
     (tmp_path / "credentials.toml").touch(mode=0o600)
     site, credentials = load(tmp_path / "site.toml", tmp_path / "credentials.toml")
     assert (site.name, credentials.sensors) == ("barn-7", {})
+
+
+def test_a_pending_token_is_kept_apart_from_those_in_use(read: Load) -> None:
+    found = read(f'[sensors]\nroof = "R"\n[pending]\nsoil = "{SECRET}"')
+    assert (found.sensors, found.pending) == ({"roof": Token("R")}, {"soil": Token(SECRET)})
+
+
+@pytest.mark.parametrize("text", [f'pending = "{SECRET}"', f"[pending]\nsoil = ['{SECRET}']"])
+def test_what_cannot_be_pending_is_named_without_the_secret(text: str, read: Load) -> None:
+    with pytest.raises(ConfigError, match="pending") as raised:
+        read(text)
+    assert SECRET not in str(raised.value)
