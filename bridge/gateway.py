@@ -24,7 +24,7 @@ from pathlib import Path
 from bridge import coap
 from bridge.adapter import find_port
 from bridge.clock import system_clock
-from bridge.config import Bus, Credentials, Site
+from bridge.config import Bus, Credentials, CredentialsWatch, Site
 from bridge.errors import SpoolDamaged
 from bridge.reader import Reader
 from bridge.runtime import Runtime
@@ -94,22 +94,26 @@ async def reading(site: Site, buses: Iterable[Bus], *, devices: Path | None = No
 
 @asynccontextmanager
 async def delivering(site: Site, credentials: Credentials) -> AsyncIterator[None]:
-    """Delivers from the spool to ThingsBoard while the block runs."""
-    runtime = Runtime(site.spool.path)
-    client = coap.Client(site.thingsboard.host, site.thingsboard.port, lanes=site.thingsboard.lanes)
-    try:
-        async with _tasks() as start:
-            job = Uplink(
-                site.spool.path,
-                site,
-                credentials,
-                client=client,
-                publish=partial(runtime.publish, "uplink"),
-            )
-            start("uplink", job.run)
-            yield
-    finally:
-        await client.close()
+    """Delivers from the spool to ThingsBoard while the block runs, with credentials.toml as it is edited."""
+    watch = CredentialsWatch(credentials, site)
+    async with _tasks() as start:
+        start("uplink", partial(_deliver, site, watch))
+        yield
+
+
+async def _deliver(site: Site, watch: CredentialsWatch) -> None:
+    """The uplink, from its beginning with every edit of the credentials: whatever was held is tried again."""
+    publish = partial(Runtime(site.spool.path).publish, "uplink")
+    while True:
+        client = coap.Client(site.thingsboard.host, site.thingsboard.port, lanes=site.thingsboard.lanes)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                job = Uplink(site.spool.path, site, watch.current, client=client, publish=publish)
+                delivering = tasks.create_task(job.run())
+                await watch.edited()
+                delivering.cancel()
+        finally:
+            await client.close()
 
 
 @asynccontextmanager
