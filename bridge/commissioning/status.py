@@ -7,6 +7,7 @@ Nothing here asks a running process anything, so a wedged one cannot hide.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import typer
@@ -83,40 +84,44 @@ def _account(account: Account | None) -> dict[str, int]:
 
 
 def _picture(found: dict[str, Any]) -> Any:
+    """The status as a table of the sensors, narrow enough for a laptop's terminal, and a line for the rest."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    table = Table()
-    for heading in ("sensor", "bus", "state", "age", "values"):
-        table.add_column(heading)
-    for heading in (*COLUMNS, "timeouts", "CRC errors", "exceptions"):
-        table.add_column(heading, justify="right")
-    for name, row in found["sensors"].items():
-        table.add_row(
-            name,
-            row["bus"] or "-",
-            row["state"],
-            age(row["last_ts"]),
-            values(row["last_values"]),
-            *(str(row[column]) for column in (*COLUMNS, "timeouts", "crc_errors", "exceptions")),
-        )
-    lines = [
-        f"bus {name}: {bus['state']}" + (f", {bus['error']}" if bus.get("error") else "")
-        for name, bus in found["buses"].items()
-    ]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    rows = found["sensors"].items()
+    troubles = {name: _trouble(row) for name, row in rows}
+    columns = ("sensor", "state", "age", "read", "delivered", "queued")
+    for heading in columns:
+        table.add_column(heading, justify="left" if heading in columns[:2] else "right", no_wrap=True)
+    table.add_column("values")
+    if any(troubles.values()):
+        table.add_column("trouble")
+    for name, row in rows:
+        books = (str(row[column]) for column in columns[3:])
+        cells = [name, row["state"], age(row["last_ts"]), *books, values(row["last_values"], 3)]
+        table.add_row(*cells, *([troubles[name]] if any(troubles.values()) else []))
+    return Group(table, Text(""), *(Text(line) for line in _lines(found)))
+
+
+def _trouble(row: dict[str, Any]) -> str:
+    """What went wrong with a sensor since its reader started, and what of it was not delivered for good."""
+    counted = ("timeouts", "crc_errors", "exceptions", "late_replies", "expired", "refused", "dropped")
+    return ", ".join(f"{row[key]} {key.replace('_', ' ')}" for key in counted if row[key])
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    """Buses, uplink and ledger, a line each."""
+    for name, bus in found["buses"].items():
+        yield f"bus {name}: {bus['state']}" + (f", {bus['error']}" if bus.get("error") else "")
     uplink = found["uplink"]
-    lines.append(
-        f"uplink: {uplink['state']}" + (f", {uplink['last_error']}" if uplink.get("last_error") else "")
-    )
+    yield f"uplink: {uplink['state']}" + (f", {uplink['last_error']}" if uplink.get("last_error") else "")
     for sensor, hold in uplink.get("holds", {}).items():
-        lines.append(f"  {sensor}: waits, {hold['reason']}")
+        yield f"  {sensor} waits: {hold['reason']}"
     books = found["ledger"]
-    lines.append(
-        f"ledger: read {books['read']} = "
-        + " + ".join(f"{column} {books[column]}" for column in COLUMNS if column != "read")
-    )
-    return Group(table, *map(Text, lines))
+    counts = " + ".join(f"{column} {books[column]}" for column in COLUMNS if column != "read")
+    yield f"ledger: read {books['read']} = {counts}"
 
 
 def values(last: dict[str, Any] | None, most: int = 4) -> str:
