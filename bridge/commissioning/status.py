@@ -17,8 +17,9 @@ from bridge.runtime import Runtime
 from bridge.spool import Account, read_ledger
 
 COLUMNS = ("read", "delivered", "queued", "expired", "refused", "dropped")
+NOT_RUNNING = "not running"
 NEVER = {
-    "state": "not running",
+    "state": NOT_RUNNING,
     "last_ts": None,
     "last_values": None,
     "timeouts": 0,
@@ -38,24 +39,21 @@ def collect(site: Site) -> dict[str, Any]:
     sensors: dict[str, Any] = {}
     buses: dict[str, Any] = {}
     for bus in site.buses.values():
-        document = documents.get(f"bus-{bus.name}", {"state": "not running", "running": False})
+        document = _alive(documents.get(f"bus-{bus.name}"))
         told = document.pop("sensors", {})
         buses[bus.name] = document
         for sensor in bus.sensors:
-            live = told.get(sensor.name, {})
-            sensors[sensor.name] = {
-                "bus": bus.name,
-                **NEVER,
-                **live,
-                **_account(books.pop(sensor.name, None)),
-            }
+            row = {"bus": bus.name, **NEVER, **told.get(sensor.name, {})}
+            if not document["running"]:
+                row["state"] = NOT_RUNNING
+            sensors[sensor.name] = row | _account(books.pop(sensor.name, None))
     for name, account in books.items():
         sensors[name] = {"bus": None, **NEVER, "state": "not configured", **_account(account)}
     return {
         "ledger": {column: sum(row[column] for row in sensors.values()) for column in COLUMNS},
         "sensors": sensors,
         "buses": buses,
-        "uplink": documents.get("uplink", {"state": "not running", "running": False}),
+        "uplink": _alive(documents.get("uplink")),
     }
 
 
@@ -79,29 +77,36 @@ def watch_it(site: Site) -> None:
             typer.echo()
 
 
+def _alive(document: dict[str, Any] | None) -> dict[str, Any]:
+    """What a process published; if it is gone, its state is that."""
+    if document is None or not document["running"]:
+        past = {
+            key: value
+            for key, value in (document or {}).items()
+            if key not in ("error", "last_error", "holds")
+        }
+        return {**past, "state": NOT_RUNNING, "running": False}
+    return document
+
+
 def _account(account: Account | None) -> dict[str, int]:
     return {column: getattr(account, column) if account else 0 for column in COLUMNS}
 
 
 def _picture(found: dict[str, Any]) -> Any:
-    """The status as a table of the sensors, narrow enough for a laptop's terminal, and a line for the rest."""
+    """The status as a table of the sensors, narrow enough for a laptop, and lines for the rest."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    rows = found["sensors"].items()
-    troubles = {name: _trouble(row) for name, row in rows}
     columns = ("sensor", "state", "age", "read", "delivered", "queued")
     for heading in columns:
         table.add_column(heading, justify="left" if heading in columns[:2] else "right", no_wrap=True)
     table.add_column("values")
-    if any(troubles.values()):
-        table.add_column("trouble")
-    for name, row in rows:
+    for name, row in found["sensors"].items():
         books = (str(row[column]) for column in columns[3:])
-        cells = [name, row["state"], age(row["last_ts"]), *books, values(row["last_values"], 3)]
-        table.add_row(*cells, *([troubles[name]] if any(troubles.values()) else []))
+        table.add_row(name, row["state"], age(row["last_ts"]), *books, values(row["last_values"], 3))
     return Group(table, Text(""), *(Text(line) for line in _lines(found)))
 
 
@@ -112,7 +117,10 @@ def _trouble(row: dict[str, Any]) -> str:
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:
-    """Buses, uplink and ledger, a line each."""
+    """What troubles the sensors, then buses, uplink and ledger, a line each."""
+    for name, row in found["sensors"].items():
+        if trouble := _trouble(row):
+            yield f"{name}: {trouble}"
     for name, bus in found["buses"].items():
         yield f"bus {name}: {bus['state']}" + (f", {bus['error']}" if bus.get("error") else "")
     uplink = found["uplink"]
