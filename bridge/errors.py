@@ -39,3 +39,11 @@ class SpoolFull(BridgeError):
 
 class UplinkError(BridgeError):
     """The server was not reached, or did not answer: keep the data, back off, try again."""
+
+
+class NotTrusted(UplinkError):
+    """One side does not accept the other's certificate, or ours is unusable: somebody must act."""
+
+
+class ConnectionEnded(UplinkError):
+    """The server ended the connection in good order, to restart or with a new certificate: connect anew."""

@@ -43,6 +43,25 @@ def authority(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def connect(address: Address, where: str) -> socket.socket:
+    """A socket connected to one address of the server that `where` names.
+
+    Raises:
+        Unreachable: the system knows no way there, or lacks the address family.
+    """
+    family, sockaddr = address
+    try:
+        connected = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    except OSError as error:
+        raise _failure(error, where) from error
+    try:
+        connected.connect(sockaddr)
+    except OSError as error:
+        connected.close()
+        raise _failure(error, where) from error
+    return connected
+
+
 class UDPAssociation(Association):
     """An association on plain UDP. Owns its socket until it ends. The class is its own transport."""
 
@@ -57,22 +76,9 @@ class UDPAssociation(Association):
 
     @classmethod
     async def open(cls, manager: Any, address: Address, where: str) -> UDPAssociation:
-        """Connects to one address of the server that `where` names.
-
-        Raises:
-            Unreachable: the system knows no way there, or lacks the address family.
-        """
-        family, sockaddr = address
-        try:
-            connected = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        except OSError as error:
-            raise _failure(error, where) from error
-        try:
-            connected.connect(sockaddr)
-        except OSError as error:
-            connected.close()
-            raise _failure(error, where) from error
-        return cls(manager, authority(*sockaddr[:2]), where, connected)
+        """Connects to one address of the server; arguments and errors as for `connect`."""
+        connected = connect(address, where)
+        return cls(manager, authority(*address[1][:2]), where, connected)
 
     def transmit(self, message: bytes) -> None:
         """Sends one datagram; a full buffer loses it, as the network might."""

@@ -1,0 +1,251 @@
+"""DTLS 1.2: the associations of a coaps URL, on OpenSSL with its input and output in memory.
+
+    CoAP message ─transmit▶ OpenSSL ─records▶ datagrams ─▶ socket
+    CoAP message ◀received─ OpenSSL ◀──────── datagram ◀── socket
+
+An association is opened when its handshake is over and the server's name is found in its certificate, so that
+no CoAP timer runs before that and nothing is sent to a stranger. Every handshake is a full one: ThingsBoard
+knows a device by its certificate only after that.
+
+A server that restarted drops what it cannot decrypt without a word, so silence here means more than on
+plain UDP: after two retransmissions and four seconds of it the association ends, and the next request opens
+another.
+
+ThingsBoard's receive buffer, too, drops without a word: what is longer than 1130 bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from OpenSSL import SSL
+
+from bridge.certificates import Identity, read_identity
+from bridge.coap.errors import Closed, Silent, Unreachable
+from bridge.coap.interface import Address, Association, Lane
+from bridge.coap.trust import Trust
+from bridge.coap.udp import UDPAssociation, authority, connect
+from bridge.errors import ConnectionEnded, UplinkError
+
+HANDSHAKE_LIMIT_S = 20.0
+DEAD_AFTER_RETRANSMISSIONS = 2
+DEAD_AFTER_S = 4.0
+
+DATAGRAM_LIMIT = 1100
+_RECORD_HEADER = 13  # RFC 6347 §4.1: type, version, epoch, sequence number, length
+_OVERHEAD = _RECORD_HEADER + 8 + 16  # and AES-GCM's explicit nonce and tag, RFC 5288 §3
+_LARGEST_RECORD = 1 << 14
+
+
+class NoHandshake(Unreachable):
+    """No handshake in time: nothing came back, or not enough of it."""
+
+    def __init__(self, where: str) -> None:
+        UplinkError.__init__(
+            self,
+            f"{where} did not complete a DTLS handshake in {HANDSHAKE_LIMIT_S:.0f} s: check that the url's "
+            "port is the coaps one, that UDP passes every firewall and that the server runs",
+        )
+
+
+class Forgotten(Silent):
+    """The server went silent on a connection that worked: it may have restarted and lost it."""
+
+    def __init__(self, where: str, elapsed_s: float) -> None:
+        UplinkError.__init__(
+            self,
+            f"{where} was silent for {elapsed_s:.1f} s on an encrypted connection: "
+            "a new handshake will tell whether it restarted or is unreachable",
+        )
+
+
+class Ended(ConnectionEnded):
+    """The server said that it closes the connection (close_notify)."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"{where} closed the encrypted connection: a new handshake follows")
+
+
+class DTLS:
+    """Opens encrypted associations: for all tokens of a site, or for one certificate.
+
+    Args:
+        trust: whom to trust as the server.
+        certificate, key: PEM files of a device; read at each handshake, so that renewed ones are taken.
+    """
+
+    message_limit = DATAGRAM_LIMIT - _OVERHEAD
+    payload_limit = 900
+
+    def __init__(self, trust: Trust, certificate: Path | None = None, key: Path | None = None) -> None:
+        self._trust = trust
+        self._certificate, self._key = certificate, key
+
+    async def open(self, manager: Any, address: Address, where: str) -> Association:
+        """An association whose handshake is over and whose server is the right one.
+
+        Raises:
+            NotTrusted: a certificate is not accepted, on this side or on the other.
+            NoHandshake: nobody, or not everything, was there in time.
+            Unreachable, Refused: as for plain UDP.
+        """
+        identity = None
+        if self._certificate is not None and self._key is not None:
+            identity = read_identity(self._certificate, self._key)
+        association = DTLSAssociation(
+            manager, authority(*address[1][:2]), where, connect(address, where), self._trust, identity
+        )
+        try:
+            await association.shake_hands()
+        except BaseException:
+            association.end(Closed(where))
+            raise
+        return association
+
+
+class DTLSAssociation(UDPAssociation):
+    """An association whose datagrams are DTLS records. Owns its socket until it ends."""
+
+    def __init__(
+        self,
+        manager: Any,
+        address: str,
+        where: str,
+        connected: socket.socket,
+        trust: Trust,
+        identity: Identity | None,
+    ) -> None:
+        self._trust = trust
+        self._identity = identity
+        self._connection = trust.connection(identity)
+        self._connection.set_ciphertext_mtu(DATAGRAM_LIMIT)
+        super().__init__(manager, address, where, connected)
+        self._shaken = asyncio.Event()  # hands, or the association has ended
+        self._flight: asyncio.TimerHandle | None = None
+        self._unheard_since_s: float | None = None  # the oldest request with nothing heard after it
+        self.carries = False
+
+    async def shake_hands(self) -> None:
+        """Completes the handshake and checks the server's name. Errors as for `DTLS.open`."""
+        self._proceed()
+        try:
+            async with asyncio.timeout(HANDSHAKE_LIMIT_S):
+                await self._shaken.wait()
+        except TimeoutError:
+            raise NoHandshake(self._where) from None
+        if self.failure is not None:
+            raise self.failure
+        self._trust.check_name(self._connection, self._where)
+
+    def transmit(self, message: bytes) -> None:
+        """Encrypts and sends one CoAP message."""
+        if self.failure is None:
+            self._connection.send(message)
+            self._flush()
+
+    def send(self, lane: Lane, message: Any) -> None:
+        """Sends what aiocoap has, and begins to doubt the server when it must send it again and again."""
+        super().send(lane, message)
+        if not message.code.is_request():
+            return
+        now_s = self.loop.time()
+        if self._unheard_since_s is None:
+            self._unheard_since_s = now_s
+        if lane.transmissions > DEAD_AFTER_RETRANSMISSIONS:
+            silent_s = now_s - self._unheard_since_s
+            patience_s = max(silent_s / 3, DEAD_AFTER_S - silent_s)  # a third: what the first one was given
+            self.loop.call_later(patience_s, self._doubt, self.heard, self._unheard_since_s)
+
+    def received(self, datagram: bytes) -> None:
+        """Takes one datagram off the socket: a step of the handshake, or CoAP messages."""
+        if self.failure is not None or not datagram:
+            return
+        self._connection.bio_write(datagram)
+        if self.carries:
+            self._read()
+        else:
+            self._proceed()
+
+    def release(self) -> None:
+        """Tells the server, as far as one datagram can, and closes the socket."""
+        if self._flight is not None:
+            self._flight.cancel()
+        if self.carries:
+            self._connection.shutdown()
+            self._flush()
+        super().release()
+        self._shaken.set()
+
+    def _proceed(self) -> None:
+        """Takes the handshake as far as what was received allows."""
+        if self._flight is not None:
+            self._flight.cancel()
+        try:
+            self._connection.do_handshake()
+        except SSL.WantReadError:
+            self._flush()
+            timeout_s = self._connection.DTLSv1_get_timeout()
+            if timeout_s is not None and self.failure is None:
+                self._flight = self.loop.call_later(timeout_s, self._repeat_flight)
+        except SSL.Error as error:
+            self._flush()  # the alert that tells the server
+            self.end(self._trust.refusal(self._connection, error, self._identity, self._where))
+        else:
+            self.carries = True
+            self._flush()
+            self._shaken.set()
+
+    def _repeat_flight(self) -> None:
+        try:
+            self._connection.DTLSv1_handle_timeout()
+        except SSL.Error:  # OpenSSL gives up after so many flights; the handshake's limit says so
+            return
+        self._proceed()
+
+    def _read(self) -> None:
+        """Hands on every message that is complete, and ends with what the server says it ends with."""
+        try:
+            while self.failure is None:
+                message = self._connection.recv(_LARGEST_RECORD)
+                self._unheard_since_s = None
+                super().received(message)
+        except SSL.WantReadError:
+            self._flush()
+        except SSL.ZeroReturnError:
+            self.end(Ended(self._where))
+        except SSL.Error as error:
+            self.end(self._trust.refusal(self._connection, error, self._identity, self._where))
+
+    def _flush(self) -> None:
+        """Puts on the wire what OpenSSL has written."""
+        while True:
+            try:
+                records = self._connection.bio_read(_LARGEST_RECORD)
+            except SSL.WantReadError:
+                return
+            for datagram in split(records, DATAGRAM_LIMIT):
+                super().transmit(datagram)
+
+    def _doubt(self, heard: int, unheard_since_s: float) -> None:
+        if self.heard == heard:
+            self.end(Forgotten(self._where, self.loop.time() - unheard_since_s))
+
+
+def split(records: bytes, limit: int) -> Iterator[bytes]:
+    """Cuts a stream of whole records into datagrams of at most `limit` bytes, or of one record.
+
+    OpenSSL writes to memory without a mark where one datagram ends.
+    """
+    start = end = 0
+    while end < len(records):
+        length = _RECORD_HEADER + int.from_bytes(records[end + 11 : end + _RECORD_HEADER], "big")
+        if end > start and end + length - start > limit:
+            yield records[start:end]
+            start = end
+        end += length
+    if start < end:
+        yield records[start:]

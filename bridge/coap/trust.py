@@ -1,0 +1,150 @@
+"""Whom a site's encrypted connections trust, and what a handshake that failed means for the installer.
+
+OpenSSL checks the server's chain; its name is checked here, after the handshake and before anything is sent.
+There is no callback from OpenSSL into Python: under systemd's MemoryDenyWriteExecute none can be made.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from OpenSSL import SSL
+from OpenSSL._util import ffi, lib
+from OpenSSL.crypto import X509, X509StoreFlags
+
+from bridge.certificates import Identity, ascii_name, fits, names, now, read_certificates
+from bridge.clock import BUILD_DATE
+from bridge.coap.errors import Unreachable
+from bridge.errors import NotTrusted, UplinkError
+
+CIPHERS = b":".join(  # what ThingsBoard offers first, for EC and for RSA certificates
+    (
+        b"ECDHE-ECDSA-AES128-GCM-SHA256",
+        b"ECDHE-RSA-AES128-GCM-SHA256",
+        b"ECDHE-ECDSA-AES256-GCM-SHA384",
+        b"ECDHE-RSA-AES256-GCM-SHA384",
+    )
+)
+_DTLS_1_2 = 0xFEFD
+_NOT_YET_VALID, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+_PASSING_ALERTS = ("internal error", "user canceled", "close notify")
+
+
+class ClockUnset(UplinkError):
+    """No certificate can be checked, because the gateway does not know the date."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"the gateway's clock says {now():%Y-%m-%d %H:%M}, so the certificate of {where} "
+            "is not valid yet: set the clock (timedatectl set-time …, or let NTP through)"
+        )
+
+
+class Trust:
+    """The trust anchors of a site and the name of its server, for all its connections.
+
+    Args:
+        host: the server's name or address.
+        ca: PEM file of the trust anchors; None for the system's.
+        server_name: the name to find in the certificate instead of the host.
+    """
+
+    def __init__(self, host: str, *, ca: Path | None = None, server_name: str | None = None) -> None:
+        self._name = server_name or host
+        self._ca = ca
+        self._context: SSL.Context | None = None
+
+    def connection(self, identity: Identity | None) -> SSL.Connection:
+        """A connection on memory that is ready to begin its handshake.
+
+        Raises:
+            NotTrusted: the file of the trust anchors cannot be used.
+        """
+        if self._context is None:
+            self._context = self._make_context()
+        connection = SSL.Connection(self._context, None)
+        if ":" not in self._name and not self._name.replace(".", "").isdigit():  # RFC 6066 §3: no addresses
+            connection.set_tlsext_host_name(ascii_name(self._name).encode())
+        if identity is not None:
+            connection.use_certificate(identity.certificate)
+            connection.use_privatekey(identity.key)
+        connection.set_connect_state()
+        return connection
+
+    def check_name(self, connection: SSL.Connection, where: str) -> None:
+        """Compares the name after the handshake.
+
+        Raises:
+            NotTrusted: the certificate is for other names, or for none.
+        """
+        certificate = connection.get_peer_certificate(as_cryptography=True)
+        if certificate is not None and fits(certificate, self._name):
+            return
+        offered = names(certificate) if certificate is not None else []
+        if not offered:
+            raise NotTrusted(
+                f"the certificate of {where} has no subject alternative name, and a common name does not "
+                f"count: issue it anew with {self._name} as subjectAltName"
+            )
+        raise NotTrusted(
+            f"the certificate of {where} is for {', '.join(offered)}, not for {self._name}: "
+            "if that is the right server, set server_name in site.toml to one of them"
+        )
+
+    def refusal(
+        self, connection: SSL.Connection, error: SSL.Error, identity: Identity | None, where: str
+    ) -> UplinkError:
+        """Why a handshake failed, and what to do about it."""
+        reasons = [reason for _, _, reason in error.args[0]] if error.args else []
+        reason = reasons[0] if reasons else "no reason given"
+        if "certificate verify failed" in reasons:
+            return self._server_refused(connection, where)
+        _, is_alert, alert = reason.partition("alert ")
+        if not is_alert:
+            return NotTrusted(f"the handshake with {where} failed ({reason}): compare the two sides' DTLS")
+        if alert in _PASSING_ALERTS:
+            return Unreachable(where, f"it broke off the handshake: {alert}")
+        if identity is None:
+            return NotTrusted(
+                f"{where} refuses the handshake ({alert}): it wants a client certificate or another cipher; "
+                "let it take tokens without one, or give the sensor a certificate in credentials.toml"
+            )
+        reason = identity.expired(now()) or (
+            f"compare {identity.path} with the device's credentials and with what the server trusts"
+        )
+        return NotTrusted(f"{where} does not accept the sensor's certificate ({alert}): {reason}")
+
+    def _server_refused(self, connection: SSL.Connection, where: str) -> UplinkError:
+        # pyOpenSSL's public way to the reason is a callback.
+        code: int = lib.SSL_get_verify_result(connection._ssl)
+        if code == _NOT_YET_VALID and now() < BUILD_DATE:
+            return ClockUnset(where)
+        if code in (_NOT_YET_VALID, _EXPIRED):
+            rule = "has expired" if code == _EXPIRED else "is not valid yet"
+            return NotTrusted(
+                f"the certificate of {where} {rule} (today is {now():%Y-%m-%d}): renew it on the server"
+            )
+        text = ffi.string(lib.X509_verify_cert_error_string(code)).decode()
+        anchors = str(self._ca) if self._ca else "the system's trust anchors"
+        return NotTrusted(
+            f"the certificate of {where} is not vouched for by {anchors} ({text}): "
+            "set ca in site.toml to the certificate of the authority that issued it"
+        )
+
+    def _make_context(self) -> SSL.Context:
+        context = SSL.Context(SSL.DTLS_CLIENT_METHOD)
+        context.set_min_proto_version(_DTLS_1_2)
+        context.set_cipher_list(CIPHERS)
+        # ThingsBoard knows a device's certificate only from a full handshake; a resumed one is answered 4.01.
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_QUERY_MTU | (SSL.OP_NO_RENEGOTIATION or 0))
+        context.set_verify(SSL.VERIFY_PEER)
+        if self._ca is None:
+            context.set_default_verify_paths()
+        else:
+            store = context.get_cert_store()
+            assert store is not None
+            for certificate in read_certificates(self._ca):
+                store.add_cert(X509.from_cryptography(certificate))
+            store.set_flags(X509StoreFlags.PARTIAL_CHAIN)  # a server's own certificate may be the anchor
+        return context
