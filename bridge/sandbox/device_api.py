@@ -130,8 +130,20 @@ class DeviceApi:
         self._limits: dict[tuple[str, str], RateLimit] = {}
         self._monotonic = monotonic
 
-    def answer(self, code: int, path: Sequence[str], query: Sequence[str], payload: bytes) -> Answer | None:
-        """Serves one request; None: ThingsBoard never answers this one."""
+    def answer(
+        self,
+        code: int,
+        path: Sequence[str],
+        query: Sequence[str],
+        payload: bytes,
+        device: str | None = None,
+    ) -> Answer | None:
+        """Serves one request; None: ThingsBoard never answers this one.
+
+        Args:
+            device: the name of the device whose certificate was shown; it stands for the token, in the path
+                or not, in all that is stored.
+        """
         if code == coap.GET and tuple(path) == _EFENTO_TIME:
             return Answer(coap.CONTENT, int(time.time()).to_bytes(4, "big"), 42)
         if not path or path[0] != "api":
@@ -143,8 +155,8 @@ class DeviceApi:
             return Answer(coap.BAD_REQUEST)
         if feature == "provision":
             return self._provision(payload)
-        token = path[2]
-        if len(path) < 4 or token not in self.tokens:
+        token = device or path[2]
+        if device is None and (len(path) < 4 or token not in self.tokens):
             return Answer(coap.UNAUTHORIZED)
         try:
             if feature == "telemetry":

@@ -8,7 +8,7 @@ It differs from what CoAP clients expect and friendlier servers do:
     error                    piggybacked on the ACK
     answer to a NON          a NON
     the same message id      answered from the old exchange for 247 s, whatever the new payload says
-    more than 2048 bytes     nothing at all
+    more than 2048 bytes     nothing at all; over DTLS more than 1130
 """
 
 from __future__ import annotations
@@ -18,18 +18,22 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from bridge.sandbox import message as coap
 from bridge.sandbox.device_api import Answer
 from bridge.sandbox.faults import Faults, Link, Peer
 from bridge.sandbox.message import Message
 
+if TYPE_CHECKING:
+    from bridge.sandbox.dtls import Secure
+
 EXCHANGE_LIFETIME_S = 247.0
 PIGGYBACK_TIMEOUT_S = 0.5  # transport.coap.piggyback_timeout
 ACK_TIMEOUT_S = 3.0  # Californium's 2 s times its random factor of 1.5
 MAX_RETRANSMIT = 4
 UDP_DATAGRAM_SIZE = 2048
+DTLS_DATAGRAM_SIZE = 1130  # coap.dtls.max_fragment_length 1024, plus what Californium adds
 MIDS_PER_LIFETIME = 57_000  # what Californium's trackers give one peer before it stops answering
 
 
@@ -63,13 +67,15 @@ class Endpoint(asyncio.DatagramProtocol):
         datagrams: all that came to the socket, before any was lost.
         retransmissions: requests that came again under a message id still remembered.
         oversized: datagrams dropped for their length.
+        secure: the DTLS layer below, or None for plain UDP.
     """
 
     def __init__(
         self,
-        serve: Callable[[Message], Answer | None],
+        serve: Callable[[Message, Peer], Answer | None],
         faults: Faults,
         *,
+        secure: Secure | None,
         fixed: bool,
         finite_mids: bool,
         ack_timeout_s: float,
@@ -79,6 +85,7 @@ class Endpoint(asyncio.DatagramProtocol):
         self.datagrams = 0
         self.retransmissions = 0
         self.oversized = 0
+        self.secure = secure
         self._serve_request = serve
         self._faults = faults
         self._fixed = fixed
@@ -86,8 +93,10 @@ class Endpoint(asyncio.DatagramProtocol):
         self._ack_timeout_s = ack_timeout_s
         self._exchange_lifetime_s = exchange_lifetime_s
         self._mid = random.Random(seed).randrange(0x10000)  # noqa: S311 - repeatable, no secret
-        self._inbound = Link(self._receive, seed)
+        self._inbound = Link(self._arrived, seed)
         self._outbound = Link(self._put_on_the_wire, seed + 1)
+        if secure is not None:
+            secure.connect(self._carry_out)
         self._exchanges: dict[tuple[Peer, int], _Exchange] = {}
         self._by_age: deque[_Exchange] = deque()
         self._unconfirmed: dict[tuple[Peer, int], _Exchange] = {}
@@ -107,6 +116,8 @@ class Endpoint(asyncio.DatagramProtocol):
         self._by_age.clear()
         self._unconfirmed.clear()
         self._mids_given.clear()
+        if self.secure is not None:
+            self.secure.forget()
 
     # Called by asyncio.
 
@@ -127,10 +138,16 @@ class Endpoint(asyncio.DatagramProtocol):
 
     # In.
 
-    def _receive(self, data: bytes, peer: Peer) -> None:
-        if len(data) > UDP_DATAGRAM_SIZE:
+    def _arrived(self, datagram: bytes, peer: Peer) -> None:
+        if len(datagram) > (UDP_DATAGRAM_SIZE if self.secure is None else DTLS_DATAGRAM_SIZE):
             self.oversized += 1
-            return
+        elif self.secure is None:
+            self._receive(datagram, peer)
+        else:
+            for data in self.secure.received(datagram, peer):
+                self._receive(data, peer)
+
+    def _receive(self, data: bytes, peer: Peer) -> None:
         try:
             message = coap.decode(data)
         except coap.MessageError:
@@ -183,7 +200,7 @@ class Endpoint(asyncio.DatagramProtocol):
     # Out.
 
     def _serve(self, exchange: _Exchange) -> None:
-        answer = self._serve_request(exchange.request)
+        answer = self._serve_request(exchange.request, exchange.peer)
         if answer is not None:
             exchange.quiet()
             self._respond(exchange, answer)
@@ -235,7 +252,13 @@ class Endpoint(asyncio.DatagramProtocol):
         return self._mid
 
     def _send(self, message: Message, peer: Peer) -> None:
-        self._outbound.carry(coap.encode(message), peer, self._faults, self._faults.loss_out)
+        if self.secure is None:
+            self._carry_out(coap.encode(message), peer)
+        else:
+            self.secure.send(coap.encode(message), peer)
+
+    def _carry_out(self, datagram: bytes, peer: Peer) -> None:
+        self._outbound.carry(datagram, peer, self._faults, self._faults.loss_out)
 
     def _put_on_the_wire(self, data: bytes, peer: Peer) -> None:
         if self._transport is not None:

@@ -18,14 +18,17 @@ import sys
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.sandbox import message as coap
 from bridge.sandbox.device_api import Answer, Arrival, DeviceApi, Post, Received
 from bridge.sandbox.endpoint import ACK_TIMEOUT_S, EXCHANGE_LIFETIME_S, Endpoint
-from bridge.sandbox.faults import Faults
+from bridge.sandbox.faults import Faults, Peer
 from bridge.sandbox.message import Message
 from bridge.sandbox.telemetry import Stored
+
+if TYPE_CHECKING:
+    from bridge.sandbox.dtls import Secure
 
 _RECEIVE_BUFFER = 1 << 21
 _KNOWN_CRITICAL = {1, 3, 5, 7, 9, 11, 15, 17, 23, 27, 35, 39}  # option numbers, RFC 7252 §12.2, 7641, 7959
@@ -50,6 +53,7 @@ class StandIn:
         ack_timeout_s: float = ACK_TIMEOUT_S,
         exchange_lifetime_s: float = EXCHANGE_LIFETIME_S,
         seed: int = 0,
+        secure: Secure | None = None,
     ) -> None:
         """Makes a server that holds nothing yet.
 
@@ -62,6 +66,7 @@ class StandIn:
             ack_timeout_s: until an unacknowledged response is first repeated.
             exchange_lifetime_s: how long a message id is remembered.
             seed: of the faults and of the first message id.
+            secure: the DTLS layer of a server that speaks coaps; plain without.
         """
         self.api = DeviceApi(tokens, provisioning=provisioning, rate_limit=rate_limit)
         self.faults = Faults()
@@ -73,6 +78,7 @@ class StandIn:
             ack_timeout_s=ack_timeout_s,
             exchange_lifetime_s=exchange_lifetime_s,
             seed=seed,
+            secure=secure,
         )
         self._transport: asyncio.BaseTransport | None = None
         self._port = 0
@@ -166,12 +172,13 @@ class StandIn:
             "oversized": self._endpoint.oversized,
         }
 
-    def _serve(self, request: Message) -> Answer | None:
-        answer = self._answer(request)
+    def _serve(self, request: Message, peer: Peer) -> Answer | None:
+        secure = self._endpoint.secure
+        answer = self._answer(request, secure.device(peer) if secure else None)
         self.received.answers[coap.dotted(answer.code) if answer else "silence"] += 1
         return answer
 
-    def _answer(self, request: Message) -> Answer | None:
+    def _answer(self, request: Message, device: str | None) -> Answer | None:
         if any(number & 1 and number not in _KNOWN_CRITICAL for number, _ in request.options):
             return Answer(coap.BAD_OPTION)
         if any(number == coap.BLOCK1 and coap.number(value) >> 3 for number, value in request.options):
@@ -183,7 +190,7 @@ class StandIn:
             return Answer(coap.UNAUTHORIZED)
         if self.faults.poison and self.faults.poison in request.payload:
             return Answer(coap.BAD_REQUEST)
-        return self.api.answer(request.code, path, request.texts(coap.URI_QUERY), request.payload)
+        return self.api.answer(request.code, path, request.texts(coap.URI_QUERY), request.payload, device)
 
 
 def main() -> int:
