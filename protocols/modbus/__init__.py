@@ -1,7 +1,8 @@
 """Modbus: one file a document, and one for each thing the bridge does with it.
 
 pdu          Application Protocol V1.1b3: function codes, layouts, exceptions
-serial_line  Modbus over Serial Line V1.02: ADU, CRC, framers, t3.5
+carrier      what of a transmission mode the other files need
+serial_line  Modbus over Serial Line V1.02, RTU mode: ADU, CRC, framers, t3.5
 registers    what a register holds: type, order, scale, validity
 settings     how an installer writes it down: a sensor's keys, and every mistake in them
 models/      register maps that ship with the bridge

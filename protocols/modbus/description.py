@@ -6,8 +6,9 @@ from protocols import Fields
 from protocols.dialogue import Values
 from protocols.framing import Direction, Frame
 from protocols.modbus import models, pdu
+from protocols.modbus.carrier import Carrier
 from protocols.modbus.registers import Missing, Table, octets_of
-from protocols.modbus.serial_line import body
+from protocols.modbus.serial_line import RTU
 
 _TABLES = {table.function: table for table in Table}
 
@@ -18,21 +19,23 @@ class Describer:
     With a model, the values of a reply are named by it, if the request stood before.
     """
 
-    def __init__(self, model: str | None = None) -> None:
+    def __init__(self, model: str | None = None, carrier: Carrier = RTU) -> None:
         self._registers = models.load(model).registers if model else ()
-        self._asked: Frame | None = None
+        self._carrier = carrier
+        self._asked: tuple[int, bytes] | None = None  # unit and PDU of the request just before
 
     def __call__(self, frame: Frame) -> Fields:
         asked = self._asked
+        unit, body = self._carrier.unit(frame), self._carrier.body(frame)
         if frame.direction is Direction.REQUEST:
-            self._asked = frame
-            return _fields(frame.data[0], body(frame), pdu.REQUESTS[frame.data[1]])
+            self._asked = unit, body
+            return _fields(unit, body, pdu.REQUESTS[body[0]])
         self._asked = None
-        layout = pdu.reply_layout(frame.data[1])
+        layout = pdu.reply_layout(body[0])
         assert layout is not None
-        fields = _fields(frame.data[0], body(frame), layout)
-        if asked is not None and asked.data[0] == frame.data[0] and pdu.answers(body(asked), body(frame)):
-            values = self._values(body(asked), body(frame))
+        fields = _fields(unit, body, layout)
+        if asked is not None and asked[0] == unit and pdu.answers(asked[1], body):
+            values = self._values(asked[1], body)
             if values:
                 fields["values"] = values
         return fields

@@ -23,16 +23,16 @@ from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Valu
 from protocols.errors import DeviceRefusal
 from protocols.framing import Frame
 from protocols.modbus import pdu
+from protocols.modbus.carrier import Carrier
 from protocols.modbus.plan import Cost, Read, Span, plan
 from protocols.modbus.registers import Missing, Register, Table, octets_of
-from protocols.modbus.serial_line import ReplyFramer, adu, body
+from protocols.modbus.serial_line import RTU
 from protocols.modbus.settings import ModbusSettings
 
 # A refused value is asked for again once in so many polls: a device may be told to serve it while it runs.
 POLLS_BETWEEN_RETRIES: Final = 100
 
 _LESSONS: Final = (pdu.ILLEGAL_DATA_ADDRESS, pdu.ILLEGAL_DATA_VALUE)
-_ADU_OCTETS: Final = 3  # address and CRC
 
 _Place = tuple[Table, Span]
 
@@ -49,10 +49,11 @@ class _Outcome(Enum):
 class ModbusDevice:
     """The unit that serves sensors with these settings, which name one address."""
 
-    def __init__(self, sensors: Sequence[ModbusSettings], line: LineSettings) -> None:
+    def __init__(self, sensors: Sequence[ModbusSettings], line: LineSettings, carrier: Carrier = RTU) -> None:
         self._sensors = tuple(sensors)
+        self._carrier = carrier
         self._unit = sensors[0].unit
-        self._cost = Cost.on(line)
+        self._cost = Cost.on(line, carrier)
         self._limits = replace(
             sensors[0].limits,
             max_registers=min(sensor.limits.max_registers for sensor in sensors),
@@ -62,7 +63,7 @@ class ModbusDevice:
         self._wanted = frozenset(_place(register) for sensor in sensors for register in sensor.registers)
         self._refused: dict[_Place, int] = {}  # in which poll to ask again
         self._polls = 0
-        self._reads = plan(self._wanted, self._limits, self._cost)
+        self._fetches = [self._fetch(read) for read in plan(self._wanted, self._limits, self._cost)]
 
     @property
     def address(self) -> str:
@@ -71,49 +72,55 @@ class ModbusDevice:
 
     def planned(self) -> list[Request]:
         """The requests of the next poll, should each be answered."""
-        return [self._request(read) for read in self._reads]
+        return [fetch.request for fetch in self._fetches]
 
     def poll(self) -> Dialogue:
         """Starts one poll."""
         self._polls += 1
-        octets: dict[_Place, bytes] = {}
+        told: list[_Told] = []
         refusals: list[DeviceRefusal] = []
         learned = False
-        for read in [*self._reads, *self._retries()]:
+        for fetch in [*self._fetches, *self._retries()]:
             known = len(refusals)
-            outcome = yield from self._fetch(read, octets, refusals)
+            outcome = yield from self._ask(fetch, told, refusals)
             if outcome is _Outcome.SILENT:
                 break
-            back = self._refused.keys() & octets.keys()
+            back = self._refused.keys() & _places(told) if self._refused else ()
             for place in back:
                 del self._refused[place]
             learned |= bool(back) or len(refusals) > known
+        complete = len(told) == len(self._fetches) if not refusals else self._wanted == _places(told)
         if learned:
             self._replan()
-        return self._result(octets, refusals)
+        return self._result(told, refusals, complete=complete)
 
-    def _retries(self) -> list[Read]:
+    def _retries(self) -> list[Fetch]:
         """What was refused and is asked for again, each alone; if nothing else is left, one in every poll."""
         due = [place for place, poll in self._refused.items() if poll <= self._polls]
-        if not self._reads and not due:
+        if not self._fetches and not due:
             due = sorted(self._refused, key=lambda place: self._refused[place])[:1]
-        return [Read(table, (span,)) for table, span in due]
+        return [self._fetch(Read(table, (span,))) for table, span in due]
 
     def _replan(self) -> None:
         # What is refused is asked for alone: no other read may touch it.
         limits = replace(self._limits, forbidden=self._limits.forbidden | self._refused.keys())
-        self._reads = plan(self._wanted - self._refused.keys(), limits, self._cost)
+        reads = plan(self._wanted - self._refused.keys(), limits, self._cost)
+        self._fetches = [self._fetch(read) for read in reads]
 
-    def _fetch(
-        self, read: Read, octets: dict[_Place, bytes], refusals: list[DeviceRefusal]
+    def _fetch(self, read: Read) -> Fetch:
+        return Fetch(self._unit, read, [sensor.registers for sensor in self._sensors])
+
+    def _ask(
+        self, fetch: Fetch, told: list[_Told], refusals: list[DeviceRefusal]
     ) -> Generator[Request, Frame | None, _Outcome]:
-        frame = yield self._request(read)
+        frame = yield fetch.request
         if frame is None:
             return _Outcome.SILENT
-        reply = body(frame)
+        reply = self._carrier.body(frame)
         if not reply[0] & pdu.REFUSED:
-            _cut_up(read, pdu.REPLIES[reply[0]].parse(reply)["data"], octets)
+            told.append((fetch, pdu.counted(reply)))
             return _Outcome.READ
+        read = fetch.read
         code = pdu.EXCEPTION.parse(reply)["exception"]
         refusals.append(DeviceRefusal(pdu.exception_name(code), code=code, request=str(read)))
         if code not in _LESSONS:
@@ -121,10 +128,10 @@ class ModbusDevice:
         if len(read.wanted) == 1:
             self._refused[read.table, read.wanted[0]] = self._polls + POLLS_BETWEEN_RETRIES
             return _Outcome.REFUSED
-        return (yield from self._fetch_halves(read, octets, refusals))
+        return (yield from self._ask_halves(read, told, refusals))
 
-    def _fetch_halves(
-        self, read: Read, octets: dict[_Place, bytes], refusals: list[DeviceRefusal]
+    def _ask_halves(
+        self, read: Read, told: list[_Told], refusals: list[DeviceRefusal]
     ) -> Generator[Request, Frame | None, _Outcome]:
         holes = read.holes
         hole = holes[len(holes) // 2] if holes else None
@@ -132,7 +139,7 @@ class ModbusDevice:
         middle = bisect_left(starts, hole.end) if hole else len(starts) // 2
         worst = _Outcome.READ
         for half in read.wanted[:middle], read.wanted[middle:]:
-            outcome = yield from self._fetch(Read(read.table, half), octets, refusals)
+            outcome = yield from self._ask(self._fetch(Read(read.table, half)), told, refusals)
             if outcome is _Outcome.SILENT:
                 return outcome
             worst = max(worst, outcome, key=lambda one: one.value)
@@ -146,54 +153,17 @@ class ModbusDevice:
             self._limits = replace(self._limits, forbidden=forbidden)
         return _Outcome.LEARNED
 
-    def _request(self, read: Read) -> Request:
-        span = read.span
-        function = read.table.function
-        asked = pdu.REQUESTS[function].build(
-            function=function, start=span.start, quantity=span.end - span.start
-        )
-        length = pdu.reply_length(asked)
-        assert length is not None
-        data = adu(self._unit, asked)
-
-        def accepts(frame: Frame) -> bool:
-            return frame.data[0] == self._unit and pdu.answers(asked, body(frame))
-
-        return Request(
-            data=data,
-            framer=lambda: ReplyFramer(data),
-            accepts=accepts,
-            reply_length=length + _ADU_OCTETS,
-            summary=f"unit {self._unit}: {read}",
-        )
-
-    def _result(self, octets: dict[_Place, bytes], refusals: Sequence[DeviceRefusal]) -> PollResult:
-        out_of_limits = 0
-        values: list[Values] = []
-        for sensor in self._sensors:
-            found: Values = {}
-            for register in sensor.registers:
-                data = octets.get(_place(register))
-                value = Missing.NO_VALUE if data is None else register.value(data)
-                if not isinstance(value, Missing):
-                    found[register.name] = value
-                elif value is Missing.OUT_OF_LIMITS:
-                    out_of_limits += 1
-            values.append(found)
-        return PollResult(
-            values=tuple(values),
-            complete=self._wanted == octets.keys(),
-            refusals=tuple(refusals),
-            out_of_limits=out_of_limits,
-        )
+    def _result(
+        self, told: Sequence[_Told], refusals: Sequence[DeviceRefusal], *, complete: bool
+    ) -> PollResult:
+        values: tuple[Values, ...] = tuple({} for _ in self._sensors)
+        out_of_limits = sum(fetch.into(values, data) for fetch, data in told)
+        return PollResult(values, complete, tuple(refusals), out_of_limits)
 
 
 def _place(register: Register) -> _Place:
     return register.table, Span(register.start, register.end)
 
 
-def _cut_up(read: Read, data: bytes, octets: dict[_Place, bytes]) -> None:
-    for span in read.wanted:
-        octets[read.table, span] = octets_of(
-            read.table, data, span.start - read.span.start, span.end - span.start
-        )
+def _places(told: Sequence[_Told]) -> set[_Place]:
+    return {(fetch.read.table, span) for fetch, _ in told for span in fetch.read.wanted}

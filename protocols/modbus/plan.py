@@ -18,12 +18,13 @@ from typing import Final
 
 from protocols.dialogue import LineSettings
 from protocols.modbus import pdu
+from protocols.modbus.carrier import Carrier
 from protocols.modbus.registers import Table
-from protocols.modbus.serial_line import frame_gap_s
+from protocols.modbus.serial_line import RTU, frame_gap_s
 
 TURN_AROUND_S: Final = 0.020  # what a device takes to answer, where nothing better is known
-_REQUEST_OCTETS: Final = 8
-_REPLY_OCTETS: Final = 5
+_REQUEST_OCTETS: Final = 5  # of the PDU: function, start, quantity
+_REPLY_OCTETS: Final = 2  # of the PDU without data: function, byte count
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -95,19 +96,21 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a read takes on a line, in octets."""
+    """What a read takes on a line, in octets: without its data, and for each octet of them."""
 
     of_read: float
+    per_octet: int = 1
 
     @classmethod
-    def on(cls, line: LineSettings, turn_around_s: float = TURN_AROUND_S) -> Cost:
+    def on(cls, line: LineSettings, carrier: Carrier = RTU, turn_around_s: float = TURN_AROUND_S) -> Cost:
         """On this line, with a device that takes so long to answer."""
         silence_s = 2 * frame_gap_s(line.baudrate) + turn_around_s
-        return cls(_REQUEST_OCTETS + _REPLY_OCTETS + silence_s / line.duration_s(1))
+        octets = carrier.octets(_REQUEST_OCTETS) + carrier.octets(_REPLY_OCTETS)
+        return cls(octets + silence_s / line.duration_s(1), carrier.per_octet)
 
     def __call__(self, table: Table, quantity: int) -> float:
         octets = pdu.octets_of_bits(quantity) if table.of_bits else pdu.octets_of_registers(quantity)
-        return self.of_read + octets
+        return self.of_read + self.per_octet * octets
 
 
 def plan(wanted: Iterable[tuple[Table, Span]], limits: Limits, cost: Cost) -> list[Read]:

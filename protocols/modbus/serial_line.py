@@ -1,4 +1,4 @@
-"""Modbus over Serial Line V1.02: the ADU on the wire, and how it is found in a stream.
+"""Modbus over Serial Line V1.02, RTU mode: the ADU on the wire, and how it is found in a stream.
 
     address 1 | PDU 1–253 | CRC 2, low byte first          at most 256 octets
 
@@ -28,6 +28,7 @@ from protocols.checksum import crc16_modbus
 from protocols.errors import ProtocolError
 from protocols.framing import Direction, Event, Frame, Noise
 from protocols.modbus import pdu
+from protocols.modbus.carrier import Carrier
 
 MAX_LENGTH: Final = 256  # §2.5.1
 BROADCAST: Final = 0  # §2.2
@@ -58,9 +59,19 @@ def adu(unit: int, body: bytes) -> bytes:
     return data + crc16_modbus(data).to_bytes(_CRC, "little")
 
 
+def unit(frame: Frame) -> int:
+    """The unit address of a frame that a framer found."""
+    return frame.data[0]
+
+
 def body(frame: Frame) -> bytes:
     """The PDU of a frame that a framer found."""
     return frame.data[_ADDRESS:-_CRC]
+
+
+def octets(pdu_length: int) -> int:
+    """Octets of the ADU whose PDU has so many."""
+    return _ADDRESS + pdu_length + _CRC
 
 
 # For each function code, for each value of the octet after it: octets of the ADU as a reply and as a request.
@@ -266,6 +277,17 @@ class ReplyFramer:
             length = _length(self._layout, octets[1:])
             return length if self._expected in (None, length) or length == _UNTOLD else 0
         return _UNTOLD if self._reply.startswith(head) else 0
+
+
+RTU: Final = Carrier(
+    adu=adu,
+    unit=unit,
+    body=body,
+    octets=octets,
+    per_octet=1,
+    request_framer=RequestFramer,
+    reply_framer=ReplyFramer,
+)
 
 
 def _noise(buffer: bytes, taken: int, broken: int, at: int, final: bool) -> list[Event]:

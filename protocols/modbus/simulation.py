@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from protocols.framing import Frame
 from protocols.modbus import pdu
+from protocols.modbus.carrier import Carrier
 from protocols.modbus.registers import Table
-from protocols.modbus.serial_line import adu, body
+from protocols.modbus.serial_line import RTU
 
 _TABLES = {table.function: table for table in Table}
 
@@ -26,6 +27,7 @@ class SimulatedUnit:
         coils, discretes: bit → its state.
         refuse: (key of a table, address) that exist and are refused all the same.
         max_registers: in one read; more is an illegal data value.
+        carrier: the transmission mode that it speaks.
     """
 
     address: int
@@ -35,12 +37,13 @@ class SimulatedUnit:
     discretes: dict[int, bool] = field(default_factory=dict)
     refuse: set[tuple[str, int]] = field(default_factory=set)
     max_registers: int = pdu.MAX_REGISTERS
+    carrier: Carrier = RTU
 
     def answer(self, request: Frame) -> bytes | None:
         """The whole reply; None if the request is for another unit, or for all."""
-        if request.data[0] != self.address:
+        if self.carrier.unit(request) != self.address:
             return None
-        return adu(self.address, self._reply(body(request)))
+        return self.carrier.adu(self.address, self._reply(self.carrier.body(request)))
 
     def _reply(self, asked: bytes) -> bytes:
         function = asked[0]
