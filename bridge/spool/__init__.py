@@ -7,11 +7,28 @@ insert and delete, so `read = delivered + queued + expired + refused + dropped` 
 instant a process can be killed, and `Spool.audit` can prove it against the rows.
 """
 
+from bridge.spool.by_hand import Kept, UnknownSensor
+from bridge.spool.dating import Placed
 from bridge.spool.ledger import Account
 from bridge.spool.locks import lock
 from bridge.spool.queue import Spool, read_ledger
 from bridge.spool.readings import Reading, Row
+from bridge.spool.salvage import NothingToSalvage, Salvaged
 from bridge.spool.schema import SpoolUnavailable
 from bridge.spool.writer import SpoolWriter
 
-__all__ = ["Account", "Reading", "Row", "Spool", "SpoolUnavailable", "SpoolWriter", "lock", "read_ledger"]
+__all__ = [
+    "Account",
+    "Kept",
+    "NothingToSalvage",
+    "Placed",
+    "Reading",
+    "Row",
+    "Salvaged",
+    "Spool",
+    "SpoolUnavailable",
+    "SpoolWriter",
+    "UnknownSensor",
+    "lock",
+    "read_ledger",
+]

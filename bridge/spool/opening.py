@@ -118,9 +118,9 @@ def _begin_anew(path: Path, aside: Path, limit: int) -> str:
     What the old file still holds is booked as dropped: it is not in the spool any more.
     """
     try:
-        books, last_id = _read_books(aside)
+        books, last_id, asides = _read_books(aside)
     except (BridgeError, sqlite3.Error):
-        books, last_id = [], 0
+        books, last_id, asides = [], 0, []
         mark(aside).unlink(missing_ok=True)
     with closing(Database.open(path, limit=limit)) as database, database.write() as db:
         db.executemany(
@@ -129,16 +129,20 @@ def _begin_anew(path: Path, aside: Path, limit: int) -> str:
             books,
         )
         db.execute("INSERT INTO sqlite_sequence(name, seq) VALUES ('reading', ?)", (last_id,))
+        db.executemany("INSERT INTO aside VALUES (?, ?, ?, ?)", asides)
+        db.execute("INSERT INTO aside(name, has_books) VALUES (?, ?)", (aside.name, bool(books)))
+    rescue = f"`serial-bridge spool salvage {aside}` brings back what can be read"
     if not books:
-        return "its books cannot be read and begin again at 0"
-    return "its books are carried over, what it still holds counts as dropped"
+        return f"its books cannot be read and begin again at 0; {rescue}"
+    return f"its books are carried over, what it still holds counts as dropped; {rescue}"
 
 
-def _read_books(aside: Path) -> tuple[_Books, int]:
-    """What a damaged file says of each sensor, and its last id."""
+def _read_books(aside: Path) -> tuple[_Books, int, list[tuple[str, int, int, int]]]:
+    """What a damaged file says of each sensor, its last id, and the files that were set aside before it."""
     with closing(Database.view(aside)) as database, database.read() as db:
         books = db.execute(
             "SELECT name, newest_ts, read, delivered, expired, dropped + queued + refused FROM sensor"
         ).fetchall()
         (last_id,) = db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()
-    return books, last_id
+        asides = db.execute("SELECT name, has_books, reading_upto, refused_upto FROM aside").fetchall()
+    return books, last_id, asides

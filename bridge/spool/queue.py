@@ -1,15 +1,12 @@
 """The queue: readings in, rows out, in the order in which they came.
 
 A consumer remembers the id it has come to and asks for rows after it; nothing on disk says who has seen what,
-so a crash repeats and never loses. A reading without a date is not handed out. When the first dated reading
-of its boot arrives it is dated too, and goes to the end of the queue under a new id, where every consumer
-will come by.
+so a crash repeats and never loses. A reading without a date is not handed out.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -18,25 +15,24 @@ from pathlib import Path
 from typing import Self
 
 from bridge.errors import SpoolFull
+from bridge.spool import by_hand, dating
+from bridge.spool.by_hand import Kept
 from bridge.spool.database import Database
+from bridge.spool.dating import Placed
 from bridge.spool.ledger import Account, accounts, book, discrepancies, sensor_id
 from bridge.spool.locks import Presence
 from bridge.spool.opening import enter, open_or_begin_anew
 from bridge.spool.readings import Reading, Row
 from bridge.spool.reserve import Reserve
 from bridge.spool.room import Room
+from bridge.spool.salvage import Salvaged, salvage
 from bridge.spool.schema import SpoolUnavailable
-
-logger = logging.getLogger(__name__)
+from bridge.spool.steps import STEP_ROWS, last_id
 
 LIMIT_BYTES = 1_000_000_000
 """The default limit of a spool, database and write-ahead log together."""
 
-STEP_ROWS = 5000
-"""The most rows that one transaction deletes or one call looks at: a few milliseconds."""
-
 _ROW_BYTES = 40  # what a row takes beside its body
-_NS_PER_MS = 1_000_000
 
 
 class Spool:
@@ -93,10 +89,10 @@ class Spool:
         `lost`: how many readings of each sensor could not be kept; booked as read and dropped.
         """
         self._make_way(partial(self._room.make, sum(len(r.body) + _ROW_BYTES for r in readings)))
-        self._date_what_waits(readings)
         lost = lost or {}
         read = Counter(reading.sensor for reading in readings)
         newest = {reading.sensor: reading.ts_ms for reading in readings if reading.ts_ms is not None}
+        trusted = [reading.ts_ms for reading in readings if reading.ts_ms is not None]
         with self._database.write() as db:
             sensors = {name: sensor_id(db, name) for name in (*read, *lost)}
             for reading in readings:
@@ -108,7 +104,10 @@ class Spool:
                     )
                     continue
                 boot_id, boottime_ns = reading.taken.boot_id, reading.taken.boottime_ns
-                db.execute("INSERT OR IGNORE INTO boot(boot_id) VALUES (?)", (boot_id,))
+                db.execute(
+                    "INSERT OR IGNORE INTO boot(boot_id, not_before) VALUES (?, (SELECT ts FROM trusted))",
+                    (boot_id,),
+                )
                 id_ = db.execute(
                     "INSERT INTO reading(sensor, points, body, boot, boottime)"
                     " SELECT ?, ?, ?, id, ? FROM boot WHERE boot_id = ?",
@@ -123,11 +122,12 @@ class Spool:
                 " newest_ts = coalesce(?3, newest_ts) WHERE id = ?4",
                 [(read[name], lost.get(name, 0), newest.get(name), id_) for name, id_ in sensors.items()],
             )
+            if trusted:
+                db.execute("REPLACE INTO trusted(id, ts) VALUES (1, ?)", (trusted[-1],))
 
     def last_id(self) -> int:
         """The highest id given so far, whether its row is still there or not; 0 if none."""
-        with self._database.read() as db:
-            return int(db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()[0])
+        return last_id(self._database)
 
     def rows(self, after: int, *, limit: int, skip: Collection[str] = ()) -> tuple[list[Row], int]:
         """Dated rows with an id above `after`, in order of id, but for the sensors to `skip`.
@@ -167,25 +167,42 @@ class Spool:
         """The server will never have this one: keep it apart, with its answer and our reason."""
         self._make_way(partial(self._refuse, id_, answer, reason))
 
+    def date(self, boot_id: str, offset_ns: int) -> None:
+        """The present boot began `offset_ns` after 1970: readings that wait for the time get their date.
+
+        What waits of an earlier boot, which never knew the time, is placed before this one.
+        """
+        dating.date(self._database, boot_id, offset_ns)
+
+    def placed(self) -> Placed | None:
+        """The readings of boots that never learned the time; None if there were none."""
+        return dating.placed(self._database)
+
+    def queued(self, sensor: str | None = None) -> Iterator[Kept]:
+        """What waits to be delivered, dated or not, in order; of one sensor or of all."""
+        return by_hand.queued(self._database, sensor)
+
+    def refused(self, sensor: str | None = None) -> Iterator[Kept]:
+        """What the server will not have, in order; of one sensor or of all."""
+        return by_hand.refused(self._database, sensor)
+
+    def retry(self, sensor: str | None = None) -> int:
+        """Queue again what was refused, of one sensor or of all; how many. May raise UnknownSensor."""
+        return by_hand.retry(self._database, sensor)
+
     def drop(self, sensor: str) -> int:
-        """Delete what is queued of a sensor, dated or not; how many that was."""
-        with self._database.read() as db:
-            row = db.execute("SELECT id FROM sensor WHERE name = ?", (sensor,)).fetchone()
-        if row is None:
-            return 0
-        (number,) = row
-        total = 0
-        for after, upto in self._steps(0, self.last_id()):
-            with self._database.write() as db:
-                dropped = db.execute(
-                    "DELETE FROM reading WHERE id > ? AND id <= ? AND sensor = ?", (after, upto, number)
-                ).rowcount
-                book(db, "dropped", {number: dropped})
-            total += dropped
-        if total:
-            logger.warning("%s: %d queued readings dropped by hand", sensor, total)
+        """Delete what is queued and refused of a sensor; how many that was. May raise UnknownSensor."""
+        dropped = by_hand.drop(self._database, sensor)
         self._room.shrink()
-        return total
+        return dropped
+
+    def reassign(self, old: str, new: str) -> int:
+        """Give what is queued and refused of one sensor to another; how many. May raise UnknownSensor."""
+        return by_hand.reassign(self._database, old, new)
+
+    def salvage(self, file: Path) -> Salvaged:
+        """Queue again what a file that was set aside still holds. May raise NothingToSalvage."""
+        return salvage(self._database, file)
 
     def stamps(self) -> dict[str, int]:
         """The last stamp given to each sensor, ms since 1970: where its clock must go on."""
@@ -233,57 +250,6 @@ class Spool:
             if not self._reserve.release():
                 raise
             free()
-
-    def _date_what_waits(self, readings: Sequence[Reading]) -> None:
-        """A dated reading tells the date of every undated one of its boot."""
-        with self._database.read() as db:
-            waiting = db.execute(
-                "SELECT id, boot_id, undated_from FROM boot WHERE undated_from NOTNULL"
-            ).fetchall()
-        for boot, boot_id, undated_from in waiting:
-            for reading in readings:
-                if reading.ts_ms is not None and reading.taken.boot_id == boot_id:
-                    offset_ns = reading.ts_ms * _NS_PER_MS - reading.taken.boottime_ns
-                    self._date(boot, undated_from, offset_ns)
-                    break
-
-    def _date(self, boot: int, undated_from: int, offset_ns: int) -> None:
-        """Move the undated readings of a boot, dated, to the end of the queue."""
-        last = self.last_id()
-        moved = 0
-        for after, upto in self._steps(undated_from - 1, last):
-            with self._database.write() as db:
-                db.execute(
-                    "INSERT INTO reading(sensor, ts, points, body)"
-                    " SELECT sensor, (boottime + ?) / ?, points, body FROM reading"
-                    " WHERE id > ? AND id <= ? AND boot = ? AND ts IS NULL ORDER BY id",
-                    (offset_ns, _NS_PER_MS, after, upto, boot),
-                )
-                moved += db.execute(
-                    "DELETE FROM reading WHERE id > ? AND id <= ? AND boot = ? AND ts IS NULL",
-                    (after, upto, boot),
-                ).rowcount
-        with self._database.write() as db:  # another process may have added some since
-            db.execute(
-                "UPDATE boot SET undated_from ="
-                " (SELECT min(id) FROM reading WHERE id > ? AND boot = boot.id AND ts IS NULL) WHERE id = ?",
-                (last, boot),
-            )
-        logger.info("the time is known: %d readings that waited for it are dated", moved)
-
-    def _steps(self, after: int, last: int) -> Iterator[tuple[int, int]]:
-        """Ranges (after, upto] of at most `STEP_ROWS` rows each, that cover what is there up to `last`."""
-        while after < last:
-            with self._database.read() as db:
-                (upto,) = db.execute(
-                    "SELECT max(id) FROM"
-                    " (SELECT id FROM reading WHERE id > ? AND id <= ? ORDER BY id LIMIT ?)",
-                    (after, last, STEP_ROWS),
-                ).fetchone()
-            if upto is None:
-                return
-            yield after, upto
-            after = upto
 
     def _name(self, sensor: int) -> str:
         """A sensor's name, inside a snapshot; it never changes."""

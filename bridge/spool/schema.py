@@ -56,6 +56,23 @@ _STEPS: tuple[tuple[str, ...], ...] = (
             reason TEXT NOT NULL                    -- ours
         ) STRICT""",
     ),
+    (
+        """CREATE TABLE trusted(
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            ts INTEGER NOT NULL                     -- of the newest dated reading that came in
+        ) STRICT""",
+        # when nothing was known but that it is later; and what was placed because the boot never knew
+        "ALTER TABLE boot ADD COLUMN not_before INTEGER",
+        "ALTER TABLE boot ADD COLUMN placed INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE boot ADD COLUMN placed_from INTEGER",
+        "ALTER TABLE boot ADD COLUMN placed_to INTEGER",
+        """CREATE TABLE aside(
+            name TEXT PRIMARY KEY,                  -- a damaged file that this one took the place of
+            has_books INTEGER NOT NULL,             -- what it holds was read, and counts as dropped, here
+            reading_upto INTEGER NOT NULL DEFAULT 0,
+            refused_upto INTEGER NOT NULL DEFAULT 0 -- what salvage has brought back
+        ) STRICT, WITHOUT ROWID""",
+    ),
 )
 
 

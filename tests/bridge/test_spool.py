@@ -16,7 +16,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bridge.clock import Instant
 from bridge.errors import SpoolFull
-from bridge.spool import Account, Reading, Row, Spool, SpoolUnavailable, read_ledger
+from bridge.spool import (
+    Account,
+    Placed,
+    Reading,
+    Row,
+    Spool,
+    SpoolUnavailable,
+    UnknownSensor,
+    opening,
+    read_ledger,
+)
+from bridge.spool.queue import LIMIT_BYTES
 
 NOON_MS = 1_800_000_000_000
 
@@ -114,7 +125,8 @@ def test_dropping_a_sensor_leaves_the_others(spool: Spool) -> None:
     assert spool.ledger()["old"] == Account(old, 0, 0, 0, 0, old)
     assert {row.sensor for row in all_rows(spool)} == {"new"}
     assert spool.drop("old") == 0
-    assert spool.drop("never heard of") == 0
+    with pytest.raises(UnknownSensor, match='never had a reading of "never heard of"; it knows: new, old'):
+        spool.drop("never heard of")
     assert "never heard of" not in spool.ledger()
 
 
@@ -137,40 +149,67 @@ class TestReadingsWithoutADate:
         assert spool.rows(0, limit=10) == ([], 1)
         assert spool.ledger()["meter"].queued == 1
 
-    def test_are_dated_by_the_first_dated_reading_of_their_boot(self, spool: Spool) -> None:
+    def test_are_dated_once_the_time_of_their_boot_is_known(self, spool: Spool) -> None:
         spool.add([reading(n, "soil", ts_ms=None) for n in range(1, 4)])
         _, after = spool.rows(0, limit=10)
-        spool.add([reading(10, "meter")])
+        spool.date("this-boot", NOON_MS * 1_000_000)
         rows, _ = spool.rows(after, limit=10)
         assert [(row.sensor, row.ts_ms) for row in rows] == [
             ("soil", NOON_MS + 1000),
             ("soil", NOON_MS + 2000),
             ("soil", NOON_MS + 3000),
-            ("meter", NOON_MS + 10_000),
         ]
+        assert spool.placed() is None
 
     def test_are_dated_in_steps_when_they_are_many(self, spool: Spool) -> None:
         spool.add([reading(n, ts_ms=None) for n in range(12_000)])
-        spool.add([reading(12_000)])
+        spool.date("this-boot", NOON_MS * 1_000_000)
         stamps: list[int] = []
         after = 0
-        while len(stamps) < 12_001:
+        while len(stamps) < 12_000:
             rows, after = spool.rows(after, limit=5000)
             stamps += [row.ts_ms for row in rows]
-        assert stamps == [NOON_MS + n * 1000 for n in range(12_001)]
-
-    def test_of_another_boot_go_on_waiting(self, spool: Spool) -> None:
-        spool.add([reading(1, ts_ms=None, boot="the boot before")])
-        spool.add([reading(2)])
-        assert [row.ts_ms for row in all_rows(spool)] == [NOON_MS + 2000]
-        spool.add([reading(3, boot="the boot before")])
-        assert {row.ts_ms for row in all_rows(spool)} == {NOON_MS + n * 1000 for n in (1, 2, 3)}
+        assert stamps == [NOON_MS + n * 1000 for n in range(12_000)]
 
     def test_that_come_after_the_others_were_dated_are_dated_too(self, spool: Spool) -> None:
-        for number in (1, 3):
+        for number in (1, 2):
             spool.add([reading(number, "late", ts_ms=None)])
-            spool.add([reading(number + 1)])
-        assert sorted(row.ts_ms for row in all_rows(spool)) == [NOON_MS + n * 1000 for n in (1, 2, 3, 4)]
+            spool.date("this-boot", NOON_MS * 1_000_000)
+        assert [row.ts_ms for row in all_rows(spool)] == [NOON_MS + n * 1000 for n in (1, 2)]
+
+    def test_of_a_boot_that_never_knew_the_time_are_placed_before_the_next(self, spool: Spool) -> None:
+        spool.add([reading(5, boot="first")])
+        spool.add([reading(n, ts_ms=None, boot="second") for n in (10, 20, 40)])
+        began_ms = NOON_MS + 3_600_000
+        spool.date("third", began_ms * 1_000_000)
+        rows = all_rows(spool)[1:]
+        assert [row.ts_ms - began_ms for row in rows] == [-30_001, -20_001, -1]
+        assert spool.placed() == Placed(3, began_ms - 30_001, began_ms - 1)
+
+    def test_of_two_such_boots_are_placed_one_after_the_other(self, spool: Spool) -> None:
+        spool.add([reading(5, boot="first")])
+        for boot in ("second", "third"):
+            spool.add([reading(n, boot, ts_ms=None, boot=boot) for n in (10, 20)])
+        began_ms = NOON_MS + 3_600_000
+        spool.date("fourth", began_ms * 1_000_000)
+        stamps = {
+            boot: [row.ts_ms for row in all_rows(spool) if row.sensor == boot] for boot in ("second", "third")
+        }
+        assert NOON_MS < min(stamps["second"]) < max(stamps["second"]) < min(stamps["third"]) < began_ms
+        assert spool.placed() == Placed(4, min(stamps["second"]), max(stamps["third"]))
+
+    def test_are_never_placed_before_what_was_known_before_them(self, spool: Spool) -> None:
+        spool.add([reading(5, boot="first")])
+        spool.add([reading(n, ts_ms=None, boot="second") for n in (10, 500)])
+        spool.confirm([1])
+        spool.date("third", (NOON_MS + 20_000) * 1_000_000)
+        assert [row.ts_ms for row in all_rows(spool)] == [NOON_MS + 5001, NOON_MS + 5001 + 490_000]
+
+    def test_that_were_dropped_meanwhile_keep_nobody_from_being_placed(self, spool: Spool) -> None:
+        spool.add([reading(1, "gone", ts_ms=None, boot="first")])
+        spool.drop("gone")
+        spool.date("second", NOON_MS * 1_000_000)
+        assert spool.placed() is None
 
 
 class TestLimit:
@@ -273,6 +312,7 @@ class Bookkeeping(RuleBasedStateMachine):
         self.path = Path(self.directory.name) / "spool.db"
         self.spool = Spool.open(self.path)
         self.queued: dict[int, tuple[str, bytes]] = {}
+        self.refused: dict[int, tuple[str, bytes]] = {}
         self.outcomes = {sensor: Counter[str]() for sensor in ("a", "b", "c")}
         self.number = 0
 
@@ -300,14 +340,60 @@ class Bookkeeping(RuleBasedStateMachine):
     @rule(id_=st.integers(1, 200))
     def refuse(self, id_: int) -> None:
         self.spool.refuse(id_, "4.00", "no")
-        self.leave(id_, "refused")
+        if id_ in self.queued:
+            self.refused[id_] = self.queued.pop(id_)
+
+    @rule(sensor=st.none() | sensors)
+    def retry(self, sensor: str | None) -> None:
+        if sensor is not None and not self.is_known(sensor):
+            return
+        again = {id_: row for id_, row in self.refused.items() if sensor in (None, row[0])}
+        last = self.spool.last_id()
+        assert self.spool.retry(sensor) == len(again)
+        for number, id_ in enumerate(sorted(again), start=1):
+            self.queued[last + number] = self.refused.pop(id_)
 
     @rule(sensor=sensors)
     def drop(self, sensor: str) -> None:
-        gone = [id_ for id_, (name, _) in self.queued.items() if name == sensor]
-        assert self.spool.drop(sensor) == len(gone)
-        for id_ in gone:
-            self.leave(id_, "dropped")
+        if not self.is_known(sensor):
+            return
+        total = 0
+        for rows in (self.queued, self.refused):
+            for id_ in [id_ for id_, (name, _) in rows.items() if name == sensor]:
+                del rows[id_]
+                total += 1
+        assert self.spool.drop(sensor) == total
+        self.outcomes[sensor]["dropped"] += total
+
+    @rule(old=sensors, new=sensors)
+    def reassign(self, old: str, new: str) -> None:
+        if not self.is_known(old) or old == new:
+            return
+        last = self.spool.last_id()
+        moved = sorted(id_ for id_, (name, _) in self.queued.items() if name == old)
+        for number, id_ in enumerate(moved, start=1):
+            self.queued[last + number] = (new, self.queued.pop(id_)[1])
+        kept_apart = [id_ for id_, (name, _) in self.refused.items() if name == old]
+        for id_ in kept_apart:
+            self.refused[id_] = (new, self.refused[id_][1])
+        total = len(moved) + len(kept_apart)
+        assert self.spool.reassign(old, new) == total
+        self.outcomes[old]["read"] -= total
+        self.outcomes[new]["read"] += total
+
+    @rule()
+    def break_and_salvage(self) -> None:
+        """The file is found damaged and set aside; what it held comes back under new ids."""
+        self.spool.close()
+        aside = opening._set_aside(self.path)
+        opening._begin_anew(self.path, aside, LIMIT_BYTES)
+        self.spool = Spool.open(self.path)
+        last = self.spool.last_id()
+        assert self.spool.salvage(aside).queued.total() == len(self.queued) + len(self.refused)
+        assert self.spool.salvage(aside).queued.total() == 0
+        rows = [row for held in (self.queued, self.refused) for _, row in sorted(held.items())]
+        self.queued = {last + number: row for number, row in enumerate(rows, start=1)}
+        self.refused = {}
 
     @rule(sensor=sensors, count=st.integers(1, 5))
     def lose(self, sensor: str, count: int) -> None:
@@ -339,13 +425,19 @@ class Bookkeeping(RuleBasedStateMachine):
                 outcomes["delivered"],
                 queued,
                 outcomes["expired"],
-                outcomes["refused"],
+                sum(name == sensor for name, _ in self.refused.values()),
                 outcomes["dropped"],
             )
 
     @invariant()
     def the_rows_are_those_that_are_queued(self) -> None:
         assert {row.id: (row.sensor, row.body) for row in all_rows(self.spool)} == self.queued
+
+        kept_apart = {kept.id: (kept.sensor, kept.body) for kept in self.spool.refused()}
+        assert kept_apart == self.refused
+
+    def is_known(self, sensor: str) -> bool:
+        return sensor in self.spool.ledger()
 
     def leave(self, id_: int, outcome: str) -> None:
         if entry := self.queued.pop(id_, None):

@@ -11,8 +11,9 @@ import pytest
 
 from bridge.clock import Instant
 from bridge.errors import AlreadyRunning, SpoolDamaged
-from bridge.spool import Account, Reading, Spool, SpoolUnavailable, lock
+from bridge.spool import Account, NothingToSalvage, Reading, Spool, SpoolUnavailable, lock
 from bridge.spool.database import PAGE_BYTES
+from bridge.spool.schema import _STEPS
 
 
 def reading(number: int, sensor: str = "meter") -> Reading:
@@ -59,7 +60,7 @@ def test_a_file_that_is_no_database_is_set_aside(
 
 
 def test_garbage_inside_is_found_at_the_next_start_and_the_books_are_carried_over(filled: Path) -> None:
-    scribble(filled, from_page=12)
+    scribble(filled, from_page=13)
     with closing(Spool.open(filled)) as spool:
         assert spool.ledger() == {"s0": Account(500, 50, 0, 0, 0, 450), "s1": Account(500, 50, 0, 0, 0, 450)}
         assert spool.audit() == []
@@ -72,7 +73,7 @@ def test_garbage_inside_is_found_at_the_next_start_and_the_books_are_carried_ove
 def test_damage_found_at_work_ends_every_process_and_is_set_aside_by_the_next(filled: Path) -> None:
     finder, other = Spool.open(filled), Spool.open(filled)
     with closing(finder), closing(other):
-        scribble(filled, from_page=12)
+        scribble(filled, from_page=13)
         with pytest.raises(SpoolDamaged, match="is damaged"):
             finder.audit()
         with pytest.raises(SpoolDamaged, match="found damaged by another process"):
@@ -142,9 +143,85 @@ def test_a_directory_that_cannot_be_made_is_told(path: Path) -> None:
 
 def test_the_schema_records_its_steps(filled: Path) -> None:
     with closing(sqlite3.connect(filled)) as db:
-        assert db.execute("SELECT version FROM step").fetchall() == [(1,)]
+        assert db.execute("SELECT version FROM step").fetchall() == [(1,), (2,)]
         assert db.execute("PRAGMA auto_vacuum").fetchone() == (2,)
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+class TestSalvage:
+    """What a damaged file still holds comes back, and the books follow."""
+
+    def test_rows_beside_the_damage_are_queued_again(self, filled: Path) -> None:
+        with closing(Spool.open(filled)) as spool:
+            spool.add([Reading("s0", Instant("an old boot", n), None, b'{"v":%d}' % n, 1) for n in range(3)])
+        scribble(filled, from_page=14, pages=2)
+        with closing(Spool.open(filled)) as spool:
+            (aside,) = set_aside(filled)
+            before = spool.ledger()
+            assert before["s0"] == Account(503, 50, 0, 0, 0, 453)
+            found = spool.salvage(aside)
+            rows, _ = spool.rows(0, limit=5000)
+            assert 400 < len(rows) < 900
+            assert found.unreadable == 900 - len(rows)
+            assert [int(row.body[5:-1]) for row in rows] == sorted(int(row.body[5:-1]) for row in rows)
+            for name, account in spool.ledger().items():
+                back = found.queued[name]
+                was = before[name]
+                assert account == Account(was.read, was.delivered, back, 0, 0, was.dropped - back)
+            assert found.queued.total() == len(rows) + 3, "those without a date are back too"
+            assert spool.audit() == []
+
+    def test_a_second_time_brings_nothing_twice(self, filled: Path) -> None:
+        scribble(filled, from_page=14, pages=2)
+        with closing(Spool.open(filled)) as spool:
+            (aside,) = set_aside(filled)
+            assert spool.salvage(aside).queued.total() > 0
+            assert spool.salvage(aside).queued.total() == 0
+            assert spool.audit() == []
+
+    def test_readings_of_a_foreign_file_are_new_here(self, filled: Path, tmp_path: Path) -> None:
+        with closing(Spool.open(tmp_path / "other.db")) as spool:
+            assert spool.salvage(filled).queued == {"s0": 450, "s1": 450}
+            assert spool.ledger()["s0"] == Account(450, 0, 450, 0, 0, 0)
+            assert spool.audit() == []
+
+    @pytest.mark.parametrize("content", [b"", b"no database at all, sorry\n" * 500])
+    def test_a_file_that_holds_nothing_is_told(self, path: Path, content: bytes) -> None:
+        path.write_bytes(content)
+        with closing(Spool.open(path)) as spool:
+            (aside,) = set_aside(path)
+            with pytest.raises(NothingToSalvage, match="nothing in"):
+                spool.salvage(aside)
+            with pytest.raises(NothingToSalvage, match="the spool itself"):
+                spool.salvage(path)
+            with pytest.raises(NothingToSalvage, match="is no file"):
+                spool.salvage(path.with_name("nothing"))
+
+    def test_what_came_back_of_an_older_file_is_remembered_when_the_next_is_damaged(
+        self, filled: Path
+    ) -> None:
+        scribble(filled, from_page=14, pages=2)
+        with closing(Spool.open(filled)) as spool:
+            (first,) = set_aside(filled)
+            spool.salvage(first)
+        scribble(filled, from_page=14, pages=2)
+        with closing(Spool.open(filled)) as spool:
+            assert spool.salvage(first).queued.total() == 0
+            assert spool.audit() == []
+
+
+def test_a_spool_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        for statement in _STEPS[0]:
+            db.execute(statement)
+        db.execute("INSERT INTO step(version) VALUES (1)")
+        db.execute("PRAGMA application_id=0x53425350")
+        db.execute("INSERT INTO sensor(name, read, queued) VALUES ('meter', 1, 1)")
+        db.execute("INSERT INTO reading(sensor, ts, points, body) VALUES (1, 5, 1, CAST('{}' AS BLOB))")
+    with closing(Spool.open(path)) as spool:
+        spool.add([reading(1)])
+        assert spool.ledger()["meter"] == Account(2, 0, 2, 0, 0, 0)
+        assert spool.audit() == []
 
 
 class TestLock:
@@ -174,8 +251,9 @@ class TestLock:
                 pass
 
 
-def scribble(path: Path, *, from_page: int) -> None:
-    """Overwrite the rows, and leave the head of the file with schema and books as it is."""
+def scribble(path: Path, *, from_page: int, pages: int | None = None) -> None:
+    """Overwrite the rows, all or those on so many pages; the head of the file with schema and books stays."""
     with path.open("r+b") as file:
         file.seek((from_page - 1) * PAGE_BYTES)
-        file.write(b"\xa5" * (path.stat().st_size - file.tell()))
+        rest = path.stat().st_size - file.tell()
+        file.write(b"\xa5" * (rest if pages is None else min(rest, pages * PAGE_BYTES)))

@@ -1,0 +1,178 @@
+"""What a person does to a spool, while readers and the uplink work on it: look at the rows, and move them.
+
+Rows that are to be sent (again) go to the end of the queue under a new id, where every consumer will come by.
+The books follow in the same transactions.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bridge.errors import BridgeError
+from bridge.spool.database import Database
+from bridge.spool.ledger import book, sensor_id
+from bridge.spool.steps import last_id, steps
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A reading in the spool: queued, or refused with the server's answer and our reason.
+
+    `ts_ms` is None while its time is not known.
+    """
+
+    id: int
+    sensor: str
+    ts_ms: int | None
+    body: bytes
+    answer: str | None = None
+    reason: str | None = None
+
+
+class UnknownSensor(BridgeError):
+    """No reading of a sensor of that name ever came in."""
+
+
+def queued(database: Database, sensor: str | None = None) -> Iterator[Kept]:
+    """What waits to be delivered, dated or not, in order; of one sensor or of all."""
+    for after, upto in steps(database, last_id(database)):
+        with database.read() as db:
+            rows = db.execute(
+                "SELECT reading.id, name, ts, body FROM reading JOIN sensor ON sensor.id = reading.sensor"
+                " WHERE reading.id > ? AND reading.id <= ? AND name = coalesce(?, name) ORDER BY reading.id",
+                (after, upto, sensor),
+            ).fetchall()
+        yield from (Kept(*row) for row in rows)
+
+
+def refused(database: Database, sensor: str | None = None) -> Iterator[Kept]:
+    """What the server will not have, in order; of one sensor or of all."""
+    for after, upto in steps(database, last_id(database), table="refused"):
+        with database.read() as db:
+            rows = db.execute(
+                "SELECT refused.id, name, ts, body, answer, reason"
+                " FROM refused JOIN sensor ON sensor.id = refused.sensor"
+                " WHERE refused.id > ? AND refused.id <= ? AND name = coalesce(?, name) ORDER BY refused.id",
+                (after, upto, sensor),
+            ).fetchall()
+        yield from (Kept(*row) for row in rows)
+
+
+def retry(database: Database, sensor: str | None = None) -> int:
+    """Queue again what was refused, of one sensor or of all; how many that was.
+
+    Raises:
+        UnknownSensor: that sensor has no account.
+    """
+    number = _number(database, sensor) if sensor is not None else None
+    total = 0
+    for after, upto in steps(database, last_id(database), table="refused"):
+        with database.write() as db:
+            which = "id > ?1 AND id <= ?2 AND sensor = coalesce(?3, sensor)"
+            db.execute(
+                f"INSERT INTO reading(sensor, ts, points, body)"  # noqa: S608 (our words)
+                f" SELECT sensor, ts, points, body FROM refused WHERE {which} ORDER BY id",
+                (after, upto, number),
+            )
+            moved = Counter(
+                owner
+                for (owner,) in db.execute(
+                    f"DELETE FROM refused WHERE {which} RETURNING sensor",  # noqa: S608 (our words)
+                    (after, upto, number),
+                )
+            )
+            book(db, "refused", {owner: -count for owner, count in moved.items()})
+        total += moved.total()
+    return total
+
+
+def drop(database: Database, sensor: str) -> int:
+    """Delete what is queued, dated or not, and what was refused of a sensor; how many that was.
+
+    Raises:
+        UnknownSensor: it has no account.
+    """
+    number = _number(database, sensor)
+    total = 0
+    for after, upto in steps(database, last_id(database)):
+        with database.write() as db:
+            count = db.execute(
+                "DELETE FROM reading WHERE id > ? AND id <= ? AND sensor = ?", (after, upto, number)
+            ).rowcount
+            book(db, "dropped", {number: count})
+        total += count
+    for after, upto in steps(database, last_id(database), table="refused"):
+        with database.write() as db:
+            count = db.execute(
+                "DELETE FROM refused WHERE id > ? AND id <= ? AND sensor = ?", (after, upto, number)
+            ).rowcount
+            book(db, "refused", {number: -count})
+            book(db, "dropped", {number: count})
+        total += count
+    if total:
+        logger.info("%s: %d readings dropped by hand", sensor, total)
+    return total
+
+
+def reassign(database: Database, old: str, new: str) -> int:
+    """Give what is queued and refused of one sensor to another; how many that was.
+
+    They count as readings of the other from then on.
+
+    Raises:
+        UnknownSensor: the first has no account.
+        ValueError: the two are one.
+    """
+    if old == new:
+        raise ValueError("a sensor's readings are its own already")
+    number = _number(database, old)
+    with database.write() as db:
+        other = sensor_id(db, new)
+    total = 0
+    for after, upto in steps(database, last_id(database)):
+        with database.write() as db:
+            db.execute(
+                "INSERT INTO reading(sensor, ts, points, body, boot, boottime)"
+                " SELECT ?, ts, points, body, boot, boottime FROM reading"
+                " WHERE id > ? AND id <= ? AND sensor = ? ORDER BY id",
+                (other, after, upto, number),
+            )
+            count = db.execute(
+                "DELETE FROM reading WHERE id > ? AND id <= ? AND sensor = ?", (after, upto, number)
+            ).rowcount
+            for owner, change in ((number, -count), (other, count)):
+                db.execute(
+                    "UPDATE sensor SET read = read + ?1, queued = queued + ?1 WHERE id = ?2", (change, owner)
+                )
+        total += count
+    for after, upto in steps(database, last_id(database), table="refused"):
+        with database.write() as db:
+            count = db.execute(
+                "UPDATE refused SET sensor = ? WHERE id > ? AND id <= ? AND sensor = ?",
+                (other, after, upto, number),
+            ).rowcount
+            for owner, change in ((number, -count), (other, count)):
+                db.execute(
+                    "UPDATE sensor SET read = read + ?1, refused = refused + ?1 WHERE id = ?2",
+                    (change, owner),
+                )
+        total += count
+    if total:
+        logger.info("%d readings of %s are those of %s now", total, old, new)
+    return total
+
+
+def _number(database: Database, sensor: str) -> int:
+    with database.read() as db:
+        row = db.execute("SELECT id FROM sensor WHERE name = ?", (sensor,)).fetchone()
+        names = [name for (name,) in db.execute("SELECT name FROM sensor ORDER BY name")]
+    if row is None:
+        raise UnknownSensor(
+            f'the spool never had a reading of "{sensor}"; it knows: {", ".join(names) or "no sensor yet"}'
+        )
+    return int(row[0])
