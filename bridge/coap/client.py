@@ -84,6 +84,7 @@ class Client:
     """
 
     MAX_RETRANSMIT = 3  # with ACK_TIMEOUT 1 s: silence is known after 15–22 s
+    DEADLINE_S = 30.0  # for an answer after an acknowledgement; ThingsBoard itself gives up after 10 s
 
     def __init__(
         self,
@@ -115,13 +116,14 @@ class Client:
         self._retransmissions = 0
         self._timeouts = 0
 
-    async def post(self, path: Sequence[str], payload: bytes, *, deadline_s: float = 30.0) -> Response:
+    async def post(self, path: Sequence[str], payload: bytes, *, deadline_s: float | None = None) -> Response:
         """Sends JSON (Content-Format 50) in one confirmable message.
 
         Args:
             path: segments as they are, without any escaping.
             payload: at most `budget(path)` bytes.
-            deadline_s: from the moment the request is sent; the wait for a lane is not counted.
+            deadline_s: from the moment the request is sent, `DEADLINE_S` unless told; the wait for a lane
+                is not counted.
 
         Raises:
             UplinkError: there was no answer; the class and the message say why.
@@ -131,9 +133,25 @@ class Client:
             raise ValueError(f"payload of {len(payload)} bytes, at most {self.budget(path)} fit to this path")
         return await self._request(Code.POST, path, payload, deadline_s)
 
-    async def get(self, path: Sequence[str], *, deadline_s: float = 30.0) -> Response:
+    async def get(self, path: Sequence[str], *, deadline_s: float | None = None) -> Response:
         """Asks for what fits into one datagram; arguments and errors as for `post`."""
         return await self._request(Code.GET, path, b"", deadline_s)
+
+    async def ping(self) -> bool:
+        """Whether the server gives a sign of life: four bytes there, four back, on any CoAP server.
+
+        Without one the next ping, or request, gets a new socket and the name resolved again.
+        """
+        try:
+            async with self._opening:
+                association = await self._associate()
+        except UplinkError:
+            return False
+        within_s = 2 * self._round_trip.ack_timeout_s
+        is_alive = await association.ping(within_s)
+        if not is_alive and not association.is_in_use:
+            association.end(Silent(self.where, within_s))
+        return is_alive
 
     def budget(self, path: Sequence[str]) -> int:
         """Bytes of payload that one message to `path` carries."""
@@ -184,7 +202,9 @@ class Client:
     async def __aexit__(self, *_exception: object) -> None:
         await self.close()
 
-    async def _request(self, code: Code, path: Sequence[str], payload: bytes, deadline_s: float) -> Response:
+    async def _request(
+        self, code: Code, path: Sequence[str], payload: bytes, deadline_s: float | None
+    ) -> Response:
         async with self._lanes:
             if wait_s := self._pace.reserve(asyncio.get_running_loop().time()):
                 await asyncio.sleep(wait_s)
@@ -209,13 +229,13 @@ class Client:
             self._responses[dotted] += 1
             return Response(dotted, response.payload)
 
-    async def _exchange(self, lane: Lane, message: Any, deadline_s: float) -> Any:
+    async def _exchange(self, lane: Lane, message: Any, deadline_s: float | None) -> Any:
         """One request on one lane: its response, or why there is none. aiocoap's errors end here."""
         started_s = lane.association.loop.time()
         message.remote = lane
         self._requests += 1
         try:
-            async with asyncio.timeout(deadline_s):
+            async with asyncio.timeout(self.DEADLINE_S if deadline_s is None else deadline_s):
                 return await self._context.request(message, handle_blockwise=False).response
         except (TimeoutError, ConRetransmitsExceeded):
             raise Silent(self.where, lane.association.loop.time() - started_s) from None

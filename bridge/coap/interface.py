@@ -32,6 +32,7 @@ from aiocoap.message import Message
 from aiocoap.numbers.codes import Code
 from aiocoap.numbers.types import Type
 
+from bridge.coap.watch import Watch
 from bridge.errors import UplinkError
 
 Address = tuple[socket.AddressFamily, Any]  # the family, and what socket.connect takes
@@ -45,6 +46,7 @@ class Lane(EndpointAddress):  # type: ignore[misc]  # aiocoap is untyped
 
     Attributes:
         transmissions: how often the request was sent.
+        repeats: how often because it was acknowledged and not answered.
         round_trip_s: from its first transmission to its acknowledgement; None until then.
         heard_before: datagrams that the association had heard when this lane was opened.
     """
@@ -59,11 +61,13 @@ class Lane(EndpointAddress):  # type: ignore[misc]  # aiocoap is untyped
         self.association = association
         self.heard_before = association.heard
         self.transmissions = 0
+        self.repeats = 0
         self.round_trip_s: float | None = None
         self.answered = False
         self.closed = False
         self.mid = -1
         self.token = b""
+        self.request: Any = None
         self._sent_s = 0.0
 
     @property
@@ -75,13 +79,18 @@ class Lane(EndpointAddress):  # type: ignore[misc]  # aiocoap is untyped
         """The request is about to leave, for the first time or again."""
         self.transmissions += 1
         if self.transmissions == 1:
-            self.mid, self.token = message.mid, message.token
+            self.request, self.mid, self.token = message, message.mid, message.token
             self._sent_s = self.association.loop.time()
 
     @property
     def is_acknowledged(self) -> bool:
         """The server is known to have the request."""
         return self.round_trip_s is not None
+
+    @property
+    def acknowledged_s(self) -> float:
+        """When it was, on the loop's clock."""
+        return self._sent_s + (self.round_trip_s or 0.0)
 
     def acknowledge(self) -> None:
         """The server has the request."""
@@ -112,6 +121,8 @@ class Association(ABC):
         self._by_mid: dict[int, Lane] = {}
         self._by_token: dict[bytes, Lane] = {}
         self._answers: deque[int] = deque(maxlen=_REMEMBERED_ANSWERS)  # message ids of confirmable answers
+        self._life = asyncio.Event()
+        self._watch = Watch(self._waiting, self._transmit_ping, self._repeat)
 
     @abstractmethod
     def transmit(self, message: bytes) -> None:
@@ -120,6 +131,11 @@ class Association(ABC):
     @abstractmethod
     def release(self) -> None:
         """Frees the socket; called once."""
+
+    @property
+    def is_in_use(self) -> bool:
+        """A request is under way."""
+        return bool(self._lanes)
 
     def open_lane(self) -> Lane:
         """An address for one request; `close_lane` when that request is over, however it ended."""
@@ -137,13 +153,24 @@ class Association(ABC):
             return
         self.failure = failure
         self.release()
+        self._life.set()
         for lane in tuple(self._lanes):
             self._abandon(lane, failure)
+
+    async def ping(self, within_s: float) -> bool:
+        """Whether there is any sign of life from the server in that time."""
+        self._life.clear()
+        self._transmit_ping()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._life.wait()
+        return self._life.is_set() and self.failure is None
 
     def send(self, lane: Lane, message: Any) -> None:
         """Sends what aiocoap has for this lane: the request, or an acknowledgement."""
         if message.code.is_request():
             lane.sending(message)
+            self._watch.begin(message.transport_tuning.ACK_TIMEOUT)
             self._by_mid[lane.mid] = self._by_token[lane.token] = lane
         self.transmit(message.encode())
 
@@ -153,6 +180,11 @@ class Association(ABC):
         Nothing that arrives raises: what cannot be parsed is lost like any datagram.
         """
         self.heard += 1
+        self._life.set()
+        self._take(datagram)
+        self._watch.heard()
+
+    def _take(self, datagram: bytes) -> None:
         if len(datagram) < _HEADER.size or datagram[0] >> 6 != 1:
             return
         first, code, mid = _HEADER.unpack_from(datagram)
@@ -196,6 +228,7 @@ class Association(ABC):
             return
         lane.closed = True
         self._lanes.discard(lane)
+        self._watch.over()
         self._forget(lane)
         if not lane.answered:
             # Later, because aiocoap may be in the middle of sending on this lane, or has yet to learn
@@ -205,6 +238,15 @@ class Association(ABC):
     def _dispatch_error(self, reason: Exception, lane: Lane) -> None:
         with suppress(asyncio.InvalidStateError):  # the caller was cancelled a moment ago
             self._manager.dispatch_error(reason, lane)
+
+    def _waiting(self) -> list[Lane]:
+        return [lane for lane in self._lanes if lane.transmissions and not lane.answered]
+
+    def _transmit_ping(self) -> None:
+        self.transmit(_HEADER.pack(1 << 6 | Type.CON << 4, Code.EMPTY, self._manager._next_message_id()))
+
+    def _repeat(self, lane: Lane) -> None:
+        self._manager.message_interface.send(lane.request)
 
     def _forget(self, lane: Lane) -> None:
         self._by_token.pop(lane.token, None)

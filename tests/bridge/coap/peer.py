@@ -44,10 +44,11 @@ Script = Callable[[Packet], Iterable[Packet]]
 
 
 class Peer(asyncio.DatagramProtocol):
-    """Answers each request with what `script` makes of it; all that was heard is in `heard`."""
+    """Answers requests with what `script` makes of them, pings likewise; all that was heard is in `heard`."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
+        self.pings: Script = nothing
         self.heard: list[Packet] = []
         self.port = 0
         self.client: Any = None  # its address
@@ -67,6 +68,9 @@ class Peer(asyncio.DatagramProtocol):
         self.heard.append(packet)
         if 0 < packet.code < 0x20:
             for answer in self.script(packet):
+                self.say(answer)
+        elif packet.kind == CON:
+            for answer in self.pings(packet):
                 self.say(answer)
 
     def say(self, packet: Packet) -> None:

@@ -74,7 +74,7 @@ async def test_other_answers_stop_retransmission_too(script: Script) -> None:
 async def test_an_answer_may_come_long_after_the_empty_acknowledgement() -> None:
     async with peer(empty_ack) as server, Client("127.0.0.1", server.port) as client:
         posting = asyncio.create_task(client.post(PATH, b"{}"))
-        await until(lambda: server.requests and pending_timers() == 2)  # its deadline, and ours in `until`
+        await until(lambda: server.requests and pending_timers() == 3)  # its deadline and watch, and `until`
         server.say(*bare_con(server.requests[0]))
         assert (await posting).code == "2.01"
         await until(lambda: len(server.heard) == 2)
@@ -161,8 +161,8 @@ async def test_silence_is_told_after_every_retransmission() -> None:
     async with peer(nothing) as server, Client("127.0.0.1", server.port, ack_timeout_s=SOON) as client:
         with pytest.raises(Silent, match=rf"^127\.0\.0\.1:{server.port} was silent"):
             await client.post(PATH, b"{}")
-        assert len(server.heard) == 1 + client.MAX_RETRANSMIT
-        assert len({packet.mid for packet in server.heard}) == 1
+        assert len(server.requests) == 1 + client.MAX_RETRANSMIT
+        assert len({packet.mid for packet in server.requests}) == 1
         assert client.stats.retransmissions == client.MAX_RETRANSMIT
         assert client.stats.timeouts == 1
         assert client.stats.address is None  # the next request opens another socket
@@ -222,6 +222,64 @@ async def test_a_reset_message_is_told() -> None:
             await client.post(PATH, b"{}")
         server.script = bare_con
         assert (await client.post(PATH, b"{}")).code == "2.01"
+
+
+# Signs of life
+
+
+async def test_what_waits_is_sent_again_with_the_first_sign_of_life() -> None:
+    """Long before its next retransmission, which is further away each time."""
+    async with peer(nothing) as server, Client("127.0.0.1", server.port, ack_timeout_s=0.5) as client:
+        posts = [asyncio.create_task(client.post(PATH, b"{}")) for _ in range(3)]
+        await until(lambda: len(server.requests) == 3 * client.MAX_RETRANSMIT)
+        sent = [packet.mid for packet in server.requests]
+        server.pings, server.script = reset, bare_con
+        assert {post.code for post in await asyncio.gather(*posts)} == {"2.01"}
+        assert sorted(packet.mid for packet in server.requests[len(sent) :]) == sorted(set(sent))
+        assert client.stats.timeouts == 0
+        assert pending_timers() == 0
+
+
+async def test_a_request_forgotten_after_its_acknowledgement_is_sent_again() -> None:
+    """By a server that restarted; one that only takes its time acknowledges it again."""
+    async with peer(empty_ack) as server, Client("127.0.0.1", server.port, ack_timeout_s=SOON) as client:
+        posting = asyncio.create_task(client.post(PATH, b"{}"))
+        await until(lambda: len(server.requests) == 2)
+        server.script = bare_con
+        assert (await posting).code == "2.01"
+        assert len({packet.mid for packet in server.requests}) == 1
+
+
+async def test_a_server_that_takes_its_time_is_not_asked_often() -> None:
+    async with peer(empty_ack) as server, Client("127.0.0.1", server.port, ack_timeout_s=SOON) as client:
+        with pytest.raises(Silent):
+            await client.post(PATH, b"{}", deadline_s=1.0)
+        assert 2 <= len(server.requests) <= 5  # after 4, 12, 36 × ACK_TIMEOUT
+        assert len(server.heard) == len(server.requests)  # no pings: it is there
+
+
+async def test_a_ping_tells_whether_the_server_is_there() -> None:
+    async with peer(nothing) as server, Client("127.0.0.1", server.port, ack_timeout_s=SOON) as client:
+        assert not await client.ping()
+        before = server.client
+        server.pings = reset
+        assert await client.ping()
+        assert server.client != before  # a new socket after silence
+        assert {(packet.kind, packet.code, len(packet.encode())) for packet in server.heard} == {(CON, 0, 4)}
+        assert client.stats.requests == 0
+        assert pending_timers() == 0
+    async with Client("127.0.0.1", free_udp_port()) as client:
+        assert not await client.ping()
+        assert not await client.ping()
+
+
+async def test_a_ping_without_answer_leaves_a_request_alone() -> None:
+    async with peer(nothing) as server, Client("127.0.0.1", server.port, ack_timeout_s=0.2) as client:
+        posting = asyncio.create_task(client.post(PATH, b"{}"))
+        await until(lambda: server.requests)
+        assert not await client.ping()
+        server.script = bare_con
+        assert (await posting).code == "2.01"
 
 
 # Nothing stale

@@ -43,6 +43,11 @@ def test_the_message_manager_takes_messages_and_errors() -> None:
     assert parameters(MessageManager.dispatch_error) == ["self", "error", "remote"]
 
 
+def test_the_message_manager_gives_message_ids_and_knows_its_interface() -> None:
+    assert parameters(MessageManager._next_message_id) == ["self"]
+    assert "self.message_interface.send(message)" in inspect.getsource(MessageManager)
+
+
 def test_the_tuning_is_taken_from_the_message() -> None:
     source = inspect.getsource(MessageManager)
     for name in ("ACK_TIMEOUT", "ACK_RANDOM_FACTOR", "MAX_RETRANSMIT", "reliability"):
