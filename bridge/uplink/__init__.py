@@ -8,6 +8,7 @@
     drain       the spool's side: live readings, the backlog in bounded steps, confirmations
     delivery    the server's side: whose turn it is, and what an answer asks for
     service     wires these together, and shows their status
+    throttle    how fast one credential may send
     pace        how long to wait
 
 Nothing here remembers on disk what was sent. A reading leaves the spool once the server has accepted it and

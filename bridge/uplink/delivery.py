@@ -2,7 +2,8 @@
 
 Each lane carries one batch of one credential; who has live readings goes first, in turn. A credential that
 the server does not accept waits alone. Silence to everybody makes the link wait: one request at a time,
-further and further apart, until something is answered.
+further and further apart, until something is answered. Meanwhile a ping every few seconds finds out whether
+the server is there at all, and the wait ends as soon as one that was not is back.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Client(Protocol):
 
     async def post(self, path: Sequence[str], payload: bytes) -> Answer: ...
 
+    async def ping(self) -> bool: ...
+
     def budget(self, path: Sequence[str]) -> int: ...
 
     def reset(self) -> None: ...
@@ -64,7 +67,10 @@ class Delivery:
         self._feeds = feeds
         self._drain = drain
         self._client = client
+        self._probe_every_s = pace.probe_every_s
         self._silence = Wait(pace.back_off_s, pace.jitter)
+        self._distrust = Wait(pace.hold_s, pace.jitter)
+        self._is_down = asyncio.Event()
         self._turns = count(1)
         self._served_at = dict.fromkeys(feeds, 0)
         self._unanswered_since: dict[Feed, float] = {}
@@ -76,6 +82,7 @@ class Delivery:
         """Until cancelled, and with it what is in flight."""
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as exchanges:
+            exchanges.create_task(self._probe())
             while True:
                 while (feed := self._next(loop.time())) is not None:
                     if (batch := self._take(feed, loop.time())) is not None:
@@ -83,18 +90,38 @@ class Delivery:
                         exchanges.create_task(self._exchange(feed, batch))
                 await news(self._drain.work, self._idle_s(loop.time()))
 
+    async def _probe(self) -> None:
+        """Ends the wait once a server that was gone gives a sign of life.
+
+        One that gives signs of life all along, and no answers, is left to the wait.
+        """
+        is_gone = False
+        while True:
+            await self._is_down.wait()
+            if not self._in_flight:
+                is_there = await self._client.ping()
+                if is_there and is_gone:
+                    self.silent_until = 0.0
+                    self._drain.work.set()
+                is_gone = not is_there
+            await asyncio.sleep(self._probe_every_s)
+
     def _next(self, now: float) -> Feed | None:
         """Whose turn it is.
 
         After silence, strictly in turn: a message that is never answered must not be the only probe.
         """
-        is_silent = self._silence.is_on
-        if now < self.silent_until or self._in_flight >= (1 if is_silent else self._client.lanes):
+        is_failing = self._is_failing
+        if now < self.silent_until or self._in_flight >= (1 if is_failing else self._client.lanes):
             return None
         ready = [feed for feed in self._feeds if feed.is_ready(now)]
         return min(
-            ready, key=lambda feed: (not (feed.has_live or is_silent), self._served_at[feed]), default=None
+            ready, key=lambda feed: (not (feed.has_live or is_failing), self._served_at[feed]), default=None
         )
+
+    @property
+    def _is_failing(self) -> bool:
+        return self._silence.is_on or self._distrust.is_on
 
     def _idle_s(self, now: float) -> float | None:
         """How long until a wait ends; None if there is none, so that only news can change anything."""
@@ -149,7 +176,10 @@ class Delivery:
             case Action.REFUSE:
                 self._refuse(batch.rows[0], str(answer), decision.reason)
             case Action.BACK_OFF:
-                self._lost(decision.reason, now)
+                self._is_down.set()
+                self._lost(decision.reason, now, self._silence)
+            case Action.HOLD_LINK:
+                self._lost(decision.reason, now, self._distrust)
             case Action.RENEW:
                 self._renew()
 
@@ -165,15 +195,19 @@ class Delivery:
         self._drain.refused(row, answer, reason)
 
     def _heard(self, now: float) -> None:
-        if self._silence.is_on:
+        if self._is_failing:
             log.info("the server answers again")
+            for feed in self._feeds:
+                feed.resume()
         self.answered_at = now
         self.silent_until = 0.0
         self.last_error = None
         self._silence.end()
+        self._distrust.end()
+        self._is_down.clear()
 
-    def _lost(self, reason: str, now: float) -> None:
-        wait_s = self._silence.longer()
+    def _lost(self, reason: str, now: float, wait: Wait) -> None:
+        wait_s = wait.longer()
         if self.last_error is None:
             log.warning("%s; next try in %.0f s, then further apart", reason, wait_s)
         self.last_error = reason

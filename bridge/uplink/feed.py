@@ -23,8 +23,8 @@ from itertools import chain, islice
 from bridge.spool import Row
 from bridge.thingsboard import Action, Batch, Decision, Sent, Unsendable, pack
 from bridge.uplink.pace import Pace, Wait
+from bridge.uplink.throttle import Throttle
 
-MOST_POINTS = 1000  # more values than any datagram holds: no limit
 _CANDIDATES = 200  # readings looked at for one batch: more than any datagram holds
 
 
@@ -58,7 +58,7 @@ class Feed:
         self._pace = pace
         self._certificate = certificate
         self._server_time = server_time
-        self._again: deque[tuple[Row, ...]] = deque()  # what was sent and must be sent again, first
+        self._again: deque[tuple[Row, ...]] = deque()  # each to be sent as a message of its own, first
         self._live: deque[Row] = deque()
         self._backlog: deque[Row] = deque()
         self._known: set[int] = set()  # in memory, set aside, or delivered and still in the spool
@@ -68,9 +68,8 @@ class Feed:
         self._look_aside_at = 0.0
         self._renewed = False
         self._arrived_at = 0.0
-        self._points = MOST_POINTS
         self._hold = Wait(pace.hold_s, pace.jitter)
-        self._slow = Wait(pace.slow_s, 0.0)
+        self._throttle = Throttle(pace.slow_s)
 
     # From the spool
 
@@ -147,22 +146,26 @@ class Feed:
             rows = list(islice(chain(self._live, self._backlog), _CANDIDATES))
             return self._sending(self._take_from_window(rows, budget))
         try:
-            batch = pack(rows, budget, self._points, timed=timed)
+            batch = pack(rows, budget, self._throttle.points(rows[0].points), timed=timed)
         except Unsendable:
-            self._put_back(rows[1:])
+            self._keep_apart(rows[1:])
             raise
-        self._put_back(rows[len(batch.rows) :])
+        self._keep_apart(rows[len(batch.rows) :])
         return self._sending(batch)
 
     def _take_from_window(self, rows: Sequence[Row], budget: int) -> Batch:
         count = 1
         try:
-            batch = pack(rows, budget, self._points)
+            batch = pack(rows, budget, self._throttle.points(rows[0].points))
             count = len(batch.rows)
         finally:
             for _ in range(count):
                 (self._live or self._backlog).popleft()
         return batch
+
+    def _keep_apart(self, rows: Sequence[Row]) -> None:
+        if rows:
+            self._again.appendleft(tuple(rows))
 
     def _sending(self, batch: Batch) -> Batch:
         self.is_sending = True
@@ -171,11 +174,20 @@ class Feed:
     def put_back(self, batch: Batch) -> None:
         """The batch was not answered, and that is not its fault."""
         self.is_sending = False
-        self._put_back(batch.rows)
+        self._return(batch.rows)
 
-    def _put_back(self, rows: Sequence[Row]) -> None:
-        if rows:
+    def resume(self) -> None:
+        """The server answers again after a silence: of what waited, only the newest is live."""
+        self._throttle.begin_again()
+        while len(self._live) > 1:
+            self._backlog.append(self._live.popleft())
+
+    def _return(self, rows: Sequence[Row]) -> None:
+        """These are to be sent again, behind what is live; a suspect still alone."""
+        if any(row.id in self._suspects for row in rows):
             self._again.appendleft(tuple(rows))
+        else:
+            self._backlog.extendleft(reversed(rows))
 
     def sent(self, batch: Batch, *, others_answered: bool) -> Sent:
         """What the decision on an answer to this batch must know."""
@@ -207,23 +219,22 @@ class Feed:
             case Action.REFUSE:
                 self._suspects.discard(batch.rows[0].id)
             case Action.HOLD:
-                self._put_back(batch.rows)
+                self._return(batch.rows)
                 self._renewed = False
                 self._wait(self._hold.longer(), decision.reason, now)
             case Action.SLOW_DOWN:
-                self._put_back(batch.rows)
-                self._points = max(1, batch.points // 2)
-                self._wait(self._slow.longer(), decision.reason, now)
-            case Action.RENEW | Action.BACK_OFF:
-                self._put_back(batch.rows)
+                self._return(batch.rows)
+                self._wait(self._throttle.refused(batch.points), decision.reason, now)
+            case Action.RENEW | Action.BACK_OFF | Action.HOLD_LINK:
+                self._return(batch.rows)
+                self._throttle.begin_again()
                 self._renewed = self._renewed or decision.action is Action.RENEW
         return []
 
     def _accepted(self, batch: Batch, now: float) -> list[int]:
         self._hold.end()
         self.reason = None
-        self.wait_until = now + self._slow.shorter()
-        self._points = min(self._points + max(1, self._points // 4), MOST_POINTS)
+        self.wait_until = now + self._throttle.accepted(batch.points, cut=batch.rest is not None)
         self._renewed = False
         self._refused_in_a_row = 0
         if batch.rest is not None:

@@ -16,9 +16,9 @@ class Pace:
         look_every_s: how often the spool is asked for new readings while nothing else is to be done.
         status_every_s: how often a status that changed is published, at most.
         back_off_s: after silence; doubles.
+        probe_every_s: how often the server is pinged meanwhile.
         hold_s: for a credential that the server does not accept; doubles.
-        slow_s: between the messages of a credential that is answered 5.00; doubles, and shrinks by a fifth
-            with every message accepted.
+        slow_s: for a credential that is answered 5.00; doubles.
         fresh_s: how old a reading may be and still be sent without its timestamp, if the site wants that.
         jitter: the part of a back-off or hold by which it varies, so that gateways do not return together.
         live_rows: newest readings of a credential kept in memory while they cannot be sent.
@@ -28,6 +28,7 @@ class Pace:
     look_every_s: float = 1.0
     status_every_s: float = 1.0
     back_off_s: tuple[float, float] = (1.0, 60.0)
+    probe_every_s: float = 2.0
     hold_s: tuple[float, float] = (60.0, 900.0)
     slow_s: tuple[float, float] = (1.0, 300.0)
     fresh_s: float = 5.0
@@ -53,13 +54,6 @@ class Wait:
         """The next wait, in seconds."""
         self._base_s = min(max(2 * self._base_s, self._least), self._most)
         return self._base_s * random.uniform(1 - self._jitter, 1 + self._jitter)  # noqa: S311 - no secret
-
-    def shorter(self) -> float:
-        """A fifth shorter; 0 once it is a small part of the least."""
-        self._base_s *= 0.8
-        if self._base_s < self._least / 10:
-            self._base_s = 0.0
-        return self._base_s
 
     def end(self) -> None:
         """It worked."""

@@ -52,6 +52,9 @@ class ScriptedClient:
     def reset(self) -> None:
         self.resets += 1
 
+    async def ping(self) -> bool:
+        return False
+
     async def post(self, path: Sequence[str], payload: bytes) -> Response:
         token = path[2] if len(path) == 4 else ""
         assert not self.in_flight[token], "one batch of a credential at a time"

@@ -29,6 +29,7 @@ QUICK = Pace(
     look_every_s=0.02,
     status_every_s=0.02,
     back_off_s=(0.05, 0.2),
+    probe_every_s=0.05,
     hold_s=(0.2, 0.4),
     slow_s=(0.02, 0.2),
 )
@@ -225,6 +226,45 @@ async def test_after_an_outage_the_newest_goes_first_and_nothing_is_lost(bench: 
         assert newest < 500
         behind = [number for number in order[newest + 1 :] if number < 1900]
         assert behind == sorted(behind)
+
+
+@pytest.mark.parametrize("outage", ["silent", "refused"])
+async def test_a_wait_ends_when_the_server_is_back(bench: Bench, outage: str) -> None:
+    """The next request would have been an hour later."""
+    async with bench.uplink("a", pace=replace(QUICK, back_off_s=(3600, 3600))):
+        bench.spool.add(readings("a", [1]))
+        await until(bench.is_empty)
+        if outage == "silent":
+            bench.stand_in.cut()
+        else:
+            await bench.stand_in.stop()
+        bench.spool.add(readings("a", [2]))
+        await until(lambda: bench.status["state"] == "backing off")
+        heard = bench.stand_in.datagrams
+        if outage == "silent":
+            await until(lambda: bench.stand_in.datagrams > heard + 2)
+            bench.stand_in.restore()
+        else:
+            await asyncio.sleep(4 * QUICK.probe_every_s)
+            await bench.stand_in.start()
+        await until(bench.is_empty)
+        await until(lambda: bench.status["state"] == "up")
+        told = bench.stand_in.datagrams
+        await asyncio.sleep(4 * QUICK.probe_every_s)
+        assert bench.stand_in.datagrams == told  # no pings while all is well
+
+
+async def test_a_server_that_is_there_and_does_not_answer_is_not_hurried(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.stand_in.faults.hang_after_ack = True
+    monkeypatch.setattr(Client, "DEADLINE_S", 0.8)
+    bench.spool.add(readings("a", [1]))
+    async with bench.uplink("a", pace=replace(QUICK, back_off_s=(3600, 3600))):
+        await until(lambda: bench.status.get("state") == "backing off")
+        heard = bench.stand_in.datagrams
+        await until(lambda: bench.stand_in.datagrams > heard + 5)  # pings
+        assert bench.status["client"]["requests"] == 1
 
 
 async def test_a_bad_link_loses_and_alters_nothing(bench: Bench) -> None:
