@@ -24,8 +24,9 @@ from protocols.errors import DeviceRefusal
 from protocols.framing import Frame
 from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
+from protocols.modbus.payload import Fetch
 from protocols.modbus.plan import Cost, Read, Span, plan
-from protocols.modbus.registers import Missing, Register, Table, octets_of
+from protocols.modbus.registers import Register, Table
 from protocols.modbus.serial_line import RTU
 from protocols.modbus.settings import ModbusSettings
 
@@ -35,6 +36,7 @@ POLLS_BETWEEN_RETRIES: Final = 100
 _LESSONS: Final = (pdu.ILLEGAL_DATA_ADDRESS, pdu.ILLEGAL_DATA_VALUE)
 
 _Place = tuple[Table, Span]
+_Told = tuple[Fetch, bytes]  # a read, and the data of its reply
 
 
 class _Outcome(Enum):
@@ -89,7 +91,10 @@ class ModbusDevice:
             for place in back:
                 del self._refused[place]
             learned |= bool(back) or len(refusals) > known
-        complete = len(told) == len(self._fetches) if not refusals else self._wanted == _places(told)
+        if refusals or self._refused:
+            complete = self._wanted == _places(told)
+        else:
+            complete = len(told) >= len(self._fetches)
         if learned:
             self._replan()
         return self._result(told, refusals, complete=complete)
@@ -108,7 +113,8 @@ class ModbusDevice:
         self._fetches = [self._fetch(read) for read in reads]
 
     def _fetch(self, read: Read) -> Fetch:
-        return Fetch(self._unit, read, [sensor.registers for sensor in self._sensors])
+        sensors = [sensor.registers for sensor in self._sensors]
+        return Fetch(self._carrier, self._unit, read, sensors)
 
     def _ask(
         self, fetch: Fetch, told: list[_Told], refusals: list[DeviceRefusal]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from construct import Array, Byte, Bytes, Construct, Default, Int16ub, Prefixed, Rebuild, Struct, len_, this
@@ -217,6 +218,14 @@ def reply_layout(function: int) -> Layout | None:
     return REPLIES.get(function)
 
 
+def counted(reply: bytes) -> bytes:
+    """The data of a reply that counts them, and whose length was checked."""
+    at = REPLIES[reply[0]].counted_at
+    assert at is not None
+    return reply[at + 1 :]
+
+
+@lru_cache(1024)
 def reply_length(request: bytes) -> int | None:
     """Octets of the PDU that answers this request PDU, unless refused; None if the device decides that."""
     function = request[0]

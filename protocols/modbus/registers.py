@@ -153,12 +153,21 @@ class Register:
                 number = (number & self.mask) >> _lowest_bit(self.mask)
             if self.enum:
                 return self._text(number, number)
+        return self.scaled(number)
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether an integer in it is the value as it stands."""
+        return (self.multiply, self.divide, self.offset, self.min, self.max) == (1, 1, 0, None, None)
+
+    def scaled(self, number: int | float) -> int | float | Missing:
+        """The value that a number in it means, if within its limits."""
         return self._within(_scaled(number, self.multiply, self.divide, self.offset))
 
     def _text(self, number: int, otherwise: Value) -> Value:
         return self.enum.get(number, otherwise)
 
-    def _within(self, value: int | float) -> Value | Missing:
+    def _within(self, value: int | float) -> int | float | Missing:
         if not math.isfinite(value):
             return Missing.NO_VALUE
         if (self.min is not None and value < self.min) or (self.max is not None and value > self.max):
