@@ -5,6 +5,7 @@ Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,6 +50,9 @@ Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log m
 
 SITE = Path("/etc/serial-bridge/site.toml")
 CREDENTIALS = Path("/etc/serial-bridge/credentials.toml")
+_HANDED_OVER = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/dev/null")) / "credentials.toml"
+if _HANDED_OVER.exists():  # by systemd: LoadCredential=credentials.toml:…
+    CREDENTIALS = _HANDED_OVER
 
 
 @app.command()
@@ -113,6 +117,23 @@ def check(site: SitePath = SITE, credentials: CredentialsPath = CREDENTIALS, as_
     loaded, secrets = _load(site, credentials)
     found = summary(loaded, secrets)
     _print_json(found) if as_json else typer.echo(text(found))
+
+
+@app.command("provision")
+def provision_sensors(
+    site: SitePath = SITE,
+    credentials: CredentialsPath = CREDENTIALS,
+    prefix: Annotated[
+        str, typer.Option(help="What the devices' names in ThingsBoard begin with, before the sensor's name.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be asked for.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Has ThingsBoard create a device for each sensor without one."""
+    from bridge.commissioning.provision_view import show
+    from bridge.config import load_site
+
+    raise typer.Exit(show(load_site(site), credentials, prefix, dry_run=dry_run, as_json=as_json))
 
 
 @app.command()
@@ -262,7 +283,6 @@ def _print_json(data: object) -> None:
 def _log_to_stderr(verbose: int) -> None:
     """INFO, or DEBUG with the bytes. Under systemd the journal adds the time, and takes the level as <n>."""
     import logging
-    import os
 
     if "JOURNAL_STREAM" in os.environ:
         for level, priority in (("CRITICAL", 2), ("ERROR", 3), ("WARNING", 4), ("INFO", 6), ("DEBUG", 7)):
