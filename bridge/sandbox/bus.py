@@ -1,4 +1,4 @@
-"""Simulated Modbus RTU sensors on a pseudo terminal, slow and faulty as a real line.
+"""Simulated sensors on a pseudo terminal, slow and faulty as a real line.
 
 A pseudo terminal delivers at once whatever is written to it, so the wire's time is kept here: a reply begins
 when the request would have been through, plus the sensor's turn-around, and its octets trickle in as a UART
@@ -23,11 +23,12 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple, Protocol, Self
 
+from bridge.sandbox.dialect import MODBUS_RTU, Address, Dialect
 from bridge.sandbox.pty import Pty
 from protocols.dialogue import LineSettings
 from protocols.framing import Frame
 from protocols.modbus import pdu
-from protocols.modbus.serial_line import BROADCAST, RequestFramer, adu, frame_gap_s
+from protocols.modbus.serial_line import frame_gap_s
 
 _CHUNK = 8  # octets that a UART collects before it hands them over
 _ORDER_WITHIN_S = 10.0  # the thread is never busy for longer than it takes to notice
@@ -48,9 +49,9 @@ class UnitFaults:
 
     Attributes:
         silent: fraction of requests that are not answered.
-        refuse_with: the exception code every request is refused with, or None.
-        bad_crc: fraction of replies with a wrong CRC.
-        wrong_unit: fraction of replies that carry the next unit's address.
+        refuse_with: the code every request is refused with, or None.
+        bad_crc: fraction of replies with a wrong checksum.
+        wrong_unit: fraction of replies that carry another unit's address.
         truncate: fraction of replies cut in the middle.
         noise_before: fraction of replies with stray octets before them.
         noise_after: fraction of replies with stray octets behind them.
@@ -77,18 +78,18 @@ class Served(NamedTuple):
     Attributes:
         unit: the address it came from.
         at: when its first octets were handed over (monotonic seconds).
-        request: the PDU it answers.
-        reply: its PDU.
+        request: the message it answers, without what carries it (Modbus: the PDU).
+        reply: its own.
     """
 
-    unit: int
+    unit: Address
     at: float
     request: bytes
     reply: bytes
 
     @property
     def registers(self) -> dict[int, int]:
-        """The registers it told, by PDU address; empty if it told none."""
+        """The Modbus registers it told, by PDU address; empty if it told none."""
         if self.reply[0] not in (pdu.READ_HOLDING_REGISTERS, pdu.READ_INPUT_REGISTERS):
             return {}
         start = pdu.REQUESTS[self.request[0]].parse(self.request)["start"]
@@ -100,11 +101,10 @@ class Served(NamedTuple):
 class _Transmission:
     """One reply on its way."""
 
-    request: bytes
-    reply: bytes
+    served: Served
     whole: bool
     ends: float = 0.0
-    first_at: float = 0.0
+    has_begun: bool = False
 
 
 class _Chunk(NamedTuple):
@@ -134,27 +134,29 @@ class SimulatedBus:
 
     def __init__(
         self,
-        units: Mapping[int, Unit],
+        units: Mapping[int, Unit] | Mapping[str, Unit],
         line: LineSettings,
         *,
+        dialect: Dialect = MODBUS_RTU,
         link: Path | None = None,
         paced: bool = True,
         turn_around_s: float = 0.005,
         seed: int = 0,
     ) -> None:
-        self.units = dict(units)
-        self.faults: dict[int, UnitFaults] = defaultdict(UnitFaults)
+        self.units: dict[Address, Unit] = dict[Address, Unit](units.items())
+        self.faults: dict[Address, UnitFaults] = defaultdict(UnitFaults)
         self.echo = False
         self.paced = paced
         self.turn_around_s = turn_around_s
         self.served: list[Served] = []
-        self.requests: Counter[int] = Counter()
+        self.requests: Counter[Address] = Counter()
         self.early = 0
         self._line = line
+        self._dialect = dialect
         self._gap_s = frame_gap_s(line.baudrate)
         self._random = random.Random(seed)  # noqa: S311 - faults that can be repeated, no secret
         self._pty = Pty(link)
-        self._framer = RequestFramer()
+        self._framer = dialect.framer()
         self._began = 0.0  # when the request at hand began
         self._busy_until = 0.0  # when the last octet there is will have been through
         self._talking_until = 0.0  # the same of the replies
@@ -206,7 +208,7 @@ class SimulatedBus:
     def _pull(self) -> None:
         self._pty.unplug()
         self._outgoing.clear()
-        self._framer = RequestFramer()
+        self._framer = self._dialect.framer()
 
     def _run(self) -> None:
         while self._running:
@@ -245,34 +247,34 @@ class SimulatedBus:
                 self._ask(event)
 
     def _ask(self, request: Frame) -> None:
-        """One request is through: lets the unit it is for answer."""
-        address = request.data[0]
-        self.requests[address] += 1
+        """One request is through: lets those answer that it is for."""
+        self.requests[self._dialect.address(request)] += 1
         through = max(time.monotonic(), self._began + self._wire_s(len(request.data)))
         self._busy_until = max(self._busy_until, through)
         if self.echo:
             self._pty.write(request.data)
-        if address == BROADCAST:
-            for unit in self.units.values():
-                unit.answer(request)
-        elif address in self.units:
-            reply = self.units[address].answer(request)
-            if reply is not None:
-                self._reply(request, reply, through)
+        for address, unit in self.units.items():
+            if self._dialect.concerns(request, address):
+                reply = unit.answer(request)
+                if reply is not None:
+                    self._reply(address, request, reply, through)
 
-    def _reply(self, request: Frame, reply: bytes, through: float) -> None:
-        faults = self.faults[request.data[0]]
+    def _reply(self, address: Address, request: Frame, reply: bytes, through: float) -> None:
+        faults = self.faults[address]
         if self._strikes(faults.silent):
             return
         if faults.refuse_with is not None:
-            reply = adu(reply[0], bytes((request.data[1] | pdu.REFUSED, faults.refuse_with)))
+            reply = self._dialect.refused(request, faults.refuse_with)
         sent = self._spoiled(reply, faults)
         due = through + (self.turn_around_s if self.paced else 0.0)
         due += faults.late_s if self._strikes(faults.late) else 0.0
         pause_at = len(sent) // 2 if self._strikes(faults.split) else 0
         size = _CHUNK if self.paced else len(sent)
         cuts = sorted({*range(0, len(sent), size), pause_at, len(sent)})
-        transmission = _Transmission(request.data[1:-2], reply, whole=reply in sent)
+        message = self._dialect.message
+        transmission = _Transmission(
+            Served(address, 0.0, message(request), message(Frame(reply))), whole=reply in sent
+        )
         for start, end in pairwise(cuts):
             due += self._wire_s(end - start) + (faults.split_s if start == pause_at > 0 else 0.0)
             self._chunks += 1
@@ -283,9 +285,9 @@ class SimulatedBus:
     def _spoiled(self, reply: bytes, faults: UnitFaults) -> bytes:
         """A reply as the faults leave it."""
         if self._strikes(faults.wrong_unit):
-            reply = adu(reply[0] % 247 + 1, reply[1:-2])
+            reply = self._dialect.misaddressed(Frame(reply))
         if self._strikes(faults.bad_crc):
-            reply = reply[:-1] + bytes((reply[-1] ^ 0xFF,))
+            reply = self._dialect.damaged(reply)
         if self._strikes(faults.truncate):
             reply = reply[: len(reply) // 2]
         if self._strikes(faults.noise_before):
@@ -297,12 +299,13 @@ class SimulatedBus:
     def _put_out(self, chunk: _Chunk) -> None:
         """Hands over octets that have come off the wire."""
         transmission = chunk.transmission
-        transmission.first_at = transmission.first_at or time.monotonic()
+        if not transmission.has_begun:
+            transmission.has_begun = True
+            transmission.served = transmission.served._replace(at=time.monotonic())
         self._talking_until = max(self._talking_until, transmission.ends)
         self._busy_until = max(self._busy_until, transmission.ends)
         if chunk.is_last and transmission.whole:
-            reply = transmission.reply
-            self.served.append(Served(reply[0], transmission.first_at, transmission.request, reply[1:-2]))
+            self.served.append(transmission.served)
         self._pty.write(chunk.data)
 
     def _wire_s(self, octets: int) -> float:
