@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bridge.config import load_site
 from bridge.errors import ConfigError
+from protocols import CATALOGUE
 from tests.bridge.config.conftest import GOOD, SITES, Mistakes
 
 SLIPS = [block for block in (SITES / "slips.txt").read_text().split("\n\n") if not block.startswith("#")]
@@ -20,7 +21,10 @@ def test_a_slip_is_named_with_its_line_and_its_fix(slip: str, mistakes: Mistakes
     lines = slip.splitlines()
     out = "".join(f"{line[2:]}\n" for line in lines if line.startswith("- "))
     into = "".join(f"{line[2:]}\n" for line in lines if line.startswith("+ "))
-    told = [line.replace("FOLDER", str(tmp_path)) for line in lines if not line.startswith(("- ", "+ "))]
+    stands_for = {"FOLDER": str(tmp_path), "CATALOGUE": ", ".join(CATALOGUE)}
+    told = [line for line in lines if not line.startswith(("- ", "+ "))]
+    for name, text in stands_for.items():
+        told = [line.replace(name, text) for line in told]
     assert GOOD.count(f"\n{out}") + GOOD.startswith(out) == 1
     assert mistakes(GOOD.replace(out, into)) == told
 
