@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -81,11 +81,7 @@ def fits(certificate: x509.Certificate, name: str) -> bool:
         name: a host name or an IP address. A `*` in the certificate stands for the whole first label of a
             host name (RFC 6125 §6.4.3) and for nothing else.
     """
-    try:
-        address = ip_address(name)
-    except ValueError:
-        pass
-    else:
+    if (address := as_address(name)) is not None:
         return address in _alternatives(certificate).get_values_for_type(x509.IPAddress)
     wanted = ascii_name(name)
     parent = wanted.partition(".")[2]
@@ -99,6 +95,14 @@ def names(certificate: x509.Certificate) -> list[str]:
     found = _alternatives(certificate)
     addresses = found.get_values_for_type(x509.IPAddress)
     return found.get_values_for_type(x509.DNSName) + [str(address) for address in addresses]
+
+
+def as_address(name: str) -> IPv4Address | IPv6Address | None:
+    """The IP address that `name` is; None if it is the name of a host."""
+    try:
+        return ip_address(name)
+    except ValueError:
+        return None
 
 
 def ascii_name(host: str) -> str:

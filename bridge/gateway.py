@@ -21,15 +21,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from bridge import coap
 from bridge.adapter import find_port
 from bridge.clock import system_clock
-from bridge.config import Bus, Credentials, CredentialsWatch, Site
+from bridge.config import Bus, Certificate, Credentials, CredentialsWatch, Site
 from bridge.errors import SpoolDamaged
 from bridge.reader import Reader
 from bridge.runtime import Runtime
 from bridge.spool import Spool, SpoolWriter, lock
-from bridge.uplink import Uplink
+from bridge.uplink import Uplink, connect
 
 log = logging.getLogger(__name__)
 
@@ -105,15 +104,24 @@ async def _deliver(site: Site, watch: CredentialsWatch) -> None:
     """The uplink, from its beginning with every edit of the credentials: whatever was held is tried again."""
     publish = partial(Runtime(site.spool.path).publish, "uplink")
     while True:
-        client = coap.Client(site.thingsboard.host, site.thingsboard.port, lanes=site.thingsboard.lanes)
+        shown = [each for each in watch.current.sensors.values() if isinstance(each, Certificate)]
+        client, own_clients = connect(site.thingsboard, shown)
         try:
             async with asyncio.TaskGroup() as tasks:
-                job = Uplink(site.spool.path, site, watch.current, client=client, publish=publish)
+                job = Uplink(
+                    site.spool.path,
+                    site,
+                    watch.current,
+                    client=client,
+                    own_clients=own_clients,
+                    publish=publish,
+                )
                 delivering = tasks.create_task(job.run())
                 await watch.edited()
                 delivering.cancel()
         finally:
-            await client.close()
+            for each in (client, *own_clients.values()):
+                await each.close()
 
 
 @asynccontextmanager

@@ -29,7 +29,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from bridge.errors import BridgeError, UplinkError
+from bridge.errors import BridgeError, ConnectionEnded, NotTrusted, UplinkError
 
 if TYPE_CHECKING:
     from bridge.spool import Row
@@ -202,6 +202,7 @@ class Action(Enum):
     SLOW_DOWN = "the credential waits a little and sends fewer values at once"
     RENEW = "a fresh handshake, then at once again"
     BACK_OFF = "the link waits, for longer each time, and gets a fresh socket"
+    HOLD_LINK = "the link waits as long as a credential that is held: somebody must act first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,7 @@ class Sent:
         suspect: this one reading was refused alone before, and another of its credential was accepted since.
         aside: readings of the credential that were refused alone since it last had one accepted.
         certificate: the device shows a certificate, not a token.
-        renewed: that certificate has made a fresh handshake since it was last accepted.
+        renewed: there was a fresh handshake for this credential since it was last accepted.
         others_answered: the server has answered others since this credential first had no answer.
     """
 
@@ -255,7 +256,7 @@ def decide(answer: str | UplinkError, sent: Sent) -> Decision:
     another of its credential accepted in between: a wrong payload type in the profile refuses them all.
     """
     if isinstance(answer, UplinkError):
-        return Decision(Action.SLOW_DOWN if sent.others_answered else Action.BACK_OFF, str(answer))
+        return _unanswered(answer, sent)
     if answer.startswith("2."):
         return Decision(Action.COMMIT)
     if answer == "4.00":
@@ -267,6 +268,14 @@ def decide(answer: str | UplinkError, sent: Sent) -> Decision:
     if answer == "4.29" or answer.startswith("5."):
         return _overloaded(answer, sent)
     return Decision(Action.HOLD, _HOLDS.get(answer, f"the server answers {answer}, which it never should"))
+
+
+def _unanswered(error: UplinkError, sent: Sent) -> Decision:
+    if isinstance(error, NotTrusted):
+        return Decision(Action.HOLD_LINK, str(error))
+    if isinstance(error, ConnectionEnded) and not sent.renewed:
+        return Decision(Action.RENEW, str(error))
+    return Decision(Action.SLOW_DOWN if sent.others_answered else Action.BACK_OFF, str(error))
 
 
 def _bad_request(sent: Sent) -> Decision:

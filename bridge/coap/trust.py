@@ -12,7 +12,7 @@ from OpenSSL import SSL
 from OpenSSL._util import ffi, lib
 from OpenSSL.crypto import X509, X509StoreFlags
 
-from bridge.certificates import Identity, ascii_name, fits, names, now, read_certificates
+from bridge.certificates import Identity, as_address, ascii_name, fits, names, now, read_certificates
 from bridge.clock import BUILD_DATE
 from bridge.coap.errors import Unreachable
 from bridge.errors import NotTrusted, UplinkError
@@ -63,7 +63,7 @@ class Trust:
         if self._context is None:
             self._context = self._make_context()
         connection = SSL.Connection(self._context, None)
-        if ":" not in self._name and not self._name.replace(".", "").isdigit():  # RFC 6066 §3: no addresses
+        if as_address(self._name) is None:  # RFC 6066 §3 knows no addresses
             connection.set_tlsext_host_name(ascii_name(self._name).encode())
         if identity is not None:
             connection.use_certificate(identity.certificate)

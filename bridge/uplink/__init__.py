@@ -7,6 +7,7 @@
     feed        what one credential still has to send, and how it fares; pure
     drain       the spool's side: live readings, the backlog in bounded steps, confirmations
     delivery    the server's side: whose turn it is, and what an answer asks for
+    clients     the ways to the server, one for all tokens and one for each certificate
     service     wires these together, and shows their status
     throttle    how fast one credential may send
     pace        how long to wait
@@ -16,7 +17,8 @@ the confirmation is committed, every few seconds; a crash sends at most that muc
 stores a repeated reading over the first.
 """
 
+from bridge.uplink.clients import connect
 from bridge.uplink.pace import Pace
 from bridge.uplink.service import Uplink
 
-__all__ = ["Pace", "Uplink"]
+__all__ = ["Pace", "Uplink", "connect"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,15 @@ class Uplink:
 
     Args:
         spool_path: the spool; its lock "uplink" is the caller's to hold.
-        client: the way to the server, the caller's to close.
+        client: the way to the server, the caller's to close; several tokens share it.
+        own_clients: the way for each certificate, because a server knows one device by one connection.
         publish: takes the status document, at most every `pace.status_every_s` and only if it changed:
             {"state": "idle" | "up" | "backing off" | "holding", "server": host:port,
             "last_success": ms | None, "last_error": sentence | None, "next_try": ms | None,
             "delivered_per_s": float, "holds": {sensor: {"reason": sentence, "next_try": ms | None}},
-            "client": its counters}. `last_success` is when the server last answered; `last_error` why the
-            link is down, None once it is up again; `next_try` None where somebody must act first.
+            "client": the counters of all}. `last_success` is when the server last answered; `last_error` why
+            every way to it is down, None once one is up again; where only some are, their sensors are among
+            the holds. `next_try` None where somebody must act first.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Uplink:
         credentials: Credentials,
         *,
         client: Client,
+        own_clients: Mapping[Certificate, Client] | None = None,
         publish: Callable[[dict[str, Any]], None],
         pace: Pace | None = None,
     ) -> None:
@@ -49,6 +52,7 @@ class Uplink:
         self._site = site
         self._credentials = credentials
         self._client = client
+        self._own_clients = own_clients or {}
         self._publish = publish
         self._pace = pace or Pace()
 
@@ -60,22 +64,24 @@ class Uplink:
             ExceptionGroup: of one of these, if it cannot be read any more.
         """
         settings = self._site.spool
-        feeds, strangers = self._feeds()
+        feeds_of, strangers = self._feeds()
         for sensor, reason in strangers.items():
             log.error("%s: %s; its readings wait in the spool", sensor, reason)
+        feeds = [feed for ours in feeds_of.values() for feed in ours]
         drain = Drain(feeds, strangers, commit_every_s=settings.commit_every_s, pace=self._pace)
         await drain.open(self._spool_path, settings.limit)
         try:
-            delivery = Delivery(feeds, drain, self._client, self._pace)
+            links = [_Link(client, ours, drain, self._pace) for client, ours in feeds_of.items()]
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(drain.run())
-                tasks.create_task(delivery.run())
-                tasks.create_task(self._tell(feeds, drain, delivery))
+                for link in links:
+                    tasks.create_task(link.delivery.run())
+                tasks.create_task(self._tell(links, drain))
         finally:
             await drain.close()
 
-    def _feeds(self) -> tuple[list[Feed], dict[str, str]]:
-        """A feed for each credential, and why the remaining sensors have none."""
+    def _feeds(self) -> tuple[dict[Client, list[Feed]], dict[str, str]]:
+        """A feed for each credential by its client, and why the remaining sensors have none."""
         sensors_of: defaultdict[Token | Certificate, list[str]] = defaultdict(list)
         strangers: dict[str, str] = {}
         for sensor in self._site.sensors:
@@ -84,61 +90,93 @@ class Uplink:
                 strangers[sensor] = "it has no credential in credentials.toml"
             else:
                 sensors_of[credential].append(sensor)
-        feeds = [
-            Feed(
+        feeds_of: dict[Client, list[Feed]] = {self._client: []}
+        for credential, sensors in sensors_of.items():
+            feed = Feed(
                 sensors,
                 telemetry_path(credential.value if isinstance(credential, Token) else None),
                 self._pace,
                 certificate=isinstance(credential, Certificate),
                 server_time=self._site.thingsboard.timestamps == "server",
             )
-            for credential, sensors in sensors_of.items()
-        ]
-        return feeds, strangers
+            own = self._own_clients.get(credential) if isinstance(credential, Certificate) else None
+            feeds_of.setdefault(own or self._client, []).append(feed)
+        return feeds_of, strangers
 
-    async def _tell(self, feeds: list[Feed], drain: Drain, delivery: Delivery) -> None:
+    async def _tell(self, links: Sequence[_Link], drain: Drain) -> None:
         loop = asyncio.get_running_loop()
         told: dict[str, Any] = {}
         before, delivered_before = loop.time(), 0
         while True:
-            now, delivered = loop.time(), delivery.delivered
+            now, delivered = loop.time(), sum(link.delivery.delivered for link in links)
             rate = (delivered - delivered_before) / (now - before) if now > before else 0.0
             before, delivered_before = now, delivered
-            document = self._document(feeds, drain, delivery, now)
+            document = self._document(links, drain, now)
             document["delivered_per_s"] = round(rate, 1)
             if document != told:
                 self._publish(document)
                 told = document
             await asyncio.sleep(self._pace.status_every_s)
 
-    def _document(self, feeds: list[Feed], drain: Drain, delivery: Delivery, now: float) -> dict[str, Any]:
+    def _document(self, links: Sequence[_Link], drain: Drain, now: float) -> dict[str, Any]:
         wall = time.time() - now
         holds: dict[str, dict[str, Any]] = {
             sensor: {"reason": reason, "next_try": None} for sensor, reason in drain.strangers.items()
         }
+        used = [link for link in links if link.feeds] or links
+        down = [link.delivery for link in used if link.delivery.last_error is not None]
+        is_down = len(down) == len(used)
         held = False
-        for feed in feeds:
-            if feed.reason is not None:
-                held = True
-                for sensor in feed.sensors:
-                    holds[sensor] = {"reason": feed.reason, "next_try": _ms(wall + feed.wait_until)}
+        for link in used:
+            lost = None if is_down else link.delivery.last_error
+            for feed in link.feeds:
+                if (reason := lost or feed.reason) is not None:
+                    held = True
+                    until = link.delivery.silent_until if lost else feed.wait_until
+                    holds |= {
+                        name: {"reason": reason, "next_try": _ms(wall + until)} for name in feed.sensors
+                    }
+        answered_at = max(link.delivery.answered_at for link in used)
         return {
-            "state": _state(delivery, held=held),
+            "state": _state(is_down=is_down, held=held, answered=answered_at > 0),
             "server": f"{self._site.thingsboard.host}:{self._site.thingsboard.port}",
-            "last_success": _ms(wall + delivery.answered_at) if delivery.answered_at else None,
-            "last_error": delivery.last_error,
-            "next_try": _ms(wall + delivery.silent_until) if delivery.last_error else None,
+            "last_success": _ms(wall + answered_at) if answered_at else None,
+            "last_error": down[0].last_error if is_down else None,
+            "next_try": _ms(wall + min(each.silent_until for each in down)) if is_down else None,
             "holds": holds,
-            "client": asdict(self._client.stats),
+            "client": _together([asdict(link.client.stats) for link in used]),
         }
 
 
-def _state(delivery: Delivery, *, held: bool) -> str:
-    if delivery.last_error is not None:
+class _Link:
+    """A client, and what is delivered through it; it fares by itself."""
+
+    def __init__(self, client: Client, feeds: Sequence[Feed], drain: Drain, pace: Pace) -> None:
+        self.client = client
+        self.feeds = feeds
+        self.delivery = Delivery(feeds, drain, client, pace)
+
+
+def _together(stats: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The counters of all clients added up; of what cannot be added, the first that there is."""
+    found: dict[str, Any] = {}
+    for name in stats[0]:
+        values = [each[name] for each in stats if each[name] is not None]
+        if all(isinstance(value, int) for value in values) and values:
+            found[name] = sum(values)
+        elif all(isinstance(value, Mapping) for value in values) and values:
+            found[name] = dict(sum(map(Counter, values), Counter()))
+        else:
+            found[name] = next(iter(values), None)
+    return found
+
+
+def _state(*, is_down: bool, held: bool, answered: bool) -> str:
+    if is_down:
         return "backing off"
     if held:
         return "holding"
-    return "up" if delivery.answered_at else "idle"
+    return "up" if answered else "idle"
 
 
 def _ms(wall_s: float) -> int:
