@@ -38,7 +38,9 @@ class Protocol:
         address_of: the address that settings name, to tell which sensors share a device.
         units_of: the keys of the values that a sensor with these settings gives, each with its unit or "".
         bytesizes: how many data bits its characters may have.
-        models: names of the device models that ship with it.
+        models: names of the device models that its sensors can name.
+        with_models: the same entry, with a site's own models: what each of their files says, by the model's
+            name. Raises SettingsError with every mistake, each path beginning with the name. None: no models.
     """
 
     name: str
@@ -54,10 +56,12 @@ class Protocol:
     units_of: Callable[[Any], Mapping[str, str]]
     bytesizes: frozenset[int] = frozenset({7, 8})
     models: Callable[[], Sequence[str]] = field(default=lambda: ())
+    with_models: Callable[[Mapping[str, Mapping[str, Any]]], Protocol] | None = None
 
 
 CATALOGUE: Mapping[str, str] = {
     "modbus-rtu": "protocols.modbus.rtu",
+    "modbus-ascii": "protocols.modbus.ascii",
 }
 
 

@@ -5,10 +5,12 @@ carrier      what of a transmission mode the other files need
 serial_line  Modbus over Serial Line V1.02, RTU mode: ADU, CRC, framers, t3.5
 registers    what a register holds: type, order, scale, validity
 settings     how an installer writes it down: a sensor's keys, and every mistake in them
-models/      register maps that ship with the bridge
+models/      register maps of devices, with the frames that prove them
 plan         which reads fetch a set of registers in the least wire time
 device       one unit, polled: follows the plan, learns from refusals
 description  frames into fields, for people
 simulation   the other side: a unit that answers
+entry        what the catalogue's entries share
 rtu          the catalogue's entry
+ascii        the same for ASCII mode, with its ADU and framer
 """

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from protocols import Fields
 from protocols.dialogue import Values
 from protocols.framing import Direction, Frame
-from protocols.modbus import models, pdu
+from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
-from protocols.modbus.registers import Missing, Table, octets_of
+from protocols.modbus.registers import Missing, Register, Table, octets_of
 from protocols.modbus.serial_line import RTU
 
 _TABLES = {table.function: table for table in Table}
@@ -16,11 +18,11 @@ _TABLES = {table.function: table for table in Table}
 class Describer:
     """Describes the frames of one stream, in their order: a reply says nothing of the addresses it is about.
 
-    With a model, the values of a reply are named by it, if the request stood before.
+    With the registers of a model, the values of a reply are named by them, if the request stood before.
     """
 
-    def __init__(self, model: str | None = None, carrier: Carrier = RTU) -> None:
-        self._registers = models.load(model).registers if model else ()
+    def __init__(self, registers: Sequence[Register] = (), carrier: Carrier = RTU) -> None:
+        self._registers = registers
         self._carrier = carrier
         self._asked: tuple[int, bytes] | None = None  # unit and PDU of the request just before
 

@@ -5,14 +5,14 @@ limits = { max_registers = 60, forbidden = { holding = [[10, 19]] } }
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from protocols.modbus import pdu
 from protocols.modbus.plan import Limits, Span
 from protocols.modbus.register_keys import TABLES, Path, Problem, is_whole, shown, unknown_key
-from protocols.modbus.registers import Table
+from protocols.modbus.registers import Register, Table
 
 _MOST: Final = {"max_registers": pdu.MAX_REGISTERS, "max_bits": pdu.MAX_BITS}
 _RANGE: Final = {
@@ -55,6 +55,22 @@ def parse_limits(table: object, at: Path, problems: list[Problem]) -> Limits:
         else:
             problems.append(((*at, key), unknown_key(key, tuple(LIMITS_SCHEMA["properties"]))))
     return replace(limits, forbidden=frozenset(forbidden))
+
+
+def beyond_limits(registers: Iterable[Register], limits: Limits) -> list[Problem]:
+    """Registers that no read could bring."""
+    found: list[Problem] = []
+    for register in registers:
+        at = ("registers", register.name)
+        span = Span(register.start, register.end)
+        if register.words > limits.quantity(register.table):
+            found.append(
+                (at, f"takes {register.words} registers, limits allow {limits.max_registers} in a read")
+            )
+        for table, forbidden in limits.forbidden:
+            if table is register.table and span.overlaps(forbidden):
+                found.append((at, f"{table.plural} {span} touch the forbidden {forbidden}"))
+    return found
 
 
 def _forbidden(table: Mapping[str, Any], at: Path, problems: list[Problem]) -> set[tuple[Table, Span]]:

@@ -14,9 +14,9 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from protocols.errors import SettingsError
-from protocols.modbus import models
-from protocols.modbus.limit_keys import LIMITS_SCHEMA, parse_limits
-from protocols.modbus.plan import Limits, Span
+from protocols.modbus.limit_keys import LIMITS_SCHEMA, beyond_limits, parse_limits
+from protocols.modbus.models import SHIPPED, Library, Model
+from protocols.modbus.plan import Limits
 from protocols.modbus.register_keys import (
     REGISTERS_SCHEMA,
     Problem,
@@ -44,49 +44,68 @@ class ModbusSettings:
     limits: Limits
 
 
-SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
-    "properties": {
-        "address": {
-            "type": "integer",
-            "minimum": UNITS[0],
-            "maximum": UNITS[-1],
-            "description": "unit address",
-        },
-        "model": {
-            "type": "string",
-            "enum": models.names(),
-            "description": "a register map that ships with the bridge",
-        },
-        "registers": REGISTERS_SCHEMA,
-        "limits": LIMITS_SCHEMA,
+_PROPERTIES: Final[Mapping[str, Any]] = {
+    "address": {
+        "type": "integer",
+        "minimum": UNITS[0],
+        "maximum": UNITS[-1],
+        "description": "unit address",
     },
-    "required": ["address"],
-    "anyOf": [{"required": ["model"]}, {"required": ["registers"]}],
+    "model": {
+        "type": "string",
+        "description": "a register map: one that ships with the bridge, or models/NAME.toml beside site.toml",
+    },
+    "registers": REGISTERS_SCHEMA,
+    "limits": LIMITS_SCHEMA,
 }
-_KEYS: Final = tuple(SENSOR_SCHEMA["properties"])
 
 
-def parse_settings(table: Mapping[str, Any]) -> ModbusSettings:
+def sensor_schema(library: Library) -> Mapping[str, Any]:
+    """JSON Schema of a sensor's own keys, with the models it can name."""
+    model = _PROPERTIES["model"] | {"enum": library.names()}
+    return {
+        "properties": {**_PROPERTIES, "model": model},
+        "required": ["address"],
+        "anyOf": [{"required": ["model"]}, {"required": ["registers"]}],
+    }
+
+
+def parse_settings(table: Mapping[str, Any], library: Library = SHIPPED) -> ModbusSettings:
     """A sensor's own keys.
+
+    Args:
+        library: the models it can name.
 
     Raises:
         SettingsError: with every mistake.
     """
-    problems: list[Problem] = [((key,), unknown_key(key, _KEYS)) for key in table if key not in _KEYS]
+    problems: list[Problem] = [
+        ((key,), unknown_key(key, tuple(_PROPERTIES))) for key in table if key not in _PROPERTIES
+    ]
     unit = _unit(table, problems)
-    model = _model(table, problems)
+    model = _model(table, library, problems)
     registers = {register.name: register for register in model.registers} if model else {}
     own = parse_registers(table.get("registers", {}), ("registers",), problems)
     registers |= {register.name: register for register in own}
     limits = model.limits if model else Limits()
     if "limits" in table:
         limits = parse_limits(table["limits"], ("limits",), problems)
-    problems += _beyond_limits(own, limits)
+    problems += beyond_limits(own, limits)
     if "model" not in table and not table.get("registers"):
         problems.append(((), 'needs a model ("serial-bridge models" lists them) or a table of registers'))
     if problems:
         raise SettingsError(problems)
     return ModbusSettings(unit, tuple(registers.values()), limits)
+
+
+def address_of(settings: ModbusSettings) -> str:
+    """The unit address, for people and to tell which sensors share a unit."""
+    return str(settings.unit)
+
+
+def units_of(settings: ModbusSettings) -> dict[str, str]:
+    """The unit of each value that these settings bring, or ""."""
+    return {register.name: register.unit for register in settings.registers}
 
 
 def _unit(table: Mapping[str, Any], problems: list[Problem]) -> int:
@@ -107,31 +126,15 @@ def _unit(table: Mapping[str, Any], problems: list[Problem]) -> int:
     return least
 
 
-def _model(table: Mapping[str, Any], problems: list[Problem]) -> models.Model | None:
+def _model(table: Mapping[str, Any], library: Library, problems: list[Problem]) -> Model | None:
     name = table.get("model")
     if name is None:
         return None
-    known = models.names()
+    known = library.names()
     if name in known:
-        return models.load(name)
+        return library.model(name)
     close = get_close_matches(str(name).lower(), known, 3, 0.4) or known
     problems.append(
         (("model",), f"{shown(name)} is no model that ships with the bridge, use {' or '.join(close)}")
     )
     return None
-
-
-def _beyond_limits(registers: tuple[Register, ...], limits: Limits) -> list[Problem]:
-    """Registers that no read could bring."""
-    found: list[Problem] = []
-    for register in registers:
-        at = ("registers", register.name)
-        span = Span(register.start, register.end)
-        if register.words > limits.quantity(register.table):
-            found.append(
-                (at, f"takes {register.words} registers, limits allow {limits.max_registers} in a read")
-            )
-        for table, forbidden in limits.forbidden:
-            if table is register.table and span.overlaps(forbidden):
-                found.append((at, f"{table.plural} {span} touch the forbidden {forbidden}"))
-    return found

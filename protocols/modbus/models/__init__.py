@@ -1,34 +1,37 @@
-"""Register maps that ship with the bridge: one TOML file a device, and how it is read.
+"""Register maps of devices: one TOML file a device, and how it is read.
 
     title = "Eastron SDM120"
     sources = ["where the map is from"]
     confirmed = false           true once compared with the manufacturer's document or with a device
+    note = "what to know before trusting it"
     [serial]                    line = "2400 8N1", confirmed, note
     [limits]  [registers]       as in site.toml
+    [[vector]]                  a request, its reply, and what that says: see `vectors`
 
-A folder is an argument, so that a site's own maps can stand beside these.
+Some ship with the bridge. A site may have its own; by one name, its own is the one that counts.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any, Final
 
 from protocols.dialogue import LineSettings
 from protocols.errors import SettingsError
-from protocols.modbus.limit_keys import parse_limits
+from protocols.modbus.limit_keys import beyond_limits, parse_limits
+from protocols.modbus.models.vectors import Vector, parse_vectors
 from protocols.modbus.plan import Limits
-from protocols.modbus.register_keys import Problem, parse_registers, unknown_key
+from protocols.modbus.register_keys import Problem, parse_registers, shown, unknown_key
 from protocols.modbus.registers import Register
 
-SHIPPED: Final = files(__name__)
+_SHIPPED: Final = files(__name__)
 _SUFFIX: Final = ".toml"
-_KEYS: Final = ("title", "sources", "confirmed", "note", "serial", "limits", "registers")
+_KEYS: Final = ("title", "sources", "confirmed", "note", "serial", "limits", "registers", "vector")
+_SERIAL_KEYS: Final = ("line", "confirmed", "note")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Model:
         note: what to know before trusting it.
         limits: what the device does not stand.
         registers: in the order of the file.
+        vectors: frames that prove it.
     """
 
     name: str
@@ -56,58 +60,140 @@ class Model:
     note: str
     limits: Limits
     registers: tuple[Register, ...]
+    vectors: tuple[Vector, ...]
 
 
-def names(folder: Traversable = SHIPPED) -> list[str]:
-    """The models in a folder, sorted."""
-    return sorted(
-        entry.name.removesuffix(_SUFFIX) for entry in folder.iterdir() if entry.name.endswith(_SUFFIX)
-    )
+@dataclass(frozen=True, slots=True)
+class Library:
+    """The models that a sensor can name.
+
+    Attributes:
+        own: the site's, by name; the others are those that ship with the bridge.
+    """
+
+    own: Mapping[str, Model] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, tables: Mapping[str, Mapping[str, Any]]) -> Library:
+        """A site's library.
+
+        Args:
+            tables: what each of its own files says, by the model's name.
+
+        Raises:
+            SettingsError: every mistake in them; each path begins with the model's name.
+        """
+        problems: list[Problem] = []
+        own: dict[str, Model] = {}
+        for name, table in tables.items():
+            try:
+                own[name] = read(name, table)
+            except SettingsError as error:
+                problems += [((name, *path), message) for path, message in error.problems]
+        if problems:
+            raise SettingsError(problems)
+        return cls(own)
+
+    def names(self) -> list[str]:
+        """All of them, sorted."""
+        return sorted({*self.own, *names()})
+
+    def model(self, name: str) -> Model:
+        """The model of that name; KeyError if there is none."""
+        return self.own[name] if name in self.own else load(name)
+
+
+SHIPPED: Final = Library()
 
 
 @cache
-def load(name: str, folder: Traversable = SHIPPED) -> Model:
-    """The model of that name.
+def names() -> tuple[str, ...]:
+    """The names of the models that ship with the bridge, sorted."""
+    found = (entry.name for entry in _SHIPPED.iterdir())
+    return tuple(sorted(name.removesuffix(_SUFFIX) for name in found if name.endswith(_SUFFIX)))
+
+
+@cache
+def load(name: str) -> Model:
+    """The model of that name that ships with the bridge; KeyError if there is none."""
+    if name not in names():
+        raise KeyError(name)
+    return read(name, tomllib.loads((_SHIPPED / f"{name}{_SUFFIX}").read_text("utf-8")))
+
+
+def read(name: str, table: Mapping[str, Any]) -> Model:
+    """What a model's file says.
 
     Raises:
-        KeyError: no such model.
-        SettingsError: its file is wrong; every mistake.
+        SettingsError: every mistake in it.
     """
-    if name not in names(folder):
-        raise KeyError(name)
-    return _parse(name, tomllib.loads((folder / f"{name}{_SUFFIX}").read_text("utf-8")))
-
-
-def _parse(name: str, table: Mapping[str, Any]) -> Model:
     problems: list[Problem] = [((key,), unknown_key(key, _KEYS)) for key in table if key not in _KEYS]
-    title, sources = table.get("title"), table.get("sources")
-    if not isinstance(title, str):
-        problems.append((("title",), "is missing: manufacturer and type of the device"))
-    if not _is_list_of_text(sources):
-        problems.append((("sources",), "is missing: a list of where this map is from"))
     serial = table.get("serial", {})
-    line = None
-    if "line" in serial:
-        try:
-            line = LineSettings.parse(serial["line"])
-        except ValueError as error:
-            problems.append((("serial", "line"), str(error)))
+    if not isinstance(serial, Mapping):
+        problems.append((("serial",), 'is no table, write for example { line = "9600 8N1" }'))
+        serial = {}
+    problems += [
+        (("serial", key), unknown_key(key, _SERIAL_KEYS)) for key in serial if key not in _SERIAL_KEYS
+    ]
     limits = parse_limits(table.get("limits", {}), ("limits",), problems)
     registers = parse_registers(table.get("registers", {}), ("registers",), problems)
-    if problems:
-        raise SettingsError(problems)
-    return Model(
+    if not table.get("registers"):
+        problems.append((("registers",), "is missing: the register map"))
+    problems += beyond_limits(registers, limits)
+    model = Model(
         name=name,
-        title=str(title),
-        sources=tuple(sources or ()),
-        confirmed=table.get("confirmed") is True,
-        line=line,
-        line_confirmed=serial.get("confirmed") is True,
-        note="; ".join(filter(None, (table.get("note"), serial.get("note")))),
+        title=_text(table, "title", "manufacturer and type of the device", problems),
+        sources=_sources(table.get("sources"), problems),
+        confirmed=_flag(table, (), problems),
+        line=_line(serial.get("line"), problems),
+        line_confirmed=_flag(serial, ("serial",), problems),
+        note="; ".join(filter(None, (_note(table, (), problems), _note(serial, ("serial",), problems)))),
         limits=limits,
         registers=registers,
+        vectors=parse_vectors(table.get("vector", []), registers, ("vector",), problems),
     )
+    if problems:
+        raise SettingsError(problems)
+    return model
 
 
-def _is_list_of_text(value: object) -> bool:
-    return isinstance(value, Sequence) and bool(value) and all(isinstance(item, str) for item in value)
+def _text(table: Mapping[str, Any], key: str, what: str, problems: list[Problem]) -> str:
+    text = table.get(key)
+    if isinstance(text, str) and text.strip():
+        return text
+    fault = "is missing" if text in (None, "") else f"{shown(text)} is not a text in quotes"
+    problems.append(((key,), f"{fault}: {what}"))
+    return ""
+
+
+def _sources(found: object, problems: list[Problem]) -> tuple[str, ...]:
+    if isinstance(found, list) and found and all(isinstance(source, str) for source in found):
+        return tuple(found)
+    fault = "is missing" if found is None else f"{shown(found)} is not a list of texts"
+    problems.append((("sources",), f'{fault}: where this map is from, for example ["its manual, V1.2"]'))
+    return ()
+
+
+def _line(text: object, problems: list[Problem]) -> LineSettings | None:
+    if text is None:
+        return None
+    try:
+        return LineSettings.parse(text if isinstance(text, str) else shown(text))
+    except ValueError as error:
+        problems.append((("serial", "line"), str(error)))
+        return None
+
+
+def _flag(table: Mapping[str, Any], at: tuple[str, ...], problems: list[Problem]) -> bool:
+    flag = table.get("confirmed", False)
+    if not isinstance(flag, bool):
+        problems.append(((*at, "confirmed"), f"{shown(flag)} is neither true nor false"))
+    return flag is True
+
+
+def _note(table: Mapping[str, Any], at: tuple[str, ...], problems: list[Problem]) -> str:
+    note = table.get("note", "")
+    if not isinstance(note, str):
+        problems.append(((*at, "note"), f"{shown(note)} is not a text in quotes"))
+        return ""
+    return note

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
-from protocols.errors import SettingsError
 from protocols.modbus import models
 from tests.protocols.vectors import FOLDER
 
@@ -48,18 +46,3 @@ def test_no_map_claims_more_than_was_seen(name: str) -> None:
 def test_an_unknown_model_is_no_model() -> None:
     with pytest.raises(KeyError):
         models.load("eastron-sdm9999")
-
-
-def test_a_folder_of_ones_own(tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text(
-        'title = "Mine"\nsources = ["its manual"]\nregisters.a = { holding = 1 }\n'
-    )
-    (tmp_path / "wrong.toml").write_text(
-        'tittle = "Wrong"\nserial.line = "9600"\nregisters.a = { holding = -1 }\n'
-    )
-    assert models.names(tmp_path) == ["mine", "wrong"]
-    assert [register.name for register in models.load("mine", tmp_path).registers] == ["a"]
-    with pytest.raises(SettingsError) as caught:
-        models.load("wrong", tmp_path)
-    paths = [".".join(map(str, path)) for path, _ in caught.value.problems]
-    assert paths == ["tittle", "title", "sources", "serial.line", "registers.a.holding"]

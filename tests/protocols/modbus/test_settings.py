@@ -11,7 +11,7 @@ from protocols.modbus import models
 from protocols.modbus.plan import Span
 from protocols.modbus.register_keys import KEYS, REGISTERS_SCHEMA, modicon
 from protocols.modbus.registers import Table
-from protocols.modbus.settings import SENSOR_SCHEMA, parse_settings
+from protocols.modbus.settings import parse_settings, sensor_schema
 
 
 def mistakes(**table: Any) -> dict[str, str]:
@@ -162,5 +162,5 @@ def test_a_register_that_no_read_could_bring_is_a_mistake() -> None:
 
 def test_the_schema_knows_the_keys_that_the_parser_knows() -> None:
     assert REGISTERS_SCHEMA["additionalProperties"]["properties"].keys() == KEYS.keys()
-    assert SENSOR_SCHEMA["properties"]["model"]["enum"] == models.names()
-    assert SENSOR_SCHEMA["required"] == ["address"]
+    assert sensor_schema(models.SHIPPED)["properties"]["model"]["enum"] == list(models.names())
+    assert sensor_schema(models.SHIPPED)["required"] == ["address"]

@@ -1,0 +1,71 @@
+"""What the catalogue's entries of Modbus have in common: all but how a frame is carried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from protocols import Protocol
+from protocols.dialogue import LineSettings
+from protocols.framing import Framer
+from protocols.modbus.carrier import Carrier
+from protocols.modbus.description import Describer
+from protocols.modbus.device import ModbusDevice
+from protocols.modbus.models import SHIPPED, Library
+from protocols.modbus.settings import ModbusSettings, address_of, parse_settings, sensor_schema, units_of
+
+
+def entry(
+    *,
+    name: str,
+    title: str,
+    spec: str,
+    framer: Callable[[], Framer],
+    carrier: Carrier,
+    bytesizes: frozenset[int],
+    library: Library = SHIPPED,
+) -> Protocol:
+    """An entry of the catalogue.
+
+    Args:
+        name, title, spec, framer, bytesizes: as in the entry.
+        carrier: the transmission mode.
+        library: the models that its sensors can name.
+    """
+
+    def describer(model: str | None) -> Describer:
+        return Describer(library.model(model).registers if model else (), carrier)
+
+    def settings(table: Mapping[str, Any]) -> ModbusSettings:
+        return parse_settings(table, library)
+
+    def device(sensors: Sequence[ModbusSettings], line: LineSettings) -> ModbusDevice:
+        return ModbusDevice(sensors, line, carrier)
+
+    def with_models(tables: Mapping[str, Mapping[str, Any]]) -> Protocol:
+        return entry(
+            name=name,
+            title=title,
+            spec=spec,
+            framer=framer,
+            carrier=carrier,
+            bytesizes=bytesizes,
+            library=Library.of(tables),
+        )
+
+    return Protocol(
+        name=name,
+        title=title,
+        spec=spec,
+        line=None,  # the sensor's own: its manual decides
+        framer=framer,
+        describer=describer,
+        schema=sensor_schema(library),
+        settings=settings,
+        device=device,
+        address_of=address_of,
+        units_of=units_of,
+        bytesizes=bytesizes,
+        models=library.names,
+        with_models=with_models,
+    )

@@ -1,0 +1,156 @@
+"""The frames with which a model proves itself: what was asked, what was answered, which values that means.
+
+    [[vector]]
+    source = "the manual's example, page 12"      or, made up from the map: synthesised = true
+    request = "01 04 00 00 00 02 71 CB"
+    reply = "01 04 04 43 66 33 34 1B 38"
+    values = { voltage = 230.2 }
+
+The frames are Modbus RTU's, with address and CRC, as one copies them from a manual or a capture. The values
+are all that the map finds in the reply: one that means "no value" is not among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+from protocols.checksum import crc16_modbus
+from protocols.dialogue import Values
+from protocols.errors import ProtocolError
+from protocols.framing import Direction, Frame
+from protocols.modbus import pdu
+from protocols.modbus.description import Describer
+from protocols.modbus.register_keys import Path, Problem, shown, unknown_key
+from protocols.modbus.registers import Register, Table
+from protocols.modbus.serial_line import body
+
+_KEYS: Final = ("source", "synthesised", "request", "reply", "values")
+_SHORTEST: Final = 5  # octets of the shortest ADU here: address, function, one more, CRC
+_READS: Final = [table.function for table in Table]
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """One exchange with the device, and what it means.
+
+    Attributes:
+        source: where the frames are from; "" if they were made up from the map.
+        request, reply: the frames, with address and CRC.
+        values: what the reply says, by the names of the model's registers.
+    """
+
+    source: str
+    request: bytes
+    reply: bytes
+    values: Values
+
+    @property
+    def synthesised(self) -> bool:
+        """Whether the frames were made up from the map: they prove the scale, not the map."""
+        return not self.source
+
+    def differences(self, registers: Sequence[Register]) -> list[str]:
+        """What these registers read in the reply and the vector says otherwise; none: it is right."""
+        describe = Describer(registers)
+        describe(Frame(self.request, Direction.REQUEST))
+        found = describe(Frame(self.reply, Direction.REPLY)).get("values", {})
+        return [
+            f"{name} reads {shown(found.get(name, 'no value'))}, "
+            f"the vector says {shown(self.values.get(name, 'no value'))}"
+            for name in {**self.values, **found}
+            if (name in found, found.get(name)) != (name in self.values, self.values.get(name))
+        ]
+
+
+def parse_vectors(
+    blocks: object, registers: Sequence[Register], at: Path, problems: list[Problem]
+) -> tuple[Vector, ...]:
+    """The vectors of a model with these registers; what is wrong with them is added to `problems`."""
+    if not isinstance(blocks, list) or not all(isinstance(block, Mapping) for block in blocks):
+        problems.append((at, "is no list of blocks, write each as [[vector]]"))
+        return ()
+    names = [register.name for register in registers]
+    found = (_parse(block, names, (*at, number), problems) for number, block in enumerate(blocks))
+    return tuple(vector for vector in found if vector)
+
+
+def _parse(
+    block: Mapping[str, Any], names: Sequence[str], at: Path, problems: list[Problem]
+) -> Vector | None:
+    before = len(problems)
+    problems += [((*at, key), unknown_key(key, _KEYS)) for key in block if key not in _KEYS]
+    source = block.get("source", "")
+    synthesised = block.get("synthesised", False)
+    if not isinstance(synthesised, bool):
+        problems.append(((*at, "synthesised"), f"{shown(synthesised)} is neither true nor false"))
+    elif not isinstance(source, str) or bool(source) is synthesised:
+        text = (
+            "needs either the source of its frames or synthesised = true, if they were made up from the map"
+        )
+        problems.append((at, text))
+    request = _frame(block, "request", at, problems)
+    reply = _frame(block, "reply", at, problems)
+    if request and reply:
+        problems += [((*at, key), message) for key, message in _misfits(request, reply)]
+    values = block.get("values")
+    if not isinstance(values, Mapping):
+        text = (
+            "is missing: what the reply means"
+            if values is None
+            else f"{shown(values)} is not a table of values"
+        )
+        problems.append(((*at, "values"), f"{text}, write for example {{ voltage = 230.2 }}"))
+    else:
+        problems += [
+            ((*at, "values", name), f"is no register of this model{_meant(name, names)}")
+            for name in values
+            if names and name not in names
+        ]
+    if len(problems) > before:
+        return None
+    return Vector(source, request, reply, dict(values or {}))
+
+
+def _meant(name: str, names: Sequence[str]) -> str:
+    close = get_close_matches(name, names, 1)
+    return f", did you mean {close[0]}?" if close else ""
+
+
+def _frame(block: Mapping[str, Any], key: str, at: Path, problems: list[Problem]) -> bytes:
+    """A frame whose CRC is right, or b""."""
+    digits = block.get(key)
+    if digits is None:
+        message = f"is missing: the {key} as hex digits, address and CRC included"
+    else:
+        try:
+            data = bytes.fromhex(digits)
+        except (TypeError, ValueError):
+            message = 'is no frame in hex, write pairs of digits: "01 04 00 00 00 02 71 CB"'
+        else:
+            if len(data) >= _SHORTEST and not crc16_modbus(data):
+                return data
+            right = crc16_modbus(data[:-2]).to_bytes(2, "little").hex(" ").upper()
+            message = f"the CRC is wrong: before it stands what has the CRC {right}"
+            if len(data) < _SHORTEST:
+                message = f"{len(data)} octets are no frame, address and CRC included"
+    problems.append(((*at, key), message))
+    return b""
+
+
+def _misfits(request: bytes, reply: bytes) -> list[tuple[str, str]]:
+    """What is wrong with a request and a reply that are each a frame."""
+    asked, answered = body(Frame(request)), body(Frame(reply))
+    if asked[0] not in _READS:
+        return [("request", f"function {asked[0]} reads no registers, use one of {_READS}")]
+    try:
+        sensible = pdu.REQUESTS[asked[0]].makes_sense(pdu.REQUESTS[asked[0]].parse(asked))
+    except ProtocolError:
+        sensible = False
+    if not sensible:
+        return [("request", "is no request to read: address, function, start, quantity, CRC")]
+    if request[0] != reply[0] or answered[0] not in _READS or not pdu.answers(asked, answered):
+        return [("reply", "does not answer the request: another address, function or length")]
+    return []
