@@ -50,7 +50,10 @@ class Fetch:
 
     def into(self, found: Sequence[Values], data: bytes) -> int:
         """Adds what a reply's data tell to the values of each sensor; returns how many were out of limits."""
-        return sum(plan.into(values, data) for plan, values in zip(self._plans, found, strict=True))
+        out_of_limits = 0
+        for plan, values in zip(self._plans, found, strict=True):
+            out_of_limits += plan.into(values, data)
+        return out_of_limits
 
 
 class Plan:

@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from functools import lru_cache
+from typing import ClassVar, Final, NamedTuple
 
 from protocols.checksum import crc16_modbus
 from protocols.errors import ProtocolError
@@ -164,7 +165,7 @@ class StreamFramer:
                 longer = left if left in (reply, request) else 0
             elif longer > left:
                 break
-            if at + longer > broken and longer:
+            if longer and at + longer > broken:
                 if at >= broken:
                     events += _noise(buffer, taken, broken, at, final)
                     taken = at
@@ -227,18 +228,13 @@ class ReplyFramer:
 
     def __init__(self, request: bytes) -> None:
         self._pending = b""
-        self._others = StreamFramer()
-        unit, function = request[:2]
-        self._layout = pdu.REPLIES[function]
-        expected = pdu.reply_length(request[_ADDRESS:-_CRC])
-        self._expected = None if expected is None else _ADDRESS + expected + _CRC
-        self._reply = bytes((unit, function))
-        self._refusal = bytes((unit, function | pdu.REFUSED))
+        self._others: StreamFramer | None = None  # made when there is something for it
+        self._awaited = _awaited(request)
 
     @property
     def pending(self) -> bytes:
         """At most 511 octets: what may begin the reply, before it what may begin another frame."""
-        return self._others.pending + self._pending
+        return (self._others.pending if self._others else b"") + self._pending
 
     def feed(self, data: bytes) -> list[Event]:
         """Takes bytes as they arrived; returns the events they settle."""
@@ -247,36 +243,76 @@ class ReplyFramer:
     def silence(self) -> list[Event]:
         """Settles what is pending."""
         events = self._settle(self._pending, final=True)
-        return events + self._others.silence()
+        return events + self._others.silence() if self._others else events
 
     def _settle(self, buffer: bytes, *, final: bool) -> list[Event]:
         events: list[Event] = []
+        head, reply, layout, expected = self._awaited
+        check = crc16_modbus
         end = len(buffer)
         at = taken = 0
-        while at < end:
-            length = self._length(buffer[at : at + MAX_LENGTH])
+        while found := head.search(buffer, at):
+            at = found.start()
+            if buffer[at + 1] & pdu.REFUSED:
+                length = _ADDRESS + 2 + _CRC
+            else:
+                length = expected or _length(layout, buffer[at + _ADDRESS : at + MAX_LENGTH])
             if length > end - at and not final:
                 break
-            frame = buffer[at : at + length]
-            if 0 < length <= end - at and not crc16_modbus(frame):
-                events += self._others.feed(buffer[taken:at]) + self._others.silence()
+            if 0 < length <= end - at and not check(frame := buffer[at : at + length]):
+                if at > taken or self._others:
+                    events += self._feed_others(buffer[taken:at])
+                    assert self._others
+                    events += self._others.silence()
                 events.append(Frame(frame, Direction.REPLY))
                 at = taken = at + length
             else:
                 at += 1
-        events += self._others.feed(buffer[taken:at])
+        else:
+            at = end if final or at == end else end - _begun(buffer[at:], reply)
+        if at > taken:
+            events += self._feed_others(buffer[taken:at])
         self._pending = buffer[at:]
         return events
 
-    def _length(self, octets: bytes) -> int:
-        """Octets of the reply that begins so; 0: none does; _UNTOLD: later ones tell."""
-        head = octets[:2]
-        if head == self._refusal:
-            return _length(pdu.EXCEPTION, octets[1:])
-        if head == self._reply:
-            length = _length(self._layout, octets[1:])
-            return length if self._expected in (None, length) or length == _UNTOLD else 0
-        return _UNTOLD if self._reply.startswith(head) else 0
+    def _feed_others(self, data: bytes) -> list[Event]:
+        if self._others is None:
+            self._others = StreamFramer()
+        return self._others.feed(data)
+
+
+class _Awaited(NamedTuple):
+    """What tells the reply to a request.
+
+    Attributes:
+        head: finds how it begins, or a refusal does.
+        reply: how it begins, as far as the request tells.
+        layout: of its PDU.
+        expected: its octets, if the request tells.
+    """
+
+    head: re.Pattern[bytes]
+    reply: bytes
+    layout: pdu.Layout
+    expected: int | None
+
+
+@lru_cache(256)
+def _awaited(request: bytes) -> _Awaited:
+    unit, function = request[:2]
+    layout = pdu.REPLIES[function]
+    expected = pdu.reply_length(request[_ADDRESS:-_CRC])
+    reply = bytes((unit, function))
+    if expected is not None and layout.counted_at == 1:
+        reply += bytes((expected - 2,))
+    refusal = bytes((unit, function | pdu.REFUSED))
+    head = re.compile(re.escape(reply) + b"|" + re.escape(refusal))
+    return _Awaited(head, reply, layout, None if expected is None else _ADDRESS + expected + _CRC)
+
+
+def _begun(data: bytes, head: bytes) -> int:
+    """How many octets at the end of `data` may be the begin of `head`."""
+    return next((count for count in range(len(head) - 1, 0, -1) if data.endswith(head[:count])), 0)
 
 
 RTU: Final = Carrier(
