@@ -69,9 +69,9 @@ def _wait_ready(server: subprocess.Popen[bytes], port: int) -> None:
 
 
 @contextmanager
-def pymodbus_sensor(device: str, baudrate: int) -> Iterator[None]:
-    """pymodbus's RTU server on a serial device (`tests/foreign_sensor.py` tells what it holds)."""
-    command = [sys.executable, "-m", "tests.foreign_sensor", device, str(baudrate)]
+def pymodbus_sensor(device: str, baudrate: int, mode: str = "rtu") -> Iterator[None]:
+    """pymodbus's server, RTU or ASCII, on a serial device (`tests/foreign_sensor.py` tells what it holds)."""
+    command = [sys.executable, "-m", "tests.foreign_sensor", device, str(baudrate), mode]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
         try:
             assert server.stdout is not None

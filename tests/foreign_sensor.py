@@ -1,7 +1,7 @@
-"""A Modbus RTU sensor that is not ours: pymodbus's own server, as a process of its own.
+"""A Modbus sensor that is not ours: pymodbus's own server, as a process of its own.
 
-`python -m tests.foreign_sensor DEVICE BAUDRATE` serves unit 1 with a few registers and bits, and says "ready"
-once it listens.
+`python -m tests.foreign_sensor DEVICE BAUDRATE rtu|ascii` serves unit 1 with a few registers and bits, and
+says "ready" once it listens.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from pymodbus import FramerType
 from pymodbus.server import ModbusSerialServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
@@ -19,12 +20,15 @@ INPUT = [2301, 502]
 BITS = [True, False, True, True, False, False, False, False]
 
 
-async def serve(device: str, baudrate: int) -> None:
+async def serve(device: str, baudrate: int, mode: str) -> None:
     """Serves until killed."""
     bits = [SimData(0, values=BITS, datatype=DataType.BITS)]
     registers = [[SimData(0, values=values, datatype=DataType.REGISTERS)] for values in (HOLDING, INPUT)]
     server = ModbusSerialServer(
-        SimDevice(UNIT, simdata=(bits, bits, *registers)), port=device, baudrate=baudrate
+        SimDevice(UNIT, simdata=(bits, bits, *registers)),
+        framer=FramerType(mode),
+        port=device,
+        baudrate=baudrate,
     )
     await server.serve_forever(background=True)
     print("ready", flush=True)
@@ -32,4 +36,4 @@ async def serve(device: str, baudrate: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1], int(sys.argv[2])))
+    asyncio.run(serve(sys.argv[1], int(sys.argv[2]), sys.argv[3]))

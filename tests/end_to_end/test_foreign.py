@@ -45,7 +45,7 @@ commit_every = "200ms"
 
 [bus.meters]
 adapter = "{adapter}"
-protocol = "modbus-rtu"
+protocol = "modbus-{mode}"
 line = "19200 8N1"
 
 [[bus.meters.sensor]]
@@ -64,11 +64,14 @@ alarm = {{{{ discrete = 1 }}}}
 """
 
 
-async def test_a_foreign_sensor_is_read(world: World, server: StandIn) -> None:
+@pytest.mark.parametrize("mode", ["rtu", "ascii"])
+async def test_a_foreign_sensor_is_read(world: World, server: StandIn, mode: str) -> None:
     server.tokens.add("T1")
-    with PtyPump() as cable, pymodbus_sensor(cable.far, 19200):
+    with PtyPump() as cable, pymodbus_sensor(cable.far, 19200, mode):
         world.write(
-            FOREIGN_SENSOR.format(port=server.port, adapter=cable.near).format(folder=world.folder),
+            FOREIGN_SENSOR.format(port=server.port, adapter=cable.near, mode=mode).format(
+                folder=world.folder
+            ),
             {"foreign": "T1"},
         )
         process = world.start("run")
