@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -27,14 +28,38 @@ def libcoap_server(*arguments: str, resources: int = 100) -> Iterator[int]:
         arguments: more of its command line.
         resources: how many may be created.
     """
-    program = shutil.which("coap-server-notls")
-    if program is None:
-        missing = "coap-server-notls is not installed: apt install libcoap3-bin"
+    with _libcoap("coap-server-notls", free_udp_port(), "-d", str(resources), *arguments) as port:
+        yield port
+
+
+@contextmanager
+def libcoap_secure_server(
+    library: str, certificate: Path, key: Path, *arguments: str, port: int | None = None
+) -> Iterator[int]:
+    """The same server with DTLS; yields the port of that.
+
+    Args:
+        library: "openssl" or "gnutls".
+        certificate, key: the server's, PEM files.
+        arguments: "-C FILE": the authority that client certificates must come from; without it none is asked
+            for. "-n": they are asked for and not required.
+        port: where to listen; a free one unless told.
+    """
+    program = f"coap-server-{library}"
+    options = ["-d", "100", "-c", str(certificate), "-j", str(key), *arguments]
+    with _libcoap(program, port - 1 if port else free_udp_port(pairs=True), *options) as plain:
+        yield plain + 1
+
+
+@contextmanager
+def _libcoap(program: str, port: int, *arguments: str) -> Iterator[int]:
+    path = shutil.which(program)
+    if path is None:
+        missing = f"{program} is not installed: apt install libcoap3-bin"
         if os.environ.get("CI") == "true":
             pytest.fail(missing)
         pytest.skip(missing)
-    port = free_udp_port()
-    command = [program, "-A", "127.0.0.1", "-p", str(port), "-d", str(resources), *arguments]
+    command = [path, "-A", "127.0.0.1", "-p", str(port), *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             _wait_ready(server, port)
@@ -43,12 +68,19 @@ def libcoap_server(*arguments: str, resources: int = 100) -> Iterator[int]:
             server.kill()
 
 
-def free_udp_port() -> int:
-    """A port of 127.0.0.1 that nothing listened on a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_udp_port(*, pairs: bool = False) -> int:
+    """A port of 127.0.0.1 that nothing listened on a moment ago; with `pairs`, nor on the one above it."""
+    while True:
+        with ExitStack() as probes:
+            first, second = (probes.enter_context(socket.socket(type=socket.SOCK_DGRAM)) for _ in range(2))
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            if pairs:
+                try:
+                    second.bind(("127.0.0.1", port + 1))
+                except OSError:
+                    continue
+            return port
 
 
 def _wait_ready(server: subprocess.Popen[bytes], port: int) -> None:

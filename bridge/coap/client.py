@@ -258,11 +258,11 @@ class Client:
         addresses = await resolve(self._host, self._port)
         if self._failed.issuperset(addresses):
             self._failed.clear()
-        unreachable: Unreachable | None = None
+        unreachable: UplinkError | None = None
         for address in sorted(addresses, key=self._failed.__contains__):
             try:
                 association = await self._transport.open(self._manager, address, self.where)
-            except Unreachable as error:
+            except (Unreachable, Refused) as error:
                 unreachable = error
                 continue
             if self._closed:

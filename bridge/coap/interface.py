@@ -274,7 +274,7 @@ class Transport(Protocol):
             where: the server as the site names it, for messages.
 
         Raises:
-            Unreachable: not at this address; another may do.
+            Unreachable, Refused: not at this address; another may do.
             UplinkError: not at all.
         """
 
