@@ -188,6 +188,28 @@ def _compare(document: Document, credentials: Mapping[str, Credential], site: Si
     for name, credential in credentials.items():
         if name in sensors:
             _no_overlap(document, site, sensors[name], by_credential.setdefault(credential, []))
+            if isinstance(credential, Certificate):
+                _check_certificate(document, site, name, credential)
+
+
+def _check_certificate(document: Document, site: Site, name: str, credential: Certificate) -> None:
+    """A certificate needs a connection to be shown on, and a key of its own."""
+    if site.thingsboard.scheme == "coap":
+        document.mistake(
+            ("sensors", name),
+            f"a certificate is for coaps:// only, and {site.path} says coap://: "
+            "change the url, or give the sensor a token",
+        )
+        return
+    from bridge.certificates import UnusableFile, now, read_identity  # not where there are none
+
+    try:
+        identity = read_identity(credential.certificate, credential.key)
+    except UnusableFile as error:
+        document.mistake(("sensors", name), str(error))
+        return
+    if expired := identity.expired(now()):
+        document.warn(("sensors", name), expired)
 
 
 def _no_overlap(document: Document, site: Site, sensor: Sensor, others: list[Sensor]) -> None:

@@ -12,6 +12,7 @@ from bridge.config import (
     Credentials,
     Provisioning,
     Site,
+    ThingsBoard,
     Token,
     load,
     load_credentials,
@@ -19,6 +20,7 @@ from bridge.config import (
 )
 from bridge.errors import ConfigError
 from tests.bridge.config.conftest import GOOD, SITES
+from tests.certificates import EXPIRED, Authority
 
 SECRET = "A1b2C3d4E5f6G7h8"
 Load = Callable[..., Credentials]
@@ -45,8 +47,7 @@ def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
 
 @pytest.fixture
 def key_pair(tmp_path: Path) -> Path:
-    for name in ("soil.pem", "soil.key"):
-        (tmp_path / name).touch(mode=0o600)
+    Authority(tmp_path).issue("soil")
     return tmp_path
 
 
@@ -55,7 +56,7 @@ def test_a_sensor_has_a_token_or_a_certificate(read: Load, site: Site, key_pair:
         f'[sensors]\nmain-meter = "{SECRET}"\nroof = "R"\n'
         'soil = { certificate = "soil.pem", key = "soil.key" }\n'
         '[provisioning]\ndevice_key = "k"\ndevice_secret = "s"',
-        site,
+        secure(site),
     )
     assert found.sensors == {
         "main-meter": Token(SECRET),
@@ -64,6 +65,42 @@ def test_a_sensor_has_a_token_or_a_certificate(read: Load, site: Site, key_pair:
     }
     assert found.provisioning == Provisioning(device_key="k", device_secret="s")
     assert found.warnings == ()
+
+
+def secure(site: Site) -> Site:
+    return site.model_copy(update={"thingsboard": ThingsBoard(url="coaps://tb.example.com")})
+
+
+def test_a_certificate_needs_an_encrypted_url(read: Load, site: Site, key_pair: Path) -> None:
+    with pytest.raises(ConfigError, match=r"soil: a certificate is for coaps:// only, and .*good\.toml says"):
+        read('[sensors]\nsoil = { certificate = "soil.pem", key = "soil.key" }', site)
+
+
+@pytest.mark.parametrize(
+    ("pair", "told"),
+    [
+        (("soil.pem", "other.key"), r"the key .*other\.key does not belong to the certificate .*soil\.pem"),
+        (("soil.key", "soil.key"), r"soil\.key holds no PEM certificate .*openssl x509"),
+        (("soil.pem", "soil.pem"), r"soil\.pem holds no PEM private key .*openssl pkey"),
+        (("secret.pem", "secret.key"), r"the key .*secret\.key asks for a passphrase, .*openssl pkey"),
+    ],
+)
+def test_files_that_make_no_identity_are_mistakes(
+    pair: tuple[str, str], told: str, read: Load, site: Site, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    for name, passphrase in (("soil", None), ("other", None), ("secret", "open")):
+        authority.issue(name, passphrase=passphrase)
+    for path in tmp_path.glob("*.pem"):
+        path.chmod(0o600)
+    with pytest.raises(ConfigError, match=told):
+        read(f'[sensors]\nsoil = {{ certificate = "{pair[0]}", key = "{pair[1]}" }}', secure(site))
+
+
+def test_an_expired_certificate_is_a_warning(read: Load, site: Site, tmp_path: Path) -> None:
+    Authority(tmp_path).issue("soil", valid=EXPIRED)
+    found = read('[sensors]\nsoil = { certificate = "soil.pem", key = "soil.key" }', secure(site))
+    assert any("soil.pem expired on" in warning for warning in found.warnings)
 
 
 def test_an_empty_file_leaves_every_sensor_without_credential(read: Load, site: Site) -> None:
