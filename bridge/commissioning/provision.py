@@ -33,6 +33,7 @@ from bridge.commissioning.device_provisioning import (
 )
 from bridge.config import Credentials, Provisioning, Site, load_credentials
 from bridge.errors import BridgeError, ConfigError, UplinkError
+from bridge.uplink import connect
 
 DEADLINE_S = 10.0  # then the request is made again: with the same token it is the same request
 TRIES = 3
@@ -126,8 +127,8 @@ async def provision(
 
 
 def _client(site: Site) -> coap.Client:
-    server = site.thingsboard
-    return coap.Client(server.host, server.port, lanes=WORKERS)
+    client, _ = connect(site.thingsboard, lanes=WORKERS)
+    return client
 
 
 def _missing(site: Site, credentials: Credentials) -> list[str]:
