@@ -3,27 +3,25 @@
 A gateway without a battery-backed clock boots in 1970, or at the hour of its last shutdown, and learns the
 time later or never. So a reading is taken with an `Instant`: the boot it happened in, and the time since that
 boot (CLOCK_BOOTTIME, which no one sets and which counts suspend). What turns an instant into a date is an
-offset, wall clock minus boottime, and an offset counts only while the wall clock is trusted. An instant taken
-before that gets no stamp yet; any offset trusted later in the same boot dates it.
+offset, wall clock minus boottime, and an offset counts only if somebody vouches for it: the kernel, a
+battery-backed clock, or the server, who told its own. An instant taken before that gets no stamp yet; any
+offset trusted later in the same boot dates it.
 
 A reading gets the offset that was valid when it was taken, not the one valid when it is stamped, and its
 stamp is fixed once. Stamps of one sensor strictly increase, because ThingsBoard keeps one value per key and
 millisecond: after a small backward step they go on at +1 ms until time catches up; a large step is believed
 and logged.
 
-Everything here is pure: the clocks are arguments.
+Everything here is pure: the clocks are arguments (`kernel_clock.py` has those of this machine).
 """
 
 from __future__ import annotations
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Literal
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +39,14 @@ _NS_PER_S = 1_000_000_000
 _SAMPLING_NS = _NS_PER_MS  # two clocks are read as one if no more than this passed in between
 _OFFSETS_KEPT = 64
 
+_PATIENCE_NS = 600 * _NS_PER_S
+MISSING = (
+    "nothing synchronized it, no RTC set it, and the server did not tell it; until then readings wait in the "
+    "spool: let NTP through (UDP port 123) or connect the server, or set the clock and write "
+    '[clock] trust = "system"'
+)
+"""What status says once a machine has run for ten minutes without a time to trust."""
+
 
 @dataclass(frozen=True, slots=True)
 class Instant:
@@ -50,6 +56,15 @@ class Instant:
     boottime_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """When a boot began, in nanoseconds since 1970 UTC, as somebody else knows, and who that is."""
+
+    boot_id: str
+    offset_ns: int
+    source: str
+
+
 class Clock:
     """Tells instants and dates them.
 
@@ -57,7 +72,8 @@ class Clock:
         boot_id: name of this boot.
         boottime_ns: nanoseconds since boot, suspend included; never steps.
         wall_ns: nanoseconds since 1970 UTC; may step.
-        trusted: whether the wall clock is to be believed when it shows that many nanoseconds.
+        vouched: why the wall clock is to be believed when it shows that many nanoseconds; None if it is not.
+        told: what somebody else says the time is, for when nothing vouches for the wall clock.
     """
 
     def __init__(
@@ -65,12 +81,15 @@ class Clock:
         boot_id: str,
         boottime_ns: Callable[[], int],
         wall_ns: Callable[[], int],
-        trusted: Callable[[int], bool],
+        vouched: Callable[[int], str | None],
+        told: Callable[[], Told | None] = lambda: None,
     ) -> None:
         self._boot_id = boot_id
         self._boottime_ns = boottime_ns
         self._wall_ns = wall_ns
-        self._trusted = trusted
+        self._vouched = vouched
+        self._told = told
+        self._source: str | None = None
         self._offsets: deque[tuple[int, int]] = deque(maxlen=_OFFSETS_KEPT)  # (valid from boottime, offset)
         self._stamps: dict[str, int] = {}
 
@@ -105,31 +124,55 @@ class Clock:
             self._stamps[sensor] = max(stamp, self._stamps.get(sensor, stamp))
 
     @property
+    def known(self) -> Told | None:
+        """What dates the readings of this boot that waited for the time; None while it is not trusted."""
+        self._observe()
+        if not self._offsets:
+            return None
+        return Told(self._boot_id, self._offsets[0][1], self._source or "the last trusted time")
+
+    @property
+    def is_vouched(self) -> bool:
+        """Whether this machine knows the time by itself now."""
+        return self._vouched(self._wall_ns()) is not None
+
+    @property
+    def source(self) -> str | None:
+        """Why the time is trusted now; None if it is not, or only goes on from when it was."""
+        self._observe()
+        return self._source
+
+    @property
     def state(self) -> str:
         """One line for `status`: where the time comes from, or what is missing."""
-        self._observe()
-        wall_ns = self._wall_ns()
-        if self._trusted(wall_ns):
-            return "system clock"
-        shown = _date(wall_ns)
+        boottime_ns = self._observe()
+        if self._source is not None:
+            return self._source
+        shown = _date(self._wall_ns())
         if self._offsets:
             return f"going on from the last trusted time: the system clock shows {shown}"
-        return f"waiting for the time: the system clock shows {shown}"
+        waiting = f"waiting for the time: the system clock shows {shown}"
+        return f"{waiting}; {MISSING}" if boottime_ns >= _PATIENCE_NS else waiting
 
     def _observe(self) -> int:
         """Note the offset if it is trusted and new; return the boottime."""
         before, wall_ns, boottime_ns = self._boottime_ns(), self._wall_ns(), self._boottime_ns()
         while boottime_ns - before > _SAMPLING_NS:  # preempted between the two clocks
             before, wall_ns, boottime_ns = boottime_ns, self._wall_ns(), self._boottime_ns()
-        if not self._trusted(wall_ns):
-            return boottime_ns
         offset_ns = wall_ns - boottime_ns
+        self._source = self._vouched(wall_ns)
+        if self._source is None:
+            told = self._told()
+            if told is None or told.boot_id != self._boot_id:
+                return boottime_ns
+            self._source, offset_ns = told.source, told.offset_ns
         if not self._offsets:
-            logger.info("time is trusted: the system clock shows %s", _date(wall_ns))
+            logger.info("the time is trusted (%s): %s", self._source, _date(boottime_ns + offset_ns))
         elif abs(change_ns := offset_ns - self._offsets[-1][1]) <= _SAMPLING_NS:
             return boottime_ns
         elif abs(change_ns) > _NS_PER_S:
-            logger.info("the system clock was set %+.1f s, to %s", change_ns / _NS_PER_S, _date(wall_ns))
+            shown = _date(boottime_ns + offset_ns)
+            logger.info("the clock was set %+.1f s, to %s", change_ns / _NS_PER_S, shown)
         self._offsets.append((boottime_ns, offset_ns))
         return boottime_ns
 
@@ -141,25 +184,12 @@ class Clock:
         return self._offsets[0][1]
 
 
-def system_clock(trust: Literal["auto", "system"]) -> Clock:
-    """The clock of this machine.
-
-    `trust`: "system" believes the wall clock whatever it shows; "auto" if it shows a time between
-    `BUILD_DATE` and `LIFETIME_YEARS` later.
-    """
-    return Clock(
-        Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
-        lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME),
-        time.time_ns,
-        _is_plausible if trust == "auto" else lambda _: True,
-    )
-
-
 _EARLIEST_NS = int(BUILD_DATE.timestamp()) * _NS_PER_S
 _LATEST_NS = int(BUILD_DATE.replace(year=BUILD_DATE.year + LIFETIME_YEARS).timestamp()) * _NS_PER_S
 
 
-def _is_plausible(wall_ns: int) -> bool:
+def is_plausible(wall_ns: int) -> bool:
+    """Whether this software can be running at that time."""
     return _EARLIEST_NS <= wall_ns <= _LATEST_NS
 
 

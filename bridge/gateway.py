@@ -22,11 +22,12 @@ from functools import partial
 from pathlib import Path
 
 from bridge.adapter import find_port
-from bridge.clock import system_clock
 from bridge.config import Bus, Certificate, Credentials, CredentialsWatch, Site
 from bridge.errors import SpoolDamaged
+from bridge.kernel_clock import TOLD, system_clock
 from bridge.reader import Reader
 from bridge.runtime import Runtime
+from bridge.server_time import TimeKeeper
 from bridge.spool import Spool, SpoolWriter, lock
 from bridge.uplink import Uplink, connect
 
@@ -71,7 +72,7 @@ async def uplink(site: Site, credentials: Credentials) -> None:
 async def reading(site: Site, buses: Iterable[Bus], *, devices: Path | None = None) -> AsyncIterator[None]:
     """Reads these buses while the block runs; at its end everything read is committed."""
     runtime = Runtime(site.spool.path)
-    clock = system_clock(site.clock.trust)
+    clock = system_clock(site.clock.trust, runtime)
     spool = Spool.open(site.spool.path, limit=site.spool.limit)
     clock.continue_after(spool.stamps())
     writer = SpoolWriter(spool, commit_every_s=site.spool.commit_every_s)
@@ -102,7 +103,8 @@ async def delivering(site: Site, credentials: Credentials) -> AsyncIterator[None
 
 async def _deliver(site: Site, watch: CredentialsWatch) -> None:
     """The uplink, from its beginning with every edit of the credentials: whatever was held is tried again."""
-    publish = partial(Runtime(site.spool.path).publish, "uplink")
+    runtime = Runtime(site.spool.path)
+    publish = partial(runtime.publish, "uplink")
     while True:
         shown = [each for each in watch.current.sensors.values() if isinstance(each, Certificate)]
         client, own_clients = connect(site.thingsboard, shown)
@@ -116,9 +118,16 @@ async def _deliver(site: Site, watch: CredentialsWatch) -> None:
                     own_clients=own_clients,
                     publish=publish,
                 )
-                delivering = tasks.create_task(job.run())
+                keeper = TimeKeeper(
+                    system_clock(site.clock.trust, runtime),
+                    client,
+                    site,
+                    publish=partial(runtime.publish, TOLD),
+                )
+                running = [tasks.create_task(job.run()), tasks.create_task(keeper.run())]
                 await watch.edited()
-                delivering.cancel()
+                for task in running:
+                    task.cancel()
         finally:
             for each in (client, *own_clients.values()):
                 await each.close()

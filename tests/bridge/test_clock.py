@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.clock import BUILD_DATE, Clock, Instant, system_clock
+from bridge.clock import BUILD_DATE, MISSING, Clock, Instant, Told
 
 NS = 1_000_000_000
 NOON_NS = int((BUILD_DATE + timedelta(days=100)).timestamp()) * NS
@@ -25,9 +24,16 @@ class Machine:
     boottime_ns: int = 50 * NS
     wall_ns: int = NOON_NS
     trusted: bool = True
+    told: Told | None = None
 
     def clock(self) -> Clock:
-        return Clock("this-boot", lambda: self.boottime_ns, lambda: self.wall_ns, lambda _: self.trusted)
+        return Clock(
+            "this-boot",
+            lambda: self.boottime_ns,
+            lambda: self.wall_ns,
+            lambda _: "NTP" if self.trusted else None,
+            lambda: self.told,
+        )
 
     def pass_s(self, seconds: float) -> None:
         self.boottime_ns += round(seconds * NS)
@@ -60,7 +66,7 @@ def test_a_time_learned_later_dates_what_was_taken_before() -> None:
     machine.pass_s(10)
     machine.wall_ns, machine.trusted = NOON_NS, True
     assert clock.ts_ms(taken, "meter") == NOON_MS - 10_000
-    assert clock.state == "system clock"
+    assert clock.state == "NTP"
 
 
 def test_an_instant_of_another_boot_has_no_stamp() -> None:
@@ -130,7 +136,12 @@ def test_slewing_is_followed_to_the_millisecond() -> None:
 def test_a_clock_read_across_a_pause_is_read_again() -> None:
     boottimes = iter([0, 5 * NS, 5 * NS + 10, 5 * NS + 20])
     walls = iter([NOON_NS, NOON_NS + 5 * NS])
-    clock = Clock("this-boot", lambda: next(boottimes, 6 * NS), lambda: next(walls, 0), lambda ns: ns > 0)
+    clock = Clock(
+        "this-boot",
+        lambda: next(boottimes, 6 * NS),
+        lambda: next(walls, 0),
+        lambda ns: "NTP" if ns > 0 else None,
+    )
     clock.now()
     assert clock.ts_ms(Instant("this-boot", 5 * NS + 10), "meter") == NOON_MS + 5000
 
@@ -157,36 +168,94 @@ def test_stamps_of_a_sensor_strictly_increase_over_small_steps(moves: list[tuple
         newest = stamp
 
 
-class TestSystemClock:
-    def test_it_tells_this_boot_and_this_time(self) -> None:
-        clock = system_clock("system")
-        now = clock.now()
-        assert len(now.boot_id) == 36
-        stamp = clock.ts_ms(now, "meter")
-        assert stamp is not None
-        assert abs(stamp - time.time() * 1000) < 60_000
+def test_a_boot_in_1970_and_a_sync_minutes_later_dates_all_to_100_ms() -> None:
+    """The crystal runs 50 ppm fast until NTP, which slews the last of the error away, knows better."""
+    machine = Machine(boottime_ns=8 * NS, wall_ns=8 * NS, trusted=False)
+    clock = machine.clock()
+    began_ns = NOON_NS - 8 * NS
+    taken = []
+    for second in range(10, 610, 10):
+        machine.boottime_ns = machine.wall_ns = round(second * NS * 1.00005)
+        taken.append((clock.now(), began_ns + second * NS))
+        assert clock.ts_ms(taken[-1][0], "meter") is None
+    machine.wall_ns, machine.trusted = began_ns + 600 * NS + 20_000_000, True
+    known = clock.known
+    assert known is not None
+    for instant, truth_ns in taken:
+        assert abs(instant.boottime_ns + known.offset_ns - truth_ns) < 100_000_000
+    stamps = [clock.ts_ms(instant, "meter") for instant, _ in taken]
+    assert stamps == sorted({stamp for stamp in stamps if stamp is not None})
 
-    @pytest.mark.parametrize(
-        ("shown", "expected"),
-        [
-            (timedelta(days=-1), False),
-            (timedelta(days=1), True),
-            (timedelta(days=19 * 365), True),
-            (timedelta(days=21 * 365), False),
-        ],
-    )
-    def test_auto_believes_what_is_plausible(
-        self, monkeypatch: pytest.MonkeyPatch, shown: timedelta, expected: bool
-    ) -> None:
-        shown_ns = int((BUILD_DATE + shown).timestamp()) * NS
-        monkeypatch.setattr(time, "time_ns", lambda: shown_ns)
-        clock = system_clock("auto")
-        assert (clock.ts_ms(clock.now(), "meter") is not None) is expected
 
-    def test_system_believes_anything(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(time, "time_ns", lambda: 1000 * NS)
-        clock = system_clock("system")
-        assert clock.ts_ms(clock.now(), "meter") == 1_000_000
+@pytest.mark.parametrize("years", [-7, 3])
+def test_a_step_of_years_moves_what_comes_after_it_and_nothing_before(years: int) -> None:
+    machine = Machine()
+    clock = machine.clock()
+    before = clock.now()
+    machine.pass_s(1)
+    machine.step_s(years * 365 * 86_400)
+    assert clock.ts_ms(before, "meter") == NOON_MS
+    assert clock.ts_ms(clock.now(), "meter") == NOON_MS + 1000 + years * 365 * 86_400_000
+
+
+def test_suspend_is_counted() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    before = clock.now()
+    machine.pass_s(
+        8 * 3600
+    )  # boottime goes on while the machine sleeps, and so does the RTC behind the clock
+    assert clock.ts_ms(clock.now(), "meter") == NOON_MS + 8 * 3_600_000
+    assert clock.ts_ms(before, "soil") == NOON_MS
+
+
+def test_a_suspend_that_the_wall_clock_slept_through_is_a_step_once_it_is_set() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    clock.now()
+    machine.boottime_ns += 3600 * NS
+    machine.trusted = False
+    assert clock.ts_ms(clock.now(), "meter") == NOON_MS + 3_600_000, "by the last trusted offset"
+    machine.wall_ns, machine.trusted = NOON_NS + 3600 * NS, True
+    assert clock.ts_ms(clock.now(), "meter") == NOON_MS + 3_600_001
+
+
+class TestTold:
+    """What the server says counts as long as nothing here knows better."""
+
+    def test_dates_what_was_taken_and_what_comes(self) -> None:
+        machine = Machine(wall_ns=0, trusted=False)
+        clock = machine.clock()
+        taken = clock.now()
+        machine.pass_s(4)
+        machine.told = Told("this-boot", NOON_NS - 50 * NS, "the clock of tb")
+        assert clock.ts_ms(taken, "meter") == NOON_MS
+        assert clock.ts_ms(clock.now(), "meter") == NOON_MS + 4000
+        assert clock.state == clock.source == "the clock of tb"
+        assert clock.known == Told("this-boot", NOON_NS - 50 * NS, "the clock of tb")
+        assert not clock.is_vouched
+
+    def test_gives_way_to_a_clock_that_is_synchronized(self) -> None:
+        machine = Machine(wall_ns=0, trusted=False, told=Told("this-boot", NOON_NS - 50 * NS, "tb"))
+        clock = machine.clock()
+        assert clock.ts_ms(clock.now(), "meter") == NOON_MS
+        machine.wall_ns, machine.trusted = NOON_NS + 40_000_000, True
+        assert clock.ts_ms(clock.now(), "meter") == NOON_MS + 40
+        assert clock.state == "NTP"
+
+    def test_of_another_boot_says_nothing(self) -> None:
+        machine = Machine(wall_ns=0, trusted=False, told=Told("the boot before", NOON_NS, "tb"))
+        assert machine.clock().known is None
+
+
+def test_after_ten_minutes_without_a_time_the_state_says_what_is_missing() -> None:
+    machine = Machine(boottime_ns=599 * NS, wall_ns=0, trusted=False)
+    clock = machine.clock()
+    assert clock.state == "waiting for the time: the system clock shows 1970-01-01 00:00:00 UTC"
+    machine.boottime_ns = 600 * NS
+    assert clock.state.endswith(f"; {MISSING}")
+    machine.trusted = True
+    assert MISSING not in clock.state
 
 
 def test_what_happens_to_the_clock_is_said(caplog: pytest.LogCaptureFixture) -> None:
@@ -197,6 +266,6 @@ def test_what_happens_to_the_clock_is_said(caplog: pytest.LogCaptureFixture) -> 
     machine.step_s(-1800)
     clock.now()
     assert [record.getMessage().split(",")[0] for record in caplog.records] == [
-        "time is trusted: the system clock shows 2027-03-02 00:00:00 UTC",
-        "the system clock was set -1800.0 s",
+        "the time is trusted (NTP): 2027-03-02 00:00:00 UTC",
+        "the clock was set -1800.0 s",
     ]

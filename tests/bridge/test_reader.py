@@ -13,8 +13,8 @@ import pytest
 from pymodbus.server import ModbusSerialServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from bridge.clock import system_clock
 from bridge.config import Bus, load_site
+from bridge.kernel_clock import system_clock
 from bridge.reader import Reader
 from bridge.sandbox.bus import SimulatedBus
 from bridge.spool import Row, Spool, SpoolWriter

@@ -1,0 +1,117 @@
+"""The clocks of this machine, and who vouches for them.
+
+`trust = "auto"` believes the wall clock if the kernel says that it is synchronized (NTP, PTP, GPS daemons
+tell it so), or if a battery-backed clock set it at boot and it shows a time at which this software can be
+running. It asks the kernel and no daemon: that works in a container and without privileges. A clock that
+was only carried over from the last shutdown (fake-hwclock, systemd's clock file) looks plausible and is
+hours wrong; nothing vouches for that one.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from bridge.clock import Clock, Told, is_plausible
+from bridge.runtime import Runtime
+
+TOLD = "clock"
+"""The runtime document in which the uplink says what the server told it."""
+
+_STA_UNSYNC, _TIME_ERROR = 0x0040, 5  # adjtimex(2)
+_STATUS_OFFSET = 5 * ctypes.sizeof(
+    ctypes.c_long
+)  # struct timex: modes, offset, freq, maxerror, esterror, status
+_TIMEX_BYTES = 512  # more than it takes on any architecture
+_LOOK_EVERY_NS = 1_000_000_000
+
+_HAS_CMOS_CLOCK = ("x86_64", "i386", "i686")  # the kernel reads it, or the hypervisor's, before anything runs
+_RTCS = Path("/sys/class/rtc")
+
+
+def system_clock(trust: Literal["auto", "system"], runtime: Runtime | None = None) -> Clock:
+    """The clock of this machine.
+
+    `trust`: "system" believes the wall clock whatever it shows; "auto" as told above, and if nobody vouches,
+    what the uplink that publishes in `runtime` was told by the server.
+    """
+    return Clock(
+        boot_id(),
+        boottime_ns,
+        time.time_ns,
+        _auto() if trust == "auto" else lambda _: 'the system clock, as [clock] trust = "system" says',
+        _told(runtime) if runtime is not None and trust == "auto" else lambda: None,
+    )
+
+
+def boot_id() -> str:
+    """The name of this boot."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def boottime_ns() -> int:
+    """Nanoseconds since boot, suspend included."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def is_synchronized() -> bool:
+    """Whether the kernel says so; False too where it may not be asked."""
+    timex = ctypes.create_string_buffer(_TIMEX_BYTES)  # modes = 0: only look
+    state = _libc.adjtimex(timex)
+    status = ctypes.c_int.from_buffer(timex, _STATUS_OFFSET).value
+    return state not in (-1, _TIME_ERROR) and not status & _STA_UNSYNC
+
+
+def has_set_clock_at_boot(rtcs: Path = _RTCS, machine: str | None = None) -> bool:
+    """Whether this machine has a battery-backed clock, or a host's, from which the kernel set its own.
+
+    An RTC whose battery is flat counts from 1970 or 2000, and did not.
+    """
+    found = [*rtcs.glob("rtc*")]
+    for rtc in found:
+        try:
+            did_set = (rtc / "hctosys").read_text().strip() == "1"
+            shows_s = int((rtc / "since_epoch").read_text())
+        except (OSError, ValueError):
+            continue
+        if did_set and is_plausible(shows_s * 1_000_000_000):
+            return True
+    return not found and (machine or platform.machine()) in _HAS_CMOS_CLOCK
+
+
+def _auto() -> Callable[[int], str | None]:
+    has_rtc = has_set_clock_at_boot()
+
+    def vouched(wall_ns: int) -> str | None:
+        if is_synchronized():
+            return "the system clock, which the kernel says is synchronized"
+        if has_rtc and is_plausible(wall_ns):
+            return "the system clock, set by an RTC at boot"
+        return None
+
+    return vouched
+
+
+def _told(runtime: Runtime) -> Callable[[], Told | None]:
+    """What the server told the uplink, looked up at most once a second."""
+    latest: Told | None = None
+    looked_ns: int | None = None
+
+    def told() -> Told | None:
+        nonlocal latest, looked_ns
+        now_ns = boottime_ns()
+        if looked_ns is None or now_ns - looked_ns >= _LOOK_EVERY_NS:
+            looked_ns = now_ns
+            document = runtime.read_all().get(TOLD)
+            if document is not None:
+                latest = Told(document["boot_id"], document["offset_ns"], document["source"])
+        return latest
+
+    return told
+
+
+_libc = ctypes.CDLL(None)
