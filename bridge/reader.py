@@ -49,6 +49,7 @@ class Reader:
         clock: when it is.
         publish: called with the status document, at most once a second and only if it changed.
         find_port: tells the device file; raises PortLost if the adapter is not plugged in.
+        port: what carries the bytes; not yet open.
     """
 
     def __init__(
@@ -58,13 +59,14 @@ class Reader:
         clock: Clock,
         publish: Callable[[Mapping[str, Any]], None],
         find_port: Callable[[], str] | None = None,
+        port: Port | None = None,
     ) -> None:
         self._bus = bus
         self._spool = spool
         self._clock = clock
         self._publish = publish
         self._find_port = find_port or partial(find_adapter, bus.adapter)
-        self._port = Port()
+        self._port = port or Port()
         self._line = Line(self._port, bus.line, clock)
         self._groups = groups(bus)
         self._schedule = Schedule({group: group.every_s for group in self._groups})
