@@ -4,32 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
+from bridge.commissioning import load
 from bridge.config import Bus, Certificate, Credentials, Site
-from bridge.group import groups
 
 
 def summary(site: Site, credentials: Credentials) -> dict[str, Any]:
     """What the two files say, as data: buses with their devices, requests and wire time, and warnings."""
+    overloads = filter(None, map(load.warning, site.buses.values()))
     return {
         "site": site.name,
         "thingsboard": site.thingsboard.url,
         "spool": str(site.spool.path),
         "buses": {name: _bus(bus, credentials) for name, bus in site.buses.items()},
-        "warnings": [*site.warnings, *credentials.warnings],
+        "warnings": [*site.warnings, *credentials.warnings, *overloads],
     }
 
 
-def text(found: dict[str, Any]) -> str:
-    """The summary for the person at the cabinet."""
+def text(found: dict[str, Any], *, plan: bool = False) -> str:
+    """The summary for the person at the cabinet; with `plan`, every request of each sensor."""
     lines = [f"site {found['site']}: delivers to {found['thingsboard']}, keeps readings in {found['spool']}"]
     for name, bus in found["buses"].items():
-        lines.append(f"bus {name}: {bus['protocol']} at {bus['line']} on {bus['adapter']}")
+        lines.append(
+            f"bus {name}: {bus['protocol']} at {bus['line']} on {bus['adapter']}, "
+            f"{100 * bus['load']:.0f} % of the wire asked for"
+        )
         for sensor, row in bus["sensors"].items():
             lines.append(
                 f"  {sensor:<20} address {row['address']}, every {row['every_s']:g} s, "
                 f"{row['requests']} request{'s' if row['requests'] != 1 else ''} "
                 f"({1000 * row['wire_s']:.0f} ms of wire), {row['credential']}"
             )
+            if plan:
+                lines += [f"    {1000 * ask['wire_s']:6.1f} ms  {ask['request']}" for ask in row["plan"]]
     lines += [f"warning: {warning}" for warning in found["warnings"]]
     lines.append("ok")
     return "\n".join(lines)
@@ -37,21 +43,22 @@ def text(found: dict[str, Any]) -> str:
 
 def _bus(bus: Bus, credentials: Credentials) -> dict[str, Any]:
     sensors = {}
-    for group in groups(bus):
-        requests = group.device.planned()
-        wire_s = sum(bus.line.duration_s(len(ask.data) + ask.reply_length) for ask in requests)
-        for sensor in group.sensors:
+    demands = load.demands(bus)
+    for demand in demands:
+        for sensor in demand.group.sensors:
             sensors[sensor.name] = {
-                "address": group.address,
+                "address": demand.group.address,
                 "every_s": sensor.every_s,
-                "requests": len(requests),
-                "wire_s": wire_s,
+                "requests": len(demand.asks),
+                "wire_s": demand.wire_s,
+                "plan": [{"request": ask.summary, "wire_s": ask.wire_s} for ask in demand.asks],
                 "credential": _credential(credentials, sensor.name),
             }
     return {
         "adapter": bus.adapter,
         "protocol": bus.protocol.name,
         "line": str(bus.line),
+        "load": sum(demand.share for demand in demands),
         "sensors": sensors,
     }
 
