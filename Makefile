@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench faults soak kills clean
 
 demo: $(VENV)/.run
 	@$(BIN)/serial-bridge demo
@@ -19,6 +19,15 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks
+
+faults: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto -m "" tests/faults
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.faults.soak --seconds $(or $(SECONDS),60)
+
+kills: $(VENV)/.dev
+	$(BIN)/python -m tests.faults.kills --rounds $(or $(ROUNDS),200)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

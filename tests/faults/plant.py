@@ -13,8 +13,7 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bridge.sandbox.sensors import SimulatedBus
 from bridge.sandbox.server import StandIn
@@ -68,6 +67,14 @@ def units() -> dict[int, SimulatedUnit]:
         found[address] = CountingUnit(address)
         found[address].holding.update({2: 17, 3: 0x41BB, 4: 0x3333})
     return found
+
+
+class Outcome(NamedTuple):
+    """Readings delivered, refused by the server, and said by a sensor but in none of the books."""
+
+    delivered: int
+    refused: int
+    lost: int
 
 
 @dataclass
@@ -157,7 +164,7 @@ class Plant(World):
             document: dict[str, Any] = json.loads(path.read_text())
             self.timeouts += sum(sensor["timeouts"] for sensor in document["sensors"].values())
 
-    def reconcile(self) -> None:
+    def reconcile(self) -> Outcome:
         """Holds the three books against each other; every difference fails."""
         with closing(Spool.view(self.folder / "spool.db")) as spool:
             assert spool.audit() == []
@@ -177,6 +184,11 @@ class Plant(World):
             unexplained += sum(not self._may_be_lost(at) for at in missing) - books.refused
         assert 0 <= unexplained <= self.timeouts, f"{unexplained} readings lost:\n{self.log}"
         assert self.server.received.conflicts == 0
+        return Outcome(
+            sum(account.delivered for account in ledger.values()),
+            sum(account.refused for account in ledger.values()),
+            unexplained,
+        )
 
     def _said(self, unit: int) -> dict[Any, float]:
         """Each count that a unit told, and when."""
