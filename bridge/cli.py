@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bridge import spool_cli
 from bridge.errors import BridgeError, ConfigError
+from bridge.options import SITE, AsJson, SitePath, print_json
 
 if TYPE_CHECKING:
     from bridge.config import Credentials, Site
@@ -27,9 +29,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-SitePath = Annotated[
-    Path, typer.Option("--site", envvar="SERIAL_BRIDGE_SITE", help="The site file.", metavar="FILE")
-]
 CredentialsPath = Annotated[
     Path,
     typer.Option(
@@ -45,10 +44,10 @@ DevicesPath = Annotated[
         metavar="FOLDER",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log more; -vv shows the bytes.")]
 
-SITE = Path("/etc/serial-bridge/site.toml")
+app.add_typer(spool_cli.app, name="spool")
+
 CREDENTIALS = Path("/etc/serial-bridge/credentials.toml")
 _HANDED_OVER = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/dev/null")) / "credentials.toml"
 if _HANDED_OVER.exists():  # by systemd: LoadCredential=credentials.toml:…
@@ -110,13 +109,20 @@ def uplink(site: SitePath = SITE, credentials: CredentialsPath = CREDENTIALS, ve
 
 
 @app.command()
-def check(site: SitePath = SITE, credentials: CredentialsPath = CREDENTIALS, as_json: AsJson = False) -> None:
+def check(
+    site: SitePath = SITE,
+    credentials: CredentialsPath = CREDENTIALS,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="List every request with its time on the wire.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Checks both files and says what would run; opens nothing."""
     from bridge.commissioning.check import summary, text
 
     loaded, secrets = _load(site, credentials)
     found = summary(loaded, secrets)
-    _print_json(found) if as_json else typer.echo(text(found))
+    print_json(found) if as_json else typer.echo(text(found))
 
 
 @app.command("provision")
@@ -150,7 +156,7 @@ def status(
     if watch:
         watch_it(loaded)
     elif as_json:
-        _print_json(collect(loaded))
+        print_json(collect(loaded))
     else:
         show(loaded)
 
@@ -192,7 +198,7 @@ def protocols(as_json: AsJson = False) -> None:
         for entry in map(catalogue.protocol, catalogue.CATALOGUE)
     ]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     for row in rows:
         typer.echo(f"{row['name']:<14} {row['title']}\n{'':<14} {row['spec']}")
@@ -208,13 +214,13 @@ def models(
 
     if name is None:
         rows = listing()
-        _print_json(rows) if as_json else typer.echo(listing_text(rows))
+        print_json(rows) if as_json else typer.echo(listing_text(rows))
         return
     try:
         found = describe(name)
     except KeyError:
         raise typer.BadParameter(f"{name!r} is not a model; `serial-bridge models` lists them") from None
-    _print_json(found) if as_json else typer.echo(model_text(found))
+    print_json(found) if as_json else typer.echo(model_text(found))
 
 
 @app.command()
@@ -236,7 +242,7 @@ def schema() -> None:
     """Prints the JSON Schema of site.toml, for editors."""
     from bridge.config import site_schema
 
-    _print_json(site_schema())
+    print_json(site_schema())
 
 
 @app.command("try")
@@ -252,7 +258,7 @@ def try_sensor(
     from bridge.config import load_site
 
     answer = event_loop.run(ask(load_site(site), sensor, devices))
-    _print_json(answer) if as_json else typer.echo(text(answer))
+    print_json(answer) if as_json else typer.echo(text(answer))
 
 
 def main() -> None:
@@ -272,12 +278,6 @@ def _load(site: Path, credentials: Path) -> tuple[Site, Credentials]:
     from bridge.config import load
 
     return load(site, credentials)
-
-
-def _print_json(data: object) -> None:
-    import json
-
-    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 def _log_to_stderr(verbose: int) -> None:
