@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,10 @@ class DTLS:
         identity = None
         if self._certificate is not None and self._key is not None:
             identity = read_identity(self._certificate, self._key)
-        association = DTLSAssociation(
-            manager, authority(*address[1][:2]), where, connect(address, where), self._trust, identity
-        )
+        connection = self._trust.connection(identity)
+        connection.set_ciphertext_mtu(DATAGRAM_LIMIT)
+        numeric, connected = authority(*address[1][:2]), connect(address, where)
+        association = DTLSAssociation(manager, numeric, where, connected, connection, self._trust, identity)
         try:
             await association.shake_hands()
         except BaseException:
@@ -116,13 +118,13 @@ class DTLSAssociation(UDPAssociation):
         address: str,
         where: str,
         connected: socket.socket,
+        connection: SSL.Connection,
         trust: Trust,
         identity: Identity | None,
     ) -> None:
         self._trust = trust
         self._identity = identity
-        self._connection = trust.connection(identity)
-        self._connection.set_ciphertext_mtu(DATAGRAM_LIMIT)
+        self._connection = connection
         super().__init__(manager, address, where, connected)
         self._shaken = asyncio.Event()  # hands, or the association has ended
         self._flight: asyncio.TimerHandle | None = None
@@ -175,8 +177,9 @@ class DTLSAssociation(UDPAssociation):
         if self._flight is not None:
             self._flight.cancel()
         if self.carries:
-            self._connection.shutdown()
-            self._flush()
+            with suppress(SSL.Error, OSError):
+                self._connection.shutdown()
+                self._socket.send(self._connection.bio_read(_LARGEST_RECORD))
         super().release()
         self._shaken.set()
 

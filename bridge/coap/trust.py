@@ -58,7 +58,7 @@ class Trust:
         """A connection on memory that is ready to begin its handshake.
 
         Raises:
-            NotTrusted: the file of the trust anchors cannot be used.
+            NotTrusted: the file of the trust anchors, or the certificate, cannot be used.
         """
         if self._context is None:
             self._context = self._make_context()
@@ -66,8 +66,14 @@ class Trust:
         if as_address(self._name) is None:  # RFC 6066 §3 knows no addresses
             connection.set_tlsext_host_name(ascii_name(self._name).encode())
         if identity is not None:
-            connection.use_certificate(identity.certificate)
-            connection.use_privatekey(identity.key)
+            try:
+                connection.use_certificate(identity.certificate)
+                connection.use_privatekey(identity.key)
+            except SSL.Error as error:
+                raise NotTrusted(
+                    f"OpenSSL refuses the certificate {identity.path} ({_reasons(error)[0]}): "
+                    "make another with an EC key on P-256 or an RSA key of 2048 bits"
+                ) from error
         connection.set_connect_state()
         return connection
 
@@ -95,8 +101,8 @@ class Trust:
         self, connection: SSL.Connection, error: SSL.Error, identity: Identity | None, where: str
     ) -> UplinkError:
         """Why a handshake failed, and what to do about it."""
-        reasons = [reason for _, _, reason in error.args[0]] if error.args else []
-        reason = reasons[0] if reasons else "no reason given"
+        reasons = _reasons(error)
+        reason = reasons[0]
         if "certificate verify failed" in reasons:
             return self._server_refused(connection, where)
         _, is_alert, alert = reason.partition("alert ")
@@ -148,3 +154,8 @@ class Trust:
                 store.add_cert(X509.from_cryptography(certificate))
             store.set_flags(X509StoreFlags.PARTIAL_CHAIN)  # a server's own certificate may be the anchor
         return context
+
+
+def _reasons(error: SSL.Error) -> list[str]:
+    """OpenSSL's queue of reasons, at least one."""
+    return [reason for _, _, reason in error.args[0]] if error.args and error.args[0] else ["it gives none"]

@@ -62,6 +62,11 @@ class Secure:
         """What it writes goes to `transmit` from now on."""
         self._transmit = transmit
 
+    @property
+    def peers(self) -> list[Peer]:
+        """The clients that have a connection."""
+        return [peer for peer, association in self._associations.items() if association.established]
+
     def device(self, peer: Peer) -> str | None:
         """The device that this client showed the certificate of."""
         return self._sessions.get(peer)
