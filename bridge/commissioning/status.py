@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import typer
 
 from bridge.config import Site
+from bridge.kernel_clock import system_clock
 from bridge.runtime import Runtime
-from bridge.spool import Account, read_ledger
+from bridge.spool import Account, read_ledger, read_placed
 
 COLUMNS = ("read", "delivered", "queued", "expired", "refused", "dropped")
 NOT_RUNNING = "not running"
@@ -30,11 +33,12 @@ NEVER = {
 
 
 def collect(site: Site) -> dict[str, Any]:
-    """The contract of `status --json`: ledger, sensors, buses, uplink.
+    """The contract of `status --json`: ledger, sensors, buses, uplink, clock.
 
     Sensors that are no longer configured but still have readings in the spool are listed with `bus` null.
     """
-    documents = Runtime(site.spool.path).read_all()
+    runtime = Runtime(site.spool.path)
+    documents = runtime.read_all()
     books = read_ledger(site.spool.path)
     sensors: dict[str, Any] = {}
     buses: dict[str, Any] = {}
@@ -54,6 +58,7 @@ def collect(site: Site) -> dict[str, Any]:
         "sensors": sensors,
         "buses": buses,
         "uplink": _alive(documents.get("uplink")),
+        "clock": _clock(site, runtime),
     }
 
 
@@ -87,6 +92,13 @@ def _alive(document: dict[str, Any] | None) -> dict[str, Any]:
         }
         return {**past, "state": NOT_RUNNING, "running": False}
     return document
+
+
+def _clock(site: Site, runtime: Runtime) -> dict[str, Any]:
+    """Where the time comes from or what is missing, and the readings whose time could only be estimated."""
+    clock = system_clock(site.clock.trust, runtime)
+    placed = read_placed(site.spool.path)
+    return {"state": clock.state, "source": clock.source, "placed": asdict(placed) if placed else None}
 
 
 def _account(account: Account | None) -> dict[str, int]:
@@ -127,9 +139,19 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield f"uplink: {uplink['state']}" + (f", {uplink['last_error']}" if uplink.get("last_error") else "")
     for sensor, hold in uplink.get("holds", {}).items():
         yield f"  {sensor} waits: {hold['reason']}"
+    yield f"clock: {found['clock']['state']}"
+    if placed := found["clock"]["placed"]:
+        yield (
+            f"  {placed['readings']} readings of a boot that never knew the time were placed "
+            f"between {_date(placed['from_ms'])} and {_date(placed['to_ms'])}"
+        )
     books = found["ledger"]
     counts = " + ".join(f"{column} {books[column]}" for column in COLUMNS if column != "read")
     yield f"ledger: read {books['read']} = {counts}"
+
+
+def _date(ts_ms: int) -> str:
+    return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def values(last: dict[str, Any] | None, most: int = 4) -> str:

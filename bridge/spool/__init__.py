@@ -11,7 +11,7 @@ from bridge.spool.by_hand import Kept, UnknownSensor
 from bridge.spool.dating import Placed
 from bridge.spool.ledger import Account
 from bridge.spool.locks import lock
-from bridge.spool.queue import Spool, read_ledger
+from bridge.spool.queue import Spool, read_ledger, read_placed
 from bridge.spool.readings import Reading, Row
 from bridge.spool.salvage import NothingToSalvage, Salvaged
 from bridge.spool.schema import SpoolUnavailable
@@ -31,4 +31,5 @@ __all__ = [
     "UnknownSensor",
     "lock",
     "read_ledger",
+    "read_placed",
 ]

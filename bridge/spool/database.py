@@ -69,7 +69,7 @@ class Database:
 
         Raises:
             SpoolDamaged: the file holds no spool.
-            SpoolUnavailable: it is missing, cannot be opened, is another program's, or of a newer schema.
+            SpoolUnavailable: it is missing, cannot be opened, is another program's, or of another schema.
         """
         with _translated(path):
             connection = sqlite3.connect(
@@ -88,6 +88,9 @@ class Database:
         if version == 0:
             connection.close()
             raise SpoolDamaged(f"{path} holds no spool yet")
+        if version < LATEST:
+            connection.close()
+            raise SpoolUnavailable(f"{path} was made by an older serial-bridge: start the services, then look")
         return cls(connection, path)
 
     @contextmanager

@@ -270,3 +270,11 @@ def read_ledger(path: Path) -> dict[str, Account]:
         return {}
     with closing(Spool.view(path)) as spool:
         return spool.ledger()
+
+
+def read_placed(path: Path) -> Placed | None:
+    """The readings of boots that never learned the time; None if there were none. Errors as `read_ledger`."""
+    if not path.exists():
+        return None
+    with closing(Spool.view(path)) as spool:
+        return spool.placed()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 from pymodbus.server import ModbusSerialServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from bridge.clock import Clock
 from bridge.config import Bus, load_site
-from bridge.kernel_clock import system_clock
+from bridge.kernel_clock import boottime_ns, system_clock
 from bridge.reader import Reader
 from bridge.sandbox.bus import SimulatedBus
 from bridge.spool import Row, Spool, SpoolWriter
@@ -72,8 +74,8 @@ class Bench:
         self.published = asyncio.Event()
 
     @asynccontextmanager
-    async def reading(self, bus: Bus, **more: Any) -> AsyncIterator[Reader]:
-        reader = Reader(bus, self.writer, system_clock("system"), self.publish, **more)
+    async def reading(self, bus: Bus, clock: Clock | None = None, **more: Any) -> AsyncIterator[Reader]:
+        reader = Reader(bus, self.writer, clock or system_clock("system"), self.publish, **more)
         task = asyncio.create_task(reader.run())
         try:
             yield reader
@@ -321,6 +323,39 @@ async def test_an_idle_bus_wakes_nobody(
         timers = [handle for handle in loop._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]
         assert min(handle.when() for handle in timers) > loop.time() + 3000
         assert reads == 0
+
+
+async def test_what_is_read_before_the_clock_is_set_arrives_with_the_right_time(
+    bench: Bench, simulated: SimulatedBus, tmp_path: Path
+) -> None:
+    """The wall clock begins in 1970 with the boot, and is set and synchronized in the middle."""
+    is_set = False
+
+    def wall_ns() -> int:
+        return time.time_ns() if is_set else boottime_ns()
+
+    clock = Clock("this-boot", boottime_ns, wall_ns, lambda _: "NTP" if is_set else None)
+    async with bench.reading(bus_of(tmp_path, simulated.path, sensor("a", 1)), clock):
+        document = await bench.status(lambda status: status["line"]["replies"] > 5)
+        assert document["sensors"]["a"]["last_ts"] is None, "never shown as 1970"
+        assert document["sensors"]["a"]["last_values"] == {"x": 101}
+        await bench.writer.flush()
+        assert bench.spool.rows(0, limit=10)[0] == [], "held, not sent"
+        is_set = True
+        document = await bench.status(lambda status: status["sensors"]["a"]["last_ts"] is not None)
+    await bench.writer.flush()
+    known = clock.known
+    assert known is not None
+    bench.spool.date(known.boot_id, known.offset_ns)
+    rows, _ = bench.spool.rows(0, limit=1000)
+    served = [one for one in simulated.served if one.unit == 1]
+    assert len(served) - len(rows) in (0, 1), "a request under way when the reader stopped"
+    stamps = sorted(row.ts_ms for row in rows)
+    wall_ms = (time.time() - time.monotonic()) * 1000
+    late_ms = [stamp - wall_ms - one.at * 1000 for stamp, one in zip(stamps, served, strict=False)]
+    assert len(set(stamps)) == len(stamps)
+    assert min(map(abs, late_ms)) < 100, "what is more is this machine's load, not the clock's error"
+    assert bench.spool.audit() == []
 
 
 @asynccontextmanager

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from bridge import kernel_clock
+from bridge.clock import MISSING, Instant
 from bridge.commissioning.status import collect, show
 from bridge.config import Site, load_site
 from bridge.runtime import Runtime
+from bridge.spool import Reading, Spool
 from tests.bridge.config.conftest import SITES
 
 
@@ -67,3 +71,30 @@ def test_it_fits_eighty_columns(
     assert "temperature 21.5" in shown
     assert "soil: 2 timeouts" in shown
     assert "ledger: read 0 = delivered 0" in shown
+
+
+def test_a_clock_nobody_vouches_for_is_said_with_what_is_missing(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setattr(kernel_clock, "is_synchronized", lambda: False)
+    monkeypatch.setattr(kernel_clock, "has_set_clock_at_boot", lambda: False)
+    monkeypatch.setattr(kernel_clock, "boottime_ns", lambda: 700 * 1_000_000_000)
+    assert collect(site)["clock"]["source"] is None
+    show(site)
+    shown = capsys.readouterr().out
+    assert "clock: waiting for the time: the system clock shows" in shown
+    assert MISSING in shown
+
+
+def test_readings_whose_time_was_estimated_are_said(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(Spool.open(site.spool.path)) as spool:
+        spool.add([Reading("soil", Instant("lost", n * 1_000_000_000), None, b'{"x":1}', 1) for n in (1, 61)])
+        spool.date("found", 1_800_000_000_001_000_000)
+    assert collect(site)["clock"]["placed"] == {
+        "readings": 2,
+        "from_ms": 1_799_999_940_000,
+        "to_ms": 1_800_000_000_000,
+    }
+    show(site)
+    assert "between 2027-01-15 07:59:00 UTC" in " ".join(capsys.readouterr().out.split())
