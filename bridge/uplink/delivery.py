@@ -179,6 +179,7 @@ class Delivery:
                 self._is_down.set()
                 self._lost(decision.reason, now, self._silence)
             case Action.HOLD_LINK:
+                self._is_down.clear()
                 self._lost(decision.reason, now, self._distrust)
             case Action.RENEW:
                 self._renew()
@@ -208,7 +209,7 @@ class Delivery:
 
     def _lost(self, reason: str, now: float, wait: Wait) -> None:
         wait_s = wait.longer()
-        if self.last_error is None:
+        if self.last_error is None or (wait is self._distrust and reason != self.last_error):
             log.warning("%s; next try in %.0f s, then further apart", reason, wait_s)
         self.last_error = reason
         self.silent_until = now + wait_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from bridge.config import Bus, Certificate, Credentials, Sensor, Site, SpoolSettings, ThingsBoard, Token
-from bridge.errors import SpoolFull, UplinkError
+from bridge.errors import ConnectionEnded, NotTrusted, SpoolFull, UplinkError
 from bridge.spool import Spool
 from bridge.uplink import Uplink
 from tests.bridge.test_uplink import QUICK, readings, until
@@ -41,6 +42,7 @@ class ScriptedClient:
         self.in_flight: Counter[str] = Counter()
         self.most_in_flight = 0
         self.resets = 0
+        self.pings = 0
 
     @property
     def stats(self) -> Stats:
@@ -53,6 +55,7 @@ class ScriptedClient:
         self.resets += 1
 
     async def ping(self) -> bool:
+        self.pings += 1
         return False
 
     async def post(self, path: Sequence[str], payload: bytes) -> Response:
@@ -84,8 +87,13 @@ class World:
 
     @asynccontextmanager
     async def uplink(
-        self, client: ScriptedClient, *sensors: str, certificate: bool = False
+        self,
+        client: ScriptedClient,
+        *sensors: str,
+        certificate: bool = False,
+        own: ScriptedClient | None = None,
     ) -> AsyncIterator[None]:
+        """Runs the uplink. With `own`, the last sensor has a certificate, and this as its way."""
         bus = Bus.model_construct(sensors=tuple(Sensor.model_construct(name=name) for name in sensors))
         site = Site.model_construct(
             thingsboard=ThingsBoard(url="coap://tb"),
@@ -94,7 +102,17 @@ class World:
         )
         shown = Certificate.model_construct(certificate=Path("c.pem"), key=Path("k.pem"))
         credentials = Credentials({name: shown if certificate else Token(name) for name in sensors}, None)
-        uplink = Uplink(self.path, site, credentials, client=client, publish=self.publish, pace=QUICK)
+        if own is not None:
+            credentials = Credentials({**credentials.sensors, sensors[-1]: shown})
+        uplink = Uplink(
+            self.path,
+            site,
+            credentials,
+            client=client,
+            own_clients={shown: own} if own else None,
+            publish=self.publish,
+            pace=QUICK,
+        )
         task = asyncio.create_task(uplink.run())
         try:
             yield
@@ -185,6 +203,61 @@ async def test_what_fell_with_a_connection_is_sent_again_and_counts_as_one_failu
     async with world.uplink(client, "first", "second", "third"):
         await until(lambda: not any(world.queued(sensor) for sensor in ("first", "second", "third")))
     assert client.resets == 1
+
+
+async def test_a_server_that_is_not_trusted_is_asked_rarely_and_without_pings(world: World) -> None:
+    async def script(_token: str) -> str:
+        await asyncio.sleep(0)
+        raise NotTrusted("the certificate of tb:5684 has expired")
+
+    client = ScriptedClient(script, lanes=1)
+    for sensor in "abc":
+        world.spool.add(readings(sensor, [1]))
+    started = time.monotonic()
+    async with world.uplink(client, *"abc"):
+        await until(lambda: len(client.asked) == 4)
+        passed = time.monotonic() - started
+        assert world.status["state"] == "backing off"
+        assert world.status["last_error"] == "the certificate of tb:5684 has expired"
+    least = 3 * QUICK.hold_s[0] * (1 - QUICK.jitter)
+    assert passed > least
+    assert client.pings == 0
+
+
+async def test_a_goodbye_is_followed_by_a_fresh_connection_at_once(world: World) -> None:
+    """The second in a row by a wait."""
+
+    async def script(_token: str) -> str:
+        await asyncio.sleep(0)
+        if len(client.asked) <= 2:
+            raise ConnectionEnded("tb:5684 closed the connection")
+        return "2.01"
+
+    client = ScriptedClient(script)
+    world.spool.add(readings("a", [1]))
+    async with world.uplink(client, "a"):
+        await until(lambda: not world.queued("a"))
+    assert len(client.asked) == 3
+    assert client.resets == 2
+
+
+async def test_a_certificate_whose_connection_fails_is_held_alone(world: World) -> None:
+    async def script(_token: str) -> str:
+        await asyncio.sleep(0)
+        raise NotTrusted("the key k.pem does not belong to the certificate c.pem")
+
+    shared, own = ScriptedClient(accepted), ScriptedClient(script)
+    world.spool.add(readings("a", [1]))
+    world.spool.add(readings("b", [1]))
+    async with world.uplink(shared, "a", "b", own=own):
+        await until(lambda: not world.queued("a") and "b" in world.status.get("holds", {}))
+        await until(lambda: world.status["state"] == "holding")
+        assert "k.pem does not belong" in world.status["holds"]["b"]["reason"]
+        assert world.status["holds"]["b"]["next_try"] is not None
+        assert world.status["last_error"] is None
+        assert world.status["client"]["requests"] >= 2
+    assert shared.asked == ["a"]
+    assert world.queued("b") == 1
 
 
 async def test_a_certificate_unknown_to_the_server_makes_a_fresh_handshake_then_waits(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.errors import UplinkError
+from bridge.errors import ConnectionEnded, NotTrusted, UplinkError
 from bridge.sandbox.telemetry import telemetry
 from bridge.spool import Row
 from bridge.thingsboard import (
@@ -172,6 +172,8 @@ class TestPacking:
 ONE = Sent(readings=1, points=5)
 MANY = Sent(readings=20, points=100)
 SILENT = UplinkError("tb:5683 was silent")
+UNTRUSTED = NotTrusted("the certificate of tb:5684 has expired")
+GOODBYE = ConnectionEnded("tb:5684 closed the connection")
 
 
 @pytest.mark.parametrize(
@@ -207,6 +209,10 @@ SILENT = UplinkError("tb:5683 was silent")
         ("5.03", MANY, Action.SLOW_DOWN, "5.03"),
         (SILENT, MANY, Action.BACK_OFF, "tb:5683 was silent"),
         (SILENT, replace(MANY, others_answered=True), Action.SLOW_DOWN, "tb:5683 was silent"),
+        (UNTRUSTED, MANY, Action.HOLD_LINK, "has expired"),
+        (UNTRUSTED, replace(MANY, others_answered=True), Action.HOLD_LINK, "has expired"),
+        (GOODBYE, MANY, Action.RENEW, "closed"),
+        (GOODBYE, replace(MANY, renewed=True), Action.BACK_OFF, "closed"),
     ],
 )
 def test_an_answer_decides(answer: str | UplinkError, sent: Sent, action: Action, says: str) -> None:
