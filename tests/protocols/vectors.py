@@ -12,6 +12,9 @@ from protocols.framing import Event, Frame, merge_noise
 
 FOLDER = Path(__file__).parent.parent / "vectors"
 
+IDLE = {"dlt645": b"\xfe"}
+"""Octets that may stand before a frame in any number, as part of it: those that end a noise join it."""
+
 Vector = dict[str, Any]
 
 
@@ -41,6 +44,15 @@ def hear(entry: Protocol, pieces: Iterable[bytes]) -> list[Event]:
 
 def frames(events: Iterable[Event]) -> list[bytes]:
     return [event.data for event in events if isinstance(event, Frame)]
+
+
+def last_frame(entry: Protocol, events: Iterable[Event]) -> bytes:
+    """The last frame, without the idle octets before it."""
+    return without_idle(entry, frames(events)[-1])
+
+
+def without_idle(entry: Protocol, frame: bytes) -> bytes:
+    return frame.lstrip(IDLE.get(entry.name, b""))
 
 
 def placed(events: Iterable[Event]) -> dict[int, bytes]:
