@@ -62,6 +62,7 @@ class Protocol:
 CATALOGUE: Mapping[str, str] = {
     "modbus-rtu": "protocols.modbus.rtu",
     "modbus-ascii": "protocols.modbus.ascii",
+    "dlt645": "protocols.dlt645.entry",
 }
 
 

@@ -1,0 +1,59 @@
+"""Frames into fields: for people, and for what reads `decode --json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from protocols import Fields
+from protocols.dlt645 import frame as frames
+from protocols.dlt645.data import BY_IDENTIFIER
+from protocols.framing import Frame
+
+ERRORS: Final[Mapping[int, str]] = {  # the bits of ERR, Annex C
+    0x01: "other error",
+    0x02: "no such data",
+    0x04: "wrong password or not authorised",
+    0x08: "the baud rate cannot be changed",
+    0x10: "too many time zones of the year",
+    0x20: "too many time periods of the day",
+    0x40: "too many tariffs",
+}
+_WITH_IDENTIFIER = (frames.READ_DATA, frames.READ_FOLLOWING_DATA)
+_IDENTIFIER = 4
+
+
+def error_name(code: int) -> str:
+    """What the bits of an error octet say."""
+    said = [text for bit, text in ERRORS.items() if code & bit]
+    return ", ".join(said) or f"error 0x{code:02X}, not in the standard"
+
+
+def describe(frame: Frame) -> Fields:
+    """Address, control, data without the offset, and what they say; the value if its identifier is known."""
+    message = frames.parse(frame)
+    fields: Fields = {
+        "preamble": frames.preamble(frame),
+        "address": message.address.lower(),
+        "control": message.control,
+        "data": message.data.hex(),
+    }
+    is_reply = bool(message.control & frames.REPLY)
+    if is_reply and message.control & frames.REFUSED:
+        if message.data:
+            fields |= {"error": message.data[0], "error_name": error_name(message.data[0])}
+    elif is_reply and message.function == frames.READ_ADDRESS:
+        fields["read_address"] = message.data[::-1].hex()
+    elif message.function in _WITH_IDENTIFIER and len(message.data) >= _IDENTIFIER:
+        fields["di"] = message.data[:_IDENTIFIER][::-1].hex()
+        if is_reply and message.function == frames.READ_DATA and not message.control & frames.MORE_FOLLOW:
+            fields |= _value(fields["di"], message.data[_IDENTIFIER:])
+    return fields
+
+
+def _value(di: str, data: bytes) -> Fields:
+    item = BY_IDENTIFIER.get(di.upper())
+    value = item.value(data) if item else None
+    if item is None or value is None:
+        return {}
+    return {"name": item.name, "value": value} | ({"unit": item.unit} if item.unit else {})

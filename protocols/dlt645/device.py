@@ -1,0 +1,115 @@
+"""One meter, polled: each identifier is asked for by itself, the parts of a long value one after the other.
+
+What a meter does not have it refuses, at the cost of an exchange; so a refused identifier is left alone for a
+while, the others are still read. Silence ends a poll: what was read by then is its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Final
+
+from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
+from protocols.dlt645 import frame as frames
+from protocols.dlt645.data import Item
+from protocols.dlt645.description import error_name
+from protocols.dlt645.frame import Message, StreamFramer
+from protocols.dlt645.settings import MeterSettings
+from protocols.errors import DeviceRefusal
+from protocols.framing import Direction, Frame
+
+# A refused identifier is asked for again once in so many polls.
+POLLS_BETWEEN_RETRIES: Final = 100
+MAX_PARTS: Final = 255  # §7.2: their number is one octet, from 1 on
+
+_IDENTIFIER = 4
+
+
+class Meter:
+    """The meter that serves sensors with these settings, which name one address."""
+
+    def __init__(self, sensors: Sequence[MeterSettings], line: LineSettings) -> None:
+        self._sensors = tuple(sensors)
+        self._address = sensors[0].address
+        self._items = {item.di: item for sensor in sensors for item in sensor.items}
+        self._refused: dict[str, int] = {}  # in which poll to ask again
+        self._polls = 0
+
+    @property
+    def address(self) -> str:
+        """Its address, twelve digits."""
+        return self._address
+
+    def planned(self) -> list[Request]:
+        """The requests of the next poll, should each be answered."""
+        return [self._request(item) for di, item in self._items.items() if di not in self._refused]
+
+    def poll(self) -> Dialogue:
+        """Starts one poll."""
+        self._polls += 1
+        told: dict[str, bytes] = {}
+        refusals: list[DeviceRefusal] = []
+        for item in self._due():
+            data = yield from self._fetch(item)
+            if data is None:
+                break
+            if isinstance(data, DeviceRefusal):
+                refusals.append(data)
+                self._refused[item.di] = self._polls + POLLS_BETWEEN_RETRIES
+            else:
+                told[item.di] = data
+                self._refused.pop(item.di, None)
+        return PollResult(
+            values=tuple(_values(sensor.items, told) for sensor in self._sensors),
+            complete=told.keys() == self._items.keys(),
+            refusals=tuple(refusals),
+        )
+
+    def _due(self) -> list[Item]:
+        """What this poll asks for; if all was refused, what is due first."""
+        due = [item for di, item in self._items.items() if self._refused.get(di, 0) <= self._polls]
+        return due or [self._items[min(self._refused, key=lambda di: self._refused[di])]]
+
+    def _fetch(self, item: Item) -> Generator[Request, Frame | None, bytes | DeviceRefusal | None]:
+        """The octets of a value, all its parts joined; or what the meter refused; or None for silence."""
+        data = b""
+        for part in range(MAX_PARTS + 1):
+            frame = yield self._request(item, part)
+            if frame is None:
+                return None
+            reply = frames.parse(frame)
+            if reply.control & frames.REFUSED:
+                code = reply.data[0] if reply.data else 0
+                return DeviceRefusal(error_name(code), code=code, request=f"{item.di} ({item.name})")
+            data += reply.data[_IDENTIFIER : len(reply.data) - bool(part)]
+            if not reply.control & frames.MORE_FOLLOW:
+                break
+        return data
+
+    def _request(self, item: Item, part: int = 0) -> Request:
+        """Asks for a value, or for a further part of it."""
+        number = bytes((part,)) if part else b""
+        function = frames.READ_FOLLOWING_DATA if part else frames.READ_DATA
+        asked = Message(self._address, function, item.identifier + number)
+
+        def accepts(frame: Frame) -> bool:
+            if frame.direction is not Direction.REPLY:
+                return False
+            reply = frames.parse(frame)
+            if reply.function != function or not frames.covers(self._address, reply.address):
+                return False
+            is_refusal = bool(reply.control & frames.REFUSED)
+            return is_refusal or (reply.data.startswith(item.identifier) and reply.data.endswith(number))
+
+        return Request(
+            data=frames.build(asked),
+            framer=StreamFramer,
+            accepts=accepts,
+            reply_length=frames.length(_IDENTIFIER + item.octets + len(number)),
+            summary=f"meter {self._address}: {item.name} ({item.di})" + (f", part {part}" if part else ""),
+        )
+
+
+def _values(items: Sequence[Item], told: dict[str, bytes]) -> Values:
+    values = {item.name: item.value(told[item.di]) for item in items if item.di in told}
+    return {name: value for name, value in values.items() if value is not None}
