@@ -12,10 +12,11 @@ from bridge.errors import SpoolDamaged, SpoolFull
 from bridge.spool.locks import beside, give_to_owner
 from bridge.spool.schema import LATEST, SpoolUnavailable, migrate, schema_version
 
-PAGE_BYTES = 4096
+PAGE_BYTES = 2048
+"""Half of SQLite's default: a commit of a few readings touches ten pages, mostly for a few bytes each."""
 
 _BUSY_TIMEOUT_S = 5.0
-_WAL_PAGES = 500
+_WAL_PAGES = 1000
 
 
 class Database:
@@ -90,7 +91,9 @@ class Database:
             raise SpoolDamaged(f"{path} holds no spool yet")
         if version < LATEST:
             connection.close()
-            raise SpoolUnavailable(f"{path} was made by an older serial-bridge: start the services, then look")
+            raise SpoolUnavailable(
+                f"{path} was made by an older serial-bridge: start the services, then look"
+            )
         return cls(connection, path)
 
     @contextmanager

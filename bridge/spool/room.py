@@ -12,8 +12,8 @@ from bridge.spool.ledger import book
 logger = logging.getLogger(__name__)
 
 _EXPIRE_ROWS = 1000
-_SHRINK_PAGES = 4096
-_VACUUM_PAGES = 500
+_SHRINK_PAGES = 8192
+_VACUUM_PAGES = 1000
 _LOG_EVERY_S = 3600.0
 
 

@@ -5,12 +5,12 @@ One takes longer than all these and is run by itself: python -m tests.benchmarks
 
 from __future__ import annotations
 
-from tests.benchmarks import backlog, coap_rate, flush, footprint, held
+from tests.benchmarks import backlog, coap_rate, flush, footprint, held, wear
 
 
 def main() -> None:
     """Runs them all."""
-    for benchmark in (footprint, coap_rate, flush, held, backlog):
+    for benchmark in (footprint, coap_rate, flush, held, backlog, wear):
         print(f"\n{benchmark.__name__.rpartition('.')[2]}: {(benchmark.__doc__ or '').splitlines()[0]}")
         benchmark.main()
 

@@ -60,7 +60,7 @@ def test_a_file_that_is_no_database_is_set_aside(
 
 
 def test_garbage_inside_is_found_at_the_next_start_and_the_books_are_carried_over(filled: Path) -> None:
-    scribble(filled, from_page=13)
+    scribble(filled, from_page=20)
     with closing(Spool.open(filled)) as spool:
         assert spool.ledger() == {"s0": Account(500, 50, 0, 0, 0, 450), "s1": Account(500, 50, 0, 0, 0, 450)}
         assert spool.audit() == []
@@ -73,7 +73,7 @@ def test_garbage_inside_is_found_at_the_next_start_and_the_books_are_carried_ove
 def test_damage_found_at_work_ends_every_process_and_is_set_aside_by_the_next(filled: Path) -> None:
     finder, other = Spool.open(filled), Spool.open(filled)
     with closing(finder), closing(other):
-        scribble(filled, from_page=13)
+        scribble(filled, from_page=20)
         with pytest.raises(SpoolDamaged, match="is damaged"):
             finder.audit()
         with pytest.raises(SpoolDamaged, match="found damaged by another process"):
@@ -154,7 +154,7 @@ class TestSalvage:
     def test_rows_beside_the_damage_are_queued_again(self, filled: Path) -> None:
         with closing(Spool.open(filled)) as spool:
             spool.add([Reading("s0", Instant("an old boot", n), None, b'{"v":%d}' % n, 1) for n in range(3)])
-        scribble(filled, from_page=14, pages=2)
+        scribble(filled, from_page=20, pages=2)
         with closing(Spool.open(filled)) as spool:
             (aside,) = set_aside(filled)
             before = spool.ledger()
@@ -172,7 +172,7 @@ class TestSalvage:
             assert spool.audit() == []
 
     def test_a_second_time_brings_nothing_twice(self, filled: Path) -> None:
-        scribble(filled, from_page=14, pages=2)
+        scribble(filled, from_page=20, pages=2)
         with closing(Spool.open(filled)) as spool:
             (aside,) = set_aside(filled)
             assert spool.salvage(aside).queued.total() > 0
@@ -200,11 +200,11 @@ class TestSalvage:
     def test_what_came_back_of_an_older_file_is_remembered_when_the_next_is_damaged(
         self, filled: Path
     ) -> None:
-        scribble(filled, from_page=14, pages=2)
+        scribble(filled, from_page=20, pages=2)
         with closing(Spool.open(filled)) as spool:
             (first,) = set_aside(filled)
             spool.salvage(first)
-        scribble(filled, from_page=14, pages=2)
+        scribble(filled, from_page=20, pages=2)
         with closing(Spool.open(filled)) as spool:
             assert spool.salvage(first).queued.total() == 0
             assert spool.audit() == []
