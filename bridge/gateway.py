@@ -23,13 +23,16 @@ from pathlib import Path
 
 from bridge.adapter import find_port
 from bridge.config import Bus, Certificate, Credentials, CredentialsWatch, Site
+from bridge.diagnostics import Memory
 from bridge.errors import SpoolDamaged
 from bridge.kernel_clock import TOLD, system_clock
 from bridge.reader import Reader
 from bridge.runtime import Runtime
 from bridge.server_time import TimeKeeper
 from bridge.spool import Spool, SpoolWriter, lock
+from bridge.spool.locks import beside
 from bridge.uplink import Uplink, connect
+from bridge.uplink.diagnostics import Diagnostics
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +88,7 @@ async def reading(site: Site, buses: Iterable[Bus], *, devices: Path | None = No
                     clock,
                     publish=partial(runtime.publish, f"bus-{bus.name}"),
                     find_port=partial(find_port, bus, devices),
+                    memory=Memory(beside(site.spool.path, f".bus-{bus.name}.json")),
                 )
                 start(f"bus {bus.name}", reader.run)
             yield
@@ -125,6 +129,9 @@ async def _deliver(site: Site, watch: CredentialsWatch) -> None:
                     publish=partial(runtime.publish, TOLD),
                 )
                 running = [tasks.create_task(job.run()), tasks.create_task(keeper.run())]
+                if site.thingsboard.diagnostics:
+                    teller = Diagnostics(runtime, watch.current, client=client, own_clients=own_clients)
+                    running.append(tasks.create_task(teller.run()))
                 await watch.edited()
                 for task in running:
                     task.cancel()

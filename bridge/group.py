@@ -8,13 +8,14 @@ address.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from bridge.clock import Instant
 from bridge.publish import OnChange
-from bridge.schedule import SILENT_AFTER
+from bridge.schedule import SILENT_AFTER, Schedule
 from protocols.dialogue import Device, PollResult, Values
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ class Group:
             for sensor in sensors
             if sensor.publish == "change"
         }
-        self._exceptions = self._incomplete = self._out_of_limits = 0
+        self._exceptions: Counter[int] = Counter()  # by the device's own code
+        self._incomplete = self._out_of_limits = 0
 
     @property
     def names(self) -> str:
@@ -84,7 +86,7 @@ class Group:
     def answered(self, result: PollResult) -> None:
         """A poll was answered, if not in every part."""
         self._misses = 0
-        self._exceptions += len(result.refusals)
+        self._exceptions.update(refusal.code for refusal in result.refusals)
         self._incomplete += not result.complete
         self._out_of_limits += result.out_of_limits
         if result.refusals and not any(result.values):
@@ -114,18 +116,30 @@ class Group:
         """A poll was answered, but brought no usable value of a sensor."""
         self._tallies[sensor].empty += 1
 
-    def document(self, station: Station, missed_slots: int) -> dict[str, dict[str, Any]]:
-        """What status says of each sensor."""
+    def document(
+        self, station: Station, schedule: Schedule[Group], elapsed_s: float
+    ) -> dict[str, dict[str, Any]]:
+        """What status says of each sensor, that many seconds after the start."""
+        line = {
+            "requests": station.requests,
+            "replies": station.replies,
+            "timeouts": station.timeouts,
+            "crc_errors": station.crc_errors,
+            "exceptions": self._exceptions.total(),
+            "exception_codes": {str(code): count for code, count in self._exceptions.items()},
+            "late_replies": station.late_replies,
+            "missed_slots": schedule.missed_slots(self),
+            "turn_around_p50_ms": _ms(station.turn_around.percentile_s(50)),
+            "turn_around_p99_ms": _ms(station.turn_around.percentile_s(99)),
+            "lateness_p99_ms": _ms(schedule.lateness(self).percentile_s(99)),
+            "wire_share": round(station.busy_s / elapsed_s, 4) if elapsed_s else 0.0,
+        }
         return {
             name: {
                 "state": self._state.value,
                 "last_ts": tally.last_ts,
                 "last_values": tally.last_values,
-                "timeouts": station.timeouts,
-                "crc_errors": station.crc_errors,
-                "exceptions": self._exceptions,
-                "late_replies": station.late_replies,
-                "missed_slots": missed_slots,
+                **line,
                 "empty": tally.empty,
                 "unchanged": tally.unchanged,
                 "incomplete": self._incomplete,
@@ -140,6 +154,10 @@ class Group:
         is_good = state is SensorState.OK
         _log.log(logging.INFO if is_good else logging.WARNING, "%s %s", self.names, why)
         self._state = state
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(1000 * seconds, 1)
 
 
 def groups(bus: Bus) -> list[Group]:

@@ -78,6 +78,7 @@ class Line:
     Attributes:
         stations: what is known of each address.
         has_echo: whether the last request was heard again.
+        echoes: requests that were heard again.
         foreign_frames: good frames that nobody here asked for.
         stray_octets: octets that belonged to no good frame.
     """
@@ -85,6 +86,7 @@ class Line:
     def __init__(self, wire: Wire, settings: LineSettings, clock: Clock) -> None:
         self.stations: defaultdict[str, Station] = defaultdict(Station)
         self.has_echo = False
+        self.echoes = 0
         self.foreign_frames = 0
         self.stray_octets = 0
         self._wire = wire
@@ -118,11 +120,13 @@ class Line:
         """
         station = self.stations[address]
         await self._fall_quiet(station, request, gap_s, is_retry=is_retry)
+        begun = _now()
         await self._wire.write(request.data)
         sent = self._busy_until = _now() + self._settings.duration_s(len(request.data))
         station.sent(request, sent, is_retry=is_retry)
         timeout_s = station.turn_around.reply_timeout_s(reply_timeout_s)
         found, is_damaged = await self._hear(request, sent + timeout_s)
+        station.busy_s += _now() - begun
         if found is None:
             station.unanswered(reply_timeout_s, is_damaged=is_damaged)
             what = "a damaged reply" if is_damaged else f"no reply within {timeout_s * 1000:.0f} ms"
@@ -194,6 +198,7 @@ class Line:
             for index, event in enumerate(events):
                 if isinstance(event, Frame) and request.accepts(event):
                     self.has_echo = echo.is_found
+                    self.echoes += echo.is_found
                     for other in events[index + 1 :]:
                         self._sort(other)
                     return (event, next(chunk for chunk in reversed(chunks) if chunk.start <= settled)), False

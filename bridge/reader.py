@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.adapter import find_adapter
 from bridge.clock import Clock, Instant
+from bridge.diagnostics import SAVE_EVERY_S, Memory
 from bridge.errors import NoReply, PortLost
 from bridge.group import Group, groups
 from bridge.line import Line, Reply
@@ -50,6 +51,7 @@ class Reader:
         publish: called with the status document, at most once a second and only if it changed.
         find_port: tells the device file; raises PortLost if the adapter is not plugged in.
         port: what carries the bytes; not yet open.
+        memory: what the bus counted before; kept up to date.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Reader:
         publish: Callable[[Mapping[str, Any]], None],
         find_port: Callable[[], str] | None = None,
         port: Port | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self._bus = bus
         self._spool = spool
@@ -70,6 +73,9 @@ class Reader:
         self._line = Line(self._port, bus.line, clock)
         self._groups = groups(bus)
         self._schedule = Schedule({group: group.every_s for group in self._groups})
+        self._memory = memory
+        self._started_at = math.inf
+        self._saved_at = -math.inf
         self._retry_s = FIRST_RETRY_S
         self._error: str | None = None
         self._published: Mapping[str, Any] = {}
@@ -78,6 +84,8 @@ class Reader:
 
     async def run(self) -> None:
         """Reads the bus until cancelled; the port is closed then, and every reading taken is in the spool."""
+        if math.isinf(self._started_at):
+            self._started_at = self._saved_at = asyncio.get_running_loop().time()
         try:
             while True:
                 try:
@@ -90,6 +98,7 @@ class Reader:
         finally:
             await self._port.close()
             self._publish_now()
+            self._remember(self._published)
 
     async def _open(self) -> None:
         await self._port.open(self._find_port(), self._bus.line, self._bus.rs485)
@@ -226,14 +235,22 @@ class Reader:
             self._published = document
             self._published_at = asyncio.get_running_loop().time()
             self._publish(document)
+            if self._published_at - self._saved_at >= SAVE_EVERY_S:
+                self._saved_at = self._published_at
+                self._remember(document)
+
+    def _remember(self, document: Mapping[str, Any]) -> None:
+        if self._memory is not None and document:
+            self._memory.save(document)
 
     def _document(self) -> dict[str, Any]:
         """What status says of this bus."""
         stations = self._line.stations
+        elapsed_s = max(0.0, asyncio.get_running_loop().time() - self._started_at)
         sensors: dict[str, Any] = {}
         for group in self._groups:
-            sensors |= group.document(stations[group.address], self._schedule.missed_slots(group))
-        return {
+            sensors |= group.document(stations[group.address], self._schedule, elapsed_s)
+        document = {
             "bus": self._bus.name,
             "protocol": self._bus.protocol.name,
             "state": self._port.state.value if self._error is None else State.LOST.value,
@@ -247,8 +264,13 @@ class Reader:
                 "timeouts": sum(station.timeouts for station in stations.values()),
                 "crc_errors": sum(station.crc_errors for station in stations.values()),
                 "late_replies": sum(station.late_replies for station in stations.values()),
+                "echoes": self._line.echoes,
                 "foreign_frames": self._line.foreign_frames,
                 "stray_octets": self._line.stray_octets,
                 "has_echo": self._line.has_echo,
+                "wire_share": round(sum(station.busy_s for station in stations.values()) / elapsed_s, 4)
+                if elapsed_s
+                else 0.0,
             },
         }
+        return self._memory.total(document) if self._memory else document

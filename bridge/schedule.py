@@ -21,8 +21,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+from bridge.turn_around import TurnAround
 
 SILENT_AFTER = 3  # missed polls in a row
 SILENT_SHARE = 0.05  # of the time, for all silent devices together
@@ -43,6 +45,7 @@ class _Entry(Generic[Key]):
     asked_at: float = -math.inf
     not_before: float = -math.inf
     missed_slots: int = 0
+    lateness: TurnAround = field(default_factory=TurnAround)  # of the last 1000 slots that were asked
 
     @property
     def is_silent(self) -> bool:
@@ -114,6 +117,10 @@ class Schedule(Generic[Key]):
         """How many of its slots passed unasked since the start, while it was not silent."""
         return self._entries[key].missed_slots
 
+    def lateness(self, key: Key) -> TurnAround:
+        """How long after the begin of its slot it was asked, the last 1000 times, while it was not silent."""
+        return self._entries[key].lateness
+
     def _eligible_at(self, entry: _Entry[Key]) -> float:
         due_at = max(entry.due_at, entry.not_before)
         return max(due_at, self._probe_at) if entry.is_silent else due_at
@@ -137,5 +144,6 @@ class Schedule(Generic[Key]):
             return
         current = int((now - entry.origin) / entry.every_s)
         if not entry.is_silent:
+            entry.lateness.add(now - entry.origin - max(entry.slot, current) * entry.every_s)
             entry.missed_slots += max(0, current - entry.slot)
         entry.slot = max(entry.slot, current) + 1

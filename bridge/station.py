@@ -33,6 +33,7 @@ class Station:
         self.timeouts = 0
         self.crc_errors = 0
         self.late_replies = 0
+        self.busy_s = 0.0  # for so long requests to it held the line
         self._request: Request | None = None  # the last one, until no reply to it can come any more
         self._tries: list[float] = []  # when each try of it was out on the wire
         self._heard: list[float] = []  # when the first octet of each reply to it came

@@ -162,8 +162,12 @@ class ModbusDevice:
     def _result(
         self, told: Sequence[_Told], refusals: Sequence[DeviceRefusal], *, complete: bool
     ) -> PollResult:
-        values: tuple[Values, ...] = tuple({} for _ in self._sensors)
-        out_of_limits = sum(fetch.into(values, data) for fetch, data in told)
+        found: tuple[Values, ...] = tuple({} for _ in self._sensors)
+        out_of_limits = sum(fetch.into(found, data) for fetch, data in told)
+        values = tuple(
+            {register.name: some[register.name] for register in sensor.registers if register.name in some}
+            for sensor, some in zip(self._sensors, found, strict=True)
+        )
         return PollResult(values, complete, tuple(refusals), out_of_limits)
 
 

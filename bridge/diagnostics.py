@@ -1,0 +1,116 @@
+"""Line statistics: what a bus counts is kept across restarts, and can be shown beside a sensor's values.
+
+The counters of a bus are a small file beside the spool, replaced at stop and every ten minutes, not forced to
+the disk: 144 writes of some kilobytes a day. A power cut may cost ten minutes of counting, but no reading: so
+this is not for the spool and its forced commits. What is no counter (a percentile, a share) begins afresh.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_log = logging.getLogger(__name__)
+
+SAVE_EVERY_S = 600.0
+
+OF_SENSOR = (
+    "requests",
+    "replies",
+    "timeouts",
+    "crc_errors",
+    "exceptions",
+    "exception_codes",
+    "late_replies",
+    "missed_slots",
+    "empty",
+    "unchanged",
+    "incomplete",
+    "out_of_limits",
+)
+OF_LINE = (
+    "requests",
+    "replies",
+    "timeouts",
+    "crc_errors",
+    "late_replies",
+    "foreign_frames",
+    "stray_octets",
+    "echoes",
+)
+_SHOWN = (*OF_SENSOR, "state", "turn_around_p50_ms", "turn_around_p99_ms", "lateness_p99_ms", "wire_share")
+
+Counts = Mapping[str, Any]
+
+
+class Memory:
+    """What a bus counted before this start."""
+
+    def __init__(self, path: Path) -> None:
+        """`path`: of its file; missing or damaged, everything begins at 0."""
+        self._path = path
+        self._earlier: dict[str, Any] = {}
+        try:
+            found = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as error:
+            _log.warning("%s: line statistics begin afresh (%s)", path, error)
+            return
+        if isinstance(found, dict):
+            self._earlier = found
+
+    def total(self, document: dict[str, Any]) -> dict[str, Any]:
+        """A bus's status document with what was counted before added to its counters."""
+        sensors = self._earlier.get("sensors", {})
+        return {
+            **document,
+            "sensors": {
+                name: _plus(counts, sensors.get(name, {}), OF_SENSOR)
+                for name, counts in document["sensors"].items()
+            },
+            "line": _plus(document["line"], self._earlier.get("line", {}), OF_LINE),
+        }
+
+    def save(self, total: Counts) -> None:
+        """Keeps the counters of such a document; a disk that refuses is no reason to stop reading."""
+        kept = {
+            "sensors": {name: _only(counts, OF_SENSOR) for name, counts in total["sensors"].items()},
+            "line": _only(total["line"], OF_LINE),
+        }
+        beside = self._path.with_name(self._path.name + ".new")
+        try:
+            beside.write_text(json.dumps(kept))
+            beside.replace(self._path)
+        except OSError as error:
+            _log.warning("%s: line statistics are not kept (%s)", self._path, error)
+
+
+def attributes(counts: Counts, bus: str) -> dict[str, Any]:
+    """What ThingsBoard shows of a sensor's line: flat, each key with the prefix `line_`."""
+    shown: dict[str, Any] = {"line_bus": bus}
+    for key in _SHOWN:
+        value = counts.get(key)
+        if isinstance(value, Mapping):
+            shown |= {f"line_exception_{code}": count for code, count in value.items()}
+        elif value is not None:
+            shown[f"line_{key}"] = value
+    return shown
+
+
+def _plus(counts: Counts, earlier: Counts, keys: tuple[str, ...]) -> dict[str, Any]:
+    total = dict(counts)
+    for key in keys:
+        now, before = counts.get(key), earlier.get(key)
+        if isinstance(now, Mapping) and isinstance(before, Mapping):
+            total[key] = {code: now.get(code, 0) + before.get(code, 0) for code in {**before, **now}}
+        elif isinstance(now, int) and isinstance(before, int):
+            total[key] = now + before
+    return total
+
+
+def _only(counts: Counts, keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: counts[key] for key in keys if key in counts}

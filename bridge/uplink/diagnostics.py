@@ -1,0 +1,80 @@
+"""`diagnostics = true`: each sensor's line statistics as client attributes of its device in ThingsBoard.
+
+They come from the buses' status documents, so it does not matter which process reads a bus. They are seldom
+sent, to be in no reading's way: every quarter of an hour, and when a sensor's state changes. What does not
+arrive is not sent again; the next time says more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from bridge.config import Certificate, Credentials, Token
+from bridge.diagnostics import attributes
+from bridge.errors import UplinkError
+from bridge.runtime import Runtime
+from bridge.thingsboard import telemetry_path
+from bridge.uplink.delivery import Client
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 5.0
+SEND_EVERY_S = 900.0
+
+
+class Diagnostics:
+    """Sends the statistics of every sensor that has a credential.
+
+    Args:
+        runtime: where the buses' status documents are.
+        client: the way to the server, shared with the uplink; `own_clients` that for each certificate.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        credentials: Credentials,
+        *,
+        client: Client,
+        own_clients: Mapping[Certificate, Client],
+    ) -> None:
+        self._runtime = runtime
+        self._credentials = credentials
+        self._client = client
+        self._own_clients = own_clients
+        self._sent: dict[str, tuple[float, object]] = {}  # for each sensor: when, and in which state it was
+
+    async def run(self) -> None:
+        """Sends until cancelled."""
+        while True:
+            now = asyncio.get_running_loop().time()
+            for name, document in self._runtime.read_all().items():
+                if name.startswith("bus-"):
+                    for sensor, counts in document.get("sensors", {}).items():
+                        if self._is_due(sensor, counts, now):
+                            self._sent[sensor] = now, counts.get("state")
+                            await self._send(sensor, attributes(counts, str(document.get("bus"))))
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _is_due(self, sensor: str, counts: Mapping[str, Any], now: float) -> bool:
+        sent_at, state = self._sent.get(sensor, (-SEND_EVERY_S, None))
+        return counts.get("state") != state or now - sent_at >= SEND_EVERY_S
+
+    async def _send(self, sensor: str, shown: Mapping[str, Any]) -> None:
+        credential = self._credentials.sensors.get(sensor)
+        if credential is None:
+            return
+        client = self._own_clients.get(credential) if isinstance(credential, Certificate) else self._client
+        if client is None:
+            return
+        path = *telemetry_path(credential.value if isinstance(credential, Token) else None)[:-1], "attributes"
+        try:
+            answer = await client.post(path, json.dumps(shown, separators=(",", ":")).encode())
+        except UplinkError as error:
+            log.debug("%s: no diagnostics sent: %s", sensor, error)
+        else:
+            log.debug("%s: diagnostics sent: %s", sensor, answer.code)
