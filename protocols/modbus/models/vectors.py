@@ -58,8 +58,7 @@ class Vector:
         describe(Frame(self.request, Direction.REQUEST))
         found = describe(Frame(self.reply, Direction.REPLY)).get("values", {})
         return [
-            f"{name} reads {shown(found.get(name, 'no value'))}, "
-            f"the vector says {shown(self.values.get(name, 'no value'))}"
+            f"{name} reads {_told(found, name)}, the vector says {_told(self.values, name)}"
             for name in {**self.values, **found}
             if (name in found, found.get(name)) != (name in self.values, self.values.get(name))
         ]
@@ -112,6 +111,10 @@ def _parse(
     if len(problems) > before:
         return None
     return Vector(source, request, reply, dict(values or {}))
+
+
+def _told(values: Values, name: str) -> str:
+    return shown(values[name]) if name in values else "no value"
 
 
 def _meant(name: str, names: Sequence[str]) -> str:
