@@ -206,21 +206,26 @@ def protocols(as_json: AsJson = False) -> None:
 
 @app.command()
 def models(
-    name: Annotated[str | None, typer.Argument(help="A model, to see its registers and sources.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A model, to see its map and replay its vectors.")
+    ] = None,
+    site: SitePath = SITE,
     as_json: AsJson = False,
 ) -> None:
-    """Lists the device models, or shows one with its sources."""
-    from bridge.commissioning.models import describe, listing, listing_text, model_text
+    """Lists the device models, or shows and proves one."""
+    from bridge.commissioning.models import describe, is_right, listing, listing_text, model_text, shelf
 
+    known = shelf(site)
     if name is None:
-        rows = listing()
+        rows = listing(known)
         print_json(rows) if as_json else typer.echo(listing_text(rows))
         return
     try:
-        found = describe(name)
+        found = describe(name, known)
     except KeyError:
         raise typer.BadParameter(f"{name!r} is not a model; `serial-bridge models` lists them") from None
     print_json(found) if as_json else typer.echo(model_text(found))
+    raise typer.Exit(not is_right(found))
 
 
 @app.command()

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from bridge.commissioning import load
+from bridge.commissioning.models import own_models, own_text
 from bridge.config import Bus, Certificate, Credentials, Site
 
 
 def summary(site: Site, credentials: Credentials) -> dict[str, Any]:
-    """What the two files say, as data: buses with their devices, requests and wire time, and warnings."""
+    """What the files say, as data: buses with devices, requests and wire time, own models, and warnings."""
     overloads = filter(None, map(load.warning, site.buses.values()))
     return {
         "site": site.name,
         "thingsboard": site.thingsboard.url,
         "spool": str(site.spool.path),
         "buses": {name: _bus(bus, credentials) for name, bus in site.buses.items()},
+        "models": own_models(site.path),
         "warnings": [*site.warnings, *credentials.warnings, *overloads],
     }
 
@@ -36,6 +38,7 @@ def text(found: dict[str, Any], *, plan: bool = False) -> str:
             )
             if plan:
                 lines += [f"    {1000 * ask['wire_s']:6.1f} ms  {ask['request']}" for ask in row["plan"]]
+    lines += [own_text(model) for model in found["models"]]
     lines += [f"warning: {warning}" for warning in found["warnings"]]
     lines.append("ok")
     return "\n".join(lines)

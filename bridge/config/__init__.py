@@ -8,7 +8,7 @@ Nothing else in the bridge reads these files, and nothing here opens a port or a
     quantities    "10s", "1GB"                          places    URLs, adapters, names
     tables        the tables of site.toml               site      how they become a Site
     credentials   credentials.toml                      watch     its edits while the bridge runs
-    schema        site.toml for editors
+    models        a site's own device models            schema    site.toml for editors
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bridge.config.credentials import Certificate, Credentials, Provisioning, Token, load_credentials
+from bridge.config.models import OwnModels
 from bridge.config.schema import site_schema
 from bridge.config.site import load_site
 from bridge.config.tables import RS485, Bus, ClockSettings, Sensor, Site, SpoolSettings, ThingsBoard
@@ -29,6 +30,7 @@ __all__ = [
     "ClockSettings",
     "Credentials",
     "CredentialsWatch",
+    "OwnModels",
     "Provisioning",
     "Sensor",
     "Site",

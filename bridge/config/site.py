@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.config.document import Document, Table, key_text
+from bridge.config.models import OwnModels
 from bridge.config.places import check_bus_name
 from bridge.config.tables import (
     INHERITED,
@@ -50,10 +51,11 @@ def load_site(path: Path) -> Site:
     """Reads site.toml.
 
     Raises:
-        ConfigError: every mistake in it, each with file, line, key, rule and fix. Sensors are counted from 1:
-            `sensor[2]` is the second [[bus.NAME.sensor]] of its bus.
+        ConfigError: every mistake in it and in the models beside it, each with file, line, key, rule and fix.
+            Sensors are counted from 1: `sensor[2]` is the second [[bus.NAME.sensor]] of its bus.
     """
     document = Document.read(path, homes=_HOMES)
+    own = OwnModels(path)
     tables = document.tables
     meant = document.unknown_keys((), tables, Site.written())
     given: dict[str, Any] = {
@@ -61,24 +63,25 @@ def load_site(path: Path) -> Site:
         "thingsboard": None,
         "spool": document.check(SpoolSettings, ("spool",), tables.get("spool", {})),
         "clock": document.check(ClockSettings, ("clock",), tables.get("clock", {})),
-        "bus": _buses(document, tables.get("bus", {})),
+        "bus": _buses(document, tables.get("bus", {}), own),
     }
     if "thingsboard" not in meant:
         server = tables.get("thingsboard", {})
         given["thingsboard"] = document.check(ThingsBoard, ("thingsboard",), server)
     site = document.check(Site, (), tables, given=given, meant=meant)
-    if site is None or document.mistakes:
-        raise ConfigError(document.mistakes)
+    mistakes = [*document.mistakes, *own.mistakes]
+    if site is None or mistakes:
+        raise ConfigError(mistakes)
     _warn(document, site)
     return site.model_copy(update={"warnings": tuple(document.warnings)})
 
 
-def _buses(document: Document, tables: object) -> dict[str, Bus]:
+def _buses(document: Document, tables: object, own: OwnModels) -> dict[str, Bus]:
     """The buses without a mistake, by name."""
     if not isinstance(tables, Mapping):
         document.mistake(("bus",), "a bus has a name and a table of its own: [bus.NAME]")
         return {}
-    buses = {name: bus for name, table in tables.items() if (bus := _bus(document, name, table))}
+    buses = {name: bus for name, table in tables.items() if (bus := _bus(document, name, table, own))}
     adapters = [(("bus", name, "adapter"), table.get("adapter")) for name, table in _tables(tables)]
     _unique(document, adapters, "two buses cannot share a port")
     names = [
@@ -90,7 +93,7 @@ def _buses(document: Document, tables: object) -> dict[str, Bus]:
     return buses
 
 
-def _bus(document: Document, name: str, table: object) -> Bus | None:
+def _bus(document: Document, name: str, table: object, own: OwnModels) -> Bus | None:
     path = ("bus", name)
     if not isinstance(table, Mapping):
         document.mistake(path, "a bus has a name and a table of its own: [bus.NAME]")
@@ -100,7 +103,7 @@ def _bus(document: Document, name: str, table: object) -> Bus | None:
     except ValueError as error:
         document.mistake(path, str(error))
     speaks = table.get("protocol")
-    entry = protocol(speaks) if isinstance(speaks, str) and speaks in CATALOGUE else None
+    entry = own.known_to(protocol(speaks)) if isinstance(speaks, str) and speaks in CATALOGUE else None
     given: dict[str, Any] = {"name": name, "sensor": ()}
     if "rs485" in table:
         given["rs485"] = document.check(RS485, (*path, "rs485"), table["rs485"])
@@ -120,14 +123,20 @@ def _bus(document: Document, name: str, table: object) -> Bus | None:
         )
         return None
     sensors = [
-        _sensor(document, (*path, "sensor", index), block, entry, {"bus": name, **inherited})
+        _sensor(document, (*path, "sensor", index), block, entry, {"bus": name, **inherited}, own)
         for index, block in enumerate(blocks)
     ]
-    return bus and bus.model_copy(update={"sensors": tuple(sensor for sensor in sensors if sensor)})
+    known = tuple(sensor for sensor in sensors if sensor)
+    return bus and bus.model_copy(update={"sensors": known, "protocol": entry})
 
 
 def _sensor(
-    document: Document, path: KeyPath, table: object, entry: Protocol | None, given: Mapping[str, Any]
+    document: Document,
+    path: KeyPath,
+    table: object,
+    entry: Protocol | None,
+    given: Mapping[str, Any],
+    own: OwnModels,
 ) -> Sensor | None:
     """A sensor, or None if its table has a mistake or its protocol is not known."""
     if not isinstance(table, Mapping):
@@ -146,6 +155,8 @@ def _sensor(
         for below, message in error.problems:
             if below[:1] and below[0] not in table and below[0] in meant:
                 continue  # the misspelt key is named already
+            if below == ("model",) and str(table["model"]) in own.wrong:
+                continue  # there is such a model; what is wrong in its file is named
             document.mistake((*path, *below), _strayed(table, below) or message)
         return None
     return sensor and sensor.model_copy(update={"settings": settings})
