@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge.config import Credentials, CredentialsWatch, Site, Token, load_credentials, load_site
+from bridge.config import Credentials, CredentialsWatch, Site, ThingsBoard, Token, load_credentials, load_site
 from tests.bridge.config.conftest import SITES
+from tests.certificates import Authority
 
 LOOK_EVERY_S = 0.02
 TIMEOUT_S = 20.0
@@ -106,13 +107,14 @@ async def test_a_file_that_is_gone_for_a_while_is_taken_when_it_is_back(
     assert watch.current.sensors == {"roof": Token("back")}
 
 
-async def test_a_renewed_key_of_a_certificate_is_an_edit(file: Path, site: Site) -> None:
-    for name in ("roof.pem", "roof.key"):
-        (file.parent / name).touch(mode=0o600)
+async def test_a_renewed_certificate_is_an_edit(file: Path, site: Site) -> None:
+    secure = site.model_copy(update={"thingsboard": ThingsBoard(url="coaps://tb.example.com")})
+    authority = Authority(file.parent)
+    authority.issue("roof")
     replace(file, '[sensors]\nroof = { certificate = "roof.pem", key = "roof.key" }')
-    watch = CredentialsWatch(load_credentials(file, site), site, look_every_s=LOOK_EVERY_S)
+    watch = CredentialsWatch(load_credentials(file, secure), secure, look_every_s=LOOK_EVERY_S)
     await passed_over(watch)
-    replace(file.with_name("roof.key"), "another")
+    authority.issue("roof")
     await edited(watch)
 
 
