@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, cast
 
 import serial_asyncio
 
+from bridge.driver import UartErrors, uart_errors
 from bridge.errors import PortLost
 from bridge.serial_device import SerialDevice, open_device
 from protocols.dialogue import LineSettings
@@ -149,6 +150,12 @@ class Port:
             _log.warning("%s does not close", self.path)
         self._device = None
         self._enter(State.CLOSED)
+
+    def uart_errors(self) -> UartErrors | None:
+        """What the device's UART counted; None while it is not open, or where its driver does not count."""
+        if self.state is not State.READY or self._device is None:
+            return None
+        return uart_errors(self._device.fileno())
 
     def _require_ready(self) -> None:
         if self.state is not State.READY:

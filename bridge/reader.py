@@ -13,6 +13,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -250,7 +251,7 @@ class Reader:
         sensors: dict[str, Any] = {}
         for group in self._groups:
             sensors |= group.document(stations[group.address], self._schedule, elapsed_s)
-        document = {
+        document: dict[str, Any] = {
             "bus": self._bus.name,
             "protocol": self._bus.protocol.name,
             "state": self._port.state.value if self._error is None else State.LOST.value,
@@ -273,4 +274,7 @@ class Reader:
                 else 0.0,
             },
         }
+        uart = self._port.uart_errors()
+        if uart is not None:
+            document["line"]["uart"] = asdict(uart)
         return self._memory.total(document) if self._memory else document

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import serial
 
+from bridge.driver import compare_latency, compare_settings
 from bridge.errors import PortLost
 from protocols.dialogue import LineSettings
 
@@ -71,8 +72,10 @@ def open_device(path: str, settings: LineSettings, rs485: RS485 | None) -> Seria
         )
     except (OSError, termios.error, ValueError) as error:
         raise PortLost(_reason(path, error)) from error
+    compare_settings(device.fileno(), path, settings)
     if not is_pty:
         _lower_latency(device)
+        compare_latency(device.fileno(), path)
     if rs485 is not None:
         _drive_rs485(device, rs485)
     return device

@@ -61,6 +61,9 @@ class Sensors(ScriptedLine):
     async def close(self) -> None:
         self.state = State.CLOSED
 
+    def uart_errors(self) -> None:
+        """None: a script has no UART."""
+
     def _reply(self, request: bytes) -> list[Said]:
         unit = request[0]
         if unit in self.dead:

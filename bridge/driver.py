@@ -1,0 +1,100 @@
+"""What the kernel's driver made of our wishes, read back: line settings, latency; and what its UART counted.
+
+A driver may take without a word what it cannot do: a parity it does not know, a latency timer that stays at
+16 ms. So each wish is read back, and the log says where it was not met. One that cannot tell is no failure.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import struct
+import termios
+from dataclasses import dataclass
+from fcntl import ioctl
+from pathlib import Path
+
+from protocols.dialogue import LineSettings
+
+_log = logging.getLogger(__name__)
+
+SYSFS = Path("/sys")
+LATENCY_MS = 1
+
+# asm-generic/ioctls.h, linux/tty_flags.h, linux/serial.h
+_TIOCGSERIAL, _TIOCGICOUNT = 0x541E, 0x545D
+_LOW_LATENCY = 1 << 13
+_SERIAL = struct.Struct(
+    "4i i 108x"
+)  # struct serial_struct: what precedes the flags, the flags, more than enough
+_ICOUNT = struct.Struct("20i")  # struct serial_icounter_struct
+
+_SPEEDS = {getattr(termios, name): int(name[1:]) for name in dir(termios) if re.fullmatch(r"B\d+", name)}
+_SIZES = {termios.CS5: 5, termios.CS6: 6, termios.CS7: 7, termios.CS8: 8}
+
+
+@dataclass(frozen=True, slots=True)
+class UartErrors:
+    """What the UART itself saw go wrong since the driver was loaded.
+
+    Attributes:
+        framing: a stop bit was missing: noise, or another baud rate.
+        parity: a parity bit was wrong: noise, or another parity.
+        overrun: octets lost in the UART, buffer_overrun: in the kernel: this machine was too slow.
+        breaks: the line was held low.
+    """
+
+    framing: int
+    overrun: int
+    parity: int
+    breaks: int
+    buffer_overrun: int
+
+
+def settings_of(descriptor: int) -> LineSettings | None:
+    """The settings a device really has; None where its baud rate is none that termios names."""
+    _, _, flags, _, _, speed, _ = termios.tcgetattr(descriptor)
+    if speed not in _SPEEDS:
+        return None
+    parity = "N" if not flags & termios.PARENB else "O" if flags & termios.PARODD else "E"
+    stopbits = 2 if flags & termios.CSTOPB else 1
+    return LineSettings(_SPEEDS[speed], _SIZES[flags & termios.CSIZE], parity, stopbits)
+
+
+def compare_settings(descriptor: int, path: str, wanted: LineSettings) -> None:
+    """Says so if the driver made something else of the line settings."""
+    got = settings_of(descriptor)
+    if got is not None and got != wanted:
+        _log.warning("%s: the driver runs it at %s, not at %s as asked", path, got, wanted)
+
+
+def compare_latency(descriptor: int, path: str, sysfs: Path = SYSFS) -> None:
+    """Sets an FTDI's latency timer where it is allowed, and says what the driver may hold bytes back for."""
+    timer = sysfs / "class/tty" / Path(path).resolve().name / "device/latency_timer"
+    try:
+        if int(timer.read_text()) > LATENCY_MS:
+            timer.write_text(str(LATENCY_MS))
+    except (OSError, ValueError):
+        pass  # no FTDI, or not ours to write; what it is now counts
+    try:
+        held_ms = int(timer.read_text())
+    except (OSError, ValueError):
+        held_ms = LATENCY_MS
+    if held_ms > LATENCY_MS:
+        _log.warning("%s: its adapter holds bytes back for %d ms (%s)", path, held_ms, timer)
+    try:
+        *_, flags = _SERIAL.unpack(ioctl(descriptor, _TIOCGSERIAL, bytes(_SERIAL.size)))
+    except OSError:
+        return
+    if not flags & _LOW_LATENCY:
+        _log.info("%s: its driver did not take low latency", path)
+
+
+def uart_errors(descriptor: int) -> UartErrors | None:
+    """The UART's own error counters; None where the driver has none."""
+    try:
+        found = _ICOUNT.unpack(ioctl(descriptor, _TIOCGICOUNT, bytes(_ICOUNT.size)))
+    except OSError:
+        return None
+    framing, overrun, parity, breaks, buffer_overrun = found[6:11]
+    return UartErrors(framing, overrun, parity, breaks, buffer_overrun)
