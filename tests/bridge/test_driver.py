@@ -1,4 +1,4 @@
-"""What is read back from a driver. A pty has no UART and no latency: those calls are tested to their bytes."""
+"""What is read back from a driver. A pty has no UART, no latency: those calls are tested to their bytes."""
 
 from __future__ import annotations
 
