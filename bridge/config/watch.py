@@ -33,7 +33,8 @@ class CredentialsWatch:
         self.current = credentials
         self._site = site
         self._look_every_s = look_every_s
-        self._read: _Stamp | None = None  # of the files as they were when last read; None: not read here yet
+        self._read = _stamp(credentials)  # of the files as they were just after they were read
+        self._is_sure = False  # that nobody edited them in between: the next look reads them again
 
     async def edited(self) -> None:
         """Returns when the file was saved anew and is right; `current` then holds what it says.
@@ -47,32 +48,33 @@ class CredentialsWatch:
             return
         before = None
         while True:
-            now = _stamp(path, self.current)
-            if now == before and now != self._read and await asyncio.to_thread(self._take, path, now):
+            now = _stamp(self.current)
+            is_news = now != self._read or not self._is_sure
+            if is_news and now == before and await asyncio.to_thread(self._take, path, now):
                 return
             before = now
             await asyncio.sleep(self._look_every_s)
 
     def _take(self, path: Path, stamp: _Stamp) -> bool:
         """Reads the file; whether that is news."""
-        is_first = self._read is None  # it may have been edited since the process started, or not
-        self._read = stamp
+        is_untouched = stamp == self._read
+        self._read, self._is_sure = stamp, True
         try:
             found = load_credentials(path, self._site)
         except ConfigError as error:
             log.error("the credentials in use stay, the edited ones are not right:\n%s", error)  # noqa: TRY400
             return False
-        if is_first and found == self.current:
+        if is_untouched and found == self.current:
             return False
-        self._read = _stamp(path, found)
         self.current = found
+        self._read, self._is_sure = _stamp(found), False
         log.info("%s was edited: its credentials are taken", path)
         return True
 
 
-def _stamp(path: Path, credentials: Credentials) -> _Stamp:
+def _stamp(credentials: Credentials) -> _Stamp:
     """What changes when the file, or a certificate or key it names, is saved or replaced."""
-    paths = [path]
+    paths = [credentials.path] if credentials.path else []
     for credential in credentials.sensors.values():
         if isinstance(credential, Certificate):
             paths += (credential.certificate, credential.key)

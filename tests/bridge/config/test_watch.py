@@ -63,7 +63,6 @@ async def test_a_file_that_nobody_touches_is_no_news(watch: CredentialsWatch) ->
 
 
 async def test_saving_the_file_again_asks_for_another_try(watch: CredentialsWatch, file: Path) -> None:
-    await passed_over(watch)
     await asyncio.to_thread(file.touch)
     await edited(watch)
 
