@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from protocols.dlt645 import frame as dlt645
 from protocols.framing import Frame, Framer
 from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
@@ -56,3 +57,30 @@ def modbus(carrier: Carrier, damaged: Callable[[bytes], bytes]) -> Dialect:
 
 
 MODBUS_RTU = modbus(RTU, lambda reply: reply[:-1] + bytes((reply[-1] ^ 0xFF,)))
+
+
+def _covers(request: Frame, address: Address) -> bool:
+    return dlt645.covers(dlt645.parse(request).address, str(address))
+
+
+def _refused(request: Frame, code: int) -> bytes:
+    asked = dlt645.parse(request)
+    control = asked.function | dlt645.REPLY | dlt645.REFUSED
+    return dlt645.build(dlt645.Message(asked.address, control, bytes((code,))))
+
+
+def _misaddressed(reply: Frame) -> bytes:
+    told = dlt645.parse(reply)
+    other = (int(told.address) + 1) % 10 ** len(told.address)
+    return dlt645.build(replace(told, address=f"{other:012}"), dlt645.preamble(reply))
+
+
+DLT645 = Dialect(
+    framer=dlt645.StreamFramer,
+    address=lambda frame: dlt645.parse(frame).address,
+    concerns=_covers,
+    message=lambda frame: frame.data[dlt645.preamble(frame) :],
+    refused=_refused,
+    misaddressed=_misaddressed,
+    damaged=lambda reply: reply[:-2] + bytes((reply[-2] ^ 0xFF,)) + reply[-1:],
+)

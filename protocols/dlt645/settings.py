@@ -188,7 +188,7 @@ def _item(name: str, entry: object, problems: list[Problem]) -> Item | None:
 def _unknown_value(name: object) -> str:
     if isinstance(name, str) and _TARIFF.search(name) and (base := _TARIFF.sub("", name)) in ITEMS:
         return f'"{name}" is no value, tariffs of an energy are "{base}_t1" to "_t{MAX_TARIFF}"'
-    close = get_close_matches(str(name).lower(), _NAMES, 3) or _NAMES[:3]
+    close = sorted(get_close_matches(str(name).lower(), _NAMES, 3)) or _NAMES[:3]
     return f"{_shown(name)} is no value, use {' or '.join(close)}; others go below identifiers"
 
 
