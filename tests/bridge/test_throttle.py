@@ -67,3 +67,14 @@ def test_a_failure_of_the_server_is_soon_forgotten() -> None:
         left -= points
         now += throttle.accepted(points, cut=points < READING) + ROUND_TRIP_S
     assert now < 120
+
+
+def test_one_failure_does_not_slow_a_fast_sensor_for_long() -> None:
+    throttle = Throttle((1.0, 300.0))
+    throttle.accepted(3, cut=False)
+    throttle.refused(3)
+    now, sent = 0.0, 0
+    while sent < 100 * now or now < 10:  # a hundred values a second come in
+        sent += (points := min(throttle.points(3), MOST))
+        now += throttle.accepted(points, cut=False)
+        assert now < 90
