@@ -11,6 +11,8 @@ import asyncio
 import errno
 import os
 import socket
+import threading
+from concurrent.futures import Future
 from typing import Any
 
 from bridge.coap.errors import NotResolved, Refused, Unreachable
@@ -30,12 +32,30 @@ async def resolve(host: str, port: int) -> list[Address]:
     where = authority(host, port)
     try:
         async with asyncio.timeout(RESOLVE_TIMEOUT_S):
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+            found = await _lookup(host, port)
     except TimeoutError:
         raise NotResolved(where, f"no answer in {RESOLVE_TIMEOUT_S:.0f} s") from None
     except (OSError, UnicodeError) as error:  # UnicodeError: a label too long for DNS
         raise NotResolved(where, getattr(error, "strerror", None) or str(error)) from error
     return [(family, sockaddr) for family, _, _, _, sockaddr in found]
+
+
+async def _lookup(host: str, port: int) -> list[Any]:
+    """getaddrinfo in a thread that may be left behind; a process waits for its loop's own threads to end.
+
+    A name server that is silent holds its caller for half a minute, and SIGTERM leaves two seconds.
+    """
+    answer: Future[list[Any]] = Future()
+
+    def look_up() -> None:
+        answer.set_running_or_notify_cancel()
+        try:
+            answer.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM))
+        except (OSError, UnicodeError) as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=look_up, name="name server", daemon=True).start()
+    return await asyncio.wrap_future(answer)
 
 
 def authority(host: str, port: int) -> str:

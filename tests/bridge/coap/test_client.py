@@ -6,6 +6,8 @@ import asyncio
 import gc
 import os
 import random
+import socket
+import threading
 import time
 from typing import Any
 
@@ -337,22 +339,22 @@ async def test_an_answer_in_the_moment_of_cancellation_does_no_harm() -> None:
 
 async def test_cancellation_frees_the_lane_wherever_it_strikes(monkeypatch: pytest.MonkeyPatch) -> None:
     """While resolving, while the request is about to be sent, while waiting for a lane, for the pace."""
-    loop = asyncio.get_running_loop()
-    hanging = asyncio.Event()
-    resolve = loop.getaddrinfo
+    hanging, answer = threading.Event(), threading.Event()
 
-    async def hang(*_arguments: object, **_options: object) -> None:
+    def hang(*_arguments: object, **_options: object) -> list[object]:
         hanging.set()
-        await asyncio.Event().wait()
+        answer.wait(60)
+        return []
 
     async with peer(nothing) as server, Client("127.0.0.1", server.port, lanes=1, rate=1.0) as client:
-        monkeypatch.setattr(loop, "getaddrinfo", hang)
-        posting = asyncio.create_task(client.post(PATH, b"stale"))
-        waiting = asyncio.create_task(client.post(PATH, b"stale"))
-        await hanging.wait()
-        await _cancel(waiting)
-        await _cancel(posting)
-        monkeypatch.setattr(loop, "getaddrinfo", resolve)
+        with monkeypatch.context() as names:
+            names.setattr(socket, "getaddrinfo", hang)
+            posting = asyncio.create_task(client.post(PATH, b"stale"))
+            waiting = asyncio.create_task(client.post(PATH, b"stale"))
+            await until(hanging.is_set)
+            await _cancel(waiting)
+            await _cancel(posting)
+            answer.set()
 
         for steps in range(8):  # every step that a task takes before its request has left
             posting = asyncio.create_task(client.post(PATH, b"stale"))

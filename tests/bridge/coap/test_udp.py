@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
+import threading
+import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -22,7 +26,7 @@ async def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     """Sets what every host name resolves to from now on."""
 
     def resolve_to(*addresses: str) -> None:
-        async def getaddrinfo(_host: str, port: int, **_options: object) -> list[object]:
+        def getaddrinfo(_host: str, port: int, **_options: object) -> list[object]:
             return [
                 (socket.AF_INET6, socket.SOCK_DGRAM, 17, "", (address, port, 0, 0))
                 if ":" in address
@@ -30,16 +34,16 @@ async def names(monkeypatch: pytest.MonkeyPatch) -> Names:
                 for address in addresses
             ]
 
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
     return resolve_to
 
 
 async def test_a_host_without_an_address_is_not_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def getaddrinfo(*_arguments: object, **_options: object) -> list[object]:
+    def getaddrinfo(*_arguments: object, **_options: object) -> list[object]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     async with Client("tb.example.com", 5683) as client:
         with pytest.raises(NotResolved, match=r"^tb\.example\.com:5683 has no address \(Name or service not"):
             await client.post(PATH, b"{}")
@@ -52,15 +56,55 @@ async def test_a_name_that_cannot_be_one_is_not_resolved() -> None:
             await client.post(PATH, b"{}")
 
 
-async def test_a_name_server_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def getaddrinfo(*_arguments: object, **_options: object) -> list[object]:
-        return await asyncio.get_running_loop().create_future()
+def test_a_name_server_that_is_silent_is_given_up_and_does_not_keep_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer = threading.Event()
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    def getaddrinfo(*_arguments: object, **_options: object) -> list[object]:
+        answer.wait(60)
+        return []
+
+    async def ask() -> None:
+        async with Client("tb.example.com", 5683) as client:
+            with pytest.raises(NotResolved, match="no answer in"):
+                await client.post(PATH, b"{}")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(udp, "RESOLVE_TIMEOUT_S", 0.01)
-    async with Client("tb.example.com", 5683) as client:
-        with pytest.raises(NotResolved, match="no answer in"):
+    started = time.monotonic()
+    asyncio.run(ask())
+    assert time.monotonic() - started < 30
+    answer.set()
+
+
+class Broken:
+    """A socket that the system lets send nothing, for one of its reasons."""
+
+    def __init__(self, real: socket.socket, reason: int) -> None:
+        self.real = real
+        self.reason = reason
+
+    def send(self, _data: bytes) -> int:
+        raise OSError(self.reason, os.strerror(self.reason))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.real, name)
+
+
+@pytest.mark.parametrize("reason", ["EPERM", "EACCES", "ENETUNREACH", "EHOSTUNREACH", "ENETDOWN", "EINVAL"])
+async def test_what_the_system_will_not_send_is_told_and_the_next_socket_works(reason: str) -> None:
+    """A firewall that was reloaded, an address or a route that went."""
+    async with peer(bare_con) as server, Client("127.0.0.1", server.port) as client:
+        await client.post(PATH, b"{}")
+        before = server.client
+        assert isinstance(client._association, udp.UDPAssociation)
+        association: Any = client._association
+        association._socket = Broken(association._socket, getattr(errno, reason))
+        with pytest.raises(Unreachable, match="check the gateway's network"):
             await client.post(PATH, b"{}")
+        assert (await client.post(PATH, b"{}")).code == "2.01"
+        assert server.client != before
 
 
 async def test_where_the_system_may_not_send_is_unreachable() -> None:
