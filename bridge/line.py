@@ -132,7 +132,7 @@ class Line:
             what = "a damaged reply" if is_damaged else f"no reply within {timeout_s * 1000:.0f} ms"
             raise NoReply(f"{request.summary}: {what}")
         frame, chunk = found
-        return Reply(frame, chunk.taken, station.answered(chunk.at))
+        return Reply(frame, chunk.taken, station.answered(frame, chunk.at))
 
     async def listen(self, until: float) -> None:
         """Sorts what the line says of itself until then (loop time).

@@ -3,8 +3,8 @@
 The trap this closes: a request is tried twice; the reply to the first try comes late and is taken as that of
 the second, rightly, as both ask the same. Then the reply to the second try comes when the next request is
 out, and has its address, function and length. So a station counts the tries and the replies heard to them.
-While one is owed, nothing else is asked of that address until `clear_at`, when it must have come. Other
-addresses can be asked meanwhile.
+While one is owed, nothing that it might answer is asked of that address until `clear_at`, when it must have
+come. Other addresses can be asked meanwhile, and this one for what has another reply: of another length, say.
 
 Only what is certain is learned: which reply belonged to which try is known when all have come, or when the
 time for more is over.
@@ -36,6 +36,7 @@ class Station:
         self.busy_s = 0.0  # for so long requests to it held the line
         self._request: Request | None = None  # the last one, until no reply to it can come any more
         self._tries: list[float] = []  # when each try of it was out on the wire
+        self._reply: Frame | None = None  # the one that was taken
         self._heard: list[float] = []  # when the first octet of each reply to it came
         self._damaged = 0  # replies to it that were no good frame
         self._reply_timeout_s = 0.0
@@ -48,9 +49,10 @@ class Station:
         self._request = request
         self._tries.append(at)
 
-    def answered(self, at: float) -> float:
+    def answered(self, reply: Frame, at: float) -> float:
         """A reply was taken, its first octet came at `at`. Returns its turn-around since the last try."""
         self.replies += 1
+        self._reply = reply
         turn_around_s = max(0.0, at - self._tries[-1])
         self._hear(at)
         return turn_around_s
@@ -84,6 +86,8 @@ class Station:
         """
         if not self.is_owing:
             return -math.inf
+        if self._reply is not None and request is not None and not request.accepts(self._reply):
+            return -math.inf
         slowest_s = self.turn_around.slowest_s
         if self._heard:
             slowest_s = max(slowest_s, self._heard[0] - self._tries[0])  # if that was the reply to the first
@@ -107,7 +111,7 @@ class Station:
         last_tries = self._tries[-len(self._heard) :] if self._heard else ()
         for sent, heard in zip(last_tries, self._heard, strict=False):
             self.turn_around.add(max(0.0, heard - sent))
-        self._request = None
+        self._request = self._reply = None
         self._tries.clear()
         self._heard.clear()
         self._damaged = 0

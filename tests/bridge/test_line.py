@@ -265,6 +265,19 @@ async def test_the_trap_is_closed_with_a_learned_timeout_too() -> None:
     assert bench.line.stations["1"].late_replies == 1
 
 
+@on_jumping_clock
+async def test_after_a_retry_a_request_with_another_reply_waits_for_nothing() -> None:
+    """The reply to the first try comes all the same, and is taken for neither."""
+    late = [(REPLY_TIMEOUT_S + 0.060, telling(1, 11, 12))]
+    bench = Bench(script(late, [(TURN_AROUND_S, telling(1, 11, 12))], [(0.100, telling(1, 21, 22, 23))]))
+    with pytest.raises(NoReply):
+        await bench.ask(asking(1, 0))
+    assert await bench.ask(asking(1, 0), is_retry=True) == [11, 12]
+    asked = now()
+    assert await bench.ask(asking(1, 100, 3)) == [21, 22, 23]
+    assert now() - asked < 0.150
+
+
 @pytest.mark.parametrize(("start", "at_most_s"), [(0, 0.150), (100, 1.100)])
 @on_jumping_clock
 async def test_after_a_retry_the_same_request_waits_shortly_and_another_until_it_is_safe(
