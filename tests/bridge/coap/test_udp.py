@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bridge.coap import Client, NotResolved, Refused, Silent, Unreachable, udp
-from tests.bridge.coap.peer import bare_con, nothing, peer
+from tests.bridge.coap.peer import bare_con, nothing, peer, reset
 
 PATH = ("api", "v1", "TOKEN", "telemetry")
 
@@ -129,6 +129,17 @@ async def test_a_new_address_is_used_after_reset(names: Names) -> None:
             await client.post(PATH, b"{}")
             assert client.stats.address == f"127.0.0.2:{old.port}"
         assert (len(old.requests), len(new.requests)) == (2, 1)
+
+
+async def test_pings_find_a_server_that_has_moved(names: Names) -> None:
+    async with peer(nothing) as old, peer(bare_con, host="127.0.0.2", port=old.port) as new:
+        new.pings = reset
+        async with Client("tb.example.com", old.port, ack_timeout_s=0.05) as client:
+            names("127.0.0.1")
+            assert not await client.ping()
+            names("127.0.0.2")
+            assert await client.ping()
+            assert (await client.post(PATH, b"{}")).code == "2.01"
 
 
 @pytest.mark.parametrize("resets", [False, True])
