@@ -175,6 +175,11 @@ def unknown_key(key: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
     return f"is no key here, did you mean {close[0]}?" if close else f"is no key here, use {', '.join(known)}"
 
 
+def misspelt(table: Mapping[str, Any], known: tuple[str, ...]) -> set[str]:
+    """The known keys that are probably meant by unknown ones; what lacks them is told already."""
+    return {close for key in table if key not in known for close in get_close_matches(key, known, 1)}
+
+
 def _parse(name: str, entry: object, at: Path, problems: list[Problem]) -> Register | None:
     if not isinstance(entry, Mapping):
         problems.append((at, f"{entry!r} is not a register, write for example {{ holding = 0 }}"))

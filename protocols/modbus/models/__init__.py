@@ -25,7 +25,7 @@ from protocols.errors import SettingsError
 from protocols.modbus.limit_keys import beyond_limits, parse_limits
 from protocols.modbus.models.vectors import Vector, parse_vectors
 from protocols.modbus.plan import Limits
-from protocols.modbus.register_keys import Problem, parse_registers, shown, unknown_key
+from protocols.modbus.register_keys import Problem, misspelt, parse_registers, shown, unknown_key
 from protocols.modbus.registers import Register
 
 _SHIPPED: Final = files(__name__)
@@ -128,6 +128,7 @@ def read(name: str, table: Mapping[str, Any]) -> Model:
         SettingsError: every mistake in it.
     """
     problems: list[Problem] = [((key,), unknown_key(key, _KEYS)) for key in table if key not in _KEYS]
+    meant = misspelt(table, _KEYS)
     serial = table.get("serial", {})
     if not isinstance(serial, Mapping):
         problems.append((("serial",), 'is no table, write for example { line = "9600 8N1" }'))
@@ -135,42 +136,46 @@ def read(name: str, table: Mapping[str, Any]) -> Model:
     problems += [
         (("serial", key), unknown_key(key, _SERIAL_KEYS)) for key in serial if key not in _SERIAL_KEYS
     ]
+    listed = table.get("registers", {})
+    keys = tuple(listed) if isinstance(listed, Mapping) else ()
     limits = parse_limits(table.get("limits", {}), ("limits",), problems)
-    registers = parse_registers(table.get("registers", {}), ("registers",), problems)
-    if not table.get("registers"):
+    registers = parse_registers(listed, ("registers",), problems)
+    if listed == {} and "registers" not in meant:
         problems.append((("registers",), "is missing: the register map"))
     problems += beyond_limits(registers, limits)
     model = Model(
         name=name,
-        title=_text(table, "title", "manufacturer and type of the device", problems),
-        sources=_sources(table.get("sources"), problems),
+        title=_title(table.get("title"), problems, is_meant="title" in meant),
+        sources=_sources(table.get("sources"), problems, is_meant="sources" in meant),
         confirmed=_flag(table, (), problems),
         line=_line(serial.get("line"), problems),
         line_confirmed=_flag(serial, ("serial",), problems),
         note="; ".join(filter(None, (_note(table, (), problems), _note(serial, ("serial",), problems)))),
         limits=limits,
         registers=registers,
-        vectors=parse_vectors(table.get("vector", []), registers, ("vector",), problems),
+        vectors=parse_vectors(table.get("vector", []), keys, ("vector",), problems),
     )
     if problems:
         raise SettingsError(problems)
     return model
 
 
-def _text(table: Mapping[str, Any], key: str, what: str, problems: list[Problem]) -> str:
-    text = table.get(key)
-    if isinstance(text, str) and text.strip():
-        return text
-    fault = "is missing" if text in (None, "") else f"{shown(text)} is not a text in quotes"
-    problems.append(((key,), f"{fault}: {what}"))
+def _title(found: object, problems: list[Problem], *, is_meant: bool) -> str:
+    if isinstance(found, str) and found.strip():
+        return found
+    fault = "is missing" if found in (None, "") else f"{shown(found)} is not a text in quotes"
+    if not is_meant:
+        problems.append((("title",), f"{fault}: manufacturer and type of the device"))
     return ""
 
 
-def _sources(found: object, problems: list[Problem]) -> tuple[str, ...]:
+def _sources(found: object, problems: list[Problem], *, is_meant: bool) -> tuple[str, ...]:
     if isinstance(found, list) and found and all(isinstance(source, str) for source in found):
         return tuple(found)
-    fault = "is missing" if found is None else f"{shown(found)} is not a list of texts"
-    problems.append((("sources",), f'{fault}: where this map is from, for example ["its manual, V1.2"]'))
+    fault = "is missing" if found in (None, []) else f"{shown(found)} is not a list of texts"
+    if not is_meant:
+        text = f'{fault}: where this map is from, for example ["its manual, V1.2"]'
+        problems.append((("sources",), text))
     return ()
 
 

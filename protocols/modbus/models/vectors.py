@@ -23,7 +23,7 @@ from protocols.errors import ProtocolError
 from protocols.framing import Direction, Frame
 from protocols.modbus import pdu
 from protocols.modbus.description import Describer
-from protocols.modbus.register_keys import Path, Problem, shown, unknown_key
+from protocols.modbus.register_keys import Path, Problem, misspelt, shown, unknown_key
 from protocols.modbus.registers import Register, Table
 from protocols.modbus.serial_line import body
 
@@ -65,13 +65,12 @@ class Vector:
 
 
 def parse_vectors(
-    blocks: object, registers: Sequence[Register], at: Path, problems: list[Problem]
+    blocks: object, names: Sequence[str], at: Path, problems: list[Problem]
 ) -> tuple[Vector, ...]:
-    """The vectors of a model with these registers; what is wrong with them is added to `problems`."""
+    """The vectors of a model with registers of these names; what is wrong is added to `problems`."""
     if not isinstance(blocks, list) or not all(isinstance(block, Mapping) for block in blocks):
         problems.append((at, "is no list of blocks, write each as [[vector]]"))
         return ()
-    names = [register.name for register in registers]
     found = (_parse(block, names, (*at, number), problems) for number, block in enumerate(blocks))
     return tuple(vector for vector in found if vector)
 
@@ -85,7 +84,7 @@ def _parse(
     synthesised = block.get("synthesised", False)
     if not isinstance(synthesised, bool):
         problems.append(((*at, "synthesised"), f"{shown(synthesised)} is neither true nor false"))
-    elif not isinstance(source, str) or bool(source) is synthesised:
+    elif (not isinstance(source, str) or bool(source) is synthesised) and not misspelt(block, _KEYS):
         text = (
             "needs either the source of its frames or synthesised = true, if they were made up from the map"
         )
@@ -106,7 +105,7 @@ def _parse(
         problems += [
             ((*at, "values", name), f"is no register of this model{_meant(name, names)}")
             for name in values
-            if names and name not in names
+            if name not in names
         ]
     if len(problems) > before:
         return None
@@ -136,7 +135,7 @@ def _frame(block: Mapping[str, Any], key: str, at: Path, problems: list[Problem]
             if len(data) >= _SHORTEST and not crc16_modbus(data):
                 return data
             right = crc16_modbus(data[:-2]).to_bytes(2, "little").hex(" ").upper()
-            message = f"the CRC is wrong: before it stands what has the CRC {right}"
+            message = f"its CRC is wrong: that of the octets before it is {right}"
             if len(data) < _SHORTEST:
                 message = f"{len(data)} octets are no frame, address and CRC included"
     problems.append(((*at, key), message))
@@ -147,7 +146,7 @@ def _misfits(request: bytes, reply: bytes) -> list[tuple[str, str]]:
     """What is wrong with a request and a reply that are each a frame."""
     asked, answered = body(Frame(request)), body(Frame(reply))
     if asked[0] not in _READS:
-        return [("request", f"function {asked[0]} reads no registers, use one of {_READS}")]
+        return [("request", f"function {asked[0]} reads no values, use 1, 2, 3 or 4")]
     try:
         sensible = pdu.REQUESTS[asked[0]].makes_sense(pdu.REQUESTS[asked[0]].parse(asked))
     except ProtocolError:
