@@ -68,6 +68,8 @@ def _bus(bus: Bus, credentials: Credentials) -> dict[str, Any]:
 
 def _credential(credentials: Credentials, sensor: str) -> str:
     match credentials.sensors.get(sensor):
+        case None if sensor in credentials.pending:
+            return "pending token: its readings will wait for `serial-bridge provision`"
         case None:
             return "no credential: its readings will wait"
         case Certificate():

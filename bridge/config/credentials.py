@@ -107,7 +107,7 @@ def load_credentials(path: Path, site: Site | None = None) -> Credentials:
     if "provisioning" in tables:
         provisioning = document.check(Provisioning, ("provisioning",), tables["provisioning"])
     if site:
-        _compare(document, sensors, site)
+        _compare(document, sensors, pending, site)
     if document.mistakes:
         raise ConfigError(document.mistakes)
     return Credentials(sensors, provisioning, tuple(document.warnings), pending, path)
@@ -166,7 +166,9 @@ def _token(document: Document, path: KeyPath, value: object) -> Token | None:
         return None
 
 
-def _compare(document: Document, credentials: Mapping[str, Credential], site: Site) -> None:
+def _compare(
+    document: Document, credentials: Mapping[str, Credential], pending: Mapping[str, Token], site: Site
+) -> None:
     """Holds the credentials against the sensors of the site."""
     sensors = site.sensors
     for name, credential in credentials.items():
@@ -182,7 +184,11 @@ def _compare(document: Document, credentials: Mapping[str, Credential], site: Si
             hint = f', did you mean "{near}"?' if near else ""
             document.warn(("sensors", name), f"{site.path} has no such sensor{hint}")
     for name in sensors:
-        if name not in credentials:
+        if name in credentials:
+            continue
+        if name in pending:
+            document.warn(("pending", name), "its readings wait: go on with `serial-bridge provision`")
+        else:
             document.warn(("sensors",), f'"{name}" has no credential: its readings wait in the spool')
     by_credential: dict[Credential, list[Sensor]] = {}
     for name, credential in credentials.items():

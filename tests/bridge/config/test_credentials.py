@@ -234,9 +234,13 @@ def test_both_files_are_loaded_together(tmp_path: Path) -> None:
     assert (site.name, credentials.sensors) == ("barn-7", {})
 
 
-def test_a_pending_token_is_kept_apart_from_those_in_use(read: Load) -> None:
-    found = read(f'[sensors]\nroof = "R"\n[pending]\nsoil = "{SECRET}"')
-    assert (found.sensors, found.pending) == ({"roof": Token("R")}, {"soil": Token(SECRET)})
+def test_a_pending_token_is_kept_apart_from_those_in_use(read: Load, site: Site) -> None:
+    found = read(f'[sensors]\nroof = "R"\nmain-meter = "M"\n[pending]\nsoil = "{SECRET}"', site)
+    assert found.warnings == (
+        "credentials.toml:5: pending.soil: its readings wait: go on with `serial-bridge provision`",
+    )
+    assert found.sensors == {"roof": Token("R"), "main-meter": Token("M")}
+    assert found.pending == {"soil": Token(SECRET)}
 
 
 @pytest.mark.parametrize("text", [f'pending = "{SECRET}"', f"[pending]\nsoil = ['{SECRET}']"])
