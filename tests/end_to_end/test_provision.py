@@ -15,7 +15,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bridge import coap
+from bridge.sandbox.dtls import Secure
 from bridge.sandbox.server import StandIn
+from tests.certificates import Authority
 from tests.end_to_end.conftest import World
 from tests.provisioning import CREDENTIALS, KEY, SECRET, losing_answers, names, site_of
 
@@ -109,6 +111,24 @@ async def test_a_running_uplink_takes_the_tokens_obtained(world: World, server: 
     assert done.returncode == 0, done.stdout
     await world.until(lambda: world.status()["uplink"]["holds"] == {})
     assert world.stop(process) == 0
+
+
+async def test_over_coaps_it_asks_only_a_server_that_it_trusts(world: World) -> None:
+    authority, other = Authority(world.folder), Authority(world.folder, "other")
+    own = authority.server()
+    server = StandIn(provisioning=(KEY, SECRET), secure=Secure(own.certificate, own.key, {}))
+    await server.start()
+    write(world, 2, server.port)
+    site = world.site.read_text().replace("coap://", "coaps://")
+    world.site.write_text(site.replace("\n[spool]", f'ca = "{other.path}"\n[spool]'))
+    refused = await provision(world)
+    assert (refused.returncode, server.tokens) == (1, set())
+    assert "Traceback" not in refused.stderr
+    world.site.write_text(site.replace("\n[spool]", f'ca = "{authority.path}"\n[spool]'))
+    done = await provision(world)
+    assert done.stdout == "sensor-01: created\nsensor-02: created\n2 created\n"
+    assert server.tokens == set(tokens(world).values())
+    await server.stop()
 
 
 def run_in_terminal(world: World, *arguments: str) -> tuple[int, str]:
