@@ -110,6 +110,27 @@ def test_nothing_heard_raises(entry: Protocol) -> None:
 
 
 @every_protocol
+def test_damage_raises_nothing_and_passes_no_further_than_the_check_allows(entry: Protocol) -> None:
+    chance = random.Random(3)
+    passed = dict.fromkeys(range(4), 0)  # frames that are not the one that was damaged, by bits flipped
+    for case in range(100_000):
+        good = chance.choice(GOOD[entry.name])
+        flipped = case % 4
+        data = bytearray(good if flipped else chance.randbytes(chance.randint(1, 64)))
+        for _ in range(flipped):
+            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        events, describe = hear(entry, [bytes(data)]), entry.describer(None)
+        assert octets(events) == data
+        for frame in (event for event in events if isinstance(event, Frame)):
+            describe(frame)
+            same = without_idle(entry, good), without_idle(entry, good).lower()
+            passed[flipped] += not flipped or without_idle(entry, frame.data).lower() not in same
+    assert passed[1] == 0
+    assert passed[0] <= 25  # one in 65536 octets that look like a head, for a check of 16 bits
+    assert passed[2] + passed[3] < 100_000 // 2 // 32  # in a sum of octets, two flips of one bit may cancel
+
+
+@every_protocol
 @pytest.mark.parametrize("pattern", ["random", "one byte", "begun again and again", "headers"])
 def test_the_work_is_linear_in_the_input(entry: Protocol, pattern: str) -> None:
     def seconds(size: int) -> float:
