@@ -53,7 +53,7 @@ def main(seconds: float = 60.0) -> None:
                 started, before = time.monotonic(), _cpu_s(process.pid)
                 time.sleep(seconds)
                 cpu = (_cpu_s(process.pid) - before) / (time.monotonic() - started)
-                memory = _rss_mb(process.pid)
+                memory = rss_mb(process.pid)
             finally:
                 process.terminate()
     print(f"  RSS {memory:.1f} MB (at most {MOST_MB}), CPU {cpu:.2%} of a core (at most {MOST_CPU:.2%})")
@@ -64,7 +64,7 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _rss_mb(pid: int) -> float:
+def rss_mb(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
