@@ -243,11 +243,11 @@ def simulate(
 
 
 @app.command()
-def schema() -> None:
+def schema(site: SitePath = SITE) -> None:
     """Prints the JSON Schema of site.toml, for editors."""
-    from bridge.config import site_schema
+    from bridge.config import OwnModels, site_schema
 
-    print_json(site_schema())
+    print_json(site_schema(OwnModels(site)))
 
 
 @app.command("try")

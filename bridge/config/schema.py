@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bridge.config.document import Table
+from bridge.config.models import OwnModels
 from bridge.config.quantities import Quantity
 from bridge.config.tables import (
     INHERITED,
@@ -26,9 +27,9 @@ from protocols import CATALOGUE, Protocol, protocol
 Schema = dict[str, Any]
 
 
-def site_schema() -> Schema:
-    """The schema, in the 2020-12 draft."""
-    entries = [protocol(name) for name in CATALOGUE]
+def site_schema(own: OwnModels | None = None) -> Schema:
+    """The schema, in the 2020-12 draft. `own`: the device models of the site that it is for."""
+    entries = [own.known_to(protocol(name)) if own else protocol(name) for name in CATALOGUE]
     schema = Site.model_json_schema(by_alias=True)
     definitions: dict[str, Schema] = schema["$defs"]
     _as_written(Site, schema)

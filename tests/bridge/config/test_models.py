@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bridge.config import OwnModels, load_site
+from bridge.config import OwnModels, load_site, site_schema
 from bridge.errors import ConfigError
 from protocols import protocol
 from protocols.errors import SettingsError
@@ -105,6 +105,15 @@ def test_the_bus_names_the_registers_of_a_reply_after_the_models_of_its_site(sav
     assert "my-meter" in bus.protocol.schema["properties"]["model"]["enum"]
     assert "my-meter" not in protocol("modbus-rtu").models()
     bus.protocol.describer("my-meter")
+
+
+def test_an_editor_is_told_the_models_of_the_site(save: Save) -> None:
+    own = OwnModels(save("my-meter", my_meter=MODEL))
+    known, plain = (
+        schema["$defs"]["Sensor-modbus-rtu"]["properties"]["model"]["enum"]
+        for schema in (site_schema(own), site_schema())
+    )
+    assert set(known) - set(plain) == {"my-meter"}
 
 
 def test_only_files_that_end_in_toml_are_models(save: Save) -> None:
