@@ -28,6 +28,14 @@ def test_the_two_files_of_the_walk_load_without_a_warning(tmp_path: Path) -> Non
     assert (loaded.warnings, secrets.warnings) == ((), ())
 
 
+def test_the_meter_shown_is_read_as_it_stands(tmp_path: Path) -> None:
+    (block,) = (block for block in BLOCKS if "bus.house.sensor" in block)
+    bus = '[bus.house]\nadapter = "/dev/ttyAMA0"\nprotocol = "dlt645"\n'
+    (tmp_path / "site.toml").write_text(BLOCKS[0].partition("[bus")[0] + bus + block)
+    (meter,) = load_site(tmp_path / "site.toml").buses["house"].sensors
+    assert meter.name == "flat-3"
+
+
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"serial-bridge ([a-z]+)", README))))
 def test_a_command_that_is_named_exists(name: str) -> None:
     assert name in get_command(app).commands

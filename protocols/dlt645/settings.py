@@ -39,6 +39,8 @@ class MeterSettings:
 _ADDRESS = re.compile(r"(?:AA)*(?:[0-9]{2})*")
 _TARIFF = re.compile(r"_t[0-9]+$")
 _NAMES: Final = [name for name in ITEMS if not _TARIFF.search(name)]
+_WITH_TARIFFS: Final = [name for name in _NAMES if f"{name}_t1" in ITEMS]
+_FORMAT: Final = r"^((XX)+(\.(XX)+)?|X(XX)*\.X(XX)*|(NN)+|YYMMDDWW|hhmmss)$"
 _DI = re.compile(r"[0-9A-Fa-f]{8}")
 _ITEM_KEYS: Final = ("di", "format", "unit", "signed")
 
@@ -46,16 +48,15 @@ SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
     "properties": {
         "address": {
             "type": "string",
-            "pattern": "^((AA)*([0-9]{2})*|[0-9]{1,11})$",
-            "minLength": 1,
-            "maxLength": 12,
+            "pattern": "^([0-9]{1,12}|(?=.{12}$)(AA)+([0-9]{2})*)$",
+            "not": {"const": BROADCAST},
             "description": f'the digits on the meter; "{ANY_ADDRESS}" for the only meter on the line',
         },
         "values": {
             "type": "array",
             "items": {
                 "type": "string",
-                "anyOf": [{"enum": _NAMES}, {"pattern": "energy.*_t[1-9][0-9]?$"}],
+                "anyOf": [{"enum": _NAMES}, {"pattern": f"^({'|'.join(_WITH_TARIFFS)})_t[1-9][0-9]?$"}],
             },
             "uniqueItems": True,
             "description": "values of the standard's tables; _t1, _t2 … behind an energy for a tariff",
@@ -67,7 +68,7 @@ SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
                 "type": "object",
                 "properties": {
                     "di": {"type": "string", "pattern": "^[0-9A-Fa-f]{8}$", "description": "DI3 first"},
-                    "format": {"type": "string", "description": "XXX.X, NNNN, YYMMDDWW or hhmmss"},
+                    "format": {"type": "string", "pattern": _FORMAT, "description": "as the manual has it"},
                     "unit": {"type": "string"},
                     "signed": {"type": "boolean", "default": False, "description": "highest bit is a sign"},
                 },
@@ -186,7 +187,7 @@ def _item(name: str, entry: object, problems: list[Problem]) -> Item | None:
 
 
 def _unknown_value(name: object) -> str:
-    if isinstance(name, str) and _TARIFF.search(name) and (base := _TARIFF.sub("", name)) in ITEMS:
+    if isinstance(name, str) and _TARIFF.search(name) and (base := _TARIFF.sub("", name)) in _WITH_TARIFFS:
         return f'"{name}" is no value, tariffs of an energy are "{base}_t1" to "_t{MAX_TARIFF}"'
     close = sorted(get_close_matches(str(name).lower(), _NAMES, 3)) or _NAMES[:3]
     return f"{_shown(name)} is no value, use {' or '.join(close)}; others go below identifiers"

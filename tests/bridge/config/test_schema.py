@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bridge.config import site_schema
-from tests.bridge.config.conftest import GOOD, SITES
+from tests.bridge.config.conftest import GOOD, SITES, Mistakes
 
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool}
 
@@ -79,6 +79,8 @@ class Validator:
                 passes = not isinstance(value, list) or len(value) >= rule
             case "maxItems":
                 passes = not isinstance(value, list) or len(value) <= rule
+            case "uniqueItems":
+                passes = not isinstance(value, list) or not rule or len(set(map(repr, value))) == len(value)
             case "allOf":
                 for each in rule:
                     yield from self.errors(value, each, at)
@@ -103,7 +105,7 @@ def validator() -> Validator:
     return Validator(site_schema())
 
 
-@pytest.mark.parametrize("name", ["good.toml", "example.toml"])
+@pytest.mark.parametrize("name", ["good.toml", "example.toml", "meters.toml"])
 def test_what_the_bridge_accepts_is_valid(name: str, validator: Validator) -> None:
     site = tomllib.loads((SITES / name).read_text())
     assert list(validator.errors(site, validator.root, "site")) == []
@@ -158,6 +160,35 @@ def test_a_mistake_in_the_protocols_own_keys_is_marked_too(old: str, new: str, v
     text = (SITES / "example.toml").read_text()
     assert old in text
     assert not validator.valid(tomllib.loads(text.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"002311905387"', "2311905387"),
+        ('"002311905387"', '"999999999999"'),
+        ('"AAAAAAAA5387"', '"5387AAAAAAAA"'),
+        ('"AAAAAAAA5387"', '"AA5387"'),
+        ('"voltage_a"', '"voltage"'),
+        ("_t63", "_t0"),
+        ('"energy_import",', '"energy_import", "energy_import",'),
+        ('values = ["frequency"]\n', ""),
+        ('"02900100"', '"0290"'),
+        ('"X.XXX"', '"XX.XXX"'),
+        (', format = "X.XXX"', ""),
+        ("signed = true", 'signed = "yes"'),
+        ('unit = "A"', 'units = "A"'),
+        ('protocol = "modbus-ascii"\nline = "9600 7E1"', 'protocol = "modbus-ascii"'),
+    ],
+)
+def test_a_mistake_in_a_meters_keys_is_marked_and_refused(
+    old: str, new: str, validator: Validator, mistakes: Mistakes
+) -> None:
+    text = (SITES / "meters.toml").read_text()
+    assert old in text
+    assert mistakes(text) == []
+    assert not validator.valid(tomllib.loads(text.replace(old, new)))
+    assert len(mistakes(text.replace(old, new))) == 1
 
 
 def test_defaults_are_valid_where_they_stand(validator: Validator) -> None:
