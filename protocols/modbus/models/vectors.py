@@ -102,11 +102,13 @@ def _parse(
         )
         problems.append(((*at, "values"), f"{text}, write for example {{ voltage = 230.2 }}"))
     else:
-        problems += [
-            ((*at, "values", name), f"is no register of this model{_meant(name, names)}")
-            for name in values
-            if name not in names
-        ]
+        for name, value in values.items():
+            if name not in names:
+                message = f"is no register of this model{_meant(name, names)}"
+                problems.append(((*at, "values", name), message))
+            elif not isinstance(value, int | float | str):
+                message = f"{shown(value)} is no value, write a number, a text, true or false"
+                problems.append(((*at, "values", name), message))
     if len(problems) > before:
         return None
     return Vector(source, request, reply, dict(values or {}))
