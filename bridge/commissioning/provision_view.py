@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,7 +85,7 @@ class _View:
             counts = Counter(outcome.result for outcome in self.outcomes)
             self._console.print(", ".join(f"{count} {result}" for result, count in counts.items()))
         if error:
-            self._console.print(f"{error}\n{_AGAIN}")
+            print(f"{error}\n{_AGAIN}", file=sys.stderr)  # noqa: T201
 
     def _document(self, path: Path, error: str) -> dict[str, Any]:
         sensors = {}

@@ -92,13 +92,26 @@ async def test_in_a_terminal_it_shows_a_bar(world: World, server: StandIn) -> No
     assert "sensor-03: created" in shown
 
 
+async def test_what_a_kill_cut_short_is_completed(world: World, server: StandIn) -> None:
+    write(world, 3, server.port)
+    server.faults.loss_out = 1.0
+    process = world.start("provision")
+    await world.until(lambda: server.tokens)
+    process.kill()
+    process.wait()
+    server.faults.loss_out = 0.0
+    done = await provision(world)
+    assert done.stdout.endswith("1 completed, 2 created\n"), done.stderr
+    assert server.tokens == set(tokens(world).values())
+
+
 async def test_a_wrong_key_ends_it_with_the_next_step(world: World, server: StandIn) -> None:
     server.api.provisioning = (KEY, "another")
     write(world, 3, server.port)
     done = await provision(world)
     assert done.returncode == 1
-    assert "NOT_FOUND" in done.stdout
-    assert "provision strategy" in done.stdout
+    assert "NOT_FOUND" in done.stderr
+    assert "provision strategy" in done.stderr
     assert "Traceback" not in done.stderr
     assert SECRET not in done.stdout + done.stderr
 
