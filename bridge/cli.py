@@ -50,7 +50,7 @@ app.add_typer(spool_cli.app, name="spool")
 
 CREDENTIALS = Path("/etc/serial-bridge/credentials.toml")
 _HANDED_OVER = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/dev/null")) / "credentials.toml"
-if _HANDED_OVER.exists():  # by systemd: LoadCredential=credentials.toml:…
+if os.access(_HANDED_OVER, os.R_OK):  # by systemd: LoadCredential=credentials.toml:…
     CREDENTIALS = _HANDED_OVER
 
 
