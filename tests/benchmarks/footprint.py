@@ -50,16 +50,16 @@ def main(seconds: float = 60.0) -> None:
         with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
             try:
                 time.sleep(SETTLE_S)
-                started, before = time.monotonic(), _cpu_s(process.pid)
+                started, before = time.monotonic(), cpu_s(process.pid)
                 time.sleep(seconds)
-                cpu = (_cpu_s(process.pid) - before) / (time.monotonic() - started)
+                cpu = (cpu_s(process.pid) - before) / (time.monotonic() - started)
                 memory = rss_mb(process.pid)
             finally:
                 process.terminate()
     print(f"  RSS {memory:.1f} MB (at most {MOST_MB}), CPU {cpu:.2%} of a core (at most {MOST_CPU:.2%})")
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
