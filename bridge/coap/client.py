@@ -25,7 +25,8 @@ from aiocoap.protocol import Context
 
 from bridge.coap.congestion import Lanes, Pace, RoundTrip
 from bridge.coap.errors import Closed, Refused, Reset, Silent, Unreachable
-from bridge.coap.interface import Address, Association, Interface, Lane, Transport
+from bridge.coap.interface import Address, Association, Interface, Transport
+from bridge.coap.lane import Lane
 from bridge.coap.udp import UDPAssociation, authority, resolve
 from bridge.errors import UplinkError
 

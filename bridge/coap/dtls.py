@@ -27,7 +27,8 @@ from OpenSSL import SSL
 
 from bridge.certificates import Identity, read_identity
 from bridge.coap.errors import Closed, Silent, Unreachable
-from bridge.coap.interface import Address, Association, Lane
+from bridge.coap.interface import Address, Association
+from bridge.coap.lane import Lane
 from bridge.coap.trust import Trust
 from bridge.coap.udp import UDPAssociation, authority, connect
 from bridge.errors import ConnectionEnded, UplinkError
@@ -181,6 +182,7 @@ class DTLSAssociation(UDPAssociation):
                 self._connection.shutdown()
                 self._socket.send(self._connection.bio_read(_LARGEST_RECORD))
         super().release()
+        del self._connection  # OpenSSL's tens of kilobytes, without waiting for the garbage collector
         self._shaken.set()
 
     def _proceed(self) -> None:

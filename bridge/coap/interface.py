@@ -27,11 +27,12 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from aiocoap.error import Error as AiocoapError
-from aiocoap.interfaces import EndpointAddress, MessageInterface
+from aiocoap.interfaces import MessageInterface
 from aiocoap.message import Message
 from aiocoap.numbers.codes import Code
 from aiocoap.numbers.types import Type
 
+from bridge.coap.lane import Lane
 from bridge.coap.watch import Watch
 from bridge.errors import UplinkError
 
@@ -39,63 +40,6 @@ Address = tuple[socket.AddressFamily, Any]  # the family, and what socket.connec
 
 _HEADER = struct.Struct("!BBH")  # version, type, token length | code | message id   (RFC 7252 §3)
 _REMEMBERED_ANSWERS = 64
-
-
-class Lane(EndpointAddress):  # type: ignore[misc]  # aiocoap is untyped
-    """The address that one request is sent to, and how far that request has come.
-
-    Attributes:
-        transmissions: how often the request was sent.
-        repeats: how often because it was acknowledged and not answered.
-        round_trip_s: from its first transmission to its acknowledgement; None until then.
-        heard_before: datagrams that the association had heard when this lane was opened.
-    """
-
-    scheme = "coap"
-    is_multicast = False
-    is_multicast_locally = False
-    hostinfo = hostinfo_local = ""
-    uri_base = uri_base_local = ""
-
-    def __init__(self, association: Association) -> None:
-        self.association = association
-        self.heard_before = association.heard
-        self.transmissions = 0
-        self.repeats = 0
-        self.round_trip_s: float | None = None
-        self.answered = False
-        self.closed = False
-        self.mid = -1
-        self.token = b""
-        self.request: Any = None
-        self._sent_s = 0.0
-
-    @property
-    def blockwise_key(self) -> int:
-        """No two lanes share a transfer."""
-        return id(self)
-
-    def sending(self, message: Any) -> None:
-        """The request is about to leave, for the first time or again."""
-        self.transmissions += 1
-        if self.transmissions == 1:
-            self.request, self.mid, self.token = message, message.mid, message.token
-            self._sent_s = self.association.loop.time()
-
-    @property
-    def is_acknowledged(self) -> bool:
-        """The server is known to have the request."""
-        return self.round_trip_s is not None
-
-    @property
-    def acknowledged_s(self) -> float:
-        """When it was, on the loop's clock."""
-        return self._sent_s + (self.round_trip_s or 0.0)
-
-    def acknowledge(self) -> None:
-        """The server has the request."""
-        if not self.is_acknowledged:
-            self.round_trip_s = self.association.loop.time() - self._sent_s
 
 
 class Association(ABC):

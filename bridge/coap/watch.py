@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bridge.coap.interface import Lane
+    from bridge.coap.lane import Lane
 
 
 class Watch:

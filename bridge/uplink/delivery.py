@@ -97,7 +97,9 @@ class Delivery:
         """
         is_gone = False
         while True:
-            await self._is_down.wait()
+            if not self._is_down.is_set():
+                await self._is_down.wait()
+                is_gone = False
             if not self._in_flight:
                 is_there = await self._client.ping()
                 if is_there and is_gone:

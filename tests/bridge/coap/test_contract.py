@@ -11,7 +11,8 @@ from aiocoap.numbers.constants import Reliable
 from aiocoap.protocol import Context
 
 from bridge.coap import Client
-from bridge.coap.interface import Interface, Lane
+from bridge.coap.interface import Interface
+from bridge.coap.lane import Lane
 from tests.bridge.coap.peer import bare_con, peer
 
 

@@ -26,3 +26,8 @@ async def test_libcoap_takes_a_full_datagram(libcoap: int) -> None:
         body = b'"' + b"x" * (client.budget(path) - 2) + b'"'
         assert (await client.post(path, body)).code == "2.01"
         assert len(body) == 1024
+
+
+async def test_libcoap_answers_a_ping(libcoap: int) -> None:
+    async with Client("127.0.0.1", libcoap) as client:
+        assert await client.ping()
