@@ -50,6 +50,7 @@ class SpoolWriter:
         self._is_closing = False
         self._failure: BaseException | None = None
         self._is_failing = self._is_losing = False  # the thread alone uses these
+        self._dropped = 0
         self._ended: Future[None] = Future()
         threading.Thread(target=self._run, name="spool writer", daemon=True).start()
 
@@ -145,37 +146,43 @@ class SpoolWriter:
         """Commit what is pending now; the reason if the disk does not take it."""
         with self._changed:
             remaining = len(self._pending)
-        while remaining:
+        while True:
             with self._changed:
                 group = list(islice(self._pending, min(remaining, _COMMIT_ROWS)))
                 lost, self._lost = self._lost, Counter()
+            if not group and not lost:
+                self._all_is_well()
+                return None
             try:
                 self._spool.add(group, lost=lost)
             except (SpoolFull, SpoolUnavailable) as error:
                 with self._changed:
                     self._lost += lost
-                self._report(error, lost.total())
+                self._is_taking_none(error, is_losing=bool(lost))
                 return error
             with self._changed:
                 for _ in group:
                     self._pending.popleft()
-            self._report(None, lost.total())
             remaining -= len(group)
-        return None
+            self._dropped += lost.total()
 
-    def _report(self, error: BridgeError | None, lost: int) -> None:
-        """Say once that the disk takes nothing, once that readings are lost, once that all is well again."""
-        if error is None:
-            if self._is_failing:
-                logger.warning("the spool takes readings again; %d were lost, and count as dropped", lost)
-            self._is_failing = self._is_losing = False
-            return
+    def _is_taking_none(self, error: BridgeError, *, is_losing: bool) -> None:
+        """Say once that the disk takes nothing, and once that readings are lost."""
         if not self._is_failing:
             logger.error("%s: up to %d readings wait in memory", error, KEPT_IN_MEMORY)
-        if lost and not self._is_losing:
+        if is_losing and not self._is_losing:
             logger.error("%s, and the memory kept for readings is full: they are lost from now on", error)
         self._is_failing = True
-        self._is_losing = bool(lost)
+        self._is_losing = is_losing
+
+    def _all_is_well(self) -> None:
+        """Say once that it takes readings again, and what was lost meanwhile."""
+        if self._is_failing:
+            logger.warning(
+                "the spool takes readings again; %d were lost, and count as dropped", self._dropped
+            )
+        self._is_failing = self._is_losing = False
+        self._dropped = 0
 
     @staticmethod
     def _settle(flushes: list[Future[None]], error: BaseException | None) -> None:
