@@ -86,32 +86,31 @@ def _parse(
         problems.append(((*at, "synthesised"), f"{shown(synthesised)} is neither true nor false"))
     elif (not isinstance(source, str) or bool(source) is synthesised) and not misspelt(block, _KEYS):
         text = (
-            "needs either the source of its frames or synthesised = true, if they were made up from the map"
+            "needs either the source of its frames, or synthesised = true if they were made up from the map"
         )
         problems.append((at, text))
     request = _frame(block, "request", at, problems)
     reply = _frame(block, "reply", at, problems)
     if request and reply:
         problems += [((*at, key), message) for key, message in _misfits(request, reply)]
-    values = block.get("values")
-    if not isinstance(values, Mapping):
-        text = (
-            "is missing: what the reply means"
-            if values is None
-            else f"{shown(values)} is not a table of values"
-        )
-        problems.append(((*at, "values"), f"{text}, write for example {{ voltage = 230.2 }}"))
-    else:
-        for name, value in values.items():
-            if name not in names:
-                message = f"is no register of this model{_meant(name, names)}"
-                problems.append(((*at, "values", name), message))
-            elif not isinstance(value, int | float | str):
-                message = f"{shown(value)} is no value, write a number, a text, true or false"
-                problems.append(((*at, "values", name), message))
+    values = _values(block.get("values"), names, (*at, "values"), problems)
     if len(problems) > before:
         return None
-    return Vector(source, request, reply, dict(values or {}))
+    return Vector(source, request, reply, values)
+
+
+def _values(table: object, names: Sequence[str], at: Path, problems: list[Problem]) -> Values:
+    if not isinstance(table, Mapping):
+        fault = "is missing" if table is None else f"{shown(table)} is not a table of values"
+        problems.append((at, f"{fault}: what the reply means, for example {{ voltage = 230.2 }}"))
+        return {}
+    for name, value in table.items():
+        if name not in names:
+            problems.append(((*at, name), f"is no register of this model{_meant(name, names)}"))
+        elif not isinstance(value, int | float | str):
+            message = f"{shown(value)} is no value, write a number, a text, true or false"
+            problems.append(((*at, name), message))
+    return dict(table)
 
 
 def _told(values: Values, name: str) -> str:
@@ -149,12 +148,18 @@ def _misfits(request: bytes, reply: bytes) -> list[tuple[str, str]]:
     asked, answered = body(Frame(request)), body(Frame(reply))
     if asked[0] not in _READS:
         return [("request", f"function {asked[0]} reads no values, use 1, 2, 3 or 4")]
-    try:
-        sensible = pdu.REQUESTS[asked[0]].makes_sense(pdu.REQUESTS[asked[0]].parse(asked))
-    except ProtocolError:
-        sensible = False
-    if not sensible:
+    request_layout, reply_layout = pdu.REQUESTS[asked[0]], pdu.REPLIES.get(answered[0])
+    fields = _fields(request_layout, asked)
+    if fields is None or not request_layout.makes_sense(fields):
         return [("request", "is no request to read: address, function, start, quantity, CRC")]
-    if request[0] != reply[0] or answered[0] not in _READS or not pdu.answers(asked, answered):
+    is_whole = reply_layout is not None and _fields(reply_layout, answered) is not None
+    if request[0] != reply[0] or not is_whole or not pdu.answers(asked, answered):
         return [("reply", "does not answer the request: another address, function or length")]
     return []
+
+
+def _fields(layout: pdu.Layout, found: bytes) -> dict[str, Any] | None:
+    try:
+        return layout.parse(found)
+    except ProtocolError:
+        return None
