@@ -70,7 +70,7 @@ class _View:
         if not missing:
             self._console.print("every sensor has a credential: nothing to do")
         elif self._site.thingsboard.scheme == "coap":
-            self._console.print("note: coap:// is not encrypted, who listens on the way can read the tokens")
+            self._console.print("note: coap:// is not encrypted: who listens on the way can read the tokens")
 
     def told(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
