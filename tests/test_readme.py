@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from bridge.cli import app
 from bridge.commissioning.models import listing, readme_table
 from bridge.config import load, load_site
 from bridge.errors import ConfigError
+from protocols.modbus import models
 from tests.bridge.config.conftest import SITES
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -51,3 +53,9 @@ def test_the_mistakes_shown_are_what_is_said(tmp_path: Path, monkeypatch: pytest
 
 def test_the_models_are_those_that_ship() -> None:
     assert readme_table(listing()) in README
+
+
+def test_the_model_shown_is_right_and_reads_what_its_vector_says() -> None:
+    (block,) = (block for block in BLOCKS if block.startswith("title"))
+    model = models.read("my-meter", tomllib.loads(block))
+    assert [vector.differences(model.registers) for vector in model.vectors] == [[]]
