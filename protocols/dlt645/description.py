@@ -10,10 +10,12 @@ from protocols.dlt645 import frame as frames
 from protocols.dlt645.data import BY_IDENTIFIER
 from protocols.framing import Frame
 
-ERRORS: Final[Mapping[int, str]] = {  # the bits of ERR, Annex C
+NO_SUCH_DATA: Final = 0x02
+NOT_AUTHORISED: Final = 0x04
+ERRORS: Final[Mapping[int, str]] = {  # the bits of ERR
     0x01: "other error",
-    0x02: "no such data",
-    0x04: "wrong password or not authorised",
+    NO_SUCH_DATA: "no such data",
+    NOT_AUTHORISED: "wrong password or not authorised",
     0x08: "the baud rate cannot be changed",
     0x10: "too many time zones of the year",
     0x20: "too many time periods of the day",

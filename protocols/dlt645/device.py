@@ -1,6 +1,6 @@
 """One meter, polled: each identifier is asked for by itself, the parts of a long value one after the other.
 
-What a meter does not have it refuses, at the cost of an exchange; so a refused identifier is left alone for a
+What a meter does not have it refuses, at the cost of an exchange; so such an identifier is left alone for a
 while, the others are still read. Silence ends a poll: what was read by then is its result.
 """
 
@@ -12,7 +12,7 @@ from typing import Final
 from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
 from protocols.dlt645 import frame as frames
 from protocols.dlt645.data import Item
-from protocols.dlt645.description import error_name
+from protocols.dlt645.description import NO_SUCH_DATA, NOT_AUTHORISED, error_name
 from protocols.dlt645.frame import Message, StreamFramer
 from protocols.dlt645.settings import MeterSettings
 from protocols.errors import DeviceRefusal
@@ -20,9 +20,10 @@ from protocols.framing import Direction, Frame
 
 # A refused identifier is asked for again once in so many polls.
 POLLS_BETWEEN_RETRIES: Final = 100
-MAX_PARTS: Final = 255  # §7.2: their number is one octet, from 1 on
+MAX_PARTS: Final = 255  # their number is one octet, from 1 on
 
 _IDENTIFIER = 4
+_LASTING = NO_SUCH_DATA | NOT_AUTHORISED
 
 
 class Meter:
@@ -55,7 +56,8 @@ class Meter:
                 break
             if isinstance(data, DeviceRefusal):
                 refusals.append(data)
-                self._refused[item.di] = self._polls + POLLS_BETWEEN_RETRIES
+                if data.code & _LASTING:
+                    self._refused[item.di] = self._polls + POLLS_BETWEEN_RETRIES
             else:
                 told[item.di] = data
                 self._refused.pop(item.di, None)

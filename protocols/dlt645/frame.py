@@ -24,9 +24,9 @@ from construct import Byte, Bytes, Const, Rebuild, Struct, len_, this
 from protocols import layout
 from protocols.framing import Direction, Event, Frame, Noise
 
-MAX_DATA: Final = 200  # §5.2.5: of a read; a write has at most 50
+MAX_DATA: Final = 200  # of a read; a write has at most 50
 MAX_PREAMBLE: Final = 16
-PREAMBLE: Final = 4  # §5.3.1: before a request
+PREAMBLE: Final = 4  # before a request
 
 REPLY: Final = 0x80
 REFUSED: Final = 0x40

@@ -113,7 +113,7 @@ def _address(written: object, problems: list[Problem]) -> str:
         and written.isascii()
         and len(written) < len(BROADCAST)
     ):
-        written = written.zfill(len(BROADCAST))  # §5.2.2: a shorter one has zeros before it
+        written = written.zfill(len(BROADCAST))  # a shorter one has zeros before it
     if written is None:
         message = "is missing: the twelve digits on the meter's label, in quotes"
     elif isinstance(written, int) and not isinstance(written, bool):

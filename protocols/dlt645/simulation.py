@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from protocols.dialogue import Value
 from protocols.dlt645 import frame as frames
 from protocols.dlt645.data import ITEMS
+from protocols.dlt645.description import NO_SUCH_DATA
 from protocols.dlt645.frame import Message
 from protocols.framing import Frame
 
-NO_SUCH_DATA = 0x02
 _IDENTIFIER = 4
 
 

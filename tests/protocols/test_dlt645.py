@@ -187,6 +187,19 @@ def test_a_meter_that_refuses_all_is_asked_one_thing_at_a_time() -> None:
     assert polled.planned() == []
 
 
+def test_an_error_that_may_pass_is_no_reason_to_ask_less() -> None:
+    polled = meter(values=["voltage_a"])
+    for _ in range(3):
+        poll = polled.poll()
+        next(poll)
+        (busy,) = StreamFramer().feed(build(Message(ADDRESS, 0xD1, b"\x01")))
+        assert isinstance(busy, Frame)
+        with pytest.raises(StopIteration) as over:
+            poll.send(busy)
+        assert str(over.value.value.refusals[0]) == "02010100 (voltage_a): other error"
+        assert len(polled.planned()) == 1
+
+
 def test_silence_ends_a_poll_and_leaves_what_was_read() -> None:
     poll = meter(values=["voltage_a", "frequency"]).poll()
     simulated = SimulatedMeter(ADDRESS)
