@@ -12,7 +12,8 @@ from typing import IO
 
 import pytest
 
-from bridge.spool import Spool
+from bridge.clock import Instant
+from bridge.spool import Reading, Spool
 
 WRITE = """
 import sys
@@ -35,7 +36,8 @@ spool.close()
 DELIVER = """
 import sys
 from pathlib import Path
-from bridge.spool import Spool
+from bridge.clock import Instant
+from bridge.spool import Reading, Spool
 
 spool = Spool.open(Path(sys.argv[1]))
 after = delivered = 0
@@ -124,6 +126,32 @@ def test_readers_and_an_uplink_work_at_once(tmp_path: Path) -> None:
         for sensor in ("a", "b"):
             account = spool.ledger()[sensor]
             assert (account.read, account.delivered, account.queued) == (700, 700, 0)
+
+
+def test_somebody_settles_things_while_readers_and_an_uplink_work(tmp_path: Path) -> None:
+    path = tmp_path / "spool.db"
+    processes = [start(WRITE, path, "a", 150), start(WRITE, path, "b", 150), start(DELIVER, path, 1000)]
+    with closing(Spool.open(path)) as spool:
+        for _ in range(2):
+            for sensor in ("a", "b"):
+                output(processes["ab".index(sensor)]).readline()
+            rows, _ = spool.rows(0, limit=5)
+            for row in rows:
+                spool.refuse(row.id, "4.00", "no")
+            spool.reassign("a", "b")
+            assert {kept.sensor for kept in spool.queued()} <= {"a", "b"}
+            spool.retry()
+            spool.drop("b")
+        for process in processes[:2]:
+            with process:
+                output(process).read()
+            assert process.returncode == 0
+        spool.add([Reading("c", Instant("boot", n), n, b'{"v":1}', 1) for n in range(1000)])
+        with processes[2]:
+            pass
+        assert processes[2].returncode == 0
+        assert spool.audit() == []
+        assert sum(account.read for account in spool.ledger().values()) == 2 * 150 * 7 + 1000
 
 
 def test_a_disk_that_is_really_full_can_be_emptied_and_used_again(tmp_path: Path) -> None:

@@ -127,6 +127,19 @@ async def test_a_full_disk_is_said_once_and_overcome(path: Path, caplog: pytest.
     ]
 
 
+async def test_what_is_lost_while_the_disk_is_slow_is_booked_though_nothing_follows(path: Path) -> None:
+    spool = WatchedSpool.watched(path)
+    spool.may_commit.clear()
+    writer = SpoolWriter(spool, commit_every_s=0.0)
+    writer.put(reading(0))
+    await asyncio.wait_for(spool.attempted.wait(), DEADLINE_S)
+    for number in range(1, KEPT_IN_MEMORY + 3):
+        writer.put(reading(number))
+    spool.may_commit.set()
+    await writer.close()
+    assert read_ledger(path) == {"meter": Account(KEPT_IN_MEMORY + 3, 0, KEPT_IN_MEMORY, 0, 0, 3)}
+
+
 async def test_a_full_disk_does_not_keep_the_writer_from_closing(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
