@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from protocols.dlt645 import frame as dlt645
 from protocols.framing import Frame, Framer
 from protocols.modbus import pdu
+from protocols.modbus.ascii import ASCII
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.serial_line import BROADCAST, RTU
 
@@ -56,7 +57,13 @@ def modbus(carrier: Carrier, damaged: Callable[[bytes], bytes]) -> Dialect:
     )
 
 
+def _other_digit(reply: bytes) -> bytes:
+    """A reply in ASCII with another last digit of its LRC."""
+    return reply[:-3] + (b"1" if reply[-3:-2] == b"0" else b"0") + reply[-2:]
+
+
 MODBUS_RTU = modbus(RTU, lambda reply: reply[:-1] + bytes((reply[-1] ^ 0xFF,)))
+MODBUS_ASCII = modbus(ASCII, _other_digit)
 
 
 def _covers(request: Frame, address: Address) -> bool:

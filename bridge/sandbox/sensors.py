@@ -14,24 +14,30 @@ from pathlib import Path
 from bridge.config import Bus, Site
 from bridge.errors import BridgeError
 from bridge.sandbox.bus import Served, SimulatedBus, UnitFaults
+from bridge.sandbox.dialect import MODBUS_ASCII, MODBUS_RTU
 from bridge.sandbox.waveform import Waveform, words
 from protocols.dialogue import Value
 from protocols.framing import Frame
+from protocols.modbus.ascii import ASCII
+from protocols.modbus.carrier import Carrier
 from protocols.modbus.registers import Register, Table
 from protocols.modbus.rtu import SimulatedUnit
+from protocols.modbus.serial_line import RTU
 from protocols.modbus.settings import ModbusSettings
 
 __all__ = ["LiveUnit", "Served", "SimulatedBus", "UnitFaults", "simulate", "simulate_until_stopped"]
 
-PROTOCOL = "modbus-rtu"
+_MODES = {"modbus-rtu": (MODBUS_RTU, RTU), "modbus-ascii": (MODBUS_ASCII, ASCII)}
 
 
 class LiveUnit(SimulatedUnit):
     """A unit whose registers say something new whenever it is asked."""
 
-    def __init__(self, address: int, registers: Sequence[Register], seed: str) -> None:
+    def __init__(
+        self, address: int, registers: Sequence[Register], seed: str, carrier: Carrier = RTU
+    ) -> None:
         """Makes a unit that holds these registers; the same seed says the same at the same age."""
-        super().__init__(address)
+        super().__init__(address, carrier=carrier)
         self._waves = [Waveform.of(register, seed) for register in registers]
         self._born = time.monotonic()
         self.refresh(0.0)
@@ -66,13 +72,13 @@ class LiveUnit(SimulatedUnit):
 
 @contextmanager
 def simulate(site: Site, folder: Path) -> Iterator[dict[str, SimulatedBus]]:
-    """Plays every Modbus RTU bus of a site: yields the buses by name; the link to each is `folder`/NAME."""
+    """Plays every Modbus bus of a site: yields the buses by name; the link to each is `folder`/NAME."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         yield {
-            name: stack.enter_context(SimulatedBus(_units(bus), bus.line, link=folder / name))
+            name: stack.enter_context(_played(bus, folder / name))
             for name, bus in site.buses.items()
-            if bus.protocol.name == PROTOCOL
+            if bus.protocol.name in _MODES
         }
 
 
@@ -86,7 +92,7 @@ def simulate_until_stopped(site: Site, folder: Path, say: Callable[[str], None])
     signal.pthread_sigmask(signal.SIG_BLOCK, stopped)  # before the threads, which inherit it
     with simulate(site, folder) as buses:
         if not buses:
-            raise BridgeError(f"{site.path}: no bus speaks {PROTOCOL}, the only protocol simulated")
+            raise BridgeError(f"{site.path}: no bus speaks {' or '.join(_MODES)}, which alone are simulated")
         for name, bus in buses.items():
             say(
                 f"{bus.path}: {name}, {site.buses[name].line}, units {', '.join(map(str, sorted(bus.units)))}"
@@ -94,10 +100,12 @@ def simulate_until_stopped(site: Site, folder: Path, say: Callable[[str], None])
         signal.sigwait(stopped)
 
 
-def _units(bus: Bus) -> dict[int, LiveUnit]:
-    """A unit for each address, with the registers of all sensors there."""
+def _played(bus: Bus, link: Path) -> SimulatedBus:
+    """The bus with a unit for each address, which has the registers of all sensors there."""
+    dialect, carrier = _MODES[bus.protocol.name]
     registers: dict[int, list[Register]] = {}
     for sensor in bus.sensors:
         assert isinstance(sensor.settings, ModbusSettings)
         registers.setdefault(sensor.settings.unit, []).extend(sensor.settings.registers)
-    return {unit: LiveUnit(unit, held, f"{bus.name}/{unit}") for unit, held in registers.items()}
+    units = {unit: LiveUnit(unit, held, f"{bus.name}/{unit}", carrier) for unit, held in registers.items()}
+    return SimulatedBus(units, bus.line, dialect=dialect, link=link)

@@ -319,10 +319,10 @@ wind = { holding = 0, min = 0, max = 30 }
 """
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
+@pytest.fixture(params=["modbus-rtu", "modbus-ascii"])
+def site(tmp_path: Path, request: pytest.FixtureRequest) -> Site:
     path = tmp_path / "site.toml"
-    path.write_text(SITE)
+    path.write_text(SITE.replace("modbus-rtu", request.param))
     return load_site(path)
 
 
