@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from bridge.sandbox.dtls import Secure
 from bridge.sandbox.sensors import SimulatedBus
 from bridge.sandbox.server import StandIn
+from tests.certificates import Authority
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import LINE, site_text, units
 from tests.provisioning import KEY, SECRET, losing_answers
@@ -118,6 +120,27 @@ async def test_no_secret_is_found_outside_its_file(world: World, server: StandIn
     assert len(secrets) == 6
     assert leaks([("the file itself", world.credentials.read_bytes())], secrets) != []
     assert leaks(files(world) + said, secrets) == []
+
+
+async def test_no_private_key_is_found_outside_its_file(world: World) -> None:
+    authority = Authority(world.folder)
+    own, device = authority.server(), authority.issue("counter")
+    server = StandIn(secure=Secure(own.certificate, own.key, {device.der: "counter"}))
+    await server.start()
+    with SimulatedBus(units(), LINE) as bus:
+        site = site_text(bus, server.port).replace("coap://", "coaps://")
+        world.write(site.replace("\n[spool]", 'ca = "authority.pem"\n[spool]'), {"room": WRONG})
+        with world.credentials.open("a") as file:
+            file.write('counter = { certificate = "counter.pem", key = "counter.key" }\n')
+        process = world.start("run", "-vv")
+        await world.until(lambda: "room" in world.status()["uplink"].get("holds", {}))
+        await world.until(lambda: len(server.stored.get("counter", {}).get("count", ())) > 5)
+        assert world.stop(process) == 0
+    await server.stop()
+    lines = [line for line in device.key.read_text().splitlines() if len(line) > 20 and "KEY" not in line]
+    found = [(name, text) for name, text in files(world) if not name.endswith(".key")]
+    assert len(lines) >= 2
+    assert leaks(found, [WRONG, *lines]) == []
 
 
 CRASH = """
