@@ -56,6 +56,17 @@ class Wire:
         elapsed_s = times[-1] - times[0] if len(times) > 1 else 0.0
         return Heard((len(times) - 1) / elapsed_s if elapsed_s else 0.0, len(times), early)
 
+    def fault(self, unit: int, **faults: float) -> None:
+        """Sets what goes wrong at a unit: `silent=1.0`, `late=0.02, late_s=0.3`, `bad_crc=0.05` …"""
+        self.pipe.send((unit, faults))
+        self.pipe.recv()
+
+    def replies(self, unit: int) -> list[float]:
+        """When a unit replied since `start`, in seconds of the monotonic clock."""
+        self.pipe.send(unit)
+        times: list[float] = self.pipe.recv()
+        return times
+
     def limit(self, registers: int) -> float:
         """Polls a second that the wire carries at best: request, turn-around, reply, t3.5."""
         octets = REQUEST_OCTETS + reply_octets(registers)
@@ -92,6 +103,13 @@ def _serve(pipe: Connection, baudrate: int, count: int, registers: int) -> None:
             if order == "start":
                 bus.served.clear()
                 early = bus.early
+                pipe.send(None)
+            elif isinstance(order, int):
+                pipe.send([served.at for served in bus.served if served.unit == order])
+            elif isinstance(order, tuple):
+                unit, faults = order
+                for name, value in faults.items():
+                    setattr(bus.faults[unit], name, value)
                 pipe.send(None)
             else:
                 pipe.send(([served.at for served in bus.served], bus.early - early))
