@@ -29,8 +29,12 @@ def alone(path: Path) -> Iterator[None]:
 
     Raises:
         AlreadyRunning: another process does.
+        ConfigError: its folder is missing or may not be entered.
     """
-    descriptor = os.open(path.absolute().parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path.absolute().parent, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise ConfigError([f"{path}: its folder cannot be opened: {error.strerror}"]) from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

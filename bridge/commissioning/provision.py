@@ -115,7 +115,8 @@ async def provision(
         if not missing:
             return []
         settings = _provisioning(path, credentials)
-        pending = {name: token.value for name, token in credentials.pending.items()}
+        asked = credentials.pending.items()
+        pending = {name: token.value for name, token in asked if name not in credentials.sensors}
         pending |= {name: _new_token() for name in missing if name not in pending}
         store(path, {}, pending)
         async with _client(site) as client:

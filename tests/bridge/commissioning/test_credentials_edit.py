@@ -115,3 +115,8 @@ def test_two_do_not_edit_at_once(file: Path) -> None:
         pass
     with alone(file):
         pass
+
+
+def test_a_folder_that_is_missing_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="its folder cannot be opened"), alone(tmp_path / "no" / "file"):
+        pass
