@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import os
+import socket
 import sys
 import textwrap
 from collections.abc import AsyncIterator
@@ -244,6 +246,21 @@ async def test_a_restart_without_notice_is_found_out(world: World, monkeypatch: 
         with pytest.raises(Forgotten, match="was silent for"):
             await client.post(TOKEN, BODY)
         assert (await client.post(TOKEN, BODY)).code == "2.01"
+    assert world.secure.handshakes == 2
+
+
+async def test_another_port_at_the_nat_is_found_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dtls, "DEAD_AFTER_S", 0.5)
+    async with world.client(world.device, ack_timeout_s=0.2) as client:
+        await client.post(CERTIFICATE, BODY)
+        assert isinstance(client._association, dtls.DTLSAssociation)
+        with socket.socket(type=socket.SOCK_DGRAM) as other:
+            other.setblocking(False)
+            other.connect(("127.0.0.1", world.stand_in.port))
+            os.dup2(other.fileno(), client._association._socket.fileno())
+        with pytest.raises(Forgotten):
+            await client.post(CERTIFICATE, BODY)
+        assert (await client.post(CERTIFICATE, BODY)).code == "2.01"
     assert world.secure.handshakes == 2
 
 
