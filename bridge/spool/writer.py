@@ -98,22 +98,18 @@ class SpoolWriter:
         await asyncio.shield(asyncio.wrap_future(self._ended))
 
     def _run(self) -> None:
-        failure: BaseException | None = None
         try:
             while self._serve():
                 pass
-        except BaseException as error:
-            failure = error
-            if not isinstance(error, SpoolDamaged):
-                raise  # a mistake of ours: threading reports it with its traceback
+        except SpoolDamaged:
+            pass  # told to who puts or flushes; anything else is our mistake, and threading reports it
         finally:
             with self._changed:
-                self._failure = failure
                 self._is_closing = True
                 flushes, self._flushes = self._flushes, []
                 if self._pending:
                     logger.error("%d readings could not be kept", len(self._pending) + self._lost.total())
-            self._settle(flushes, failure)
+            self._settle(flushes, self._failure)
             self._spool.close()
             self._ended.set_result(None)
 
@@ -129,6 +125,8 @@ class SpoolWriter:
         try:
             error = self._commit()
         except BaseException as damage:
+            with self._changed:
+                self._failure = damage  # first: who waits for the flush may put again at once
             self._settle(flushes, damage)
             raise
         self._settle(flushes, error)
