@@ -28,8 +28,8 @@ def main(*, seconds: float = 120.0) -> None:
             every_s = round(count / bus.limit(REGISTERS) / LOAD, 3)
             rates, _ = event_loop.run(_read(bus, count, dying, every_s, seconds))
             print(
-                f"  {baudrate} baud, {dying} of {count} dead for {seconds:.0f} s, {LOAD:.0%} of the wire asked "
-                f"for: the living keep {', '.join(f'{rate:.3f}' for rate in rates)} of their rate"
+                f"  {baudrate} baud, {dying} of {count} dead for {seconds:.0f} s, {LOAD:.0%} of the wire "
+                f"asked for: the living keep {', '.join(f'{rate:.3f}' for rate in rates)} of their rate"
             )
             _, back_s = event_loop.run(_read(bus, count, dying, 1.0, seconds / 4))
             print(f"  {'':11} one that comes back is read after {back_s:.1f} s")
