@@ -15,7 +15,7 @@ from __future__ import annotations
 from bridge.uplink.pace import Wait
 
 _SLOWER = 0.5
-_FASTER = 0.005  # with the first message, as much again with every tenth
+_FASTER = 0.004  # with the first message, as much again with every tenth
 _LARGER = 1.01
 _LESS_CUT = 1.25  # a reading that had to be cut is soon sent whole again
 

@@ -77,4 +77,4 @@ def test_one_failure_does_not_slow_a_fast_sensor_for_long() -> None:
     while sent < 100 * now or now < 10:  # a hundred values a second come in
         sent += (points := min(throttle.points(3), MOST))
         now += throttle.accepted(points, cut=False)
-        assert now < 90
+        assert now < 120
