@@ -35,6 +35,7 @@ MAX_LENGTH: Final = 256  # §2.5.1
 BROADCAST: Final = 0  # §2.2
 UNITS: Final = range(1, 248)  # §2.2: 248–255 are reserved
 
+_LAST_FUNCTION = pdu.REFUSED - 1  # a reply with a greater one is a refusal
 _ADDRESS = 1
 _CRC = 2
 _UNTOLD = MAX_LENGTH + 1  # a length that the octets at hand do not tell yet
@@ -137,8 +138,11 @@ class StreamFramer:
         while at + 2 < end:
             known = lengths.get(buffer[at + 1])
             if known is None:
-                following = self._head.search(buffer, at + 1)
-                at = following.start() if following else end - 1
+                if buffer[at + 2] in lengths:
+                    at += 1
+                else:
+                    following = self._head.search(buffer, at + 2)
+                    at = following.start() if following else end - 1
                 continue
             reply, request = known[buffer[at + 2]]
             left = end - at
@@ -248,18 +252,19 @@ class ReplyFramer:
     def _settle(self, buffer: bytes, *, final: bool) -> list[Event]:
         events: list[Event] = []
         head, reply, layout, expected = self._awaited
-        check = crc16_modbus
+        search, check = head.search, crc16_modbus
         end = len(buffer)
         at = taken = 0
-        while found := head.search(buffer, at):
+        while found := search(buffer, at):
             at = found.start()
-            if buffer[at + 1] & pdu.REFUSED:
+            if buffer[at + 1] > _LAST_FUNCTION:
                 length = _ADDRESS + 2 + _CRC
             else:
                 length = expected or _length(layout, buffer[at + _ADDRESS : at + MAX_LENGTH])
-            if length > end - at and not final:
+            left = end - at
+            if length > left and not final:
                 break
-            if 0 < length <= end - at and not check(frame := buffer[at : at + length]):
+            if 0 < length <= left and not check(frame := buffer[at : at + length]):
                 if at > taken or self._others:
                     events += self._feed_others(buffer[taken:at])
                     assert self._others
