@@ -31,7 +31,8 @@ def audited(site: Site) -> str:
     with closing(Spool.view(site.spool.path)) as spool:
         books = spool.ledger().values()
     read, queued = sum(account.read for account in books), sum(account.queued for account in books)
-    return f"the books balance: {read} readings of {len(books)} sensors, {queued} of them queued"
+    sensors = "1 sensor" if len(books) == 1 else f"{len(books)} sensors"
+    return f"the books balance: {_readings(read)} of {sensors}, {queued} queued"
 
 
 def refused(site: Site, sensor: str | None) -> list[dict[str, Any]]:

@@ -39,6 +39,11 @@ class Account:
     refused: int
     dropped: int
 
+    def __str__(self) -> str:
+        outcomes = ("delivered", "queued", "expired", "refused", "dropped")
+        total = sum(getattr(self, outcome) for outcome in outcomes)
+        return " + ".join(f"{outcome} {getattr(self, outcome)}" for outcome in outcomes) + f" = {total}"
+
     @property
     def is_balanced(self) -> bool:
         """Whether every reading is accounted for."""
@@ -75,7 +80,7 @@ def discrepancies(db: Connection) -> list[str]:
     refused = dict(db.execute("SELECT sensor, count(*) FROM refused GROUP BY sensor"))
     ledger = accounts(db)
     found = [
-        f"{name}: {account.read} read, but what became of them does not add up: {account}"
+        f"{name}: {account.read} read, but {account}"
         for name, account in ledger.items()
         if not account.is_balanced
     ]

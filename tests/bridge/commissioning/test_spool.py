@@ -74,7 +74,7 @@ def test_audit_says_that_the_books_balance(cabinet: Cabinet) -> None:
     done = cabinet.says("audit")
     assert (done.exit_code, done.stdout) == (
         0,
-        "the books balance: 7 readings of 2 sensors, 5 of them queued\n",
+        "the books balance: 7 readings of 2 sensors, 5 queued\n",
     )
     assert json.loads(cabinet.says("audit", "--json").stdout) == {"discrepancies": []}
 
