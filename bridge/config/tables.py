@@ -115,7 +115,7 @@ class SpoolSettings(Table):
 
     path: FilePath = Path("/var/lib/serial-bridge/spool.db")
     """The database file; relative to site.toml. It must survive a reboot."""
-    limit: Annotated[int, Size("1MB", "16TB")] = 1_000_000_000
+    limit: Annotated[int, Size("1MB", "8TB")] = 1_000_000_000
     """Bytes of the database; beyond it the oldest readings expire, counted and logged. Default 1GB."""
     commit_every_s: Annotated[float, Duration("100ms", "1m")] = Field(2.0, alias="commit_every")
     """The most that a power cut can lose, and what live data lags; rarer spares the SD card. Default 2s."""
