@@ -1,8 +1,8 @@
 """How long a device takes to answer, learned from its own answers: pure.
 
 A dead device costs the line one reply timeout each time it is asked, so the timeout should be no longer
-than this device needs. What it needs shows in its last 1000 turn-arounds. Until 20 are known the configured
-timeout applies, and the learned one never exceeds it.
+than this device needs. What it needs shows in its last 1000 turn-arounds. Until 5 are known the configured
+timeout applies, until 20 a wide margin, and the learned one never exceeds the configured one.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import math
 from array import array
 from bisect import bisect_left, insort
 
-KNOWN_AFTER = 20
+GUESSED_AFTER, KNOWN_AFTER = 5, 20
 _WINDOW = 1000
 _LEAST_S = 0.050
 _MARGIN_S = 0.030
+_WIDE, _WIDE_MARGIN_S = 2.0, 0.045  # over the slowest of a few
 
 
 class TurnAround:
@@ -54,6 +55,8 @@ class TurnAround:
     def reply_timeout_s(self, limit_s: float) -> float:
         """How long to wait for the first byte of a reply, never above `limit_s`."""
         p99_s = self.percentile_s(99)
-        if p99_s is None or not self.is_known:
+        if p99_s is None or len(self._sorted) < GUESSED_AFTER:
             return limit_s
+        if not self.is_known:
+            return min(limit_s, max(_WIDE * self.slowest_s, self.slowest_s + _WIDE_MARGIN_S))
         return min(limit_s, max(1.5 * self.slowest_s, p99_s + _MARGIN_S, _LEAST_S))

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from bridge.turn_around import KNOWN_AFTER, TurnAround
+from bridge.turn_around import GUESSED_AFTER, KNOWN_AFTER, TurnAround
 
 LIMIT_S = 0.5
 
@@ -16,9 +16,11 @@ def seen(*seconds: float) -> TurnAround:
     return turn_around
 
 
-def test_the_limit_applies_until_enough_replies_are_known() -> None:
-    assert seen(*[0.01] * (KNOWN_AFTER - 1)).reply_timeout_s(LIMIT_S) == LIMIT_S
-    assert seen(*[0.01] * KNOWN_AFTER).reply_timeout_s(LIMIT_S) < LIMIT_S
+def test_the_limit_applies_until_some_replies_are_known_and_a_wide_margin_until_enough() -> None:
+    assert seen(*[0.01] * (GUESSED_AFTER - 1)).reply_timeout_s(LIMIT_S) == LIMIT_S
+    assert seen(*[0.01] * GUESSED_AFTER).reply_timeout_s(LIMIT_S) == pytest.approx(0.055)
+    assert seen(*[0.1] * (KNOWN_AFTER - 1)).reply_timeout_s(LIMIT_S) == pytest.approx(0.2)
+    assert seen(*[0.1] * KNOWN_AFTER).reply_timeout_s(LIMIT_S) == pytest.approx(0.15)
 
 
 @pytest.mark.parametrize(
