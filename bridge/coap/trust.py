@@ -121,6 +121,7 @@ class Trust:
         return NotTrusted(f"{where} does not accept the sensor's certificate ({alert}): {reason}")
 
     def _server_refused(self, connection: SSL.Connection, where: str) -> UplinkError:
+        self._context = None  # the trust anchors may be replaced until the next handshake
         # pyOpenSSL's public way to the reason is a callback.
         code: int = lib.SSL_get_verify_result(connection._ssl)
         if code == _NOT_YET_VALID and now() < BUILD_DATE:

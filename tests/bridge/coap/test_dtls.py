@@ -140,6 +140,16 @@ async def test_an_authority_that_is_not_the_servers(world: World, tmp_path: Path
     assert f"not vouched for by {tmp_path}/other.pem" in str(error)
 
 
+async def test_a_trust_anchor_that_is_put_right_is_taken_with_the_next_handshake(world: World) -> None:
+    right = world.authority.path.read_bytes()
+    Authority(world.folder)  # writes itself over the right one
+    async with world.client() as client:
+        with pytest.raises(NotTrusted):
+            await client.post(TOKEN, BODY)
+        world.authority.path.write_bytes(right)
+        assert (await client.post(TOKEN, BODY)).code == "2.01"
+
+
 async def test_the_systems_authorities_are_the_default(world: World) -> None:
     whom = Trust("127.0.0.1")
     client = Client("127.0.0.1", world.stand_in.port, transport=DTLS(whom))
