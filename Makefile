@@ -24,7 +24,7 @@ faults: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -m "" tests/faults
 
 soak: $(VENV)/.dev
-	$(BIN)/python -m tests.faults.soak --seconds $(or $(SECONDS),60)
+	$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),60)
 
 kills: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.kills --rounds $(or $(ROUNDS),200)

@@ -70,11 +70,12 @@ def units() -> dict[int, SimulatedUnit]:
 
 
 class Outcome(NamedTuple):
-    """Readings delivered, refused by the server, and said by a sensor but in none of the books."""
+    """Readings read, delivered and refused by the server; replies that came too late for their reader."""
 
+    read: int
     delivered: int
     refused: int
-    lost: int
+    too_late: int
 
 
 @dataclass
@@ -187,6 +188,7 @@ class Plant(World):
         assert 0 <= unexplained <= self.missed, f"{unexplained} lost, {self.missed} missed:\n{self.log}"
         assert self.server.received.conflicts == 0
         return Outcome(
+            sum(account.read for account in ledger.values()),
             sum(account.delivered for account in ledger.values()),
             sum(account.refused for account in ledger.values()),
             unexplained,

@@ -1,4 +1,4 @@
-"""`make soak SECONDS=3600`: one plant, one fault after the other at random, and the figures at the end."""
+"""`make soak MINUTES=60`: one plant, one fault after the other at random, and the figures at the end."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from tests.faults.plant import LINE, Plant, units
 QUIET_S, FAULTY_S = (1.0, 8.0), (2.0, 20.0)
 
 
-async def soak(seconds: float, seed: int) -> None:
-    """Prints what was served, delivered, repeated and lost, and what the processes hold."""
+async def soak(minutes: float, seed: int) -> None:
+    """Prints what was served, delivered, repeated and lost, and what the processes hold.
+
+    "Too late" are replies that the reader did not believe any more, and has counted as missed.
+    """
     chance = random.Random(seed)
     server = StandIn(ack_timeout_s=1.0)
     await server.start()
@@ -30,7 +33,7 @@ async def soak(seconds: float, seed: int) -> None:
             await plant.until(lambda: server.received.entries > 100)
             began, faults = time.monotonic(), 0
             before = _rss_mb(plant)
-            while (left := began + seconds - time.monotonic()) > 0:
+            while (left := began + 60 * minutes - time.monotonic()) > 0:
                 await asyncio.sleep(min(left, chance.uniform(*QUIET_S)))
                 name = chance.choice(sorted(FAULTS))
                 faults += 1
@@ -42,11 +45,12 @@ async def soak(seconds: float, seed: int) -> None:
         finally:
             plant.end()
             await server.stop()
-        delivered, refused, lost = plant.reconcile()
+        read, delivered, refused, too_late = plant.reconcile()
     received = server.received
     print(
-        f"  {seconds:.0f} s, {faults} faults, seed {seed}\n"
-        f"  served {len(bus.served)}, delivered {delivered}, refused {refused}, lost {lost}\n"
+        f"  {minutes:g} min, {faults} faults, seed {seed}\n"
+        f"  served {len(bus.served)}, too late {too_late}, read {read}, delivered {delivered}, "
+        f"refused {refused}, lost {read - delivered - refused}\n"
         f"  entries received {received.entries}, of which repeated {received.entries - delivered}, "
         f"conflicting {received.conflicts}\n"
         f"  RSS of reader {before['reader']:.1f} → {after['reader']:.1f} MB, "
@@ -63,6 +67,6 @@ def _rss_mb(plant: Plant) -> dict[str, float]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=random.randrange(1000))
     asyncio.run(soak(**vars(parser.parse_args())))
