@@ -155,9 +155,8 @@ class _Lines:
     def update(self, site: Site, headline: str) -> None:
         found = collect(site)
         books = found["ledger"]
-        latest = ", ".join(
-            values(row["last_values"], 1).removesuffix(" …") for row in found["sensors"].values()
-        )
+        firsts = (values(row["last_values"], 1).removesuffix(" …") for row in found["sensors"].values())
+        latest = ", ".join(filter(None, firsts))
         while self._events.latest:
             typer.echo(f"  {self._events.latest.popleft()}")
         typer.echo(
