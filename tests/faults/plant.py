@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from bridge.sandbox.sensors import SimulatedBus
@@ -22,6 +24,7 @@ from protocols.dialogue import LineSettings
 from protocols.modbus.rtu import SimulatedUnit
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import CountingUnit
+from tests.end_to_end.small_disk import SmallDisk
 from tests.faults.process import HOST
 
 LINE = LineSettings(115200)
@@ -39,7 +42,7 @@ site = "plant"
 url = "coap://{host}:{port}"
 
 [spool]
-path = "{folder}/spool.db"
+path = "{spool}"
 commit_every = "{commit_ms}ms"
 
 [bus.meters]
@@ -87,6 +90,18 @@ class Plant(World):
     killed_at: list[float] = field(default_factory=list)
     missed: int = 0  # polls whose reply, on a slow machine, came too late to be believed
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    disk: SmallDisk | None = None  # of the spool
+
+    @property
+    def spool(self) -> Path:
+        """The spool. On a disk of its own it is a copy, good once the processes have stopped."""
+        if self.disk is None:
+            return self.folder / "spool.db"
+        copy = self.folder / "copy"
+        copy.mkdir(exist_ok=True)
+        for file in self.disk.seen.glob("spool.db*"):  # SQLite would follow /proc's link to the wrong place
+            shutil.copy(file, copy)
+        return copy / "spool.db"
 
     def lay_out(self, every: str = "50ms") -> None:
         """Writes the site and lets the server's name resolve."""
@@ -94,7 +109,7 @@ class Plant(World):
         text = SITE.format(
             host=HOST,
             port=self.server.port,
-            folder=self.folder,
+            spool=(self.disk or self).folder / "spool.db",
             adapter=self.bus.path,
             commit_ms=round(1000 * COMMIT_EVERY_S),
         )
@@ -112,11 +127,12 @@ class Plant(World):
 
     def begin(self, *parts: str) -> None:
         """Starts "reader", "uplink"."""
+        enter = self.disk.enter if self.disk else []
         for part in parts:
             arguments = ["read", "meters"] if part == "reader" else [part]
             with (self.folder / "log").open("ab") as log:
                 self.running[part] = subprocess.Popen(
-                    [sys.executable, "-m", "tests.faults.process", str(self.folder), *arguments],
+                    [*enter, sys.executable, "-m", "tests.faults.process", str(self.folder), *arguments],
                     env=self.environment,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -158,7 +174,10 @@ class Plant(World):
 
     @property
     def queued(self) -> int:
-        return sum(account.queued for account in read_ledger(self.folder / "spool.db").values())
+        if self.disk:
+            waiting: int = self.disk.status()["ledger"]["queued"]
+            return waiting
+        return sum(account.queued for account in read_ledger(self.spool).values())
 
     def _note_missed(self) -> None:
         for path in (self.folder / "run").rglob("bus-meters.json"):
@@ -169,7 +188,7 @@ class Plant(World):
 
     def reconcile(self) -> Outcome:
         """Holds the three books against each other; every difference fails."""
-        with closing(Spool.view(self.folder / "spool.db")) as spool:
+        with closing(Spool.view(self.spool)) as spool:
             assert spool.audit() == []
             ledger = spool.ledger()
         unexplained = 0
