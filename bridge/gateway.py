@@ -21,14 +21,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from bridge.adapter import find_port
+from bridge.clock.kernel_clock import TOLD, system_clock
+from bridge.clock.server_time import TimeKeeper
 from bridge.config import Bus, Certificate, Credentials, CredentialsWatch, Site
 from bridge.diagnostics import Memory
 from bridge.errors import SpoolDamaged
-from bridge.kernel_clock import TOLD, system_clock
+from bridge.port.adapter import find_port
 from bridge.reader import Reader
 from bridge.runtime import Runtime
-from bridge.server_time import TimeKeeper
 from bridge.spool import Spool, SpoolWriter, lock
 from bridge.spool.locks import beside
 from bridge.uplink import Uplink, connect

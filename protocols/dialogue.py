@@ -56,6 +56,15 @@ class LineSettings:
         """Time that `octets` characters take on the wire, in seconds."""
         return octets * self.character_bits / self.baudrate
 
+    @property
+    def frame_gap_s(self) -> float:
+        """Least silence between frames, in seconds: Modbus's t3.5, which hurts no other protocol.
+
+        3.5 characters of 11 bits; above 19200 baud the fixed 1.75 ms that Modbus over Serial Line V1.02
+        §2.5.1.1 recommends there.
+        """
+        return 0.00175 if self.baudrate > 19200 else 3.5 * 11 / self.baudrate
+
     def __str__(self) -> str:
         return f"{self.baudrate} {self.bytesize}{self.parity}{self.stopbits}"
 

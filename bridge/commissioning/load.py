@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.config import Bus
-from bridge.group import Group, groups
-from bridge.line import least_gap_s
+from bridge.reader.group import Group, groups
 from protocols.dialogue import Request
 
 TURN_AROUND_S = 0.005
@@ -69,4 +68,4 @@ def warning(bus: Bus) -> str | None:
 
 def _ask(bus: Bus, group: Group, request: Request) -> Ask:
     octets_s = bus.line.duration_s(len(request.data) + request.reply_length)
-    return Ask(request.summary, octets_s + TURN_AROUND_S + max(group.gap_s, least_gap_s(bus.line)))
+    return Ask(request.summary, octets_s + TURN_AROUND_S + max(group.gap_s, bus.line.frame_gap_s))

@@ -14,8 +14,8 @@ from typing import Any
 
 import typer
 
+from bridge.clock.kernel_clock import system_clock
 from bridge.config import Site
-from bridge.kernel_clock import system_clock
 from bridge.runtime import Runtime
 from bridge.spool import Account, read_ledger, read_placed
 

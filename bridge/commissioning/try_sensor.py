@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bridge.adapter import find_port
+from bridge.clock.kernel_clock import system_clock
 from bridge.config import Bus, Sensor, Site
 from bridge.errors import AlreadyRunning, ConfigError, NoReply
-from bridge.kernel_clock import system_clock
 from bridge.line import Line, Reply
-from bridge.poll import Outcome, ask_again, poll
 from bridge.port import Port
+from bridge.port.adapter import find_port
+from bridge.reader.poll import Outcome, ask_again, poll
 from bridge.spool import lock
 from protocols.dialogue import Request
 from protocols.errors import ProtocolError

@@ -28,7 +28,6 @@ from bridge.sandbox.pty import Pty
 from protocols.dialogue import LineSettings
 from protocols.framing import Frame
 from protocols.modbus import pdu
-from protocols.modbus.serial_line import frame_gap_s
 
 _CHUNK = 8  # octets that a UART collects before it hands them over
 _ORDER_WITHIN_S = 10.0  # the thread is never busy for longer than it takes to notice
@@ -153,7 +152,7 @@ class SimulatedBus:
         self.early = 0
         self._line = line
         self._dialect = dialect
-        self._gap_s = frame_gap_s(line.baudrate)
+        self._gap_s = line.frame_gap_s
         self._random = random.Random(seed)  # noqa: S311 - faults that can be repeated, no secret
         self._pty = Pty(link)
         self._framer = dialect.framer()

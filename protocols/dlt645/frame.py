@@ -22,7 +22,8 @@ from typing import Final
 from construct import Byte, Bytes, Const, Rebuild, Struct, len_, this
 
 from protocols import layout
-from protocols.framing import Direction, Event, Frame, Noise
+from protocols.framing import Direction, Frame
+from protocols.search import SearchFramer, Shape
 
 MAX_DATA: Final = 200  # of a read; a write has at most 50
 MAX_PREAMBLE: Final = 16
@@ -54,15 +55,17 @@ LAYOUT: Final = "frame" / Struct(
     "end" / Const(_END),
 )
 _AROUND: Final = 12  # octets of a frame without data
+_CONTROL_AT: Final = 8
 _LENGTH_AT: Final = 9
 MAX_LENGTH: Final = MAX_PREAMBLE + _AROUND + MAX_DATA
 
 _ADD = bytes((octet + _OFFSET) & 0xFF for octet in range(256))
 _SUBTRACT = bytes((octet - _OFFSET) & 0xFF for octet in range(256))
 
-_CONTROL = rb"[\x00-\x1f\x80-\xff]"  # a request is neither refused nor followed by more
-_HEAD = re.compile(rb"(?s)\x68.{6}\x68%b[\x00-\xc8]" % _CONTROL)  # c8: MAX_DATA
-_BEGUN = re.compile(rb"(?s)\x68(?:.{0,6}|.{6}\x68%b?)\Z" % _CONTROL)
+# Preamble and head; a request is neither refused nor followed by more.
+_HEAD = re.compile(
+    rb"(?s)\xfe{0,%d}(\x68.{6}\x68[\x00-\x1f\x80-\xff][\x00-\x%02x])" % (MAX_PREAMBLE, MAX_DATA)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,73 +121,35 @@ def covers(asked: str, address: str) -> bool:
     return all(digit in ("A", actual) for digit, actual in zip(asked, address, strict=True))
 
 
-class StreamFramer:
+class StreamFramer(SearchFramer):
     """Finds the frames of both directions of a line."""
 
     def __init__(self) -> None:
-        self._pending = b""
-        self._broken = 0  # so many pending octets belonged to a frame whose check was wrong
-
-    @property
-    def pending(self) -> bytes:
-        """The unfinished frame, shorter than the longest there is."""
-        return self._pending
-
-    def feed(self, data: bytes) -> list[Event]:
-        """Takes bytes as they arrived; returns the events they settle."""
-        return self._settle(self._pending + data, final=False)
-
-    def silence(self) -> list[Event]:
-        """Settles what is pending: unfinished starts are noise, finished frames behind them are not."""
-        return self._settle(self._pending, final=True)
-
-    def _settle(self, buffer: bytes, *, final: bool) -> list[Event]:
-        events: list[Event] = []
-        end = len(buffer)
-        at = taken = 0
-        broken = self._broken
-        while head := _HEAD.search(buffer, at):
-            at = head.start()
-            behind = at + _AROUND + buffer[at + _LENGTH_AT]
-            if behind > end:
-                if not final:
-                    break
-                at += 1
-                continue
-            if buffer.startswith(_END, behind - 1) and _check(buffer[at : behind - 2]) == buffer[behind - 2]:
-                start = _idle_from(buffer, taken, at)
-                events += _noise(buffer, taken, broken, start, final)
-                direction = Direction.REPLY if buffer[at + 8] & REPLY else Direction.REQUEST
-                events.append(Frame(buffer[start:behind], direction))
-                at = taken = broken = behind
-                continue
-            if at >= broken:
-                events += _noise(buffer, taken, broken, at, final)
-                taken, broken = at, behind
-            at += 1
-        else:
-            begun = None if final else _BEGUN.search(buffer, max(at, end - _LENGTH_AT))
-            at = begun.start() if begun else end
-        if not final:
-            at = _idle_from(buffer, taken, at)
-        events += _noise(buffer, taken, broken, at, final)
-        self._pending = buffer[at:]
-        self._broken = max(0, broken - at)
-        return events
+        super().__init__(_SHAPE)
 
 
 def _check(octets: bytes) -> int:
     return sum(octets) & 0xFF
 
 
-def _idle_from(buffer: bytes, least: int, at: int) -> int:
-    """Where the preamble before `at` begins, not before `least`."""
-    least = max(least, at - MAX_PREAMBLE)
-    return least + len(buffer[least:at].rstrip(_IDLE))
+def _extent(buffer: bytes, at: int) -> int:
+    return _AROUND + buffer[at + _LENGTH_AT]
 
 
-def _noise(buffer: bytes, taken: int, broken: int, at: int, final: bool) -> list[Event]:
-    """What lies before `at` and is no frame: up to `broken`, it belonged to one whose check was wrong."""
-    broken = min(max(taken, broken), at)
-    parts = (buffer[taken:broken], "checksum"), (buffer[broken:at], "cut" if final else "noise")
-    return [Noise(data, reason) for data, reason in parts if data]
+def _flaw(frame: bytes) -> str | None:
+    return None if frame.endswith(bytes((_check(frame[:-2]),)) + _END) else "checksum"
+
+
+def _direction(frame: bytes) -> Direction:
+    return Direction.REPLY if frame[_CONTROL_AT] & REPLY else Direction.REQUEST
+
+
+_SHAPE: Final = Shape(
+    head=_HEAD,
+    head_length=MAX_PREAMBLE + _LENGTH_AT + 1,
+    starts=_IDLE + _START,
+    longest=_AROUND + MAX_DATA,
+    extent=_extent,
+    flaw=_flaw,
+    direction=_direction,
+)

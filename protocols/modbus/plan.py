@@ -20,7 +20,7 @@ from protocols.dialogue import LineSettings
 from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.registers import Table
-from protocols.modbus.serial_line import RTU, frame_gap_s
+from protocols.modbus.serial_line import RTU
 
 TURN_AROUND_S: Final = 0.020  # what a device takes to answer, where nothing better is known
 _REQUEST_OCTETS: Final = 5  # of the PDU: function, start, quantity
@@ -104,7 +104,7 @@ class Cost:
     @classmethod
     def on(cls, line: LineSettings, carrier: Carrier = RTU, turn_around_s: float = TURN_AROUND_S) -> Cost:
         """On this line, with a device that takes so long to answer."""
-        silence_s = 2 * frame_gap_s(line.baudrate) + turn_around_s
+        silence_s = 2 * line.frame_gap_s + turn_around_s
         octets = carrier.octets(_REQUEST_OCTETS) + carrier.octets(_REPLY_OCTETS)
         return cls(octets + silence_s / line.duration_s(1), carrier.per_octet)
 

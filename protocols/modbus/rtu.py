@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from protocols.modbus.device import ModbusDevice
 from protocols.modbus.entry import entry
-from protocols.modbus.serial_line import RTU, ReplyFramer, RequestFramer, StreamFramer, adu, body, frame_gap_s
+from protocols.modbus.serial_line import RTU, ReplyFramer, RequestFramer, StreamFramer, adu, body
 from protocols.modbus.settings import ModbusSettings
 from protocols.modbus.simulation import SimulatedUnit
 
@@ -21,7 +21,6 @@ __all__ = [
     "SimulatedUnit",
     "adu",
     "body",
-    "frame_gap_s",
     "framer",
 ]
 

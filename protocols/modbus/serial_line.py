@@ -41,20 +41,6 @@ _CRC = 2
 _UNTOLD = MAX_LENGTH + 1  # a length that the octets at hand do not tell yet
 
 
-def frame_gap_s(baudrate: int) -> float:
-    """Silence that ends an RTU frame (t3.5), in seconds.
-
-    3.5 characters of 11 bits; above 19200 baud the fixed 1.75 ms that Serial Line V1.02
-    §2.5.1.1 recommends there. Measured by the line, never by the framer.
-
-    Raises:
-        ValueError: `baudrate` is not positive.
-    """
-    if baudrate <= 0:
-        raise ValueError(f"{baudrate} is not a baud rate")
-    return 0.00175 if baudrate > 19200 else 3.5 * 11 / baudrate
-
-
 def adu(unit: int, body: bytes) -> bytes:
     """A PDU as it goes on the wire."""
     data = bytes((unit,)) + body

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from bridge import event_loop
+from bridge.clock.kernel_clock import system_clock
 from bridge.config import load_site
-from bridge.kernel_clock import system_clock
 from bridge.reader import Reader
 from bridge.spool import Spool, SpoolWriter
 from tests.benchmarks.line import SENSOR, SITE

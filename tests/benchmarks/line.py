@@ -25,12 +25,12 @@ from pymodbus.client import AsyncModbusSerialClient
 from pymodbus.exceptions import ModbusIOException
 
 from bridge import event_loop
+from bridge.clock.kernel_clock import system_clock
 from bridge.config import load_site
-from bridge.kernel_clock import system_clock
 from bridge.reader import Reader
 from bridge.spool import Spool, SpoolWriter
 from protocols.checksum import crc16_modbus
-from protocols.modbus.rtu import adu, frame_gap_s
+from protocols.modbus.rtu import adu
 from tests.benchmarks import table
 from tests.benchmarks.wire import Heard, Wire, reply_octets, wire
 
@@ -99,7 +99,7 @@ def minimal(wire: Wire, registers: int, seconds: float) -> None:
 
 def raw(wire: Wire, registers: int, seconds: float) -> None:
     """pyserial and struct, as one writes it by hand, with the gap kept by sleeping."""
-    gap_s = frame_gap_s(wire.line.baudrate)
+    gap_s = wire.line.frame_gap_s
     with serial.Serial(wire.path, wire.line.baudrate, timeout=1) as port:
         for unit in _in_turn(seconds):
             port.write(adu(unit, struct.pack(">BHH", 3, 0, registers)))

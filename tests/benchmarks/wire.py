@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bridge.sandbox.bus import SimulatedBus
 from protocols.dialogue import LineSettings
-from protocols.modbus.rtu import SimulatedUnit, frame_gap_s
+from protocols.modbus.rtu import SimulatedUnit
 
 TURN_AROUND_S = 0.005
 REQUEST_OCTETS = 8
@@ -70,7 +70,7 @@ class Wire:
     def limit(self, registers: int) -> float:
         """Polls a second that the wire carries at best: request, turn-around, reply, t3.5."""
         octets = REQUEST_OCTETS + reply_octets(registers)
-        return 1 / (self.line.duration_s(octets) + TURN_AROUND_S + frame_gap_s(self.line.baudrate))
+        return 1 / (self.line.duration_s(octets) + TURN_AROUND_S + self.line.frame_gap_s)
 
 
 def reply_octets(registers: int) -> int:

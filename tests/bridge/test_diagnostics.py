@@ -17,7 +17,7 @@ from bridge.runtime import Runtime
 from bridge.sandbox.bus import SimulatedBus
 from bridge.uplink import diagnostics
 from bridge.uplink.diagnostics import Diagnostics
-from tests.bridge.test_reader import Bench, bench, bus_of, sensor, simulated
+from tests.bridge.reader.test_reader import Bench, bench, bus_of, sensor, simulated
 from tests.loop import on_jumping_clock
 
 __all__ = ["bench", "simulated"]

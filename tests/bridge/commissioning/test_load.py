@@ -10,7 +10,7 @@ from bridge.commissioning import load
 from bridge.commissioning.check import summary, text
 from bridge.config import Bus, Site, load_site
 from bridge.config.credentials import Credentials
-from tests.bridge.test_reader import SITE, sensor
+from tests.bridge.reader.test_reader import SITE, sensor
 
 REGISTERS = "\n".join(f"r{at} = {{{{ holding = {at} }}}}" for at in range(30))
 

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import kernel_clock
-from bridge.clock import MISSING, Instant
+from bridge.clock import MISSING, Instant, kernel_clock
 from bridge.commissioning.status import collect, show
 from bridge.config import Site, load_site
 from bridge.runtime import Runtime

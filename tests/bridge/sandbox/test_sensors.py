@@ -19,7 +19,7 @@ from bridge.sandbox.sensors import LiveUnit, SimulatedBus, simulate
 from protocols import protocol
 from protocols.dialogue import Device, LineSettings, PollResult, Request
 from protocols.framing import Frame
-from protocols.modbus.rtu import ModbusSettings, SimulatedUnit, adu, frame_gap_s
+from protocols.modbus.rtu import ModbusSettings, SimulatedUnit, adu
 
 LINE = LineSettings.parse("9600 8N1")
 READ = adu(1, bytes.fromhex("03 0000 0002"))  # two holding registers of unit 1
@@ -133,7 +133,7 @@ def test_a_request_before_the_line_was_quiet_is_counted(bus: SimulatedBus, opene
     port.write(READ)  # its first octets meet the reply's last
     hear(port, len(REPLY))
     assert bus.early == 1
-    time.sleep(frame_gap_s(LINE.baudrate))
+    time.sleep(LINE.frame_gap_s)
     assert ask(port) == REPLY
     assert bus.early == 1
 

@@ -13,7 +13,6 @@ from protocols.modbus.serial_line import (
     RequestFramer,
     StreamFramer,
     adu,
-    frame_gap_s,
 )
 from tests.protocols.vectors import frames, hear, octets, single
 
@@ -47,14 +46,6 @@ def a_request_that_ends_in_00() -> bytes:
     """For a register 0x02xx; without its last octet also a reply with one register."""
     found = (read(start, quantity, unit=4) for start in range(0x200, 0x300) for quantity in range(1, 126))
     return next(request for request in found if request[-1] == 0)
-
-
-def test_the_specified_gap_is_3_5_characters_of_11_bits() -> None:
-    assert frame_gap_s(9600) == pytest.approx(0.00401, abs=1e-5)
-    assert frame_gap_s(19200) == pytest.approx(0.002005, abs=1e-6)
-    assert frame_gap_s(38400) == 0.00175
-    with pytest.raises(ValueError, match="0 is not a baud rate"):
-        frame_gap_s(0)
 
 
 def test_a_reply_alone_is_not_cut_to_the_request_it_holds() -> None:

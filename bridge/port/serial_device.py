@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 
 import serial
 
-from bridge.driver import compare_latency, compare_settings
 from bridge.errors import PortLost
+from bridge.port.driver import compare_latency, compare_settings
 from protocols.dialogue import LineSettings
 
 if TYPE_CHECKING:

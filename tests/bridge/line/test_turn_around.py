@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from bridge.turn_around import GUESSED_AFTER, KNOWN_AFTER, TurnAround
+from bridge.line.turn_around import GUESSED_AFTER, KNOWN_AFTER, TurnAround
 
 LIMIT_S = 0.5
 

@@ -15,8 +15,8 @@ from pymodbus.server import ModbusSerialServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from bridge.clock import Clock
+from bridge.clock.kernel_clock import boottime_ns, system_clock
 from bridge.config import Bus, load_site
-from bridge.kernel_clock import boottime_ns, system_clock
 from bridge.reader import Reader
 from bridge.sandbox.bus import SimulatedBus
 from bridge.spool import Row, Spool, SpoolWriter

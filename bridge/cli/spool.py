@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.options import SITE, AsJson, SitePath, print_json
+from bridge.cli.options import SITE, AsJson, SitePath, print_json
 
 app = typer.Typer(
     help="Shows and settles what waits or was refused.",

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge import spool_cli
+from bridge.cli import spool as spool_cli
+from bridge.cli.options import SITE, AsJson, SitePath, print_json
 from bridge.errors import BridgeError, ConfigError
-from bridge.options import SITE, AsJson, SitePath, print_json
 
 if TYPE_CHECKING:
     from bridge.config import Credentials, Site

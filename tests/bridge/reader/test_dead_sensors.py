@@ -17,8 +17,7 @@ from bridge.port import Port, State
 from bridge.reader import Reader
 from bridge.spool import Reading, SpoolWriter
 from protocols.dialogue import LineSettings
-from protocols.modbus.rtu import frame_gap_s
-from tests.bridge.test_line import TURN_AROUND_S, now, telling
+from tests.bridge.line.test_line import TURN_AROUND_S, now, telling
 from tests.lines import Said, ScriptedLine
 from tests.loop import on_jumping_clock
 
@@ -91,7 +90,7 @@ class Bus:
 
     def __init__(self, folder: Path, line: str, count: int, *, load: float = 0.9, every_s: float = 0) -> None:
         settings = LineSettings.parse(line)
-        poll_s = settings.duration_s(8 + 5 + 2 * REGISTERS) + TURN_AROUND_S + frame_gap_s(settings.baudrate)
+        poll_s = settings.duration_s(8 + 5 + 2 * REGISTERS) + TURN_AROUND_S + settings.frame_gap_s
         self.every_s = every_s or count * poll_s / load
         self.every_s = round(self.every_s, 3)
         keys = "\n".join(f"r{at} = {{ holding = {at} }}" for at in range(REGISTERS))

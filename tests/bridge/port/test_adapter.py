@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.adapter import adapters, find_adapter
 from bridge.errors import PortLost
+from bridge.port.adapter import adapters, find_adapter
 
 
 class Sysfs:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bridge.echo import Echo
+from bridge.line.echo import Echo
 from protocols.dialogue import Request
 from protocols.modbus.rtu import ReplyFramer
 

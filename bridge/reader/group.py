@@ -14,13 +14,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from bridge.clock import Instant
-from bridge.publish import OnChange
-from bridge.schedule import SILENT_AFTER, Schedule
+from bridge.reader.on_change import OnChange
+from bridge.reader.schedule import SILENT_AFTER, Schedule
 from protocols.dialogue import Device, PollResult, Values
 
 if TYPE_CHECKING:
     from bridge.config import Bus, Sensor
-    from bridge.station import Station
+    from bridge.line.station import Station
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from bridge.schedule import SILENT_AFTER, Schedule
+from bridge.reader.schedule import SILENT_AFTER, Schedule
 
 ALIVE_COST_S = 0.047  # 10 registers at 9600: 33 characters of 11 bits, 5 ms turn-around, t3.5
 PROBE_COST_S = 0.060  # a request, and the least learned reply timeout

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge import serial_device
 from bridge.config import RS485
 from bridge.errors import PortLost
-from bridge.port import CLOSE_TIMEOUT_S, Port, State
+from bridge.port import CLOSE_TIMEOUT_S, Port, State, serial_device
 from bridge.sandbox.pty import Pty
 from protocols.dialogue import LineSettings
 
@@ -140,7 +139,7 @@ async def test_closing_a_port_with_stuck_output_does_not_wait_for_it(pty: Pty) -
 
 
 async def test_a_device_that_takes_no_output_is_lost(pty: Pty, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bridge.port.WRITE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("bridge.port.port.WRITE_TIMEOUT_S", 0.05)
     port = Port()
     await port.open(str(pty.path), LINE)
     with pytest.raises(PortLost, match="takes no output"):

@@ -18,15 +18,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.adapter import find_adapter
 from bridge.clock import Clock, Instant
 from bridge.diagnostics import SAVE_EVERY_S, Memory
 from bridge.errors import NoReply, PortLost
-from bridge.group import Group, groups
 from bridge.line import Line, Reply
-from bridge.poll import ask_again, poll
 from bridge.port import Port, State
-from bridge.schedule import Schedule
+from bridge.port.adapter import find_adapter
+from bridge.reader.group import Group, groups
+from bridge.reader.poll import ask_again, poll
+from bridge.reader.schedule import Schedule
 from bridge.spool import Reading, SpoolWriter
 from bridge.thingsboard import encode_values
 from protocols.dialogue import PollResult, Request

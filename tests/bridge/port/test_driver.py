@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import serial
 
-from bridge import driver
-from bridge.driver import UartErrors, compare_latency, compare_settings, settings_of, uart_errors
+from bridge.port import driver
+from bridge.port.driver import UartErrors, compare_latency, compare_settings, settings_of, uart_errors
 from protocols.dialogue import LineSettings
 
 

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bridge.clock import Clock, Instant
-from bridge.echo import Echo
 from bridge.errors import NoReply
-from bridge.station import Station
+from bridge.line.echo import Echo
+from bridge.line.station import Station
 from protocols.dialogue import LineSettings, Request
 from protocols.framing import Event, Frame, Framer
 
@@ -62,14 +62,6 @@ class _Chunk:
     start: int
     at: float
     taken: Instant
-
-
-def least_gap_s(settings: LineSettings) -> float:
-    """Least quiet time before a request, in seconds: Modbus's t3.5, which hurts no other protocol.
-
-    3.5 characters of 11 bits; above 19200 baud the fixed 1.75 ms of Serial Line V1.02 §2.5.1.1.
-    """
-    return 0.00175 if settings.baudrate > 19200 else 3.5 * 11 / settings.baudrate
 
 
 class Line:
@@ -146,7 +138,7 @@ class Line:
 
     async def _fall_quiet(self, station: Station, request: Request, gap_s: float, *, is_retry: bool) -> None:
         """Waits until the line was quiet long enough, and this station owes no reply to be mistaken."""
-        gap_s = max(gap_s, least_gap_s(self._settings))
+        gap_s = max(gap_s, self._settings.frame_gap_s)
         loud_at: float | None = None
         while True:
             unfinished = self._ear is not None and self._ear.pending

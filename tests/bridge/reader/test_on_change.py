@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.publish import OnChange
+from bridge.reader.on_change import OnChange
 
 
 def kept(on_change: OnChange, *readings: tuple[float, object]) -> list[object]:

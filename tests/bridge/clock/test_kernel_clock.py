@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge import kernel_clock
-from bridge.clock import BUILD_DATE, Told
-from bridge.kernel_clock import TOLD, boot_id, has_set_clock_at_boot, is_synchronized, system_clock
+from bridge.clock import BUILD_DATE, Told, kernel_clock
+from bridge.clock.kernel_clock import TOLD, boot_id, has_set_clock_at_boot, is_synchronized, system_clock
 from bridge.runtime import Runtime
 
 NS = 1_000_000_000

@@ -11,7 +11,7 @@ import pytest
 
 from bridge.clock import Clock
 from bridge.errors import NoReply, PortLost
-from bridge.line import SLACK_S, Line, Reply, least_gap_s
+from bridge.line import SLACK_S, Line, Reply
 from protocols.dialogue import LineSettings, Request
 from protocols.framing import Frame
 from protocols.modbus.rtu import ReplyFramer, adu, body
@@ -104,7 +104,7 @@ async def test_a_reply_that_begins_in_time_is_heard_to_its_end() -> None:
     ("baudrate", "gap_s"), [(9600, 38.5 / 9600), (19200, 38.5 / 19200), (115200, 0.00175)]
 )
 def test_the_gap_is_t3_5(baudrate: int, gap_s: float) -> None:
-    assert least_gap_s(LineSettings(baudrate)) == pytest.approx(gap_s)
+    assert LineSettings(baudrate).frame_gap_s == pytest.approx(gap_s)
 
 
 @on_jumping_clock
@@ -114,7 +114,7 @@ async def test_no_request_begins_before_the_gap_is_over() -> None:
     for _ in range(5):
         await bench.ask(asking(1, 0))
     begins = [begin for begin, _ in bench.wire.sent]
-    cycle_s = LINE.duration_s(8) + TURN_AROUND_S + least_gap_s(LINE)
+    cycle_s = LINE.duration_s(8) + TURN_AROUND_S + LINE.frame_gap_s
     assert [later - begin for begin, later in pairwise(begins)] == pytest.approx([cycle_s] * 4)
 
 

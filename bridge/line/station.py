@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 
-from bridge.turn_around import TurnAround
+from bridge.line.turn_around import TurnAround
 from protocols.dialogue import Request
 from protocols.framing import Frame
 

@@ -24,7 +24,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from bridge.turn_around import TurnAround
+from bridge.line.turn_around import TurnAround
 
 SILENT_AFTER = 3  # missed polls in a row
 SILENT_SHARE = 0.05  # of the time, for all silent devices together

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, cast
 
 import serial_asyncio
 
-from bridge.driver import UartErrors, uart_errors
 from bridge.errors import PortLost
-from bridge.serial_device import SerialDevice, open_device
+from bridge.port.driver import UartErrors, uart_errors
+from bridge.port.serial_device import SerialDevice, open_device
 from protocols.dialogue import LineSettings
 
 if TYPE_CHECKING:

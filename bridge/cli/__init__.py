@@ -1,0 +1,7 @@
+"""The commands: what a person types, and nothing that a service needs."""
+
+from __future__ import annotations
+
+from bridge.cli.app import app, main
+
+__all__ = ["app", "main"]

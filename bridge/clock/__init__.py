@@ -1,0 +1,8 @@
+"""When it is: stamps that are given once (clock), and what vouches for the time they are of: the kernel
+(kernel_clock) or the server (server_time)."""
+
+from __future__ import annotations
+
+from bridge.clock.clock import BUILD_DATE, MISSING, Clock, Instant, Told, is_plausible
+
+__all__ = ["BUILD_DATE", "MISSING", "Clock", "Instant", "Told", "is_plausible"]

@@ -1,0 +1,114 @@
+"""Finding frames that begin with a head: the one framer of all protocols whose frames tell where they begin.
+
+A `Shape` says how a frame is recognised, a `SearchFramer` finds such frames in a stream:
+
+    head ──▶ extent ──▶ flaw? ──▶ Frame, go on behind it
+               │          └─────▶ no frame begins here: the next octet is looked at
+               └ too early to tell: wait for more; what was read so far is pending
+
+This serves sync + length + check (Plantower, M-Bus, DL/T 645), start and terminator (NMEA 0183, DSMR) and
+start and end by escape (SHDLC, SML). Modbus RTU has no head and has framers of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from protocols.framing import Direction, Event, Frame, Noise
+
+
+def _unknown(data: bytes) -> Direction | None:
+    return None
+
+
+def _faultless(data: bytes) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How the frames of a protocol are recognised.
+
+    Attributes:
+        head: matches where a frame may begin, as soon as `extent` can be asked. Octets that may stand before
+            a frame as part of it (a preamble) belong to the match; group 1 is then the head without them.
+        head_length: octets of the longest match of `head`.
+        starts: the octets that a match may begin with.
+        longest: octets of the longest frame; bounds what is kept.
+        extent: how many octets the frame has whose head begins at this place of the buffer; None if more must
+            be heard to tell; 0 if there is none. Never more than `longest`, and never None once `longest`
+            octets are there.
+        flaw: what is wrong with such a frame, in one word ("checksum"), or None if it is good. Like `extent`,
+            it sees no preamble.
+        direction: who sent a good frame, where it tells.
+    """
+
+    head: re.Pattern[bytes]
+    head_length: int
+    starts: bytes
+    longest: int
+    extent: Callable[[bytes, int], int | None]
+    flaw: Callable[[bytes], str | None] = _faultless
+    direction: Callable[[bytes], Direction | None] = _unknown
+
+
+class SearchFramer:
+    """Finds the frames of one shape in a stream."""
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+        self._begun = re.compile(b"[%b]" % re.escape(shape.starts))
+        self._pending = b""
+        self._broken = 0  # so many pending octets belonged to a frame that had a flaw
+        self._flaw = ""  # that flaw
+
+    @property
+    def pending(self) -> bytes:
+        """The unfinished frame, or what may become the head of one."""
+        return self._pending
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Takes bytes as they arrived; returns the events they settle."""
+        return self._settle(self._pending + data, final=False)
+
+    def silence(self) -> list[Event]:
+        """Settles what is pending: unfinished starts are noise, finished frames behind them are not."""
+        return self._settle(self._pending, final=True)
+
+    def _settle(self, buffer: bytes, *, final: bool) -> list[Event]:
+        shape, search = self._shape, self._shape.head.search
+        events: list[Event] = []
+        end = len(buffer)
+        at = taken = 0  # where to look next; what lies before is settled
+        while head := search(buffer, at):
+            at, start = head.start(), head.start(head.re.groups)
+            extent = shape.extent(buffer, start)
+            behind = end + 1 if extent is None else start + extent
+            if behind > end and not final:
+                break
+            data = buffer[start:behind] if behind <= end else b""
+            flaw = shape.flaw(data) if data else None
+            if data and flaw is None:
+                events += self._noise(buffer, taken, at, final)
+                events.append(Frame(buffer[at:behind], shape.direction(data)))
+                at = taken = self._broken = behind
+                continue
+            if flaw is not None and at >= self._broken:
+                events += self._noise(buffer, taken, at, final)
+                taken, self._broken, self._flaw = at, behind, flaw
+            at = start + 1
+        else:
+            begun = None if final else self._begun.search(buffer, max(at, end - shape.head_length + 1))
+            at = begun.start() if begun else end
+        events += self._noise(buffer, taken, at, final)
+        self._pending = buffer[at:]
+        self._broken = max(0, self._broken - at)
+        return events
+
+    def _noise(self, buffer: bytes, taken: int, at: int, final: bool) -> list[Event]:
+        """What lies before `at` and is no frame: up to `_broken`, it belonged to one that had a flaw."""
+        broken = min(max(taken, self._broken), at)
+        parts = (buffer[taken:broken], self._flaw), (buffer[broken:at], "cut" if final else "noise")
+        return [Noise(data, reason) for data, reason in parts if data]
