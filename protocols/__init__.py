@@ -13,6 +13,7 @@ from typing import Any
 
 from protocols.dialogue import Device, LineSettings
 from protocols.framing import Frame, Framer
+from protocols.listening import Listener
 
 Fields = dict[str, Any]
 Describe = Callable[[Frame], Fields]
@@ -34,9 +35,13 @@ class Protocol:
         schema: JSON Schema of a sensor's own keys in site.toml: {"properties": …, "required": […]}.
         settings: reads a sensor's own keys; raises SettingsError with every mistake.
         device: makes the device that serves the sensors with these settings; they have one address.
-            The line settings tell what a request costs.
-        address_of: the address that settings name, to tell which sensors share a device.
+            The line settings tell what a request costs. None: its sensors speak unasked.
+        listener: makes the listener of a line whose sensors speak unasked. None: its sensors are asked.
+        address_of: the address that settings name, to tell which sensors share a device; of a sensor that
+            speaks unasked the id its frames carry, or "" if they carry none.
         units_of: the keys of the values that a sensor with these settings gives, each with its unit or "".
+        reply_timeout_s: from the end of a request to the first octet of its reply, where a site says nothing.
+        longest: octets of the longest frame; a framer keeps no more.
         bytesizes: how many data bits its characters may have.
         models: names of the device models that its sensors can name.
         with_models: the same entry, with a site's own models: what each of their files says, by the model's
@@ -51,12 +56,26 @@ class Protocol:
     describer: Callable[[str | None], Describe]
     schema: Mapping[str, Any]
     settings: Callable[[Mapping[str, Any]], Any]
-    device: Callable[[Sequence[Any], LineSettings], Device]
+    device: Callable[[Sequence[Any], LineSettings], Device] | None
     address_of: Callable[[Any], str]
     units_of: Callable[[Any], Mapping[str, str]]
+    listener: Callable[[], Listener] | None = None
+    reply_timeout_s: float = 0.5
+    longest: int = 1024
     bytesizes: frozenset[int] = frozenset({7, 8})
     models: Callable[[], Sequence[str]] = field(default=lambda: ())
     with_models: Callable[[Mapping[str, Mapping[str, Any]]], Protocol] | None = None
+
+
+def without_models(describer: Callable[[], Describe]) -> Callable[[str | None], Describe]:
+    """The `describer` of a protocol that has no device models; one that names a model is a KeyError."""
+
+    def make(model: str | None) -> Describe:
+        if model is not None:
+            raise KeyError(model)
+        return describer()
+
+    return make
 
 
 CATALOGUE: Mapping[str, str] = {

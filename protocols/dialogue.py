@@ -6,8 +6,9 @@ A poll is a generator: it yields requests, is sent what came back, and returns t
     request = poll.send(frame | None)       None: no answer, after the retries the bridge's policy allows
     StopIteration.value                     the PollResult
 
-Protocols of many steps (selection before reading, several telegrams, wake-up requests) are longer generators;
-the bridge does not know the difference. Nothing here waits, reads a clock or opens anything.
+Protocols of many steps (selection before reading, several telegrams, wake-up requests, another baud rate from
+the second request on) are longer generators; the bridge does not know the difference. Nothing here waits,
+reads a clock or opens anything.
 """
 
 from __future__ import annotations
@@ -77,8 +78,14 @@ class Request:
         data: the bytes to send.
         framer: makes a fresh framer that cuts the reply to this request by length and checksum.
         accepts: whether a frame answers this request (a refusal by the device answers it too).
-        reply_length: octets of the expected reply, to reckon its time on the wire.
+        reply_length: octets of the expected reply (the fewest, where that varies), to reckon its time.
         summary: what is asked, for logs and `check --plan`: "unit 1: input registers 0–9".
+        is_answered: False: no reply is waited for, the dialogue goes on with None once it is out on the wire.
+        pause_s: least quiet time before it, where the protocol asks for more than every line keeps.
+        longest_reply: octets of the longest reply, where that varies.
+        rest_s: how long a device may fall silent inside a reply, where its specification allows that.
+        line: how it is sent, where that is not the setting of the bus.
+        reply_line: how its reply comes, where that is not how it was sent.
     """
 
     data: bytes
@@ -86,6 +93,12 @@ class Request:
     accepts: Callable[[Frame], bool]
     reply_length: int
     summary: str
+    is_answered: bool = True
+    pause_s: float = 0.0
+    longest_reply: int = 0
+    rest_s: float = 0.0
+    line: LineSettings | None = None
+    reply_line: LineSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,9 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
         await port.open(find_port(bus, devices), bus.line, bus.rs485)
         try:
             line = Line(port, bus.line, system_clock(site.clock.trust))
-            device = bus.protocol.device([sensor.settings], bus.line)
+            make = bus.protocol.device
+            assert make is not None, "its sensors speak unasked"
+            device = make([sensor.settings], bus.line)
             outcome = await poll(device, partial(_ask, line, sensor, device.address))
         finally:
             await port.close()

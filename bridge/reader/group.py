@@ -162,12 +162,13 @@ def _ms(seconds: float | None) -> float | None:
 
 def groups(bus: Bus) -> list[Group]:
     """The sensors of a bus by address, rhythm and manner of asking, in the order of the file."""
+    make = bus.protocol.device
+    assert make is not None, "its sensors speak unasked"
     alike: dict[tuple[object, ...], list[Sensor]] = {}
     for sensor in bus.sensors:
         address = bus.protocol.address_of(sensor.settings)
         key = (address, sensor.every_s, sensor.reply_timeout_s, sensor.retries, sensor.gap_s)
         alike.setdefault(key, []).append(sensor)
     return [
-        Group(sensors, bus.protocol.device([sensor.settings for sensor in sensors], bus.line))
-        for sensors in alike.values()
+        Group(sensors, make([sensor.settings for sensor in sensors], bus.line)) for sensors in alike.values()
     ]

@@ -23,11 +23,12 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple, Protocol, Self
 
-from bridge.sandbox.dialect import MODBUS_RTU, Address, Dialect
 from bridge.sandbox.pty import Pty
 from protocols.dialogue import LineSettings
 from protocols.framing import Frame
 from protocols.modbus import pdu
+from protocols.modbus.simulation import MODBUS_RTU
+from protocols.simulation import Address, Dialect
 
 _CHUNK = 8  # octets that a UART collects before it hands them over
 _ORDER_WITHIN_S = 10.0  # the thread is never busy for longer than it takes to notice

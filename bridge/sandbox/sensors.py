@@ -14,7 +14,6 @@ from pathlib import Path
 from bridge.config import Bus, Site
 from bridge.errors import BridgeError
 from bridge.sandbox.bus import Served, SimulatedBus, UnitFaults
-from bridge.sandbox.dialect import MODBUS_ASCII, MODBUS_RTU
 from bridge.sandbox.waveform import Waveform, words
 from protocols.dialogue import Value
 from protocols.framing import Frame
@@ -24,6 +23,7 @@ from protocols.modbus.registers import Register, Table
 from protocols.modbus.rtu import SimulatedUnit
 from protocols.modbus.serial_line import RTU
 from protocols.modbus.settings import ModbusSettings
+from protocols.modbus.simulation import MODBUS_ASCII, MODBUS_RTU
 
 __all__ = ["LiveUnit", "Served", "SimulatedBus", "UnitFaults", "simulate", "simulate_until_stopped"]
 

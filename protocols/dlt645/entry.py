@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from protocols import Describe, Protocol
+from protocols import Protocol, without_models
 from protocols.dialogue import LineSettings
 from protocols.dlt645.description import describe
 from protocols.dlt645.device import Meter
 from protocols.dlt645.frame import StreamFramer
 from protocols.dlt645.settings import SENSOR_SCHEMA, MeterSettings, parse_settings
-
-
-def _describer(model: str | None) -> Describe:
-    if model is not None:
-        raise KeyError(model)
-    return describe
 
 
 def _address_of(settings: MeterSettings) -> str:
@@ -30,7 +24,7 @@ PROTOCOL = Protocol(
     spec="DL/T 645-2007 multi-function watt-hour meter communication protocol",
     line=LineSettings(2400, 8, "E", 1),
     framer=StreamFramer,
-    describer=_describer,
+    describer=without_models(lambda: describe),
     schema=SENSOR_SCHEMA,
     settings=parse_settings,
     device=Meter,

@@ -6,7 +6,7 @@ comes in parts: the reply says that more follow, and the next part is asked for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from protocols.dialogue import Value
 from protocols.dlt645 import frame as frames
@@ -14,6 +14,7 @@ from protocols.dlt645.data import ITEMS
 from protocols.dlt645.description import NO_SUCH_DATA
 from protocols.dlt645.frame import Message
 from protocols.framing import Frame
+from protocols.simulation import Address, Dialect
 
 _IDENTIFIER = 4
 
@@ -67,3 +68,30 @@ class SimulatedMeter:
     def _reply(self, asked: Message, data: bytes, flags: int = 0) -> bytes:
         control = asked.function | frames.REPLY | flags
         return frames.build(Message(self.address, control, data), self.preamble)
+
+
+def _covers(request: Frame, address: Address) -> bool:
+    return frames.covers(frames.parse(request).address, str(address))
+
+
+def _refused(request: Frame, code: int) -> bytes:
+    asked = frames.parse(request)
+    control = asked.function | frames.REPLY | frames.REFUSED
+    return frames.build(frames.Message(asked.address, control, bytes((code,))))
+
+
+def _misaddressed(reply: Frame) -> bytes:
+    told = frames.parse(reply)
+    other = (int(told.address) + 1) % 10 ** len(told.address)
+    return frames.build(replace(told, address=f"{other:012}"), frames.preamble(reply))
+
+
+DIALECT = Dialect(
+    framer=frames.StreamFramer,
+    address=lambda frame: frames.parse(frame).address,
+    concerns=_covers,
+    message=lambda frame: frame.data[frames.preamble(frame) :],
+    refused=_refused,
+    misaddressed=_misaddressed,
+    damaged=lambda reply: reply[:-2] + bytes((reply[-2] ^ 0xFF,)) + reply[-1:],
+)

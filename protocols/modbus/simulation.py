@@ -6,13 +6,16 @@ It builds its replies with the declarations that the parser parses with, and ref
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from protocols.framing import Frame
 from protocols.modbus import pdu
+from protocols.modbus.ascii import ASCII
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.registers import Table
-from protocols.modbus.serial_line import RTU
+from protocols.modbus.serial_line import BROADCAST, RTU
+from protocols.simulation import Dialect
 
 _TABLES = {table.function: table for table in Table}
 
@@ -81,3 +84,30 @@ def _refusal(function: int, code: int) -> bytes:
 def _packed(bits: list[int]) -> bytes:
     number = sum(bool(bit) << place for place, bit in enumerate(bits))
     return number.to_bytes(pdu.octets_of_bits(len(bits)), "little")
+
+
+def _dialect(carrier: Carrier, damaged: Callable[[bytes], bytes]) -> Dialect:
+    """Modbus, carried so; `damaged` spoils the check of a reply."""
+
+    def refused(request: Frame, code: int) -> bytes:
+        function = carrier.body(request)[0] | pdu.REFUSED
+        return carrier.adu(carrier.unit(request), pdu.EXCEPTION.build(function=function, exception=code))
+
+    return Dialect(
+        framer=carrier.request_framer,
+        address=carrier.unit,
+        concerns=lambda request, address: carrier.unit(request) in (address, BROADCAST),
+        message=carrier.body,
+        refused=refused,
+        misaddressed=lambda reply: carrier.adu(carrier.unit(reply) % 247 + 1, carrier.body(reply)),
+        damaged=damaged,
+    )
+
+
+def _other_digit(reply: bytes) -> bytes:
+    """A reply in ASCII with another last digit of its LRC."""
+    return reply[:-3] + (b"1" if reply[-3:-2] == b"0" else b"0") + reply[-2:]
+
+
+MODBUS_RTU = _dialect(RTU, lambda reply: reply[:-1] + bytes((reply[-1] ^ 0xFF,)))
+MODBUS_ASCII = _dialect(ASCII, _other_digit)

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from bridge.sandbox.bus import SimulatedBus
-from bridge.sandbox.dialect import DLT645
 from bridge.sandbox.server import StandIn
 from protocols import protocol
 from protocols.dlt645.frame import ANY_ADDRESS
-from protocols.dlt645.simulation import SimulatedMeter
+from protocols.dlt645.simulation import DIALECT, SimulatedMeter
 from tests.end_to_end.conftest import World
 
 pytestmark = pytest.mark.end_to_end
@@ -59,7 +58,7 @@ def bus() -> Iterator[SimulatedBus]:
     shop.data["04000403"] = bytes.fromhex("78563412")  # longer than this meter sends at once
     line = protocol("dlt645").line
     assert line is not None
-    with SimulatedBus({FLAT: flat, SHOP: shop}, line, dialect=DLT645) as found:
+    with SimulatedBus({FLAT: flat, SHOP: shop}, line, dialect=DIALECT) as found:
         yield found
 
 

@@ -15,10 +15,14 @@ FOLDER = Path(__file__).parent.parent / "vectors"
 IDLE = {"dlt645": b"\xfe"}
 """Octets that may stand before a frame in any number, as part of it: those that end a noise join it."""
 
+FILES: dict[str, str] = {}
+"""Name of a protocol → whose vectors it shares, where that is another's."""
+
 Vector = dict[str, Any]
 
 
 def path_of(name: str) -> Path:
+    name = FILES.get(name, name)
     return FOLDER / f"{name.replace('-', '_')}.json"
 
 

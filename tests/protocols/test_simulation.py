@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from bridge.sandbox.bus import Unit
-from bridge.sandbox.dialect import DLT645, MODBUS_ASCII, MODBUS_RTU, Address, Dialect
 from protocols.dlt645 import frame as dlt645
+from protocols.dlt645.simulation import DIALECT as DLT645
 from protocols.dlt645.simulation import SimulatedMeter
 from protocols.framing import Frame, Framer, Noise
 from protocols.modbus import ascii as modbus_ascii
 from protocols.modbus import serial_line
-from protocols.modbus.simulation import SimulatedUnit
+from protocols.modbus.simulation import MODBUS_ASCII, MODBUS_RTU, SimulatedUnit
+from protocols.simulation import Address, Dialect
 
 METER = "002311905387"
 READ = bytes.fromhex("0300000001")

@@ -1,0 +1,171 @@
+"""Sensors that speak unasked: what they say, and the keys that such a sensor has in site.toml.
+
+    frame ──▶ Listener.hear ──▶ Telegram(sender, values) …
+
+A frame may tell of several sensors (an electricity meter hands on what its gas meter said), a listener may
+remember one frame for the next. Where frames carry the sensor's own id, each id is a sensor of its own, and a
+sensor is named by it in site.toml; where they carry none, a line has one sensor.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from protocols.dialogue import Values
+from protocols.errors import SettingsError
+from protocols.framing import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Telegram:
+    """What one sensor said of itself.
+
+    Attributes:
+        sender: the id that the frame carries, as site.toml writes it; "" if it carries none.
+        values: what it told; none if it told that it has none (warming up).
+    """
+
+    sender: str
+    values: Values
+
+
+class Listener(Protocol):
+    """Hears the frames of one line, in their order."""
+
+    def hear(self, frame: Frame) -> Sequence[Telegram]:
+        """What a good frame says.
+
+        Raises:
+            DecodeError: it makes no sense.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ListeningSettings:
+    """A sensor's own keys.
+
+    Attributes:
+        id: the id its frames carry; "" where they carry none.
+        only: the values that are kept; all if empty.
+    """
+
+    id: str
+    only: tuple[str, ...]
+
+    def choose(self, values: Values) -> Values:
+        """Those of the values that this sensor keeps."""
+        return {name: values[name] for name in self.only if name in values} if self.only else values
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a sensor's id looks like.
+
+    Attributes:
+        form: matches an id, whole, as it is kept (`normal`).
+        what: what it is and where to find it, for a message: "the server id, hexadecimal digits".
+        example: one.
+        normal: how an id is kept, whatever way it was written.
+    """
+
+    form: re.Pattern[str]
+    what: str
+    example: str
+    normal: Callable[[str], str] = str.strip
+
+
+@dataclass(frozen=True, slots=True)
+class ListeningKeys:
+    """Reads the keys of sensors that speak unasked.
+
+    Attributes:
+        units: the values that they can give, each with its unit or "".
+        identity: what their ids look like; None if their frames carry none.
+        others: matches the names of further values, where `units` cannot list them all.
+    """
+
+    units: Mapping[str, str]
+    identity: Identity | None = None
+    others: re.Pattern[str] | None = None
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the keys."""
+        only: dict[str, Any] = {
+            "type": "array",
+            "items": {"type": "string"} if self.others else {"enum": list(self.units)},
+            "minItems": 1,
+            "description": "The values to keep. Default: all.",
+        }
+        if self.identity is None:
+            return {"properties": {"only": only}, "required": []}
+        identity = {
+            "type": "string",
+            "description": f"{self.identity.what}.",
+            "examples": [self.identity.example],
+        }
+        return {"properties": {"id": identity, "only": only}, "required": ["id"]}
+
+    def parse(self, keys: Mapping[str, Any]) -> ListeningSettings:
+        """The settings that these keys mean.
+
+        Raises:
+            SettingsError: every mistake.
+        """
+        problems: list[tuple[tuple[str | int, ...], str]] = []
+        name = self._id(keys, problems)
+        only = self._only(keys, problems)
+        if problems:
+            raise SettingsError(problems)
+        return ListeningSettings(name, only)
+
+    def units_of(self, settings: ListeningSettings) -> dict[str, str]:
+        """The values that a sensor with these settings gives, as far as that is known, with their units."""
+        return {name: self.units.get(name, "") for name in settings.only or self.units}
+
+    def _id(self, keys: Mapping[str, Any], problems: list[tuple[tuple[str | int, ...], str]]) -> str:
+        if self.identity is None:
+            return ""
+        if "id" not in keys:
+            problems.append(
+                (
+                    ("id",),
+                    f'is missing; write {self.identity.what}, for example id = "{self.identity.example}"; '
+                    "what the line says of itself stands in `serial-bridge status`",
+                )
+            )
+            return ""
+        written = keys["id"]
+        name = self.identity.normal(written) if isinstance(written, str) else ""
+        if not self.identity.form.fullmatch(name):
+            problems.append(
+                (
+                    ("id",),
+                    f'{written!r} is not {self.identity.what}, for example id = "{self.identity.example}"',
+                )
+            )
+        return name
+
+    def _only(
+        self, keys: Mapping[str, Any], problems: list[tuple[tuple[str | int, ...], str]]
+    ) -> tuple[str, ...]:
+        only = keys.get("only", ())
+        if "only" in keys and not (isinstance(only, list) and only):
+            problems.append((("only",), 'write the values to keep as a list: only = ["…"]'))
+            return ()
+        for index, name in enumerate(only):
+            is_known = isinstance(name, str) and (
+                name in self.units or (self.others and self.others.fullmatch(name))
+            )
+            if not is_known:
+                problems.append((("only", index), f"{name!r} is none of its values: {', '.join(self.units)}"))
+        return tuple(only)
+
+
+def address_of(settings: ListeningSettings) -> str:
+    """The id by which a sensor is known on its line."""
+    return settings.id

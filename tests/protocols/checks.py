@@ -1,0 +1,28 @@
+"""How far the check of each protocol reaches: what the tests of damage may expect of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+
+def _nothing(frame: bytes) -> Collection[int]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What passes a protocol's check by the protocol's own design.
+
+    Attributes:
+        blind: the offsets of a good frame that its check does not cover.
+        pairs: share of frames with two or three flipped bits that may pass. In a sum of octets two flips of
+            one bit may cancel: 1/32. In an exclusive or they always do: one pair in eight.
+    """
+
+    blind: Callable[[bytes], Collection[int]] = _nothing
+    pairs: float = 1 / 32
+
+
+CHECKS: dict[str, Check] = {}
+"""By the protocol's name; one that is not here has a check that covers all, as good as a sum of octets."""
