@@ -22,11 +22,14 @@ class ScriptedLine:
 
     Attributes:
         sent: every request with the time at which it began.
+        settings: what the line is set to.
+        heard: called whenever something arrives.
     """
 
     def __init__(self, settings: LineSettings, answer: Callable[[bytes], Sequence[Said]]) -> None:
         self.sent: list[tuple[float, bytes]] = []
-        self._settings = settings
+        self.settings = settings
+        self.heard: Callable[[], None] = lambda: None
         self._answer = answer
         self._inbox = bytearray()
         self._arrived = asyncio.Event()
@@ -37,7 +40,7 @@ class ScriptedLine:
         now = asyncio.get_running_loop().time()
         self.sent.append((now, data))
         for delay_s, said in self._answer(data):
-            self.say(said, after_s=self._settings.duration_s(len(data)) + delay_s)
+            self.say(said, after_s=self.settings.duration_s(len(data)) + delay_s)
 
     async def read(self, deadline: float | None = None) -> bytes:
         if not self._inbox:
@@ -54,6 +57,10 @@ class ScriptedLine:
         self._inbox.clear()
         return data
 
+    async def configure(self, settings: LineSettings) -> None:
+        self._raise_if_lost()
+        self.settings = settings
+
     def say(self, data: bytes, *, after_s: float = 0.0) -> None:
         """These octets arrive, all at once."""
         asyncio.get_running_loop().call_later(after_s, self._arrive, data)
@@ -65,6 +72,7 @@ class ScriptedLine:
 
     def _arrive(self, data: bytes) -> None:
         self._inbox += data
+        self.heard()
         self._arrived.set()
 
     def _raise_if_lost(self) -> None:

@@ -8,6 +8,8 @@
 - What is not the reply is sorted: the echo of the own request is dropped (echo.py), a late reply of some
   station is counted and never believed (station.py), the rest is a foreign frame or stray octets.
 - A reply's time is that of its first octet, and so is its turn-around.
+- A request may go out, and be answered, with other line settings than those of the bus (a meter that is woken
+  at 300 baud); the next one has those of the bus again.
 
 While nothing is to be sent, `listen` reads on: an idle line costs no wake-up, a lost port is noticed at once.
 """
@@ -30,14 +32,20 @@ from protocols.framing import Event, Frame, Framer
 SLACK_S = 0.050  # chunks of a USB adapter come up to 16 ms late, and this process may be late too
 LOUD_FOR_S = 1.0  # a line that does not fall quiet for so long has another master on it, or a fault
 _MOST_STRAY = 256  # octets of anything else that may come between a request and its reply
+_MOST_RESTS = 20  # silences inside a reply, where its specification allows any
 
 
 class Wire(Protocol):
     """What carries the bytes: a Port, or a script in the tests."""
 
+    @property
+    def settings(self) -> LineSettings: ...
+
     async def read(self, deadline: float | None = None) -> bytes: ...
 
     async def write(self, data: bytes) -> None: ...
+
+    async def configure(self, settings: LineSettings) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +121,7 @@ class Line:
         station = self.stations[address]
         await self._fall_quiet(station, request, gap_s, is_retry=is_retry)
         begun = _now()
-        await self._wire.write(request.data)
-        sent = self._busy_until = _now() + self._settings.duration_s(len(request.data))
+        sent = await self._say(request)
         station.sent(request, sent, is_retry=is_retry)
         timeout_s = station.turn_around.reply_timeout_s(reply_timeout_s)
         found, is_damaged = await self._hear(request, sent + timeout_s)
@@ -125,6 +132,15 @@ class Line:
             raise NoReply(f"{request.summary}: {what}")
         frame, chunk = found
         return Reply(frame, chunk.taken, station.answered(frame, chunk.at))
+
+    async def send(self, request: Request, address: str, *, gap_s: float = 0.0) -> None:
+        """Sends a request that is not answered; returns when it is on the wire. Errors as for `exchange`."""
+        station = self.stations[address]
+        await self._fall_quiet(station, request, gap_s, is_retry=False)
+        begun = _now()
+        await asyncio.sleep(await self._say(request) - _now())
+        station.requests += 1
+        station.busy_s += _now() - begun
 
     async def listen(self, until: float) -> None:
         """Sorts what the line says of itself until then (loop time).
@@ -138,7 +154,7 @@ class Line:
 
     async def _fall_quiet(self, station: Station, request: Request, gap_s: float, *, is_retry: bool) -> None:
         """Waits until the line was quiet long enough, and this station owes no reply to be mistaken."""
-        gap_s = max(gap_s, self._settings.frame_gap_s)
+        gap_s = max(gap_s, request.pause_s, self._settings.frame_gap_s)
         loud_at: float | None = None
         while True:
             unfinished = self._ear is not None and self._ear.pending
@@ -153,6 +169,21 @@ class Line:
                     raise NoReply(
                         "the line does not fall quiet: another master, or a device that does not stop"
                     )
+
+    async def _say(self, request: Request) -> float:
+        """Writes a request; returns when it is out on the wire, which then is set for the reply."""
+        settings = request.line or self._settings
+        await self._configure(settings)
+        await self._wire.write(request.data)
+        sent = self._busy_until = _now() + settings.duration_s(len(request.data))
+        if request.reply_line is not None:
+            await asyncio.sleep(sent - _now())
+            await self._configure(request.reply_line)
+        return sent
+
+    async def _configure(self, settings: LineSettings) -> None:
+        if settings != self._wire.settings:
+            await self._wire.configure(settings)
 
     async def _overhear(self, deadline: float) -> bool:
         """Sorts what comes first until then, which no request waits for; False if nothing came."""
@@ -173,12 +204,14 @@ class Line:
         ear = self._ear = request.framer()
         chunks: list[_Chunk] = []
         octets = settled = damaged = 0
-        limit = due + self._settings.duration_s(request.reply_length + _MOST_STRAY) + SLACK_S
+        longest = max(request.reply_length, request.longest_reply) + _MOST_STRAY
+        limit = due + self._wire.settings.duration_s(longest) + _MOST_RESTS * request.rest_s + SLACK_S
         while True:
             deadline = due
             if ear.pending or echo.is_waiting:
                 missing = max(0, request.reply_length - octets)
-                deadline = min(limit, self._busy_until + self._settings.duration_s(missing) + SLACK_S)
+                rest_s = max(request.rest_s, self._wire.settings.duration_s(missing) + SLACK_S)
+                deadline = min(limit, self._busy_until + rest_s)
             data = await self._read(deadline)
             heard = echo.strip(data) if data else echo.release()
             if heard:

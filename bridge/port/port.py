@@ -23,7 +23,7 @@ import serial_asyncio
 
 from bridge.errors import PortLost
 from bridge.port.driver import UartErrors, uart_errors
-from bridge.port.serial_device import SerialDevice, open_device
+from bridge.port.serial_device import SerialDevice, change_settings, open_device
 from protocols.dialogue import LineSettings
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Port:
     def __init__(self) -> None:
         self.state = State.CLOSED
         self.path = ""
+        self.settings = LineSettings(9600)
         self._inbox = _Inbox(self._on_lost)
         self._transport: asyncio.Transport | None = None
         self._device: SerialDevice | None = None
@@ -66,6 +67,7 @@ class Port:
         assert self.state in (State.CLOSED, State.LOST)
         await self.close()
         self.path = path
+        self.settings = settings
         self._enter(State.OPENING)
         loop = asyncio.get_running_loop()
         opening = loop.run_in_executor(None, open_device, path, settings, rs485)
@@ -135,6 +137,24 @@ class Port:
             self._on_lost(OSError("it takes no output"))
             raise self._lost() from error
         self._require_ready()
+
+    async def configure(self, settings: LineSettings) -> None:
+        """Goes on with other line settings, once what was written is on the wire.
+
+        Raises:
+            PortLost: the device is gone, or takes neither output nor the settings.
+        """
+        self._require_ready()
+        assert self._device is not None
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(WRITE_TIMEOUT_S):
+                await loop.run_in_executor(None, change_settings, self._device, settings)
+        except TimeoutError as error:
+            self._on_lost(OSError("it takes no output"))
+            raise self._lost() from error
+        self.settings = settings
+        _log.debug("%s: %s", self.path, settings)
 
     async def close(self) -> None:
         """Closes the device; output it has not taken yet is lost. Never waits longer than CLOSE_TIMEOUT_S."""

@@ -56,10 +56,10 @@ def open_device(path: str, settings: LineSettings, rs485: RS485 | None) -> Seria
         PortLost: missing, busy, forbidden or not a serial device; the message says which, and what to do.
     """
     try:
-        is_pty = os.major(Path(path).stat().st_rdev) in _PTY_MAJORS
+        is_pty = _is_pty(path)
         if is_pty and (settings.bytesize, settings.parity) != (8, "N"):
             _log.info("%s is a pseudo terminal: opened as 8N1, not as %s", path, settings)
-            settings = LineSettings(settings.baudrate, 8, "N", 1)
+            settings = LineSettings(settings.baudrate)
         device = SerialDevice(
             path,
             baudrate=settings.baudrate,
@@ -79,6 +79,34 @@ def open_device(path: str, settings: LineSettings, rs485: RS485 | None) -> Seria
     if rs485 is not None:
         _drive_rs485(device, rs485)
     return device
+
+
+def change_settings(device: SerialDevice, settings: LineSettings) -> None:
+    """Has an open device go on with other line settings; what was written before is sent with the old ones.
+
+    Raises:
+        PortLost: it cannot, or is gone.
+    """
+    path = str(device.port)
+    try:
+        termios.tcdrain(device.fileno())
+        if _is_pty(path):
+            settings = LineSettings(settings.baudrate)
+        device.apply_settings(
+            {
+                "baudrate": settings.baudrate,
+                "bytesize": settings.bytesize,
+                "parity": settings.parity,
+                "stopbits": settings.stopbits,
+            }
+        )
+    except (OSError, termios.error, ValueError) as error:
+        raise PortLost(_reason(path, error)) from error
+    compare_settings(device.fileno(), path, settings)
+
+
+def _is_pty(path: str) -> bool:
+    return os.major(Path(path).stat().st_rdev) in _PTY_MAJORS
 
 
 def _lower_latency(device: SerialDevice) -> None:

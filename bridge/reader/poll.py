@@ -63,13 +63,16 @@ async def poll(device: Device, ask: Ask) -> Outcome:
 
 async def ask_again(
     line: Line, request: Request, address: str, *, reply_timeout_s: float, gap_s: float, retries: int
-) -> Reply:
-    """The reply to a request that is tried `1 + retries` times.
+) -> Reply | None:
+    """The reply to a request that is tried `1 + retries` times; None to one that is not answered.
 
     Raises:
         NoReply: none came, or only damaged ones; that of the last try.
         PortLost: from the line.
     """
+    if not request.is_answered:
+        await line.send(request, address, gap_s=gap_s)
+        return None
     for attempt in range(1 + retries):
         try:
             return await line.exchange(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -307,6 +308,49 @@ async def test_a_probe_of_the_dead_is_cheap_once_its_turn_around_is_known() -> N
     with pytest.raises(NoReply, match="no reply within 50 ms"):
         await bench.ask(asking(1, 0))
     assert now() - asked < 0.050 + LINE.duration_s(8) + 0.010
+
+
+@on_jumping_clock
+async def test_a_request_may_be_sent_and_answered_at_other_speeds_than_the_bus() -> None:
+    slow, fast = LineSettings(300, 7, "E", 1), LineSettings(4800, 7, "E", 1)
+    reply = telling(1, 1, 2)
+    bench = Bench(lambda request: [(0.2, reply)])
+    heard_at: list[LineSettings] = []
+    bench.wire.heard = lambda: heard_at.append(bench.wire.settings)
+    begun = now()
+    taken = await bench.line.exchange(
+        replace(asking(1, 0), line=slow, reply_line=fast), "1", reply_timeout_s=REPLY_TIMEOUT_S
+    )
+    assert heard_at == [fast]
+    assert taken.turn_around_s == pytest.approx(0.2)
+    assert now() - begun == pytest.approx(slow.duration_s(8) + 0.2)
+    await bench.ask(asking(1, 0))
+    assert heard_at == [fast, LINE]
+
+
+@on_jumping_clock
+async def test_a_request_that_is_not_answered_is_not_waited_for() -> None:
+    bench = Bench(script([], [(TURN_AROUND_S, telling(1, 1, 2))]))
+    begun = now()
+    await bench.line.send(replace(asking(1, 0), is_answered=False), "1")
+    assert now() - begun == pytest.approx(LINE.duration_s(8))
+    assert await bench.ask(replace(asking(1, 0), pause_s=1.5)) == [1, 2]
+    first, second = (begin for begin, _ in bench.wire.sent)
+    assert second - first == pytest.approx(LINE.duration_s(8) + 1.5)
+    station = bench.line.stations["1"]
+    assert (station.requests, station.replies, station.timeouts) == (2, 1, 0)
+
+
+@on_jumping_clock
+async def test_a_device_may_fall_silent_inside_its_reply_where_its_specification_allows_it() -> None:
+    reply = telling(1, *range(100))
+    pauses = [(TURN_AROUND_S + at / 16, reply[at : at + 16]) for at in range(0, len(reply), 16)]
+    request = replace(asking(1, 0, 100), reply_length=5, longest_reply=len(reply))
+    patient = Bench(script(pauses))
+    assert await patient.ask(replace(request, rest_s=1.5)) == list(range(100))
+    impatient = Bench(script(pauses))
+    with pytest.raises(NoReply):
+        await impatient.ask(request)
 
 
 @on_jumping_clock

@@ -8,6 +8,7 @@ import fcntl
 import logging
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -144,6 +145,22 @@ async def test_a_device_that_takes_no_output_is_lost(pty: Pty, monkeypatch: pyte
     await port.open(str(pty.path), LINE)
     with pytest.raises(PortLost, match="takes no output"):
         await port.write(bytes(1_000_000))
+    await port.close()
+
+
+async def test_an_open_port_goes_on_with_other_settings(pty: Pty) -> None:
+    port = Port()
+    await port.open(str(pty.path), LINE)
+    slow = LineSettings(300, 7, "E", 1)
+    await port.configure(slow)
+    assert port.settings == slow
+    with pty.path.open("rb", buffering=0) as device:
+        assert termios.tcgetattr(device)[4] == termios.B300
+    await port.write(b"/?!")
+    assert await heard(pty, 3) == b"/?!"
+    pty.unplug()
+    with pytest.raises(PortLost):
+        await port.configure(LINE)
     await port.close()
 
 
