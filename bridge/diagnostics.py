@@ -30,6 +30,8 @@ OF_SENSOR = (
     "unchanged",
     "incomplete",
     "out_of_limits",
+    "telegrams",
+    "thinned",
 )
 OF_LINE = (
     "requests",
@@ -40,6 +42,8 @@ OF_LINE = (
     "foreign_frames",
     "stray_octets",
     "echoes",
+    "frames",
+    "nonsense",
 )
 _SHOWN = (*OF_SENSOR, "state", "turn_around_p50_ms", "turn_around_p99_ms", "lateness_p99_ms", "wire_share")
 

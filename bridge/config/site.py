@@ -7,7 +7,7 @@ only show between tables (one name twice), are reported together: where a table 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,11 +111,15 @@ def _bus(document: Document, name: str, table: object, own: OwnModels) -> Bus | 
         given["line"] = entry.line
         if entry.line is None:
             document.mistake((*path, "line"), _NO_LINE)
+    inherited = {key: table[key] for key in INHERITED if key in table}
+    if entry:
+        _refuse_asking(document, path, table, entry, INHERITED)
+        if "reply_timeout" not in table:
+            given["reply_timeout"] = inherited["reply_timeout"] = f"{1000 * entry.reply_timeout_s:g}ms"
     bus = document.check(Bus, path, table, given=given)
     if bus and bus.line.bytesize not in bus.protocol.bytesizes:
         bits = " or ".join(map(str, sorted(bus.protocol.bytesizes)))
         document.mistake((*path, "line"), f'{bus.protocol.title} has {bits} data bits, "{bus.line}" does not')
-    inherited = {key: table[key] for key in INHERITED if bus and key in table}
     blocks = table.get("sensor", [])
     if not isinstance(blocks, list):
         document.mistake(
@@ -123,10 +127,14 @@ def _bus(document: Document, name: str, table: object, own: OwnModels) -> Bus | 
         )
         return None
     sensors = [
-        _sensor(document, (*path, "sensor", index), block, entry, {"bus": name, **inherited}, own)
+        _sensor(
+            document, (*path, "sensor", index), block, entry, {"bus": name, **(inherited if bus else {})}, own
+        )
         for index, block in enumerate(blocks)
     ]
     known = tuple(sensor for sensor in sensors if sensor)
+    if entry and entry.listener:
+        _one_for_each_id(document, path, blocks, entry, sensors)
     return bus and bus.model_copy(update={"sensors": known, "protocol": entry})
 
 
@@ -142,6 +150,9 @@ def _sensor(
     if not isinstance(table, Mapping):
         document.mistake(path, f"a sensor is a block of its own: [[{key_text(path[:-1])}]]")
         return None
+    if entry and entry.listener:
+        _refuse_asking(document, path, table, entry, (*INHERITED, "gap"))
+        given = {"every": "0s", **given}
     theirs = set(entry.schema["properties"] if entry else table) - set(Sensor.written())
     meant = document.unknown_keys(path, table, {*Sensor.written(), *theirs})
     ours = {key: value for key, value in table.items() if key in Sensor.written()}
@@ -160,6 +171,35 @@ def _sensor(
             document.mistake((*path, *below), _strayed(table, below) or message)
         return None
     return sensor and sensor.model_copy(update={"settings": settings})
+
+
+def _refuse_asking(
+    document: Document, path: KeyPath, table: Mapping[str, Any], entry: Protocol, keys: Iterable[str]
+) -> None:
+    """Notes keys that say how to ask, where nobody is asked."""
+    for key in keys:
+        if entry.listener and key in table:
+            why = f"the sensors of {entry.title} speak unasked, so nothing waits for a reply: leave this out"
+            document.mistake((*path, key), why)
+
+
+def _one_for_each_id(
+    document: Document,
+    path: KeyPath,
+    blocks: Sequence[Mapping[str, Any]],
+    entry: Protocol,
+    sensors: Sequence[Sensor | None],
+) -> None:
+    """Notes sensors that would all take the same telegrams whole."""
+    first: dict[str, str] = {}
+    for index, sensor in enumerate(sensors):
+        if sensor is None or "only" in blocks[index]:
+            continue
+        told_by = entry.address_of(sensor.settings)
+        if (other := first.setdefault(told_by, sensor.name)) != sensor.name:
+            what = f"the id {told_by} is that of" if told_by else "there is one sensor on such a line:"
+            message = f'{what} "{other}"; to divide its values, say in each which it keeps: only = ["…"]'
+            document.mistake((*path, "sensor", index), message)
 
 
 def _strayed(table: Mapping[str, Any], below: KeyPath) -> str | None:

@@ -142,6 +142,14 @@ class Line:
         station.requests += 1
         station.busy_s += _now() - begun
 
+    def patience_s(self, request: Request, reply_timeout_s: float, gap_s: float) -> float:
+        """The longest that one try of a request can take, whatever the line does."""
+        quiet_s = max(gap_s, request.pause_s) + 2 * max(2 * reply_timeout_s, LOUD_FOR_S)
+        octets = len(request.data) + max(request.reply_length, request.longest_reply) + _MOST_STRAY
+        slowest = min(each.baudrate for each in (self._settings, request.line, request.reply_line) if each)
+        said_s = LineSettings(slowest, 8, "E", 2).duration_s(octets)
+        return quiet_s + said_s + reply_timeout_s + _MOST_RESTS * request.rest_s
+
     async def listen(self, until: float) -> None:
         """Sorts what the line says of itself until then (loop time).
 

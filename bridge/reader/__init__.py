@@ -1,5 +1,6 @@
-"""One bus into the spool: who is asked when (schedule), asking (poll), which sensors share a device (group),
-what is kept (on_change), and the task that does it all (reader)."""
+"""One bus into the spool: a task (reader) whose sensors are asked (polling: who and when by schedule, which
+share a device by group, one poll by poll) or speak unasked (hearing); what they tell becomes readings
+(intake), all of it or what changed (on_change)."""
 
 from __future__ import annotations
 

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from bridge.clock import Instant
-from bridge.reader.on_change import OnChange
 from bridge.reader.schedule import SILENT_AFTER, Schedule
-from protocols.dialogue import Device, PollResult, Values
+from protocols.dialogue import Device, PollResult
 
 if TYPE_CHECKING:
     from bridge.config import Bus, Sensor
@@ -34,16 +31,6 @@ class SensorState(Enum):
     REFUSING = "refusing"  # it answers, but will not give its values
 
 
-@dataclass(slots=True, eq=False)
-class _Tally:
-    """What a sensor brought."""
-
-    last_ts: int | None = None
-    last_values: Values | None = None
-    empty: int = 0
-    unchanged: int = 0
-
-
 class Group:
     """Sensors served by one device. Its settings are those of each of them."""
 
@@ -59,14 +46,6 @@ class Group:
         self.is_retried = True  # a request it leaves unanswered; not after the first, until it answers
         self._state = SensorState.NEVER
         self._misses = 0
-        self._tallies = {sensor.name: _Tally() for sensor in sensors}
-        self._on_change = {
-            sensor.name: OnChange(
-                deadband=sensor.deadband, at_least_s=sensor.at_least_s, every_s=sensor.every_s
-            )
-            for sensor in sensors
-            if sensor.publish == "change"
-        }
         self._exceptions: Counter[int] = Counter()  # by the device's own code
         self._incomplete = self._out_of_limits = 0
 
@@ -99,28 +78,10 @@ class Group:
         self._misses = 0
         self._enter(SensorState.REFUSING, f"answers without sense: {error}")
 
-    def keeps(self, sensor: str, values: Values, taken: Instant) -> bool:
-        """Whether these values are a reading, or suppressed and counted because they are the old ones."""
-        on_change = self._on_change.get(sensor)
-        if on_change is None or on_change.keeps(values, taken.boottime_ns / 1e9):
-            return True
-        self._tallies[sensor].unchanged += 1
-        return False
-
-    def brought(self, sensor: str, ts_ms: int | None, values: Values) -> None:
-        """A poll brought values of a sensor, measured at that time; kept or not."""
-        tally = self._tallies[sensor]
-        tally.last_ts, tally.last_values = ts_ms, values
-
-    def brought_nothing(self, sensor: str) -> None:
-        """A poll was answered, but brought no usable value of a sensor."""
-        self._tallies[sensor].empty += 1
-
-    def document(
-        self, station: Station, schedule: Schedule[Group], elapsed_s: float
-    ) -> dict[str, dict[str, Any]]:
-        """What status says of each sensor, that many seconds after the start."""
-        line = {
+    def document(self, station: Station, schedule: Schedule[Group], elapsed_s: float) -> dict[str, Any]:
+        """What status says of each of its sensors alike, that many seconds after the start."""
+        return {
+            "state": self._state.value,
             "requests": station.requests,
             "replies": station.replies,
             "timeouts": station.timeouts,
@@ -133,19 +94,8 @@ class Group:
             "turn_around_p99_ms": _ms(station.turn_around.percentile_s(99)),
             "lateness_p99_ms": _ms(schedule.lateness(self).percentile_s(99)),
             "wire_share": round(station.busy_s / elapsed_s, 4) if elapsed_s else 0.0,
-        }
-        return {
-            name: {
-                "state": self._state.value,
-                "last_ts": tally.last_ts,
-                "last_values": tally.last_values,
-                **line,
-                "empty": tally.empty,
-                "unchanged": tally.unchanged,
-                "incomplete": self._incomplete,
-                "out_of_limits": self._out_of_limits,
-            }
-            for name, tally in self._tallies.items()
+            "incomplete": self._incomplete,
+            "out_of_limits": self._out_of_limits,
         }
 
     def _enter(self, state: SensorState, why: str) -> None:
