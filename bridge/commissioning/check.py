@@ -26,16 +26,12 @@ def text(found: dict[str, Any], *, plan: bool = False) -> str:
     """The summary for the person at the cabinet; with `plan`, every request of each sensor."""
     lines = [f"site {found['site']}: delivers to {found['thingsboard']}, keeps readings in {found['spool']}"]
     for name, bus in found["buses"].items():
-        lines.append(
-            f"bus {name}: {bus['protocol']} at {bus['line']} on {bus['adapter']}, "
-            f"{100 * bus['load']:.0f} % of the wire asked for"
+        asked = (
+            "sensors speak unasked" if bus["unasked"] else f"{100 * bus['load']:.0f} % of the wire asked for"
         )
+        lines.append(f"bus {name}: {bus['protocol']} at {bus['line']} on {bus['adapter']}, {asked}")
         for sensor, row in bus["sensors"].items():
-            lines.append(
-                f"  {sensor:<20} address {row['address']}, every {row['every_s']:g} s, "
-                f"{row['requests']} request{'s' if row['requests'] != 1 else ''} "
-                f"({1000 * row['wire_s']:.0f} ms of wire), {row['credential']}"
-            )
+            lines.append(f"  {sensor:<20} {_manner(row, unasked=bus['unasked'])}, {row['credential']}")
             if plan:
                 lines += [f"    {1000 * ask['wire_s']:6.1f} ms  {ask['request']}" for ask in row["plan"]]
     lines += [own_text(model) for model in found["models"]]
@@ -44,23 +40,41 @@ def text(found: dict[str, Any], *, plan: bool = False) -> str:
     return "\n".join(lines)
 
 
+def _manner(row: dict[str, Any], *, unasked: bool) -> str:
+    """How a sensor is asked or heard."""
+    every = f"every {row['every_s']:g} s"
+    if unasked:
+        kept = f"one {every}" if row["every_s"] else "every telegram"
+        return f"id {row['address']}, {kept}" if row["address"] else kept
+    requests = f"{row['requests']} request{'s' if row['requests'] != 1 else ''}"
+    return f"address {row['address']}, {every}, {requests} ({1000 * row['wire_s']:.0f} ms of wire)"
+
+
 def _bus(bus: Bus, credentials: Credentials) -> dict[str, Any]:
-    sensors = {}
+    sensors = {
+        sensor.name: {
+            "address": bus.protocol.address_of(sensor.settings),
+            "every_s": sensor.every_s,
+            "requests": 0,
+            "wire_s": 0.0,
+            "plan": [],
+            "credential": _credential(credentials, sensor.name),
+        }
+        for sensor in bus.sensors
+    }
     demands = load.demands(bus)
     for demand in demands:
         for sensor in demand.group.sensors:
-            sensors[sensor.name] = {
-                "address": demand.group.address,
-                "every_s": sensor.every_s,
+            sensors[sensor.name] |= {
                 "requests": len(demand.asks),
                 "wire_s": demand.wire_s,
                 "plan": [{"request": ask.summary, "wire_s": ask.wire_s} for ask in demand.asks],
-                "credential": _credential(credentials, sensor.name),
             }
     return {
         "adapter": bus.adapter,
         "protocol": bus.protocol.name,
         "line": str(bus.line),
+        "unasked": bus.protocol.listener is not None,
         "load": sum(demand.share for demand in demands),
         "sensors": sensors,
     }

@@ -43,7 +43,9 @@ class Demand:
 
 
 def demands(bus: Bus) -> list[Demand]:
-    """What each group of sensors on a bus asks for."""
+    """What each group of sensors on a bus asks for; nothing, where they speak unasked."""
+    if bus.protocol.listener:
+        return []
     return [
         Demand(group, tuple(_ask(bus, group, request) for request in group.device.planned()))
         for group in groups(bus)
@@ -67,5 +69,8 @@ def warning(bus: Bus) -> str | None:
 
 
 def _ask(bus: Bus, group: Group, request: Request) -> Ask:
-    octets_s = bus.line.duration_s(len(request.data) + request.reply_length)
-    return Ask(request.summary, octets_s + TURN_AROUND_S + max(group.gap_s, bus.line.frame_gap_s))
+    asking = request.line or bus.line
+    octets_s = asking.duration_s(len(request.data))
+    octets_s += (request.reply_line or asking).duration_s(request.reply_length)
+    gap_s = max(group.gap_s, request.pause_s, bus.line.frame_gap_s)
+    return Ask(request.summary, octets_s + TURN_AROUND_S + gap_s)

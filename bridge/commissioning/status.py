@@ -135,6 +135,10 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: {trouble}"
     for name, bus in found["buses"].items():
         yield f"bus {name}: {bus['state']}" + (f", {bus['error']}" if bus.get("error") else "")
+        for sender, told in bus.get("line", {}).get("not_configured", {}).items():
+            who = f'id = "{sender}"' if sender else "a sensor without id"
+            said = f"{told['telegrams']} telegrams: {values(told['last_values'])}"
+            yield f"  heard, not configured: {who} ({said})"
     uplink = found["uplink"]
     yield f"uplink: {uplink['state']}" + (f", {uplink['last_error']}" if uplink.get("last_error") else "")
     for sensor, hold in uplink.get("holds", {}).items():

@@ -1,26 +1,34 @@
-"""`try`: ask one sensor once and show what it says; nothing is stored or sent."""
+"""`try`: ask one sensor once, or wait for it to speak, and show what it says; nothing is stored or sent."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, cast
 
+from bridge.clock import Clock
 from bridge.clock.kernel_clock import system_clock
 from bridge.config import Bus, Sensor, Site
 from bridge.errors import AlreadyRunning, ConfigError, NoReply
 from bridge.line import Line, Reply
 from bridge.port import Port
 from bridge.port.adapter import find_port
+from bridge.reader.ear import Ear
 from bridge.reader.poll import Outcome, ask_again, poll
 from bridge.spool import lock
-from protocols.dialogue import Request
+from protocols.dialogue import Request, Values
 from protocols.errors import ProtocolError
+from protocols.framing import Event, Frame
+from protocols.listening import Listener, ListeningSettings, Telegram
+
+HEAR_FOR_S: Final = 30.0
 
 
 async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
-    """Polls the sensor; returns its values with units, what was asked, and what it refused.
+    """Polls the sensor, or hears it; returns its values with units, what was asked, and what it refused.
 
     Raises:
         ConfigError: no such sensor.
@@ -38,9 +46,11 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
         port = Port()
         await port.open(find_port(bus, devices), bus.line, bus.rs485)
         try:
+            if bus.protocol.listener is not None:
+                return await _hear(bus, sensor, port, system_clock(site.clock.trust))
             line = Line(port, bus.line, system_clock(site.clock.trust))
             make = bus.protocol.device
-            assert make is not None, "its sensors speak unasked"
+            assert make is not None, "it neither speaks unasked nor is it asked"
             device = make([sensor.settings], bus.line)
             outcome = await poll(device, partial(_ask, line, sensor, device.address))
         finally:
@@ -54,7 +64,7 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
 
 def text(answer: dict[str, Any]) -> str:
     """The answer for the person at the cabinet."""
-    lines = [f"{answer['sensor']} answers on bus {answer['bus']}"]
+    lines = [f"{answer['sensor']} {'answers' if answer['asked'] else 'speaks'} on bus {answer['bus']}"]
     width = max(map(len, answer["values"]), default=0)
     lines += [
         f"  {key:<{width}}  {value} {answer['units'].get(key, '')}".rstrip()
@@ -99,12 +109,7 @@ def _answer(bus: Bus, sensor: Sensor, outcome: Outcome) -> dict[str, Any]:
     if isinstance(result, ProtocolError):
         raise NoReply(f"{sensor.name} answers without sense: {result}") from result
     (values,) = result.values
-    units = bus.protocol.units_of(sensor.settings)
-    return {
-        "sensor": sensor.name,
-        "bus": bus.name,
-        "values": values,
-        "units": {key: units[key] for key in values if units.get(key)},
+    return _told(bus, sensor, values) | {
         "complete": result.complete,
         "asked": [
             {
@@ -116,6 +121,56 @@ def _answer(bus: Bus, sensor: Sensor, outcome: Outcome) -> dict[str, Any]:
         "refusals": [str(refusal) for refusal in result.refusals],
         "out_of_limits": result.out_of_limits,
     }
+
+
+def _told(bus: Bus, sensor: Sensor, values: Values) -> dict[str, Any]:
+    """What a sensor told, with units; nothing was asked, refused or left out."""
+    units = bus.protocol.units_of(sensor.settings)
+    return {
+        "sensor": sensor.name,
+        "bus": bus.name,
+        "values": values,
+        "units": {key: units[key] for key in values if units.get(key)},
+        "complete": True,
+        "asked": [],
+        "refusals": [],
+        "out_of_limits": 0,
+    }
+
+
+async def _hear(bus: Bus, sensor: Sensor, port: Port, clock: Clock) -> dict[str, Any]:
+    """What the sensor says first; NoReply with what was heard instead."""
+    entry, settings = bus.protocol, cast(ListeningSettings, sensor.settings)
+    assert entry.listener is not None
+    ear, listener = Ear(port, entry.framer(), clock), entry.listener()
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + HEAR_FOR_S
+    others: set[str] = set()
+    octets = 0
+    while (left := deadline - loop.time()) > 0:
+        for event, _ in await ear.hear(left):
+            octets += len(event.data)
+            for telegram in _telegrams(listener, event):
+                values = settings.choose(telegram.values)
+                if telegram.sender == settings.id and values:
+                    return _told(bus, sensor, values)
+                others.add(telegram.sender)
+    heard = f"{sensor.name} on {port.path} at {bus.line}"
+    if others - {settings.id}:
+        raise NoReply(f"{heard}: heard were {', '.join(sorted(others))}: compare its id")
+    if octets:
+        raise NoReply(f"{heard}: something speaks, but no frame is whole: compare baud rate and parity")
+    raise NoReply(
+        f"{heard} was not heard for {HEAR_FOR_S:.0f} s: check its power and its wiring (RX and TX?)"
+    )
+
+
+def _telegrams(listener: Listener, event: Event) -> Sequence[Telegram]:
+    """What an event says; nothing if it is noise or makes no sense."""
+    try:
+        return listener.hear(event) if isinstance(event, Frame) else ()
+    except ProtocolError:
+        return ()
 
 
 def _silence(bus: Bus, sensor: Sensor, address: str, path: str, line: Line) -> str:

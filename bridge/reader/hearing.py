@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bridge.clock import Clock, Instant
 from bridge.port import Port
+from bridge.reader.ear import Ear
 from bridge.reader.group import SensorState
 from bridge.reader.intake import Intake
 from bridge.reader.pulse import Pulse
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 SILENT_AFTER_S = 60.0
-PAUSE_S = 0.5  # a frame that does not go on for so long was cut
 _LOOK_EVERY_S = 5.0  # for sensors that fell silent
 _MOST_UNKNOWN = 32  # ids that are listed; the one heard longest ago goes first
 
@@ -63,27 +62,21 @@ class Hearing:
         self._frames = self._foreign = self._nonsense = self._damaged = self._stray_octets = 0
 
     async def run(self) -> None:
-        """Hears what is said. Raises PortLost in the end."""
+        """Hears what is said.
+
+        Raises:
+            PortLost: always, in the end.
+        """
         assert self._protocol.listener is not None
         now = asyncio.get_running_loop().time
-        framer, listener = self._protocol.framer(), self._protocol.listener()
-        arrivals: deque[tuple[int, Instant]] = deque()  # before which octet a chunk began, and when it came
-        octets = settled = 0
+        ear, listener = Ear(self._port, self._protocol.framer(), self._clock), self._protocol.listener()
         for sensor in self._each():
             sensor.start(now())
         while True:
-            wait_s = PAUSE_S if framer.pending else _LOOK_EVERY_S
-            self._pulse.expect(wait_s)
-            data = await self._port.read(now() + wait_s)
-            if data:
-                arrivals.append((octets, self._clock.now()))
-                octets += len(data)
-            for event in framer.feed(data) if data else framer.silence():
-                while len(arrivals) > 1 and arrivals[1][0] <= settled:
-                    arrivals.popleft()
-                settled += len(event.data)
+            self._pulse.expect(_LOOK_EVERY_S)
+            for event, taken in await ear.hear(_LOOK_EVERY_S):
                 for telegram in self._told(listener, event):
-                    self._take(telegram, arrivals[0][1], now())
+                    self._take(telegram, taken, now())
             for sensor in self._each():
                 sensor.look(now())
             self._news()

@@ -1,0 +1,43 @@
+"""Cuts what a port delivers into frames, each with the time at which its first octet came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from bridge.clock import Clock, Instant
+from bridge.port import Port
+from protocols.framing import Event, Framer
+
+PAUSE_S = 0.5  # a frame that does not go on for so long was cut
+
+
+class Ear:
+    """Hears one line, from the opening of its port to its loss."""
+
+    def __init__(self, port: Port, framer: Framer, clock: Clock) -> None:
+        self._port = port
+        self._framer = framer
+        self._clock = clock
+        self._arrivals: deque[tuple[int, Instant]] = deque()  # how many octets came before, and when
+        self._octets = self._settled = 0
+
+    async def hear(self, wait_s: float) -> list[tuple[Event, Instant]]:
+        """What the next octets settle, or the news that none came for so long; often nothing.
+
+        Raises:
+            PortLost: from the port.
+        """
+        if self._framer.pending:
+            wait_s = min(wait_s, PAUSE_S)
+        data = await self._port.read(asyncio.get_running_loop().time() + wait_s)
+        if data:
+            self._arrivals.append((self._octets, self._clock.now()))
+            self._octets += len(data)
+        heard = []
+        for event in self._framer.feed(data) if data else self._framer.silence():
+            while len(self._arrivals) > 1 and self._arrivals[1][0] <= self._settled:
+                self._arrivals.popleft()
+            self._settled += len(event.data)
+            heard.append((event, self._arrivals[0][1]))
+        return heard
