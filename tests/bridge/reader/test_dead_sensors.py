@@ -73,8 +73,7 @@ class Sensors(ScriptedLine):
         reply = telling(unit, *range(REGISTERS))
         cuts = [*range(0, len(reply), UART_CHUNK), len(reply)]
         return [
-            (TURN_AROUND_S + self.settings.duration_s(end), reply[start:end])
-            for start, end in pairwise(cuts)
+            (TURN_AROUND_S + self.settings.duration_s(end), reply[start:end]) for start, end in pairwise(cuts)
         ]
 
 
