@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint bench faults soak kills clean
+.PHONY: demo test lint bench faults soak kills deb clean
 
 demo: $(VENV)/.run
 	@$(BIN)/serial-bridge demo
@@ -29,8 +29,11 @@ soak: $(VENV)/.dev
 kills: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.kills --rounds $(or $(ROUNDS),200)
 
+deb:
+	.ci/deb/build
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
