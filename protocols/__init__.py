@@ -82,6 +82,7 @@ CATALOGUE: Mapping[str, str] = {
     "modbus-rtu": "protocols.modbus.rtu",
     "modbus-ascii": "protocols.modbus.ascii",
     "dlt645": "protocols.dlt645.entry",
+    "sml": "protocols.sml.entry",
 }
 
 

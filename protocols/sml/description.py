@@ -1,0 +1,118 @@
+"""SML messages into values under our names, and into fields for people.
+
+A value goes by the name of its OBIS code where it has one and the unit is that quantity's, and by the code
+itself otherwise. Octets are hexadecimal digits, those of the manufacturer text. What only says again which
+meter this is, its server id among the values and its public key, is no value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from protocols import Fields
+from protocols.dialogue import Value, Values
+from protocols.errors import DecodeError
+from protocols.framing import Frame
+from protocols.listening import Telegram
+from protocols.obis import Code, in_unit, plain, quantity
+from protocols.sml.messages import (
+    ATTENTION_RES,
+    GET_LIST_RES,
+    NAMES,
+    Entry,
+    Message,
+    ValueList,
+    attention,
+    messages,
+    value_list,
+)
+from protocols.sml.transport import data_of
+from protocols.sml.units import UNITS
+
+MANUFACTURER: Final = "manufacturer"
+_MANUFACTURER = Code(129, 129, 199, 130, 3)
+_MANUFACTURER_TOO = Code(1, 0, 96, 50, 1, 1)  # of newer meters
+_PUBLIC_KEY = Code(129, 129, 199, 130, 5)
+
+
+class MeterListener:
+    """Hears the meters of a line: each list of values is a telegram of its server."""
+
+    def hear(self, frame: Frame) -> Sequence[Telegram]:
+        """What the lists of a frame tell.
+
+        Raises:
+            DecodeError: an element cannot be read, or a message's checksum is wrong.
+        """
+        lists = [value_list(message) for message in messages(data_of(frame)) if message.tag == GET_LIST_RES]
+        return [Telegram(told.server_id.hex(), values_of(told)) for told in lists]
+
+
+def values_of(told: ValueList) -> Values:
+    """The values of a list, each in the unit that its name has."""
+    values: Values = {}
+    for entry in told.entries:
+        if entry.value != told.server_id and entry.code != _PUBLIC_KEY:
+            values |= _value(entry)
+    return values
+
+
+def describe(frame: Frame) -> Fields:
+    """What a frame's messages are; of a list the server, what stands under each code, and the values."""
+    fields: Fields = {"messages": []}
+    try:
+        for message in messages(data_of(frame)):
+            fields["messages"].append(NAMES.get(message.tag, f"0x{message.tag:08X}"))
+            fields |= _described(message)
+    except DecodeError as error:
+        fields["error"] = str(error)
+    return fields
+
+
+def _described(message: Message) -> Fields:
+    if message.tag == GET_LIST_RES:
+        told = value_list(message)
+        entries = {_full(entry.code): _shown(entry) for entry in told.entries}
+        return {"server_id": told.server_id.hex(), **entries, "values": values_of(told)}
+    if message.tag == ATTENTION_RES:
+        heard = attention(message)
+        return {"server_id": heard.server_id.hex(), "attention": heard.number.hex(), "text": heard.message}
+    return {}
+
+
+def _full(code: Code) -> str:
+    """The code with all six groups."""
+    return "{}-{}:{}.{}.{}*{}".format(*code)
+
+
+def _shown(entry: Entry) -> Fields:
+    unit = entry.unit if entry.unit is None else UNITS.get(entry.unit, entry.unit)
+    return {"value": _meant(entry, is_text=entry.code == _MANUFACTURER), "unit": unit}
+
+
+def _value(entry: Entry) -> Values:
+    if entry.code in (_MANUFACTURER, _MANUFACTURER_TOO):
+        name, value = MANUFACTURER, _meant(entry, is_text=True)
+    else:
+        name, value = str(entry.code), _meant(entry)
+    found = quantity(entry.code)
+    if found and isinstance(entry.value, int) and not isinstance(entry.value, bool):
+        unit = "" if entry.unit is None else UNITS.get(entry.unit, "")
+        amount = in_unit(Decimal(entry.value).scaleb(entry.scaler), unit, found.unit)
+        if amount is not None:
+            name, value = found.name, amount
+    return {} if value is None else {name: value}
+
+
+def _meant(entry: Entry, *, is_text: bool = False) -> Value | None:
+    """The value in the unit beside it; None if there is none, or only a time."""
+    match entry.value:
+        case bool():
+            return entry.value
+        case int():
+            return plain(Decimal(entry.value).scaleb(entry.scaler))
+        case bytes():
+            return entry.value.decode("ascii", "replace") if is_text else entry.value.hex()
+    return None

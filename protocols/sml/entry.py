@@ -1,0 +1,53 @@
+"""SML 1.04: the catalogue's entry. A meter speaks unasked, every second or so; 9600 8N1.
+
+It is heard by an infrared head on its front. Many tell whole kilowatt hours and no power until they were
+given their PIN.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from protocols import Protocol, without_models
+from protocols.dialogue import LineSettings
+from protocols.listening import Identity, ListeningKeys, ListeningSettings, address_of
+from protocols.obis import UNITS, WITH_TARIFFS, unit_of
+from protocols.sml.description import MANUFACTURER, MeterListener, describe
+from protocols.sml.transport import LONGEST, StreamFramer
+
+_BETWEEN_DIGITS = re.compile(r"[\s:-]")
+_CODE = r"\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}(\*\d{1,3})?"
+
+KEYS: Final = ListeningKeys(
+    units={**UNITS, MANUFACTURER: ""},
+    identity=Identity(
+        form=re.compile(r"([0-9a-f]{2})+"),
+        what="the meter's server id in hexadecimal digits",
+        example="0a01454d4800004b2d61",
+        normal=lambda written: _BETWEEN_DIGITS.sub("", written).lower(),
+    ),
+    others=re.compile(rf"({'|'.join(sorted(WITH_TARIFFS))})_t([1-9]|[1-5]\d|6[0-3])|{_CODE}"),
+)
+
+
+def _units_of(settings: ListeningSettings) -> dict[str, str]:
+    return {name: unit_of(name) or "" for name in settings.only or KEYS.units}
+
+
+PROTOCOL = Protocol(
+    name="sml",
+    title="SML 1.04 electricity meters",
+    spec="Smart Message Language 1.04, transport protocol version 1; OBIS codes of IEC 62056-61",
+    line=LineSettings(9600),
+    framer=StreamFramer,
+    describer=without_models(lambda: describe),
+    schema=KEYS.schema,
+    settings=KEYS.parse,
+    device=None,
+    listener=MeterListener,
+    address_of=address_of,
+    units_of=_units_of,
+    longest=LONGEST,
+    bytesizes=frozenset({8}),
+)
