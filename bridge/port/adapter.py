@@ -35,12 +35,17 @@ class Adapter:
         serial: serial number of its USB adapter, or "".
         interface: which interface of the USB adapter it is; 0 for others.
         id_path: the socket it is plugged into, as udev's ID_PATH; "" for what is soldered on and has none.
+        usb: the kernel's name of its USB device, the same for all its ports: "1-1.2"; "" for what is no USB
+            adapter.
+        product: what the USB adapter calls itself: "FTDI FT232R USB UART"; "" if it does not.
     """
 
     device: Path
     serial: str
     interface: int
     id_path: str
+    usb: str = ""
+    product: str = ""
 
 
 def find_port(bus: Bus, devices: Path | None = None) -> str:
@@ -93,7 +98,7 @@ def _one(adapter: str, found: list[Adapter]) -> str:
 
 def _describe(tty: Path, sysfs: Path) -> Adapter:
     """Walks from the device up to its controller, as udev's path_id does."""
-    serial, interface = "", 0
+    serial, interface, usb, product = "", 0, "", ""
     parts: list[str] = []
     last_subsystem = ""
     device = (tty / "device").resolve()
@@ -105,15 +110,16 @@ def _describe(tty: Path, sysfs: Path) -> Adapter:
         if subsystem == "usb":
             if (number := _attribute(parent, "bInterfaceNumber")) and not interface:
                 interface = int(number, 16)
-            if not serial and (parent / "devnum").exists() and "-" in parent.name:
-                serial = _as_udev(_attribute(parent, "serial"))
+            if not usb and (parent / "devnum").exists() and "-" in parent.name:
+                usb, serial = parent.name, _as_udev(_attribute(parent, "serial"))
+                product = f"{_attribute(parent, 'manufacturer')} {_attribute(parent, 'product')}".strip()
         if subsystem != last_subsystem:
             if subsystem == "usb" and "-" in parent.name:
                 parts.append(f"usb-0:{parent.name.split('-', 1)[1]}")
             elif subsystem in ("pci", "platform"):
                 parts.append(f"{subsystem}-{parent.name}")
         last_subsystem = subsystem or last_subsystem
-    return Adapter(Path("/dev") / tty.name, serial, interface, "-".join(reversed(parts)))
+    return Adapter(Path("/dev") / tty.name, serial, interface, "-".join(reversed(parts)), usb, product)
 
 
 def _subsystem(device: Path) -> str:
@@ -129,5 +135,10 @@ def _attribute(device: Path, name: str) -> str:
 
 
 def _as_udev(serial: str) -> str:
-    """As udev writes it into ID_SERIAL_SHORT, which is what an installer sees: odd characters become "_"."""
+    """As udev writes it into ID_SERIAL_SHORT, which is what an installer sees: odd characters become "_".
+
+    A number with a comma or with what is not ASCII does not count as one there (udev's usb_id).
+    """
+    if not serial.isascii() or not serial.isprintable() or "," in serial:
+        return ""
     return re.sub(r"[^\w#+\-.:=@/$%?,]", "_", re.sub(r"\s+", "_", serial))

@@ -94,8 +94,14 @@ def test_an_adapter_that_is_not_plugged_in_is_named(sysfs: Sysfs, adapter: str) 
 
 
 def test_a_serial_number_is_written_as_udev_writes_it(sysfs: Sysfs) -> None:
-    sysfs.usb("ttyUSB0", "1-1", "AB 12&é")
-    assert find_adapter("serial:AB_12_é", sysfs.root) == "/dev/ttyUSB0"
+    sysfs.usb("ttyUSB0", "1-1", "AB 12&x:(")
+    assert [adapter.serial for adapter in adapters(sysfs.root)] == ["", "AB_12_x:_"]
+
+
+@pytest.mark.parametrize("serial", ["AB 12&é", "AB,12"])
+def test_a_serial_number_that_udev_does_not_take_is_none(sysfs: Sysfs, serial: str) -> None:
+    sysfs.usb("ttyUSB0", "1-1", serial)
+    assert [adapter.serial for adapter in adapters(sysfs.root)] == ["", ""]
 
 
 def test_terminals_without_hardware_are_no_adapters(sysfs: Sysfs) -> None:
