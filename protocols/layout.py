@@ -6,6 +6,7 @@ what follows the last field, so the length is checked here.
 
 from __future__ import annotations
 
+import math
 import struct
 from functools import cache
 from io import BytesIO
@@ -62,6 +63,18 @@ def size(declared: Construct[Any, Any]) -> int | None:
 def plan(code: str) -> struct.Struct:
     """The `struct` plan for a payload in the high-byte-first order of nearly every bus: plan("f")."""
     return struct.Struct(">" + code)
+
+
+def shortest_float32(octets: bytes) -> float:
+    """The float with the shortest text that still means this float32 (big endian); NaN and Inf stay."""
+    (exact,) = plan("f").unpack(octets)
+    if not math.isfinite(exact):
+        return float(exact)
+    for digits in (6, 7, 8):  # every decimal of 6 digits survives a float32; 9 tell all float32 apart
+        short = float(f"{exact:.{digits}g}")
+        if struct.pack(">f", short) == octets:
+            return short
+    return float(f"{exact:.9g}")
 
 
 def _plain(parsed: Container[Any]) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from protocols import Fields
 from protocols.dialogue import Values
 from protocols.framing import Direction, Frame
+from protocols.meaning import Missing
 from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
-from protocols.modbus.registers import Missing, Register, Table, octets_of
+from protocols.modbus.registers import Register, Table, octets_of
 from protocols.modbus.serial_line import RTU
 
 _TABLES = {table.function: table for table in Table}

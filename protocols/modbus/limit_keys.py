@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from protocols.meaning_keys import Path, Problem, is_whole, shown, unknown_key
 from protocols.modbus import pdu
 from protocols.modbus.plan import Limits, Span
-from protocols.modbus.register_keys import TABLES, Path, Problem, is_whole, shown, unknown_key
+from protocols.modbus.register_keys import TABLES
 from protocols.modbus.registers import Register, Table
 
 _MOST: Final = {"max_registers": pdu.MAX_REGISTERS, "max_bits": pdu.MAX_BITS}

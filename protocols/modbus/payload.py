@@ -13,10 +13,11 @@ from typing import Any
 from protocols import layout
 from protocols.dialogue import Request, Value, Values
 from protocols.framing import Frame
+from protocols.meaning import Missing
 from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.plan import Read, Span
-from protocols.modbus.registers import TYPES, Missing, Register, octets_of
+from protocols.modbus.registers import TYPES, Register, octets_of
 
 _Meaning = Callable[[Any], Value | Missing]
 

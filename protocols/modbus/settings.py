@@ -14,17 +14,11 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from protocols.errors import SettingsError
+from protocols.meaning_keys import Problem, is_whole, shown, unknown_key
 from protocols.modbus.limit_keys import LIMITS_SCHEMA, beyond_limits, parse_limits
 from protocols.modbus.models import SHIPPED, Library, Model
 from protocols.modbus.plan import Limits
-from protocols.modbus.register_keys import (
-    REGISTERS_SCHEMA,
-    Problem,
-    is_whole,
-    parse_registers,
-    shown,
-    unknown_key,
-)
+from protocols.modbus.register_keys import REGISTERS_SCHEMA, parse_registers
 from protocols.modbus.registers import Register
 from protocols.modbus.serial_line import BROADCAST, UNITS
 

@@ -22,10 +22,11 @@ from typing import Any, Final
 
 from protocols.dialogue import LineSettings
 from protocols.errors import SettingsError
+from protocols.meaning_keys import Problem, misspelt, shown, unknown_key
 from protocols.modbus.limit_keys import beyond_limits, parse_limits
 from protocols.modbus.models.vectors import Vector, parse_vectors
 from protocols.modbus.plan import Limits
-from protocols.modbus.register_keys import Problem, misspelt, parse_registers, shown, unknown_key
+from protocols.modbus.register_keys import parse_registers
 from protocols.modbus.registers import Register
 
 _SHIPPED: Final = files(__name__)

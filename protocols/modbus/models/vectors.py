@@ -21,9 +21,9 @@ from protocols.checksum import crc16_modbus
 from protocols.dialogue import Values
 from protocols.errors import ProtocolError
 from protocols.framing import Direction, Frame
+from protocols.meaning_keys import Path, Problem, misspelt, shown, unknown_key
 from protocols.modbus import pdu
 from protocols.modbus.description import Describer
-from protocols.modbus.register_keys import Path, Problem, misspelt, shown, unknown_key
 from protocols.modbus.registers import Register, Table
 from protocols.modbus.serial_line import body
 

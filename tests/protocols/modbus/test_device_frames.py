@@ -8,7 +8,8 @@ import pytest
 
 from protocols import protocol
 from protocols.framing import Direction, Frame
-from protocols.modbus.register_keys import Problem, parse_registers
+from protocols.meaning_keys import Problem
+from protocols.modbus.register_keys import parse_registers
 from protocols.modbus.registers import Register
 from protocols.modbus.rtu import body
 from tests.protocols.vectors import FOLDER, Vector, hear, single

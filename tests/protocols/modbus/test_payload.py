@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.dialogue import Values
+from protocols.meaning import Missing
 from protocols.modbus.payload import Plan
-from protocols.modbus.registers import ORDERS, TYPES, Missing, Register, Table, octets_of
+from protocols.modbus.registers import ORDERS, TYPES, Register, Table, octets_of
 
 WORDS = 40
 

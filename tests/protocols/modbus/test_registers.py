@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.modbus.register_keys import Problem, parse_registers
-from protocols.modbus.registers import Missing, Register, Table, octets_of, shortest_float32
+from protocols.layout import shortest_float32
+from protocols.meaning import Missing
+from protocols.meaning_keys import Problem
+from protocols.modbus.register_keys import parse_registers
+from protocols.modbus.registers import Register, Table, octets_of
 
 
 def register(**entry: Any) -> Register:

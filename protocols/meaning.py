@@ -1,0 +1,118 @@
+"""What a raw number means, wherever it stood: in a register, or in a frame that somebody declared.
+
+    number → invalid? → mask or bit → enum, or scale and offset → min, max
+
+Scaled integers are reckoned exactly, by one division of whole numbers, so a value has the shortest decimals
+that say it: 303 with `multiply = 0.1` is 30.3. A float32 becomes the float with the same shortest text: 23.4,
+never 23.399999618530273. What has no value (invalid, NaN, a hexadecimal digit in BCD) is left out, never
+published.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from enum import Enum
+from fractions import Fraction
+from functools import cache
+
+from protocols.dialogue import Value
+
+
+class Missing(Enum):
+    """Why there is no value."""
+
+    NO_VALUE = "no value"
+    OUT_OF_LIMITS = "out of limits"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """How a raw number becomes a value.
+
+    Attributes:
+        divide, multiply, offset: value = raw × multiply ÷ divide + offset.
+        bit, mask: take one bit, or the masked bits shifted down to bit 0.
+        enum: number → text; an unknown number is published itself.
+        invalid: raw values, signed or unsigned, that mean "no value".
+        min, max: limits of the value; outside it is left out and counted.
+        unit: for people.
+    """
+
+    divide: float = 1
+    multiply: float = 1
+    offset: float = 0
+    bit: int | None = None
+    mask: int | None = None
+    enum: Mapping[int, str] = field(default_factory=dict)
+    invalid: Set[float] = frozenset()
+    min: float | None = None
+    max: float | None = None
+    unit: str = ""
+
+    def meant(self, number: int | float, pattern: int) -> Value | Missing:
+        """The value that a raw number means. `pattern`: its octets as an unsigned number."""
+        if number in self.invalid or pattern in self.invalid:
+            return Missing.NO_VALUE
+        if isinstance(number, int):
+            if self.bit is not None:
+                picked = number >> self.bit & 1
+                return self.named(picked, bool(picked))
+            if self.mask is not None:
+                number = (number & self.mask) >> _lowest_bit(self.mask)
+            if self.enum:
+                return self.named(number, number)
+        return self.scaled(number)
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether an integer is the value as it stands, if it is neither invalid nor taken apart."""
+        return (self.multiply, self.divide, self.offset, self.min, self.max) == (1, 1, 0, None, None)
+
+    def scaled(self, number: int | float) -> int | float | Missing:
+        """The number to scale, if within its limits."""
+        return self._within(_scaled(number, self.multiply, self.divide, self.offset))
+
+    def named(self, number: int, otherwise: Value) -> Value:
+        """The text that stands for a number, if one does."""
+        return self.enum.get(number, otherwise)
+
+    def _within(self, value: int | float) -> int | float | Missing:
+        if not math.isfinite(value):
+            return Missing.NO_VALUE
+        if (self.min is not None and value < self.min) or (self.max is not None and value > self.max):
+            return Missing.OUT_OF_LIMITS
+        return value
+
+
+def bcd(octets: bytes) -> int | None:
+    """The number whose digits these octets are, the highest first; None if one is no digit."""
+    digits = octets.hex()
+    return int(digits) if digits.isdecimal() else None
+
+
+def text(octets: bytes) -> str | Missing:
+    """The text in these octets, up to a NUL and without spaces around it."""
+    return octets.split(b"\0")[0].decode("utf-8", "replace").strip() or Missing.NO_VALUE
+
+
+def _scaled(raw: int | float, multiply: float, divide: float, offset: float) -> int | float:
+    if multiply == divide == 1 and offset == 0:
+        return raw
+    factor, shift = _exact(multiply, divide, offset)
+    if isinstance(raw, int):
+        numerator = raw * factor.numerator * shift.denominator + shift.numerator * factor.denominator
+        denominator = factor.denominator * shift.denominator
+        return numerator if denominator == 1 else numerator / denominator
+    return float(f"{raw * factor.numerator / factor.denominator + float(shift):.15g}")
+
+
+@cache
+def _exact(multiply: float, divide: float, offset: float) -> tuple[Fraction, Fraction]:
+    """Factor and shift as the decimals that were written, not as the binary fractions nearest to them."""
+    return Fraction(repr(multiply)) / Fraction(repr(divide)), Fraction(repr(offset))
+
+
+def _lowest_bit(mask: int) -> int:
+    return (mask & -mask).bit_length() - 1

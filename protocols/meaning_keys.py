@@ -1,0 +1,150 @@
+"""The keys in site.toml that say what a raw number means, and how any key's mistakes are told.
+
+    temperature = { …, divide = 10, invalid = 0x8000, min = -40, max = 80, unit = "°C" }
+
+The keys, their rules and their JSON Schema are told by the same facts. A problem names the place, what stood
+there, the rule, and what to write instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+Path = tuple[str | int, ...]
+Problem = tuple[Path, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a table: what it may hold, in words and in JSON Schema."""
+
+    schema: Mapping[str, Any]
+    rule: str
+    holds: Callable[[Any], bool]
+
+
+def is_number(value: object) -> bool:
+    """A TOML number that is finite; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_whole(value: object, least: int, most: int) -> bool:
+    """A TOML integer from `least` to `most`; true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _number(description: str, *, zero: bool = True) -> Key:
+    rule = "is not a number" if zero else "is not a number other than 0"
+    schema = {"type": "number", "description": description} | ({} if zero else {"not": {"const": 0}})
+    return Key(schema, f"{rule}, write for example 10 or 0.1", lambda v: is_number(v) and (zero or v != 0))
+
+
+def _is_enum(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(_enum_number(key) is not None and isinstance(text, str) for key, text in value.items())
+    )
+
+
+def _enum_number(key: str) -> int | None:
+    try:
+        return int(key, 0)
+    except ValueError:
+        return None
+
+
+def _is_invalid(value: object) -> bool:
+    return all(is_number(v) for v in value) if isinstance(value, list) else is_number(value)
+
+
+MEANING_KEYS: Final[Mapping[str, Key]] = {
+    "divide": _number("value = raw ÷ divide", zero=False),
+    "multiply": _number("value = raw × multiply", zero=False),
+    "offset": _number("added after scaling"),
+    "bit": Key(
+        {"type": "integer", "minimum": 0, "maximum": 63, "description": "takes one bit, 0 is the lowest"},
+        "is no bit, use 0 (the lowest) to 15, or more for longer types",
+        lambda v: is_whole(v, 0, 63),
+    ),
+    "mask": Key(
+        {"type": "integer", "minimum": 1, "description": "takes these bits, shifted down to bit 0"},
+        "is no mask, write the bits to keep, for example 0x00FF",
+        lambda v: is_whole(v, 1, 2**64 - 1),
+    ),
+    "enum": Key(
+        {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "propertyNames": {"pattern": "^-?(0[xX][0-9a-fA-F]+|[0-9]+)$"},
+            "description": "number → text",
+        },
+        'is no enum, write numbers and their texts: { 0 = "off", 1 = "on" }',
+        _is_enum,
+    ),
+    "invalid": Key(
+        {
+            "anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}}],
+            "description": "raw values that mean: no value",
+        },
+        "is no raw value or list of them, write for example 0x8000 or [0x7FFF, 0xFFFF]",
+        _is_invalid,
+    ),
+    "min": _number("a value below is left out and counted"),
+    "max": _number("a value above is left out and counted"),
+    "unit": Key({"type": "string"}, 'is not text, write for example "°C"', lambda v: isinstance(v, str)),
+}
+OF_NUMBERS: Final = frozenset(MEANING_KEYS) - {"unit"}
+OF_INTEGERS: Final = frozenset({"bit", "mask", "enum"})
+_EXCLUDE: Final = {
+    "bit": ("mask", "divide", "multiply", "offset", "min", "max"),
+    "enum": ("divide", "multiply", "offset", "min", "max"),
+}
+
+
+def meaning_of(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a `Meaning` that these keys give, each of which holds what it may."""
+    invalid = entry.get("invalid", [])
+    return {key: entry[key] for key in MEANING_KEYS if key in entry} | {
+        "enum": {_enum_number(key) or 0: text for key, text in entry.get("enum", {}).items()},
+        "invalid": frozenset(invalid if isinstance(invalid, list) else [invalid]),
+    }
+
+
+def contradictions(entry: Mapping[str, Any], kind: str, bits: int | None) -> Iterator[tuple[str, str]]:
+    """Keys of a meaning that are each right and do not go together, or not with the type.
+
+    Args:
+        kind: the type, as it is written.
+        bits: how wide its integers are; None if it is none.
+    """
+    if bits is not None and "bit" in entry and entry["bit"] >= bits:
+        yield "bit", f"{entry['bit']} is beyond {kind}, use 0–{bits - 1}"
+    if bits is not None and "mask" in entry and entry["mask"] >> bits:
+        yield "mask", f"0x{entry['mask']:X} is wider than {kind}"
+    for one, others in _EXCLUDE.items():
+        for key in others:
+            if {one, key} <= set(entry):
+                yield key, f"does not go with {one}, keep one of the two"
+    if "min" in entry and "max" in entry and entry["min"] > entry["max"]:
+        yield "min", f"{entry['min']} is above max = {entry['max']}, swap them"
+
+
+def unknown_key(key: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
+    """What to say about a key that nobody knows."""
+    close = get_close_matches(key, known, 1)
+    return f"is no key here, did you mean {close[0]}?" if close else f"is no key here, use {', '.join(known)}"
+
+
+def misspelt(table: Mapping[str, Any], known: tuple[str, ...]) -> set[str]:
+    """The known keys that are probably meant by unknown ones; what lacks them is told already."""
+    return {close for key in table if key not in known for close in get_close_matches(key, known, 1)}
+
+
+def shown(value: object) -> str:
+    """A value as it stands in the file."""
+    return f'"{value}"' if isinstance(value, str) else str(value)
