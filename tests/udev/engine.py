@@ -1,0 +1,214 @@
+"""udev's own rule engine on devices that do not exist: Debian's rules and ours, in a /dev of its own.
+
+umockdev shows udevadm a described /sys. What udevadm links, it links for real, so it works in a mount namespace
+with its own /run, /dev and list of groups. Its exit status says nothing about a bad rule: what it complains of
+is found in its output.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+RULES = "99-serial-bridge.rules"
+_CONTROLLER = "/devices/pci0000:00/0000:00:06.0"
+
+_NAMESPACE = """
+set -e
+mount -t tmpfs none /run
+mkdir -p /run/systemd/system /run/dev/pts
+for node in null zero urandom tty; do touch /run/dev/$node; mount --bind /dev/$node /run/dev/$node; done
+mount --rbind /dev/pts /run/dev/pts
+ln -s pts/ptmx /run/dev/ptmx
+mount --rbind /run/dev /dev
+mkdir -p /etc/udev/rules.d
+mount -t tmpfs none /etc/udev/rules.d
+cp "$1"/*.rules /etc/udev/rules.d/
+{ cat /etc/group; echo serial-bridge:x:990:; } > /run/group
+mount --bind /run/group /etc/group
+exec umockdev-run -d "$1/devices.umockdev" -- bash -c "$2" bash "$1"
+"""
+_EVENTS = """
+for device in "$UMOCKDEV_DIR"/dev/tty*; do LD_PRELOAD= ln -s "$device" /dev/; done
+number=0
+while read -r action path; do
+    number=$((number + 1))
+    udevadm test --action="$action" "/sys$path" > "$1/$number.out" 2>&1
+done < "$1/events"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tty:
+    """A serial device.
+
+    Attributes:
+        path: below /sys.
+        description: it and its parents, in umockdev's format.
+    """
+
+    name: str
+    path: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What udev made of a device.
+
+    Attributes:
+        links: in /dev, those that other rules make left out.
+        runs: the commands that would be run.
+        complaints: what udev finds wrong in our rules.
+        done: what our rules did, as udevadm says it: "MODE 0660".
+    """
+
+    properties: dict[str, str]
+    links: tuple[str, ...]
+    runs: tuple[str, ...]
+    complaints: tuple[str, ...]
+    done: tuple[str, ...]
+
+    @property
+    def bus(self) -> str | None:
+        """The bus whose port it is."""
+        return self.properties.get("SERIAL_BRIDGE_BUS")
+
+
+def usb(
+    name: str,
+    socket: str,
+    serial: str | None,
+    *,
+    interface: int = 0,
+    product: str = "0403/6001",
+    latency_timer: bool = True,
+) -> Tty:
+    """A port of a USB adapter in a socket of the hub: "1", "1.4"."""
+    vendor, model = product.split("/")
+    device = f"{_CONTROLLER}/usb1/1-{socket}"
+    at_interface = f"{device}/1-{socket}:1.{interface}"
+    port = f"{at_interface}/{name}"
+    tty = f"{port}/tty/{name}"
+    number = int(re.sub(r"\D", "", name))
+    entries = [
+        _entry(
+            tty,
+            "tty",
+            node=name,
+            properties={"MAJOR": 188, "MINOR": number},
+            attributes={"dev": f"188:{number}"},
+        ),
+        _entry(
+            port,
+            "usb-serial",
+            properties={"DRIVER": "ftdi_sio"},
+            attributes={"port_number": 0, "latency_timer": 16} if latency_timer else {"port_number": 0},
+        ),
+        _entry(
+            at_interface,
+            "usb",
+            properties={"DEVTYPE": "usb_interface", "INTERFACE": "255/255/255"},
+            attributes={
+                "bInterfaceNumber": f"{interface:02x}",
+                "bInterfaceClass": "ff",
+                "bInterfaceSubClass": "ff",
+                "bInterfaceProtocol": "ff",
+            },
+        ),
+        _entry(
+            device,
+            "usb",
+            node=f"bus/usb/001/{10 + number:03}",
+            properties={
+                "DEVTYPE": "usb_device",
+                "BUSNUM": "001",
+                "DEVNUM": f"{10 + number:03}",
+                "MAJOR": 189,
+                "MINOR": 10 + number,
+            },
+            attributes={
+                "idVendor": vendor,
+                "idProduct": model,
+                "bcdDevice": "0400",
+                "bDeviceClass": "00",
+                "busnum": 1,
+                "devnum": 10 + number,
+                "manufacturer": "Maker",
+                "product": "USB UART",
+            }
+            | ({"serial": serial} if serial is not None else {}),
+        ),
+        _entry(
+            f"{_CONTROLLER}/usb1",
+            "usb",
+            properties={"DEVTYPE": "usb_device"},
+            attributes={"idVendor": "1d6b", "idProduct": "0002", "busnum": 1},
+        ),
+        _entry(_CONTROLLER, "pci", properties={"PCI_SLOT_NAME": "0000:00:06.0"}),
+    ]
+    return Tty(name, tty, "\n".join(entries))
+
+
+def soldered_on(name: str) -> Tty:
+    """A UART of the board."""
+    port = "/devices/platform/soc/fe201000.serial"
+    tty = f"{port}/tty/{name}"
+    entries = [
+        _entry(tty, "tty", node=name, properties={"MAJOR": 204, "MINOR": 64}, attributes={"dev": "204:64"}),
+        _entry(port, "platform", properties={"DRIVER": "uart-pl011"}),
+    ]
+    return Tty(name, tty, "\n".join(entries))
+
+
+def play(folder: Path, rules: str, events: Sequence[tuple[str, Tty]], *, more: str = "") -> list[Outcome]:
+    """What udev makes of one event after the other: ("add", tty).
+
+    Args:
+        rules: ours. more: rules that another package brings, after its own and before ours.
+    """
+    (folder / RULES).write_text(rules)
+    (folder / "99-aaa.rules").write_text(more)
+    ttys = dict.fromkeys(tty for _, tty in events)
+    blocks = dict.fromkeys(block for tty in ttys for block in tty.description.split("\n\n"))
+    (folder / "devices.umockdev").write_text("\n\n".join(blocks) + "\n")
+    (folder / "events").write_text("".join(f"{action} {tty.path}\n" for action, tty in events))
+    subprocess.run(
+        ["unshare", "--mount", "bash", "-c", _NAMESPACE, "bash", folder, _EVENTS],
+        check=True,
+        timeout=60,
+    )
+    return [_outcome((folder / f"{number}.out").read_text()) for number, _ in enumerate(events, 1)]
+
+
+def _outcome(output: str) -> Outcome:
+    properties = dict(re.findall(r"^([A-Z_.]+)=(.*)$", output, re.MULTILINE))
+    ours = [line for line in output.splitlines() if RULES in line]
+    return Outcome(
+        properties,
+        tuple(link for link in properties.get("DEVLINKS", "").split() if "/sbridge/" in link),
+        tuple(re.findall(r"^run: '(.*)'$", output, re.MULTILINE)),
+        tuple(line for line in ours if re.search(r"[Ii]nvalid|[Uu]nknown|ignor|[Ff]ailed", line)),
+        tuple(
+            re.sub(rf".*{RULES}:\d+ ", "", line) for line in ours if re.search(rf"{RULES}:\d+ [A-Z]", line)
+        ),
+    )
+
+
+def _entry(
+    path: str,
+    subsystem: str,
+    *,
+    node: str = "",
+    properties: dict[str, object],
+    attributes: dict[str, object] | None = None,
+) -> str:
+    lines = [f"P: {path}"]
+    if node:
+        lines += [f"N: {node}", f"E: DEVNAME=/dev/{node}"]
+    lines += [f"E: {key}={value}" for key, value in {**properties, "SUBSYSTEM": subsystem}.items()]
+    lines += [f"A: {key}={value}\\n" for key, value in (attributes or {}).items()]
+    return "\n".join(lines) + "\n"
