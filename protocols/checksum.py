@@ -2,12 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import xor
 from typing import Final
 
-from fastcrc import crc16
+from fastcrc import crc8, crc16, crc32
 
 # Modbus over Serial Line V1.02 §2.5.1.2. Low byte first on the wire, so that over a whole frame it is 0.
 crc16_modbus: Final = crc16.modbus
 
 # CRC-16/X-25, the frame check of HDLC. Low byte first on the wire.
 crc16_x25: Final = crc16.ibm_sdlc
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """One way to check octets.
+
+    Attributes:
+        size: octets that it takes in a frame.
+        of: the number that checks these octets.
+    """
+
+    size: int
+    of: Callable[[bytes], int]
+
+
+def _sum8(data: bytes) -> int:
+    return sum(data) & 0xFF
+
+
+def _sum8_twos(data: bytes) -> int:
+    return -sum(data) & 0xFF
+
+
+def _sum8_inverted(data: bytes) -> int:
+    return ~sum(data) & 0xFF
+
+
+def _xor8(data: bytes) -> int:
+    return reduce(xor, data, 0)
+
+
+def _sum16(data: bytes) -> int:
+    return sum(data) & 0xFFFF
+
+
+def _sum16_twos(data: bytes) -> int:
+    return -sum(data) & 0xFFFF
+
+
+CHECKSUMS: Final[Mapping[str, Checksum]] = {
+    "sum8": Checksum(1, _sum8),
+    "sum8-twos": Checksum(1, _sum8_twos),  # with the sum itself it makes 0
+    "sum8-inverted": Checksum(1, _sum8_inverted),
+    "xor8": Checksum(1, _xor8),
+    "sum16": Checksum(2, _sum16),
+    "sum16-twos": Checksum(2, _sum16_twos),
+    "crc8": Checksum(1, crc8.smbus),
+    "crc8-autosar": Checksum(1, crc8.autosar),
+    "crc8-dvb-s2": Checksum(1, crc8.dvb_s2),
+    "crc8-maxim": Checksum(1, crc8.maxim_dow),
+    "crc8-nrsc-5": Checksum(1, crc8.nrsc_5),
+    "crc8-rohc": Checksum(1, crc8.rohc),
+    "crc8-sae-j1850": Checksum(1, crc8.sae_j1850),
+    "crc16-arc": Checksum(2, crc16.arc),
+    "crc16-ccitt-false": Checksum(2, crc16.ibm_3740),
+    "crc16-dnp": Checksum(2, crc16.dnp),
+    "crc16-en-13757": Checksum(2, crc16.en_13757),
+    "crc16-genibus": Checksum(2, crc16.genibus),
+    "crc16-kermit": Checksum(2, crc16.kermit),
+    "crc16-maxim": Checksum(2, crc16.maxim_dow),
+    "crc16-mcrf4xx": Checksum(2, crc16.mcrf4xx),
+    "crc16-modbus": Checksum(2, crc16_modbus),
+    "crc16-usb": Checksum(2, crc16.usb),
+    "crc16-x25": Checksum(2, crc16_x25),
+    "crc16-xmodem": Checksum(2, crc16.xmodem),
+    "crc32": Checksum(4, crc32.iso_hdlc),
+    "crc32-bzip2": Checksum(4, crc32.bzip2),
+    "crc32-mpeg-2": Checksum(4, crc32.mpeg_2),
+    "crc32c": Checksum(4, crc32.iscsi),
+}
+"""By the names that data sheets and CRC calculators use; CRC-8 without more is that of SMBus."""
