@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint bench faults soak kills deb clean
+.PHONY: demo test lint vectors bench faults soak kills deb clean
 
 demo: $(VENV)/.run
 	@$(BIN)/serial-bridge demo
@@ -16,6 +16,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+vectors: $(VENV)/.dev
+	$(BIN)/python -m tests.vectors_check $(VECTORS)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks

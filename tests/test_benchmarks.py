@@ -8,15 +8,17 @@ import pytest
 
 from tests.benchmarks import table
 
+BEGIN, END = table.markers(table.BENCH)
+
 
 def test_the_tables_replace_what_stood_between_the_markers(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n")
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     for _ in range(2):
         table.write([[table.Row("polls", "ours"), table.Row("9600 baud", "0.99")]], readme)
     text = readme.read_text()
-    assert text.startswith(f"before\n{table.BEGIN}\nMeasured ")
-    assert text.endswith(f"\n\n| polls | ours |\n| --- | --: |\n| 9600 baud | 0.99 |\n{table.END}\nafter\n")
+    assert text.startswith(f"before\n{BEGIN}\nMeasured ")
+    assert text.endswith(f"\n\n| polls | ours |\n| --- | --: |\n| 9600 baud | 0.99 |\n{END}\nafter\n")
     assert "old" not in text
 
 
@@ -29,4 +31,4 @@ def test_without_markers_nothing_is_written(tmp_path: Path) -> None:
 
 def test_readme_has_a_place_for_the_tables() -> None:
     text = table.README.read_text()
-    assert text.index(table.BEGIN) < text.index(table.END)
+    assert text.index(BEGIN) < text.index(END)

@@ -15,6 +15,8 @@ from bridge.commissioning.models import listing, readme_table
 from bridge.config import load, load_site
 from bridge.errors import ConfigError
 from protocols.modbus import models
+from tests import vectors_check
+from tests.benchmarks.table import markdown
 from tests.bridge.config.conftest import SITES
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -59,3 +61,10 @@ def test_the_model_shown_is_right_and_reads_what_its_vector_says() -> None:
     (block,) = (block for block in BLOCKS if block.startswith("title"))
     model = models.read("my-meter", tomllib.loads(block))
     assert [vector.differences(model.registers) for vector in model.vectors] == [[]]
+
+
+def test_the_table_of_vectors_is_what_the_decoder_says_of_them() -> None:
+    tallies, strange = vectors_check.check(vectors_check.FOLDER, vectors_check.here)
+    assert [what for tally in tallies for what in tally.missed] == []
+    assert strange == []
+    assert markdown(vectors_check.table(tallies)) in README

@@ -1,4 +1,4 @@
-"""The tables of README's performance section, written between two markers by `make bench` itself."""
+"""README's tables, each written between two markers by the command that makes it: `make bench` for one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 README = Path(__file__).parents[2] / "README.md"
-BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
+BENCH = "bench"
 
 
 class Row(tuple[str, ...]):
@@ -28,12 +28,33 @@ def write(tables: Sequence[Sequence[Row]], readme: Path = README) -> None:
     Raises:
         ValueError: the markers are missing.
     """
-    before, found, rest = readme.read_text().partition(BEGIN)
-    _, closed, after = rest.partition(END)
+    put(BENCH, "\n\n".join([machine(), *(markdown(rows) for rows in tables if rows)]), readme)
+
+
+def markers(name: str) -> tuple[str, str]:
+    """What stands before and behind the tables of that name."""
+    return f"<!-- {name} -->", f"<!-- /{name} -->"
+
+
+def put(marker: str, text: str, readme: Path = README) -> None:
+    """Replaces what stands between the markers of that name.
+
+    Raises:
+        ValueError: the markers are missing.
+    """
+    begin, end = markers(marker)
+    before, found, rest = readme.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
     if not (found and closed):
-        raise ValueError(f"{readme} has no {BEGIN} … {END}")
-    text = "\n\n".join([machine(), *("\n".join(_markdown(rows)) for rows in tables if rows)])
-    readme.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+        raise ValueError(f"{readme} has no {begin} … {end}")
+    readme.write_text(f"{before}{begin}\n{text}\n{end}{after}")
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A table as README shows it; the first row is its head."""
+    head, *body = rows
+    rule = Row("---", *["--:"] * (len(head) - 1))
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *body))
 
 
 def machine() -> str:
@@ -48,9 +69,3 @@ def machine() -> str:
     )
     today = datetime.now(UTC).date()
     return f"Measured {today} with Python {platform.python_version()} on {os.cpu_count()} × {cpu}."
-
-
-def _markdown(rows: Sequence[Row]) -> list[str]:
-    head, *body = rows
-    rule = Row("---", *["--:"] * (len(head) - 1))
-    return [f"| {' | '.join(row)} |" for row in (head, rule, *body)]

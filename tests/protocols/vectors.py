@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from protocols import Protocol
 from protocols.framing import Event, Frame, merge_noise
 
@@ -15,8 +17,23 @@ FOLDER = Path(__file__).parent.parent / "vectors"
 IDLE = {"dlt645": b"\xfe"}
 """Octets that may stand before a frame in any number, as part of it: those that end a noise join it."""
 
-FILES: dict[str, str] = {}
+FILES = {"iec62056-21-d": "iec62056-21"}
 """Name of a protocol → whose vectors it shares, where that is another's."""
+
+NAMES: dict[str, dict[str, str]] = {
+    "shdlc": {
+        "pm01": "pm1_0",
+        "pm25": "pm2_5",
+        "pm04": "pm4_0",
+        "n0_5": "particles_0_5",
+        "n1_0": "particles_1_0",
+        "n2_5": "particles_2_5",
+        "n4_0": "particles_4_0",
+        "n10_0": "particles_10",
+        "diam": "typical_particle_size",
+    },
+}
+"""Name of a protocol → what its vectors call a field → what we call it, where that differs."""
 
 Vector = dict[str, Any]
 
@@ -73,6 +90,22 @@ def placed(events: Iterable[Event]) -> dict[int, bytes]:
 def described(entry: Protocol, events: Iterable[Event]) -> list[dict[str, Any]]:
     describe = entry.describer(None)
     return [describe(event) for event in events if isinstance(event, Frame)]
+
+
+def expected_of(entry: Protocol, vector: Vector, stated: dict[str, Any]) -> dict[str, Any]:
+    """What a vector states of a frame, under our names; where its source rounded, about that."""
+    names, tolerance = NAMES.get(entry.name, {}), vector.get("tolerance", {})
+    return {
+        names.get(key, key): pytest.approx(value, abs=tolerance[key]) if key in tolerance else value
+        for key, value in stated.items()
+        if key != "decoded"
+    }
+
+
+def holds_a_good_one(vector: Vector) -> bool:
+    """Whether a vector that is wrong as one frame has a good one in it: delivering that is right."""
+    inside = "also read as a good request", "in a stream it is two good frames"
+    return any(text in vector["note"] for text in inside)
 
 
 def octets(events: Iterable[Event]) -> bytes:

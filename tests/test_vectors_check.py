@@ -1,0 +1,96 @@
+"""`make vectors` finds what is wrong: each vector here is planted, or spoiled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import vectors_check
+from tests.protocols.vectors import Vector, vectors
+
+
+def folder(tmp_path: Path, planted: list[Vector], name: str = "dlt645") -> Path:
+    (tmp_path / f"{name}.json").write_text(json.dumps(planted))
+    return tmp_path
+
+
+def good(direction: str, is_valid: bool = True) -> Vector:
+    return next(
+        vector
+        for vector in vectors("dlt645")
+        if (vector["direction"], vector["valid"]) == (direction, is_valid)
+    )
+
+
+def put(vector: Vector, key: str, value: object) -> Vector:
+    return vector | {"expected": vector["expected"] | {key: value}}
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "column"),
+    [
+        pytest.param(lambda: good("response") | {"hex": "fe00"}, "valid", id="no frame"),
+        pytest.param(
+            lambda: good("response") | {"hex": good("response")["hex"] + "00"}, "valid", id="a stray octet"
+        ),
+        pytest.param(
+            lambda: good("response") | {"hex": good("response")["hex"] * 2}, "valid", id="two frames"
+        ),
+        pytest.param(lambda: good("response") | {"valid": False}, "invalid refused", id="a false accept"),
+        pytest.param(lambda: put(good("stream"), "frames", []), "streams exact", id="a frame not listed"),
+        pytest.param(
+            lambda: good("stream") | {"hex": "00" + good("stream")["hex"]}, "streams exact", id="shifted"
+        ),
+        pytest.param(lambda: put(good("response"), "control", 0), "values equal", id="another number"),
+        pytest.param(lambda: put(good("response"), "control", "156"), "values equal", id="a text"),
+        pytest.param(lambda: put(good("response"), "power", None), "values equal", id="not told"),
+        pytest.param(lambda: put(good("response"), "list", []), "values equal", id="no list"),
+        pytest.param(
+            lambda: put(good("response"), "decoded", {"power": 1e9}), "values equal", id="nowhere told"
+        ),
+    ],
+)
+def test_what_is_wrong_is_counted_where_it_belongs(
+    tmp_path: Path, spoiled: Callable[[], Vector], column: str
+) -> None:
+    vector = spoiled()
+    (tally,), _ = vectors_check.check(folder(tmp_path, [vector]), vectors_check.here)
+    head, row = vectors_check.table([tally])
+    right, _, of = row[head.index(column)].partition(" of ")
+    assert int(right) < int(of)
+    assert any(what.startswith(vector["id"]) and column in what for what in tally.missed)
+
+
+def test_the_real_command_is_asked_and_what_was_missed_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder(tmp_path, [good("response"), good("response", is_valid=False), good("stream")])
+    assert vectors_check.main(tmp_path) == 0
+    folder(tmp_path, [good("response")], "morse")
+    (tmp_path / "devices.json").write_text('[{"name": "a meter, no frame"}]')
+    folder(tmp_path, [good("response") | {"valid": False}, good("stream") | {"optional": "or not"}])
+    capfd.readouterr()
+    assert vectors_check.main(tmp_path) == 1
+    head, row, strange, optional, missed = capfd.readouterr().out.splitlines()
+    assert head.split("  ")[0] == "protocol"
+    assert " ".join(row.split()) == "`dlt645` 0 of 0 0 of 1 0 of 0 0 of 0"
+    assert strange.split(maxsplit=1) == ["`morse`", "no such protocol"]
+    assert optional.startswith(f"not counted, two readings are defensible: {good('stream')['id']}: ")
+    assert missed == f"missed: {good('response')['id']}: invalid refused?"
+
+
+def test_a_command_that_fails_is_not_taken_for_one_that_refuses(tmp_path: Path) -> None:
+    refused = good("response", is_valid=False)
+    (tally,), _ = vectors_check.check(folder(tmp_path, [refused]), lambda name, lines: [])
+    assert tally.missed == [f"{refused['id']}: every octet in one event?"]
+
+
+def test_a_tolerance_is_heeded_and_no_more(tmp_path: Path) -> None:
+    number = good("response")["expected"]["control"]
+    for off, is_missed in ((0.4, False), (0.6, True)):
+        vector = put(good("response"), "control", number + off) | {"tolerance": {"control": 0.5}}
+        (tally,), _ = vectors_check.check(folder(tmp_path, [vector]), vectors_check.here)
+        assert bool(tally.missed) == is_missed

@@ -1,0 +1,224 @@
+"""Every vector through the real command: `make vectors`, or `make vectors VECTORS=DIR` for another folder.
+
+Each file of the folder is piped, one vector a line, through `serial-bridge decode NAME - --json`; what comes
+back is held against what the vector says:
+
+    valid     exactly this frame; idle octets at its ends are in it or in noise
+    invalid   no frame, unless the note says that its octets also read as a good one
+    streams   exactly the listed frames at their offsets, or as many good and bad ones as are stated
+    values    every number and text stated, under the vector's name of it or ours; those `decoded` under any
+
+Not counted are vectors that are `optional` (two readings are defensible), values of a telegram that means "no
+data" (`semantic`), and what a device's register map makes of a Modbus reply: that takes `--model`, and the
+tests of the maps. Exit 1 if anything is missed. For the folder of the tests the README's table is written.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bridge.commissioning import decode
+from protocols import CATALOGUE
+from tests.benchmarks.table import Row, markdown, put
+from tests.protocols.vectors import FOLDER, IDLE, NAMES, Vector, holds_a_good_one, path_of
+
+MARKER = "vectors"
+COMMAND = Path(sys.executable).with_name("serial-bridge")
+SML_START = bytes.fromhex("1b1b1b1b01010101")
+
+Line = dict[str, Any]
+Decoder = Callable[[str, Sequence[str]], list[str]]
+
+_TILED = ("iec62056-21",)  # several frames are one telegram
+_MAPPED = ("modbus-rtu", "modbus-ascii")
+_SHARED = {"modbus_device_frames": "modbus-rtu"}
+_NOTHING = object()
+_COLUMNS = ("valid", "invalid refused", "streams exact", "values equal")
+
+
+def command(name: str, lines: Sequence[str]) -> list[str]:
+    """What the installed command says to these lines of hex; what it complains of goes where ours goes."""
+    args = [str(COMMAND), "decode", name, "-", "--json"]
+    asked = "".join(f"{line}\n" for line in lines)
+    run = subprocess.run(args, input=asked, stdout=subprocess.PIPE, text=True, check=False, timeout=300)
+    return run.stdout.splitlines()
+
+
+def here(name: str, lines: Sequence[str]) -> list[str]:
+    """The same without a process of its own."""
+    out = io.StringIO()
+    decode.run(name, "-", None, True, io.StringIO("".join(f"{line}\n" for line in lines)), out)
+    return out.getvalue().splitlines()
+
+
+@dataclass(slots=True)
+class Tally:
+    """How the vectors of one protocol went: of each column how many were good, of how many."""
+
+    name: str
+    good: list[int] = field(default_factory=lambda: [0] * len(_COLUMNS))
+    all: list[int] = field(default_factory=lambda: [0] * len(_COLUMNS))
+    missed: list[str] = field(default_factory=list)
+    optional: list[str] = field(default_factory=list)
+
+    def count(self, column: str, is_good: bool, what: str) -> None:
+        at = _COLUMNS.index(column)
+        self.good[at] += is_good
+        self.all[at] += 1
+        if not is_good:
+            self.missed.append(f"{what}: {column}?")
+
+    @property
+    def row(self) -> Row:
+        return Row(f"`{self.name}`", *(f"{a} of {b}" for a, b in zip(self.good, self.all, strict=True)))
+
+
+def check(folder: Path, decoder: Decoder) -> tuple[list[Tally], list[str]]:
+    """The tallies of all protocols that have vectors in the folder, and the files that are of none."""
+    files = {path.stem: path for path in sorted(folder.glob("*.json"))}
+    tallies = []
+    for name in CATALOGUE:
+        mine = [path_of(name).stem, *(stem for stem, other in _SHARED.items() if other == name)]
+        if found := [files[stem] for stem in mine if stem in files]:
+            tallies.append(_tally(name, [vector for path in found for vector in _vectors(path)], decoder))
+    known = {path_of(name).stem for name in CATALOGUE} | _SHARED.keys()
+    return tallies, [stem for stem, path in files.items() if stem not in known and _vectors(path)]
+
+
+def table(tallies: Sequence[Tally]) -> list[Row]:
+    """A row for each protocol, below a head."""
+    return [Row("protocol", *_COLUMNS), *(tally.row for tally in tallies)]
+
+
+def main(folder: Path) -> int:
+    """Checks a folder, and prints the table and what was missed; 1 if anything was."""
+    tallies, strange = check(folder, command)
+    rows = [*table(tallies), *(Row(f"`{stem}`", "no such protocol", "", "", "") for stem in strange)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for tally in tallies:
+        for what in tally.optional:
+            print(f"not counted, two readings are defensible: {what}")
+    missed = [what for tally in tallies for what in tally.missed]
+    for what in missed:
+        print(f"missed: {what}")
+    if folder.resolve() == FOLDER.resolve():
+        put(MARKER, markdown(table(tallies)))
+    return int(bool(missed))
+
+
+def _vectors(path: Path) -> list[Vector]:
+    return [vector for vector in json.loads(path.read_text("utf-8")) if "hex" in vector]
+
+
+def _tally(name: str, vectors: Sequence[Vector], decoder: Decoder) -> Tally:
+    heard: list[list[Line]] = [[] for _ in vectors]
+    for text in decoder(name, [vector["hex"] for vector in vectors]):
+        line = json.loads(text)
+        heard[line["stream"]].append(line)
+    tally = Tally(name)
+    for vector, lines in zip(vectors, heard, strict=True):
+        frames = [line for line in lines if "frame" in line]
+        covered = b"".join(bytes.fromhex(line.get("frame") or line.get("noise", "")) for line in lines)
+        if covered.hex() != vector["hex"].lower():
+            tally.missed.append(f"{vector['id']}: every octet in one event?")
+        if "optional" in vector:
+            tally.optional.append(f"{vector['id']}: {len(frames)} heard; {vector['optional']}")
+        elif vector["direction"] == "stream":
+            _stream(tally, vector, lines, frames)
+        elif not vector["valid"]:
+            is_refused = not frames or holds_a_good_one(vector)
+            tally.count("invalid refused", is_refused, vector["id"])
+        else:
+            tally.count("valid", _is_whole(name, vector, lines, frames), vector["id"])
+            told: Line = {}
+            for frame in frames:
+                told |= frame["fields"]
+            _values(tally, vector, vector["expected"], told, vector["id"])
+    return tally
+
+
+def _is_whole(name: str, vector: Vector, lines: Sequence[Line], frames: Sequence[Line]) -> bool:
+    noise = b"".join(bytes.fromhex(line["noise"]) for line in lines if "noise" in line)
+    is_idle = not noise.strip(_idle(name)) or "trailing_ok" in vector
+    return is_idle and (len(frames) == 1 or bool(frames and name in _TILED))
+
+
+def _stream(tally: Tally, vector: Vector, lines: Sequence[Line], frames: Sequence[Line]) -> None:
+    expected, what = vector["expected"], vector["id"]
+    if "frames_ok" in expected:
+        bad = sum(bytes.fromhex(line["noise"]).count(SML_START) for line in lines if "noise" in line)
+        counted = (len(frames), bad) == (expected["frames_ok"], expected["frames_bad"])
+        tally.count("streams exact", counted, what)
+        for which, at in (("first", 0), ("last", -1)):
+            if which in expected:
+                told = frames[at]["fields"] if frames else {}
+                _values(tally, vector, expected[which], told, f"{what}, {which}")
+        return
+    listed = expected["frames"]
+    idle = _idle(tally.name)
+    is_exact = [_placed(frame["offset"], frame["frame"], idle) for frame in frames] == [
+        _placed(frame["offset"], frame["hex"], idle) for frame in listed
+    ]
+    tally.count("streams exact", is_exact, what)
+    for number, (frame, heard) in enumerate(zip(listed, frames, strict=False)):
+        _values(tally, vector, frame["expected"], heard["fields"], f"{what}, frame {number}")
+
+
+def _idle(name: str) -> bytes:
+    return IDLE.get(name, b"") + b"\r\n"
+
+
+def _placed(offset: int, digits: str, idle: bytes) -> tuple[int, bytes]:
+    data = bytes.fromhex(digits)
+    return offset + len(data) - len(data.lstrip(idle)), data.strip(idle)
+
+
+def _values(tally: Tally, vector: Vector, expected: Line, told: Line, what: str) -> None:
+    names, tolerance = NAMES.get(tally.name, {}), vector.get("tolerance", {})
+    for key, value in expected.items():
+        if key == "decoded" or "semantic" in vector or ("map" in vector and key == "value"):
+            continue
+        found = told.get(names.get(key, key), _NOTHING)
+        for is_equal in _compared(value, found, tolerance.get(key, 0)):
+            tally.count("values equal", is_equal, f"{what}, {key} {value}, told {found}")
+    decoded = {} if tally.name in _MAPPED else expected.get("decoded", {})
+    for key, value in decoded.items():
+        is_there = any(all(_compared(value, other, tolerance.get(key, 0))) for other in _all(told))
+        tally.count("values equal", is_there, f"{what}, {key} {value}, told {told}")
+
+
+def _compared(stated: object, told: object, tolerance: float) -> Iterator[bool]:
+    """For each number and text that is stated, whether it is told."""
+    if isinstance(stated, dict) and isinstance(told, dict) and stated:
+        for key, value in stated.items():
+            yield from _compared(value, told.get(key, _NOTHING), tolerance)
+    elif isinstance(stated, list) and isinstance(told, list) and len(stated) == len(told) > 0:
+        for value, other in zip(stated, told, strict=True):
+            yield from _compared(value, other, tolerance)
+    elif isinstance(stated, int | float) and isinstance(told, int | float):
+        yield abs(stated - told) <= tolerance
+    else:
+        yield stated == told
+
+
+def _all(told: object) -> Iterator[object]:
+    """All that is told, at any depth."""
+    yield told
+    if isinstance(told, dict):
+        told = list(told.values())
+    if isinstance(told, list):
+        for item in told:
+            yield from _all(item)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER))
