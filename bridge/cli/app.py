@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bridge.cli import enroll as enroll_cli
 from bridge.cli import spool as spool_cli
 from bridge.cli.options import SITE, AsJson, SitePath, print_json
 from bridge.errors import BridgeError, ConfigError
@@ -47,6 +48,7 @@ DevicesPath = Annotated[
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log more; -vv shows the bytes.")]
 
 app.add_typer(spool_cli.app, name="spool")
+app.command()(enroll_cli.enroll)
 
 CREDENTIALS = Path("/etc/serial-bridge/credentials.toml")
 _HANDED_OVER = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/dev/null")) / "credentials.toml"

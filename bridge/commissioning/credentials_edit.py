@@ -1,14 +1,13 @@
 """Writes tokens into credentials.toml: comments, order and owner stay, and there is always a whole file.
 
-The new file is written beside the old one, flushed to the disk, and takes its name in one step. What was
-written is read back as plain TOML before that: an edit that would change anything else is not made.
+What was edited is read back as plain TOML before it is written: an edit that would change anything else is
+not made.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import Comment, Item, Key, Whitespace
 
+from bridge.commissioning.whole_file import replace
 from bridge.errors import AlreadyRunning, ConfigError
 
 _PENDING_COMMENT = "asked for, not confirmed yet: `serial-bridge provision` goes on with these"
@@ -55,7 +55,7 @@ def store(path: Path, tokens: Mapping[str, str], pending: Mapping[str, str]) -> 
         text = path.read_bytes().decode("utf-8-sig")
         edited = _edited(path, text, tokens, pending)
         if edited != text:
-            _replace(path.resolve(), edited.encode())
+            replace(path, edited.encode())
     except OSError as error:
         raise ConfigError(
             [f"{path}: cannot be replaced ({error.strerror}): run this as the file's owner or with sudo"]
@@ -113,25 +113,3 @@ def _end(body: list[tuple[Key | None, Item]]) -> int:
     last = max((at for at, (key, _) in enumerate(body) if key is not None), default=-1)
     blank = (at for at, (_, item) in enumerate(body) if at > last and isinstance(item, Whitespace))
     return next(blank, len(body))
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Mode 0600, and the owner of the file that it replaces."""
-    owner = path.stat()
-    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made with mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            if (owner.st_uid, owner.st_gid) != (os.geteuid(), os.getegid()):
-                os.fchown(descriptor, owner.st_uid, owner.st_gid)
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink()
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

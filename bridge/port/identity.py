@@ -28,7 +28,7 @@ from bridge.port.adapter import Adapter
 # [5] github.com/probe-rs/probe-rs/pull/2016
 SHARED: Final = {
     "A50285BI": "a counterfeit FT232R",  # [1] [2]
-    "A5XK3RJT": "a counterfeit FT232R",  # [3]
+    "A5XK3RJT": "a much copied FT232R",  # [3]
     "A601CKQK": "a counterfeit FT232R",  # [2]
     "FTB6SPL3": "a counterfeit FT232R",  # [2]
     "0001": "a CP2102 as it leaves the factory",  # [4]
