@@ -83,6 +83,7 @@ CATALOGUE: Mapping[str, str] = {
     "modbus-ascii": "protocols.modbus.ascii",
     "dlt645": "protocols.dlt645.entry",
     "sml": "protocols.sml.entry",
+    "shdlc": "protocols.shdlc.entry",
 }
 
 

@@ -12,6 +12,10 @@ from protocols.framing import Frame, Framer, Noise
 from protocols.modbus import ascii as modbus_ascii
 from protocols.modbus import serial_line
 from protocols.modbus.simulation import MODBUS_ASCII, MODBUS_RTU, SimulatedUnit
+from protocols.shdlc import frame as shdlc
+from protocols.shdlc.models import MODELS
+from protocols.shdlc.simulation import DIALECT as SHDLC
+from protocols.shdlc.simulation import SimulatedSensor
 from protocols.simulation import Address, Dialect
 
 METER = "002311905387"
@@ -40,6 +44,14 @@ DIALECTS = [
         dlt645.build(dlt645.Message(METER, dlt645.READ_DATA, b"\x00\x01\x01\x02")),
         dlt645.StreamFramer,
         id="dlt645",
+    ),
+    pytest.param(
+        SHDLC,
+        SimulatedSensor(MODELS["sps30"], address=7),
+        7,
+        shdlc.build(shdlc.Mosi(7, 0xD0, b"\x03")),
+        shdlc.StreamFramer,
+        id="shdlc",
     ),
 ]
 

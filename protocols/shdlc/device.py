@@ -1,0 +1,182 @@
+"""One sensor, polled: it is started if it is idle, and woken if it sleeps.
+
+    read ─┬─ values ──────────────────────────────▶ the result
+          ├─ refused, or nothing yet ─▶ start ────▶ no values; the next poll brings them
+          └─ silence ─▶ FF, wake-up ──▶ start ────▶ the same (SPS30 alone sleeps)
+
+After power-up a sensor is idle and refuses to be read (SPS30 §5.3.1); that is told as a refusal, with what
+was done about it. An SPS30 that measures answers with nothing when it has nothing new: then it is left alone,
+but one that never gave a value since it was last silent is told to start, which does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Final
+
+from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
+from protocols.errors import DecodeError, DeviceRefusal
+from protocols.framing import Direction, Frame
+from protocols.shdlc import frame as frames
+from protocols.shdlc.frame import Miso, Mosi, StreamFramer
+from protocols.shdlc.models import (
+    DEVICE_INFORMATION,
+    NO_DATA,
+    NOT_ALLOWED,
+    READ_MEASURED_VALUES,
+    START_MEASUREMENT,
+    WAKE_UP,
+    error_name,
+)
+from protocols.shdlc.settings import DEVICE_ERROR, SERIAL_NUMBER, SensorSettings
+
+# A low pulse that activates the UART of a sleeping SPS30 for 100 ms; whatever was sent before it has to be
+# over by then (§5.3.5).
+PULSE: Final = b"\xff"
+_ACTIVE_S: Final = 0.1
+
+_AROUND = 7  # octets of a reply without data
+
+Exchange = Generator[Request, Frame | None, Miso | None]
+
+
+class Sensor:
+    """The sensor that serves these settings, which name one address."""
+
+    def __init__(self, sensors: Sequence[SensorSettings], line: LineSettings) -> None:
+        self._sensors = tuple(sensors)
+        self._first = sensors[0]
+        self._model = self._first.model
+        self._wants_serial = any(SERIAL_NUMBER in each.values for each in sensors)
+        self._serial: str | None = None
+        self._measures = False
+
+    @property
+    def address(self) -> str:
+        """Its address on the line."""
+        return str(self._first.address)
+
+    def planned(self) -> list[Request]:
+        """The requests of the next poll, should each be answered."""
+        requests = [self._read()]
+        if self._wants_serial and self._serial is None:
+            requests.append(self._information())
+        return requests
+
+    def poll(self) -> Dialogue:
+        """Starts one poll; DecodeError if the reply is that of another model."""
+        refusals: list[DeviceRefusal] = []
+        answer = yield from self._exchange(self._read())
+        if answer is None:
+            self._measures, self._serial = False, None
+            if self._model.sleeps:
+                yield from self._wake(refusals)
+            return self._result({}, refusals, complete=False)
+        values = {} if answer.error else self._values(answer)
+        if answer.error:
+            refusals.append(_refusal(answer, "measured values"))
+        if answer.data:
+            self._measures = True
+        elif answer.error in (NOT_ALLOWED, NO_DATA) or not self._measures:
+            yield from self._start(refusals)
+        if values and self._wants_serial and self._serial is None:
+            yield from self._identify(refusals)
+        complete = not refusals and (not values or self._serial is not None or not self._wants_serial)
+        return self._result(values, refusals, complete=complete)
+
+    def _result(self, values: Values, refusals: list[DeviceRefusal], *, complete: bool) -> PollResult:
+        if values and self._serial is not None:
+            values = values | {SERIAL_NUMBER: self._serial}
+        told = tuple(
+            {name: values[name] for name in sensor.values if name in values} for sensor in self._sensors
+        )
+        return PollResult(told, complete=complete, refusals=tuple(refusals))
+
+    def _values(self, answer: Miso) -> Values:
+        """What a reply says; nothing if it says that there is nothing new."""
+        if not answer.data:
+            return {}
+        values = self._model.values(answer.data)
+        if values is None:
+            raise DecodeError(
+                f"{len(answer.data)} octets are no values of {self._model.name}: compare the model",
+                field="measured values",
+                value=answer.data.hex(" "),
+                data=answer.data,
+            )
+        return values and values | {DEVICE_ERROR: bool(answer.state & frames.ERROR_FLAG)}
+
+    def _start(self, refusals: list[DeviceRefusal]) -> Generator[Request, Frame | None, None]:
+        """Tells it to measure; one that does already refuses, which is as good."""
+        answer = yield from self._exchange(
+            self._request(START_MEASUREMENT, self._first.form.start, 0, "start of the measurement")
+        )
+        if answer is None:
+            return
+        self._measures = answer.error in (0, NOT_ALLOWED)
+        if not self._measures:
+            refusals.append(_refusal(answer, "start of the measurement"))
+        elif not answer.error and refusals:
+            refusals[-1] = DeviceRefusal(
+                f"{error_name(refusals[-1].code)}; the measurement was started",
+                code=refusals[-1].code,
+                request="measured values",
+            )
+
+    def _wake(self, refusals: list[DeviceRefusal]) -> Generator[Request, Frame | None, None]:
+        """Wakes it, if it only slept, and starts the measurement."""
+        yield Request(
+            data=PULSE,
+            framer=StreamFramer,
+            accepts=lambda frame: False,
+            reply_length=0,
+            summary=f"{self._model.name} {self.address}: wake-up pulse",
+            is_answered=False,
+            pause_s=_ACTIVE_S,
+        )
+        answer = yield from self._exchange(self._request(WAKE_UP, b"", 0, "wake-up"))
+        if answer is not None:
+            yield from self._start(refusals)
+
+    def _identify(self, refusals: list[DeviceRefusal]) -> Generator[Request, Frame | None, None]:
+        answer = yield from self._exchange(self._information())
+        if answer is None:
+            return
+        if answer.error:
+            refusals.append(_refusal(answer, "serial number"))
+            return
+        self._serial = answer.data.rstrip(b"\0").decode("ascii", "replace")
+
+    def _exchange(self, request: Request) -> Exchange:
+        frame = yield request
+        return None if frame is None else frames.reply(frame)
+
+    def _read(self) -> Request:
+        return self._request(READ_MEASURED_VALUES, self._model.read, 40, "measured values")
+
+    def _information(self) -> Request:
+        return self._request(DEVICE_INFORMATION, self._model.serial, 32, "serial number")
+
+    def _request(self, command: int, data: bytes, most: int, what: str) -> Request:
+        """A command, answered with at most so many octets of data."""
+        asked = Mosi(self._first.address, command, data)
+
+        def accepts(frame: Frame) -> bool:
+            answer = frames.reply(frame)
+            if answer is None or frame.direction is Direction.REQUEST:
+                return False
+            is_whole = not (answer.error and answer.data)  # what is refused brings no data
+            return is_whole and (answer.address, answer.command) == (asked.address, asked.command)
+
+        return Request(
+            data=frames.build(asked),
+            framer=StreamFramer,
+            accepts=accepts,
+            reply_length=_AROUND,
+            summary=f"{self._model.name} {self.address}: {what}",
+            longest_reply=2 * (_AROUND + most),  # every octet stuffed
+        )
+
+
+def _refusal(answer: Miso, request: str) -> DeviceRefusal:
+    return DeviceRefusal(error_name(answer.error), code=answer.error, request=request)

@@ -1,0 +1,26 @@
+"""Sensirion SHDLC: the catalogue's entry. The sensor is asked; 115200 8N1, which none of them can change."""
+
+from __future__ import annotations
+
+from protocols import Protocol
+from protocols.dialogue import LineSettings
+from protocols.shdlc.description import Describer
+from protocols.shdlc.device import Sensor
+from protocols.shdlc.frame import MAX_LENGTH, StreamFramer
+from protocols.shdlc.settings import SENSOR_SCHEMA, address_of, parse_settings, units_of
+
+PROTOCOL = Protocol(
+    name="shdlc",
+    title="Sensirion SHDLC",
+    spec="Sensirion SHDLC, as in the SPS30 datasheet V2.0 (June 2023) §5",
+    line=LineSettings(115200, 8, "N", 1),
+    framer=StreamFramer,
+    describer=Describer,
+    schema=SENSOR_SCHEMA,
+    settings=parse_settings,
+    device=Sensor,
+    address_of=address_of,
+    units_of=units_of,
+    longest=MAX_LENGTH,
+    bytesizes=frozenset({8}),
+)

@@ -1,0 +1,162 @@
+"""What a sensor says of itself in site.toml.
+
+model = "sps30"
+address = 0                                    # the default, and all that an SPS30 can have
+values = ["pm2_5", "pm10", "serial_number"]    # default: all it measures, and device_error
+format = "integer"                             # SPS30: how it is started; default "float"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+from protocols.errors import SettingsError
+from protocols.shdlc.models import MODELS, Format, Model
+
+Path = tuple[str | int, ...]
+Problem = tuple[Path, str]
+
+MAX_ADDRESS: Final = 254  # 255 is for all
+DEVICE_ERROR: Final = "device_error"
+SERIAL_NUMBER: Final = "serial_number"
+
+
+@dataclass(frozen=True, slots=True)
+class SensorSettings:
+    """A sensor: which it is, and what is read from it.
+
+    Attributes:
+        address: on its line.
+        model: what it is.
+        form: how it is started.
+        values: their names, in the order of site.toml.
+    """
+
+    address: int
+    model: Model
+    form: Format
+    values: tuple[str, ...]
+
+
+_NAMES: Final = sorted({each.name for model in MODELS.values() for each in model.quantities})
+
+SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
+    "properties": {
+        "model": {"enum": list(MODELS), "description": "which sensor it is"},
+        "address": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": MAX_ADDRESS,
+            "default": 0,
+            "description": "as delivered 0",
+        },
+        "values": {
+            "type": "array",
+            "items": {"enum": [*_NAMES, DEVICE_ERROR, SERIAL_NUMBER]},
+            "minItems": 1,
+            "uniqueItems": True,
+            "description": f"the values to read; default: all that it measures, and {DEVICE_ERROR}",
+        },
+        "format": {
+            "enum": ["float", "integer"],
+            "description": "SPS30: in which form it is told to measure; default float",
+        },
+    },
+    "required": ["model"],
+}
+_KEYS: Final = tuple(SENSOR_SCHEMA["properties"])
+
+
+def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
+    """A sensor's own keys.
+
+    Raises:
+        SettingsError: with every mistake.
+    """
+    problems: list[Problem] = [((key,), _unknown(key)) for key in table if key not in _KEYS]
+    model = _model(table.get("model"), problems)
+    address = _address(table.get("address", 0), problems)
+    form, values = next(iter(model.formats.values())), _all(model)
+    if "model" in table:  # of no model, nothing can be said of these
+        form = _form(table.get("format"), model, problems)
+        values = _values(table.get("values", list(values)), model, problems)
+    if problems:
+        raise SettingsError(problems)
+    return SensorSettings(address, model, form, values)
+
+
+def address_of(settings: SensorSettings) -> str:
+    """The address, for people and to tell which sensors share a device."""
+    return str(settings.address)
+
+
+def units_of(settings: SensorSettings) -> dict[str, str]:
+    """The unit of each value that these settings bring, or ""."""
+    units = {each.name: each.unit for each in settings.model.quantities}
+    return {name: units.get(name, "") for name in settings.values}
+
+
+def _model(name: object, problems: list[Problem]) -> Model:
+    if isinstance(name, str) and name in MODELS:
+        return MODELS[name]
+    known = " or ".join(f'"{each}"' for each in MODELS)
+    problems.append(
+        (
+            ("model",),
+            f"is missing: which sensor it is, {known}"
+            if name is None
+            else f"{_shown(name)} is no model, use {known}",
+        )
+    )
+    return next(iter(MODELS.values()))
+
+
+def _address(address: object, problems: list[Problem]) -> int:
+    if isinstance(address, int) and not isinstance(address, bool) and 0 <= address <= MAX_ADDRESS:
+        return address
+    problems.append(
+        (("address",), f"{_shown(address)} is no address, use 0–{MAX_ADDRESS}; as delivered it is 0")
+    )
+    return 0
+
+
+def _form(name: object, model: Model, problems: list[Problem]) -> Format:
+    if isinstance(name, str) and name in model.formats:
+        return model.formats[name]
+    if name is not None:
+        known = " or ".join(f'"{form}"' for form in model.formats)
+        problems.append((("format",), f"{_shown(name)} is no format of {model.name}, use {known}"))
+    return next(iter(model.formats.values()))
+
+
+def _values(names: object, model: Model, problems: list[Problem]) -> tuple[str, ...]:
+    known = [*_all(model), SERIAL_NUMBER]
+    if not isinstance(names, list) or not names:
+        problems.append(
+            (("values",), f'{_shown(names)} is no list of values, write for example ["{known[0]}"]')
+        )
+        return ()
+    for index, name in enumerate(names):
+        if name not in known:
+            close = get_close_matches(str(name).lower(), known, 3) or known
+            told = f"{_shown(name)} is no value of {model.name}, use {' or '.join(close)}"
+            problems.append((("values", index), told))
+        elif name in names[:index]:
+            problems.append((("values", index), f"{_shown(name)} is there twice"))
+    return tuple(names)
+
+
+def _all(model: Model) -> tuple[str, ...]:
+    return (*(each.name for each in model.quantities), DEVICE_ERROR)
+
+
+def _unknown(key: str) -> str:
+    close = get_close_matches(key, _KEYS, 1)
+    return f"is no key here, did you mean {close[0]}?" if close else f"is no key here, use {', '.join(_KEYS)}"
+
+
+def _shown(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)

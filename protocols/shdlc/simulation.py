@@ -1,0 +1,164 @@
+"""A sensor that answers: the other side of the line, for tests and for practice.
+
+It builds its replies with the declarations that the parser parses with, and keeps the order of its modes:
+
+    asleep ──wake-up──▶ idle ──start──▶ measuring
+           ◀──sleep───      ◀──stop────
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from protocols.framing import Frame
+from protocols.shdlc import frame as frames
+from protocols.shdlc.frame import Miso, Mosi
+from protocols.shdlc.models import (
+    DEVICE_INFORMATION,
+    NOT_ALLOWED,
+    READ_MEASURED_VALUES,
+    SLEEP,
+    START_MEASUREMENT,
+    STOP_MEASUREMENT,
+    WAKE_UP,
+    Format,
+    Model,
+)
+from protocols.simulation import Address, Dialect
+
+WRONG_LENGTH = 0x01
+UNKNOWN_COMMAND = 0x02
+NOT_A_PARAMETER = 0x04
+
+
+class Mode(Enum):
+    """What a sensor does."""
+
+    ASLEEP = "asleep"
+    IDLE = "idle"
+    MEASURING = "measuring"
+
+
+_NEXT: Mapping[tuple[Mode, int], Mode] = {
+    (Mode.IDLE, START_MEASUREMENT): Mode.MEASURING,
+    (Mode.MEASURING, STOP_MEASUREMENT): Mode.IDLE,
+    (Mode.IDLE, SLEEP): Mode.ASLEEP,
+    (Mode.ASLEEP, WAKE_UP): Mode.IDLE,
+    (Mode.IDLE, WAKE_UP): Mode.IDLE,
+}
+
+
+@dataclass(slots=True)
+class SimulatedSensor:
+    """A sensor with something to measure.
+
+    Attributes:
+        model: what it is.
+        values: what it measures, by name.
+        address: on its line.
+        serial: its serial number.
+        mode: what it does.
+        has_news: False: there is no new measurement since the last one was read.
+        has_fault: an error flag of its status register is set.
+        is_active: asleep, it hears: something pulled its line low.
+    """
+
+    model: Model
+    values: dict[str, float] = field(default_factory=dict)
+    address: int = 0
+    serial: str = "8E4A6A5B11D0C3B2"
+    mode: Mode = Mode.IDLE
+    has_news: bool = True
+    has_fault: bool = False
+    is_active: bool = False
+    _form: Format | None = None
+
+    def pull_low(self) -> None:
+        """Hears an octet that is no frame."""
+        self.is_active = True
+
+    def answer(self, request: Frame) -> bytes | None:
+        """The whole reply; None if the request is for another sensor, or this one sleeps."""
+        asked = frames.request(request)
+        if asked is None or asked.address != self.address:
+            return None
+        if self.mode is Mode.ASLEEP and not (self.is_active and asked.command == WAKE_UP):
+            self.is_active = True
+            return None
+        self.is_active = False
+        error, data = self._done(asked)
+        state = error | frames.ERROR_FLAG * self.has_fault
+        return frames.build(Miso(self.address, asked.command, state, data))
+
+    def _done(self, asked: Mosi) -> tuple[int, bytes]:
+        """What a command brings: an error code or 0, and data."""
+        match asked.command:
+            case frames_command if (self.mode, frames_command) in _NEXT:
+                return self._change(asked), b""
+            case command if any(command == other for _, other in _NEXT):
+                return NOT_ALLOWED, b""
+            case command if command == READ_MEASURED_VALUES:
+                return self._read(asked.data)
+            case command if command == DEVICE_INFORMATION:
+                return self._inform(asked.data)
+        return UNKNOWN_COMMAND, b""
+
+    def _change(self, asked: Mosi) -> int:
+        if asked.command == START_MEASUREMENT:
+            form = next((form for form in self.model.formats.values() if form.start == asked.data), None)
+            if form is None:
+                return NOT_A_PARAMETER
+            self._form = form
+        elif asked.data:
+            return WRONG_LENGTH
+        self.mode = _NEXT[self.mode, asked.command]
+        return 0
+
+    def _read(self, data: bytes) -> tuple[int, bytes]:
+        if data != self.model.read:
+            return NOT_A_PARAMETER, b""
+        if self._form is None or self.mode is not Mode.MEASURING:
+            return NOT_ALLOWED, b""
+        return 0, self.model.encode(self.values, self._form) if self.has_news else b""
+
+    def _inform(self, data: bytes) -> tuple[int, bytes]:
+        if data != self.model.serial:
+            return NOT_A_PARAMETER, b""
+        return 0, self.serial.encode() + b"\0"
+
+
+def _address(frame: Frame) -> int:
+    return frames.content(frame.data)[0]
+
+
+def _concerns(request: Frame, address: Address) -> bool:
+    return _address(request) == address
+
+
+def _refused(request: Frame, code: int) -> bytes:
+    address, command, *_ = frames.content(request.data)
+    return frames.build(Miso(address, command, code))
+
+
+def _misaddressed(reply: Frame) -> bytes:
+    told = frames.reply(reply)
+    assert told is not None, "a sensor replies"
+    return frames.build(Miso(told.address ^ 1, told.command, told.state, told.data))
+
+
+def _damaged(reply: bytes) -> bytes:
+    octets = frames.content(reply)
+    return frames.enclosed(octets[:-1] + bytes((octets[-1] ^ 0xFF,)))
+
+
+DIALECT = Dialect(
+    framer=frames.StreamFramer,
+    address=_address,
+    concerns=_concerns,
+    message=lambda frame: frames.content(frame.data)[:-1],
+    refused=_refused,
+    misaddressed=_misaddressed,
+    damaged=_damaged,
+)
