@@ -20,7 +20,7 @@ class Echo:
         self.is_found = False
         self._data = request.data
         self._reach = len(request.data) + (_STRAY if is_usual else 0)
-        self._is_settled = not is_usual and request.accepts(Frame(request.data))
+        self._is_settled = not request.data or (not is_usual and request.accepts(Frame(request.data)))
         self._held = b""
 
     @property

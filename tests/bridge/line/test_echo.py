@@ -8,8 +8,8 @@ DATA = bytes.fromhex("01 03 00 00 00 02 C4 0B")
 REPLY = bytes.fromhex("01 03 04 00 0B 00 0C BA 34")
 
 
-def asking(*, is_answered_by_itself: bool = False) -> Request:
-    return Request(DATA, lambda: ReplyFramer(DATA), lambda frame: is_answered_by_itself, 9, "")
+def asking(data: bytes = DATA, *, is_answered_by_itself: bool = False) -> Request:
+    return Request(data, lambda: ReplyFramer(DATA), lambda frame: is_answered_by_itself, 9, "")
 
 
 def test_an_echo_is_found_however_it_is_cut_up() -> None:
@@ -48,3 +48,10 @@ def test_a_usual_echo_that_does_not_come_costs_no_reply() -> None:
 def test_a_reply_that_equals_its_request_is_no_echo_unless_the_line_has_one() -> None:
     assert Echo(asking(is_answered_by_itself=True), is_usual=False).strip(DATA) == DATA
     assert Echo(asking(is_answered_by_itself=True), is_usual=True).strip(DATA + DATA) == DATA
+
+
+def test_nothing_said_has_no_echo() -> None:
+    for is_usual in (False, True):
+        echo = Echo(asking(b""), is_usual=is_usual)
+        assert echo.strip(REPLY[:3]) + echo.strip(REPLY[3:]) == REPLY
+        assert not echo.is_found
