@@ -82,6 +82,8 @@ CATALOGUE: Mapping[str, str] = {
     "modbus-rtu": "protocols.modbus.rtu",
     "modbus-ascii": "protocols.modbus.ascii",
     "dlt645": "protocols.dlt645.entry",
+    "iec62056-21": "protocols.iec62056_21.entry",
+    "iec62056-21-d": "protocols.iec62056_21.mode_d",
     "sml": "protocols.sml.entry",
     "shdlc": "protocols.shdlc.entry",
 }

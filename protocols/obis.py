@@ -193,7 +193,7 @@ QUANTITIES: Final[Mapping[tuple[int, int, int, int], Quantity]] = {
     **{(ELECTRICITY, *key): found for key, found in _electricity()},
     **_OF_OTHERS,
 }
-"""A, C, D, E → what it is; maxima and energies of electricity in their total, tariffs are `_t1` … behind it."""
+"""A, C, D, E → what it is; of maxima and energies the total; a tariff has `_t1` … behind its name."""
 
 UNITS: Final[Mapping[str, str]] = dict(QUANTITIES.values())
 """Every name with its unit, but for the tariffs."""

@@ -24,5 +24,13 @@ class Check:
     pairs: float = 1 / 32
 
 
-CHECKS: dict[str, Check] = {}
+def _without_bcc(frame: bytes) -> Collection[int]:
+    """IEC 62056-21: only what begins with SOH or STX has a check."""
+    return () if frame[:1] in (b"\x01", b"\x02") else range(len(frame))
+
+
+CHECKS: dict[str, Check] = {
+    "iec62056-21": Check(_without_bcc, pairs=1 / 8),
+    "iec62056-21-d": Check(_without_bcc, pairs=1 / 8),
+}
 """By the protocol's name; one that is not here has a check that covers all, as good as a sum of octets."""

@@ -1,0 +1,95 @@
+"""IEC 62056-21: data sets, and what they say.
+
+    address(value*unit)          1-0:1.8.0*255(00032549.5061662*kWh)
+    address(value)(value) …      1.6.1(0.52*kW)(1611290915): a maximum, and when it was
+
+A data set whose OBIS code is among the usual ones has our name and our unit; any other goes by its code, in
+the unit that the meter gives. Without unit and decimals the digits may be a number on a label, a state or a
+date: then they stay the text they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from protocols.dialogue import Value, Values
+from protocols.obis import Code, in_unit, number, parse, plain, quantity
+
+_SET = re.compile(r"([^()\r\n!]*)((?:\([^()]*\))+)")
+_NOW = "*255"
+
+
+class DataSet(NamedTuple):
+    """An address and the texts in the brackets behind it."""
+
+    address: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a data set says.
+
+    Attributes:
+        address: as the meter writes it.
+        name: ours, or the address.
+        value: in `unit`.
+        unit: of the value, or "".
+    """
+
+    address: str
+    name: str
+    value: Value
+    unit: str
+
+    def is_called(self, wanted: str) -> bool:
+        """Whether site.toml means this one: by its name, or by its code, with what the meter leaves out."""
+        if wanted in (self.name, self.address):
+            return True
+        asked, told = parse(wanted), parse(self.address)
+        return asked is not None and told is not None and _same(asked, told)
+
+
+def data_sets(text: str) -> Iterator[DataSet]:
+    """The data sets of a message, in order."""
+    for address, texts in _SET.findall(text):
+        yield DataSet(address, tuple(texts[1:-1].split(")(")))
+
+
+def readings(sets: Sequence[DataSet]) -> list[Reading]:
+    """What they say, without those that say nothing."""
+    return [found for found in map(_reading, sets) if found]
+
+
+def values(found: Sequence[Reading]) -> Values:
+    """All values by their names; where two have one name, the first has it, others go by their address."""
+    told: Values = {}
+    for reading in found:
+        told.setdefault(reading.address if reading.name in told else reading.name, reading.value)
+    return told
+
+
+def _reading(data_set: DataSet) -> Reading | None:
+    written = next((text for text in data_set.texts if "*" in text), data_set.texts[0])
+    digits, _, unit = written.partition("*")
+    amount, code = number(digits), parse(data_set.address)
+    known = quantity(code) if code else None
+    if amount is not None and known:
+        value = in_unit(amount, unit, known.unit)
+        if value is not None:
+            return Reading(data_set.address, known.name, value, known.unit)
+    name = data_set.address.removesuffix(_NOW)
+    if amount is not None and (unit or "." in digits):
+        return Reading(data_set.address, name, plain(amount), unit)
+    return Reading(data_set.address, name, written, "") if written and name else None
+
+
+def _same(asked: Code, told: Code) -> bool:
+    """Whether two codes are one, if what is left out goes without saying."""
+    is_one_channel = None in (asked.a, told.a) or asked[:2] == told[:2]
+    return (
+        is_one_channel and asked[2:4] == told[2:4] and (asked.e or 0) == (told.e or 0) and asked.f == told.f
+    )

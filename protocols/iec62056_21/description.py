@@ -1,0 +1,45 @@
+"""Messages into fields: for people, and for what reads `decode --json`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from protocols import Fields
+from protocols.framing import Frame
+from protocols.iec62056_21 import frame as frames
+from protocols.iec62056_21.data import data_sets, readings, values
+
+
+def describe(frame: Frame) -> Fields:
+    """What stands in a message, its data as they are written, and what they say in our names and units."""
+    data = frame.data
+    address, acknowledged = frames.opened(data), frames.acknowledged(data)
+    if address is not None:
+        return {"device_address": address}
+    if acknowledged is not None:
+        return dict(zip(("protocol", "baud_char", "mode"), acknowledged, strict=True))
+    fields: Fields = {}
+    if named := frames.identification(data):
+        fields["manufacturer"] = named.manufacturer
+        fields["baud_char"] = named.baud_char
+        fields["identification"] = named.text
+    else:
+        if command := frames.command(data):
+            fields["command"] = command
+        fields["bcc"] = data[-1]
+    return fields | _data_fields(frames.data_of(data))
+
+
+def _data_fields(text: str) -> Fields:
+    sets = list(data_sets(text))
+    if not sets:
+        return {}
+    found = readings(sets)
+    written: dict[str, Any] = {
+        address: texts[0] if len(texts) == 1 else list(texts) for address, texts in sets
+    }
+    return {
+        "data": written,
+        "values": values(found),
+        "units": {reading.name: reading.unit for reading in found if reading.unit},
+    }

@@ -1,0 +1,132 @@
+"""IEC 62056-21 §6: one meter, asked in mode A, B or C; its identification tells which.
+
+    C   /?!            /ESY5…     ACK 0 5 0      STX … ETX BCC
+        300 ──▶        300 ◀──    300 ──▶        9600 ◀──          it waits for the rate to be agreed to
+    B   /?!            /LUGC…                    STX … ETX BCC
+        300 ──▶        300 ◀──                   2400 ◀──          it changes the rate by itself
+    A   /?!            /ABB… STX … ETX BCC
+        300 ──▶        300 ◀──                                     it goes on at the same rate
+
+A readout brings all that the meter tells, so one serves every sensor with its address, whatever they keep. An
+identification does not repeat the address: on a line of several meters it is the address in the opening that
+keeps the others silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
+from protocols.framing import Frame
+from protocols.iec62056_21 import frame as frames
+from protocols.iec62056_21.data import data_sets, readings
+from protocols.iec62056_21.frame import BAUDRATES_B, BAUDRATES_C, Identification
+from protocols.iec62056_21.settings import MeterSettings
+
+REACTION_S: Final = 0.2  # the least time before a message is answered, also by us
+REST_S: Final = 1.5  # the longest pause between two characters of a message
+WAKE_UP_S: Final = 2.2  # zeros for so long …
+WAKING_S: Final = 1.5  # … and the quiet behind them, of a meter with a battery
+
+_LEAST_IDENTIFICATION = 7
+_LEAST_READOUT = 5
+
+
+class Meter:
+    """The meter that serves sensors with these settings, which name one address."""
+
+    def __init__(self, sensors: Sequence[MeterSettings], line: LineSettings) -> None:
+        self._sensors = tuple(sensors)
+        self._line = line
+        self._wakes_up = any(sensor.wake_up for sensor in sensors)
+        self._named = f"meter {self.address}" if self.address else "meter"
+        self._known = Identification("", "0", "")  # what the last poll was told
+
+    @property
+    def address(self) -> str:
+        """The address in its opening; "" if it needs none."""
+        return self._sensors[0].address
+
+    def planned(self) -> list[Request]:
+        """The requests of the next poll, should each be answered, at the rate of the last one."""
+        return [*self._wake_up(), self._opening(), *self._readout(self._known)]
+
+    def poll(self) -> Dialogue:
+        """Starts one poll."""
+        for request in self._wake_up():
+            yield request
+        answer = yield self._opening()
+        if answer is None:
+            return self._result(None)
+        told = frames.identification(answer.data)
+        assert told is not None
+        self._known = told
+        readout = answer.data.partition(b"\r\n")[2]
+        for request in self._readout(told):
+            reply = yield request
+            if reply is None:
+                return self._result(None)
+            readout = reply.data
+        return self._result(readout)
+
+    def _result(self, readout: bytes | None) -> PollResult:
+        found = [] if readout is None else readings(list(data_sets(frames.data_of(readout))))
+        values: list[Values] = []
+        for sensor in self._sensors:
+            told = {name: next((r.value for r in found if r.is_called(name)), None) for name in sensor.values}
+            values.append({name: value for name, value in told.items() if value is not None})
+        return PollResult(tuple(values), complete=readout is not None)
+
+    def _wake_up(self) -> Sequence[Request]:
+        if not self._wakes_up:
+            return ()
+        zeros = bytes(round(WAKE_UP_S / self._line.duration_s(1)))
+        return [replace(self._opening(), data=zeros, summary=f"{self._named}: wake up", is_answered=False)]
+
+    def _opening(self) -> Request:
+        return Request(
+            data=frames.opening(self.address),
+            framer=frames.IdentificationFramer,
+            accepts=_is_identification,
+            reply_length=_LEAST_IDENTIFICATION,
+            longest_reply=frames.MAX_LENGTH,
+            summary=f"{self._named}: identification",
+            pause_s=WAKING_S if self._wakes_up else REACTION_S,
+            rest_s=REST_S,
+        )
+
+    def _readout(self, told: Identification) -> Sequence[Request]:
+        """How the readout is had of a meter that identified itself so; nothing is left to ask in mode A."""
+        if told.baud_char in BAUDRATES_C:
+            data, baudrate, pause_s = (
+                frames.acknowledgement(told.baud_char),
+                BAUDRATES_C[told.baud_char],
+                REACTION_S,
+            )
+        elif told.baud_char in BAUDRATES_B:
+            data, baudrate, pause_s = b"", BAUDRATES_B[told.baud_char], 0.0
+        else:
+            return ()
+        return [
+            Request(
+                data=data,
+                framer=frames.ReadoutFramer,
+                accepts=_is_readout,
+                reply_length=_LEAST_READOUT,
+                longest_reply=frames.MAX_LENGTH,
+                summary=f"{self._named}: readout at {baudrate} baud",
+                pause_s=pause_s,
+                rest_s=REST_S,
+                reply_line=replace(self._line, baudrate=baudrate),
+            )
+        ]
+
+
+def _is_identification(frame: Frame) -> bool:
+    return frames.identification(frame.data) is not None
+
+
+def _is_readout(frame: Frame) -> bool:
+    return frame.data.startswith(frames.STX)

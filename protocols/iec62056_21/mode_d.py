@@ -1,0 +1,77 @@
+"""IEC 62056-21, mode D: the catalogue's entry. The meter speaks unasked, 2400 7E1.
+
+    /ESY5Q3DA1004 V3.04
+                                            the blank line
+    1-0:0.0.0*255(1336001560)               its number
+    1-0:1.8.0*255(00032549.5061662*kWh)
+    !
+
+A telegram has no check: parity is all that guards it. Meters send at any rate ("9600 7E1" is common), once a
+second or at the push of a button. The sensor's id is the number in the telegram, else its first line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from protocols import Protocol, obis, without_models
+from protocols.dialogue import LineSettings
+from protocols.framing import Frame
+from protocols.iec62056_21.data import data_sets, readings, values
+from protocols.iec62056_21.description import describe
+from protocols.iec62056_21.frame import MAX_LENGTH, StreamFramer, data_of, identification
+from protocols.listening import Identity, ListeningKeys, ListeningSettings, Telegram, address_of
+
+_NUMBERS = ("0.0.0", "C.1.0", "96.1.255")  # where a meter tells its number, best first
+_KEYS: Final = ListeningKeys(
+    units={
+        name: unit
+        for name, unit in obis.UNITS.items()
+        if re.fullmatch(
+            r"((im|ex)port_(energy|power)|active_power|voltage|current)(_l[123])?|frequency", name
+        )
+    },
+    identity=Identity(
+        form=re.compile(r"[ -~]{1,48}"),
+        what="the number that the meter tells with 0.0.0 or C.1.0, else the first line of its telegram",
+        example="1336001560",
+    ),
+    others=re.compile(rf"({'|'.join(obis.UNITS)})(_t[1-9][0-9]?)?|[0-9A-Z]+([.:*&-][0-9A-Z]+)+"),
+)
+
+
+class TelegramListener:
+    """Hears a line of mode D."""
+
+    def hear(self, frame: Frame) -> Sequence[Telegram]:
+        """What a telegram says; nothing of other messages."""
+        named, sets = identification(frame.data), list(data_sets(data_of(frame.data)))
+        if named is None or not sets:
+            return ()
+        found = readings(sets)
+        numbers = [r for number in _NUMBERS for r in found if r.is_called(number)]
+        own = str(numbers[0].value) if numbers else named.encoded.decode("ascii").strip("/\r\n")
+        return [Telegram(own, values([reading for reading in found if reading not in numbers]))]
+
+
+def _units_of(settings: ListeningSettings) -> dict[str, str]:
+    return {name: obis.unit_of(name) or "" for name in settings.only or _KEYS.units}
+
+
+PROTOCOL = Protocol(
+    name="iec62056-21-d",
+    title="IEC 62056-21, mode D",
+    spec="IEC 62056-21:2002 direct local data exchange; IEC 62056-61 OBIS codes",
+    line=LineSettings(2400, 7, "E", 1),
+    framer=StreamFramer,
+    describer=without_models(lambda: describe),
+    schema=_KEYS.schema,
+    settings=_KEYS.parse,
+    device=None,
+    listener=TelegramListener,
+    address_of=address_of,
+    units_of=_units_of,
+    longest=MAX_LENGTH,
+)

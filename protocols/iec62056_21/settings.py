@@ -1,0 +1,138 @@
+"""What a meter says of itself in site.toml.
+
+address = "45678903"                           # on its label; needless for the only meter on a line
+values = ["import_energy", "voltage_l1",       # by their names here, or …
+          "C.1.0", "6.26"]                     # … by their codes, as the meter shows them
+wake_up = true                                 # a meter with a battery sleeps until it is woken
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+from protocols import obis
+from protocols.errors import SettingsError
+from protocols.iec62056_21.frame import MAX_ADDRESS
+
+Path = tuple[str | int, ...]
+Problem = tuple[Path, str]
+
+_ADDRESS: Final = r'^[ "-.0-~]{0,32}$'
+_CODE: Final = r"^[0-9A-Z]+([.:*&-][0-9A-Z]+)+$"
+
+
+@dataclass(frozen=True, slots=True)
+class MeterSettings:
+    """A sensor: the meter it is, and what is read from it.
+
+    Attributes:
+        address: who is asked; "" asks whoever hears it.
+        values: names and codes, in the order of site.toml.
+        wake_up: it sleeps until it is woken.
+    """
+
+    address: str
+    values: tuple[str, ...]
+    wake_up: bool = False
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The values with their units; that of a code is the meter's own, and not known here."""
+        return {name: obis.unit_of(name) or "" for name in self.values}
+
+
+SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
+    "properties": {
+        "address": {
+            "type": "string",
+            "pattern": _ADDRESS,
+            "description": "the number by which it is asked; left out for the only meter on a line",
+        },
+        "values": {
+            "type": "array",
+            "items": {
+                "type": "string",
+                "anyOf": [
+                    {"enum": list(obis.UNITS)},
+                    {"pattern": f"^({'|'.join(sorted(obis.WITH_TARIFFS))})_t[1-9][0-9]?$"},
+                    {"pattern": _CODE},
+                ],
+            },
+            "minItems": 1,
+            "uniqueItems": True,
+            "description": "by name, with _t1, _t2 … behind an energy for a tariff; others by OBIS code",
+        },
+        "wake_up": {
+            "type": "boolean",
+            "default": False,
+            "description": "a meter with a battery: woken by zeros for two seconds before it is asked",
+        },
+    },
+    "required": ["values"],
+}
+_KEYS: Final = tuple(SENSOR_SCHEMA["properties"])
+
+
+def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
+    """A sensor's own keys.
+
+    Raises:
+        SettingsError: with every mistake.
+    """
+    problems: list[Problem] = [((key,), _unknown_key(key)) for key in table if key not in _KEYS]
+    address = _address(table.get("address", ""), problems)
+    values = _values(table.get("values"), problems)
+    wake_up = table.get("wake_up", False)
+    if not isinstance(wake_up, bool):
+        problems.append((("wake_up",), f"{_shown(wake_up)} is neither true nor false"))
+    if problems:
+        raise SettingsError(problems)
+    return MeterSettings(address, values, wake_up)
+
+
+def _address(written: object, problems: list[Problem]) -> str:
+    if isinstance(written, str) and re.fullmatch(_ADDRESS, written):
+        return written
+    if isinstance(written, int) and not isinstance(written, bool):
+        message = f'{written} is a number, write what the meter is asked by in quotes: "{written}"'
+    else:
+        rule = f"in quotes, at most {MAX_ADDRESS} characters without / and !"
+        message = f"{_shown(written)} is no address of a meter, write the number on its label {rule}"
+    problems.append((("address",), message))
+    return ""
+
+
+def _values(written: object, problems: list[Problem]) -> tuple[str, ...]:
+    if not isinstance(written, list) or not written:
+        rule = 'write the values to read as a list, for example ["import_energy", "import_power"]'
+        problems.append(
+            (("values",), f"is missing: {rule}" if written is None else f"{_shown(written)}: {rule}")
+        )
+        return ()
+    found: list[str] = []
+    for index, name in enumerate(written):
+        if not isinstance(name, str) or (obis.unit_of(name) is None and not re.fullmatch(_CODE, name)):
+            problems.append((("values", index), _unknown_value(name)))
+        elif name in found:
+            problems.append((("values", index), f"{_shown(name)} is there twice"))
+        else:
+            found.append(name)
+    return tuple(found)
+
+
+def _unknown_value(name: object) -> str:
+    close = sorted(get_close_matches(str(name).lower(), obis.UNITS, 3)) or ["import_energy", "import_power"]
+    return f'{_shown(name)} is no value, use {" or ".join(close)}, or the code that the meter shows: "1.8.0"'
+
+
+def _unknown_key(key: str) -> str:
+    close = get_close_matches(key, _KEYS, 1)
+    return f"is no key here, did you mean {close[0]}?" if close else f"is no key here, use {', '.join(_KEYS)}"
+
+
+def _shown(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
