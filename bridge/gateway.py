@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -26,6 +27,7 @@ from bridge.clock.server_time import TimeKeeper
 from bridge.config import Bus, Certificate, Credentials, CredentialsWatch, Site
 from bridge.diagnostics import Memory
 from bridge.errors import SpoolDamaged
+from bridge.notify import notify, watchdog_s
 from bridge.port.adapter import find_port
 from bridge.reader import Reader
 from bridge.runtime import Runtime
@@ -53,32 +55,45 @@ async def run(site: Site, credentials: Credentials, *, devices: Path | None = No
         for bus in site.buses.values():
             stack.enter_context(lock(site.spool.path, f"bus-{bus.name}"))
         stack.enter_context(lock(site.spool.path, "uplink"))
-        async with delivering(site, credentials), reading(site, site.buses.values(), devices=devices):
+        async with (
+            delivering(site, credentials) as delivery_advances,
+            reading(site, site.buses.values(), devices=devices) as reading_advances,
+            supervised(lambda: delivery_advances() and reading_advances(), site, *site.fingerprints),
+        ):
             await _stop_signal()
 
 
 async def read(site: Site, bus: Bus, *, devices: Path | None = None) -> None:
     """Reads one bus into the spool, until SIGTERM or SIGINT. Errors as for `run`."""
     with lock(site.spool.path, f"bus-{bus.name}"):
-        async with reading(site, [bus], devices=devices):
+        async with (
+            reading(site, [bus], devices=devices) as advances,
+            supervised(advances, site, f"bus-{bus.name}"),
+        ):
             await _stop_signal()
 
 
 async def uplink(site: Site, credentials: Credentials) -> None:
     """Delivers what the spool holds, until SIGTERM or SIGINT. Errors as for `run`."""
     with lock(site.spool.path, "uplink"):
-        async with delivering(site, credentials):
+        async with delivering(site, credentials) as advances, supervised(advances, site, "uplink"):
             await _stop_signal()
 
 
 @asynccontextmanager
-async def reading(site: Site, buses: Iterable[Bus], *, devices: Path | None = None) -> AsyncIterator[None]:
-    """Reads these buses while the block runs; at its end everything read is committed."""
+async def reading(
+    site: Site, buses: Iterable[Bus], *, devices: Path | None = None
+) -> AsyncIterator[Callable[[], bool]]:
+    """Reads these buses while the block runs; at its end everything read is committed.
+
+    Yields: what tells whether every one of them gets on.
+    """
     runtime = Runtime(site.spool.path)
     clock = system_clock(site.clock.trust, runtime)
     spool = Spool.open(site.spool.path, limit=site.spool.limit)
     clock.continue_after(spool.stamps())
     writer = SpoolWriter(spool, commit_every_s=site.spool.commit_every_s)
+    readers: list[Reader] = []
     try:
         async with _tasks() as start:
             for bus in buses:
@@ -90,22 +105,63 @@ async def reading(site: Site, buses: Iterable[Bus], *, devices: Path | None = No
                     find_port=partial(find_port, bus, devices),
                     memory=Memory(beside(site.spool.path, f".bus-{bus.name}.json")),
                 )
+                readers.append(reader)
                 start(f"bus {bus.name}", reader.run)
-            yield
+            yield lambda: all(reader.is_advancing() for reader in readers)
     finally:
         await asyncio.wait_for(writer.close(), STOP_WITHIN_S)
 
 
 @asynccontextmanager
-async def delivering(site: Site, credentials: Credentials) -> AsyncIterator[None]:
-    """Delivers from the spool to ThingsBoard while the block runs, with credentials.toml as it is edited."""
+async def delivering(site: Site, credentials: Credentials) -> AsyncIterator[Callable[[], bool]]:
+    """Delivers from the spool to ThingsBoard while the block runs, with credentials.toml as it is edited.
+
+    Yields: what tells whether it gets on.
+    """
     watch = CredentialsWatch(credentials, site)
+    jobs: list[Uplink] = []
     async with _tasks() as start:
-        start("uplink", partial(_deliver, site, watch))
+        start("uplink", partial(_deliver, site, watch, jobs))
+        yield lambda: all(job.is_advancing() for job in jobs)
+
+
+@asynccontextmanager
+async def supervised(advances: Callable[[], bool], site: Site, *parts: str) -> AsyncIterator[None]:
+    """Tells systemd, if it asks, that the service is up, that it gets on, and that it stops.
+
+    Args:
+        advances: whether the work itself moves; an event loop that turns is not enough. While it does not,
+            systemd hears nothing, and ends the process: the journal then shows where each thread was.
+        parts: of the site that this service runs. Their fingerprints stand in its status, where
+            `serial-bridge install` finds with what it was started.
+    """
+    await asyncio.sleep(0)  # every task has begun
+    started_with = ", ".join(f"{part} {site.fingerprints.get(part, '')}" for part in parts)
+    notify("READY=1", f"STATUS=runs {started_with}")
+    feeding = asyncio.create_task(_feed_watchdog(advances))
+    try:
         yield
+    finally:
+        notify("STOPPING=1")
+        feeding.cancel()
 
 
-async def _deliver(site: Site, watch: CredentialsWatch) -> None:
+async def _feed_watchdog(advances: Callable[[], bool]) -> None:
+    within_s = watchdog_s()
+    if within_s is None:
+        return
+    faulthandler.enable()
+    did_advance = True
+    while True:
+        if does_advance := advances():
+            notify("WATCHDOG=1")
+        elif did_advance:
+            log.error("the work does not get on: if it stays so, systemd starts this service again")
+        did_advance = does_advance
+        await asyncio.sleep(within_s / 4)
+
+
+async def _deliver(site: Site, watch: CredentialsWatch, jobs: list[Uplink]) -> None:
     """The uplink, from its beginning with every edit of the credentials: whatever was held is tried again."""
     runtime = Runtime(site.spool.path)
     publish = partial(runtime.publish, "uplink")
@@ -122,6 +178,7 @@ async def _deliver(site: Site, watch: CredentialsWatch) -> None:
                     own_clients=own_clients,
                     publish=publish,
                 )
+                jobs[:] = [job]
                 keeper = TimeKeeper(
                     system_clock(site.clock.trust, runtime),
                     client,

@@ -9,6 +9,7 @@ Nothing else in the bridge reads these files, and nothing here opens a port or a
     tables        the tables of site.toml               site      how they become a Site
     credentials   credentials.toml                      watch     its edits while the bridge runs
     models        a site's own device models            schema    site.toml for editors
+    fingerprints  which service an edit concerns
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.config.document import Document, Table, key_text
+from bridge.config.fingerprints import fingerprints
 from bridge.config.models import OwnModels
 from bridge.config.places import check_bus_name
 from bridge.config.tables import (
@@ -73,7 +74,8 @@ def load_site(path: Path) -> Site:
     if site is None or mistakes:
         raise ConfigError(mistakes)
     _warn(document, site)
-    return site.model_copy(update={"warnings": tuple(document.warnings)})
+    found = {"warnings": tuple(document.warnings), "fingerprints": fingerprints(tables, own.tables)}
+    return site.model_copy(update=found)
 
 
 def _buses(document: Document, tables: object, own: OwnModels) -> dict[str, Bus]:

@@ -6,6 +6,7 @@ The texts below the keys are also what an editor shows (`serial-bridge schema`).
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -213,6 +214,8 @@ class Site(Table):
     """When the time is believed."""
     buses: dict[str, Bus] = Field({}, alias="bus")
     """The buses by name, in the order of the file."""
+    fingerprints: Annotated[Mapping[str, str], NOT_WRITTEN] = {}
+    """What each service depends on, in a few characters that differ when that does: bus-NAME, uplink."""
     warnings: Annotated[tuple[str, ...], NOT_WRITTEN] = ()
     """What is odd but allowed, one line each, with file and line."""
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.clock import Clock, Instant
 from bridge.port import Port
+from bridge.pulse import Pulse
 from bridge.reader.ear import Ear
 from bridge.reader.group import SensorState
 from bridge.reader.intake import Intake
-from bridge.reader.pulse import Pulse
 from protocols.dialogue import Values
 from protocols.errors import ProtocolError
 from protocols.framing import Event, Frame

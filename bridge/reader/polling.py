@@ -17,10 +17,10 @@ from bridge.clock import Clock, Instant
 from bridge.errors import NoReply
 from bridge.line import Line, Reply
 from bridge.port import Port
+from bridge.pulse import Pulse
 from bridge.reader.group import Group, groups
 from bridge.reader.intake import Intake
 from bridge.reader.poll import ask_again, poll
-from bridge.reader.pulse import Pulse
 from bridge.reader.schedule import Schedule
 from protocols.dialogue import PollResult, Request
 from protocols.errors import ProtocolError

@@ -20,10 +20,10 @@ from bridge.diagnostics import SAVE_EVERY_S, Memory
 from bridge.errors import PortLost
 from bridge.port import OPEN_TIMEOUT_S, Port, State
 from bridge.port.adapter import find_adapter
+from bridge.pulse import Pulse
 from bridge.reader.hearing import Hearing
 from bridge.reader.intake import Intake
 from bridge.reader.polling import Polling
-from bridge.reader.pulse import Pulse
 from bridge.spool import SpoolWriter
 
 if TYPE_CHECKING:

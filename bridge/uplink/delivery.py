@@ -23,6 +23,8 @@ from bridge.uplink.pace import Pace, Wait, news
 
 log = logging.getLogger(__name__)
 
+EXCHANGE_WITHIN_S = 300.0  # more than the client's own deadlines add up to, with every lane behind the others
+
 
 class Answer(Protocol):
     """A response; its code as RFC 7252 writes it: "2.01"."""
@@ -74,7 +76,7 @@ class Delivery:
         self._turns = count(1)
         self._served_at = dict.fromkeys(feeds, 0)
         self._unanswered_since: dict[Feed, float] = {}
-        self._in_flight = 0
+        self._in_flight: list[float] = []  # when each exchange began
         self._connection = 0
         self._refused_sensors: set[str] = set()
 
@@ -86,9 +88,14 @@ class Delivery:
             while True:
                 while (feed := self._next(loop.time())) is not None:
                     if (batch := self._take(feed, loop.time())) is not None:
-                        self._in_flight += 1
-                        exchanges.create_task(self._exchange(feed, batch))
+                        self._in_flight.append(loop.time())
+                        exchanges.create_task(self._exchange(feed, batch, self._in_flight[-1]))
                 await news(self._drain.work, self._idle_s(loop.time()))
+
+    def is_advancing(self) -> bool:
+        """Whether every exchange in flight can still end by itself."""
+        now = asyncio.get_running_loop().time()
+        return all(now - began <= EXCHANGE_WITHIN_S for began in self._in_flight)
 
     async def _probe(self) -> None:
         """Ends the wait once a server that was gone gives a sign of life.
@@ -114,7 +121,7 @@ class Delivery:
         After silence, strictly in turn: a message that is never answered must not be the only probe.
         """
         is_failing = self._is_failing
-        if now < self.silent_until or self._in_flight >= (1 if is_failing else self._client.lanes):
+        if now < self.silent_until or len(self._in_flight) >= (1 if is_failing else self._client.lanes):
             return None
         ready = [feed for feed in self._feeds if feed.is_ready(now)]
         return min(
@@ -141,16 +148,16 @@ class Delivery:
             self._drain.hunger.set()
         return batch
 
-    async def _exchange(self, feed: Feed, batch: Batch) -> None:
+    async def _exchange(self, feed: Feed, batch: Batch, sent_at: float) -> None:
         """Sends one batch and does what its answer asks for."""
         loop = asyncio.get_running_loop()
-        sent_at, connection = loop.time(), self._connection
+        connection = self._connection
         answer: str | UplinkError
         try:
             answer = (await self._client.post(feed.path, batch.payload)).code
         except UplinkError as error:
             answer = error
-        self._in_flight -= 1
+        self._in_flight.remove(sent_at)
         self._drain.work.set()
         others_answered = False
         if isinstance(answer, str):

@@ -22,11 +22,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from bridge.errors import SpoolFull
+from bridge.pulse import Pulse
 from bridge.spool import Row, Spool, SpoolUnavailable
 from bridge.uplink.feed import Feed
 from bridge.uplink.pace import Pace, news
 
 log = logging.getLogger(__name__)
+
+SPOOL_WITHIN_S = 60.0  # for one look or commit, on an SD card that is busy
 
 _SCAN_ROWS = 1000  # the most readings that one look brings into memory
 
@@ -52,6 +55,7 @@ class Drain:
         self._feed_of = {sensor: feed for feed in feeds for sensor in feed.sensors}
         self._commit_every_s = commit_every_s
         self._pace = pace
+        self._pulse = Pulse()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="uplink-spool")
         self._head = 0
         self._steps = count(1)
@@ -86,6 +90,10 @@ class Drain:
         """The server will never accept this one."""
         self._refused.append((row.id, answer, reason))
 
+    def is_advancing(self) -> bool:
+        """Whether its work moves: a look at the spool ended, or the next lies ahead with its timer armed."""
+        return self._pulse.is_beating
+
     def has_more_for(self, feed: Feed, now: float) -> bool:
         """The feed ran short, and the spool was not read to its end for it."""
         return feed.is_hungry(self._head, now)
@@ -102,6 +110,7 @@ class Drain:
             if loop.time() - self._confirmed_at >= self._commit_every_s:
                 await self._confirm()
             if not await self._fill():
+                self._pulse.expect(self._pace.look_every_s)
                 await news(self.hunger, self._pace.look_every_s)
 
     async def _follow(self) -> None:
@@ -189,4 +198,5 @@ class Drain:
         return await self._in_thread(lambda: self._spool.rows(after, limit=_SCAN_ROWS, skip=names))
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        self._pulse.expect(SPOOL_WITHIN_S)
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -55,6 +55,7 @@ class Uplink:
         self._own_clients = own_clients or {}
         self._publish = publish
         self._pace = pace or Pace()
+        self._parts: list[Drain | Delivery] = []
 
     async def run(self) -> None:
         """Delivers until cancelled; then commits what was accepted so far and waits for no answer.
@@ -72,6 +73,7 @@ class Uplink:
         await drain.open(self._spool_path, settings.limit)
         try:
             links = [_Link(client, ours, drain, self._pace) for client, ours in feeds_of.items()]
+            self._parts = [drain, *(link.delivery for link in links)]
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(drain.run())
                 for link in links:
@@ -79,6 +81,10 @@ class Uplink:
                 tasks.create_task(self._tell(links, drain))
         finally:
             await drain.close()
+
+    def is_advancing(self) -> bool:
+        """Whether its work moves, on both its sides: the spool is looked at, and no exchange is overdue."""
+        return all(part.is_advancing() for part in self._parts)
 
     def _feeds(self) -> tuple[dict[Client, list[Feed]], dict[str, str]]:
         """A feed for each credential by its client, and why the remaining sensors have none."""
