@@ -86,6 +86,7 @@ CATALOGUE: Mapping[str, str] = {
     "iec62056-21-d": "protocols.iec62056_21.mode_d",
     "sml": "protocols.sml.entry",
     "shdlc": "protocols.shdlc.entry",
+    "plantower": "protocols.plantower",
 }
 
 

@@ -32,6 +32,18 @@ NAMES: dict[str, dict[str, str]] = {
         "n10_0": "particles_10",
         "diam": "typical_particle_size",
     },
+    "plantower": {
+        "pm01_cf1": "pm1_0_cf1",
+        "pm25_cf1": "pm2_5_cf1",
+        "pm01": "pm1_0",
+        "pm25": "pm2_5",
+        "n0_3_raw": "particles_0_3",
+        "n0_5_raw": "particles_0_5",
+        "n1_0_raw": "particles_1_0",
+        "n2_5_raw": "particles_2_5",
+        "n5_0_raw": "particles_5_0",
+        "n10_0_raw": "particles_10",
+    },
 }
 """Name of a protocol → what its vectors call a field → what we call it, where that differs."""
 

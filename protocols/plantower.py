@@ -1,0 +1,207 @@
+"""Plantower particle sensors: PMS5003, its relatives T, S and ST, PMS1003, PMS3003, PMS7003, PMSA003.
+
+Spec: "PMS5003 series data manual" V2.3 and "PMS5003ST series data manual" V2.6 (Plantower), appendix on the
+active mode. They speak unasked, about once a second; 9600 8N1.
+
+    report    42 4D | length 2 | data1 2 | data2 2 | … | check 2     length: of all that follows it
+    command   42 4D | command 1 | data 2 | check 2                   switches modes; answered by a report of
+                                                                     length 4: command, data
+    check: the sum of all octets before it; all numbers big endian
+
+    length   model                 data1–6   data7–12                            then
+    20       PMS3003               masses    reserved
+    28       PMS5003, 7003, A003   masses    six counts                          reserved
+             PMS5003T              masses    four counts, temperature, humidity  reserved
+             PMS5003S              masses    six counts                          formaldehyde
+    36       PMS5003ST             masses    six counts                          formaldehyde, temperature,
+                                                                                 humidity, reserved
+
+A mass is in µg/m³, first of standard particles (CF=1), then under atmospheric conditions; a count is of the
+particles beyond a diameter in 0.1 L of air. Which of the models with length 28 speaks no report tells: the
+listener tells what the words would mean in each of them, and the sensor's model says which it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Final
+
+from construct import Array, Byte, Const, Int16ub, Struct, this
+
+from protocols import Fields, Protocol, layout
+from protocols.dialogue import LineSettings, Value, Values
+from protocols.errors import SettingsError
+from protocols.framing import Direction, Frame
+from protocols.listening import ListeningKeys, ListeningSettings, Telegram, address_of
+from protocols.search import SearchFramer, Shape
+
+_START: Final = b"\x42\x4d"
+REPORT: Final = "report" / Struct(
+    "start" / Const(_START),
+    "length" / Int16ub,
+    "data" / Array(this.length // 2 - 1, Int16ub),
+    "check" / Int16ub,
+)
+COMMAND: Final = "command" / Struct(
+    "start" / Const(_START),
+    "command" / Byte,
+    "data" / Int16ub,
+    "check" / Int16ub,
+)
+_HEAD = re.compile(rb"\x42\x4d(?:\x00[\x04\x14\x1c\x24]|[\xe1\xe2\xe4]\x00)")
+_HEAD_LENGTH = 4
+_COMMAND_LENGTH: Final = COMMAND.sizeof()
+_ANSWER: Final = 4  # length of the answer to a command
+_CHECK: Final = 2
+MAX_LENGTH: Final = _HEAD_LENGTH + 0x24
+
+_MASSES = ("pm1_0_cf1", "pm2_5_cf1", "pm10_cf1", "pm1_0", "pm2_5", "pm10")
+_COUNTS = (
+    "particles_0_3",
+    "particles_0_5",
+    "particles_1_0",
+    "particles_2_5",
+    "particles_5_0",
+    "particles_10",
+)
+_ALL_COUNTED = _MASSES + _COUNTS
+
+MODELS: Final[Mapping[str, Sequence[str]]] = {  # what data1, data2 … are
+    "pms5003": _ALL_COUNTED,
+    "pms5003t": (*_MASSES, *_COUNTS[:4], "temperature", "humidity"),
+    "pms5003s": (*_ALL_COUNTED, "formaldehyde"),
+    "pms5003st": (*_ALL_COUNTED, "formaldehyde", "temperature", "humidity"),
+    "pms1003": _ALL_COUNTED,
+    "pms3003": _MASSES,
+    "pms7003": _ALL_COUNTED,
+    "pmsa003": _ALL_COUNTED,
+}
+DEFAULT: Final = "pms5003"
+_BY_LENGTH: Final = {20: ("pms3003",), 28: ("pms5003", "pms5003t", "pms5003s"), 36: ("pms5003st",)}
+
+UNITS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(_MASSES, "µg/m³"),
+    **dict.fromkeys(_COUNTS, "1/0.1L"),
+    "formaldehyde": "µg/m³",
+    "temperature": "°C",
+    "humidity": "%",
+}
+
+
+class StreamFramer(SearchFramer):
+    """Finds reports and commands."""
+
+    def __init__(self) -> None:
+        super().__init__(_SHAPE)
+
+
+class Describer:
+    """Describes frames; the values are those of a model, or if None of the usual one with such a report."""
+
+    def __init__(self, model: str | None) -> None:
+        self._names = None if model is None else MODELS[model]
+
+    def __call__(self, frame: Frame) -> Fields:
+        """Command and data, or the words of a report and what they say."""
+        if frame.direction is Direction.REQUEST:
+            fields = layout.parse(COMMAND, frame.data)
+            return {"command": fields["command"], "data": fields["data"]}
+        report = layout.parse(REPORT, frame.data)
+        fields = {"length": report["length"], "words": report["data"]}
+        if report["length"] == _ANSWER:
+            return fields
+        names = self._names or MODELS[_BY_LENGTH[report["length"]][0]]
+        return fields | _values(names, report["data"])
+
+
+class ReportListener:
+    """Hears the reports of the one sensor on a line."""
+
+    def hear(self, frame: Frame) -> list[Telegram]:
+        """What a report says in each model that has such a one; nothing if it answers a command."""
+        if frame.direction is Direction.REQUEST:
+            return []
+        report = layout.parse(REPORT, frame.data)
+        values: Values = {}
+        for model in reversed(_BY_LENGTH.get(report["length"], ())):
+            values |= _values(MODELS[model], report["data"])
+        return [Telegram("", values)] if values else []
+
+
+def parse_settings(keys: Mapping[str, Any]) -> ListeningSettings:
+    """The settings of a sensor: the values of its model, or those of them that it keeps.
+
+    Raises:
+        SettingsError: with every mistake.
+    """
+    name = keys.get("model", DEFAULT)
+    if not isinstance(name, str) or name not in MODELS:
+        close = get_close_matches(str(name).lower(), MODELS, 3) or MODELS
+        told = f"{name!r} is no Plantower sensor known here, use {' or '.join(close)}"
+        raise SettingsError([(("model",), told)])
+    settings = ListeningKeys({each: UNITS[each] for each in MODELS[name]}).parse(keys)
+    return ListeningSettings("", settings.only or tuple(MODELS[name]))
+
+
+def _units_of(settings: ListeningSettings) -> dict[str, str]:
+    return {name: UNITS[name] for name in settings.only}
+
+
+def _values(names: Sequence[str], words: Sequence[int]) -> Values:
+    return {name: _value(name, word) for name, word in zip(names, words, strict=False)}
+
+
+def _value(name: str, word: int) -> Value:
+    if name == "temperature":
+        return (word - 0x10000 if word & 0x8000 else word) / 10
+    return word / 10 if name == "humidity" else word
+
+
+def _extent(buffer: bytes, at: int) -> int:
+    is_report = buffer[at + 2] == 0
+    return _HEAD_LENGTH + buffer[at + 3] if is_report else _COMMAND_LENGTH
+
+
+def _flaw(frame: bytes) -> str | None:
+    return None if sum(frame[:-_CHECK]) == int.from_bytes(frame[-_CHECK:], "big") else "checksum"
+
+
+def _direction(frame: bytes) -> Direction:
+    return Direction.REQUEST if frame[2] else Direction.REPLY
+
+
+_SHAPE: Final = Shape(
+    head=_HEAD,
+    head_length=_HEAD_LENGTH,
+    starts=_START[:1],
+    longest=MAX_LENGTH,
+    extent=_extent,
+    flaw=_flaw,
+    direction=_direction,
+)
+_KEYS: Final = ListeningKeys(UNITS)
+
+PROTOCOL = Protocol(
+    name="plantower",
+    title="Plantower PMSx003",
+    spec="Plantower PMS5003 series data manual V2.3, PMS5003ST series data manual V2.6",
+    line=LineSettings(9600, 8, "N", 1),
+    framer=StreamFramer,
+    describer=Describer,
+    schema={
+        "properties": {
+            "model": {"enum": list(MODELS), "default": DEFAULT, "description": "Which sensor it is."},
+            **_KEYS.schema["properties"],
+        },
+        "required": [],
+    },
+    settings=parse_settings,
+    device=None,
+    listener=ReportListener,
+    address_of=address_of,
+    units_of=_units_of,
+    longest=MAX_LENGTH,
+    bytesizes=frozenset({8}),
+)
