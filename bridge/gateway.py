@@ -21,9 +21,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bridge.clock.kernel_clock import TOLD, system_clock
-from bridge.clock.server_time import TimeKeeper
 from bridge.config import Bus, Certificate, Credentials, CredentialsWatch, Site
 from bridge.diagnostics import Memory
 from bridge.errors import SpoolDamaged
@@ -33,8 +33,9 @@ from bridge.reader import Reader
 from bridge.runtime import Runtime
 from bridge.spool import Spool, SpoolWriter, lock
 from bridge.spool.locks import beside
-from bridge.uplink import Uplink, connect
-from bridge.uplink.diagnostics import Diagnostics
+
+if TYPE_CHECKING:
+    from bridge.uplink import Uplink
 
 log = logging.getLogger(__name__)
 
@@ -163,6 +164,10 @@ async def _feed_watchdog(advances: Callable[[], bool]) -> None:
 
 async def _deliver(site: Site, watch: CredentialsWatch, jobs: list[Uplink]) -> None:
     """The uplink, from its beginning with every edit of the credentials: whatever was held is tried again."""
+    from bridge.clock.server_time import TimeKeeper  # here, because a reader starts sooner without
+    from bridge.uplink import Uplink, connect
+    from bridge.uplink.diagnostics import Diagnostics
+
     runtime = Runtime(site.spool.path)
     publish = partial(runtime.publish, "uplink")
     while True:
