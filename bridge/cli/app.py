@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bridge.cli import doctor as doctor_cli
 from bridge.cli import enroll as enroll_cli
+from bridge.cli import install as install_cli
 from bridge.cli import spool as spool_cli
 from bridge.cli.options import SITE, AsJson, SitePath, print_json
 from bridge.errors import BridgeError, ConfigError
@@ -48,7 +50,10 @@ DevicesPath = Annotated[
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log more; -vv shows the bytes.")]
 
 app.add_typer(spool_cli.app, name="spool")
+app.command()(doctor_cli.doctor)
 app.command()(enroll_cli.enroll)
+app.command()(install_cli.install)
+app.command()(install_cli.uninstall)
 
 CREDENTIALS = Path("/etc/serial-bridge/credentials.toml")
 _HANDED_OVER = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/dev/null")) / "credentials.toml"
@@ -165,18 +170,30 @@ def status(
 
 @app.command()
 def decode(
-    protocol: Annotated[str, typer.Argument(help="The protocol; `serial-bridge protocols` lists them.")],
-    data: Annotated[
-        str, typer.Argument(metavar="HEX|-", help="Bytes in hex, or - for one stream on each line.")
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[PROTOCOL] HEX|-",
+            help="A protocol of `serial-bridge protocols`, and bytes in hex, or - for one stream on each line.",
+        ),
     ],
     model: Annotated[str | None, typer.Option(help="Name the registers after this device model.")] = None,
+    bus: Annotated[
+        str | None, typer.Option(help="Decode what this bus speaks; with it, PROTOCOL may be left out.")
+    ] = None,
+    site: SitePath = SITE,
     as_json: AsJson = False,
 ) -> None:
     """Takes bytes apart into frames and values."""
+    from bridge.commissioning.decode import entry_of
     from bridge.commissioning.decode import run as decode_streams
 
+    *named, data = words
+    if len(named) > 1 or not (named or bus):
+        raise typer.BadParameter("name one protocol (or --bus), then all bytes in one word, or -")
     try:
-        failed = decode_streams(protocol, data, model, as_json, sys.stdin, sys.stdout)
+        entry = entry_of(named[0] if named else None, bus, site)
+        failed = decode_streams(entry, data, model, as_json, sys.stdin, sys.stdout)
     except KeyError as error:
         raise typer.BadParameter(
             f"{error.args[0]!r} is not known; `serial-bridge protocols` and `serial-bridge models` list them"

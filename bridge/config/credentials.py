@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from bridge.config.document import Document, Table, key_text, nearest
+from bridge.config.quantities import Written
 from bridge.config.tables import FilePath, Sensor, Site, readable
 from bridge.config.toml_lines import KeyPath
 from bridge.errors import ConfigError
@@ -37,6 +38,12 @@ def _private(path: Path) -> Path:
     return path
 
 
+def _handed_over(path: Path, info: ValidationInfo) -> Path:
+    """A file that credentials.toml names; where systemd hands both over, it lies beside that, by its name."""
+    folder = info.context.folder if isinstance(info.context, Written) else None
+    return folder / path.name if folder and _from_systemd(folder) else path
+
+
 def _secret(text: str) -> str:
     if not text or text != text.strip() or not text.isprintable():
         raise ValueError("a secret is not empty and has no space or line break at its ends")
@@ -49,9 +56,9 @@ Secret = Annotated[str, AfterValidator(_secret), Field(repr=False)]
 class Certificate(Table):
     """{ certificate = …, key = … }: a sensor's X.509 certificate, for coaps."""
 
-    certificate: Annotated[FilePath, AfterValidator(readable)]
+    certificate: Annotated[FilePath, AfterValidator(_handed_over), AfterValidator(readable)]
     """PEM file, the device's certificate first."""
-    key: Annotated[FilePath, AfterValidator(readable), AfterValidator(_private)]
+    key: Annotated[FilePath, AfterValidator(_handed_over), AfterValidator(readable), AfterValidator(_private)]
     """PEM file of its private key, mode 0600."""
 
 

@@ -8,7 +8,7 @@ found in the journal of a service that does not start.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,17 +57,18 @@ class Places:
 
     Attributes:
         program: serial-bridge itself.
-        credentials: the file; None if there is none yet, so that nothing can be delivered.
         spool: the folder of the spool.
+        handed_over: the credentials' files, by the names under which the uplink gets them; none if there are
+            no credentials yet, so that nothing can be delivered.
     """
 
     program: Path
     site: Path
-    credentials: Path | None
     spool: Path
+    handed_over: Mapping[str, Path]
 
 
-def files(site: Site, credentials: Credentials | None, places: Places) -> tuple[File, ...]:
+def files(site: Site, places: Places) -> tuple[File, ...]:
     """Everything that must be written; without credentials nothing for the uplink.
 
     Raises:
@@ -80,13 +81,6 @@ def files(site: Site, credentials: Credentials | None, places: Places) -> tuple[
             lines.append(rules(bus))
         except ValueError as error:
             mistakes.append(f"{site.path}: bus.{bus.name}.adapter: {error}")
-    handed_over = ""
-    if credentials is not None and places.credentials is not None:
-        try:
-            sources = handed_over_files(credentials, places.credentials)
-            handed_over = "\n".join(f"LoadCredential={name}:{path}" for name, path in sources.items())
-        except ValueError as error:
-            mistakes.append(f"{places.credentials}: {error}")
     if mistakes:
         raise ConfigError(mistakes)
     values = {
@@ -94,7 +88,9 @@ def files(site: Site, credentials: Credentials | None, places: Places) -> tuple[
         "site": str(places.site),
         "spool": str(places.spool),
         "buses": "\n".join(lines),
-        "handed_over": handed_over,
+        "handed_over": "\n".join(
+            f"LoadCredential={name}:{path}" for name, path in places.handed_over.items()
+        ),
     }
     found = [
         File(RULES, _rendered(RULES.name, values)),
@@ -102,16 +98,19 @@ def files(site: Site, credentials: Credentials | None, places: Places) -> tuple[
         File(TMPFILES, _rendered("serial-bridge.tmpfiles.conf", values)),
         File(READER, _rendered(READER.name, values)),
     ]
-    if handed_over:
+    if places.handed_over:
         found += [File(UPLINK, _rendered(UPLINK.name, values)), File(ENABLED, f"../{UPLINK.name}", True)]
     return tuple(found)
 
 
-def handed_over_files(credentials: Credentials, path: Path) -> dict[str, Path]:
+def handed_over(credentials: Credentials, path: Path) -> dict[str, Path]:
     """What systemd hands over to the uplink: credentials.toml and the files it names, by their bare names.
 
+    Args:
+        path: where the credentials were read from.
+
     Raises:
-        ValueError: two files have one name, so that one could not be told from the other.
+        ConfigError: two files have one name, so that one could not be told from the other.
     """
     found = {"credentials.toml": path}
     for credential in credentials.sensors.values():
@@ -119,11 +118,8 @@ def handed_over_files(credentials: Credentials, path: Path) -> dict[str, Path]:
             continue
         for file in (credential.certificate, credential.key):
             if (other := found.setdefault(file.name, file)) != file:
-                raise ValueError(
-                    f"{other} and {file} have one name, and systemd hands files over by name: rename one"
-                )
-            if not _PLAIN.fullmatch(str(file)):
-                raise ValueError(f'"{file}" has a character that a unit cannot hold: rename it')
+                why = f"{other} and {file} have one name, and systemd hands files over by name: rename one"
+                raise ConfigError([f"{path}: {why}"])
     return found
 
 
@@ -142,8 +138,9 @@ def _rendered(name: str, values: dict[str, str]) -> str:
 
 def _out_of_reach(places: Places) -> Iterator[str]:
     """What the services could not use."""
-    for what, path in zip(_HOMES, (places.program, places.site, places.spool), strict=True):
+    for path in (places.program, places.site, places.spool, *places.handed_over.values()):
         if not _PLAIN.fullmatch(str(path)):
-            yield f'{what}, "{path}", has a character that a unit cannot hold: move it'
-        elif any(path.is_relative_to(hidden) for hidden in _HIDDEN):
+            yield f'"{path}" has a character that a unit cannot hold: rename it'
+    for what, path in zip(_HOMES, (places.program, places.site, places.spool), strict=True):
+        if any(path.is_relative_to(hidden) for hidden in _HIDDEN):
             yield f"{what}, {path}, is where the services have no access: move it to {_HOMES[what]}"

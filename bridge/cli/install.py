@@ -1,0 +1,54 @@
+"""`serial-bridge install` and `uninstall`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bridge.cli.options import SITE, SitePath
+
+CREDENTIALS = Path("/etc/serial-bridge/credentials.toml")
+
+Root = Annotated[
+    Path,
+    typer.Option(
+        "--root",
+        help="Write to the system in this folder, and run nothing.",
+        metavar="FOLDER",
+        file_okay=False,
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
+
+
+def install(
+    site: SitePath = SITE,
+    credentials: Annotated[
+        Path,
+        typer.Option(
+            "--credentials", envvar="SERIAL_BRIDGE_CREDENTIALS", help="The credentials file.", metavar="FILE"
+        ),
+    ] = CREDENTIALS,
+    program: Annotated[
+        Path | None,
+        typer.Option(help="The serial-bridge that the services run; default: this one.", metavar="FILE"),
+    ] = None,
+    root: Root = Path("/"),
+    dry_run: DryRun = False,
+) -> None:
+    """Has each bus start with its adapter, and the uplink at boot.
+
+    Run it again after every edit: only what the edit concerns is restarted.
+    """
+    from bridge.commissioning.install import install as job
+
+    job.install(site, credentials, program=program, root=root.absolute(), dry_run=dry_run, say=typer.echo)
+
+
+def uninstall(root: Root = Path("/"), dry_run: DryRun = False) -> None:
+    """Undoes `install`; the site and every reading stay."""
+    from bridge.commissioning.install import install as job
+
+    job.uninstall(root=root.absolute(), dry_run=dry_run, say=typer.echo)

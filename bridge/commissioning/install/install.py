@@ -1,0 +1,178 @@
+"""The two commands: what is checked before anything is touched, and what is said."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bridge.commissioning.install import changes, machine
+from bridge.commissioning.install.files import Places, files, handed_over
+from bridge.config import Credentials, Site, load, load_site
+from bridge.errors import BridgeError, ConfigError
+from bridge.port.adapter import Adapter
+from bridge.port.identity import refusal
+
+ROOT = Path("/")
+
+
+def install(
+    site_path: Path,
+    credentials_path: Path,
+    *,
+    program: Path | None,
+    root: Path,
+    dry_run: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Has udev and systemd run a site; repeated, it changes what differs.
+
+    Args:
+        site_path, credentials_path, program: as the services will find them; program None: this one.
+        root: another folder than / is written to, and nothing is run: the system in it does that at its boot.
+        dry_run: only say what would be done.
+        say: takes each line for the person.
+
+    Raises:
+        ConfigError: nothing was touched; every reason, a line each.
+        BridgeError: what failed, a line each; the rest is done.
+    """
+    is_live = root == ROOT and machine.SYSTEMD.is_dir()
+    if root == ROOT and not dry_run:
+        _only_root("install")
+    site, credentials = _load(_below(root, site_path), _below(root, credentials_path))
+    secrets = handed_over(credentials, _below(root, credentials_path)) if credentials else {}
+    places = Places(
+        program or Path(sysconfig.get_path("scripts")) / "serial-bridge",
+        site_path.absolute(),
+        _above(root, site.spool.path.absolute().parent),
+        {name: _above(root, path.absolute()) for name, path in secrets.items()},
+    )
+    wanted = files(site, places)
+    found = machine.present() if is_live else []
+    if mistakes := [*_refusals(site, found), *_unreadable(site, root)]:
+        raise ConfigError(mistakes)
+    if not secrets:
+        say(f"{credentials_path} is missing: buses are read and readings wait; write it and run this again")
+    difference = changes.compare(wanted, root)
+    plan = changes.restarts(site, secrets, difference, found) if is_live else None
+    if dry_run:
+        _show(difference, plan, root, say)
+        return
+    said: list[str] = []
+
+    def tell(line: str) -> None:
+        said.append(line)
+        say(line)
+
+    changes.write(difference, root, tell)
+    failures = changes.carry_out(site, plan, delivers=bool(secrets), say=tell) if plan else []
+    if not said and not failures:
+        say("nothing to change")
+    if plan is None and difference.paths:
+        say("systemd does not run there: it does the rest when that system boots")
+    for bus in site.buses.values():
+        if is_live and not machine.fitting(bus, found):
+            say(f'bus {bus.name}: adapter "{bus.adapter}" is not plugged in; the bus starts when it is')
+    if failures:
+        raise BridgeError("\n".join(failures))
+
+
+def uninstall(*, root: Path, dry_run: bool, say: Callable[[str], None]) -> None:
+    """Stops the services and removes what `install` wrote; the site, its credentials and readings stay.
+
+    Raises:
+        BridgeError: what failed, a line each; the rest is done.
+    """
+    is_live = root == ROOT and machine.SYSTEMD.is_dir()
+    if root == ROOT and not dry_run:
+        _only_root("uninstall")
+    difference = changes.compare((), root)
+    running = [name for name, unit in machine.units().items() if unit.is_active] if is_live else []
+    if not difference.remove and not running:
+        say("nothing is installed")
+        return
+    if dry_run:
+        for path in difference.remove:
+            say(f"would remove {path}")
+        for name in running:
+            say(f"would stop {name}")
+        return
+    failures: list[str] = []
+    if is_live:
+        failures = changes.undo(running, difference, say)
+    else:
+        changes.write(difference, root, say)
+    say("the site, its credentials, its readings and the user serial-bridge, whose they are, stay")
+    if failures:
+        raise BridgeError("\n".join(failures))
+
+
+def _load(site: Path, credentials: Path) -> tuple[Site, Credentials | None]:
+    """Both files; None where there are no credentials yet."""
+    if credentials.exists():
+        return load(site, credentials)
+    return load_site(site), None
+
+
+def _only_root(command: str) -> None:
+    if os.geteuid() != 0:
+        raise BridgeError(
+            f"{command} writes below /etc and starts services: run sudo serial-bridge {command}"
+        )
+
+
+def _refusals(site: Site, found: list[Adapter]) -> Iterator[str]:
+    """Adapters by which a bus cannot be told."""
+    for bus in site.buses.values():
+        place = f"{site.path}: bus.{bus.name}.adapter"
+        devices = machine.fitting(bus, found)
+        if why := refusal(bus.adapter, found):
+            yield f"{place}: {why}"
+        elif len(devices) > 1:
+            names = " and ".join(map(str, devices))
+            yield f'{place}: "{bus.adapter}" fits {names}: say which, `serial-bridge enroll` knows how'
+
+
+def _unreadable(site: Site, root: Path) -> Iterator[str]:
+    """Files of the site that the services' user may not read."""
+    used = [site.path, *sorted((site.path.parent / "models").glob("*.toml"))]
+    if site.thingsboard.ca is not None:
+        used.append(site.thingsboard.ca)
+    closed: dict[Path, str] = {}
+    for path in map(Path.absolute, used):
+        if not path.stat().st_mode & stat.S_IROTH:
+            closed[path] = "o+r"
+        for folder in path.parents:
+            if folder == root.absolute():
+                break
+            if not folder.stat().st_mode & stat.S_IXOTH:
+                closed[folder] = "o+x"
+    for path, mode in closed.items():
+        yield f"{path} may not be read by the services, which have a user of their own: run chmod {mode} {path}"
+
+
+def _show(
+    difference: changes.Difference, plan: changes.Restarts | None, root: Path, say: Callable[[str], None]
+) -> None:
+    """What would be done."""
+    if text := changes.diff(difference, root):
+        say(text)
+    stop = plan.stop if plan else {}
+    for name, why in stop.items():
+        say(f"would stop {name}: {why}")
+    if not text and not stop:
+        say("nothing to change")
+
+
+def _below(root: Path, path: Path) -> Path:
+    """Where a path of the system in `root` is found from here."""
+    return root / path.absolute().relative_to("/")
+
+
+def _above(root: Path, path: Path) -> Path:
+    """The path that the system in `root` has for one found from here."""
+    root = root.absolute()
+    return Path("/") / path.relative_to(root) if path.is_relative_to(root) else path
