@@ -84,6 +84,7 @@ CATALOGUE: Mapping[str, str] = {
     "dlt645": "protocols.dlt645.entry",
     "iec62056-21": "protocols.iec62056_21.entry",
     "iec62056-21-d": "protocols.iec62056_21.mode_d",
+    "dsmr": "protocols.dsmr",
     "sml": "protocols.sml.entry",
     "shdlc": "protocols.shdlc.entry",
     "plantower": "protocols.plantower",

@@ -19,10 +19,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial, reduce
-from operator import xor
+from functools import partial
 from typing import Final
 
+from protocols.checksum import CHECKSUMS
 from protocols.framing import Direction, Event
 from protocols.search import SearchFramer, Shape
 
@@ -30,6 +30,7 @@ MAX_LENGTH: Final = 16384  # of a readout; the standard sets no limit, meters wi
 MAX_ADDRESS: Final = 32
 
 SOH, STX, ETX, ACK = b"\x01", b"\x02", b"\x03", b"\x06"
+_BCC: Final = CHECKSUMS["xor8"].of
 _CRLF = b"\r\n"
 _ENDS = b"\x03\x04"  # ETX, or EOT where another block follows
 
@@ -78,7 +79,7 @@ def acknowledgement(baud_char: str) -> bytes:
 def block(data: str) -> bytes:
     """The data message of a readout; `data` are its lines, each with its CR LF."""
     body = f"{data}!\r\n".encode("ascii") + ETX
-    return STX + body + bytes((_check(body),))
+    return STX + body + bytes((_BCC(body),))
 
 
 def opened(data: bytes) -> str | None:
@@ -141,12 +142,8 @@ class ReadoutFramer(SearchFramer):
         super().__init__(_READOUT)
 
 
-def _check(octets: bytes) -> int:
-    return reduce(xor, octets)
-
-
 def _flaw(message: bytes) -> str | None:
-    return "checksum" if message.startswith((SOH, STX)) and _check(message[1:]) else None
+    return "checksum" if message.startswith((SOH, STX)) and _BCC(message[1:]) else None
 
 
 def _direction(message: bytes) -> Direction:

@@ -29,7 +29,13 @@ def _without_bcc(frame: bytes) -> Collection[int]:
     return () if frame[:1] in (b"\x01", b"\x02") else range(len(frame))
 
 
+def _without_crc(frame: bytes) -> Collection[int]:
+    """DSMR P1: versions 2 and 3 have no check."""
+    return range(len(frame)) if frame.endswith(b"!\r\n") else ()
+
+
 CHECKS: dict[str, Check] = {
+    "dsmr": Check(_without_crc),
     "iec62056-21": Check(_without_bcc, pairs=1 / 8),
     "iec62056-21-d": Check(_without_bcc, pairs=1 / 8),
 }

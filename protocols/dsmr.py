@@ -1,0 +1,259 @@
+r"""DSMR P1: the customer port of smart meters in the Netherlands, Belgium, Luxembourg and Scandinavia.
+
+Spec: DSMR P1 Companion Standard 5.0.2. Its telegrams are those of IEC 62056-21 mode D, with a check of their
+own. The meter speaks unasked, every second or ten; 115200 8N1, versions 2 and 3: 9600 7E1.
+
+    /ISk5\2MT382-1000
+                                                          the blank line
+    0-0:96.1.1(4B384547303034303436333935353037)          the meter's equipment identifier
+    1-0:1.8.1(000004.426*kWh)
+    0-1:96.1.0(3232323241424344313233343536373839)        that of the meter on M-Bus channel 1 …
+    0-1:24.2.1(170102161005W)(00000.107*m3)               … and what it said last, and when
+    !6EEE                                                 CRC-16 from / through !; not in versions 2 and 3
+
+Each meter is a sensor of its own, named by its equipment identifier. The telegram has it as the hex digits of
+its characters: K8EG004046395507, as on the label. Both forms may be written; where the digits do not stand
+for characters, they are the identifier.
+
+Quirks: some meters print the CRC without leading zeros (!B9F). Fluvius tells the identifier of an M-Bus meter
+with 0-n:96.1.1, and gas that is not converted to base conditions with 0-n:24.2.3. An M-Bus meter that was
+never heard has a date that is none (632525252525W). Without any identifier the first line serves as one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from protocols import Fields, Protocol, obis, without_models
+from protocols.checksum import CHECKSUMS
+from protocols.dialogue import LineSettings, Value, Values
+from protocols.framing import Direction, Frame
+from protocols.iec62056_21.data import DataSet, data_sets
+from protocols.listening import Identity, ListeningKeys, ListeningSettings, Telegram, address_of
+from protocols.obis import Code, Quantity
+from protocols.search import SearchFramer, Shape
+
+MAX_LENGTH: Final = 8192  # a text for the customer alone may have 2048 digits
+
+_HEAD = re.compile(rb"/[A-Za-z]{3}[0-9]")
+_FIRST_LINE = re.compile(rb"/[A-Za-z]{3}[0-9][ \"-.0-~]{0,64}\r\n\r\n")
+_FIRST_LINE_BEGUN = re.compile(rb"/[A-Za-z]{3}[0-9][ \"-.0-~]{0,64}(?:\r(?:\n\r?)?)?")
+_STOP = re.compile(rb"!|/|\r\n\r\n|[^\t\r\n -~]")
+_CHECK = re.compile(rb"([0-9A-Fa-f]{0,4})\r\n")
+_CHECK_BEGUN = re.compile(rb"[0-9A-Fa-f]{0,4}\r?")
+_VERSIONS_WITH_CHECK = (b"\n1-3:0.2.8(", b"\n0-0:96.1.4(")  # 4 and up state their version
+
+_CRC: Final = CHECKSUMS["crc16-arc"].of
+
+_MAIN: Final = 0  # the channel of the electricity meter
+_IDENTIFIERS: Final = ("96.1.1", "96.1.0", "42.0.0")  # of the electricity meter, best first
+_MBUS_IDENTIFIERS: Final = ("96.1.0", "96.1.1")
+_MBUS_VALUES: Final = ("24.2.1", "24.2.3")
+_MBUS_VALUE_OLD: Final = "24.3.0"  # version 2: date, …, unit; the value stands in the next line
+_MBUS_UNITS: Final[Mapping[str, Quantity]] = {
+    "m3": Quantity("volume", "m³"),
+    "GJ": Quantity("energy", "GJ"),
+    "kWh": Quantity("import_energy", "kWh"),
+}
+_OWN: Final[Mapping[str, Quantity]] = {  # C.D.E of what the companion standard adds
+    "96.14.0": Quantity("tariff", ""),
+    "96.7.21": Quantity("power_failures", ""),
+    "96.7.9": Quantity("long_power_failures", ""),
+    "96.3.10": Quantity("breaker", ""),  # 0 open, 1 closed, 2 ready to be closed
+    "17.0.0": Quantity("power_limit", "W"),
+    "31.4.0": Quantity("current_limit", "A"),
+    "24.4.0": Quantity("valve", ""),
+}
+_DATE = re.compile(r"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)([WS]?)")
+_ZONES = {"W": "+01:00", "S": "+02:00", "": ""}
+
+
+class Meter(NamedTuple):
+    """What a telegram says of one meter: its identifier, its values, and their units."""
+
+    id: str
+    values: Values
+    units: dict[str, str]
+
+
+def identifier(written: str) -> str:
+    """An equipment identifier as it is kept: the characters, where the digits stand for some."""
+    while True:
+        try:
+            characters = bytes.fromhex(written).decode("ascii")
+        except ValueError:
+            return written
+        if not characters.isprintable() or not characters or " " in written:
+            return written
+        written = characters
+
+
+def meters(data: bytes) -> list[Meter]:
+    """The meters that a telegram speaks of, the electricity meter first."""
+    first_line, _, text = data.decode("ascii").partition("\r\n\r\n")
+    channels: dict[int, list[tuple[str, DataSet, DataSet | None]]] = {_MAIN: []}
+    sets = [*data_sets(text.rpartition("!")[0]), None]
+    for told, behind in pairwise(sets):
+        code = obis.parse(told.address) if told else None
+        if told and code:
+            channel = code.b or 0 if code.a == 0 else _MAIN
+            channels.setdefault(channel, []).append((_short(code), told, behind))
+    found = []
+    for channel, told_here in channels.items():
+        numbers = _IDENTIFIERS if channel == _MAIN else _MBUS_IDENTIFIERS
+        names = {short: told.texts[0] for short, told, _ in told_here if told.texts[0]}
+        name = next((names[number] for number in numbers if number in names), None)
+        if channel == _MAIN:
+            name = name or first_line.removeprefix("/")
+        if name:
+            found.append(_meter(identifier(name), told_here))
+    return found
+
+
+class StreamFramer(SearchFramer):
+    """Finds telegrams."""
+
+    def __init__(self) -> None:
+        super().__init__(_SHAPE)
+
+
+class TelegramListener:
+    """Hears a P1 port."""
+
+    def hear(self, frame: Frame) -> Sequence[Telegram]:
+        """One telegram of each meter that has values."""
+        return [Telegram(meter.id, meter.values) for meter in meters(frame.data) if meter.values]
+
+
+def describe(frame: Frame) -> Fields:
+    """First line, objects as they are written, and what they say of each meter."""
+    text = frame.data.decode("ascii")
+    first_line, _, body = text.removeprefix("/").partition("\r\n\r\n")
+    body, _, check = body.rpartition("!")
+    fields: Fields = {
+        "identification": first_line,
+        "objects": {told.address: list(told.texts) for told in data_sets(body) if told.address},
+        "meters": [meter._asdict() for meter in meters(frame.data)],
+    }
+    return fields | ({"crc": check.strip()} if check.strip() else {})
+
+
+def _short(code: Code) -> str:
+    return f"{code.c}.{code.d}.{code.e}"
+
+
+def _meter(name: str, told_here: Sequence[tuple[str, DataSet, DataSet | None]]) -> Meter:
+    meter = Meter(name, {}, {})
+    for short, told, behind in told_here:
+        if short in _MBUS_VALUES and len(told.texts) == 2:
+            _put_measured(meter, told.texts[0], told.texts[1])
+        elif short == _MBUS_VALUE_OLD and len(told.texts) == 6 and behind and not behind.address:
+            _put_measured(meter, told.texts[0], f"{behind.texts[0]}*{told.texts[5]}")
+        else:
+            code = obis.parse(told.address)
+            known = _OWN.get(short) or (obis.quantity(code) if code else None)
+            if known:
+                _put(meter, known, next((text for text in told.texts if "*" in text), told.texts[0]))
+    return meter
+
+
+def _put_measured(meter: Meter, date: str, written: str) -> None:
+    """Adds what an M-Bus meter said last, and when; nothing if that was never."""
+    measured_at = _iso_date(date)
+    known = _MBUS_UNITS.get(written.partition("*")[2])
+    if measured_at and known:
+        _put(meter, known, written)
+        meter.values["measured_at"] = measured_at
+
+
+def _put(meter: Meter, known: Quantity, written: str) -> None:
+    digits, _, unit = written.partition("*")
+    amount = obis.number(digits)
+    value: Value | None = None if amount is None else obis.in_unit(amount, unit, known.unit)
+    if value is not None:
+        meter.values[known.name] = value
+        if known.unit:
+            meter.units[known.name] = known.unit
+
+
+def _iso_date(written: str) -> str | None:
+    """YYMMDDhhmmss with W for winter, S for summer time, in ISO 8601; None if it is no date."""
+    match = _DATE.fullmatch(written)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, season = match.groups()
+    try:
+        date = datetime.fromisoformat(f"20{year}-{month}-{day}T{hour}:{minute}:{second}{_ZONES[season]}")
+    except ValueError:
+        return None
+    return date.isoformat()
+
+
+def _extent(buffer: bytes, at: int) -> int | None:
+    first_line = _FIRST_LINE.match(buffer, at)
+    if first_line is None:
+        return None if _FIRST_LINE_BEGUN.fullmatch(buffer, at) else 0
+    stop = _STOP.search(buffer, first_line.end(), at + MAX_LENGTH - 6)
+    if stop is None:
+        return None if len(buffer) - at < MAX_LENGTH - 6 else 0
+    if stop[0] != b"!":
+        return 0
+    check = _CHECK.match(buffer, stop.end())
+    if check:
+        return check.end() - at
+    return None if _CHECK_BEGUN.fullmatch(buffer, stop.end()) else 0
+
+
+def _flaw(telegram: bytes) -> str | None:
+    body, mark, check = telegram.rpartition(b"!")
+    if check.strip():
+        return None if _CRC(body + mark) == int(check, 16) else "checksum"
+    return "checksum" if any(version in body for version in _VERSIONS_WITH_CHECK) else None
+
+
+def _direction(telegram: bytes) -> Direction:
+    return Direction.REPLY
+
+
+_SHAPE: Final = Shape(_HEAD, 5, b"/", MAX_LENGTH, _extent, _flaw, _direction)
+
+_PHASED = r"(im|ex)port_power|voltage|current|voltage_sags|voltage_swells"
+_KEYS: Final = ListeningKeys(
+    units={f"{name}_energy{tariff}": "kWh" for name in ("import", "export") for tariff in ("", "_t1", "_t2")}
+    | {name: unit for name, unit in obis.UNITS.items() if re.fullmatch(rf"({_PHASED})(_l[123])?", name)}
+    | dict(_OWN.values())
+    | dict(_MBUS_UNITS.values())
+    | {"measured_at": ""},
+    identity=Identity(
+        form=re.compile(r"[ -~]{1,96}"),
+        what="the equipment identifier, from the meter's label or as the telegram has it",
+        example="K8EG004046395507",
+        normal=lambda written: identifier(written.strip()),
+    ),
+    others=re.compile(rf"({'|'.join(obis.UNITS)})(_t[1-9][0-9]?)?"),
+)
+
+
+def _units_of(settings: ListeningSettings) -> dict[str, str]:
+    return {name: _KEYS.units.get(name) or obis.unit_of(name) or "" for name in settings.only or _KEYS.units}
+
+
+PROTOCOL = Protocol(
+    name="dsmr",
+    title="DSMR P1",
+    spec="DSMR P1 Companion Standard 5.0.2",
+    line=LineSettings(115200),
+    framer=StreamFramer,
+    describer=without_models(lambda: describe),
+    schema=_KEYS.schema,
+    settings=_KEYS.parse,
+    device=None,
+    listener=TelegramListener,
+    address_of=address_of,
+    units_of=_units_of,
+    longest=MAX_LENGTH,
+)

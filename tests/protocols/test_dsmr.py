@@ -1,0 +1,161 @@
+"""DSMR P1: the check of each version, what a telegram says of each meter, and identifiers in both forms."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocols import protocol
+from protocols.checksum import CHECKSUMS
+from protocols.dialogue import Values
+from protocols.dsmr import MAX_LENGTH, identifier, meters
+from protocols.errors import SettingsError
+from protocols.framing import Frame, Noise
+from protocols.listening import Telegram
+from tests.protocols.vectors import described, frames, hear, vectors
+
+ENTRY = protocol("dsmr")
+BY_DEVICE = {v["device"]: bytes.fromhex(v["hex"]) for v in vectors("dsmr") if v["valid"]}
+MAIN = "0-0:96.1.1(4B384547303034303436333935353037)"
+
+
+def telegram(*lines: str, first_line: str = "ISk5\\2MT382-1000", check: str = "{:04X}") -> bytes:
+    body = f"/{first_line}\r\n\r\n".encode() + "".join(f"{line}\r\n" for line in lines).encode() + b"!"
+    return body + check.format(CHECKSUMS["crc16-arc"].of(body)).encode() + b"\r\n"
+
+
+def said(data: bytes) -> dict[str, Values]:
+    (event,) = hear(ENTRY, [data])
+    assert isinstance(event, Frame)
+    assert ENTRY.listener is not None
+    return {told.sender: told.values for told in ENTRY.listener().hear(event)}
+
+
+def test_a_telegram_speaks_of_the_electricity_meter_and_of_each_meter_on_its_m_bus() -> None:
+    told = said(BY_DEVICE["FLUVIUS_V171"])
+    assert list(told) == ["1SAG3101021605", "7FLO2119033733", "8SAG1234567890"]
+    assert told["7FLO2119033733"] == {
+        "valve": 1,
+        "volume": 112.384,
+        "measured_at": "2020-05-12T13:45:58+02:00",
+    }
+    assert told["8SAG1234567890"] == {"volume": 872.234, "measured_at": "2020-05-12T13:45:58+02:00"}
+    electricity = told["1SAG3101021605"]
+    assert {
+        name: electricity[name] for name in ("import_energy_t2", "import_demand_max", "current_limit")
+    } == {
+        "import_energy_t2": 15.758,
+        "import_demand_max": 2589,
+        "current_limit": 999,
+    }
+    assert "volume" not in electricity
+
+
+def test_gas_of_version_2_stands_in_two_lines() -> None:
+    told = said(BY_DEVICE["V2_2"])
+    assert told["000000000000"] == {"volume": 1.001, "measured_at": "2016-11-07T19:00:00", "valve": 1}
+    assert told["00000000000000"]["power_limit"] == 999000
+
+
+def test_a_channel_without_a_meter_is_none() -> None:
+    assert list(said(BY_DEVICE["V5"])) == ["K8EG004046395507", "2222ABCD123456789"]
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        (
+            "0-1:24.2.1(170102161005W)(00000.107*m3)",
+            {"volume": 0.107, "measured_at": "2017-01-02T16:10:05+01:00"},
+        ),
+        (
+            "0-1:24.2.1(170702161005S)(12.500*GJ)",
+            {"energy": 12.5, "measured_at": "2017-07-02T16:10:05+02:00"},
+        ),
+        ("0-1:24.2.1(632525252525W)(00000.000*m3)", {}),  # never heard
+        ("0-1:24.2.1()(00000.000*m3)", {}),
+        ("0-1:24.2.1(170102161005W)()", {}),
+        ("0-1:24.2.1(170102161005W)", {}),
+        ("0-1:24.2.1(170102161005W)(1*bushel)", {}),
+        ("0-1:24.3.0(161107190000)(00)(60)(1)(0-1:24.2.1)(m3)", {}),
+    ],
+)
+def test_what_an_m_bus_meter_said_is_told_with_its_time_or_not_at_all(line: str, values: Values) -> None:
+    lines = (MAIN, "0-1:96.1.0(3232323241424344313233343536373839)", line)
+    found = {meter.id: meter.values for meter in meters(telegram(*lines))}
+    assert found == {"K8EG004046395507": {}, "2222ABCD123456789": values}
+    assert ENTRY.listener is not None
+    heard = ENTRY.listener().hear(Frame(telegram(*lines)))
+    assert heard == ([Telegram("2222ABCD123456789", values)] if values else [])
+
+
+def test_a_meter_without_an_identifier_goes_by_its_first_line() -> None:
+    assert said(telegram("1-0:1.7.0(0000.5*kW)", first_line="ELL5\\253833635_A")) == {
+        "ELL5\\253833635_A": {"import_power": 500.0}
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("4B384547303034303436333935353037", "K8EG004046395507"),
+        ("K8EG004046395507", "K8EG004046395507"),
+        ("3960221976967177082151037881335713", "3960221976967177082151037881335713"),  # no characters
+        ("00000000000000", "00000000000000"),
+        ("34363437343834393530353135323533", "FGHIPQRS"),  # digits whose digits are digits again
+        ("4647484950515253", "FGHIPQRS"),
+        ("ELL5\\253833635_A", "ELL5\\253833635_A"),
+        ("", ""),
+    ],
+)
+def test_an_identifier_is_one_in_either_form(written: str, kept: str) -> None:
+    assert identifier(written) == kept
+    assert identifier(kept) == kept
+
+
+def test_a_sensor_may_be_written_as_on_the_label_or_as_in_the_telegram() -> None:
+    label = ENTRY.settings({"id": "K8EG004046395507", "only": ["import_power", "import_energy_t3"]})
+    sent = ENTRY.settings({"id": "4B384547303034303436333935353037"})
+    assert ENTRY.address_of(label) == ENTRY.address_of(sent) == "K8EG004046395507"
+    assert ENTRY.units_of(label) == {"import_power": "W", "import_energy_t3": "kWh"}
+    assert {"volume": "m³", "energy": "GJ", "measured_at": ""}.items() <= ENTRY.units_of(sent).items()
+    with pytest.raises(SettingsError, match="equipment identifier"):
+        ENTRY.settings({"id": ""})
+
+
+def test_a_check_may_be_printed_without_leading_zeros() -> None:
+    whole = [telegram(MAIN, f"0-0:96.14.0({number:04})", check="{:X}") for number in range(100)]
+    short = min(whole, key=len)
+    assert len(short) < max(map(len, whole))
+    assert frames(hear(ENTRY, [short])) == [short]
+
+
+def test_version_4_and_up_are_nothing_without_their_check() -> None:
+    old = telegram(MAIN, check="")
+    assert frames(hear(ENTRY, [old])) == [old]
+    for version in ("1-3:0.2.8(50)", "0-0:96.1.4(50217)"):
+        new = telegram(version, MAIN, check="")
+        assert hear(ENTRY, [new]) == [Noise(new, "checksum")]
+
+
+def test_a_telegram_that_breaks_off_or_is_damaged_does_not_hide_the_next_one() -> None:
+    good = BY_DEVICE["V5"]
+    for begun in (good[:3], good[:400], good[:-1], good[:-9], good.replace(b"4B38", b"4B39")):
+        assert frames(hear(ENTRY, [begun + good])) == [good]
+
+
+def test_bytes_behind_the_end_belong_to_no_telegram() -> None:
+    whole = BY_DEVICE["ESY5Q3DA1004_V304"]
+    events = hear(ENTRY, [whole])
+    assert [type(event) for event in events] == [Frame, Noise]
+    assert events[0].data.endswith(b"!\r\n")
+    (fields,) = described(ENTRY, events)
+    (vector,) = (v for v in vectors("dsmr") if "optional" in v)
+    assert fields | vector["expected"] == fields
+
+
+def test_the_longest_telegram_is_found() -> None:
+    around = len(telegram(MAIN, "0-0:96.13.0()"))
+    for length, is_found in ((MAX_LENGTH, True), (MAX_LENGTH + 40, False)):
+        whole = telegram(MAIN, f"0-0:96.13.0({'3' * (length - around)})")
+        assert len(whole) == length
+        assert (frames(hear(ENTRY, [whole])) == [whole]) is is_found
