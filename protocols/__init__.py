@@ -86,6 +86,7 @@ CATALOGUE: Mapping[str, str] = {
     "iec62056-21-d": "protocols.iec62056_21.mode_d",
     "dsmr": "protocols.dsmr",
     "sml": "protocols.sml.entry",
+    "vedirect-text": "protocols.vedirect.text",
     "shdlc": "protocols.shdlc.entry",
     "plantower": "protocols.plantower",
 }

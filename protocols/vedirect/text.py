@@ -1,0 +1,130 @@
+r"""VE.Direct text: blocks of values that Victron's devices tell every second, unasked; 19200 8N1.
+
+Spec: Victron Energy, "VE.Direct Protocol", text mode.
+
+    \r\n label \t value  …  \r\n Checksum \t octet
+
+The sum of all octets of a block is 0 modulo 256; the checksum may be any octet, also one of those that stand
+between fields. Lines of the other protocol (`hex`) come where the device likes: between blocks, where they
+are noise here, and inside them, where they belong to the frame but neither to its sum nor to its fields.
+
+A block begins with the product id; the second one of battery monitors with H1. Only there is a start looked
+for: behind a wrong bit, a block's last fields would pass the sum of one octet as a block of their own, one in
+256 each. (The BMV-600 series tells no product id and is not heard.)
+
+No block carries an id, only some a serial number: a line has one device.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from protocols import Fields, Protocol, without_models
+from protocols.dialogue import LineSettings
+from protocols.framing import Frame
+from protocols.listening import ListeningKeys, Telegram, address_of
+from protocols.search import SearchFramer, Shape
+from protocols.vedirect.fields import UNITS, values_of
+
+LONGEST: Final = 2048  # 22 fields of 43 octets, and what the other protocol puts between
+
+MAX_DIGITS: Final = 128
+_HEX_LINE = rb":[0-9A-F]{1,%d}\r?\n" % MAX_DIGITS
+_MAX_HEX_LINES = 4  # between a block's first octets and its first label
+_HEAD_LENGTH = 6 + _MAX_HEX_LINES * (MAX_DIGITS + 3)
+
+
+def _pattern(*parts: bytes) -> re.Pattern[bytes]:
+    """The parts joined; HEX in them is a line of the other protocol."""
+    return re.compile(b"".join(parts).replace(b"HEX", _HEX_LINE))
+
+
+def _inside(*starts: bytes) -> bytes:
+    """Fields up to the checksum, or to what cannot be in a block: another start."""
+    stops = b"|".join((b"Checksum", *starts))
+    return rb"(?:[\t -9;-~]++|\r\n(?!(?:HEX)*+(?:%b)\t)|HEX)*+" % stops
+
+
+_HEX = _pattern(b"HEX")
+_FIELD = _pattern(rb"\r\n([!-9;-~]{1,16})\t([ -9;-~]*)")
+_END = b"\r\nChecksum\t"
+
+_START = rb"\r\n(?:HEX){0,%d}+" % _MAX_HEX_LINES
+_HEAD = _pattern(_START, rb"(?:PID|H1)\t")
+_BLOCK = _pattern(
+    _START,
+    rb"(?:PID\t%b|H1\t%b)" % (_inside(b"PID"), _inside(b"PID", b"H1")),
+    rb"(\r\n(?:HEX)*+Checksum\t(?s:.))?",
+)
+_UNFINISHED = _pattern(rb"(?:\r|\r\n(?:HEX)*+(?:Checksum\t)?)?(?::[0-9A-F]{0,%d}\r?)?\Z" % MAX_DIGITS)
+
+
+def block_of(frame: Frame) -> dict[str, str]:
+    """The fields of a block: label → value as sent; without the checksum, and lines of the other protocol."""
+    text = _HEX.sub(b"", frame.data[:-1]).removesuffix(_END)
+    return {label.decode("ascii"): value.decode("ascii") for label, value in _FIELD.findall(text)}
+
+
+class TextListener:
+    """Hears the device of a line."""
+
+    def hear(self, frame: Frame) -> Sequence[Telegram]:
+        """What a block tells."""
+        return [Telegram("", values_of(block_of(frame)))]
+
+
+def describe(frame: Frame) -> Fields:
+    """The fields of a block as they were sent, and the values."""
+    block = block_of(frame)
+    return {**block, "values": values_of(block)}
+
+
+class StreamFramer(SearchFramer):
+    """Finds the blocks of a line."""
+
+    def __init__(self) -> None:
+        super().__init__(_SHAPE)
+
+
+def _extent(buffer: bytes, at: int) -> int | None:
+    block = _BLOCK.match(buffer, at, at + LONGEST)
+    if block and block[1]:
+        return block.end() - at
+    if block and len(buffer) - at < LONGEST and _UNFINISHED.match(buffer, block.end()):
+        return None
+    return 0
+
+
+def _flaw(frame: bytes) -> str | None:
+    return "checksum" if (sum(_HEX.sub(b"", frame[:-1])) + frame[-1]) % 256 else None
+
+
+_SHAPE: Final = Shape(
+    head=_HEAD,
+    head_length=_HEAD_LENGTH,
+    starts=b"\r",
+    longest=LONGEST,
+    extent=_extent,
+    flaw=_flaw,
+)
+
+KEYS: Final = ListeningKeys(UNITS)
+
+PROTOCOL = Protocol(
+    name="vedirect-text",
+    title="Victron VE.Direct text",
+    spec="Victron Energy, VE.Direct Protocol, text mode",
+    line=LineSettings(19200),
+    framer=StreamFramer,
+    describer=without_models(lambda: describe),
+    schema=KEYS.schema,
+    settings=KEYS.parse,
+    device=None,
+    listener=TextListener,
+    address_of=address_of,
+    units_of=KEYS.units_of,
+    longest=LONGEST,
+    bytesizes=frozenset({8}),
+)

@@ -1,0 +1,130 @@
+"""VE.Direct text: lines of the other protocol anywhere, any octet as checksum, and what a field means."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocols.errors import SettingsError
+from protocols.framing import Event, Frame
+from protocols.vedirect.fields import FIELDS
+from protocols.vedirect.text import LONGEST, PROTOCOL, StreamFramer, TextListener, block_of
+from tests.protocols.vectors import good_frames
+
+BLOCKS = good_frames("vedirect-text")
+LINES = [b":A4F10FF2E\n", b":7F0ED0096000DB\r\n", b":154\n"]
+
+
+def block(*fields: tuple[str, str]) -> bytes:
+    text = b"".join(f"\r\n{label}\t{value}".encode() for label, value in fields) + b"\r\nChecksum\t"
+    return text + bytes((-sum(text) % 256,))
+
+
+def heard(data: bytes) -> list[Event]:
+    framer = StreamFramer()
+    return framer.feed(data) + framer.silence()
+
+
+def said(data: bytes) -> dict[str, object]:
+    (telegram,) = TextListener().hear(Frame(data))
+    assert telegram.sender == ""
+    return dict(telegram.values)
+
+
+@given(st.sampled_from(BLOCKS), st.sampled_from(LINES), st.data())
+def test_a_line_of_the_other_protocol_changes_nothing_wherever_it_stands(
+    alone: bytes, line: bytes, data: st.DataObject
+) -> None:
+    at = data.draw(st.integers(2, alone.index(b"Checksum")))
+    if alone[at - 1 : at] == b"\r" or at <= alone.index(b"\t"):
+        at = 2
+    mixed = alone[:at] + line + alone[at:]
+    assert heard(mixed) == [Frame(mixed)]
+    assert block_of(Frame(mixed)) == block_of(Frame(alone))
+
+
+def test_any_octet_is_a_checksum() -> None:
+    seen = set()
+    for total in range(240, 496):
+        serial = "".join(chr(total // 4 + (index < total % 4)) for index in range(4))
+        one = block(("PID", "0x203"), ("SER#", serial))
+        seen.add(one[-1])
+        assert heard(one + one) == [Frame(one), Frame(one)]
+        assert said(one)["serial_number"] == serial
+    assert len(seen) == 256
+
+
+def test_the_rest_of_a_block_is_none_though_its_sum_be_right() -> None:
+    assert heard(block(("V", "12000"), ("I", "1")))[0] != Frame(block(("V", "12000"), ("I", "1")))
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "expected"),
+    [
+        ("V", "26201", 26.201),
+        ("I", "-40", -0.04),
+        ("SOC", "1000", 100.0),
+        ("SOC", "---", None),
+        ("TTG", "-1", None),
+        ("TTG", "0", 0),
+        ("T", "-1", -1),
+        ("LOAD", "ON", True),
+        ("Alarm", "OFF", False),
+        ("OR", "0x00000101", 0x101),
+        ("AR", "4", 4),
+        ("H19", "144", 1.44),
+        ("AC_OUT_V", "23003", 230.03),
+        ("AC_OUT_I", "4", 0.4),
+        ("SER#", "HQ1234ABCDE", "HQ1234ABCDE"),
+        ("FW", "0307", "0307"),
+        ("FW", "", None),
+        ("V", "", None),
+        ("V", "12.5", None),
+        ("V", "9" * 19, None),
+    ],
+)
+def test_a_field_means_what_the_table_says(label: str, text: str, expected: object) -> None:
+    told = block(("PID", "0x203"), (label, text))
+    assert said(told).get(FIELDS[label].name) == expected
+    assert block_of(Frame(told)) == {"PID": "0x203", label: text}
+
+
+def test_a_field_of_no_table_is_shown_and_is_no_value() -> None:
+    told = block(("PID", "0x203"), ("NEW", "7"))
+    assert PROTOCOL.describer(None)(Frame(told)) == {
+        "PID": "0x203",
+        "NEW": "7",
+        "values": {"product_id": "0x203"},
+    }
+
+
+def test_a_line_has_one_device_and_its_values_can_be_chosen() -> None:
+    settings = PROTOCOL.settings({"only": ["voltage", "load"]})
+    assert PROTOCOL.address_of(settings) == ""
+    assert PROTOCOL.units_of(settings) == {"voltage": "V", "load": ""}
+    with pytest.raises(SettingsError, match="'VPV' is none of its values"):
+        PROTOCOL.settings({"only": ["VPV"]})
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        pytest.param(b"\r\nPID\t", id="starts"),
+        pytest.param(b"\r\nPID\t" + b"\r\nH1\t" * 300, id="starts of the second kind in one of the first"),
+        pytest.param(b"\r\nPID\t" + b"x" * (LONGEST - 8), id="the longest"),
+        pytest.param(b"\r\nPID\t" + b"\r\nx\t1" * 300, id="fields without an end"),
+        pytest.param(b"\r\nPID\t" + b":A\r\n" * 400, id="lines of the other protocol"),
+        pytest.param(b"\r\n:A\n:A\n:A\n:A\nPID\t", id="starts with such lines inside"),
+        pytest.param(BLOCKS[0][:-1] + bytes((BLOCKS[0][-1] ^ 1,)), id="wrong checksums"),
+    ],
+)
+def test_a_megabyte_of_nonsense_takes_less_than_half_a_second(pattern: bytes) -> None:
+    data = (pattern * (1_000_000 // len(pattern) + 1))[:1_000_000]
+    begun = time.process_time()
+    events = heard(data)
+    spent_s = time.process_time() - begun
+    assert not any(isinstance(event, Frame) for event in events)
+    assert spent_s < 0.5
