@@ -89,6 +89,7 @@ CATALOGUE: Mapping[str, str] = {
     "vedirect-text": "protocols.vedirect.text",
     "shdlc": "protocols.shdlc.entry",
     "plantower": "protocols.plantower",
+    "sds011": "protocols.sds011",
 }
 
 

@@ -44,6 +44,9 @@ NAMES: dict[str, dict[str, str]] = {
         "n5_0_raw": "particles_5_0",
         "n10_0_raw": "particles_10",
     },
+    "sds011": {
+        "pm25": "pm2_5",
+    },
 }
 """Name of a protocol → what its vectors call a field → what we call it, where that differs."""
 
