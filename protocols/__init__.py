@@ -46,6 +46,9 @@ class Protocol:
         models: names of the device models that its sensors can name.
         with_models: the same entry, with a site's own models: what each of their files says, by the model's
             name. Raises SettingsError with every mistake, each path beginning with the name. None: no models.
+        bus_schema: JSON Schema of the keys that a bus has for it, like `schema`.
+        declared_by: the same entry as these keys of a bus make it; raises SettingsError with every mistake.
+            Until it was called, such an entry finds and decodes nothing. None: all buses speak it alike.
     """
 
     name: str
@@ -65,6 +68,8 @@ class Protocol:
     bytesizes: frozenset[int] = frozenset({7, 8})
     models: Callable[[], Sequence[str]] = field(default=lambda: ())
     with_models: Callable[[Mapping[str, Mapping[str, Any]]], Protocol] | None = None
+    bus_schema: Mapping[str, Any] = field(default_factory=lambda: {"properties": {}, "required": []})
+    declared_by: Callable[[Mapping[str, Any]], Protocol] | None = None
 
 
 def without_models(describer: Callable[[], Describe]) -> Callable[[str | None], Describe]:
@@ -90,6 +95,7 @@ CATALOGUE: Mapping[str, str] = {
     "shdlc": "protocols.shdlc.entry",
     "plantower": "protocols.plantower",
     "sds011": "protocols.sds011",
+    "declared": "protocols.declared.entry",
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from protocols import CATALOGUE, protocol
-from tests.protocols.vectors import path_of, vectors
+from tests.protocols.vectors import SPOKEN, path_of, vectors
 
 ROOT = Path(__file__).parent.parent
 every_protocol = pytest.mark.parametrize("name", sorted(CATALOGUE))
@@ -35,7 +35,7 @@ def test_a_protocol_names_its_specification(name: str) -> None:
     assert entry.spec
 
 
-@every_protocol
+@pytest.mark.parametrize("name", SPOKEN)
 def test_a_protocol_has_vectors_with_their_sources(name: str) -> None:
     assert path_of(name).is_file()
     for vector in vectors(name):

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.commissioning import decode
-from protocols import CATALOGUE
+from protocols import CATALOGUE, protocol
 from tests.benchmarks.table import Row, markdown, put
 from tests.protocols.vectors import FOLDER, IDLE, NAMES, Vector, holds_a_good_one, path_of
 
@@ -54,7 +54,7 @@ def command(name: str, lines: Sequence[str]) -> list[str]:
 def here(name: str, lines: Sequence[str]) -> list[str]:
     """The same without a process of its own."""
     out = io.StringIO()
-    decode.run(name, "-", None, True, io.StringIO("".join(f"{line}\n" for line in lines)), out)
+    decode.run(protocol(name), "-", None, True, io.StringIO("".join(f"{line}\n" for line in lines)), out)
     return out.getvalue().splitlines()
 
 

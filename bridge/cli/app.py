@@ -174,7 +174,7 @@ def decode(
         list[str],
         typer.Argument(
             metavar="[PROTOCOL] HEX|-",
-            help="A protocol of `serial-bridge protocols`, and bytes in hex, or - for one stream on each line.",
+            help="One of `serial-bridge protocols`, then bytes in hex, or - for one stream on each line.",
         ),
     ],
     model: Annotated[str | None, typer.Option(help="Name the registers after this device model.")] = None,

@@ -1,4 +1,5 @@
-"""Bytes into events, for the eye and for other programs: no port, no configuration, no network.
+"""Bytes into events, for the eye and for other programs: no port, no network, and a site file only where its
+bus is named.
 
 The bytes are one stream of a line, both directions; the end of the input counts as silence. Every byte is in
 exactly one event:
@@ -13,16 +14,43 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, TextIO
 
+from bridge.config import load_site
+from bridge.errors import ConfigError
 from protocols import Protocol, protocol
 from protocols.framing import Event, Frame, Noise
 
 Line = dict[str, Any]
 
 
+def entry_of(name: str | None, bus: str | None, site: Path) -> Protocol:
+    """The protocol to decode with: the one of that name, or, where a bus is named, what that bus speaks.
+
+    Raises:
+        KeyError: no such protocol.
+        ConfigError: there is no such bus, it speaks another protocol, the site file has mistakes; or the
+            frames are declared by a bus and none is named.
+    """
+    if bus is None:
+        entry = protocol(name or "")
+        if entry.declared_by:
+            raise ConfigError([f"{entry.title}: name the bus that declares them, --site {site} --bus NAME"])
+        return entry
+    buses = load_site(site).buses
+    if bus not in buses:
+        raise ConfigError([f'{site}: there is no bus "{bus}"; the buses are: {", ".join(buses)}'])
+    entry = buses[bus].protocol
+    if name not in (None, entry.name):
+        raise ConfigError(
+            [f'{site}: bus "{bus}" speaks {entry.name}, not {name}; leave the one or the other out']
+        )
+    return entry
+
+
 def run(
-    protocol_name: str, hex_or_dash: str, model: str | None, as_json: bool, stdin: TextIO, out: TextIO
+    entry: Protocol, hex_or_dash: str, model: str | None, as_json: bool, stdin: TextIO, out: TextIO
 ) -> int:
     """The command `decode`.
 
@@ -30,9 +58,8 @@ def run(
         0; 1 if a line was no hex.
 
     Raises:
-        KeyError: no such protocol, or no such model of it.
+        KeyError: the protocol has no such model.
     """
-    entry = protocol(protocol_name)
     entry.describer(model)  # a wrong name is told before the first line is read
     lines = (
         decode_lines(entry, stdin, model) if hex_or_dash == "-" else _decode_one(entry, hex_or_dash, model)

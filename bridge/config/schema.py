@@ -6,7 +6,7 @@ hold where the bus speaks it. What only shows between tables (one name twice) is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from bridge.config.document import Table
@@ -46,7 +46,10 @@ def site_schema(own: OwnModels | None = None) -> Schema:
     bus["properties"]["protocol"]["enum"] = [entry.name for entry in entries]
     bus["properties"]["sensor"] = {"type": "array", "description": Bus.written()["sensor"].description}
     bus["required"].remove("line")
-    bus["allOf"] = [_if_spoken(entry) for entry in entries]
+    for entry in entries:
+        for key, rule in entry.bus_schema["properties"].items():
+            bus["properties"][key] = {"description": rule["description"]}
+    bus["allOf"] = [_if_spoken(entry, bus["properties"]) for entry in entries]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
@@ -77,9 +80,12 @@ def _with_keys_of(entry: Protocol, sensor: Schema) -> Schema:
     }
 
 
-def _if_spoken(entry: Protocol) -> Mapping[str, Any]:
-    """What a bus must have if it speaks this protocol."""
-    then: Schema = {"properties": {"sensor": {"items": {"$ref": f"#/$defs/Sensor-{entry.name}"}}}}
-    if entry.line is None:
-        then["required"] = ["line"]
+def _if_spoken(entry: Protocol, known: Collection[str]) -> Mapping[str, Any]:
+    """What a bus must have, and may not have of all known keys, if it speaks this protocol."""
+    theirs = dict.fromkeys(set(known) - set(Bus.written()), False) | entry.bus_schema["properties"]
+    sensor = {"items": {"$ref": f"#/$defs/Sensor-{entry.name}"}}
+    then: Schema = {"properties": {"sensor": sensor, **theirs}}
+    required = [*entry.bus_schema["required"], *(["line"] if entry.line is None else [])]
+    if required:
+        then["required"] = required
     return {"if": {"properties": {"protocol": {"const": entry.name}}, "required": ["protocol"]}, "then": then}

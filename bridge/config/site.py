@@ -7,7 +7,7 @@ only show between tables (one name twice), are reported together: where a table 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,20 +105,26 @@ def _bus(document: Document, name: str, table: object, own: OwnModels) -> Bus | 
     except ValueError as error:
         document.mistake(path, str(error))
     speaks = table.get("protocol")
-    entry = own.known_to(protocol(speaks)) if isinstance(speaks, str) and speaks in CATALOGUE else None
+    spoken = own.known_to(protocol(speaks)) if isinstance(speaks, str) and speaks in CATALOGUE else None
+    theirs = set(spoken.bus_schema["properties"]) if spoken else set()
+    meant = document.unknown_keys(path, table, {*Bus.written(), *theirs})
+    entry = _as_declared(document, path, spoken, {key: table[key] for key in theirs & set(table)}, meant)
     given: dict[str, Any] = {"name": name, "sensor": ()}
     if "rs485" in table:
         given["rs485"] = document.check(RS485, (*path, "rs485"), table["rs485"])
-    if "line" not in table and entry:
-        given["line"] = entry.line
-        if entry.line is None:
+    if "line" not in table and spoken:
+        given["line"] = spoken.line
+        if spoken.line is None:
             document.mistake((*path, "line"), _NO_LINE)
     inherited = {key: table[key] for key in INHERITED if key in table}
+    if spoken and entry is None:
+        inherited["every"] = "0s"  # whether it is needed is not known yet
     if entry:
         _refuse_asking(document, path, table, entry, INHERITED)
         if "reply_timeout" not in table:
             given["reply_timeout"] = inherited["reply_timeout"] = f"{1000 * entry.reply_timeout_s:g}ms"
-    bus = document.check(Bus, path, table, given=given)
+    ours = {key: value for key, value in table.items() if key in Bus.written()}
+    bus = document.check(Bus, path, ours, given=given, meant=meant)
     if bus and bus.line.bytesize not in bus.protocol.bytesizes:
         bits = " or ".join(map(str, sorted(bus.protocol.bytesizes)))
         document.mistake((*path, "line"), f'{bus.protocol.title} has {bits} data bits, "{bus.line}" does not')
@@ -138,6 +144,25 @@ def _bus(document: Document, name: str, table: object, own: OwnModels) -> Bus | 
     if entry and entry.listener:
         _one_for_each_id(document, path, blocks, entry, sensors)
     return bus and bus.model_copy(update={"sensors": known, "protocol": entry})
+
+
+def _as_declared(
+    document: Document,
+    path: KeyPath,
+    spoken: Protocol | None,
+    theirs: Mapping[str, Any],
+    meant: Collection[str],
+) -> Protocol | None:
+    """The protocol as the bus declares it with its own keys, or None if there is a mistake in these."""
+    if spoken is None or spoken.declared_by is None:
+        return spoken
+    try:
+        return spoken.declared_by(theirs)
+    except SettingsError as error:
+        for below, message in error.problems:
+            if below[0] in theirs or below[0] not in meant:
+                document.mistake((*path, *below), message)
+        return None
 
 
 def _sensor(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from protocols import Protocol
+from protocols import CATALOGUE, Protocol, protocol
 from protocols.framing import Event, Frame, merge_noise
 
 FOLDER = Path(__file__).parent.parent / "vectors"
@@ -49,6 +49,9 @@ NAMES: dict[str, dict[str, str]] = {
     },
 }
 """Name of a protocol → what its vectors call a field → what we call it, where that differs."""
+
+SPOKEN = [name for name in CATALOGUE if protocol(name).declared_by is None]
+"""The protocols that need no declaration to be spoken."""
 
 Vector = dict[str, Any]
 

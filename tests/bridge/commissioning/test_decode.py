@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.commissioning import models
-from bridge.commissioning.decode import decode_stream, run
+from bridge.commissioning.decode import decode_stream, entry_of, run
 from protocols import protocol
 from tests.protocols.vectors import vectors
 
@@ -21,7 +22,7 @@ REQUEST, REPLY = "01040000000271cb", "010404436633341b38"
 
 def decoded(source: str, *, lines: str = "", model: str | None = None) -> tuple[int, list[dict[str, Any]]]:
     out = io.StringIO()
-    code = run("modbus-rtu", source, model, True, io.StringIO(lines), out)
+    code = run(MODBUS, source, model, True, io.StringIO(lines), out)
     return code, [json.loads(line) for line in out.getvalue().splitlines()]
 
 
@@ -88,15 +89,16 @@ def test_bad_hex_as_an_argument_fails() -> None:
     assert "not hex" in event["error"]
 
 
-@pytest.mark.parametrize(("name", "model"), [("morse", None), ("modbus-rtu", "eastron-sdm9999")])
-def test_a_wrong_name_is_told_before_anything_is_read(name: str, model: str | None) -> None:
+def test_a_wrong_name_is_told_before_anything_is_read() -> None:
     with pytest.raises(KeyError):
-        run(name, "-", model, True, io.StringIO(REQUEST), io.StringIO())
+        run(MODBUS, "-", "eastron-sdm9999", True, io.StringIO(REQUEST), io.StringIO())
+    with pytest.raises(KeyError):
+        entry_of("morse", None, Path("site.toml"))
 
 
 def test_people_get_one_line_an_event() -> None:
     out = io.StringIO()
-    run("modbus-rtu", "-", "eastron-sdm120", False, io.StringIO(f"{REQUEST}{REPLY}ff\n"), out)
+    run(MODBUS, "-", "eastron-sdm120", False, io.StringIO(f"{REQUEST}{REPLY}ff\n"), out)
     first, second, third = out.getvalue().splitlines()
     assert first == "0:     0  01 04 00 00 00 02 71 cb  address=1  function=4  start=0  quantity=2"
     assert second.endswith("registers=[17254, 13108]  values={voltage: 230.20001}")

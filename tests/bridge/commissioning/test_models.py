@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from bridge.cli import app
 from bridge.commissioning.decode import run as decode
+from protocols import protocol
 from protocols.modbus import models
 from tests.bridge.config.conftest import SITES
 from tests.protocols.vectors import FOLDER, Vector
@@ -57,7 +58,8 @@ def invoke(*arguments: str) -> Result:
 def test_decode_names_the_value_of_a_device_frame(asked: Vector, answered: Vector) -> None:
     out = io.StringIO()
     model = NAMES[asked["device"]]
-    assert decode("modbus-rtu", asked["hex"] + answered["hex"], model, True, io.StringIO(), out) == 0
+    entry = protocol("modbus-rtu")
+    assert decode(entry, asked["hex"] + answered["hex"], model, True, io.StringIO(), out) == 0
     _, reply = map(json.loads, out.getvalue().splitlines())
     (value,) = reply["fields"]["values"].values()
     assert value == pytest.approx(answered["expected"]["value"], rel=1e-6)

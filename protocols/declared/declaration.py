@@ -1,0 +1,226 @@
+"""What was declared of a frame, and where everything stands in it.
+
+    sync … | length … | fields … | rest | … checksum | end
+    at = 0, 1, 2 …                      at = …, -2, -1
+
+A place from 0 on is counted from the first octet, a negative one from the end: -1 is the last octet. In a
+frame that tells its length, what is counted from the end moves with it; octets that nobody declared lie
+between. All parts have their room in the shortest frame there is, so a frame is never too short for a field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+
+from protocols.checksum import Checksum
+from protocols.declared.types import Order, Type
+from protocols.meaning import Meaning
+from protocols.meaning_keys import Path, Problem
+
+SYNC, LENGTH, CHECKSUM, END = "the sync", "the length", "the checksum", "the end"
+
+Pattern = tuple[int | None, ...]
+"""Octets; None stands for any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a frame: its place, its type, what it means, and whether it names the sensor."""
+
+    name: str
+    at: int
+    type: Type
+    meaning: Meaning
+    is_id: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """A frame that tells its length: so many octets as stand there, and `add`."""
+
+    at: int
+    type: Type
+    add: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The checksum: its place, and the span that it checks, `start` to before `stop` (None: to the end)."""
+
+    checksum: Checksum
+    at: int
+    order: Order
+    start: int
+    stop: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What takes octets of a frame. `what` it is, for messages, and the `path` of its key below the frame."""
+
+    at: int
+    size: int
+    what: str
+    path: Path
+    field: Field | None = None
+
+    @property
+    def end(self) -> int:
+        """The place behind it."""
+        return self.at + self.size
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A frame.
+
+    Attributes:
+        sync: what it begins with.
+        length: octets, or how it tells them.
+        longest: octets of the longest one.
+        check: its checksum, if it has one.
+        end: what it ends with.
+        fields: in the order of the file.
+    """
+
+    sync: Pattern
+    length: int | Length
+    longest: int
+    check: Check | None
+    end: bytes
+    fields: tuple[Field, ...]
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """All that takes octets, in the order of the frame; what is counted from its end comes last.
+
+        If the length is fixed, nothing is counted from the end any more.
+        """
+        fixed = self.length if isinstance(self.length, int) else 0
+        parts = [
+            Part(part.at + fixed, part.size, part.what, part.path, part.field)
+            if fixed and part.at < 0
+            else part
+            for part in self._parts()
+        ]
+        return tuple(sorted(parts, key=lambda part: (part.at < 0, part.at)))
+
+    @property
+    def front(self) -> int:
+        """Octets that are counted from the beginning, gaps between them included."""
+        return max(part.end for part in self.parts if part.at >= 0)
+
+    @property
+    def back(self) -> int:
+        """Octets that are counted from the end."""
+        return max((-part.at for part in self.parts if part.at < 0), default=0)
+
+    @property
+    def shortest(self) -> int:
+        """Octets of the shortest frame."""
+        return self.length if isinstance(self.length, int) else self.front + self.back
+
+    @property
+    def id(self) -> Field | None:
+        """The field that names the sensor."""
+        return next((field for field in self.fields if field.is_id), None)
+
+    def _parts(self) -> Iterator[Part]:
+        at = 0
+        for is_fixed, octets in groupby(self.sync, lambda octet: octet is not None):
+            size = len(list(octets))
+            if is_fixed:
+                yield Part(at, size, SYNC, ("sync",))
+            at += size
+        if isinstance(self.length, Length):
+            yield Part(self.length.at, self.length.type.size, LENGTH, ("length", "at"))
+        for field in self.fields:
+            yield Part(field.at, field.type.size, field.name, ("fields", field.name), field)
+        if self.check:
+            yield Part(self.check.at, self.check.checksum.size, CHECKSUM, ("checksum",))
+        if self.end:
+            yield Part(-len(self.end), len(self.end), END, ("end",))
+
+
+def misplaced(declared: Declaration) -> list[Problem]:
+    """What does not fit: parts outside the frame or across each other, an impossible length, a wrong span."""
+    outside = list(_outside(declared))
+    return outside or [*_overlaps(declared.parts), *_lengths(declared), *_span(declared)]
+
+
+def _outside(declared: Declaration) -> Iterator[Problem]:
+    most = declared.longest
+    for part in declared.parts:
+        if part.at >= 0 and part.end > most:
+            yield part.path, f"octets {part.at}–{part.end - 1} are beyond the frame, which has {most}, from 0"
+        elif part.at < -most or (part.at < 0 and declared.length == most):
+            yield part.path, f"it begins before the frame, which has {most} octets"
+        elif part.at < 0 < part.end:
+            yield (
+                part.path,
+                f"{part.size} octets at {part.at} go beyond the end of the frame, use {-part.size} or less",
+            )
+
+
+def _overlaps(parts: Sequence[Part]) -> Iterator[Problem]:
+    """Parts across each other; fields may share their octets if they read the same ones in the same way."""
+    before: Part | None = None
+    for part in parts:
+        if before and before.at < part.end and part.at < before.end:
+            one, other = before.field, part.field
+            if not (one and other and (one.at, one.type) == (other.at, other.type)):
+                named = part if part.field or not before.field else before
+                across = before if named is part else part
+                yield (
+                    named.path,
+                    f"octets {_range(named)} are also those of {across.what}; fields share octets only with "
+                    "the same at, type and order, to take bits of them",
+                )
+        if before is None or part.end >= before.end or part.at < 0 <= before.at:
+            before = part
+
+
+def _range(part: Part) -> str:
+    return str(part.at) if part.size == 1 else f"{part.at} to {part.end - 1}"
+
+
+def _lengths(declared: Declaration) -> Iterator[Problem]:
+    """A length that no frame can have."""
+    if isinstance(declared.length, int):
+        return
+    least, most, add = declared.shortest, declared.longest, declared.length.add
+    told = add + (1 << 8 * declared.length.type.size) - 1
+    if least > most:
+        yield ("length", "max"), f"{most} octets are too few: what is declared takes {least}"
+    elif add > most or told < least:
+        yield (
+            ("length", "add"),
+            f"the frame would have {add}–{told} octets, which must meet the {least}–{most} that are "
+            "declared: what counts the octet, which does it not count?",
+        )
+
+
+def _span(declared: Declaration) -> Iterator[Problem]:
+    """A span that is empty, lies outside, or holds the checksum itself: in the shortest or longest frame."""
+    if declared.check is None:
+        return
+    check = declared.check
+    shown = f"the span from = {check.start}, to = {'the end' if check.stop is None else check.stop}"
+    for length in (declared.shortest, declared.longest):
+        start, at = _from_front(check.start, length), _from_front(check.at, length)
+        stop = length if check.stop is None else _from_front(check.stop, length)
+        if not 0 <= start < stop <= length:
+            what = f"holds no octet of a frame of {length}; `from` is its first, `to` the one behind its last"
+        elif start < at + check.checksum.size and at < stop:
+            what = f"holds the checksum itself, which stands at {check.at}"
+        else:
+            continue
+        yield ("checksum",), f"{shown} {what}"
+        return
+
+
+def _from_front(place: int, length: int) -> int:
+    return place + length if place < 0 else place

@@ -1,0 +1,125 @@
+"""Declared frames: the catalogue's entry. Each bus declares its own, so each makes a protocol of its own.
+
+Without a declaration there is nothing to find or to decode: only its keys are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, NoReturn
+
+from protocols import Fields, Protocol, without_models
+from protocols.declared.frame import DeclaredFrame, either
+from protocols.declared.frame_keys import FRAME_SCHEMA, parse_frame
+from protocols.declared.octets import order_of
+from protocols.declared.request_keys import REQUEST_SCHEMA, parse_request
+from protocols.declared.sensor import ALONE, Declared, DeclaredDevice, DeclaredListener
+from protocols.dialogue import LineSettings
+from protocols.errors import SettingsError
+from protocols.framing import Direction, Frame
+from protocols.listening import ListeningSettings, address_of
+from protocols.meaning_keys import Problem
+from protocols.search import SearchFramer
+
+BUS_SCHEMA: Final[Mapping[str, Any]] = {
+    "properties": {"frame": FRAME_SCHEMA, "request": REQUEST_SCHEMA},
+    "required": ["frame"],
+}
+_SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
+    "properties": {
+        "id": {"type": "string", "description": "The id in its frames, if a field is the id."},
+        "only": {
+            "type": "array",
+            "items": {"type": "string"},
+            "minItems": 1,
+            "description": "The values to keep. Default: all.",
+        },
+    },
+    "required": [],
+}
+
+
+def declaration(table: Mapping[str, Any]) -> Declared:
+    """What a bus declares.
+
+    Args:
+        table: its keys `frame` and `request`.
+
+    Raises:
+        SettingsError: every mistake.
+    """
+    problems: list[Problem] = []
+    frame = None
+    if "frame" in table:
+        frame = parse_frame(table["frame"], ("frame",), problems)
+    else:
+        problems.append((("frame",), "is missing: what its sensors send, write [bus.NAME.frame]"))
+    request = None
+    if "request" in table:
+        order = order_of(table["frame"], "big", (), []) if isinstance(table.get("frame"), Mapping) else "big"
+        request = parse_request(table["request"], frame.id if frame else None, order, ("request",), problems)
+    if frame is None or problems:
+        raise SettingsError(problems)
+    return Declared(DeclaredFrame(frame), DeclaredFrame(request) if request else None)
+
+
+def declared_by(table: Mapping[str, Any]) -> Protocol:
+    """The protocol that a bus declares. Arguments and errors as of `declaration`."""
+    return entry(declaration(table))
+
+
+def entry(declared: Declared) -> Protocol:
+    """The protocol of a declaration."""
+    frame, request, keys = declared.frame, declared.request, declared.keys
+    shape = either(frame.shape, request.shape) if request else frame.shape
+
+    def describe(found: Frame) -> Fields:
+        if request and found.direction is Direction.REQUEST:
+            return {"request": request.sender(request.parse(found.data))}
+        raws = frame.parse(found.data)
+        shown = {name: raw.hex() if isinstance(raw, bytes) else raw for name, raw in raws.items()}
+        values, _ = frame.values(raws)
+        named = {"id": frame.sender(raws)} if frame.declared.id else {}
+        return {**named, "raw": shown, "values": values}
+
+    def device(sensors: Sequence[ListeningSettings], line: LineSettings) -> DeclaredDevice:
+        return DeclaredDevice(declared, sensors, line)
+
+    def address(settings: ListeningSettings) -> str:
+        return address_of(settings) or (ALONE if request else "")
+
+    return replace(
+        PROTOCOL,
+        framer=lambda: SearchFramer(shape),
+        describer=without_models(lambda: describe),
+        schema=keys.schema,
+        settings=keys.parse,
+        device=device if request else None,
+        address_of=address,
+        units_of=keys.units_of,
+        listener=None if request else lambda: DeclaredListener(declared),
+        longest=shape.longest,
+        declared_by=None,
+    )
+
+
+def _undeclared(*_: object) -> NoReturn:
+    raise ValueError("nothing is declared: the declaration stands in site.toml, under a bus")
+
+
+PROTOCOL = Protocol(
+    name="declared",
+    title="frames declared in site.toml",
+    spec="the sensor's own, as [bus.NAME.frame] says it",
+    line=None,
+    framer=_undeclared,
+    describer=_undeclared,
+    schema=_SENSOR_SCHEMA,
+    settings=_undeclared,
+    device=None,
+    address_of=_undeclared,
+    units_of=_undeclared,
+    bus_schema=BUS_SCHEMA,
+    declared_by=declared_by,
+)

@@ -1,0 +1,139 @@
+"""The fields of a declared frame in site.toml: every key, every mistake.
+
+pm2_5 = { at = 12, type = "uint16", unit = "µg/m³" }
+
+`type` and `at` say where a number stands, the other keys what it means: as for a Modbus register.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from protocols.declared.declaration import Field
+from protocols.declared.octets import LONGEST, ORDER_RULE, ORDER_SCHEMA, order_of
+from protocols.declared.types import LONGEST_STRING, ORDERS, TYPES, Kind, Order, Type, type_of
+from protocols.meaning import Meaning
+from protocols.meaning_keys import (
+    MEANING_KEYS,
+    OF_INTEGERS,
+    OF_NUMBERS,
+    Key,
+    Path,
+    Problem,
+    contradictions,
+    is_whole,
+    meaning_of,
+    shown,
+    unknown_key,
+)
+
+_OWN: Final[Mapping[str, Key]] = {
+    "at": Key(
+        {
+            "type": "integer",
+            "minimum": -LONGEST,
+            "maximum": LONGEST - 1,
+            "description": "first octet, from 0; negative: from the end. Default: behind the field before",
+        },
+        "is no place in a frame, count octets from 0, or from the end: -1 is the last",
+        lambda v: is_whole(v, -LONGEST, LONGEST - 1),
+    ),
+    "type": Key(
+        {
+            "type": "string",
+            "anyOf": [{"enum": list(TYPES)}, {"pattern": r"^string:[0-9]{1,2}$"}],
+            "default": "uint8",
+        },
+        f"is no type, use one of {' '.join(TYPES)} or string:N (N = 1–{LONGEST_STRING} octets)",
+        lambda v: type_of(v) is not None,
+    ),
+    "order": Key(ORDER_SCHEMA, ORDER_RULE, lambda v: v in ORDERS),
+    "id": Key(
+        {"type": "boolean", "default": False, "description": "names the sensor, and is no value"},
+        "is neither true nor false",
+        lambda v: isinstance(v, bool),
+    ),
+}
+KEYS: Final[Mapping[str, Key]] = {**_OWN, **MEANING_KEYS}
+_OF_IDS: Final = (Kind.UNSIGNED, Kind.DIGITS, Kind.TEXT)
+
+FIELDS_SCHEMA: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "description": "name of the value → where it stands and what it means",
+    "additionalProperties": {
+        "type": "object",
+        "properties": {name: dict(key.schema) for name, key in KEYS.items()},
+        "additionalProperties": False,
+    },
+}
+
+
+def parse_fields(
+    table: object, order: Order, begin: int, at: Path, problems: list[Problem]
+) -> tuple[Field, ...]:
+    """The fields, in the order of the file; what is wrong with them is added to `problems`.
+
+    Args:
+        order: of their octets, unless they say so.
+        begin: where the first one stands, unless it says so.
+    """
+    if not isinstance(table, Mapping):
+        problems.append(
+            (at, 'is not a table of fields, write for example pm2_5 = { at = 12, type = "uint16" }')
+        )
+        return ()
+    fields: list[Field] = []
+    for name, entry in table.items():
+        field = _parse(name, entry, order, begin, (*at, name), problems)
+        if field is None:
+            continue
+        if field.at < 0 <= field.at + field.type.size and "at" not in entry:
+            problems.append(((*at, name), "there is no room behind the field before, write where it stands"))
+            continue
+        if field.is_id and any(other.is_id for other in fields):
+            problems.append(((*at, name, "id"), "another field is the id, a sensor has one"))
+        fields.append(field)
+        begin = field.at + field.type.size
+    return tuple(fields)
+
+
+def _parse(
+    name: str, entry: object, order: Order, begin: int, at: Path, problems: list[Problem]
+) -> Field | None:
+    if not isinstance(entry, Mapping):
+        problems.append(
+            (at, f'{shown(entry)} is not a field, write for example {{ at = 12, type = "uint16" }}')
+        )
+        return None
+    before = len(problems)
+    for key, value in entry.items():
+        if key not in KEYS:
+            problems.append(((*at, key), unknown_key(key, KEYS)))
+        elif not KEYS[key].holds(value):
+            problems.append(((*at, key), f"{shown(value)} {KEYS[key].rule}"))
+    if len(problems) > before:
+        return None
+    kind = type_of(entry.get("type", "uint8"), order_of(entry, order, at, problems))
+    assert kind is not None
+    problems += [((*at, key), message) for key, message in _contradictions(entry, kind)]
+    if len(problems) > before:
+        return None
+    is_id = entry.get("id", False)
+    return Field(name, entry.get("at", begin), kind, Meaning(**meaning_of(entry)), is_id)
+
+
+def _contradictions(entry: Mapping[str, Any], kind: Type) -> Iterator[tuple[str, str]]:
+    """Keys that are each right and do not go together, or not with the type."""
+    if entry.get("id"):
+        if kind.kind not in _OF_IDS:
+            yield "type", f"{kind.name} names no sensor, an id is a uint, bcd or string"
+        for key in MEANING_KEYS:
+            if key in entry:
+                yield key, "means nothing for an id, leave it out"
+        return
+    meaningless = OF_NUMBERS if kind.kind is Kind.TEXT else OF_INTEGERS if kind.bits is None else frozenset()
+    for key in entry:
+        if key in meaningless or (key == "order" and kind.kind is Kind.TEXT):
+            yield key, f"means nothing for {kind.name}, leave it out"
+    yield from contradictions(entry, kind.name, kind.bits)

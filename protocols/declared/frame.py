@@ -1,0 +1,192 @@
+"""A declaration at work: its Construct layout and its Shape, which do what those of our own protocols do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from construct import Bytes, BytesInteger, Const, Construct, Padding, Rebuild, Struct, len_, this
+
+from protocols import layout
+from protocols.declared.declaration import CHECKSUM, END, SYNC, Declaration, Length, Part, Pattern
+from protocols.dialogue import Values
+from protocols.framing import Direction
+from protocols.meaning import Missing
+from protocols.search import Shape
+
+Raws = Mapping[str, Any]
+"""What the layout parsed of each field, by its name."""
+
+
+class DeclaredFrame:
+    """The frame of a declaration in which nothing is misplaced.
+
+    Attributes:
+        declared: the declaration.
+        shape: how it is recognised.
+    """
+
+    def __init__(self, declared: Declaration) -> None:
+        self.declared = declared
+        self.shape = _shape(declared)
+        self._layout = "frame" / Struct(*_members(declared))
+
+    def parse(self, data: bytes) -> dict[str, Any]:
+        """What stands in each field of a good frame."""
+        found = layout.parse(self._layout, data)
+        return {
+            part.field.name: found[_member(part.at)] for part in self.declared.parts if part.field is not None
+        }
+
+    def build(self, raws: Raws, rest: bytes = b"") -> bytes:
+        """A good frame with these fields; octets between them are 0. `rest`: those that nobody declared.
+
+        Raises:
+            ValueError: a field is missing or does not fit.
+        """
+        members = {
+            _member(part.at): raws[part.field.name]
+            for part in self.declared.parts
+            if part.field is not None and part.field.name in raws
+        }
+        data = layout.build(self._layout, **members, rest=rest, checksum=0)
+        check = self.declared.check
+        if check is None:
+            return data
+        at, size = check.at % len(data), check.checksum.size
+        number = check.checksum.of(data[check.start : check.stop])
+        return data[:at] + number.to_bytes(size, check.order) + data[at + size :]
+
+    def sender(self, raws: Raws) -> str | None:
+        """The id in a frame; "" if its frames carry none, None if what stands in this one is no id."""
+        field = self.declared.id
+        if field is None:
+            return ""
+        found = field.type.read(raws[field.name])
+        return None if isinstance(found, Missing) else str(found)
+
+    def values(self, raws: Raws) -> tuple[Values, int]:
+        """What the fields mean, but for the id; and how many lay outside their limits and were left out."""
+        found: Values = {}
+        out_of_limits = 0
+        for field in self.declared.fields:
+            if field.is_id:
+                continue
+            value = field.type.read(raws[field.name])
+            if isinstance(value, int | float):
+                value = field.meaning.meant(value, field.type.pattern(raws[field.name]))
+            if isinstance(value, Missing):
+                out_of_limits += value is Missing.OUT_OF_LIMITS
+            else:
+                found[field.name] = value
+        return found, out_of_limits
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Its values, each with its unit or ""."""
+        return {field.name: field.meaning.unit for field in self.declared.fields if not field.is_id}
+
+
+def either(reply: Shape, request: Shape) -> Shape:
+    """Both directions of a line. Where a request begins like a reply, replies alone are found."""
+
+    def of(data: bytes, at: int = 0) -> Shape:
+        return reply if reply.head.match(data, at) else request
+
+    def direction(data: bytes) -> Direction:
+        return Direction.REPLY if of(data) is reply else Direction.REQUEST
+
+    return Shape(
+        head=re.compile(b"(?:%b)|(?:%b)" % (reply.head.pattern, request.head.pattern), re.DOTALL),
+        head_length=max(reply.head_length, request.head_length),
+        starts=bytes({*reply.starts, *request.starts}),
+        longest=max(reply.longest, request.longest),
+        extent=lambda buffer, at: of(buffer, at).extent(buffer, at),
+        flaw=lambda data: of(data).flaw(data),
+        direction=direction,
+    )
+
+
+def _members(declared: Declaration) -> Iterator[Construct[Any, Any]]:
+    """The members of the layout, in the order of the frame."""
+    front = [part for part in declared.parts if part.at >= 0]
+    back = [part for part in declared.parts if part.at < 0]
+    if isinstance(declared.length, int):
+        yield from _run(front, 0, declared.length, declared)
+        return
+    yield from _run(front, 0, declared.front, declared)
+    yield "rest" / Bytes(this.length + (declared.length.add - declared.shortest))
+    yield from _run(back, -declared.back, 0, declared)
+
+
+def _run(parts: Sequence[Part], begin: int, end: int, declared: Declaration) -> Iterator[Construct[Any, Any]]:
+    """These parts as members, and what nobody declared between them."""
+    at = begin
+    for part in parts:
+        if part.at < at:
+            continue  # other bits of the octets before
+        if part.at > at:
+            yield Padding(part.at - at)
+        yield _as_member(part, declared)
+        at = part.end
+    if at < end:
+        yield Padding(end - at)
+
+
+def _as_member(part: Part, declared: Declaration) -> Construct[Any, Any]:
+    if part.field is not None:
+        return _member(part.at) / part.field.type.layout
+    if part.what == SYNC:
+        return f"sync_{part.at}" / Const(bytes(octet or 0 for octet in declared.sync[part.at : part.end]))
+    if part.what == END:
+        return "end" / Const(declared.end)
+    if part.what == CHECKSUM:
+        assert declared.check is not None
+        return "checksum" / BytesInteger(part.size, swapped=declared.check.order == "little")
+    assert isinstance(declared.length, Length)
+    told = declared.length
+    return "length" / Rebuild(told.type.layout, len_(this.rest) + (declared.shortest - told.add))
+
+
+def _member(at: int) -> str:
+    """The name of the member at this place, which several fields may read."""
+    return f"at_{at}"
+
+
+def _shape(declared: Declaration) -> Shape:
+    """How the frame is recognised: sync and length are the head, what is wrong behind them a flaw."""
+    told, check, end = declared.length, declared.check, declared.end
+    head = list(declared.sync)
+    if isinstance(told, Length):
+        head += [None] * (told.at + told.type.size - len(head))
+    shortest, longest = declared.shortest, declared.longest
+
+    def extent(buffer: bytes, at: int) -> int:
+        if isinstance(told, int):
+            return told
+        place = at + told.at
+        length = int.from_bytes(buffer[place : place + told.type.size], told.type.order) + told.add
+        return length if shortest <= length <= longest else 0
+
+    def flaw(data: bytes) -> str | None:
+        if not data.endswith(end):
+            return "end"
+        if check is None:
+            return None
+        at = check.at % len(data)
+        stands = int.from_bytes(data[at : at + check.checksum.size], check.order)
+        return None if stands == check.checksum.of(data[check.start : check.stop]) else "checksum"
+
+    return Shape(
+        head=re.compile(_pattern(tuple(head)), re.DOTALL),
+        head_length=len(head),
+        starts=bytes(range(256)) if head[0] is None else bytes((head[0],)),
+        longest=longest,
+        extent=extent,
+        flaw=flaw,
+    )
+
+
+def _pattern(octets: Pattern) -> bytes:
+    return b"".join(b"." if octet is None else re.escape(bytes((octet,))) for octet in octets)

@@ -1,0 +1,108 @@
+"""Octets and checksums as people write them: "42 4D ??", { name = "crc16-modbus", order = "little" }."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, Final
+
+from protocols.checksum import CHECKSUMS
+from protocols.declared.declaration import Check, Pattern
+from protocols.declared.types import ORDERS, Order
+from protocols.meaning_keys import Path, Problem, is_whole, shown, unknown_key
+
+LONGEST: Final = 1024
+"""Octets of the longest frame that can be declared."""
+
+NONE: Final = "none"
+_ID: Final = "{id}"
+_TOKEN = re.compile(r"\?\?|\{id\}|[0-9A-Fa-f]{2}")
+_HEX: Final = "[0-9A-Fa-f]{2}"
+ORDER_SCHEMA: Final = {"enum": list(ORDERS)}
+ORDER_RULE: Final = 'is no order, use "big" (the highest octet first) or "little"'
+_PLACE: Final = {"type": "integer", "minimum": -LONGEST, "maximum": LONGEST}
+
+
+def octets_schema(other: str) -> dict[str, Any]:
+    """JSON Schema of octets, among which this (a regular expression) may stand."""
+    return {"type": "string", "pattern": rf"^\s*(({_HEX}|{other})\s*)+$"}
+
+
+def checksum_schema(*, placed: bool) -> dict[str, Any]:
+    """JSON Schema of a checksum. `placed`: it may stand anywhere."""
+    names = {"enum": [*CHECKSUMS, NONE]}
+    keys = {
+        "name": {"enum": list(CHECKSUMS)},
+        "from": {**_PLACE, "description": "first octet that is checked, from 0; negative: from the end"},
+        "to": {**_PLACE, "description": "the octet behind the last that is checked"},
+        "order": ORDER_SCHEMA,
+    }
+    at = {"at": {**_PLACE, "description": "its place; default: the end, before `end`"}}
+    table = {
+        "type": "object",
+        "properties": keys | (at if placed else {}),
+        "required": ["name"],
+        "additionalProperties": False,
+    }
+    return {"description": "its name, or a table with what it checks", "anyOf": [names, table]}
+
+
+def octets(text: object, *, wild: str) -> Pattern | None:
+    """The octets that a text says, None for the token `wild` ("??" or "{id}"); None if it says none."""
+    if not isinstance(text, str):
+        return None
+    rest = re.sub(r"\s+", "", text)
+    tokens = _TOKEN.findall(rest)
+    if not tokens or "".join(tokens) != rest or any(t in ("??", _ID) and t != wild for t in tokens):
+        return None
+    return tuple(None if token == wild else int(token, 16) for token in tokens)
+
+
+def order_of(table: Mapping[str, Any], otherwise: Order, at: Path, problems: list[Problem]) -> Order:
+    """The key `order` of a table."""
+    found = table.get("order", otherwise)
+    for order in ORDERS:
+        if found == order:
+            return order
+    problems.append(((*at, "order"), f"{shown(found)} {ORDER_RULE}"))
+    return otherwise
+
+
+def parse_check(
+    entry: object, order: Order, at: Path, problems: list[Problem], *, end: int | None
+) -> Check | None:
+    """A checksum, by its name alone or as a table.
+
+    Args:
+        order: of its octets, unless it says so.
+        end: octets that stand behind it unless it says where it stands; None: it stands at the very end.
+    """
+    if entry == NONE:
+        return None
+    table: Mapping[str, Any] = entry if isinstance(entry, Mapping) else {"name": entry}
+    named = (*at, "name") if isinstance(entry, Mapping) else at
+    known = ("name", "at", "from", "to", "order") if end is not None else ("name", "from", "to", "order")
+    before = len(problems)
+    problems += [((*at, key), unknown_key(key, known)) for key in table if key not in known]
+    for key in ("at", "from", "to"):
+        if key in known and key in table and not is_whole(table[key], -LONGEST, LONGEST):
+            text = f"{shown(table[key])} is no place in a frame, count octets from 0, or from the end: -1"
+            problems.append(((*at, key), text))
+    order = order_of(table, order, at, problems)
+    checksum = CHECKSUMS.get(table["name"]) if isinstance(table.get("name"), str) else None
+    if checksum is None:
+        problems.append((named, _no_checksum(table.get("name"))))
+    if checksum is None or len(problems) > before:
+        return None
+    place = table.get("at", -checksum.size - (end or 0))
+    start = table.get("from", 0)
+    is_behind = start > place if (start < 0) == (place < 0) else start < 0
+    return Check(checksum, place, order, start, table.get("to", None if is_behind else place))
+
+
+def _no_checksum(name: object) -> str:
+    if name is None:
+        return f'is missing: what the data sheet calls it, for example "{next(iter(CHECKSUMS))}"'
+    close = get_close_matches(str(name).lower(), CHECKSUMS, 3, 0.4) or list(CHECKSUMS)
+    return f"{shown(name)} is no checksum, use {' or '.join(close)}"

@@ -1,0 +1,90 @@
+"""[bus.NAME.request] in site.toml, how a sensor is asked: every key, every mistake.
+
+send = "FF {id} 86 00 00"                        {id}: the sensor's own, where one line has several
+checksum = { name = "sum8-twos", from = 1 }      appended; without one, all that is sent is written out
+
+A request is a frame too, and is declared by the same means: what is sent is its sync, the id its only field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from protocols.declared.declaration import Declaration, Field, misplaced
+from protocols.declared.octets import LONGEST, checksum_schema, octets, octets_schema, parse_check
+from protocols.declared.types import Order, Type, type_of
+from protocols.meaning import Meaning
+from protocols.meaning_keys import Path, Problem, misspelt, shown, unknown_key
+
+ID: Final = "id"
+
+REQUEST_SCHEMA: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "description": "how a sensor is asked; without it, sensors speak unasked",
+    "properties": {
+        "send": octets_schema(r"\{id\}")
+        | {"description": "what is sent, in hexadecimal digits; {id} stands for the sensor's id"},
+        "checksum": checksum_schema(placed=False),
+    },
+    "required": ["send"],
+    "additionalProperties": False,
+}
+_KEYS: Final = tuple(REQUEST_SCHEMA["properties"])
+
+
+def parse_request(
+    table: object, id_field: Field | None, order: Order, at: Path, problems: list[Problem]
+) -> Declaration | None:
+    """The request that a table declares, or None; what is wrong with it is added to `problems`.
+
+    Args:
+        id_field: the field of the reply that names the sensor.
+        order: of the checksum, unless it says so.
+    """
+    if not isinstance(table, Mapping):
+        problems.append((at, 'is no table, write [bus.NAME.request], below it send = "…"'))
+        return None
+    before = len(problems)
+    problems += [((*at, key), unknown_key(key, _KEYS)) for key in table if key not in _KEYS]
+    meant = misspelt(table, _KEYS)
+    check = None
+    if "checksum" in table:
+        check = parse_check(table["checksum"], order, (*at, "checksum"), problems, end=None)
+    sent = octets(table.get("send"), wild="{id}")
+    if "send" not in meant:
+        problems += [((*at, "send"), text) for text in _faults(table.get("send"), sent, id_field)]
+    if sent is None or len(problems) > before:
+        return None
+    kind = id_field.type if id_field else type_of("uint8")
+    assert kind is not None
+    declared = _declared(sent, kind, check)
+    problems += [((*at, *path), message) for path, message in misplaced(declared)]
+    return None if len(problems) > before else declared
+
+
+def _faults(written: object, sent: tuple[int | None, ...] | None, id_field: Field | None) -> list[str]:
+    if written is None:
+        return ['is missing: what is sent to the sensor, for example send = "FF 01 86 00 00 00 00 00 79"']
+    if sent is None or len(sent) > LONGEST // 2:
+        return [f'{shown(written)} is nothing to send, write octets in hexadecimal digits: "FF 01 {{id}} 86"']
+    if all(octet is None for octet in sent):
+        return ["write what is sent around {id} too"]
+    if sent.count(None) > 1:
+        return ["{id} stands there twice, once is enough"]
+    if id_field and None not in sent:
+        return [
+            f"asks nobody by name, but the field {id_field.name} is the id: write {{id}} where it is sent"
+        ]
+    return []
+
+
+def _declared(sent: tuple[int | None, ...], kind: Type, check: Any) -> Declaration:
+    """The request as a frame of fixed length."""
+    fields: tuple[Field, ...] = ()
+    if None in sent:
+        at = sent.index(None)
+        sent = (*sent[:at], *[None] * kind.size, *sent[at + 1 :])
+        fields = (Field(ID, at, kind, Meaning(), is_id=True),)
+    length = len(sent) + (check.checksum.size if check else 0)
+    return Declaration(sent, length, length, check, b"", fields)

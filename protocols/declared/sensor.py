@@ -1,0 +1,130 @@
+"""A sensor that was declared: what it says of itself in site.toml, and how it is heard or asked.
+
+[[bus.NAME.sensor]]
+name = "dust"
+id = "17"                     if a field is the id: what stands there in this sensor's frames
+only = ["pm2_5", "pm10"]      the values to keep; all if it says nothing
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from protocols.declared.declaration import Field
+from protocols.declared.frame import DeclaredFrame
+from protocols.declared.request_keys import ID
+from protocols.declared.types import Kind
+from protocols.dialogue import Dialogue, LineSettings, PollResult, Request
+from protocols.errors import DecodeError
+from protocols.framing import Frame
+from protocols.listening import Identity, ListeningKeys, ListeningSettings, Telegram
+from protocols.search import SearchFramer
+
+ALONE = "-"
+"""The address of a sensor that has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a bus declares: the frame its sensors send and, if they are asked, the request."""
+
+    frame: DeclaredFrame
+    request: DeclaredFrame | None
+
+    @property
+    def id(self) -> Field | None:
+        """The field that names a sensor: of the frame, or of the request alone."""
+        return self.frame.declared.id or (self.request.declared.id if self.request else None)
+
+    @property
+    def keys(self) -> ListeningKeys:
+        """The keys of its sensors."""
+        return ListeningKeys(self.frame.units, _identity(self.id) if self.id else None)
+
+
+class DeclaredListener:
+    """Hears sensors that speak unasked."""
+
+    def __init__(self, declared: Declared) -> None:
+        self._frame = declared.frame
+
+    def hear(self, frame: Frame) -> Sequence[Telegram]:
+        """What one frame says.
+
+        Raises:
+            DecodeError: no id stands where one should.
+        """
+        raws = self._frame.parse(frame.data)
+        sender = self._frame.sender(raws)
+        if sender is None:
+            field = self._frame.declared.id
+            assert field is not None
+            raise DecodeError("is no id", field=field.name, value=raws[field.name], data=frame.data)
+        return [Telegram(sender, self._frame.values(raws)[0])]
+
+
+class DeclaredDevice:
+    """One sensor that is asked: one request, one frame."""
+
+    def __init__(self, declared: Declared, sensors: Sequence[ListeningSettings], line: LineSettings) -> None:
+        assert declared.request is not None
+        self._frame = declared.frame
+        self._sensors = tuple(sensors)
+        self._id = sensors[0].id
+        field = declared.request.declared.id
+        data = declared.request.build({ID: field.type.write(self._id)} if field else {})
+        self._request = Request(
+            data=data,
+            framer=lambda: SearchFramer(self._frame.shape),
+            accepts=self._accepts,
+            reply_length=self._frame.declared.shortest,
+            longest_reply=self._frame.declared.longest,
+            summary=f"{'id ' + self._id if self._id else 'the sensor'}: {data.hex(' ')}",
+        )
+
+    @property
+    def address(self) -> str:
+        """Its id."""
+        return self._id or ALONE
+
+    def planned(self) -> list[Request]:
+        """The one request."""
+        return [self._request]
+
+    def poll(self) -> Dialogue:
+        """Starts one poll."""
+        frame = yield self._request
+        if frame is None:
+            return PollResult(tuple({} for _ in self._sensors), complete=False)
+        values, out_of_limits = self._frame.values(self._frame.parse(frame.data))
+        told = tuple(sensor.choose(values) for sensor in self._sensors)
+        return PollResult(told, out_of_limits=out_of_limits)
+
+    def _accepts(self, frame: Frame) -> bool:
+        """Whether a frame is this sensor's, as far as it says whose it is."""
+        return self._frame.sender(self._frame.parse(frame.data)) in ("", self._id)
+
+
+def _identity(field: Field) -> Identity:
+    """What the ids look like that stand in a field; numbers may be written as 0x…, too."""
+    kind = field.type
+    most = 10 ** (2 * kind.size) - 1 if kind.kind is Kind.DIGITS else (1 << 8 * kind.size) - 1
+    is_text = kind.kind is Kind.TEXT
+
+    def normal(text: str) -> str:
+        if is_text:
+            return text.strip()
+        try:
+            number = int(text, 0 if text.lower().startswith("0x") else 10)
+        except ValueError:
+            return ""
+        return str(number) if 0 <= number <= most else ""
+
+    return Identity(
+        form=re.compile(rf".{{1,{kind.size}}}" if is_text else "[0-9]+"),
+        what=f"the id in its frames ({field.name}, " + (kind.name if is_text else f"0–{most}") + ")",
+        example="A1" if is_text else "1",
+        normal=normal,
+    )

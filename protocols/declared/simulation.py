@@ -1,0 +1,75 @@
+"""A declared sensor that answers: the other side of the line, for tests and for practice.
+
+It builds its replies with the layout that the parser parses with.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from protocols.declared.sensor import ALONE, Declared
+from protocols.framing import Frame
+from protocols.search import SearchFramer
+from protocols.simulation import Address, Dialect
+
+
+class SimulatedSensor:
+    """A sensor with values to tell.
+
+    Attributes:
+        address: its id, "-" if it has none.
+        raws: what stands in the fields of its frame but for the id, unscaled.
+    """
+
+    def __init__(self, declared: Declared, address: str = ALONE, **raws: Any) -> None:
+        self.address = address
+        self.raws = raws
+        self._declared = declared
+
+    def answer(self, request: Frame) -> bytes | None:
+        """The frame that it sends; None if another one is asked."""
+        if _address(self._declared, request) != self.address:
+            return None
+        return _reply(self._declared, self.address, self.raws)
+
+
+def dialect(declared: Declared) -> Dialect:
+    """What a simulated line must know of a declaration with a request; a refusal, it has none, is silence."""
+    assert declared.request is not None
+    asked = declared.request.shape
+
+    def damaged(reply: bytes) -> bytes:
+        check = declared.frame.declared.check
+        at = check.at if check else 0
+        return reply[:at] + bytes((reply[at] ^ 0xFF,)) + reply[at:][1:]
+
+    def misaddressed(reply: Frame) -> bytes:
+        """With another id; where frames carry none, they cannot."""
+        field = declared.frame.declared.id
+        raws = declared.frame.parse(reply.data)
+        other = "1" if field and declared.frame.sender(raws) != "1" else "2"
+        return _reply(declared, other, raws)
+
+    return Dialect(
+        framer=lambda: SearchFramer(asked),
+        address=lambda frame: _address(declared, frame),
+        concerns=lambda request, address: _address(declared, request) == address,
+        message=lambda frame: frame.data,
+        refused=lambda request, code: b"",
+        misaddressed=misaddressed,
+        damaged=damaged,
+    )
+
+
+def _address(declared: Declared, frame: Frame) -> Address:
+    """The id in a request, or in a frame that a sensor sent."""
+    assert declared.request is not None
+    is_request = declared.request.shape.head.match(frame.data)
+    side = declared.request if is_request else declared.frame
+    return side.sender(side.parse(frame.data)) or ALONE
+
+
+def _reply(declared: Declared, address: str, raws: dict[str, Any]) -> bytes:
+    field = declared.frame.declared.id
+    named = {field.name: field.type.write(address)} if field else {}
+    return declared.frame.build({**raws, **named})
