@@ -25,6 +25,7 @@ from bridge.port.adapter import Adapter
 # Sources: [1] softsolder.com/2016/09/02/counterfeit-ftdi-usb-serial-adapter-roundup (all six bought had it)
 # [2] starlino.com/ftdi-chip-real-of-fake-how-to-spot-a-fake-rt232r-rt232rl-and-others.html (and its comments)
 # [3] in a dozen unrelated public programs as /dev/cu.usbserial-A5XK3RJT  [4] github.com/karlp/mixed-cygnals
+# and, many on one machine, github.com/raspberrypi/linux/issues/372
 # [5] github.com/probe-rs/probe-rs/pull/2016
 SHARED: Final = {
     "A50285BI": "a counterfeit FT232R",  # [1] [2]

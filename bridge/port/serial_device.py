@@ -23,6 +23,7 @@ import serial
 
 from bridge.errors import PortLost
 from bridge.port.driver import compare_latency, compare_settings
+from bridge.port.holders import holders
 from protocols.dialogue import LineSettings
 
 if TYPE_CHECKING:
@@ -168,16 +169,7 @@ def _errno(error: BaseException | None) -> int | None:
 
 def _holders(path: str) -> str:
     """ " (process 4711 ttylog)" for those that have the device open, as far as this user may see."""
-    device = Path(path).resolve()
-    found = []
-    for process in Path("/proc").iterdir():
-        if not process.name.isdigit() or int(process.name) == os.getpid():
-            continue
-        try:
-            if any(link.readlink() == device for link in (process / "fd").iterdir()):
-                found.append(f"{process.name} {(process / 'comm').read_text().strip()}")
-        except OSError:
-            continue
+    found = [f"{process.pid} {process.command}" for process in holders(Path(path).resolve())]
     return f" (process {', '.join(found)})" if found else ""
 
 

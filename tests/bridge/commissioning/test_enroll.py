@@ -117,7 +117,9 @@ def test_however_the_bus_is_written_nothing_else_changes(site: Path, text: str) 
 
 
 def test_a_file_that_cannot_be_replaced_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be replaced .*: run this as the file's owner or with sudo"):
+    with pytest.raises(
+        ConfigError, match=r"cannot be replaced .*: run this as the file's owner or with sudo"
+    ):
         write(tmp_path / "gone.toml", "meters", "serial:AQ00NEW1")
 
 

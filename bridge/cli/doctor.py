@@ -1,0 +1,40 @@
+"""`serial-bridge doctor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bridge.cli.options import SITE, AsJson, SitePath, print_json
+
+
+def doctor(
+    site: SitePath = SITE,
+    credentials: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SERIAL_BRIDGE_CREDENTIALS",
+            help="The credentials file; that beside the site file unless told.",
+            metavar="FILE",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Says what is wrong with this machine, and what mends it.
+
+    Exit status 1 if anything is.
+    """
+    import logging
+
+    from bridge import event_loop
+    from bridge.commissioning.doctor import Machine, examine, text, wrong
+    from bridge.commissioning.doctor import as_json as document
+    from bridge.config import load_site
+
+    logging.getLogger("bridge").setLevel(logging.ERROR)  # what it would warn of is what is looked for
+    secrets = credentials or site.with_name("credentials.toml")
+    found = event_loop.run(examine(load_site(site), secrets, Machine()))
+    print_json(document(found)) if as_json else typer.echo(text(found))
+    raise typer.Exit(bool(wrong(found)))

@@ -1,0 +1,33 @@
+"""Whether the secrets are there, right, and nobody else's to read."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from bridge.commissioning.doctor.finding import Finding, Severity
+from bridge.config import Site, load_credentials
+from bridge.errors import ConfigError
+
+AREA = "credentials"
+
+
+def check(site: Site, path: Path) -> Iterator[Finding]:
+    """Every mistake in credentials.toml and in the files it names, their modes among them."""
+    if not path.exists():
+        sentence = f"there is no {path}: readings wait in the spool until it holds the sensors' tokens"
+        yield Finding(AREA, Severity.FAULT, sentence, f"sudo install -m 600 /dev/null {path}")
+        return
+    if not os.access(path, os.R_OK):
+        yield Finding(AREA, Severity.UNSEEN, str(path), "")
+        return
+    try:
+        load_credentials(path, site)
+    except PermissionError:
+        yield Finding(AREA, Severity.UNSEEN, str(path), "")
+    except ConfigError as error:
+        for mistake in error.mistakes:
+            fix = re.search(r"run: (chmod .*)$", mistake)
+            yield Finding(AREA, Severity.FAULT, mistake, f"sudo {fix[1]}" if fix else "serial-bridge check")

@@ -1,0 +1,71 @@
+"""Each bus's port: there, the right one, allowed, and nobody else's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from bridge.commissioning.doctor.finding import SERVICE_USER, Finding, Machine, Severity, group_of
+from bridge.config import Bus, Site
+from bridge.errors import PortLost
+from bridge.port.adapter import adapters, find_adapter
+from bridge.port.holders import Process, holders
+from bridge.port.identity import refusal
+from bridge.runtime import Runtime
+
+AREA = "port"
+
+
+def check(site: Site, machine: Machine) -> Iterator[Finding]:
+    """What keeps a bus from its port."""
+    documents = Runtime(site.spool.path).read_all().values()
+    ours = {document["pid"] for document in documents if document["running"]}
+    for bus in site.buses.values():
+        yield from _bus(bus, machine, ours)
+    if os.geteuid() != 0 and site.buses:
+        yield Finding(AREA, Severity.UNSEEN, "which programs of other users hold a port", "")
+
+
+def ports(site: Site, machine: Machine) -> dict[str, Path]:
+    """The device file of each bus that has one now, links followed."""
+    found = {}
+    for bus in site.buses.values():
+        try:
+            device = Path(find_adapter(bus.adapter, machine.sysfs))
+        except PortLost:
+            continue
+        if bus.adapter.startswith(("serial:", "path:")) or device.exists():
+            found[bus.name] = device.resolve()
+    return found
+
+
+def _bus(bus: Bus, machine: Machine, ours: set[int]) -> Iterator[Finding]:
+    enroll = f"serial-bridge enroll {bus.name}"
+    if wrong := refusal(bus.adapter, list(adapters(machine.sysfs))):
+        yield Finding(AREA, Severity.FAULT, f"bus {bus.name}: {wrong}", enroll)
+        return
+    try:
+        device = Path(find_adapter(bus.adapter, machine.sysfs)).resolve()
+    except PortLost as error:
+        yield Finding(AREA, Severity.FAULT, f"bus {bus.name}: {error}", enroll)
+        return
+    try:
+        is_allowed = machine.user.may(device, os.R_OK | os.W_OK)
+    except OSError:
+        yield Finding(AREA, Severity.FAULT, f"bus {bus.name}: {device} is not there: plug it in", enroll)
+        return
+    if not is_allowed:
+        group, who = group_of(device), machine.user.name
+        fix = "sudo serial-bridge install" if who == SERVICE_USER else f"sudo usermod -aG {group} {who}"
+        sentence = f"bus {bus.name}: user {who} may not open {device}, which is for group {group}"
+        yield Finding(AREA, Severity.FAULT, sentence, fix)
+    for process in holders(device, machine.procfs):
+        if process.pid not in ours:
+            yield _held(bus, device, process)
+
+
+def _held(bus: Bus, device: Path, process: Process) -> Finding:
+    sentence = f"bus {bus.name}: {device} is held by {process.command} (process {process.pid})"
+    fix = f"sudo systemctl disable --now {process.unit}" if process.unit else f"sudo kill {process.pid}"
+    return Finding(AREA, Severity.FAULT, sentence, fix)

@@ -1,0 +1,83 @@
+"""How far a message to the server gets: name, way, encryption.
+
+One small question is asked as the uplink would ask it, and any answer will do, a refusal too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from bridge.coap import Client, NotResolved, Refused, Silent, Unreachable
+from bridge.coap.dtls import NoHandshake
+from bridge.commissioning.doctor.finding import Finding, Severity
+from bridge.config import Site
+from bridge.errors import NotTrusted, UplinkError
+from bridge.uplink import connect
+
+AREA = "uplink"
+ANSWER_TIMEOUT_S = 8.0  # three transmissions
+TIMEOUT_S = 45.0  # with a slow name server, and a handshake that comes to nothing
+
+_QUESTION = (".well-known", "core")  # RFC 6690: every server has it, and it needs no token
+_PLAIN_PORT = 5683
+
+
+async def check(site: Site) -> list[Finding]:
+    """Asks the server of the site."""
+    server = site.thingsboard
+    client, _ = connect(server, lanes=1)
+    try:
+        async with client, asyncio.timeout(TIMEOUT_S):
+            await client.get(_QUESTION, deadline_s=ANSWER_TIMEOUT_S)
+    except TimeoutError:
+        sentence = f"UDP: {server.url} gave no answer within {TIMEOUT_S:g} s"
+        return [_finding(sentence, _listen(server.port))]
+    except NoHandshake as error:
+        return [await _no_handshake(site, error)]
+    except UplinkError as error:
+        return [_finding(f"{_stage(error)}: {error}", _fix(site, error))]
+    return []
+
+
+def _stage(error: UplinkError) -> str:
+    """What failed: the name server, the way there and back, or the encryption."""
+    if isinstance(error, NotResolved):
+        return "DNS"
+    return "DTLS" if isinstance(error, NotTrusted) else "UDP"
+
+
+def _fix(site: Site, error: UplinkError) -> str:
+    """A command that shows the cause."""
+    server = site.thingsboard
+    match error:
+        case NotResolved():
+            return f"getent ahosts {server.host}"
+        case NotTrusted():
+            return f"openssl s_client -dtls1_2 -showcerts -connect {server.host}:{server.port}"
+        case Refused():
+            return f"sudoedit {site.path}"
+        case Silent():
+            return _listen(server.port)
+        case Unreachable():
+            return f"ping -c 3 {server.host}"
+        case _:
+            return "serial-bridge status"
+
+
+async def _no_handshake(site: Site, error: NoHandshake) -> Finding:
+    """Nothing came back to a handshake: no UDP, or no DTLS there? A plain port that answers tells."""
+    server = site.thingsboard
+    async with Client(server.host, _PLAIN_PORT) as plain:
+        if await plain.ping():
+            sentence = f"DTLS: {error}; UDP passes, port {_PLAIN_PORT} there answers"
+            return _finding(sentence, f"sudoedit {site.path}")
+    return _finding(f"UDP: {error}", _listen(server.port))
+
+
+def _listen(port: int) -> str:
+    """Shows whether anything comes back."""
+    return f"sudo tcpdump -ni any udp port {port}"
+
+
+def _finding(sentence: str, fix: str) -> Finding:
+    return Finding(AREA, Severity.FAULT, sentence, fix)

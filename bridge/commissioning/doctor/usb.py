@@ -1,0 +1,88 @@
+"""USB adapters that the kernel did not make a port of, and those that only seem to be different ones."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from bridge.commissioning.doctor.finding import Finding, Machine, Severity
+from bridge.commissioning.doctor.port import ports
+from bridge.config import Site
+from bridge.port.adapter import Adapter, adapters
+from bridge.port.identity import refusal
+
+AREA = "usb"
+
+# The usual ones of the kernel's own tables: drivers/usb/serial/{ftdi_sio_ids.h,cp210x.c,ch341.c,pl2303.h}
+_DRIVERS = {
+    "0403": ("ftdi_sio", ("6001", "6010", "6011", "6014", "6015")),
+    "10c4": ("cp210x", ("ea60", "ea70", "ea71")),
+    "1a86": ("ch341", ("5523", "7522", "7523")),
+    "067b": ("pl2303", ("2303", "23a3", "23b3", "23c3", "23d3", "23e3", "23f3")),
+}
+_ACM = ("02", "02")  # class and subclass: a modem that speaks for itself, as many adapters do (cdc_acm)
+
+
+def check(site: Site, machine: Machine) -> Iterator[Finding]:
+    """Adapters without a driver, and adapters of one serial number."""
+    for interface in sorted((machine.sysfs / "bus/usb/devices").glob("*:*")):
+        yield from _driver(interface, machine)
+    yield from _twins(site, machine)
+
+
+def usb_id(usb: str, sysfs: Path) -> str:
+    """VENDOR:PRODUCT of a USB device, "0403:6001"; by the kernel's name for it."""
+    return ":".join(_attribute(sysfs / "bus/usb/devices" / usb / name) for name in ("idVendor", "idProduct"))
+
+
+def _driver(interface: Path, machine: Machine) -> Iterator[Finding]:
+    socket = interface.name.partition(":")[0]
+    adapter = usb_id(socket, machine.sysfs)
+    vendor, _, product = adapter.partition(":")
+    module, products = _DRIVERS.get(vendor, ("", ()))
+    if (_attribute(interface / "bInterfaceClass"), _attribute(interface / "bInterfaceSubClass")) == _ACM:
+        module = "cdc_acm"
+    elif product not in products:
+        return
+    driver = interface / "driver"
+    if not driver.exists():
+        sentence = (
+            f"the adapter {adapter} in USB socket {socket} has no driver, so there is no port: {module}"
+        )
+        yield Finding(AREA, Severity.FAULT, f"{sentence} is missing", f"sudo modprobe {module}")
+    elif driver.resolve().name == "usbfs":
+        sentence = f"a program has taken the adapter {adapter} in USB socket {socket} from its driver"
+        yield Finding(AREA, Severity.FAULT, sentence, f"sudo fuser -v {_node(socket, machine)}")
+
+
+def _node(socket: str, machine: Machine) -> str:
+    """The file through which a program talks to a USB device without its driver."""
+    device = machine.sysfs / "bus/usb/devices" / socket
+    return f"/dev/bus/usb/{int(_attribute(device / 'busnum')):03}/{int(_attribute(device / 'devnum')):03}"
+
+
+def _twins(site: Site, machine: Machine) -> Iterator[Finding]:
+    """Two adapters of one number, unless sockets tell all of them apart, or the check of the port says so."""
+    present = list(adapters(machine.sysfs))
+    by_number: dict[str, dict[str, Adapter]] = defaultdict(dict)
+    for adapter in present:
+        if adapter.serial:
+            by_number[adapter.serial][adapter.usb] = adapter
+    settled = set(ports(site, machine).values())
+    if any(refusal(bus.adapter, present) for bus in site.buses.values()):
+        return
+    for number, twins in by_number.items():
+        devices = [twin.device for twin in twins.values()]
+        if len(devices) > 1 and not settled.issuperset(devices):
+            loose = next(device for device in devices if device not in settled)
+            sentence = f"{' and '.join(map(str, devices))} have the same serial number {number}: by their "
+            fix = f"serial-bridge enroll --port {loose}"
+            yield Finding(AREA, Severity.RISK, f"{sentence}sockets they are told apart", fix)
+
+
+def _attribute(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""

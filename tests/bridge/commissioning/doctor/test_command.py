@@ -1,0 +1,81 @@
+"""The command: what people and programs get, and its exit status."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bridge.commissioning.doctor import Finding, Severity, as_json, examine, text, wrong
+from bridge.sandbox.server import StandIn
+from tests.bridge.commissioning.doctor.described import Described
+
+FOUND = [
+    Finding("port", Severity.FAULT, "bus meters: /dev/ttyUSB0 is held by minicom (process 7)", "sudo kill 7"),
+    Finding("spool", Severity.UNSEEN, "the spool /var/lib/serial-bridge/spool.db", ""),
+    Finding("kernel log", Severity.UNSEEN, "the kernel log", ""),
+]
+
+
+def test_each_finding_is_a_sentence_and_a_command_and_what_was_not_seen_is_said_once() -> None:
+    assert text(FOUND) == (
+        "fault: bus meters: /dev/ttyUSB0 is held by minicom (process 7)\n"
+        "  sudo kill 7\n"
+        "not seen: the spool /var/lib/serial-bridge/spool.db, the kernel log; "
+        "run it with sudo to see these too"
+    )
+    assert text([]) == "nothing wrong was found"
+    assert text(FOUND[1:2]).startswith("nothing wrong was found\nnot seen: ")
+
+
+def test_what_was_not_seen_is_not_wrong() -> None:
+    assert wrong(FOUND) == FOUND[:1]
+    assert as_json(FOUND)["findings"] == [
+        {
+            "area": "port",
+            "severity": "fault",
+            "sentence": "bus meters: /dev/ttyUSB0 is held by minicom (process 7)",
+            "fix": "sudo kill 7",
+        }
+    ]
+    assert len(as_json(FOUND)["unseen"]) == 2
+
+
+def doctor(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bridge", "doctor", "--site", str(site), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+
+
+@pytest.mark.end_to_end
+def test_every_area_is_looked_at_and_the_exit_status_says_that_something_is_wrong(
+    described: Described,
+) -> None:
+    described.site("serial:AB0JPQ7X", url="coap://127.0.0.1:1")
+    done = doctor(described.folder / "site.toml", "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    areas = {finding["area"] for finding in json.loads(done.stdout)["findings"]}
+    assert {"port", "credentials", "uplink"} <= areas
+
+
+@pytest.mark.end_to_end
+def test_a_site_that_is_wrong_is_the_first_thing_to_mend(described: Described) -> None:
+    described.file("site.toml", "site = 5\n")
+    done = doctor(described.folder / "site.toml")
+    assert done.returncode == 2
+    assert "site.toml:1: site" in done.stderr
+
+
+async def test_a_machine_on_which_all_is_well_gets_a_clean_bill(described: Described) -> None:
+    server = StandIn()
+    await server.start()
+    described.adapter("1-1", "0403", "6001", "ftdi_sio", tty="ttyUSB0", serial="AB0JPQ7X")
+    described.file("credentials.toml", "")
+    (described.folder / "credentials.toml").chmod(0o600)
+    (described.folder / "ttyX").touch(mode=0o660)
+    site = described.site(str(described.folder / "ttyX"), url=f"coap://127.0.0.1:{server.port}")
+    found = await examine(site, described.folder / "credentials.toml", described.machine())
+    await server.stop()
+    assert [finding for finding in wrong(found) if finding.area != "clock"] == []  # this machine's own
