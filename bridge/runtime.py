@@ -67,7 +67,9 @@ class Runtime:
         return found
 
     def _replace(self, name: str, text: str) -> None:
-        self._directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if not self._directory.is_dir():
+            self._directory.mkdir(parents=True)
+            self._directory.chmod(0o755)  # for everybody's `status`, whatever the umask
         descriptor, temporary = tempfile.mkstemp(prefix=f".{name}-", dir=self._directory)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -1,12 +1,12 @@
 """udev's own rule engine on devices that do not exist: Debian's rules and ours, in a /dev of its own.
 
-umockdev shows udevadm a described /sys. What udevadm links, it links for real, so it works in a mount namespace
-with its own /run, /dev and list of groups. Its exit status says nothing about a bad rule: what it complains of
-is found in its output.
+umockdev shows udevadm a described /sys. What udevadm links, it links for real, so it has a mount namespace
+with a /run, a /dev and groups of its own. Its exit status says nothing of a bad rule: its complaints do.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from pathlib import Path
 RULES = "99-serial-bridge.rules"
 _CONTROLLER = "/devices/pci0000:00/0000:00:06.0"
 
+_UNSHARED = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
 _NAMESPACE = """
 set -e
 mount -t tmpfs none /run
@@ -34,7 +35,8 @@ exec umockdev-run -d "$1/devices.umockdev" -- bash -c "$2" bash "$1"
 _EVENTS = """
 for device in "$UMOCKDEV_DIR"/dev/tty*; do LD_PRELOAD= ln -s "$device" /dev/; done
 number=0
-while read -r action path; do
+while read -r action name path; do
+    if [ $action = unplug ]; then rm /dev/$name; continue; fi
     number=$((number + 1))
     udevadm test --action="$action" "/sys$path" > "$1/$number.out" 2>&1
 done < "$1/events"
@@ -93,7 +95,7 @@ def usb(
     at_interface = f"{device}/1-{socket}:1.{interface}"
     port = f"{at_interface}/{name}"
     tty = f"{port}/tty/{name}"
-    number = int(re.sub(r"\D", "", name))
+    number, at_socket = int(re.sub(r"\D", "", name)), 10 + int(socket.replace(".", ""))
     entries = [
         _entry(
             tty,
@@ -101,6 +103,7 @@ def usb(
             node=name,
             properties={"MAJOR": 188, "MINOR": number},
             attributes={"dev": f"188:{number}"},
+            device=f"../../../{name}",
         ),
         _entry(
             port,
@@ -122,13 +125,13 @@ def usb(
         _entry(
             device,
             "usb",
-            node=f"bus/usb/001/{10 + number:03}",
+            node=f"bus/usb/001/{at_socket:03}",
             properties={
                 "DEVTYPE": "usb_device",
                 "BUSNUM": "001",
-                "DEVNUM": f"{10 + number:03}",
+                "DEVNUM": f"{at_socket:03}",
                 "MAJOR": 189,
-                "MINOR": 10 + number,
+                "MINOR": at_socket,
             },
             attributes={
                 "idVendor": vendor,
@@ -136,7 +139,7 @@ def usb(
                 "bcdDevice": "0400",
                 "bDeviceClass": "00",
                 "busnum": 1,
-                "devnum": 10 + number,
+                "devnum": at_socket,
                 "manufacturer": "Maker",
                 "product": "USB UART",
             }
@@ -164,36 +167,44 @@ def soldered_on(name: str) -> Tty:
     return Tty(name, tty, "\n".join(entries))
 
 
-def play(folder: Path, rules: str, events: Sequence[tuple[str, Tty]], *, more: str = "") -> list[Outcome]:
+def play(folder: Path, rules: str, events: Sequence[tuple[str, Tty]], *, others: str = "") -> list[Outcome]:
     """What udev makes of one event after the other: ("add", tty).
 
+    After ("unplug", tty) the device file is gone, and udev does not know yet; nothing comes of that.
+
     Args:
-        rules: ours. more: rules that another package brings, after its own and before ours.
+        rules: ours.
+        others: the rules of another package, in 99-com.rules.
     """
     (folder / RULES).write_text(rules)
-    (folder / "99-aaa.rules").write_text(more)
+    (folder / "99-com.rules").write_text(others)
     ttys = dict.fromkeys(tty for _, tty in events)
     blocks = dict.fromkeys(block for tty in ttys for block in tty.description.split("\n\n"))
     (folder / "devices.umockdev").write_text("\n\n".join(blocks) + "\n")
-    (folder / "events").write_text("".join(f"{action} {tty.path}\n" for action, tty in events))
+    (folder / "events").write_text("".join(f"{action} {tty.name} {tty.path}\n" for action, tty in events))
     subprocess.run(
-        ["unshare", "--mount", "bash", "-c", _NAMESPACE, "bash", folder, _EVENTS],
+        [*_UNSHARED, "bash", "-c", _NAMESPACE, "bash", folder, _EVENTS],
         check=True,
         timeout=60,
     )
-    return [_outcome((folder / f"{number}.out").read_text()) for number, _ in enumerate(events, 1)]
+    told = [action for action, _ in events if action != "unplug"]
+    return [_outcome((folder / f"{number}.out").read_text()) for number, _ in enumerate(told, 1)]
 
 
 def _outcome(output: str) -> Outcome:
     properties = dict(re.findall(r"^([A-Z_.]+)=(.*)$", output, re.MULTILINE))
+    links = sorted(properties.get("DEVLINKS", "").split())
+    properties["DEVLINKS"] = " ".join(links)
     ours = [line for line in output.splitlines() if RULES in line]
     return Outcome(
         properties,
-        tuple(link for link in properties.get("DEVLINKS", "").split() if "/sbridge/" in link),
+        tuple(link for link in links if "/sbridge/" in link),
         tuple(re.findall(r"^run: '(.*)'$", output, re.MULTILINE)),
         tuple(line for line in ours if re.search(r"[Ii]nvalid|[Uu]nknown|ignor|[Ff]ailed", line)),
         tuple(
-            re.sub(rf".*{RULES}:\d+ ", "", line) for line in ours if re.search(rf"{RULES}:\d+ [A-Z]", line)
+            re.sub(rf".*{RULES}:\d+ ", "", line)
+            for line in ours
+            if re.search(rf"{RULES}:\d+ [A-Z]{{2,}}\b", line)
         ),
     )
 
@@ -205,10 +216,13 @@ def _entry(
     node: str = "",
     properties: dict[str, object],
     attributes: dict[str, object] | None = None,
+    device: str = "",
 ) -> str:
     lines = [f"P: {path}"]
     if node:
         lines += [f"N: {node}", f"E: DEVNAME=/dev/{node}"]
     lines += [f"E: {key}={value}" for key, value in {**properties, "SUBSYSTEM": subsystem}.items()]
     lines += [f"A: {key}={value}\\n" for key, value in (attributes or {}).items()]
+    if device:
+        lines.append(f"L: device={device}")
     return "\n".join(lines) + "\n"

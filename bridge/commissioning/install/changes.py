@@ -1,8 +1,8 @@
 """What differs between a site and the machine, and making the one the other's truth.
 
-Nothing is remembered between two installs: the files that are there and the services that run are looked at. A
-service says in its status with which part of the site it was started, so only those restart that an edit
-concerns; one that was restarted in between for another reason is not restarted again.
+Nothing is remembered between two installs: files and running services are looked at.
+A service says in its status with which part of the site it was started, so only those restart that an edit
+concerns; one that was restarted in between, for another reason, is not restarted again.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ def _unreadable(site: Site, root: Path) -> Iterator[str]:
             if not folder.stat().st_mode & stat.S_IXOTH:
                 closed[folder] = "o+x"
     for path, mode in closed.items():
-        yield f"{path} may not be read by the services, which have a user of their own: run chmod {mode} {path}"
+        yield f"the services, which have a user of their own, may not read {path}: run chmod {mode} {path}"
 
 
 def _show(

@@ -1,0 +1,74 @@
+"""What systemd itself makes of our units."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bridge.commissioning.install.files import READER, SYSUSERS, TMPFILES, UPLINK
+from tests.udev.sites import PLACES, files_of
+
+ADAPTERS = {"meters": "serial:AB0JPQ7X"}
+BOTH = pytest.mark.parametrize("path", [READER, UPLINK], ids=lambda path: path.name)
+
+
+def written(folder: Path, path: Path, text: str) -> Path:
+    """The file, as systemd-analyze takes one: by a path with a folder."""
+    found = folder / path.name
+    found.write_text(text)
+    return found
+
+
+def systemd(*command: object) -> subprocess.CompletedProcess[str]:
+    """Runs one of systemd's own commands."""
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, check=False)
+
+
+@BOTH
+def test_systemd_understands_every_line(tmp_path: Path, path: Path) -> None:
+    unit = written(tmp_path, path, files_of(ADAPTERS)[path])
+    checked = systemd("systemd-analyze", "verify", unit)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_a_line_that_systemd_does_not_understand_is_seen_here(tmp_path: Path) -> None:
+    text = files_of(ADAPTERS)[READER].replace("PrivateNetwork=", "PrivateNetworks=")
+    assert "PrivateNetworks" in systemd("systemd-analyze", "verify", written(tmp_path, READER, text)).stderr
+
+
+@pytest.mark.parametrize(("path", "exposure"), [(READER, 0.8), (UPLINK, 1.4)])
+def test_a_service_can_do_little_but_its_work(tmp_path: Path, path: Path, exposure: float) -> None:
+    unit = written(tmp_path, path, files_of(ADAPTERS)[path])
+    threshold = f"--threshold={10 * exposure:.0f}"
+    rated = systemd("systemd-analyze", "security", "--offline=true", "--no-pager", threshold, unit)
+    assert rated.returncode == 0, rated.stdout
+
+
+def test_a_reader_is_given_no_credential_and_the_uplink_all() -> None:
+    handed_over = {
+        name: Path("/etc/serial-bridge") / name for name in ("credentials.toml", "soil.pem", "soil.key")
+    }
+    found = files_of(ADAPTERS, replace(PLACES, handed_over=handed_over))
+    assert "Credential" not in found[READER]
+    assert "InaccessiblePaths=-/run/credentials" in found[READER]
+    loaded = [line for line in found[UPLINK].splitlines() if line.startswith("LoadCredential=")]
+    assert loaded == [f"LoadCredential={name}:{path}" for name, path in handed_over.items()]
+
+
+def test_user_and_folders_are_made_and_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    found = files_of(ADAPTERS, replace(PLACES, spool=Path("/srv/readings")))
+    for path in (SYSUSERS, TMPFILES):
+        (tmp_path / path.relative_to("/")).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path.relative_to("/")).write_text(found[path])
+    made = systemd("systemd-sysusers", f"--root={tmp_path}")
+    assert made.returncode == 0, made.stderr
+    assert "serial-bridge:x:" in (tmp_path / "etc/passwd").read_text()
+    (tmp_path / "srv/readings").mkdir(parents=True, mode=0o711)
+    made = systemd("systemd-tmpfiles", "--create", f"--root={tmp_path}")
+    assert made.returncode == 0, made.stderr
+    assert (tmp_path / "srv/readings").stat().st_mode & 0o777 == 0o711
+    runtime = (tmp_path / "run/serial-bridge").stat()
+    assert (runtime.st_mode & 0o777, runtime.st_uid != 0) == (0o755, True)
