@@ -68,7 +68,7 @@ class Runtime:
 
     def _replace(self, name: str, text: str) -> None:
         if not self._directory.is_dir():
-            self._directory.mkdir(parents=True)
+            self._directory.mkdir(parents=True, exist_ok=True)
             self._directory.chmod(0o755)  # for everybody's `status`, whatever the umask
         descriptor, temporary = tempfile.mkstemp(prefix=f".{name}-", dir=self._directory)
         try:

@@ -13,7 +13,7 @@ works in a container too:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,28 +48,44 @@ class Adapter:
     product: str = ""
 
 
-def find_port(bus: Bus, devices: Path | None = None) -> str:
+def find_port(bus: Bus, devices: Path | None = None, sysfs: Path = SYSFS) -> str:
     """The device file of a bus.
 
     Args:
-        devices: a folder with a link for each bus, by its name, used before the adapter in site.toml.
+        devices: a folder with a link for each bus, by its name, used before the adapter in site.toml. A link
+            to one of several devices that fit the adapter is not trusted: who made it could not tell them apart.
 
     Raises:
         PortLost: the adapter is not plugged in, or several fit.
     """
-    if devices is not None and (devices / bus.name).exists():
-        return str(devices / bus.name)
-    return find_adapter(bus.adapter)
+    if devices is None or not (link := devices / bus.name).exists():
+        return find_adapter(bus.adapter, sysfs)
+    found = fitting(bus.adapter, adapters(sysfs))
+    if link.resolve() in [one.device for one in found]:
+        _one(bus.adapter, found)
+    return str(link)
 
 
 def find_adapter(adapter: str, sysfs: Path = SYSFS) -> str:
     """The device file of "serial:…", "path:…" or an absolute path. Errors as for `find_port`."""
+    if adapter.startswith("/"):
+        return adapter
+    return _one(adapter, fitting(adapter, adapters(sysfs)))
+
+
+def fitting(adapter: str, found: Iterable[Adapter]) -> list[Adapter]:
+    """Those of these that "serial:…" or "path:…" means; none that an absolute path does."""
     kind, _, name = adapter.partition(":")
-    if kind == "serial":
-        return _one(adapter, _by_serial(name, sysfs))
     if kind == "path":
-        return _one(adapter, [found for found in adapters(sysfs) if found.id_path == name])
-    return adapter
+        return [one for one in found if one.id_path == name]
+    serial, _, interface = name.partition(":")
+    return [
+        one
+        for one in found
+        if kind == "serial"
+        and one.serial == serial
+        and (not interface or one.interface == int(interface, 16))
+    ]
 
 
 def adapters(sysfs: Path = SYSFS) -> Iterator[Adapter]:
@@ -77,14 +93,6 @@ def adapters(sysfs: Path = SYSFS) -> Iterator[Adapter]:
     for tty in sorted((sysfs / "class" / "tty").iterdir()):
         if (tty / "device").exists():
             yield _describe(tty, sysfs)
-
-
-def _by_serial(name: str, sysfs: Path) -> list[Adapter]:
-    serial, _, interface = name.partition(":")
-    found = [one for one in adapters(sysfs) if one.serial == serial]
-    if interface:
-        found = [one for one in found if one.interface == int(interface, 16)]
-    return found
 
 
 def _one(adapter: str, found: list[Adapter]) -> str:

@@ -57,6 +57,17 @@ def test_a_document_replaces_the_one_before(spool: Path, directory: Path) -> Non
     assert stat.S_IMODE(only_file(directory).stat().st_mode) == 0o644
 
 
+def test_everybody_may_read_a_status_whatever_the_umask(spool: Path, directory: Path) -> None:
+    directory.mkdir()  # by systemd
+    before = os.umask(0o077)
+    try:
+        Runtime(spool).publish("uplink", {})
+    finally:
+        os.umask(before)
+    (folder,) = directory.iterdir()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+
+
 def test_spools_do_not_mix(tmp_path: Path) -> None:
     Runtime(tmp_path / "a" / "spool.db").publish("uplink", {})
     assert Runtime(tmp_path / "b" / "spool.db").read_all() == {}

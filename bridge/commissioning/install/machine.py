@@ -14,7 +14,8 @@ from pathlib import Path
 
 from bridge.config import Bus
 from bridge.errors import BridgeError
-from bridge.port.adapter import Adapter, adapters
+from bridge.port import adapter
+from bridge.port.adapter import Adapter
 
 LINKS = Path("/dev/sbridge")
 CREDENTIALS = Path("/run/credentials/serial-bridge-uplink.service")
@@ -54,21 +55,13 @@ def unit_of(bus: str) -> str:
 
 def present() -> list[Adapter]:
     """The adapters of this machine."""
-    return list(adapters())
+    return list(adapter.adapters())
 
 
 def fitting(bus: Bus, found: Sequence[Adapter]) -> list[Path]:
     """The devices that are, or claim to be, the port of a bus."""
-    kind, _, name = bus.adapter.partition(":")
-    if kind == "path":
-        return [each.device for each in found if each.id_path == name]
-    if kind == "serial":
-        serial, _, interface = name.partition(":")
-        return [
-            each.device
-            for each in found
-            if each.serial == serial and (not interface or each.interface == int(interface, 16))
-        ]
+    if not bus.adapter.startswith("/"):
+        return [one.device for one in adapter.fitting(bus.adapter, found)]
     device = Path(bus.adapter)
     return [device.resolve()] if device.exists() else []
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bridge.config import Bus
 from bridge.errors import PortLost
-from bridge.port.adapter import adapters, find_adapter
+from bridge.port.adapter import adapters, find_adapter, find_port
+from protocols import protocol
+from protocols.dialogue import LineSettings
 
 
 class Sysfs:
@@ -84,6 +87,16 @@ def test_two_adapters_of_one_serial_number_are_told_apart_by_their_sockets(sysfs
         PortLost, match=r'write "path:pci-0000:00:06.0-usb-0:1:1.0" \(/dev/ttyUSB0\) or "path:'
     ):
         find_adapter("serial:0001", sysfs.root)
+
+
+def test_a_link_to_one_of_two_that_fit_is_not_trusted(sysfs: Sysfs, tmp_path: Path) -> None:
+    bus = Bus(name="meters", adapter="serial:A001", protocol=protocol("modbus-rtu"), line=LineSettings(9600))
+    (tmp_path / "meters").symlink_to("/dev/null")
+    sysfs.usb("null", "1-1", "A001")
+    assert find_port(bus, tmp_path, sysfs.root) == str(tmp_path / "meters")
+    sysfs.usb("ttyUSB1", "1-2", "A001")
+    with pytest.raises(PortLost, match="fits several devices"):
+        find_port(bus, tmp_path, sysfs.root)
 
 
 @pytest.mark.parametrize("adapter", ["serial:A001", "serial:B002:1", "path:pci-0000:00:06.0-usb-0:9:1.0"])
