@@ -95,6 +95,8 @@ CATALOGUE: Mapping[str, str] = {
     "shdlc": "protocols.shdlc.entry",
     "plantower": "protocols.plantower",
     "sds011": "protocols.sds011",
+    "winsen": "protocols.winsen.polled",
+    "winsen-active": "protocols.winsen.active",
     "declared": "protocols.declared.entry",
 }
 

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent.parent / "vectors"
 IDLE = {"dlt645": b"\xfe"}
 """Octets that may stand before a frame in any number, as part of it: those that end a noise join it."""
 
-FILES = {"iec62056-21-d": "iec62056-21"}
+FILES = {"iec62056-21-d": "iec62056-21", "winsen-active": "winsen"}
 """Name of a protocol → whose vectors it shares, where that is another's."""
 
 NAMES: dict[str, dict[str, str]] = {

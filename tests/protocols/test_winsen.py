@@ -1,0 +1,91 @@
+"""Winsen: the one question to an MH-Z19, and what a ZE08 says unasked."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocols.dialogue import LineSettings, PollResult
+from protocols.errors import DecodeError, SettingsError
+from protocols.framing import Direction, Frame
+from protocols.listening import Telegram
+from protocols.winsen.active import PROTOCOL as ACTIVE
+from protocols.winsen.active import ReportListener
+from protocols.winsen.frame import REPLY, REPORT, StreamFramer, build
+from protocols.winsen.polled import PROTOCOL, Sensor, SimulatedSensor, parse_settings
+from tests.protocols.vectors import good_frames
+
+
+def found(data: bytes) -> Frame:
+    (frame,) = StreamFramer().feed(data)
+    assert isinstance(frame, Frame)
+    return frame
+
+
+def sensor(of_the_site: int = 1) -> Sensor:
+    return Sensor([parse_settings({})] * of_the_site, LineSettings(9600))
+
+
+def report(**fields: int) -> bytes:
+    usual = {"gas_type": 0x17, "unit_code": 4, "decimals": 0, "concentration_raw": 37, "full_scale": 5000}
+    return build(REPORT, **usual | fields)
+
+
+@pytest.mark.parametrize("co2", [0, 400, 5000, 0xFFFF])
+def test_a_sensor_is_asked_and_answers(co2: int) -> None:
+    poll = sensor().poll()
+    request = next(poll)
+    assert request.data.hex() == "ff0186000000000079"  # as the manual prints it
+    reply = found(SimulatedSensor(co2).answer(found(request.data)) or b"")
+    assert len(reply.data) == request.reply_length
+    assert request.accepts(reply)
+    with pytest.raises(StopIteration) as over:
+        poll.send(reply)
+    assert over.value.value == PollResult(({"co2": co2},))
+
+
+def test_silence_brings_nothing() -> None:
+    poll = sensor(2).poll()
+    next(poll)
+    with pytest.raises(StopIteration) as over:
+        poll.send(None)
+    assert over.value.value == PollResult(({}, {}), complete=False)
+
+
+def test_only_the_answer_is_taken() -> None:
+    (request,) = sensor().planned()
+    echo, other = found(request.data), found(build(REPLY, command=0x87, data=bytes(6)))
+    assert echo.direction is Direction.REQUEST
+    assert not request.accepts(echo)
+    assert not request.accepts(other)
+    assert not request.accepts(found(report()))
+
+
+def test_a_simulated_sensor_answers_nothing_else() -> None:
+    assert SimulatedSensor(400).answer(found(bytes.fromhex("ff0179a000000000e6"))) is None
+    assert SimulatedSensor(400).answer(found(report())) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "value"), [({}, 37), ({"decimals": 1}, 3.7), ({"concentration_raw": 0}, 0)]
+)
+def test_a_report_is_heard(fields: dict[str, int], value: float) -> None:
+    assert ReportListener().hear(found(report(**fields))) == [Telegram("", {"formaldehyde": value})]
+
+
+@pytest.mark.parametrize("fields", [{"gas_type": 0x04}, {"unit_code": 3}])
+def test_another_gas_or_unit_is_not_taken_for_formaldehyde(fields: dict[str, int]) -> None:
+    with pytest.raises(DecodeError, match="is not formaldehyde"):
+        ReportListener().hear(found(report(**fields)))
+
+
+def test_requests_and_replies_are_no_reports() -> None:
+    heard = [ReportListener().hear(found(data)) for data in good_frames("winsen")]
+    assert [telegrams for telegrams in heard if telegrams] == [[Telegram("", {"formaldehyde": 37})]]
+
+
+def test_the_keys_of_both() -> None:
+    assert PROTOCOL.units_of(PROTOCOL.settings({})) == {"co2": "ppm"}
+    assert PROTOCOL.address_of(PROTOCOL.settings({})) == sensor().address
+    assert ACTIVE.units_of(ACTIVE.settings({})) == {"formaldehyde": "ppb"}
+    with pytest.raises(SettingsError, match="address: is no key here: this sensor has none of its own"):
+        PROTOCOL.settings({"address": 1})
