@@ -155,9 +155,9 @@ def _outside(declared: Declaration) -> Iterator[Problem]:
     most = declared.longest
     for part in declared.parts:
         if part.at >= 0 and part.end > most:
-            yield part.path, f"octets {part.at}–{part.end - 1} are beyond the frame, which has {most}, from 0"
+            yield part.path, f"takes {_octets(part)}, the frame has {most}: the last one is {most - 1}"
         elif part.at < -most or (part.at < 0 and declared.length == most):
-            yield part.path, f"it begins before the frame, which has {most} octets"
+            yield part.path, f"begins before the frame, which has {most} octets"
         elif part.at < 0 < part.end:
             yield (
                 part.path,
@@ -171,20 +171,18 @@ def _overlaps(parts: Sequence[Part]) -> Iterator[Problem]:
     for part in parts:
         if before and before.at < part.end and part.at < before.end:
             one, other = before.field, part.field
-            if not (one and other and (one.at, one.type) == (other.at, other.type)):
-                named = part if part.field or not before.field else before
-                across = before if named is part else part
-                yield (
-                    named.path,
-                    f"octets {_range(named)} are also those of {across.what}; fields share octets only with "
-                    "the same at, type and order, to take bits of them",
-                )
+            if not (one and other):
+                named, across = (part, before) if part.field or not before.field else (before, part)
+                yield named.path, f"takes {_octets(named)}, which {across.what} takes"
+            elif (one.at, one.type) != (other.at, other.type):
+                rule = "to take several bits of the same octets, give both fields the same at, type and order"
+                yield part.path, f"takes {_octets(part)}, which {before.what} takes; {rule}"
         if before is None or part.end >= before.end or part.at < 0 <= before.at:
             before = part
 
 
-def _range(part: Part) -> str:
-    return str(part.at) if part.size == 1 else f"{part.at} to {part.end - 1}"
+def _octets(part: Part) -> str:
+    return f"octet {part.at}" if part.size == 1 else f"octets {part.at} to {part.end - 1}"
 
 
 def _lengths(declared: Declaration) -> Iterator[Problem]:
@@ -212,8 +210,10 @@ def _span(declared: Declaration) -> Iterator[Problem]:
     for length in (declared.shortest, declared.longest):
         start, at = _from_front(check.start, length), _from_front(check.at, length)
         stop = length if check.stop is None else _from_front(check.stop, length)
-        if not 0 <= start < stop <= length:
-            what = f"holds no octet of a frame of {length}; `from` is its first, `to` the one behind its last"
+        if start < 0 or stop > length:
+            what = f"goes beyond a frame of {length} octets"
+        elif start >= stop:
+            what = "is empty: `from` is its first octet, `to` the one behind its last"
         elif start < at + check.checksum.size and at < stop:
             what = f"holds the checksum itself, which stands at {check.at}"
         else:

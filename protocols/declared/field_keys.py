@@ -125,6 +125,8 @@ def _parse(
 
 def _contradictions(entry: Mapping[str, Any], kind: Type) -> Iterator[tuple[str, str]]:
     """Keys that are each right and do not go together, or not with the type."""
+    if "offset" in entry and "at" not in entry:
+        yield "offset", "is added to the value; where the field stands is `at`: write that too"
     if entry.get("id"):
         if kind.kind not in _OF_IDS:
             yield "type", f"{kind.name} names no sensor, an id is a uint, bcd or string"

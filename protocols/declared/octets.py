@@ -104,5 +104,6 @@ def parse_check(
 def _no_checksum(name: object) -> str:
     if name is None:
         return f'is missing: what the data sheet calls it, for example "{next(iter(CHECKSUMS))}"'
-    close = get_close_matches(str(name).lower(), CHECKSUMS, 3, 0.4) or list(CHECKSUMS)
+    begun = [known for known in CHECKSUMS if known.startswith(str(name).lower())]
+    close = begun or get_close_matches(str(name).lower(), CHECKSUMS, 3, 0.4) or list(CHECKSUMS)
     return f"{shown(name)} is no checksum, use {' or '.join(close)}"
