@@ -44,5 +44,6 @@ CHECKS: dict[str, Check] = {
     "dsmr": Check(_without_crc),
     "iec62056-21": Check(_without_bcc, pairs=1 / 8),
     "iec62056-21-d": Check(_without_bcc, pairs=1 / 8),
+    "nmea0183": Check(pairs=1 / 8),
 }
 """By the protocol's name; one that is not here has a check that covers all, as good as a sum of octets."""

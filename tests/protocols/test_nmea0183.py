@@ -1,0 +1,217 @@
+"""NMEA 0183: what each sentence tells, what is not believed, and pynmea2 as a peer."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pynmea2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocols import protocol
+from protocols.dialogue import Values
+from protocols.errors import SettingsError
+from protocols.framing import Frame, Noise
+from protocols.listening import Telegram
+from protocols.nmea0183 import MAX_LENGTH, UNITS, Sentence, build, parse, values
+from tests.protocols.vectors import described, frames, hear, vectors
+
+ENTRY = protocol("nmea0183")
+VALID = [bytes.fromhex(vector["hex"]) for vector in vectors("nmea0183") if vector["valid"]]
+texts = st.text(
+    st.characters(codec="ascii", exclude_characters=",*$!\\^", exclude_categories=["Cc"]), max_size=8
+)
+
+
+def sentence(text: str) -> bytes:
+    """A sentence written without its check, as it goes on the wire."""
+    address, *fields = text.split(",")
+    return build(address[:2], address[2:], fields)
+
+
+def told(text: str) -> Values:
+    (event,) = hear(ENTRY, [sentence(text)])
+    assert isinstance(event, Frame)
+    return values(parse(event.data))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("WIMWV,045,R,011.63,N,A", {"wind_angle": 45, "wind_speed": 5.983}),
+        ("WIMWV,39.5,R,1.3,M,A", {"wind_angle": 39.5, "wind_speed": 1.3}),
+        ("WIMWV,214.8,T,36.0,K,A", {"true_wind_angle": 214.8, "true_wind_speed": 10.0}),
+        ("WIMWV,214.8,R,10,S,A", {"wind_angle": 214.8, "wind_speed": 4.47}),
+        ("WIMWV,,R,,M,V", {}),
+        ("WIMWV,39,R,1.3,M,V", {}),
+        ("WIMWV,39,R,1.3,M", {}),
+        ("WIMWV,39,R,1.3,Q,A", {"wind_angle": 39}),
+        (
+            "WIMDA,29.9870,I,1.0154,B,27.6,C,15.1,C,68.2,,17.9,C,116.4,T,107.7,M,1.2,N,0.6,M",
+            {
+                "pressure": 1015.4,
+                "air_temperature": 27.6,
+                "water_temperature": 15.1,
+                "humidity": 68.2,
+                "dew_point": 17.9,
+                "wind_direction": 116.4,
+                "wind_direction_magnetic": 107.7,
+                "wind_speed": 0.6,
+            },
+        ),
+        ("WIMDA,,I,,B,-3.5,C,,C,,,,C,,T,,M,2.0,N,,M", {"air_temperature": -3.5, "wind_speed": 1.029}),
+        ("WIMDA", {}),
+        (
+            "WIXDR,C,24.0,C,0,C,25.2,C,1,H,47.4,P,0,P,1010.1,H,0,S,0.1,M,0,A,316,D,2",
+            {
+                "temperature_0": 24.0,
+                "temperature_1": 25.2,
+                "humidity_0": 47.4,
+                "pressure_0": 1010.1,
+                "speed_0": 0.1,
+                "angle_2": 316,
+            },
+        ),
+        ("YXXDR,C,17.09,C,T-N1052,C,,C,BARO,U,12.1,V", {"temperature_t_n1052": 17.09}),
+        ("IIXDR,P,1.02481,B,Barometer,P,5.0,B,", {"pressure_barometer": 1.02481, "pressure": 5.0}),
+        (
+            "GPRMC,123519.00,A,4807.038,N,01131.000,W,022.4,084.4,230394,003.1,W",
+            {"latitude": 48.1173, "longitude": -11.5166667, "speed": 11.524, "course": 84.4},
+        ),
+        ("GPRMC,123519.00,V,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W", {}),
+        ("GPRMC,,A,4807.038,,01131.000,E,,,,,", {"longitude": 11.5166667}),
+        ("GPRMC,,A,4867.038,N,18131.000,E,,,,,", {}),
+        ("GPRMC,,A,-4807.038,N,1e3,E,,,,,", {}),
+        (
+            "GPGGA,184353.07,1929.045,S,02410.506,E,1,04,2.6,100.00,M,-33.9,M,,0000",
+            {
+                "latitude": -19.4840833,
+                "longitude": 24.1751,
+                "fix_quality": 1,
+                "satellites": 4,
+                "hdop": 2.6,
+                "altitude": 100.0,
+            },
+        ),
+        ("GPGGA,184353.07,1929.045,S,02410.506,E,0,04,2.6,100.00,M,-33.9,M,,0000", {}),
+        ("GPGGA,,,,,,,,,,,,,,", {}),
+        ("GPZDA,160012.71,11,03,2004,-1,00", {}),
+        ("PUBX,04,073824.00,131014", {}),
+    ],
+)
+def test_a_sentence_tells_what_stands_in_it(text: str, expected: Values) -> None:
+    found = told(text)
+    assert found == expected
+    assert {name: type(value) for name, value in found.items()} == {
+        name: type(value) for name, value in expected.items()
+    }
+
+
+def test_a_listener_tells_of_one_sensor_also_when_it_has_nothing_to_tell() -> None:
+    assert ENTRY.listener is not None
+    listener = ENTRY.listener()
+    assert listener.hear(Frame(sentence("WIMWV,39,R,1.3,M,A"))) == [
+        Telegram("", {"wind_angle": 39, "wind_speed": 1.3})
+    ]
+    assert listener.hear(Frame(sentence("WIMWV,,R,,M,V"))) == [Telegram("", {})]
+    assert listener.hear(Frame(sentence("GPZDA,160012.71,11,03,2004,-1,00"))) == []
+
+
+def test_a_value_is_described_with_its_unit() -> None:
+    (fields,) = described(ENTRY, hear(ENTRY, [sentence("YXXDR,C,17.09,C,T-N1052,P,1.02,B,B,G,7,,X")]))
+    assert fields["values"] == {"temperature_t_n1052": 17.09, "pressure_b": 1.02, "generic_x": 7}
+    assert fields["units"] == {"temperature_t_n1052": "°C", "pressure_b": "bar"}
+    (fields,) = described(ENTRY, hear(ENTRY, [sentence("WIMWV,39,R,1.3,M,A")]))
+    assert fields["units"] == {"wind_angle": "°", "wind_speed": "m/s"}
+
+
+def test_every_value_has_a_unit_or_is_a_mere_number() -> None:
+    everything = ENTRY.units_of(ENTRY.settings({}))
+    assert everything == UNITS
+    assert [name for name, unit in UNITS.items() if not unit] == ["fix_quality", "satellites", "hdop"]
+
+
+def test_the_keys_of_a_device() -> None:
+    settings = ENTRY.settings({"only": ["wind_speed", "temperature_t_n1052", "speed_0"]})
+    assert ENTRY.address_of(settings) == ""
+    with pytest.raises(SettingsError, match="windspeed"):
+        ENTRY.settings({"only": ["windspeed"]})
+
+
+@pytest.mark.parametrize("good", VALID)
+def test_a_check_may_be_written_small_and_a_line_may_end_with_lf_alone(good: bytes) -> None:
+    for told_otherwise in (good[:-4] + good[-4:].lower(), good[:-2] + b"\n"):
+        assert frames(hear(ENTRY, [told_otherwise])) == [told_otherwise]
+
+
+def test_a_sentence_without_a_check_is_not_believed() -> None:
+    without = b"$WIMWV,39,R,1.3,M,A\r\n"
+    assert hear(ENTRY, [without]) == [Noise(without, "checksum")]
+    flipped = sentence("WIMWV,39,R,1.3,M,A").replace(b"*", b"+")
+    assert hear(ENTRY, [flipped]) == [Noise(flipped, "checksum")]
+
+
+def test_a_sentence_that_breaks_off_does_not_hide_the_next_one() -> None:
+    for good in VALID:
+        for kept in range(1, len(good)):
+            assert frames(hear(ENTRY, [good[:kept] + good]))[-1] == good
+
+
+def test_the_longest_sentence_is_found() -> None:
+    longest = build("PU", "BX", ["7" * (MAX_LENGTH - len(build("PU", "BX", [""])))])
+    assert len(longest) == MAX_LENGTH
+    assert frames(hear(ENTRY, [longest])) == [longest]
+    assert frames(hear(ENTRY, [longest.replace(b"7", b"77", 1)])) == []
+
+
+def test_an_encapsulated_sentence_is_one_without_values() -> None:
+    whole = build("AI", "VDM", ["1", "1", "", "A", "14eG;o@034o8sd<L9i:a;WF>062D", "0"], start="!")
+    (fields,) = described(ENTRY, hear(ENTRY, [whole]))
+    assert (fields["talker"], fields["type"]) == ("AI", "VDM")
+    assert "values" not in fields
+
+
+@given(st.lists(texts, min_size=1, max_size=20))
+def test_pynmea2_reads_what_is_built_here(fields: list[str]) -> None:
+    built = build("WI", "MDA", fields)
+    assert parse(built) == Sentence("WI", "MDA", tuple(fields))
+    assert pynmea2.parse(built.decode("ascii"), check=True).data == fields
+
+
+@given(st.lists(texts, min_size=1, max_size=20))
+def test_what_pynmea2_builds_is_read_here(fields: list[str]) -> None:
+    built = f"{pynmea2.MDA('WI', 'MDA', fields)}\r\n".encode("ascii")
+    assert frames(hear(ENTRY, [built])) == [built]
+    assert parse(built) == Sentence("WI", "MDA", tuple(fields))
+
+
+@pytest.mark.parametrize("good", [good for good in VALID if good[1:2] != b"P"])
+def test_pynmea2_finds_the_same_fields_in_the_vectors(good: bytes) -> None:
+    theirs = pynmea2.parse(good.decode("ascii"), check=True)
+    assert parse(good) == Sentence(theirs.talker, theirs.sentence_type, tuple(theirs.data))
+
+
+@given(
+    st.decimals(0, 90, places=6),
+    st.sampled_from("NS"),
+    st.decimals(0, 180, places=6),
+    st.sampled_from("EW"),
+    st.decimals(0, 200, places=2),
+)
+def test_a_position_and_speed_are_those_that_pynmea2_finds(
+    latitude: Decimal, north: str, longitude: Decimal, east: str, knots: Decimal
+) -> None:
+    def written(angle: Decimal, digits: int) -> str:
+        degrees, rest = divmod(angle, 1)
+        minutes = (rest * 60).quantize(Decimal("0.00001"))
+        return f"{int(degrees):0{digits}}{min(minutes, Decimal('59.99999')):08.5f}"
+
+    fields = ["", "A", written(latitude, 2), north, written(longitude, 3), east, str(knots), "", "", "", ""]
+    built = build("GP", "RMC", fields)
+    theirs = pynmea2.parse(built.decode("ascii"), check=True)
+    assert values(parse(built)) == {
+        "latitude": pytest.approx(theirs.latitude, abs=6e-8),
+        "longitude": pytest.approx(theirs.longitude, abs=6e-8),
+        "speed": pytest.approx(theirs.spd_over_grnd * 1852 / 3600, abs=6e-4),
+    }
