@@ -27,7 +27,7 @@ async def examine(site: Site, credentials_path: Path, machine: Machine) -> list[
     for area in (usb, port, rivals, kernel_log, clock, spool):
         found += area.check(site, machine)
     found += credentials.check(site, credentials_path)
-    found += await uplink.check(site)
+    found += await uplink.check(site, credentials.load(site, credentials_path))
     return found
 
 

@@ -8,10 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bridge.commissioning.doctor.finding import Finding, Severity
-from bridge.config import Site, load_credentials
+from bridge.config import Credentials, Site, load_credentials
 from bridge.errors import ConfigError
 
 AREA = "credentials"
+
+
+def load(site: Site, path: Path) -> Credentials | None:
+    """The credentials, if they are right and this user may read them."""
+    try:
+        return load_credentials(path, site)
+    except (ConfigError, OSError):
+        return None
 
 
 def check(site: Site, path: Path) -> Iterator[Finding]:

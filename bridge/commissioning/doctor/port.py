@@ -41,7 +41,7 @@ def ports(site: Site, machine: Machine) -> dict[str, Path]:
 
 
 def _bus(bus: Bus, machine: Machine, ours: set[int]) -> Iterator[Finding]:
-    enroll = f"serial-bridge enroll {bus.name}"
+    enroll = f"sudo serial-bridge enroll {bus.name}"
     if wrong := refusal(bus.adapter, list(adapters(machine.sysfs))):
         yield Finding(AREA, Severity.FAULT, f"bus {bus.name}: {wrong}", enroll)
         return
@@ -57,7 +57,8 @@ def _bus(bus: Bus, machine: Machine, ours: set[int]) -> Iterator[Finding]:
         return
     if not is_allowed:
         group, who = group_of(device), machine.user.name
-        fix = "sudo serial-bridge install" if who == SERVICE_USER else f"sudo usermod -aG {group} {who}"
+        is_ours_to_set = who == SERVICE_USER or group == "root"  # no program of ours should be in that group
+        fix = "sudo serial-bridge install" if is_ours_to_set else f"sudo usermod -aG {group} {who}"
         sentence = f"bus {bus.name}: user {who} may not open {device}, which is for group {group}"
         yield Finding(AREA, Severity.FAULT, sentence, fix)
     for process in holders(device, machine.procfs):

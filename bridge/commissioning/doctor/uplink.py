@@ -1,6 +1,7 @@
 """How far a message to the server gets: name, way, encryption.
 
-One small question is asked as the uplink would ask it, and any answer will do, a refusal too.
+One small question is asked as the uplink would ask it, and any answer will do, a refusal too. A site that has
+certificates alone shows one of them: its server may let nobody else in.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 from bridge.coap import Client, NotResolved, Refused, Silent, Unreachable
 from bridge.coap.dtls import NoHandshake
 from bridge.commissioning.doctor.finding import Finding, Severity
-from bridge.config import Site
+from bridge.config import Certificate, Credentials, Site
 from bridge.errors import NotTrusted, UplinkError
 from bridge.uplink import connect
 
@@ -22,10 +23,14 @@ _QUESTION = (".well-known", "core")  # RFC 6690: every server has it, and it nee
 _PLAIN_PORT = 5683
 
 
-async def check(site: Site) -> list[Finding]:
+async def check(site: Site, credentials: Credentials | None = None) -> list[Finding]:
     """Asks the server of the site."""
     server = site.thingsboard
-    client, _ = connect(server, lanes=1)
+    known = credentials.sensors.values() if credentials else ()
+    certificates = [each for each in known if isinstance(each, Certificate)]
+    client, own = connect(server, certificates, lanes=1)
+    if own and len(certificates) == len(known):
+        client = own[certificates[0]]
     try:
         async with client, asyncio.timeout(TIMEOUT_S):
             await client.get(_QUESTION, deadline_s=ANSWER_TIMEOUT_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,8 +27,11 @@ _ACM = ("02", "02")  # class and subclass: a modem that speaks for itself, as ma
 
 def check(site: Site, machine: Machine) -> Iterator[Finding]:
     """Adapters without a driver, and adapters of one serial number."""
+    interfaces: dict[str, list[Path]] = defaultdict(list)
     for interface in sorted((machine.sysfs / "bus/usb/devices").glob("*:*")):
-        yield from _driver(interface, machine)
+        interfaces[interface.name.partition(":")[0]].append(interface)
+    for socket, all_of_it in interfaces.items():
+        yield from _driver(socket, all_of_it, machine)
     yield from _twins(site, machine)
 
 
@@ -36,24 +40,38 @@ def usb_id(usb: str, sysfs: Path) -> str:
     return ":".join(_attribute(sysfs / "bus/usb/devices" / usb / name) for name in ("idVendor", "idProduct"))
 
 
-def _driver(interface: Path, machine: Machine) -> Iterator[Finding]:
-    socket = interface.name.partition(":")[0]
+def _driver(socket: str, interfaces: list[Path], machine: Machine) -> Iterator[Finding]:
+    """An adapter of whose interfaces none has a driver: one alone may be left free on purpose, for JTAG."""
     adapter = usb_id(socket, machine.sysfs)
-    vendor, _, product = adapter.partition(":")
-    module, products = _DRIVERS.get(vendor, ("", ()))
-    if (_attribute(interface / "bInterfaceClass"), _attribute(interface / "bInterfaceSubClass")) == _ACM:
-        module = "cdc_acm"
-    elif product not in products:
+    module = _module(adapter, interfaces)
+    drivers = {found for interface in interfaces if (found := _driver_of(interface))}
+    if not module:
         return
-    driver = interface / "driver"
-    if not driver.exists():
+    if not drivers:
         sentence = (
             f"the adapter {adapter} in USB socket {socket} has no driver, so there is no port: {module}"
         )
         yield Finding(AREA, Severity.FAULT, f"{sentence} is missing", f"sudo modprobe {module}")
-    elif driver.resolve().name == "usbfs":
+    elif "usbfs" in drivers:
         sentence = f"a program has taken the adapter {adapter} in USB socket {socket} from its driver"
         yield Finding(AREA, Severity.FAULT, sentence, f"sudo fuser -v {_node(socket, machine)}")
+
+
+def _module(adapter: str, interfaces: list[Path]) -> str:
+    """The driver that a USB device needs; "" for one that is no serial adapter."""
+    vendor, _, product = adapter.partition(":")
+    module, products = _DRIVERS.get(vendor, ("", ()))
+    if product in products:
+        return module
+    kinds = {
+        (_attribute(each / "bInterfaceClass"), _attribute(each / "bInterfaceSubClass")) for each in interfaces
+    }
+    return "cdc_acm" if _ACM in kinds else ""
+
+
+def _driver_of(interface: Path) -> str:
+    found = re.search(r"^DRIVER=(.+)$", _attribute(interface / "uevent"), re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _node(socket: str, machine: Machine) -> str:
@@ -77,7 +95,7 @@ def _twins(site: Site, machine: Machine) -> Iterator[Finding]:
         if len(devices) > 1 and not settled.issuperset(devices):
             loose = next(device for device in devices if device not in settled)
             sentence = f"{' and '.join(map(str, devices))} have the same serial number {number}: by their "
-            fix = f"serial-bridge enroll --port {loose}"
+            fix = f"sudo serial-bridge enroll --port {loose}"
             yield Finding(AREA, Severity.RISK, f"{sentence}sockets they are told apart", fix)
 
 

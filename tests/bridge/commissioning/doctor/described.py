@@ -43,8 +43,9 @@ class Described(Sysfs):
         for name, value in more.items():
             (interface / name).write_text(f"{value}\n")
         if driver:
-            (self.root / "bus/usb/drivers" / driver).mkdir(parents=True, exist_ok=True)
-            (interface / "driver").symlink_to(self.root / "bus/usb/drivers" / driver)
+            (interface / "uevent").write_text(
+                f"DEVTYPE=usb_interface\nDRIVER={driver}\nPRODUCT={vendor}/{product}\n"
+            )
         for place in (device, interface):
             (self.root / "bus/usb/devices" / place.name).symlink_to(place)
 

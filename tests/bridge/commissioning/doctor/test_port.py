@@ -85,7 +85,10 @@ def test_a_service_that_holds_the_port_is_stopped_by_its_name(described: Describ
 
 def test_an_adapter_that_is_not_there_is_a_matter_of_enrolling(described: Described) -> None:
     found = said(described.site("serial:AB0JPQ7X", "/dev/ttyGONE0"), described.machine())
-    assert [finding.fix for finding in found] == ["serial-bridge enroll bus1", "serial-bridge enroll bus2"]
+    assert [finding.fix for finding in found] == [
+        "sudo serial-bridge enroll bus1",
+        "sudo serial-bridge enroll bus2",
+    ]
     assert found[0].sentence == 'bus bus1: adapter "serial:AB0JPQ7X" is not plugged in'
     assert found[1].sentence == "bus bus2: /dev/ttyGONE0 is not there: plug it in"
 
@@ -97,11 +100,18 @@ def test_a_clones_serial_number_is_refused_by_name(described: Described) -> None
     assert 'write "path:pci-0000:00:06.0-usb-0:1:1.0" (/dev/ttyUSB0)' in found.sentence
 
 
-def test_a_port_that_the_services_user_may_not_open_is_named_with_its_group(described: Described) -> None:
+def test_a_port_that_the_services_user_may_not_open_is_named_with_its_group(
+    described: Described, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (described.folder / "ttyX").touch(mode=0o640)
+    monkeypatch.setattr(port, "group_of", lambda _: "dialout")
     site = described.site(str(described.folder / "ttyX"))
     (found,) = said(site, described.machine(NOBODY))
     assert found.sentence.startswith(f"bus bus1: user nobody may not open {described.folder}/ttyX, which is ")
-    assert found.fix.startswith("sudo usermod -aG ")
+    assert found.fix == "sudo usermod -aG dialout nobody"
+    monkeypatch.setattr(port, "group_of", lambda _: "root")
+    assert [finding.fix for finding in said(site, described.machine(NOBODY))] == [
+        "sudo serial-bridge install"
+    ]
     (described.folder / "ttyX").chmod(0o666)
     assert not said(site, described.machine(NOBODY))

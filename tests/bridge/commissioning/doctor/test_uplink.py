@@ -9,7 +9,7 @@ import pytest
 
 from bridge.coap import Client, dtls, udp
 from bridge.commissioning.doctor import Severity, uplink
-from bridge.config import Site
+from bridge.config import Certificate, Credentials, Site
 from bridge.sandbox.dtls import Secure
 from bridge.sandbox.server import StandIn
 from tests.bridge.commissioning.doctor.described import Described
@@ -70,13 +70,26 @@ async def test_a_certificate_that_is_not_vouched_for_is_a_matter_of_dtls(
     stranger = Authority(tmp_path, "stranger")
     server = StandIn(secure=Secure(own.certificate, own.key, {}))
     await server.start()
-    described.site()
-    (tmp_path / "site.toml").write_text("")
     url = f"coaps://127.0.0.1:{server.port}"
     (found,) = await uplink.check(described.site(url=f'{url}"\nca = "{stranger.path}'))
     await server.stop()
     assert found.sentence.startswith(f"DTLS: the certificate of 127.0.0.1:{server.port} is not vouched for")
     assert found.fix == f"openssl s_client -dtls1_2 -showcerts -connect 127.0.0.1:{server.port}"
+
+
+async def test_a_site_of_certificates_shows_one(described: Described, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    own, device = authority.server(), authority.issue("device")
+    secure = Secure(own.certificate, own.key, {device.der: "DEVICE"})
+    secure.requires_certificate = True
+    server = StandIn(secure=secure)
+    await server.start()
+    site = described.site(url=f'coaps://127.0.0.1:{server.port}"\nca = "{authority.path}')
+    ours = Credentials({"soil": Certificate(certificate=device.certificate, key=device.key)})
+    assert await uplink.check(site, ours) == []
+    (found,) = await uplink.check(site)
+    assert found.sentence.startswith("DTLS: ")
+    await server.stop()
 
 
 async def test_a_handshake_that_comes_to_nothing_is_told_apart_by_the_plain_port(

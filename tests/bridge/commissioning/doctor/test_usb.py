@@ -33,6 +33,14 @@ def test_an_adapter_with_its_driver_and_a_mouse_without_are_nothing_to_say(descr
     assert not list(usb.check(described.site(), described.machine()))
 
 
+def test_an_interface_that_is_left_free_beside_a_port_is_nothing_to_say(described: Described) -> None:
+    described.adapter("1-1", "0403", "6010", "ftdi_sio", tty="ttyUSB0", serial="AB0JPQ7X")
+    free = described.root / "devices/pci0000:00/0000:00:06.0/usb1/1-1/1-1:1.1"
+    free.mkdir()
+    (described.root / "bus/usb/devices/1-1:1.1").symlink_to(free)
+    assert not list(usb.check(described.site(), described.machine()))
+
+
 def test_an_adapter_that_a_program_took_from_its_driver_is_told(described: Described) -> None:
     described.adapter("1-1", "1a86", "7523", "usbfs")
     (found,) = usb.check(described.site(), described.machine())
@@ -49,5 +57,5 @@ def test_two_adapters_of_one_number_are_named_until_both_are_known_by_their_sock
     (found,) = usb.check(described.site(first), described.machine())
     assert found.severity is Severity.RISK
     assert found.sentence.startswith("/dev/ttyUSB0 and /dev/ttyUSB1 have the same serial number AQ00TWIN")
-    assert found.fix == "serial-bridge enroll --port /dev/ttyUSB1"
+    assert found.fix == "sudo serial-bridge enroll --port /dev/ttyUSB1"
     assert not list(usb.check(described.site(first, second), described.machine()))
