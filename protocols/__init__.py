@@ -98,6 +98,8 @@ CATALOGUE: Mapping[str, str] = {
     "sds011": "protocols.sds011",
     "winsen": "protocols.winsen.polled",
     "winsen-active": "protocols.winsen.active",
+    "honeywell-hpma": "protocols.hpma.standard",
+    "honeywell-hpma-compact": "protocols.hpma.compact",
     "declared": "protocols.declared.entry",
 }
 

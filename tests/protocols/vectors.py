@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent.parent / "vectors"
 IDLE = {"dlt645": b"\xfe"}
 """Octets that may stand before a frame in any number, as part of it: those that end a noise join it."""
 
-FILES = {"iec62056-21-d": "iec62056-21", "winsen-active": "winsen"}
+FILES = {"iec62056-21-d": "iec62056-21", "winsen-active": "winsen", "honeywell-hpma-compact": "honeywell-hpma"}
 """Name of a protocol → whose vectors it shares, where that is another's."""
 
 NAMES: dict[str, dict[str, str]] = {
@@ -46,6 +46,16 @@ NAMES: dict[str, dict[str, str]] = {
     },
     "sds011": {
         "pm25": "pm2_5",
+    },
+    "honeywell-hpma": {
+        "pm01": "pm1_0",
+        "pm25": "pm2_5",
+        "pm04": "pm4_0",
+    },
+    "honeywell-hpma-compact": {
+        "pm01": "pm1_0",
+        "pm25": "pm2_5",
+        "pm04": "pm4_0",
     },
 }
 """Name of a protocol → what its vectors call a field → what we call it, where that differs."""

@@ -1,0 +1,135 @@
+"""Frames of Honeywell's HPM series, and how they are found in a stream (datasheet 32322550, tables 4 to 7).
+
+    report    42 4D | length 2 | data0 2 … data12 2 | check 2     length 28; unasked, once a second
+    command   68 | length | command | data | check                length: of command and data
+    reply     40 | length | command | data | check                to 04: the masses
+
+    check of a report: the sum of all octets before it; of the others: what makes the sum of all octets zero
+    modulo 256. All numbers are big endian.
+
+    masses in µg/m³     report                               reply to 04
+    standard version    PM2.5 in data1, PM10 in data2        PM2.5, PM10
+    compact version     PM1.0, PM2.5, PM4.0, PM10 in data0…  PM1.0, PM2.5, PM4.0, PM10, 4 octets reserved
+
+A reply tells by its length which version speaks, a report does not. Other commands are answered with A5 A5 if
+they were carried out, else with 96 96: two octets without a check, which are no frame here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from construct import Array, Byte, Bytes, Const, Int16ub, Struct, this
+
+from protocols import Fields, layout
+from protocols.dialogue import Values
+from protocols.framing import Direction, Frame
+from protocols.listening import Telegram
+from protocols.search import SearchFramer, Shape
+
+_REPORT_HEAD, _COMMAND_HEAD, _REPLY_HEAD = b"\x42\x4d", b"\x68", b"\x40"
+_REPORT_START = _REPORT_HEAD[0]
+REPORT: Final = "report" / Struct(
+    "head" / Const(_REPORT_HEAD),
+    "length" / Const(28, Int16ub),
+    "data" / Array(13, Int16ub),
+    "check" / Int16ub,
+)
+MESSAGE: Final = "command or reply" / Struct(
+    "head" / Byte,
+    "length" / Byte,
+    "command" / Byte,
+    "data" / Bytes(this.length - 1),
+    "check" / Byte,
+)
+READ_RESULTS: Final = 0x04
+REPORT_LENGTH: Final = REPORT.sizeof()
+_AROUND = 3  # octets of a message beside those that its length counts
+
+STANDARD: Final = ("pm2_5", "pm10")
+COMPACT: Final = ("pm1_0", "pm2_5", "pm4_0", "pm10")
+UNITS: Final = dict.fromkeys(COMPACT, "µg/m³")
+_FIRST_WORD: Final = {STANDARD: 1, COMPACT: 0}  # of a report
+_BY_DATA: Final = {4: STANDARD, 12: COMPACT}  # octets of a reply → which version it is
+
+_HEAD = re.compile(
+    rb"\x42\x4d\x00\x1c|\x40[\x02\x05\x0d][\x04\x10]|\x68[\x01\x02][\x01\x02\x04\x08\x10\x20\x40]"
+)
+_HEAD_LENGTH = 4
+
+
+class StreamFramer(SearchFramer):
+    """Finds reports, commands and replies."""
+
+    def __init__(self) -> None:
+        super().__init__(_SHAPE)
+
+
+class ReportListener:
+    """Hears the one sensor on a line.
+
+    Args:
+        names: the masses that its version reports.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._describe = describer(names)
+
+    def hear(self, frame: Frame) -> list[Telegram]:
+        """The masses of a report or reply: none while all are zero, for then the sensor is starting up."""
+        fields = self._describe(frame)
+        values: Values = {name: fields[name] for name in COMPACT if name in fields}
+        if not values:
+            return []
+        return [Telegram("", values if any(values.values()) else {})]
+
+
+def describer(names: Sequence[str]) -> Callable[[Frame], Fields]:
+    """Makes a function that turns frames into fields; reports bring the masses of these names."""
+    first = _FIRST_WORD[tuple(names)]
+
+    def describe(frame: Frame) -> Fields:
+        if frame.data.startswith(_REPORT_HEAD):
+            words = layout.parse(REPORT, frame.data)["data"]
+            return {"words": words} | dict(zip(names, words[first:], strict=False))
+        fields = layout.parse(MESSAGE, frame.data)
+        told: Fields = {"command": fields["command"], "data": fields["data"].hex()}
+        if frame.direction is Direction.REPLY and fields["command"] == READ_RESULTS:
+            told |= _results(fields["data"])
+        return told
+
+    return describe
+
+
+def _results(data: bytes) -> Values:
+    return {
+        name: int.from_bytes(data[2 * at : 2 * at + 2], "big")
+        for at, name in enumerate(_BY_DATA.get(len(data), ()))
+    }
+
+
+def _extent(buffer: bytes, at: int) -> int:
+    return REPORT_LENGTH if buffer[at] == _REPORT_START else _AROUND + buffer[at + 1]
+
+
+def _flaw(frame: bytes) -> str | None:
+    if frame[0] != _REPORT_START:
+        return "checksum" if sum(frame) & 0xFF else None
+    return None if sum(frame[:-2]) == int.from_bytes(frame[-2:], "big") else "checksum"
+
+
+def _direction(frame: bytes) -> Direction:
+    return Direction.REQUEST if frame.startswith(_COMMAND_HEAD) else Direction.REPLY
+
+
+_SHAPE: Final = Shape(
+    head=_HEAD,
+    head_length=_HEAD_LENGTH,
+    starts=_REPORT_HEAD[:1] + _COMMAND_HEAD + _REPLY_HEAD,
+    longest=REPORT_LENGTH,
+    extent=_extent,
+    flaw=_flaw,
+    direction=_direction,
+)
