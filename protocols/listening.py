@@ -95,9 +95,10 @@ class ListeningKeys:
     @property
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the keys."""
+        named: dict[str, Any] = {"enum": list(self.units)}
         only: dict[str, Any] = {
             "type": "array",
-            "items": {"type": "string"} if self.others else {"enum": list(self.units)},
+            "items": {"anyOf": [named, {"type": "string"}]} if self.others else named,
             "minItems": 1,
             "description": "The values to keep. Default: all.",
         }
