@@ -27,10 +27,10 @@ from protocols.framing import Frame
 from protocols.listening import ListeningKeys, Telegram, address_of
 from protocols.search import SearchFramer, Shape
 from protocols.vedirect.fields import UNITS, values_of
+from protocols.vedirect.hex import MAX_DIGITS
 
 LONGEST: Final = 2048  # 22 fields of 43 octets, and what the other protocol puts between
 
-MAX_DIGITS: Final = 128
 _HEX_LINE = rb":[0-9A-F]{1,%d}\r?\n" % MAX_DIGITS
 _MAX_HEX_LINES = 4  # between a block's first octets and its first label
 _HEAD_LENGTH = 6 + _MAX_HEX_LINES * (MAX_DIGITS + 3)

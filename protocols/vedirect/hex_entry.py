@@ -1,0 +1,60 @@
+"""VE.Direct HEX: the catalogue's entry. The device is asked; 19200 8N1."""
+
+from __future__ import annotations
+
+from protocols import Fields, Protocol, without_models
+from protocols.dialogue import LineSettings
+from protocols.framing import Frame
+from protocols.meaning import Missing
+from protocols.vedirect import hex as frames
+from protocols.vedirect.device import VictronDevice
+from protocols.vedirect.hex import LONGEST, StreamFramer
+from protocols.vedirect.registers import BY_NUMBER, SIZES
+from protocols.vedirect.settings import SENSOR_SCHEMA, DeviceSettings, parse_settings
+
+
+def describe(frame: Frame) -> Fields:
+    """The command, and what it says; of a register its number and what it means, if that is known."""
+    message = frames.parse(frame)
+    told = frames.told_by(message)
+    if told is None:
+        return {"command": message.command, "payload": message.data.hex()}
+    fields: Fields = {
+        "command": message.command,
+        "register": told.register,
+        "flags": told.flags,
+        "payload": told.value.hex(),
+    }
+    if told.flags:
+        fields["error"] = frames.error_name(told.flags)
+    if len(told.value) in SIZES:
+        fields["unsigned"] = int.from_bytes(told.value, "little")
+        fields["signed"] = int.from_bytes(told.value, "little", signed=True)
+    register = BY_NUMBER.get(told.register)
+    if register is not None and told.value:
+        value = register.value(told.value)
+        if not isinstance(value, Missing):
+            fields |= {"name": register.name, "value": value}
+            fields |= {"unit": register.meaning.unit} if register.meaning.unit else {}
+    return fields
+
+
+def _units_of(settings: DeviceSettings) -> dict[str, str]:
+    return {register.name: register.meaning.unit for register in settings.registers}
+
+
+PROTOCOL = Protocol(
+    name="vedirect-hex",
+    title="Victron VE.Direct HEX",
+    spec='Victron Energy, "BlueSolar HEX protocol MPPT" and those of other devices',
+    line=LineSettings(19200),
+    framer=StreamFramer,
+    describer=without_models(lambda: describe),
+    schema=SENSOR_SCHEMA,
+    settings=parse_settings,
+    device=VictronDevice,
+    address_of=lambda settings: "",
+    units_of=_units_of,
+    longest=LONGEST,
+    bytesizes=frozenset({8}),
+)

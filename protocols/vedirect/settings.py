@@ -1,0 +1,152 @@
+"""What a device asked by VE.Direct HEX says of itself in site.toml. It has no address: a line has one.
+
+values = ["charger_voltage", "panel_power"]    # by their names here, or …
+
+[bus.solar.sensor.registers]                   # … as its manual's table gives them
+load_power = { register = 0xEDA7, type = "unsigned", divide = 100, unit = "W" }
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+from protocols.errors import SettingsError
+from protocols.meaning import Meaning
+from protocols.meaning_keys import (
+    MEANING_KEYS,
+    OF_INTEGERS,
+    OF_NUMBERS,
+    Key,
+    Path,
+    Problem,
+    contradictions,
+    is_whole,
+    meaning_of,
+    shown,
+    unknown_key,
+)
+from protocols.vedirect.registers import KINDS, REGISTERS, STRING, UNSIGNED, Register
+
+_BITS: Final = 32  # of the widest number
+
+_REGISTER_KEYS: Final[Mapping[str, Key]] = {
+    "register": Key(
+        {"type": "integer", "minimum": 0, "maximum": 0xFFFF, "description": "its number"},
+        "is no register, use 0–0xFFFF",
+        lambda value: is_whole(value, 0, 0xFFFF),
+    ),
+    "type": Key(
+        {"type": "string", "enum": list(KINDS), "default": UNSIGNED},
+        f"is no type, use one of {', '.join(KINDS)}; the device tells how many octets",
+        lambda value: value in KINDS,
+    ),
+    **MEANING_KEYS,
+}
+
+SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
+    "properties": {
+        "values": {
+            "type": "array",
+            "items": {"enum": list(REGISTERS)},
+            "uniqueItems": True,
+            "description": "values by name",
+        },
+        "registers": {
+            "type": "object",
+            "description": "values by their register, as the device's manual gives them",
+            "additionalProperties": {
+                "type": "object",
+                "properties": {name: dict(key.schema) for name, key in _REGISTER_KEYS.items()},
+                "required": ["register"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": [],
+    "anyOf": [{"required": ["values"]}, {"required": ["registers"]}],
+}
+_KEYS: Final = tuple(SENSOR_SCHEMA["properties"])
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSettings:
+    """A sensor: what is read from the device. The names are unique, in the order of site.toml."""
+
+    registers: tuple[Register, ...]
+
+
+def parse_settings(table: Mapping[str, Any]) -> DeviceSettings:
+    """A sensor's own keys.
+
+    Raises:
+        SettingsError: with every mistake.
+    """
+    problems: list[Problem] = [((key,), unknown_key(key, _KEYS)) for key in table if key not in _KEYS]
+    named = _named(table.get("values", []), problems)
+    own = _own(table.get("registers", {}), problems)
+    names = {register.name for register in named}
+    problems += [
+        (("registers", register.name), "this name is among the values too, choose another")
+        for register in own
+        if register.name in names
+    ]
+    if not table.get("values") and not table.get("registers"):
+        problems.append(((), 'needs values to read, for example values = ["voltage", "current"]'))
+    if problems:
+        raise SettingsError(problems)
+    return DeviceSettings((*named, *own))
+
+
+def _named(names: object, problems: list[Problem]) -> list[Register]:
+    if not isinstance(names, list):
+        problems.append((("values",), f'{shown(names)} is no list, write for example ["voltage"]'))
+        return []
+    found: dict[str, Register] = {}
+    for index, name in enumerate(names):
+        register = REGISTERS.get(name) if isinstance(name, str) else None
+        if register is None:
+            close = get_close_matches(str(name), REGISTERS, 3) or ["voltage", "current", "panel_power"]
+            rule = f"is no value, use {' or '.join(close)}; others go below registers"
+            problems.append((("values", index), f"{shown(name)} {rule}"))
+        elif name in found:
+            problems.append((("values", index), f"{shown(name)} is there twice"))
+        else:
+            found[name] = register
+    return list(found.values())
+
+
+def _own(table: object, problems: list[Problem]) -> list[Register]:
+    if not isinstance(table, Mapping):
+        problems.append(
+            (("registers",), "is no table, write [….registers], below it NAME = { register = … }")
+        )
+        return []
+    items = [_register(name, entry, problems) for name, entry in table.items()]
+    return [item for item in items if item]
+
+
+def _register(name: str, entry: object, problems: list[Problem]) -> Register | None:
+    at: Path = ("registers", name)
+    if not isinstance(entry, Mapping):
+        problems.append((at, f"{shown(entry)} is no register, write for example {{ register = 0xEDD5 }}"))
+        return None
+    before = len(problems)
+    for key, value in entry.items():
+        if key not in _REGISTER_KEYS:
+            problems.append(((*at, key), unknown_key(key, _REGISTER_KEYS)))
+        elif not _REGISTER_KEYS[key].holds(value):
+            problems.append(((*at, key), f"{shown(value)} {_REGISTER_KEYS[key].rule}"))
+    if "register" not in entry:
+        problems.append((at, "needs the register's number, for example register = 0xEDD5"))
+    if len(problems) > before:
+        return None
+    kind = entry.get("type", UNSIGNED)
+    needless = sorted((OF_NUMBERS | OF_INTEGERS) & set(entry)) if kind == STRING else []
+    problems += [((*at, key), "goes with numbers, not with a string") for key in needless]
+    problems += [((*at, key), rule) for key, rule in contradictions(entry, kind, _BITS)]
+    if len(problems) > before:
+        return None
+    return Register(name, entry["register"], kind, Meaning(**meaning_of(entry)))

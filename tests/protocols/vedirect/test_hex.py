@@ -1,0 +1,294 @@
+"""VE.Direct HEX: what answers and what does not, what is no value, and what is told about its keys."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocols import protocol
+from protocols.dialogue import Dialogue, LineSettings, PollResult
+from protocols.errors import SettingsError
+from protocols.framing import Event, Frame, Noise
+from protocols.meaning import Missing
+from protocols.vedirect.device import POLLS_BETWEEN_RETRIES, VictronDevice
+from protocols.vedirect.hex import (
+    ASYNC,
+    GET,
+    LONGEST,
+    MAX_DIGITS,
+    SET,
+    Message,
+    StreamFramer,
+    Told,
+    build,
+    of_register,
+    parse,
+    told_by,
+)
+from protocols.vedirect.registers import BY_NUMBER, REGISTERS
+from protocols.vedirect.settings import parse_settings
+from protocols.vedirect.simulation import DIALECT, SimulatedDevice
+from tests.protocols.vectors import vectors
+
+HEX = protocol("vedirect-hex")
+LINE = LineSettings(19200)
+VOLTAGE, CURRENT = 0xED8D, 0xED8C
+UNITS = {"amps": "A", "volts": "V", "watts": "W", "celsius": "°C"}
+
+
+def heard(data: bytes) -> list[Event]:
+    framer = StreamFramer()
+    return framer.feed(data) + framer.silence()
+
+
+def frame(message: Message) -> Frame:
+    (found,) = heard(build(message))
+    assert isinstance(found, Frame)
+    return found
+
+
+def device(**keys: object) -> VictronDevice:
+    return VictronDevice([parse_settings(keys)], LINE)
+
+
+def answered(poll: Dialogue, simulated: SimulatedDevice) -> tuple[PollResult, list[str]]:
+    """What a poll brings, and what it asked for."""
+    asked = []
+    request = next(poll)
+    while True:
+        asked.append(request.summary)
+        reply = simulated.answer(Frame(request.data))
+        assert reply is not None
+        assert request.reply_length <= len(reply) <= request.longest_reply
+        (found,) = request.framer().feed(reply)
+        assert isinstance(found, Frame)
+        assert request.accepts(found)
+        try:
+            request = poll.send(found)
+        except StopIteration as over:
+            return over.value, asked
+
+
+@given(st.integers(0, 15), st.binary(max_size=MAX_DIGITS // 2 - 1))
+def test_what_is_built_is_read(command: int, data: bytes) -> None:
+    message = Message(command, data)
+    assert parse(frame(message)) == message
+    assert len(build(message)) % 2 == 1  # colon, an odd number of digits, line feed
+
+
+def test_the_longest_message_is_heard_and_one_longer_is_not() -> None:
+    longest = build(Message(GET, bytes(MAX_DIGITS // 2 - 1)))
+    assert len(longest) == LONGEST - 1
+    assert heard(longest) == [Frame(longest)]
+    longer = build(Message(GET, bytes(MAX_DIGITS // 2)))
+    assert not any(isinstance(event, Frame) for event in heard(longer))
+
+
+@pytest.mark.parametrize(
+    "vector", [pytest.param(v, id=v["id"]) for v in vectors("vedirect-hex") if "decoded" in v["expected"]]
+)
+def test_a_value_is_what_the_vector_says(vector: dict[str, dict[str, dict[str, object]]]) -> None:
+    told = HEX.describer(None)(Frame(bytes.fromhex(str(vector["hex"]))))
+    ((name, value),) = vector["expected"]["decoded"].items()
+    assert told["value"] == value
+    assert told.get("unit") == UNITS.get(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "octets", "value"),
+    [
+        ("voltage", "3c0a", 26.2),
+        ("voltage", "f6ff", -0.1),
+        ("voltage", "ff7f", Missing.NO_VALUE),
+        ("panel_voltage", "ff7f", 327.67),
+        ("panel_voltage", "ffff", Missing.NO_VALUE),
+        ("panel_power", "ffffffff", Missing.NO_VALUE),
+        ("panel_power", "01000000", 0.01),
+        ("current", "ffffff7f", Missing.NO_VALUE),
+        ("current", "2efbffff", -1.234),
+        ("state", "ff", 255),
+        ("state", "", Missing.NO_VALUE),
+        ("state", "010203", Missing.NO_VALUE),
+        ("temperature", "7774", 25.0),
+        ("serial_number", "485131323300", "HQ123"),
+        ("serial_number", "", Missing.NO_VALUE),
+    ],
+)
+def test_a_register_means_what_the_table_says(name: str, octets: str, value: object) -> None:
+    assert REGISTERS[name].value(bytes.fromhex(octets)) == value
+
+
+def test_names_and_numbers_are_unique() -> None:
+    assert len(REGISTERS) == len(BY_NUMBER)
+
+
+def test_a_device_is_asked_for_each_register_once() -> None:
+    simulated = SimulatedDevice({VOLTAGE: b"\x3c\x0a", CURRENT: b"\x2e\xfb\xff\xff", 0xEDA7: b"\x39\x30"})
+    own = {"load_power": {"register": 0xEDA7, "divide": 100, "unit": "W", "max": 100}}
+    polled = VictronDevice(
+        [parse_settings({"values": ["voltage", "current"]}), parse_settings({"registers": own})], LINE
+    )
+    result, asked = answered(polled.poll(), simulated)
+    assert result == PollResult(({"voltage": 26.2, "current": -1.234}, {}), out_of_limits=1)
+    assert asked == [
+        "register 0xED8D (voltage)",
+        "register 0xED8C (current)",
+        "register 0xEDA7 (load_power)",
+    ]
+
+
+def test_what_a_device_does_not_know_is_left_alone_for_a_while() -> None:
+    simulated = SimulatedDevice({VOLTAGE: b"\x3c\x0a"})
+    polled = device(values=["current", "voltage"])
+    for number in range(2 * POLLS_BETWEEN_RETRIES):
+        result, asked = answered(polled.poll(), simulated)
+        assert result.values == ({"voltage": 26.2},)
+        assert not result.complete
+        assert len(asked) == len(result.refusals) + 1 == (2 if number % POLLS_BETWEEN_RETRIES == 0 else 1)
+    assert len(polled.planned()) == 1
+    refusal = answered(polled.poll(), simulated)[0].refusals[0]
+    assert str(refusal) == "register 0xED8C (current): unknown register"
+    simulated.registers[CURRENT] = bytes(4)
+    for _ in range(POLLS_BETWEEN_RETRIES):
+        result, _ = answered(polled.poll(), simulated)
+    assert result == PollResult(({"voltage": 26.2, "current": 0.0},))
+
+
+def test_a_device_that_knows_nothing_is_asked_one_thing_at_a_time() -> None:
+    polled = device(values=["current", "voltage"])
+    assert len(answered(polled.poll(), SimulatedDevice())[1]) == 2
+    assert len(answered(polled.poll(), SimulatedDevice())[1]) == 1
+
+
+def test_a_refusal_that_may_pass_is_no_reason_to_ask_less() -> None:
+    polled = device(values=["voltage"])
+    for _ in range(2):
+        poll = polled.poll()
+        next(poll)
+        with pytest.raises(StopIteration) as over:
+            poll.send(frame(of_register(GET, Told(VOLTAGE, 0x02))))
+        assert str(over.value.value.refusals[0]) == "register 0xED8D (voltage): not supported now"
+        assert len(polled.planned()) == 1
+
+
+def test_silence_ends_a_poll_and_leaves_what_was_read() -> None:
+    poll = device(values=["voltage", "current"]).poll()
+    next(poll)
+    poll.send(frame(of_register(GET, Told(VOLTAGE, value=b"\x3c\x0a"))))
+    with pytest.raises(StopIteration) as over:
+        poll.send(None)
+    assert over.value.value == PollResult(({"voltage": 26.2},), complete=False)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(of_register(GET, Told(VOLTAGE)), id="the request, heard again"),
+        pytest.param(of_register(GET, Told(CURRENT, value=b"\x3c\x0a")), id="of another register"),
+        pytest.param(of_register(ASYNC, Told(VOLTAGE, value=b"\x3c\x0a")), id="told unasked"),
+        pytest.param(of_register(SET, Told(VOLTAGE, value=b"\x3c\x0a")), id="of a set"),
+        pytest.param(Message(0x5, b"\x16\x41"), id="of a ping"),
+        pytest.param(Message(0x4, b"\xaa\xaa"), id="an error that says not of what"),
+        pytest.param(Message(GET, b"\x8d\xed"), id="too short for a register"),
+    ],
+)
+def test_what_does_not_answer_is_not_taken(message: Message) -> None:
+    (request,) = device(values=["voltage"]).planned()
+    assert request.accepts(frame(of_register(GET, Told(VOLTAGE, value=b"\x3c\x0a"))))
+    assert not request.accepts(frame(message))
+
+
+def test_the_simulated_device_answers_all_commands() -> None:
+    simulated = SimulatedDevice()
+    for command, reply in ((1, ":51641F9\n"), (3, ":11641FD\n"), (4, ":1000351\n"), (2, ":3020050\n")):
+        assert simulated.answer(frame(Message(command))) == reply.encode()
+
+
+def test_the_dialect_spoils_a_reply_so_that_it_is_not_taken() -> None:
+    (request,) = device(values=["voltage"]).planned()
+    asked = Frame(request.data)
+    good = SimulatedDevice({VOLTAGE: b"\x3c\x0a"}).answer(asked)
+    assert good is not None
+    assert DIALECT.concerns(asked, "")
+    assert DIALECT.address(asked) == ""
+    (stray,) = DIALECT.framer().feed(DIALECT.misaddressed(Frame(good)))
+    assert isinstance(stray, Frame)
+    assert not request.accepts(stray)
+    (refused,) = DIALECT.framer().feed(DIALECT.refused(asked, 4))
+    assert isinstance(refused, Frame)
+    assert request.accepts(refused)
+    told = told_by(parse(refused))
+    assert told == Told(VOLTAGE, 4)
+    assert [event.reason for event in heard(DIALECT.damaged(good)) if isinstance(event, Noise)] == [
+        "checksum"
+    ]
+
+
+def test_the_keys_of_a_device() -> None:
+    own = {
+        "name": {"register": 0x010C, "type": "string"},
+        "a": {"register": 1, "type": "signed", "unit": "A"},
+    }
+    settings = parse_settings({"values": ["panel_power"], "registers": own})
+    assert HEX.units_of(settings) == {"panel_power": "W", "name": "", "a": "A"}
+    assert HEX.address_of(settings) == ""
+
+
+def test_every_mistake_is_told_at_once_with_its_place_and_fix() -> None:
+    wrong = {
+        "value": ["voltage"],
+        "values": ["volts", "current", "current", 7],
+        "registers": {
+            "a": {"register": 0x10000, "typ": "signed"},
+            "b": {"type": "uint16"},
+            "c": 0xEDD5,
+            "d": {"register": 1, "type": "string", "divide": 10},
+            "e": {"register": 1, "min": 5, "max": 1},
+            "current": {"register": 2},
+        },
+    }
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(wrong)
+    told = {".".join(map(str, path)): message for path, message in caught.value.problems}
+    assert {path: re.split(r"[:;]", message)[0] for path, message in told.items()} == {
+        "value": "is no key here, did you mean values?",
+        "values.0": '"volts" is no value, use voltage',
+        "values.2": '"current" is there twice',
+        "values.3": "7 is no value, use voltage or current or panel_power",
+        "registers.a.register": "65536 is no register, use 0–0xFFFF",
+        "registers.a.typ": "is no key here, did you mean type?",
+        "registers.b.type": '"uint16" is no type, use one of unsigned, signed, string',
+        "registers.b": "needs the register's number, for example register = 0xEDD5",
+        "registers.c": "60885 is no register, write for example { register = 0xEDD5 }",
+        "registers.d.divide": "goes with numbers, not with a string",
+        "registers.e.min": "5 is above max = 1, swap them",
+        "registers.current": "this name is among the values too, choose another",
+    }
+
+
+@pytest.mark.parametrize("keys", [{}, {"values": []}, {"values": "voltage"}, {"registers": 7}])
+def test_a_device_without_values_is_a_mistake(keys: dict[str, object]) -> None:
+    with pytest.raises(SettingsError, match=r"needs values to read|is no list|is no table"):
+        parse_settings(keys)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        pytest.param(b":", id="colons"),
+        pytest.param(b":7", id="starts"),
+        pytest.param(b":" + b"A" * MAX_DIGITS, id="the longest, without an end"),
+        pytest.param(b":7F0ED009600DC\n", id="wrong checksums"),
+    ],
+)
+def test_a_megabyte_of_nonsense_takes_less_than_half_a_second(pattern: bytes) -> None:
+    data = (pattern * (1_000_000 // len(pattern) + 1))[:1_000_000]
+    begun = time.process_time()
+    events = heard(data)
+    spent_s = time.process_time() - begun
+    assert not any(isinstance(event, Frame) for event in events)
+    assert spent_s < 0.5
