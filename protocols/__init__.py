@@ -93,6 +93,7 @@ CATALOGUE: Mapping[str, str] = {
     "nmea0183": "protocols.nmea0183",
     "sml": "protocols.sml.entry",
     "vedirect-text": "protocols.vedirect.text",
+    "vedirect-hex": "protocols.vedirect.hex_entry",
     "shdlc": "protocols.shdlc.entry",
     "plantower": "protocols.plantower",
     "sds011": "protocols.sds011",
