@@ -32,12 +32,22 @@ def test_the_two_files_of_the_walk_load_without_a_warning(tmp_path: Path) -> Non
     assert (loaded.warnings, secrets.warnings) == ((), ())
 
 
-def test_the_meter_shown_is_read_as_it_stands(tmp_path: Path) -> None:
-    (block,) = (block for block in BLOCKS if "bus.house.sensor" in block)
-    bus = '[bus.house]\nadapter = "/dev/ttyAMA0"\nprotocol = "dlt645"\n'
-    (tmp_path / "site.toml").write_text(BLOCKS[0].partition("[bus")[0] + bus + block)
-    (meter,) = load_site(tmp_path / "site.toml").buses["house"].sensors
-    assert meter.name == "flat-3"
+@pytest.mark.parametrize(
+    ("bus", "protocol", "names"),
+    [
+        ("house", "dlt645", ["flat-3"]),
+        ("cellar", "iec62056-21", ["heat"]),
+        ("hall", "dsmr", ["electricity", "gas"]),
+    ],
+)
+def test_the_meters_shown_are_read_as_they_stand(
+    tmp_path: Path, bus: str, protocol: str, names: list[str]
+) -> None:
+    (block,) = (block for block in BLOCKS if f"bus.{bus}.sensor" in block)
+    if f"[bus.{bus}]" not in block:
+        block = f'[bus.{bus}]\nadapter = "/dev/ttyAMA0"\nprotocol = "{protocol}"\n' + block
+    (tmp_path / "site.toml").write_text(BLOCKS[0].partition("[bus")[0] + block)
+    assert [sensor.name for sensor in load_site(tmp_path / "site.toml").buses[bus].sensors] == names
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"serial-bridge ([a-z]+)", README))))

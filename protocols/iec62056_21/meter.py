@@ -31,7 +31,9 @@ WAKE_UP_S: Final = 2.2  # zeros for so long …
 WAKING_S: Final = 1.5  # … and the quiet behind them, of a meter with a battery
 
 _LEAST_IDENTIFICATION = 7
-_LEAST_READOUT = 5
+_LONGEST_IN_MODE_A = 4096  # two minutes at 300 baud
+_AROUND_READOUT = 6
+_OF_A_VALUE = 20  # octets of a data set, about
 
 
 class Meter:
@@ -41,6 +43,7 @@ class Meter:
         self._sensors = tuple(sensors)
         self._line = line
         self._wakes_up = any(sensor.wake_up for sensor in sensors)
+        self._count = len({name for sensor in sensors for name in sensor.values})
         self._named = f"meter {self.address}" if self.address else "meter"
         self._known = Identification("", "0", "")  # what the last poll was told
 
@@ -83,7 +86,16 @@ class Meter:
         if not self._wakes_up:
             return ()
         zeros = bytes(round(WAKE_UP_S / self._line.duration_s(1)))
-        return [replace(self._opening(), data=zeros, summary=f"{self._named}: wake up", is_answered=False)]
+        return [
+            Request(
+                data=zeros,
+                framer=frames.IdentificationFramer,
+                accepts=_is_identification,
+                reply_length=0,
+                summary=f"{self._named}: wake up",
+                is_answered=False,
+            )
+        ]
 
     def _opening(self) -> Request:
         return Request(
@@ -91,7 +103,7 @@ class Meter:
             framer=frames.IdentificationFramer,
             accepts=_is_identification,
             reply_length=_LEAST_IDENTIFICATION,
-            longest_reply=frames.MAX_LENGTH,
+            longest_reply=_LONGEST_IN_MODE_A,
             summary=f"{self._named}: identification",
             pause_s=WAKING_S if self._wakes_up else REACTION_S,
             rest_s=REST_S,
@@ -99,25 +111,19 @@ class Meter:
 
     def _readout(self, told: Identification) -> Sequence[Request]:
         """How the readout is had of a meter that identified itself so; nothing is left to ask in mode A."""
-        if told.baud_char in BAUDRATES_C:
-            data, baudrate, pause_s = (
-                frames.acknowledgement(told.baud_char),
-                BAUDRATES_C[told.baud_char],
-                REACTION_S,
-            )
-        elif told.baud_char in BAUDRATES_B:
-            data, baudrate, pause_s = b"", BAUDRATES_B[told.baud_char], 0.0
-        else:
+        baudrate = (BAUDRATES_B | BAUDRATES_C).get(told.baud_char)
+        if baudrate is None:
             return ()
+        goes_on_by_itself = told.baud_char in BAUDRATES_B
         return [
             Request(
-                data=data,
+                data=b"" if goes_on_by_itself else frames.acknowledgement(told.baud_char),
                 framer=frames.ReadoutFramer,
                 accepts=_is_readout,
-                reply_length=_LEAST_READOUT,
+                reply_length=_AROUND_READOUT + _OF_A_VALUE * self._count,
                 longest_reply=frames.MAX_LENGTH,
                 summary=f"{self._named}: readout at {baudrate} baud",
-                pause_s=pause_s,
+                pause_s=0.0 if goes_on_by_itself else REACTION_S,
                 rest_s=REST_S,
                 reply_line=replace(self._line, baudrate=baudrate),
             )
