@@ -28,6 +28,7 @@ def enroll(
     from bridge.commissioning import enroll as job
 
     known = job.buses(site)
+    job.check_writable(site)
     found = _find(site, port, timeout, is_silent=yes)
     typer.echo(found, err=as_json)
     bus = _named(bus or _ask(known, err=as_json))

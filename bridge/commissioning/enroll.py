@@ -7,6 +7,7 @@ rest of site.toml stays as it is, comments and all, and need not be right yet.
 
 from __future__ import annotations
 
+import os
 import time
 import tomllib
 from collections.abc import Callable, Collection, Mapping
@@ -61,6 +62,16 @@ def buses(path: Path) -> dict[str, str]:
         return {}
     named = {name: table for name, table in tables.items() if isinstance(table, Mapping)}
     return {name: str(table.get("adapter", "")) for name, table in named.items()}
+
+
+def check_writable(path: Path) -> None:
+    """Says so before an installer has plugged and answered: the file cannot be replaced.
+
+    Raises:
+        ConfigError: what `write` would end with.
+    """
+    if not os.access(path.resolve().parent, os.W_OK):
+        raise ConfigError([f"{path}: cannot be replaced: run this as the file's owner or with sudo"])
 
 
 def by_port(port: Path, sysfs: Path = SYSFS) -> Proposal:

@@ -102,8 +102,8 @@ def flaw(serial: str) -> str:
         return f"many adapters have the serial number {serial} ({whose})"
     if _is_constant(serial):
         return f"its serial number {serial} is one that nobody gave it"
-    if not re.fullmatch(r"[!-.0-9;-~]+", serial):
-        return f"its serial number {serial} cannot be written in site.toml"
+    if not re.fullmatch(r"[\w#+\-.=@]+", serial, re.ASCII):
+        return f"its serial number {serial} has a character that neither site.toml nor a udev rule can hold"
     return ""
 
 

@@ -63,8 +63,15 @@ def service_user() -> Person:
     try:
         entry = pwd.getpwnam(SERVICE_USER)
     except KeyError:
-        entry = pwd.getpwuid(os.geteuid())
+        return Person(_user_name(os.geteuid()), os.geteuid(), os.getgroups())
     return Person(entry.pw_name, entry.pw_uid, os.getgrouplist(entry.pw_name, entry.pw_gid))
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def group_of(path: Path) -> str:

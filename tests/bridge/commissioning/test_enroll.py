@@ -24,6 +24,7 @@ from bridge.config import load_site
 from bridge.errors import ConfigError
 from bridge.port.adapter import adapters
 from tests.bridge.port.test_adapter import Sysfs
+from tests.udev.engine import usb
 
 SITE = """\
 site = "barn-7"
@@ -45,31 +46,6 @@ every = "1m"
 [bus.heating]
 protocol = "modbus-rtu"
 line = "19200 8E1"
-"""
-
-FTDI = """\
-P: /devices/pci0000:00/0000:00:06.0/usb1/1-1/1-1:1.0/ttyUSB0/tty/ttyUSB0
-E: SUBSYSTEM=tty
-L: device=../../../ttyUSB0
-
-P: /devices/pci0000:00/0000:00:06.0/usb1/1-1/1-1:1.0/ttyUSB0
-E: SUBSYSTEM=usb-serial
-
-P: /devices/pci0000:00/0000:00:06.0/usb1/1-1/1-1:1.0
-E: DEVTYPE=usb_interface
-E: SUBSYSTEM=usb
-A: bInterfaceNumber=00\\n
-
-P: /devices/pci0000:00/0000:00:06.0/usb1/1-1
-E: DEVTYPE=usb_device
-E: SUBSYSTEM=usb
-A: devnum=2\\n
-A: manufacturer=FTDI\\n
-A: product=FT232R USB UART\\n
-A: serial={serial}\\n
-
-P: /devices/pci0000:00/0000:00:06.0
-E: SUBSYSTEM=pci
 """
 
 
@@ -200,9 +176,9 @@ def test_a_port_is_found_by_a_link_to_it_and_one_that_is_none_is_named(sysfs: Sy
 
 
 def enroll(site: Path, serial: str, *arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
-    """The command itself, on a machine with one FTDI adapter of that serial number."""
+    """The command itself, on a machine with one adapter of that serial number."""
     machine = site.with_name("machine.umockdev")
-    machine.write_text(FTDI.format(serial=serial))
+    machine.write_text(usb("ttyUSB0", "1", serial).description)
     command = [sys.executable, "-m", "bridge", "enroll", *arguments, "--site", str(site)]
     return subprocess.run(
         ["umockdev-run", "-d", str(machine), "--", *command],
@@ -218,7 +194,7 @@ def enroll(site: Path, serial: str, *arguments: str, answers: str = "") -> subpr
 def test_the_installer_is_led_from_the_adapter_to_the_next_step(site: Path) -> None:
     done = enroll(site, "AQ00NEW1", answers="y\nheating\ny\n")
     assert done.returncode == 0, done.stderr
-    assert "/dev/ttyUSB0 (FTDI FT232R USB UART): recognised by its serial number AQ00NEW1" in done.stdout
+    assert "/dev/ttyUSB0 (Maker USB UART): recognised by its serial number AQ00NEW1" in done.stdout
     assert "  meters           serial:AB0JPQ7X\n  heating          has no adapter yet\n" in done.stdout
     assert done.stdout.endswith(
         f'{site}: bus heating has adapter "serial:AQ00NEW1"\nnext: sudo serial-bridge install\n'

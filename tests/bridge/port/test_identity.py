@@ -80,7 +80,8 @@ def test_ports_that_share_an_interface_have_no_identity(sysfs: Sysfs) -> None:
 @pytest.mark.parametrize(
     "serial",
     [*SHARED, "", "0", "00000000", "000000000000", "FFFFFFFF", "0001", "00000001", "000000000001", "1",
-     "12345678", "123456789012", "0123456789ABCDEF", "0123456789abcdef", "00:00:00", "AB:12", "AB/12"],
+     "12345678", "123456789012", "0123456789ABCDEF", "0123456789abcdef", "00:00:00", "AB:12",
+     "AB/12", "AB$12", "AB?12"],
 )  # fmt: skip
 def test_a_number_that_is_none_is_not_used(serial: str) -> None:
     assert flaw(serial)

@@ -75,7 +75,9 @@ async def test_a_machine_on_which_all_is_well_gets_a_clean_bill(described: Descr
     described.file("credentials.toml", "")
     (described.folder / "credentials.toml").chmod(0o600)
     (described.folder / "ttyX").touch(mode=0o660)
-    site = described.site(str(described.folder / "ttyX"), url=f"coap://127.0.0.1:{server.port}")
+    site = described.site(
+        str(described.folder / "ttyX"), more='limit = "1MB"\n', url=f"coap://127.0.0.1:{server.port}"
+    )
     found = await examine(site, described.folder / "credentials.toml", described.machine())
     await server.stop()
     assert [finding for finding in wrong(found) if finding.area != "clock"] == []  # this machine's own

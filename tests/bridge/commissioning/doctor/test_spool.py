@@ -62,7 +62,7 @@ def test_a_disk_that_is_nearly_full_is_told(described: Described, monkeypatch: p
 
 
 def test_a_folder_that_the_services_may_not_write_is_told(described: Described) -> None:
-    site = described.site()
+    site = described.site(more=LIMIT)
     fill(site, 1)
     site.spool.path.parent.chmod(0o755)
     (found,) = spool.check(site, described.machine(NOBODY))
@@ -71,7 +71,7 @@ def test_a_folder_that_the_services_may_not_write_is_told(described: Described) 
 
 
 def test_a_spool_that_root_made_by_hand_is_told(described: Described) -> None:
-    site = described.site()
+    site = described.site(more=LIMIT)
     fill(site, 1)
     site.spool.path.parent.chmod(0o777)
     site.spool.path.chmod(0o644)
@@ -80,14 +80,14 @@ def test_a_spool_that_root_made_by_hand_is_told(described: Described) -> None:
 
 
 def test_a_missing_folder_is_told_with_the_command_that_makes_it(described: Described) -> None:
-    site = described.site()
+    site = described.site(more=LIMIT)
     site.spool.path.parent.rmdir()
     (found,) = spool.check(site, described.machine(NOBODY))
     assert found.fix == f"sudo install -d -o nobody -g nobody {site.spool.path.parent}"
 
 
 def test_a_file_that_is_no_spool_is_told(described: Described) -> None:
-    site = described.site()
+    site = described.site(more=LIMIT)
     site.spool.path.write_bytes(b"no database, for certain" * 100)
     (found,) = spool.check(site, described.machine())
     assert "is damaged" in found.sentence
