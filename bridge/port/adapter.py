@@ -53,7 +53,7 @@ def find_port(bus: Bus, devices: Path | None = None, sysfs: Path = SYSFS) -> str
 
     Args:
         devices: a folder with a link for each bus, by its name, used before the adapter in site.toml. A link
-            to one of several devices that fit the adapter is not trusted: who made it could not tell them apart.
+            to one of several devices that fit is not trusted: who made it could not tell them apart.
 
     Raises:
         PortLost: the adapter is not plugged in, or several fit.

@@ -146,13 +146,13 @@ def carry_out(site: Site, plan: Restarts, *, delivers: bool, say: Say) -> list[s
     return steps.failures
 
 
-def undo(running: Sequence[str], difference: Difference, say: Say) -> list[str]:
+def undo(running: Sequence[str], difference: Difference, root: Path, say: Say) -> list[str]:
     """Stops the services, removes the files and has udev and systemd forget; what failed, a sentence each."""
     steps = machine.Steps()
     steps.stop(running)
     for name in running:
         say(f"stopped {name}")
-    write(difference, Path("/"), say)
+    write(difference, root, say)
     steps.reload()
     steps.recognise(list(machine.links().values()))
     if machine.RUNTIME.exists():

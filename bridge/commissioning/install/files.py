@@ -30,7 +30,7 @@ ALL = (RULES, READER, UPLINK, ENABLED, SYSUSERS, TMPFILES)
 _PACKAGED = Path(__file__).parent / "udev"
 _CHECKOUT = Path(__file__).parents[3] / "udev"
 _PLAIN = re.compile(r"/[\w./+@=,:-]*", re.ASCII)  # needs no quoting in a unit
-_HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 — by ProtectHome= and PrivateTmp=
+HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 — by ProtectHome= and PrivateTmp=
 _HOMES = {
     "the program": "/opt/serial-bridge",
     "the site file": "/etc/serial-bridge",
@@ -142,5 +142,5 @@ def _out_of_reach(places: Places) -> Iterator[str]:
         if not _PLAIN.fullmatch(str(path)):
             yield f'"{path}" has a character that a unit cannot hold: rename it'
     for what, path in zip(_HOMES, (places.program, places.site, places.spool), strict=True):
-        if any(path.is_relative_to(hidden) for hidden in _HIDDEN):
+        if any(path.is_relative_to(hidden) for hidden in HIDDEN):
             yield f"{what}, {path}, is where the services have no access: move it to {_HOMES[what]}"

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bridge.commissioning.install import changes, machine
-from bridge.commissioning.install.files import Places, files, handed_over
+from bridge.commissioning.install.files import HIDDEN, Places, files, handed_over
 from bridge.config import Credentials, Site, load, load_site
 from bridge.errors import BridgeError, ConfigError
 from bridge.port.adapter import Adapter
 from bridge.port.identity import refusal
 
 ROOT = Path("/")
+_THIS = Path(sysconfig.get_path("scripts")) / "serial-bridge"
 
 
 def install(
@@ -45,14 +47,14 @@ def install(
     site, credentials = _load(_below(root, site_path), _below(root, credentials_path))
     secrets = handed_over(credentials, _below(root, credentials_path)) if credentials else {}
     places = Places(
-        program or Path(sysconfig.get_path("scripts")) / "serial-bridge",
+        program or _THIS,
         site_path.absolute(),
         _above(root, site.spool.path.absolute().parent),
         {name: _above(root, path.absolute()) for name, path in secrets.items()},
     )
     wanted = files(site, places)
     found = machine.present() if is_live else []
-    if mistakes := [*_refusals(site, found), *_unreadable(site, root)]:
+    if mistakes := [*_no_program(program), *_refusals(site, found), *_unreadable(site, root)]:
         raise ConfigError(mistakes)
     if not secrets:
         say(f"{credentials_path} is missing: buses are read and readings wait; write it and run this again")
@@ -102,7 +104,7 @@ def uninstall(*, root: Path, dry_run: bool, say: Callable[[str], None]) -> None:
         return
     failures: list[str] = []
     if is_live:
-        failures = changes.undo(running, difference, say)
+        failures = changes.undo(running, difference, root, say)
     else:
         changes.write(difference, root, say)
     say("the site, its credentials, its readings and the user serial-bridge, whose they are, stay")
@@ -124,6 +126,19 @@ def _only_root(command: str) -> None:
         )
 
 
+def _no_program(named: Path | None) -> Iterator[str]:
+    """What the services could not run, of the program that this is."""
+    if named is not None:
+        return
+    if not os.access(_THIS, os.X_OK):
+        yield f"{_THIS} is missing: install the program as README says, or name it with --program"
+    if any(Path(sys.base_prefix).is_relative_to(hidden) for hidden in HIDDEN):
+        yield (
+            f"this program's Python, {sys.base_prefix}, is where the services have no access: "
+            "make its virtual environment with /usr/bin/python3"
+        )
+
+
 def _refusals(site: Site, found: list[Adapter]) -> Iterator[str]:
     """Adapters by which a bus cannot be told."""
     for bus in site.buses.values():
@@ -133,7 +148,7 @@ def _refusals(site: Site, found: list[Adapter]) -> Iterator[str]:
             yield f"{place}: {why}"
         elif len(devices) > 1:
             names = " and ".join(map(str, devices))
-            yield f'{place}: "{bus.adapter}" fits {names}: say which, `serial-bridge enroll` knows how'
+            yield f'{place}: "{bus.adapter}" fits {names}; see: serial-bridge enroll'
 
 
 def _unreadable(site: Site, root: Path) -> Iterator[str]:

@@ -194,6 +194,17 @@ def test_systemd_may_hand_over_a_file_with_its_own_mode(
     assert read('[sensors]\nsoil = "x"', mode=0o440).sensors == {"soil": Token("x")}
 
 
+def test_what_systemd_hands_over_is_found_beside_the_file_by_its_bare_name(
+    site: Site, key_pair: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(key_pair))
+    path = key_pair / "credentials.toml"
+    path.touch(mode=0o600)
+    path.write_text('[sensors]\nsoil = { certificate = "/etc/keys/soil.pem", key = "keys/soil.key" }')
+    found = load_credentials(path, secure(site)).sensors["soil"]
+    assert found == Certificate(certificate=key_pair / "soil.pem", key=key_pair / "soil.key")
+
+
 SHARED = GOOD.replace("address = 1\n", "address = 1\nregisters = { KEY = { at = 0 } }\n", 1)
 
 
