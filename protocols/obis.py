@@ -33,7 +33,7 @@ _LETTERS = {"C": 96, "F": 97, "L": 98, "P": 99}
 _NUMBERS = {number: letter for letter, number in _LETTERS.items()}
 _GROUP = r"(\d{1,3}|[CFLP])"
 _CODE = re.compile(rf"(?:(\d{{1,3}})-(\d{{1,3}}):)?{_GROUP}\.{_GROUP}(?:\.(\d{{1,3}}))?(?:[*&](\d{{1,3}}))?")
-_NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.\d{1,12})?")
+_NUMBER = re.compile(r"[+-]?\d{1,12}(?:\.\d{1,12})?")
 
 
 class Code(NamedTuple):

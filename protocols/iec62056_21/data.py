@@ -18,7 +18,8 @@ from typing import NamedTuple
 from protocols.dialogue import Value, Values
 from protocols.obis import Code, in_unit, number, parse, plain, quantity
 
-_SET = re.compile(r"([^()\r\n!]*)((?:\([^()]*\))+)")
+_BRACKETS = re.compile(r"\(([^()]*)\)")
+_BREAK = re.compile(r"[\r\n!)(]")
 _NOW = "*255"
 
 
@@ -55,8 +56,19 @@ class Reading:
 
 def data_sets(text: str) -> Iterator[DataSet]:
     """The data sets of a message, in order."""
-    for address, texts in _SET.findall(text):
-        yield DataSet(address, tuple(texts[1:-1].split(")(")))
+    address, behind = "", 0
+    texts: list[str] = []
+    for bracket in _BRACKETS.finditer(text):
+        between = text[behind : bracket.start()]
+        if texts and between:
+            yield DataSet(address, tuple(texts))
+            texts = []
+        if not texts:
+            address = _BREAK.split(between)[-1]
+        texts.append(bracket[1])
+        behind = bracket.end()
+    if texts:
+        yield DataSet(address, tuple(texts))
 
 
 def readings(sets: Sequence[DataSet]) -> list[Reading]:
@@ -73,6 +85,8 @@ def values(found: Sequence[Reading]) -> Values:
 
 
 def _reading(data_set: DataSet) -> Reading | None:
+    if not data_set.address:
+        return None
     written = next((text for text in data_set.texts if "*" in text), data_set.texts[0])
     digits, _, unit = written.partition("*")
     amount, code = number(digits), parse(data_set.address)
@@ -84,7 +98,7 @@ def _reading(data_set: DataSet) -> Reading | None:
     name = data_set.address.removesuffix(_NOW)
     if amount is not None and (unit or "." in digits):
         return Reading(data_set.address, name, plain(amount), unit)
-    return Reading(data_set.address, name, written, "") if written and name else None
+    return Reading(data_set.address, name, written, "") if written else None
 
 
 def _same(asked: Code, told: Code) -> bool:

@@ -228,6 +228,7 @@ def test_the_longest_readout_is_found_and_a_longer_one_costs_only_itself() -> No
         ("1.8.0(ERROR)", {"1.8.0": "ERROR"}),
         ("0.9.1()", {}),
         ("(1234567)", {}),
+        ("1.8.0(1.0*kWh)\r\n(2.0*kWh)\r\n2.8.0((3.0*kWh)", {"import_energy": 1.0}),
         ("1.8.0(1.0*kWh)1-1:1.8.0(2.0*kWh)", {"import_energy": 1.0, "1-1:1.8.0": 2.0}),
     ],
 )

@@ -106,7 +106,7 @@ def test_a_unit_is_changed_without_making_up_a_digit(
     assert (changed, type(changed)) == (value, type(value))
 
 
-@pytest.mark.parametrize("written", ["", "1,5", "1e3", "NaN", ".5", "5.", "0x10", "9" * 19])
+@pytest.mark.parametrize("written", ["", "1,5", "1e3", "NaN", ".5", "5.", "0x10", "9" * 13])
 def test_what_is_no_plain_number_is_none(written: str) -> None:
     assert number(written) is None
     assert number("007.50") == Decimal("7.5")
