@@ -86,6 +86,7 @@ def without_models(describer: Callable[[], Describe]) -> Callable[[str | None], 
 CATALOGUE: Mapping[str, str] = {
     "modbus-rtu": "protocols.modbus.rtu",
     "modbus-ascii": "protocols.modbus.ascii",
+    "mbus": "protocols.mbus.entry",
     "dlt645": "protocols.dlt645.entry",
     "iec62056-21": "protocols.iec62056_21.entry",
     "iec62056-21-d": "protocols.iec62056_21.mode_d",

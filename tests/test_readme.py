@@ -35,6 +35,7 @@ def test_the_two_files_of_the_walk_load_without_a_warning(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("bus", "protocol", "names"),
     [
+        ("plant", "mbus", ["heat"]),
         ("house", "dlt645", ["flat-3"]),
         ("cellar", "iec62056-21", ["heat"]),
         ("hall", "dsmr", ["electricity", "gas"]),

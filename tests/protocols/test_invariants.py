@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from protocols import Protocol, protocol
 from protocols.framing import Event, Frame
 from tests.protocols.checks import CHECKS, Check
-from tests.protocols.vectors import SPOKEN, good_frames, hear, last_frame, octets, without_idle
+from tests.protocols.vectors import ALONE, SPOKEN, good_frames, hear, last_frame, octets, without_idle
 
 GOOD = {name: good_frames(name) for name in SPOKEN}
 names = st.sampled_from(SPOKEN)
@@ -124,6 +124,8 @@ def test_damage_raises_nothing_and_passes_no_further_than_the_check_allows(entry
         for frame in (event for event in events if isinstance(event, Frame)):
             describe(frame)
             same = without_idle(entry, good), without_idle(entry, good).lower()
+            if frame.data == ALONE.get(entry.name):
+                continue
             passed[flipped] += not flipped or without_idle(entry, frame.data).lower() not in same
     assert passed[1] == 0
     assert passed[0] <= 25  # one in 65536 octets that look like a head, for a check of 16 bits

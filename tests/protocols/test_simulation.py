@@ -9,6 +9,10 @@ from protocols.dlt645 import frame as dlt645
 from protocols.dlt645.simulation import DIALECT as DLT645
 from protocols.dlt645.simulation import SimulatedMeter
 from protocols.framing import Frame, Framer, Noise
+from protocols.mbus import link as mbus
+from protocols.mbus.records import Record
+from protocols.mbus.simulation import DIALECT as MBUS
+from protocols.mbus.simulation import SimulatedMeter as SimulatedMbusMeter
 from protocols.modbus import ascii as modbus_ascii
 from protocols.modbus import serial_line
 from protocols.modbus.simulation import MODBUS_ASCII, MODBUS_RTU, SimulatedUnit
@@ -44,6 +48,14 @@ DIALECTS = [
         dlt645.build(dlt645.Message(METER, dlt645.READ_DATA, b"\x00\x01\x01\x02")),
         dlt645.StreamFramer,
         id="dlt645",
+    ),
+    pytest.param(
+        MBUS,
+        SimulatedMbusMeter(7, [[Record((0x03,), 1, b"\x05")]]),
+        7,
+        mbus.build(mbus.Message(mbus.REQ_UD2, 7)),
+        mbus.StreamFramer,
+        id="mbus",
     ),
     pytest.param(
         SHDLC,

@@ -17,6 +17,9 @@ FOLDER = Path(__file__).parent.parent / "vectors"
 IDLE = {"dlt645": b"\xfe"}
 """Octets that may stand before a frame in any number, as part of it: those that end a noise join it."""
 
+ALONE = {"mbus": b"\xe5"}
+"""A frame without head or check: one only where nothing but good frames stands between it and a silence."""
+
 FILES = {"iec62056-21-d": "iec62056-21", "winsen-active": "winsen", "honeywell-hpma-compact": "honeywell-hpma"}
 """Name of a protocol → whose vectors it shares, where that is another's."""
 
@@ -77,11 +80,13 @@ def vectors(name: str) -> list[Vector]:
 
 
 def good_frames(name: str) -> list[bytes]:
-    return [
+    """Those that are found wherever they stand."""
+    found = [
         bytes.fromhex(vector["hex"])
         for vector in vectors(name)
         if vector["valid"] and vector["direction"] != "stream" and "optional" not in vector
     ]
+    return [frame for frame in found if frame != ALONE.get(name)]
 
 
 def hear(entry: Protocol, pieces: Iterable[bytes]) -> list[Event]:

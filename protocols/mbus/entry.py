@@ -1,0 +1,32 @@
+"""M-Bus: the catalogue's entry. The meter is asked; 2400 8E1 unless it was set otherwise."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from protocols import Protocol, without_models
+from protocols.dialogue import LineSettings
+from protocols.mbus.description import describe
+from protocols.mbus.device import Meter
+from protocols.mbus.link import LONGEST, StreamFramer
+from protocols.mbus.settings import SENSOR_SCHEMA, parse_settings, units_of
+
+# EN 13757-2: a meter answers within 330 bit times and 50 ms; the slowest line has 300 baud.
+_REPLY_TIMEOUT_S: Final = 330 / 300 + 0.05
+
+PROTOCOL = Protocol(
+    name="mbus",
+    title="M-Bus, wired",
+    spec="EN 13757-2 and EN 13757-3",
+    line=LineSettings(2400, 8, "E", 1),
+    framer=StreamFramer,
+    describer=without_models(lambda: describe),
+    schema=SENSOR_SCHEMA,
+    settings=parse_settings,
+    device=Meter,
+    address_of=lambda settings: settings.station,
+    units_of=units_of,
+    reply_timeout_s=_REPLY_TIMEOUT_S,
+    longest=LONGEST,
+    bytesizes=frozenset({8}),
+)

@@ -1,0 +1,211 @@
+"""EN 13757-2, the link layer of IEC 60870-5 format class FT 1.2: frames, and how they are found in a stream.
+
+    E5                                                     acknowledgement
+    10 | C | A | check | 16                                short frame
+    68 | L | L | 68 | C | A | CI | data | check | 16       long frame; without data it is called control frame
+
+    C from the master:  0 1 FCB FCV function     from the slave:  0 0 ACD DFC function
+
+L: octets from C to the last of the data, twice. check: their sum, modulo 256. A: 1–250 is a meter's primary
+address, 0 that of one that was given none, 253 whichever meter is selected, 254 any meter, which answers,
+255 all, which do not. The master starts; 2400 8E1 unless the meter was set otherwise.
+
+The frame count bit (FCB) tells a meter whether a request is a new one or was not understood: with the same
+bit it sends the same telegram again, with the other one the next. So a request that is repeated octet for
+octet is the retry that the standard means.
+
+A frame is taken if its starts, both lengths, check and stop are right, and, in a long one, C is that of the
+only services that carry data. Otherwise its first octet is no start, and the next one is looked at. E5 has
+nothing to check; it is taken where nothing but good frames stands between it and a silence, and is noise
+anywhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from construct import Byte, Bytes, Const, Struct, this
+
+from protocols import layout
+from protocols.framing import Direction, Event, Frame, Noise
+from protocols.search import SearchFramer, Shape
+
+ACKNOWLEDGEMENT: Final = b"\xe5"
+SELECTED: Final = 253
+ANY_METER: Final = 254
+ALL_METERS: Final = 255
+
+PRIMARY: Final = 0x40  # C: from the master
+FCB: Final = 0x20
+SND_NKE: Final = 0x40
+SND_UD: Final = 0x53
+REQ_UD1: Final = 0x5A
+REQ_UD2: Final = 0x5B
+RSP_UD: Final = 0x08
+FUNCTION_OF_REPLY: Final = 0xCF  # without ACD and DFC
+FUNCTION_OF_REQUEST: Final = 0xCF  # without FCB and FCV
+FUNCTIONS: Final = {0x40: "SND_NKE", 0x43: "SND_UD", 0x4A: "REQ_UD1", 0x4B: "REQ_UD2", 0x08: "RSP_UD"}
+
+_SHORT_START, _LONG_START, _STOP = b"\x10", b"\x68", b"\x16"
+_LEAST_LENGTH: Final = 3
+_AROUND: Final = 6  # octets of a long frame that L does not count
+_BEFORE: Final = 4  # of them, before C
+MAX_DATA: Final = 0xFF - _LEAST_LENGTH
+LONGEST: Final = 0xFF + _AROUND
+
+SHORT: Final = "short frame" / Struct(
+    "start" / Const(_SHORT_START),
+    "c" / Byte,
+    "a" / Byte,
+    "check" / Byte,
+    "stop" / Const(_STOP),
+)
+LONG: Final = "long frame" / Struct(
+    "start" / Const(_LONG_START),
+    "length" / Byte,
+    "length_again" / Byte,
+    "start_again" / Const(_LONG_START),
+    "c" / Byte,
+    "a" / Byte,
+    "ci" / Byte,
+    "data" / Bytes(this.length - _LEAST_LENGTH),
+    "check" / Byte,
+    "stop" / Const(_STOP),
+)
+SHORT_LENGTH: Final = 5
+
+# A whole short frame; a long one up to its C, which is that of SND_UD or RSP_UD.
+_HEAD = re.compile(rb"(?s)\x10.{3}\x16|\x68[\x03-\xff]{2}\x68[\x08\x18\x28\x38\x43\x53\x63\x73]")
+_HEAD_LENGTH: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a frame says.
+
+    Attributes:
+        c: the control field.
+        a: the address field.
+        ci: the control information, or None in a short frame.
+        data: behind it.
+    """
+
+    c: int
+    a: int
+    ci: int | None = None
+    data: bytes = b""
+
+    @property
+    def is_reply(self) -> bool:
+        """Whether it is a meter's data (RSP_UD)."""
+        return self.c & FUNCTION_OF_REPLY == RSP_UD and self.ci is not None
+
+
+def build(message: Message) -> bytes:
+    """The frame of a message: a short one if it has no CI."""
+    fields = {"c": message.c, "a": message.a}
+    if message.ci is None:
+        frame = layout.build(SHORT, **fields, check=0)
+        return _checked(frame, 1)
+    length = _LEAST_LENGTH + len(message.data)
+    fields |= {"length": length, "length_again": length, "ci": message.ci}
+    return _checked(layout.build(LONG, **fields, data=message.data, check=0), _BEFORE)
+
+
+def parse(frame: Frame) -> Message | None:
+    """The message of a frame that a framer found; None is the acknowledgement."""
+    if frame.data == ACKNOWLEDGEMENT:
+        return None
+    if frame.data.startswith(_SHORT_START):
+        fields = layout.parse(SHORT, frame.data)
+        return Message(fields["c"], fields["a"])
+    fields = layout.parse(LONG, frame.data)
+    return Message(fields["c"], fields["a"], fields["ci"], fields["data"])
+
+
+def length(data: int) -> int:
+    """Octets of a long frame with so many octets of data."""
+    return _AROUND + _LEAST_LENGTH + data
+
+
+class StreamFramer:
+    """Finds the frames of both directions of a line."""
+
+    def __init__(self) -> None:
+        self._frames = SearchFramer(_SHAPE)
+        self._is_clean = True  # only good frames since the last silence
+
+    @property
+    def pending(self) -> bytes:
+        """The unfinished frame, or what may become the head of one."""
+        return self._frames.pending
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Takes bytes as they arrived; returns the events they settle."""
+        return self._with_acknowledgements(self._frames.feed(data))
+
+    def silence(self) -> list[Event]:
+        """Settles what is pending; from here on an acknowledgement may come."""
+        events = self._with_acknowledgements(self._frames.silence())
+        self._is_clean = True
+        return events
+
+    def _with_acknowledgements(self, found: Iterable[Event]) -> list[Event]:
+        """The same events; E5 is a frame of its own where it can be one."""
+        events: list[Event] = []
+        for event in found:
+            if isinstance(event, Frame):
+                self._is_clean = True
+            elif self._is_clean:
+                rest = event.data.lstrip(ACKNOWLEDGEMENT)
+                events += [_ACKNOWLEDGED] * (len(event.data) - len(rest))
+                if not rest:
+                    continue
+                self._is_clean = False
+                event = Noise(rest, event.reason)
+            events.append(event)
+        return events
+
+
+_ACKNOWLEDGED: Final = Frame(ACKNOWLEDGEMENT, Direction.REPLY)
+
+
+def _checked(frame: bytes, start: int) -> bytes:
+    """The frame with its check, which covers what begins at `start`."""
+    return frame[:-2] + bytes((_check(frame[start:-2]),)) + _STOP
+
+
+def _check(octets: bytes) -> int:
+    return sum(octets) & 0xFF
+
+
+def _extent(buffer: bytes, at: int) -> int:
+    if buffer[at] == _SHORT_START[0]:
+        return SHORT_LENGTH
+    return buffer[at + 1] + _AROUND if buffer[at + 1] == buffer[at + 2] else 0
+
+
+def _flaw(frame: bytes) -> str | None:
+    start = 1 if frame.startswith(_SHORT_START) else _BEFORE
+    if not frame.endswith(_STOP):  # first: it spares a sum at most heads that are none
+        return "stop"
+    return None if frame[-2] == _check(frame[start:-2]) else "checksum"
+
+
+def _direction(frame: bytes) -> Direction:
+    c = frame[1 if frame.startswith(_SHORT_START) else _BEFORE]
+    return Direction.REQUEST if c & PRIMARY else Direction.REPLY
+
+
+_SHAPE: Final = Shape(
+    head=_HEAD,
+    head_length=_HEAD_LENGTH,
+    starts=_SHORT_START + _LONG_START,
+    longest=LONGEST,
+    extent=_extent,
+    flaw=_flaw,
+    direction=_direction,
+)

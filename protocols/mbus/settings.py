@@ -1,0 +1,210 @@
+"""What a meter says of itself in site.toml.
+
+address = 5                                    # its primary address, or …
+id = "06855817"                                # … its secondary address: the eight digits on its label, and
+manufacturer = "KAM"                           # where two meters have the same digits, what else is in it
+version = 8
+medium = 4
+
+values = ["energy", "volume"]                  # by the names that `try` shows; without them all it tells
+[bus.meters.sensor.values]                     # … or under names of one's own
+heat = "energy_tariff1"
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+from protocols.errors import SettingsError
+from protocols.mbus.items import NAMES, is_name, unit_of
+from protocols.mbus.link import ANY_METER
+from protocols.mbus.secondary import ANY_OCTET, Secondary
+
+Path = tuple[str | int, ...]
+Problem = tuple[Path, str]
+
+_MAX_PRIMARY: Final = 250
+
+
+@dataclass(frozen=True, slots=True)
+class MeterSettings:
+    """A sensor: the meter it is, and what is taken from it.
+
+    Attributes:
+        address: the primary address; None if it is called by the secondary one.
+        secondary: that one.
+        values: our name → the name in the meter; None: all, under their own names.
+    """
+
+    address: int | None = None
+    secondary: Secondary | None = None
+    values: Mapping[str, str] | None = None
+
+    @property
+    def station(self) -> str:
+        """The address, for people."""
+        return str(self.secondary or self.address)
+
+
+SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
+    "properties": {
+        "address": {
+            "type": "integer",
+            "anyOf": [{"minimum": 0, "maximum": _MAX_PRIMARY}, {"const": ANY_METER}],
+            "description": f"primary address; {ANY_METER} for the only meter on the line",
+        },
+        "id": {
+            "type": "string",
+            "pattern": "^[0-9A-Ea-e]{8}$",
+            "description": "secondary address: the eight digits on the meter's label",
+        },
+        "manufacturer": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "three letters"},
+        "version": {"type": "integer", "minimum": 0, "maximum": ANY_OCTET - 1},
+        "medium": {"type": "integer", "minimum": 0, "maximum": ANY_OCTET - 1},
+        "values": {
+            "oneOf": [
+                {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+                {"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1},
+            ],
+            "description": "which values, by the names that `try` shows; a table gives them other names",
+        },
+    },
+    "required": [],
+    "oneOf": [{"required": ["address"]}, {"required": ["id"]}],
+}
+_KEYS: Final = tuple(SENSOR_SCHEMA["properties"])
+_OF_ID: Final = ("manufacturer", "version", "medium")
+
+
+class AllUnits(Mapping[str, str]):
+    """The unit of any value a meter may tell; listed are those whose name needs no number."""
+
+    def __getitem__(self, name: str) -> str:
+        if not is_name(name):
+            raise KeyError(name)
+        return unit_of(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+
+def units_of(settings: MeterSettings) -> Mapping[str, str]:
+    """The names of a sensor's values, with their units."""
+    if settings.values is None:
+        return AllUnits()
+    return {ours: unit_of(name) for ours, name in settings.values.items()}
+
+
+def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
+    """A sensor's own keys.
+
+    Raises:
+        SettingsError: with every mistake.
+    """
+    problems: list[Problem] = [((key,), _unknown(key)) for key in table if key not in _KEYS]
+    address, digits = table.get("address"), table.get("id")
+    if (address is None) == (digits is None):
+        both = (
+            "has both address and id, keep one of them"
+            if digits is not None
+            else ('needs address = 1 (its primary address) or id = "12345678" (the digits on its label)')
+        )
+        problems.append(((), both))
+    if address is not None and not _is_address(address):
+        problems.append((("address",), _no_address(address)))
+    if digits is not None and not (isinstance(digits, str) and re.fullmatch("[0-9A-Ea-e]{8}", digits)):
+        problems.append((("id",), _no_id(digits)))
+    problems += [
+        ((key,), "belongs to an id, a primary address is enough by itself")
+        for key in _OF_ID
+        if key in table and digits is None
+    ]
+    manufacturer = table.get("manufacturer", "")
+    if manufacturer != "" and not (isinstance(manufacturer, str) and re.fullmatch("[A-Z]{3}", manufacturer)):
+        problems.append(
+            (("manufacturer",), f'{_shown(manufacturer)} is not three capital letters, like "KAM"')
+        )
+    for key in ("version", "medium"):
+        octet = table.get(key)
+        if octet is not None and not (_is_integer(octet) and 0 <= octet < ANY_OCTET):
+            problems.append(((key,), f"{_shown(octet)} is no {key}, use 0–{ANY_OCTET - 1}"))
+    values = _values(table.get("values"), problems)
+    if problems:
+        raise SettingsError(problems)
+    if digits is None:
+        return MeterSettings(address, values=values)
+    secondary = Secondary(digits.lower(), manufacturer, table.get("version"), table.get("medium"))
+    return MeterSettings(secondary=secondary, values=values)
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_address(value: object) -> bool:
+    return _is_integer(value) and (value in range(_MAX_PRIMARY + 1) or value == ANY_METER)
+
+
+def _no_address(value: object) -> str:
+    rule = f"use 0–{_MAX_PRIMARY}, or {ANY_METER} for the only meter on the line"
+    if isinstance(value, str):
+        return f'"{value}" is no primary address, {rule}; the digits on the label go to id'
+    return f"{_shown(value)} is no primary address, {rule}"
+
+
+def _no_id(value: object) -> str:
+    if _is_integer(value):
+        return f'{value} is a number, write the eight digits on the meter in quotes: "{value:08}"'
+    if isinstance(value, str) and re.fullmatch("[0-9A-Fa-f]{8}", value):
+        return f'"{value}" has an F in it, which stands for any digit: write the eight digits of one meter'
+    return f"{_shown(value)} is no id, write the eight digits on the meter in quotes"
+
+
+def _values(written: object, problems: list[Problem]) -> Mapping[str, str] | None:
+    if written is None:
+        return None
+    pairs: list[tuple[str | int, object]]
+    if isinstance(written, Mapping):
+        pairs = list(written.items())
+    elif isinstance(written, list):
+        pairs = list(enumerate(written))
+    else:
+        problems.append(
+            (("values",), f'{_shown(written)} is no list, write for example ["energy", "volume"]')
+        )
+        return None
+    if not pairs:
+        problems.append((("values",), "is empty, leave it out to take all that the meter tells"))
+    found: dict[str, str] = {}
+    for place, name in pairs:
+        ours = place if isinstance(place, str) else str(name)
+        if not isinstance(name, str) or not is_name(name):
+            problems.append((("values", place), _no_name(name)))
+        elif ours in found:
+            problems.append((("values", place), f"{_shown(name)} is there twice"))
+        else:
+            found[ours] = name
+    return found
+
+
+def _no_name(name: object) -> str:
+    close = get_close_matches(str(name).lower(), NAMES, 3) or NAMES[:3]
+    return (
+        f"{_shown(name)} is no value, use {' or '.join(close)}; `serial-bridge try` shows all that it tells"
+    )
+
+
+def _unknown(key: str) -> str:
+    close = get_close_matches(key, _KEYS, 1)
+    return f"is no key here, did you mean {close[0]}?" if close else f"is no key here, use {', '.join(_KEYS)}"
+
+
+def _shown(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -1,0 +1,150 @@
+"""M-Bus meters on a pseudo terminal, read by the real command and delivered to the stand-in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bridge.sandbox.bus import SimulatedBus
+from bridge.sandbox.server import StandIn
+from protocols.dialogue import LineSettings
+from protocols.mbus.records import Record
+from protocols.mbus.secondary import Secondary
+from protocols.mbus.simulation import DIALECT, SimulatedMeter
+from tests.end_to_end.conftest import World
+
+pytestmark = pytest.mark.end_to_end
+
+HEAT, COLD, HOT = 5, 1, 0  # primary addresses; nobody gave the last one any
+SITE = """\
+site = "test"
+
+[thingsboard]
+url = "coap://127.0.0.1:{port}"
+
+[spool]
+path = "{{folder}}/spool.db"
+commit_every = "200ms"
+
+[bus.cellar]
+adapter = "{adapter}"
+protocol = "mbus"
+line = "9600 8E1"
+
+[[bus.cellar.sensor]]
+name = "heat"
+address = 5
+every = "1s"
+
+[[bus.cellar.sensor]]
+name = "cold-water"
+id = "11490378"
+every = "1s"
+
+[[bus.cellar.sensor]]
+name = "hot-water"
+id = "08021382"
+manufacturer = "LSE"
+every = "1s"
+[bus.cellar.sensor.values]
+hot_water = "volume"
+"""
+
+
+def water(litres: int) -> list[Record]:
+    return [Record((0x13,), 4, litres.to_bytes(4, "little")), Record((0x3B,), 2, b"\x0a\x00")]
+
+
+@pytest.fixture
+def bus() -> Iterator[SimulatedBus]:
+    energy = Record((0x06,), 0xC, bytes.fromhex("91370000"))
+    flow = Record((0x5A,), 2, bytes.fromhex("ea00"))
+    heat = SimulatedMeter(HEAT, [[energy], [flow]], Secondary("06855817", "KAM", 8, 4))
+    cold = SimulatedMeter(COLD, [water(1500)], Secondary("11490378", "ACW", 14, 7))
+    hot = SimulatedMeter(HOT, [water(255)], Secondary("08021382", "LSE", 153, 6))
+    units = {HEAT: heat, COLD: cold, HOT: hot}
+    with SimulatedBus(units, LineSettings(9600, 8, "E"), dialect=DIALECT) as found:
+        yield found
+
+
+def site_text(bus: SimulatedBus, port: int, world: World) -> str:
+    return SITE.format(port=port, adapter=bus.path).format(folder=world.folder)
+
+
+async def test_meters_by_address_and_by_id_on_one_line_are_delivered_each_to_its_device(
+    world: World, server: StandIn, bus: SimulatedBus
+) -> None:
+    server.tokens.update({"T1", "T2", "T3"})
+    tokens = {"heat": "T1", "cold-water": "T2", "hot-water": "T3"}
+    world.write(site_text(bus, server.port, world), tokens)
+    process = world.start("run")
+    for token, last in ("T1", "flow_temperature"), ("T2", "volume"), ("T3", "hot_water"):
+        await world.until(lambda token=token, last=last: len(server.stored.get(token, {}).get(last, ())) > 2)
+    sensors = world.status()["sensors"]
+    assert world.stop(process) == 0, world.log
+    latest = {
+        token: {key: series[max(series)] for key, series in keys.items()}
+        for token, keys in server.stored.items()
+    }
+    assert latest == {
+        "T1": {"energy": 3_791_000, "flow_temperature": 23.4},
+        "T2": {"volume": 1.5, "volume_flow": 0.01},
+        "T3": {"hot_water": 0.255},
+    }
+    for sensor in sensors.values():
+        assert (sensor["crc_errors"], sensor["exceptions"]) == (0, 0)
+
+
+async def test_a_meter_that_was_cut_off_in_the_middle_is_read_again_from_its_first_telegram(
+    world: World, server: StandIn, bus: SimulatedBus
+) -> None:
+    server.tokens.add("T1")
+    text = site_text(bus, server.port, world).partition('\n[[bus.cellar.sensor]]\nname = "cold')[0]
+    world.write(text.replace('"1s"', '"200ms"'), {"heat": "T1"})
+    bus.faults[HEAT].bad_crc = 0.3
+    process = world.start("run")
+
+    def together() -> int:
+        stored = server.stored.get("T1", {})
+        return len(stored.get("energy", {}).keys() & stored.get("flow_temperature", {}).keys())
+
+    await world.until(lambda: bus.requests[HEAT] > len(bus.served) + 3 and together() > 3)
+    assert world.stop(process) == 0, world.log
+    stored = server.stored["T1"]
+    assert set(stored) == {"energy", "flow_temperature"}
+    assert {*stored["energy"].values()} == {3_791_000}
+    assert {*stored["flow_temperature"].values()} == {23.4}
+
+
+def test_try_shows_the_units_of_all_that_a_meter_tells(world: World, bus: SimulatedBus) -> None:
+    world.write(site_text(bus, 5683, world), {})
+    done = world.command("try", "heat")
+    assert done.returncode == 0, done.stderr
+    assert "3791000 Wh" in done.stdout
+    assert "23.4 °C" in done.stdout
+    assert "meter 5: telegram 2" in done.stdout
+
+
+def test_the_telegram_of_another_meter_than_the_selected_one_is_not_believed(
+    world: World, bus: SimulatedBus
+) -> None:
+    world.write(site_text(bus, 5683, world), {})
+    assert "0.255 m³" in world.command("try", "hot-water").stdout
+    bus.faults[HOT].wrong_unit = 1.0
+    done = world.command("try", "hot-water")
+    assert "no usable value" in done.stdout
+    assert "data: no reply" in done.stdout
+
+
+def test_check_needs_no_line_and_names_every_mistake(world: World, bus: SimulatedBus) -> None:
+    good = site_text(bus, 5683, world)
+    world.write(good, {})
+    checked = world.command("check")
+    assert checked.returncode == 0, checked.stderr
+    assert "mbus at 9600 8E1" in checked.stdout
+    world.write(good.replace('"volume"', '"volumen"').replace("address = 5", "address = 253"), {})
+    done = world.command("check")
+    assert done.returncode == 2
+    assert "address: 253 is no primary address, use 0–250" in done.stderr
+    assert 'values.hot_water: "volumen" is no value, use volume' in done.stderr
