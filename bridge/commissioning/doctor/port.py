@@ -62,7 +62,7 @@ def _bus(bus: Bus, machine: Machine, ours: set[int]) -> Iterator[Finding]:
         sentence = f"bus {bus.name}: user {who} may not open {device}, which is for group {group}"
         yield Finding(AREA, Severity.FAULT, sentence, fix)
     for process in holders(device, machine.procfs):
-        if process.pid not in ours:
+        if process.pid not in ours and process.unit != f"serial-bridge@{bus.name}.service":
             yield _held(bus, device, process)
 
 

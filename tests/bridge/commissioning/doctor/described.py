@@ -11,7 +11,7 @@ from bridge.config import Site, load_site
 from tests.bridge.port.test_adapter import Sysfs
 
 ROOT = Person("root", os.geteuid(), [])
-NOBODY = Person("nobody", 65534, [65534])
+STRANGER = Person("stranger", 64999, [64999])
 
 
 class Described(Sysfs):

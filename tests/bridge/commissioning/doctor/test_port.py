@@ -15,7 +15,7 @@ from bridge.commissioning.doctor import Finding, Severity, port, wrong
 from bridge.commissioning.doctor.finding import Machine
 from bridge.config import Site
 from bridge.runtime import Runtime
-from tests.bridge.commissioning.doctor.described import NOBODY, ROOT, Described
+from tests.bridge.commissioning.doctor.described import ROOT, STRANGER, Described
 
 HOLD = "import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY); print(flush=True); sys.stdin.read()"
 
@@ -73,14 +73,26 @@ def test_our_own_reader_holds_its_port_by_right(described: Described, line: Path
     assert not [f for f in said(site, real_processes(described)) if str(holder) in f.sentence]
 
 
-def test_a_service_that_holds_the_port_is_stopped_by_its_name(described: Described) -> None:
-    described.adapter("1-1", "0403", "6001", "ftdi_sio", tty="ttyUSB0", serial="AB0JPQ7X")
-    described.process(411, "gpsd", cgroup="1:name=systemd:/\n0::/system.slice/gpsd.service")
+@pytest.mark.parametrize(
+    ("unit", "fixes"),
+    [
+        ("gpsd.service", ["sudo systemctl disable --now gpsd.service"]),
+        ("system-serial\\x2dbridge.slice/serial-bridge@bus1.service", []),
+        (
+            "system-serial\\x2dbridge.slice/serial-bridge@bus2.service",
+            ["sudo systemctl disable --now serial-bridge@bus2.service"],
+        ),
+    ],
+    ids=["another's", "this bus's", "another bus's"],
+)
+def test_a_service_that_holds_the_port_is_stopped_by_its_name(
+    described: Described, unit: str, fixes: list[str]
+) -> None:
+    described.process(411, "holder", cgroup=f"1:name=systemd:/\n0::/system.slice/{unit}")
     (described.folder / "held").touch()
-    site = described.site(str(described.folder / "held"))
     (described.folder / "proc/411/fd/7").symlink_to(described.folder / "held")
-    (found,) = said(site, described.machine())
-    assert found.fix == "sudo systemctl disable --now gpsd.service"
+    found = said(described.site(str(described.folder / "held")), described.machine())
+    assert [finding.fix for finding in found] == fixes
 
 
 def test_an_adapter_that_is_not_there_is_a_matter_of_enrolling(described: Described) -> None:
@@ -106,12 +118,14 @@ def test_a_port_that_the_services_user_may_not_open_is_named_with_its_group(
     (described.folder / "ttyX").touch(mode=0o640)
     monkeypatch.setattr(port, "group_of", lambda _: "dialout")
     site = described.site(str(described.folder / "ttyX"))
-    (found,) = said(site, described.machine(NOBODY))
-    assert found.sentence.startswith(f"bus bus1: user nobody may not open {described.folder}/ttyX, which is ")
-    assert found.fix == "sudo usermod -aG dialout nobody"
+    (found,) = said(site, described.machine(STRANGER))
+    assert found.sentence.startswith(
+        f"bus bus1: user stranger may not open {described.folder}/ttyX, which is "
+    )
+    assert found.fix == "sudo usermod -aG dialout stranger"
     monkeypatch.setattr(port, "group_of", lambda _: "root")
-    assert [finding.fix for finding in said(site, described.machine(NOBODY))] == [
+    assert [finding.fix for finding in said(site, described.machine(STRANGER))] == [
         "sudo serial-bridge install"
     ]
     (described.folder / "ttyX").chmod(0o666)
-    assert not said(site, described.machine(NOBODY))
+    assert not said(site, described.machine(STRANGER))

@@ -10,7 +10,7 @@ from bridge.clock import Instant
 from bridge.commissioning.doctor import Severity, spool
 from bridge.config import Site
 from bridge.spool import Reading, Spool
-from tests.bridge.commissioning.doctor.described import NOBODY, Described
+from tests.bridge.commissioning.doctor.described import STRANGER, Described
 
 LIMIT = 'limit = "1MB"\n'
 
@@ -65,9 +65,9 @@ def test_a_folder_that_the_services_may_not_write_is_told(described: Described) 
     site = described.site(more=LIMIT)
     fill(site, 1)
     site.spool.path.parent.chmod(0o755)
-    (found,) = spool.check(site, described.machine(NOBODY))
-    assert found.sentence == f"user nobody may not write {site.spool.path.parent}: no reading can be kept"
-    assert found.fix == f"sudo chown -R nobody: {site.spool.path.parent}"
+    (found,) = spool.check(site, described.machine(STRANGER))
+    assert found.sentence == f"user stranger may not write {site.spool.path.parent}: no reading can be kept"
+    assert found.fix == f"sudo chown -R stranger: {site.spool.path.parent}"
 
 
 def test_a_spool_that_root_made_by_hand_is_told(described: Described) -> None:
@@ -75,15 +75,15 @@ def test_a_spool_that_root_made_by_hand_is_told(described: Described) -> None:
     fill(site, 1)
     site.spool.path.parent.chmod(0o777)
     site.spool.path.chmod(0o644)
-    (found,) = spool.check(site, described.machine(NOBODY))
-    assert found.sentence.startswith(f"user nobody may not write {site.spool.path}:")
+    (found,) = spool.check(site, described.machine(STRANGER))
+    assert found.sentence.startswith(f"user stranger may not write {site.spool.path}:")
 
 
 def test_a_missing_folder_is_told_with_the_command_that_makes_it(described: Described) -> None:
     site = described.site(more=LIMIT)
     site.spool.path.parent.rmdir()
-    (found,) = spool.check(site, described.machine(NOBODY))
-    assert found.fix == f"sudo install -d -o nobody -g nobody {site.spool.path.parent}"
+    (found,) = spool.check(site, described.machine(STRANGER))
+    assert found.fix == f"sudo install -d -o stranger -g stranger {site.spool.path.parent}"
 
 
 def test_a_file_that_is_no_spool_is_told(described: Described) -> None:
