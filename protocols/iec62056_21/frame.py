@@ -1,4 +1,4 @@
-r"""IEC 62056-21 §6: the messages on the wire, and how they are found in a stream.
+"""IEC 62056-21 §6: the messages on the wire, and how they are found in a stream.
 
     /?address!CRLF                    opening: who is asked; without address, whoever hears it
     /XXXZtext CRLF                    identification: maker, baud character Z, the type in the maker's words
