@@ -42,7 +42,6 @@ class Table(BaseModel):
         arbitrary_types_allowed=True,
         validate_by_name=True,
         validate_by_alias=True,
-        use_attribute_docstrings=True,
     )
 
     @classmethod

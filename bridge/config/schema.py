@@ -6,7 +6,10 @@ hold where the bus speaks it. What only shows between tables (one name twice) is
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 from typing import Any
 
 from bridge.config.document import Table
@@ -44,7 +47,7 @@ def site_schema(own: OwnModels | None = None) -> Schema:
     schema["properties"]["bus"]["propertyNames"] = {"pattern": "^[a-z][a-z0-9_]*$"}
     bus = definitions["Bus"]
     bus["properties"]["protocol"]["enum"] = [entry.name for entry in entries]
-    bus["properties"]["sensor"] = {"type": "array", "description": Bus.written()["sensor"].description}
+    bus["properties"]["sensor"] = {"type": "array", "description": bus["properties"]["sensor"]["description"]}
     bus["required"].remove("line")
     for entry in entries:
         for key, rule in entry.bus_schema["properties"].items():
@@ -58,7 +61,9 @@ def _as_written(table: type[Table], schema: Schema) -> None:
     written = table.written()
     schema["required"] = [key for key in schema.get("required", ()) if key in written]
     schema["properties"] = {key: each for key, each in schema["properties"].items() if key in written}
+    texts = _texts(table)
     for key, each in schema["properties"].items():
+        each["description"] = texts[key]
         each.pop("title", None)
         if isinstance(each.get("default"), dict):
             each.pop("default")  # a table has defaults for each of its keys
@@ -68,6 +73,18 @@ def _as_written(table: type[Table], schema: Schema) -> None:
         quantity = next((note for note in written[key].metadata if isinstance(note, Quantity)), None)
         if quantity and "default" in each:
             each["default"] = quantity.write(each["default"])
+
+
+def _texts(table: type[Table]) -> dict[str, str]:
+    """The text below each key in the source. Read here alone: a service that starts has no use for it."""
+    definition = ast.parse(inspect.getsource(table)).body[0]
+    assert isinstance(definition, ast.ClassDef)
+    found: dict[str, str] = {}
+    for field, text in pairwise(definition.body):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                found[table.model_fields[name].alias or name] = inspect.cleandoc(words)
+    return found
 
 
 def _with_keys_of(entry: Protocol, sensor: Schema) -> Schema:
