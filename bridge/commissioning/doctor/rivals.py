@@ -1,9 +1,11 @@
 """Programs that take a serial port for what they are for: braille displays, modems, GPS, logins, the console.
 
-brltty          claims the USB device itself: FTDI, CP210x and CH340 chips are in braille displays too
-ModemManager    writes AT commands into a new port to find out whether it is a modem
-gpsd            is handed CP210x and PL2303 adapters by its own udev rules (60-gpsd.rules)
-getty, console  on a port that was the machine's own before
+    brltty          claims the USB device itself: FTDI, CP210x and CH340 chips are in braille displays too
+    ModemManager    writes AT commands into a new port to find out whether it is a modem
+    gpsd            is handed CP210x and PL2303 adapters by its own udev rules (60-gpsd.rules)
+    getty, console  on a port that was the machine's own before
+
+Whoever has a port open is found by `port`; these are named before they have it, or after they took it away.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 from bridge.commissioning.doctor.finding import Finding, Machine, Severity
 from bridge.commissioning.doctor.port import ports
 from bridge.commissioning.doctor.usb import usb_id
-from bridge.config import Site
+from bridge.config import Bus, Site
 from bridge.port.adapter import adapters
 from bridge.port.holders import Process, processes
 
@@ -33,7 +35,9 @@ def check(site: Site, machine: Machine) -> Iterator[Finding]:
     usb = {adapter.device: adapter.usb for adapter in adapters(machine.sysfs) if adapter.usb}
     devices = ports(site, machine)
     on_usb = {bus: device for bus, device in devices.items() if device in usb}
-    yield from _brltty(on_usb, running)
+    yield from _brltty(
+        [bus.name for bus in site.buses.values() if _is_usb(bus) or bus.name in on_usb], running
+    )
     yield from _modem_manager(on_usb, running, machine)
     for bus, device in on_usb.items():
         yield from _gpsd(bus, device, usb_id(usb[device], machine.sysfs), machine)
@@ -42,7 +46,12 @@ def check(site: Site, machine: Machine) -> Iterator[Finding]:
         yield from _console(bus, device, machine)
 
 
-def _brltty(on_usb: dict[str, Path], running: Iterable[Process]) -> Iterator[Finding]:
+def _is_usb(bus: Bus) -> bool:
+    """Whether it says so itself: an adapter that was taken away cannot be asked."""
+    return bus.adapter.startswith("serial:") or "-usb" in bus.adapter
+
+
+def _brltty(on_usb: list[str], running: Iterable[Process]) -> Iterator[Finding]:
     for process in running:
         if process.command == "brltty" and on_usb:
             sentence = (

@@ -48,10 +48,8 @@ def _driver(socket: str, interfaces: list[Path], machine: Machine) -> Iterator[F
     if not module:
         return
     if not drivers:
-        sentence = (
-            f"the adapter {adapter} in USB socket {socket} has no driver, so there is no port: {module}"
-        )
-        yield Finding(AREA, Severity.FAULT, f"{sentence} is missing", f"sudo modprobe {module}")
+        sentence = f"the adapter {adapter} in USB socket {socket} has no port, because its driver is missing"
+        yield Finding(AREA, Severity.FAULT, sentence, f"sudo modprobe {module}")
     elif "usbfs" in drivers:
         sentence = f"a program has taken the adapter {adapter} in USB socket {socket} from its driver"
         yield Finding(AREA, Severity.FAULT, sentence, f"sudo fuser -v {_node(socket, machine)}")
@@ -94,9 +92,12 @@ def _twins(site: Site, machine: Machine) -> Iterator[Finding]:
         devices = [twin.device for twin in twins.values()]
         if len(devices) > 1 and not settled.issuperset(devices):
             loose = next(device for device in devices if device not in settled)
-            sentence = f"{' and '.join(map(str, devices))} have the same serial number {number}: by their "
+            sentence = (
+                f"{' and '.join(map(str, devices))} have the same serial number {number}: "
+                "only their USB sockets tell them apart"
+            )
             fix = f"sudo serial-bridge enroll --port {loose}"
-            yield Finding(AREA, Severity.RISK, f"{sentence}sockets they are told apart", fix)
+            yield Finding(AREA, Severity.RISK, sentence, fix)
 
 
 def _attribute(path: Path) -> str:

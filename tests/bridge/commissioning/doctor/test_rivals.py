@@ -42,6 +42,7 @@ def test_brltty_is_told_while_a_bus_is_on_usb(on_usb: Described) -> None:
     assert found.sentence.startswith("brltty (process 512) takes USB adapters away")
     assert found.fix == "sudo systemctl mask --now brltty.service"
     assert said(on_usb, "/dev/ttyAMA0") == []
+    assert len(said(on_usb, "serial:AQ00GONE")) == 1  # which it has taken
 
 
 def test_modem_manager_is_told_until_a_rule_keeps_it_away(on_usb: Described) -> None:

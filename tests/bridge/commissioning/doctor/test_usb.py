@@ -23,7 +23,9 @@ def test_an_adapter_without_a_driver_is_named_with_the_module_it_needs(
 ) -> None:
     described.adapter("1-1.3", vendor, product, "", **interface)
     (found,) = usb.check(described.site(), described.machine())
-    assert found.sentence.startswith(f"the adapter {vendor}:{product} in USB socket 1-1.3 has no driver")
+    assert found.sentence.startswith(
+        f"the adapter {vendor}:{product} in USB socket 1-1.3 has no port, because"
+    )
     assert found.fix == f"sudo modprobe {module}"
 
 
