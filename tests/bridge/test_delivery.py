@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 from bridge.config import Bus, Certificate, Credentials, Sensor, Site, SpoolSettings, ThingsBoard, Token
 from bridge.errors import ConnectionEnded, NotTrusted, SpoolFull, UplinkError
-from bridge.spool import Spool
+from bridge.spool import Row, Spool
 from bridge.uplink import Uplink
 from tests.bridge.test_uplink import QUICK, readings, until
 
@@ -92,7 +93,7 @@ class World:
         *sensors: str,
         certificate: bool = False,
         own: ScriptedClient | None = None,
-    ) -> AsyncIterator[None]:
+    ) -> AsyncIterator[Uplink]:
         """Runs the uplink. With `own`, the last sensor has a certificate, and this as its way."""
         bus = Bus.model_construct(sensors=tuple(Sensor.model_construct(name=name) for name in sensors))
         site = Site.model_construct(
@@ -115,7 +116,7 @@ class World:
         )
         task = asyncio.create_task(uplink.run())
         try:
-            yield
+            yield uplink
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -142,6 +143,57 @@ async def test_all_lanes_are_used_and_never_more(world: World) -> None:
     async with world.uplink(client, *"abcdefgh"):
         await until(lambda: not any(world.queued(sensor) for sensor in "abcdefgh"))
     assert client.most_in_flight == 3
+
+
+async def test_an_uplink_advances_whether_its_server_answers_or_not(world: World) -> None:
+    async def script(token: str) -> str:
+        await asyncio.sleep(0.01)
+        if len(client.asked) > 3:
+            raise UplinkError("silent")
+        return "2.01"
+
+    client = ScriptedClient(script)
+    world.spool.add(readings("a", range(3000)))
+    async with world.uplink(client, "a") as uplink:
+        await until(lambda: client.resets > 1)
+        assert uplink.is_advancing()
+
+
+async def test_an_exchange_that_never_ends_is_no_advance(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def script(token: str) -> str:
+        await asyncio.Event().wait()
+        return "never"
+
+    monkeypatch.setattr("bridge.uplink.delivery.EXCHANGE_WITHIN_S", 0.1)
+    client = ScriptedClient(script)
+    world.spool.add(readings("a", range(3)))
+    async with world.uplink(client, "a") as uplink:
+        await until(lambda: bool(client.asked))
+        assert uplink.is_advancing()
+        await until(lambda: not uplink.is_advancing())
+
+
+async def test_a_spool_that_never_answers_is_no_advance(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, release = Event(), Event()
+
+    def rows(*_: object, **__: object) -> tuple[list[Row], int]:
+        stuck.set()
+        release.wait(20)
+        return [], 0
+
+    monkeypatch.setattr("bridge.pulse.GRACE_S", 0.0)
+    monkeypatch.setattr("bridge.uplink.drain.SPOOL_WITHIN_S", 0.1)
+    monkeypatch.setattr(Spool, "rows", rows)
+    async with world.uplink(ScriptedClient(accepted), "a") as uplink:
+        try:
+            await until(stuck.is_set)
+            await until(lambda: not uplink.is_advancing())
+        finally:
+            release.set()
 
 
 async def test_one_message_that_is_never_answered_costs_the_others_nothing(world: World) -> None:
