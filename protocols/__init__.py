@@ -102,6 +102,7 @@ CATALOGUE: Mapping[str, str] = {
     "winsen-active": "protocols.winsen.active",
     "honeywell-hpma": "protocols.hpma.standard",
     "honeywell-hpma-compact": "protocols.hpma.compact",
+    "jbd-bms": "protocols.jbd_bms.entry",
     "declared": "protocols.declared.entry",
 }
 

@@ -35,12 +35,13 @@ def _without_crc(frame: bytes) -> Collection[int]:
 
 
 def _second_octet(frame: bytes) -> Collection[int]:
-    """SDS011: the check begins behind the order."""
+    """SDS011, JBD: the check begins behind the order, of a reply behind the register."""
     return (1,)
 
 
 CHECKS: dict[str, Check] = {
     "sds011": Check(_second_octet),
+    "jbd-bms": Check(_second_octet),
     "dsmr": Check(_without_crc),
     "iec62056-21": Check(_without_bcc, pairs=1 / 8),
     "iec62056-21-d": Check(_without_bcc, pairs=1 / 8),

@@ -50,6 +50,12 @@ NAMES: dict[str, dict[str, str]] = {
     "sds011": {
         "pm25": "pm2_5",
     },
+    "jbd-bms": {
+        "remaining_ah": "remaining_capacity",
+        "nominal_ah": "nominal_capacity",
+        "balance": "balancing",
+        "soc": "state_of_charge",
+    },
     "honeywell-hpma": {
         "pm01": "pm1_0",
         "pm25": "pm2_5",

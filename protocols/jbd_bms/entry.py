@@ -1,0 +1,25 @@
+"""JBD BMS: the catalogue's entry. It is asked, alone on its line; 9600 8N1."""
+
+from __future__ import annotations
+
+from protocols import Protocol, without_models
+from protocols.dialogue import LineSettings
+from protocols.jbd_bms.device import SENSOR_SCHEMA, Bms, address_of, parse_settings, units_of
+from protocols.jbd_bms.frame import MAX_LENGTH, StreamFramer
+from protocols.jbd_bms.registers import describe
+
+PROTOCOL = Protocol(
+    name="jbd-bms",
+    title="JBD BMS",
+    spec="JBD general protocol for RS-485, RS-232 and UART, V4",
+    line=LineSettings(9600, 8, "N", 1),
+    framer=StreamFramer,
+    describer=without_models(lambda: describe),
+    schema=SENSOR_SCHEMA,
+    settings=parse_settings,
+    device=Bms,
+    address_of=address_of,
+    units_of=units_of,
+    longest=MAX_LENGTH,
+    bytesizes=frozenset({8}),
+)
