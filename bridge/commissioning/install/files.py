@@ -27,7 +27,7 @@ ENABLED = UNITS / "multi-user.target.wants" / UPLINK.name
 ALL = (RULES, READER, UPLINK, ENABLED, SYSUSERS, TMPFILES)
 """Every file that may be written: what `uninstall` removes."""
 
-_PACKAGED = Path(__file__).parent / "udev"
+PACKAGED = Path(__file__).parent / "udev"
 _CHECKOUT = Path(__file__).parents[3] / "udev"
 _PLAIN = re.compile(r"/[\w./+@=,:-]*", re.ASCII)  # needs no quoting in a unit
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 — by ProtectHome= and PrivateTmp=
@@ -125,7 +125,7 @@ def handed_over(credentials: Credentials, path: Path) -> dict[str, Path]:
 
 def template(name: str) -> str:
     """A file of udev/: in the package, or beside it in a checkout."""
-    folder = _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
+    folder = PACKAGED if PACKAGED.is_dir() else _CHECKOUT
     return (folder / name).read_text("utf-8")
 
 

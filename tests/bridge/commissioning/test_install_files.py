@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bridge.commissioning.install import files as files_module
 from bridge.commissioning.install.files import RULES, UPLINK, files, handed_over
 from bridge.config import Certificate, Credentials, Token
 from bridge.errors import ConfigError
@@ -23,6 +25,12 @@ def test_without_credentials_there_is_no_uplink() -> None:
     found = files_of({"meters": "serial:AB0JPQ7X"}, replace(PLACES, handed_over={}))
     assert UPLINK not in found
     assert RULES in found
+
+
+def test_the_templates_are_packaged_where_they_are_looked_for() -> None:
+    root = Path(files_module.__file__).parents[3]
+    targets = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]
+    assert root / targets["wheel"]["force-include"]["udev"] == files_module.PACKAGED
 
 
 def test_nothing_of_a_template_is_left() -> None:
