@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def enroll(
-    bus: Annotated[str | None, typer.Argument(metavar="[BUS]", help="The bus that the adapter is.")] = None,
+    bus: Annotated[str | None, typer.Argument(metavar="BUS", help="The bus; asked for if left out.")] = None,
     port: Annotated[
         Path | None,
         typer.Option(help="The adapter's device file; without, plug it in when asked.", metavar="DEVICE"),
@@ -27,11 +27,12 @@ def enroll(
     """Says which adapter a bus has, and writes it."""
     from bridge.commissioning import enroll as job
 
+    bus = bus and _named(bus)
     known = job.buses(site)
     job.check_writable(site)
     found = _find(site, port, timeout, is_silent=yes)
     typer.echo(found, err=as_json)
-    bus = _named(bus or _ask(known, err=as_json))
+    bus = bus or _named(_ask(known, err=as_json))
     adapter = found.identity.adapter
     if other := job.taken_by(site, bus, found.port):
         raise typer.BadParameter(f"{found.port.device} is bus {other} already: give that another one first")

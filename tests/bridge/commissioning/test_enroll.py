@@ -213,6 +213,17 @@ def test_a_program_gets_json_and_no_question(site: Path) -> None:
 
 
 @pytest.mark.end_to_end
+def test_what_cannot_be_done_is_said_before_anything_is_plugged_in(site: Path) -> None:
+    done = enroll(site, "AQ00NEW1", "Meters-1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert '"Meters-1" cannot name a bus' in done.stderr
+    site.unlink()
+    done = enroll(site, "AQ00NEW1", "meters")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"{site}: there is no such file\n"
+
+
+@pytest.mark.end_to_end
 def test_a_bus_that_the_site_does_not_have_gets_a_block_to_copy(site: Path) -> None:
     done = enroll(site, "AQ00NEW1", "tank", "--yes")
     assert done.returncode == 1
