@@ -20,7 +20,11 @@ IDLE = {"dlt645": b"\xfe"}
 ALONE = {"mbus": b"\xe5"}
 """A frame without head or check: one only where nothing but good frames stands between it and a silence."""
 
-FILES = {"iec62056-21-d": "iec62056-21", "winsen-active": "winsen", "honeywell-hpma-compact": "honeywell-hpma"}
+FILES = {
+    "iec62056-21-d": "iec62056-21",
+    "winsen-active": "winsen",
+    "honeywell-hpma-compact": "honeywell-hpma",
+}
 """Name of a protocol → whose vectors it shares, where that is another's."""
 
 NAMES: dict[str, dict[str, str]] = {
