@@ -94,3 +94,35 @@ def test_a_tolerance_is_heeded_and_no_more(tmp_path: Path) -> None:
         vector = put(good("response"), "control", number + off) | {"tolerance": {"control": 0.5}}
         (tally,), _ = vectors_check.check(folder(tmp_path, [vector]), vectors_check.here)
         assert bool(tally.missed) == is_missed
+
+
+@pytest.mark.parametrize(
+    ("told", "is_missed"),
+    [
+        ({}, False),
+        ({"value": 46.3}, True),
+        ({"storage": 0}, True),
+        ({"value": 46.6000004}, False),
+        ({"value": 46.60001}, True),
+    ],
+)
+def test_what_libmbus_prints_is_held_against_ours(
+    tmp_path: Path, told: dict[str, object], is_missed: bool
+) -> None:
+    printed = {"function": "Instantaneous value", "quantity": "Volume", "unit": "m^3", "value": "46.600000"}
+    time = {"function": "Maximum value", "quantity": "Time point", "value": "2014-03-12T14:23:00Z"}
+    rest = {"function": "Manufacturer specific", "quantity": "", "value": "03 20", "storagenumber": 0}
+    records = [printed | {"storagenumber": 1, "number": 46.6}, time | {"storagenumber": 0}, rest]
+    expected = {"product_name": "a name", "medium": "Warm water (30-90Â°C)", "records": records}
+    fields = {
+        "medium": "Warm water (30-90°C)",
+        "records": [
+            {"name": "volume", "value": 46.6, "storage": 1} | told,
+            {"value": "2014-03-12T14:23", "storage": 0},
+        ],
+    }
+    vector = good("response") | {"expected": expected}
+    line = json.dumps({"stream": 0, "offset": 0, "frame": vector["hex"], "fields": fields})
+    (tally,), _ = vectors_check.check(folder(tmp_path, [vector]), lambda name, lines: [line])
+    assert bool(tally.missed) == is_missed
+    assert sum(tally.all) == 1 + 5  # the frame, the medium, and two numbers of each record
