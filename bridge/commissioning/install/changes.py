@@ -118,10 +118,11 @@ def restarts(
             why[name] = f"its part of {site.path.name} changed"
         elif part == "uplink" and _differ(handed_over):
             why[name] = "the credentials changed"
-    return Restarts(why, _unrecognised(site, difference, found))
+    has_new_rules = RULES in difference.paths
+    return Restarts(why, _unrecognised(site, found, has_new_rules=has_new_rules))
 
 
-def carry_out(site: Site, plan: Restarts, *, delivers: bool, say: Say) -> list[str]:
+def carry_out(site: Site, plan: Restarts, found: Sequence[Adapter], *, delivers: bool, say: Say) -> list[str]:
     """Has udev and systemd do what the files say; what failed, a sentence each."""
     steps = machine.Steps()
     steps.stop(tuple(plan.stop))
@@ -130,13 +131,16 @@ def carry_out(site: Site, plan: Restarts, *, delivers: bool, say: Say) -> list[s
     steps.make_user_and_folders(SYSUSERS, TMPFILES)
     steps.reload()
     steps.recognise(plan.recognise)
+    steps.recognise(
+        _unrecognised(site, found)
+    )  # of buses that changed places, whose links stood in their way
     linked = machine.links()
     names = [machine.unit_of(bus) for bus in site.buses if bus in linked]
     if delivers:
         names.append(machine.UPLINK)
     running = machine.units()
     for bus in site.buses.values():
-        if bus.name not in linked and (devices := machine.fitting(bus, machine.present())):
+        if bus.name not in linked and (devices := machine.fitting(bus, found)):
             steps.failures.append(
                 f"udev made no {machine.LINKS / bus.name} for {devices[0]}; why: udevadm test {devices[0]}"
             )
@@ -161,7 +165,8 @@ def undo(running: Sequence[str], difference: Difference, root: Path, say: Say) -
     return steps.failures
 
 
-def _unrecognised(site: Site, difference: Difference, found: Sequence[Adapter]) -> tuple[Path, ...]:
+def _unrecognised(site: Site, found: Sequence[Adapter], *, has_new_rules: bool = False) -> tuple[Path, ...]:
+    """The devices that have not the link they should have, or whose rules are new."""
     linked = machine.links()
     wanted = {bus.name: machine.fitting(bus, found) for bus in site.buses.values()}
     stale = [device for bus, device in linked.items() if device not in wanted.get(bus, [])]
@@ -169,7 +174,7 @@ def _unrecognised(site: Site, difference: Difference, found: Sequence[Adapter]) 
         device
         for bus, devices in wanted.items()
         for device in devices
-        if RULES in difference.paths or linked.get(bus) != device
+        if has_new_rules or linked.get(bus) != device
     ]
     return tuple(dict.fromkeys([*stale, *new]))
 

@@ -70,7 +70,7 @@ def install(
         say(line)
 
     changes.write(difference, root, tell)
-    failures = changes.carry_out(site, plan, delivers=bool(secrets), say=tell) if plan else []
+    failures = changes.carry_out(site, plan, found, delivers=bool(secrets), say=tell) if plan else []
     if not said and not failures:
         say("nothing to change")
     if plan is None and difference.paths:

@@ -50,10 +50,15 @@ esac
 UDEVADM = """#!/bin/sh
 echo "udevadm $*" >> "$STATE/calls"
 [ "$1" = trigger ] || exit 0
-rm -f "$DEV"/*
+mkdir "$STATE/links"
 while read -r bus device; do
-    grep -q "SERIAL_BRIDGE_BUS}=\\"$bus\\"" "$ROOT_FOLDER"/etc/udev/rules.d/* && ln -s "$device" "$DEV/$bus"
+    grep -q "SERIAL_BRIDGE_BUS}=\\"$bus\\"" "$ROOT_FOLDER"/etc/udev/rules.d/* || continue
+    there=$(readlink "$DEV/$bus")
+    [ "${there:-$device}" = "$device" ] && ln -s "$device" "$STATE/links/$bus"
 done < "$STATE/plugged"
+rm -f "$DEV"/*
+mv "$STATE/links"/* "$DEV"
+rmdir "$STATE/links"
 exit 0
 """
 OTHER = """#!/bin/sh
@@ -97,6 +102,7 @@ class Box:
             Adapter(Path("/dev/ttyUSB0"), "AB0JPQ7X", 0, "pci-0000:00:06.0-usb-0:1:1.0", "1-1"),
             Adapter(Path("/dev/ttyUSB1"), "", 0, "pci-0000:00:06.0-usb-0:2:1.0", "1-2"),
         ]
+        self.buses = {"/dev/ttyUSB0": "meters", "/dev/ttyUSB1": "soil"}
         self.write(SITE)
         self.allow("[sensors]\n")
 
@@ -115,8 +121,7 @@ class Box:
 
     def install(self, **options: bool) -> list[str]:
         """What it says."""
-        plugged = {"/dev/ttyUSB0": "meters", "/dev/ttyUSB1": "soil"}
-        lines = [f"{plugged.get(str(each.device))} {each.device}\n" for each in self.adapters]
+        lines = [f"{self.buses.get(str(each.device))} {each.device}\n" for each in self.adapters]
         (self.state / "plugged").write_text("".join(lines))
         for part, fingerprint in load_site(self.site).fingerprints.items():
             unit = UPLINK if part == "uplink" else machine.unit_of(part.removeprefix("bus-"))
@@ -231,6 +236,17 @@ def test_a_bus_that_is_gone_is_stopped_and_its_rule_goes(box: Box) -> None:
     assert SOIL not in box.running
     assert "soil" not in box.files[str(RULES.relative_to("/"))]
     assert not (box.root / "dev/sbridge/soil").exists()
+
+
+def test_buses_that_change_places_get_each_others_links(box: Box) -> None:
+    box.install()
+    serial, path = "serial:AB0JPQ7X", "path:pci-0000:00:06.0-usb-0:2:1.0"
+    box.write(SITE.replace(serial, "x").replace(path, serial).replace('"x"', f'"{path}"'))
+    box.buses = {"/dev/ttyUSB0": "soil", "/dev/ttyUSB1": "meters"}
+    box.install()
+    links = {link.name: str(link.readlink()) for link in (box.root / "dev/sbridge").iterdir()}
+    assert links == {"meters": "/dev/ttyUSB1", "soil": "/dev/ttyUSB0"}
+    assert box.running == {METERS, SOIL, UPLINK}
 
 
 def test_another_unit_restarts_every_bus(box: Box) -> None:
