@@ -129,7 +129,7 @@ def check(
 
     loaded, secrets = _load(site, credentials)
     found = summary(loaded, secrets)
-    print_json(found) if as_json else typer.echo(text(found))
+    print_json(found) if as_json else typer.echo(text(found, plan=plan))
 
 
 @app.command("provision")

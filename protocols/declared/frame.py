@@ -161,6 +161,7 @@ def _shape(declared: Declaration) -> Shape:
     if isinstance(told, Length):
         head += [None] * (told.at + told.type.size - len(head))
     shortest, longest = declared.shortest, declared.longest
+    behind_check = (check.at + check.checksum.size or None) if check else None  # None: it ends the frame
 
     def extent(buffer: bytes, at: int) -> int:
         if isinstance(told, int):
@@ -174,8 +175,7 @@ def _shape(declared: Declaration) -> Shape:
             return "end"
         if check is None:
             return None
-        at = check.at % len(data)
-        stands = int.from_bytes(data[at : at + check.checksum.size], check.order)
+        stands = int.from_bytes(data[check.at : behind_check], check.order)
         return None if stands == check.checksum.of(data[check.start : check.stop]) else "checksum"
 
     return Shape(

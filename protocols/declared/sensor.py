@@ -17,7 +17,7 @@ from protocols.declared.frame import DeclaredFrame
 from protocols.declared.request_keys import ID
 from protocols.declared.types import Kind
 from protocols.dialogue import Dialogue, LineSettings, PollResult, Request
-from protocols.errors import DecodeError
+from protocols.errors import DecodeError, ProtocolError
 from protocols.framing import Frame
 from protocols.listening import Identity, ListeningKeys, ListeningSettings, Telegram
 from protocols.search import SearchFramer
@@ -104,7 +104,14 @@ class DeclaredDevice:
 
     def _accepts(self, frame: Frame) -> bool:
         """Whether a frame is this sensor's, as far as it says whose it is."""
-        return self._frame.sender(self._frame.parse(frame.data)) in ("", self._id)
+        try:
+            raws = self._frame.parse(frame.data)
+        except ProtocolError:
+            return False  # another kind of frame: the echo of the request
+        return self._frame.sender(raws) in ("", self._id)
+
+
+_NUMBER = re.compile("0[xX]([0-9A-Fa-f]+)|[0-9]+")
 
 
 def _identity(field: Field) -> Identity:
@@ -116,11 +123,11 @@ def _identity(field: Field) -> Identity:
     def normal(text: str) -> str:
         if is_text:
             return text.strip()
-        try:
-            number = int(text, 0 if text.lower().startswith("0x") else 10)
-        except ValueError:
+        written = _NUMBER.fullmatch(text.strip())
+        if written is None:
             return ""
-        return str(number) if 0 <= number <= most else ""
+        number = int(written[1], 16) if written[1] else int(written[0])
+        return str(number) if number <= most else ""
 
     return Identity(
         form=re.compile(rf".{{1,{kind.size}}}" if is_text else "[0-9]+"),
