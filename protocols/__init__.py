@@ -103,6 +103,7 @@ CATALOGUE: Mapping[str, str] = {
     "honeywell-hpma": "protocols.hpma.standard",
     "honeywell-hpma-compact": "protocols.hpma.compact",
     "jbd-bms": "protocols.jbd_bms.entry",
+    "daly-bms": "protocols.daly_bms.entry",
     "declared": "protocols.declared.entry",
 }
 

@@ -54,6 +54,20 @@ NAMES: dict[str, dict[str, str]] = {
     "sds011": {
         "pm25": "pm2_5",
     },
+    "daly-bms": {
+        "soc": "state_of_charge",
+        "max_cell_v": "max_cell_voltage",
+        "min_cell_v": "min_cell_voltage",
+        "max_temp": "max_temperature",
+        "max_temp_cell": "max_thermometer",
+        "min_temp": "min_temperature",
+        "min_temp_cell": "min_thermometer",
+        "charge_mos": "charge_enabled",
+        "discharge_mos": "discharge_enabled",
+        "temp_sensors": "thermometers",
+        "charger": "charger_connected",
+        "load": "load_connected",
+    },
     "jbd-bms": {
         "remaining_ah": "remaining_capacity",
         "nominal_ah": "nominal_capacity",

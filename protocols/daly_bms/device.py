@@ -1,0 +1,222 @@
+"""A Daly BMS, polled: which values are read, command by command.
+
+How many cells and thermometers there are is asked once (94), and again after a silence: so many frames answer
+95 and 96, and what a BMS sends beyond them says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import partial
+from typing import Any, Final
+
+from protocols import Fields
+from protocols.daly_bms import commands
+from protocols.daly_bms.commands import (
+    CELL_RANGE,
+    CELL_VOLTAGES,
+    CELLS_A_FRAME,
+    NUMBERS,
+    STATE,
+    SUMMARY,
+    TEMPERATURE_RANGE,
+    TEMPERATURES,
+    TEMPERATURES_A_FRAME,
+)
+from protocols.daly_bms.frame import (
+    BMS,
+    COMPUTER,
+    LENGTH,
+    MAX_BLOCK,
+    BlockFramer,
+    StreamFramer,
+    build,
+    frames_of,
+)
+from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Value
+from protocols.errors import SettingsError
+from protocols.framing import Direction, Frame
+
+ADDRESS: Final = "bms"  # it stands alone on its line
+VALUES: Final[Mapping[str, tuple[int, str]]] = {  # the command that brings it, and its unit
+    "voltage": (SUMMARY, "V"),
+    "current": (SUMMARY, "A"),
+    "state_of_charge": (SUMMARY, "%"),
+    "max_cell_voltage": (CELL_RANGE, "V"),
+    "min_cell_voltage": (CELL_RANGE, "V"),
+    "max_temperature": (TEMPERATURE_RANGE, "°C"),
+    "min_temperature": (TEMPERATURE_RANGE, "°C"),
+    "operation": (STATE, ""),
+    "charge_enabled": (STATE, ""),
+    "discharge_enabled": (STATE, ""),
+    "remaining_capacity": (STATE, "Ah"),
+    "charger_connected": (NUMBERS, ""),
+    "load_connected": (NUMBERS, ""),
+    "cycles": (NUMBERS, ""),
+    "cell_voltages": (CELL_VOLTAGES, "V"),
+    "temperatures": (TEMPERATURES, "°C"),
+}
+_LISTS: Final = {"cell_voltages": MAX_BLOCK * CELLS_A_FRAME, "temperatures": 16}  # the most of each
+_A_FRAME: Final = {CELL_VOLTAGES: CELLS_A_FRAME, TEMPERATURES: TEMPERATURES_A_FRAME}
+
+SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
+    "properties": {
+        "values": {
+            "type": "array",
+            "items": {"enum": list(VALUES)},
+            "minItems": 1,
+            "description": "The values to read. Default: all.",
+        }
+    },
+    "required": [],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BmsSettings:
+    """A BMS: the values that are read from it."""
+
+    values: tuple[str, ...]
+
+
+class Bms:
+    """The BMS on a line."""
+
+    address = ADDRESS
+
+    def __init__(self, sensors: Sequence[BmsSettings], line: LineSettings) -> None:
+        self._sensors = tuple(sensors)
+        self._wanted = {VALUES[name][0] for sensor in sensors for name in sensor.values}
+        self._counts: dict[int, int] = {}  # of cells and of thermometers, once they are known
+
+    def planned(self) -> list[Request]:
+        """The requests of the next poll; of a block that was never asked for, its first frame."""
+        return [_request(command, self._frames(command) or 1) for command in self._commands()]
+
+    def poll(self) -> Dialogue:
+        """Starts one poll; silence ends it, and what was read by then is its result."""
+        told: Fields = {}
+        for command in self._commands():
+            count = self._frames(command)
+            if not count:
+                continue
+            frame = yield _request(command, count)
+            if frame is None:
+                self._counts = {}
+                return self._result(told, complete=False)
+            self._take(command, frame, told)
+        return self._result(told, complete=True)
+
+    def _commands(self) -> list[int]:
+        """Those of a poll in their order: the numbers come first where they are not known and needed."""
+        are_needed = not self._counts and bool(self._wanted & _A_FRAME.keys())
+        numbers = [NUMBERS] if are_needed or NUMBERS in self._wanted else []
+        return numbers + sorted(self._wanted - {NUMBERS})
+
+    def _frames(self, command: int) -> int:
+        """How many frames answer a command."""
+        if command not in _A_FRAME:
+            return 1
+        return min(-(-self._counts.get(command, 0) // _A_FRAME[command]), MAX_BLOCK)
+
+    def _take(self, command: int, block: Frame, told: Fields) -> None:
+        """Adds what a reply says to what was told."""
+        for frame in frames_of(block.data):
+            fields = commands.describe(Frame(frame, Direction.REPLY))
+            if command == NUMBERS:
+                self._counts = {CELL_VOLTAGES: fields["cells"], TEMPERATURES: fields["thermometers"]}
+            for name in _LISTS:
+                if name in fields:
+                    fields[name] = [*told.get(name, ()), *fields[name]][: self._counts[command]]
+            told.update(fields)
+
+    def _result(self, told: Fields, *, complete: bool) -> PollResult:
+        values = tuple(dict(_values(sensor.values, told)) for sensor in self._sensors)
+        return PollResult(values, complete=complete)
+
+
+@dataclass(slots=True)
+class SimulatedBms:
+    """A BMS that answers: the other side of the line.
+
+    Attributes:
+        replies: command → the data of each frame of its reply.
+    """
+
+    replies: dict[int, list[bytes]] = field(default_factory=dict)
+
+    def answer(self, request: Frame) -> bytes | None:
+        """The whole reply, one frame behind the other; None to what it does not know."""
+        command = request.data[2]
+        if request.direction is not Direction.REQUEST or command not in self.replies:
+            return None
+        return b"".join(build(BMS, command, data) for data in self.replies[command])
+
+
+def parse_settings(table: Mapping[str, Any]) -> BmsSettings:
+    """A sensor's own keys.
+
+    Raises:
+        SettingsError: with every mistake.
+    """
+    problems: list[tuple[tuple[str | int, ...], str]] = [
+        ((key,), "is no key here, use values") for key in table if key != "values"
+    ]
+    values = table.get("values", list(VALUES))
+    if not isinstance(values, list) or not values:
+        problems.append((("values",), 'is no list of values, write for example ["voltage", "current"]'))
+        values = []
+    for index, name in enumerate(values):
+        if name not in VALUES:
+            close = get_close_matches(str(name).lower(), VALUES, 3) or VALUES
+            problems.append((("values", index), f"{name!r} is no value, use {' or '.join(close)}"))
+    if problems:
+        raise SettingsError(problems)
+    return BmsSettings(tuple(values))
+
+
+def address_of(settings: BmsSettings) -> str:
+    """All sensors of a line are one BMS."""
+    return ADDRESS
+
+
+def units_of(settings: BmsSettings) -> dict[str, str]:
+    """The unit of each value that these settings may bring, or ""."""
+    units: dict[str, str] = {}
+    for name in settings.values:
+        unit = VALUES[name][1]
+        if name in _LISTS:
+            units |= {_numbered(name, number): unit for number in range(1, _LISTS[name] + 1)}
+        else:
+            units[name] = unit
+    return units
+
+
+def _request(command: int, count: int) -> Request:
+    def accepts(frame: Frame) -> bool:
+        is_whole = len(frame.data) == LENGTH * count
+        return is_whole and frame.direction is Direction.REPLY and frame.data[2] == command
+
+    return Request(
+        data=build(COMPUTER, command),
+        framer=partial(BlockFramer, command, count) if command in _A_FRAME else StreamFramer,
+        accepts=accepts,
+        reply_length=LENGTH * count,
+        summary=f"bms: command {command:02X}",
+    )
+
+
+def _values(names: Sequence[str], told: Fields) -> Iterator[tuple[str, Value]]:
+    """The values of these names; of lists one for each cell or thermometer."""
+    for name in names:
+        if name in _LISTS:
+            for number, value in enumerate(told.get(name, ()), start=1):
+                yield _numbered(name, number), value
+        elif name in told:
+            yield name, told[name]
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name.removesuffix('s')}_{number}"

@@ -1,0 +1,25 @@
+"""Daly BMS: the catalogue's entry. It is asked, alone on its line; 9600 8N1."""
+
+from __future__ import annotations
+
+from protocols import Protocol, without_models
+from protocols.daly_bms.commands import describe
+from protocols.daly_bms.device import SENSOR_SCHEMA, Bms, address_of, parse_settings, units_of
+from protocols.daly_bms.frame import LENGTH, StreamFramer
+from protocols.dialogue import LineSettings
+
+PROTOCOL = Protocol(
+    name="daly-bms",
+    title="Daly BMS",
+    spec="Daly UART/485 communications protocol V1.2",
+    line=LineSettings(9600, 8, "N", 1),
+    framer=StreamFramer,
+    describer=without_models(lambda: describe),
+    schema=SENSOR_SCHEMA,
+    settings=parse_settings,
+    device=Bms,
+    address_of=address_of,
+    units_of=units_of,
+    longest=LENGTH,
+    bytesizes=frozenset({8}),
+)

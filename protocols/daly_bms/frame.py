@@ -1,0 +1,110 @@
+"""Daly's frame of thirteen octets, and how it is found in a stream (Daly UART/485 protocol V1.2).
+
+    A5 | address | command | 08 | data 8 | check      check: sum of all octets before it, modulo 256
+
+    address: of a request who asks (40 a computer, 80 a telephone, 20 GPRS), of a reply 01, the BMS
+
+A reply that is longer than eight octets is a block: frames of the same command behind each other, the first
+octet of their data numbering them. The document counts from 0, real units from 1.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from construct import Byte, Bytes, Const, Struct
+
+from protocols import layout
+from protocols.framing import Direction
+from protocols.search import SearchFramer, Shape
+
+COMPUTER: Final = 0x40
+BMS: Final = 0x01
+_ASKING: Final = (COMPUTER, 0x80, 0x20)
+
+_START, _LENGTH = b"\xa5", b"\x08"
+LAYOUT: Final = "frame" / Struct(
+    "start" / Const(_START),
+    "address" / Byte,
+    "command" / Byte,
+    "length" / Const(_LENGTH),
+    "data" / Bytes(8),
+    "check" / Byte,
+)
+LENGTH: Final = LAYOUT.sizeof()
+MAX_BLOCK: Final = 16  # frames: 48 cells, three in each
+_HEAD_LENGTH: Final = 4
+
+
+def build(address: int, command: int, data: bytes = bytes(8)) -> bytes:
+    """The frame of a request or reply."""
+    octets = layout.build(LAYOUT, address=address, command=command, data=data, check=0)[:-1]
+    return octets + bytes((_check(octets),))
+
+
+def frames_of(block: bytes) -> list[bytes]:
+    """The frames that a block is made of."""
+    return [block[at : at + LENGTH] for at in range(0, len(block), LENGTH)]
+
+
+class StreamFramer(SearchFramer):
+    """Finds the frames of both directions of a line."""
+
+    def __init__(self) -> None:
+        super().__init__(_SHAPE)
+
+
+class BlockFramer(SearchFramer):
+    """Finds the block of so many frames that answers a command, as one frame."""
+
+    def __init__(self, command: int, count: int) -> None:
+        start = re.escape(bytes((_START[0], BMS, command)) + _LENGTH)
+        shape = Shape(
+            head=re.compile(start + rb"[\x00\x01]"),
+            head_length=_HEAD_LENGTH + 1,
+            starts=_START,
+            longest=LENGTH * count,
+            extent=lambda buffer, at: LENGTH * count,
+            flaw=_block_flaw,
+            direction=_direction,
+        )
+        super().__init__(shape)
+
+
+def _check(octets: bytes) -> int:
+    return sum(octets) & 0xFF
+
+
+def _extent(buffer: bytes, at: int) -> int:
+    return LENGTH
+
+
+def _flaw(frame: bytes) -> str | None:
+    return None if _check(frame[:-1]) == frame[-1] else "checksum"
+
+
+def _block_flaw(block: bytes) -> str | None:
+    frames = frames_of(block)
+    head, first = block[:_HEAD_LENGTH], block[_HEAD_LENGTH]
+    for number, frame in enumerate(frames, start=first):
+        if frame[: _HEAD_LENGTH + 1] != head + bytes((number,)):
+            return "order"
+        if _flaw(frame):
+            return "checksum"
+    return None
+
+
+def _direction(frame: bytes) -> Direction:
+    return Direction.REQUEST if frame[1] in _ASKING else Direction.REPLY
+
+
+_SHAPE: Final = Shape(
+    head=re.compile(rb"(?s)\xa5..\x08"),
+    head_length=_HEAD_LENGTH,
+    starts=_START,
+    longest=LENGTH,
+    extent=_extent,
+    flaw=_flaw,
+    direction=_direction,
+)
