@@ -131,9 +131,8 @@ def carry_out(site: Site, plan: Restarts, found: Sequence[Adapter], *, delivers:
     steps.make_user_and_folders(SYSUSERS, TMPFILES)
     steps.reload()
     steps.recognise(plan.recognise)
-    steps.recognise(
-        _unrecognised(site, found)
-    )  # of buses that changed places, whose links stood in their way
+    # Buses that changed places found each other's links in their way; those are gone now.
+    steps.recognise(_unrecognised(site, found))
     linked = machine.links()
     names = [machine.unit_of(bus) for bus in site.buses if bus in linked]
     if delivers:

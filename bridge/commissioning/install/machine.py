@@ -26,7 +26,7 @@ UPLINK = "serial-bridge-uplink.service"
 READERS = "serial-bridge@*.service"
 
 _STEP_WITHIN_S = 30.0
-_START_WITHIN_S = 90.0  # TimeoutStartSec= of the units, and some
+_START_WITHIN_S = 90.0  # one that examines a damaged spool takes longer, and goes on
 
 
 class StepFailed(BridgeError):
