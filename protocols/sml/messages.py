@@ -8,6 +8,11 @@ A meter tells its values unasked: SML_PublicOpen.Res, one or more SML_GetList.Re
 list comes from one server, the meter, and each of its entries names a value by its OBIS code:
 
     objName | status | valTime | unit | scaler | value | valueSignature          value × 10 ** scaler in unit
+
+Quirk: older DZG meters DVS74 send a power of 327.68 to 655.35 W as a signed number of two octets, which reads
+as −327.68 to −0.01 W; other DZG meters, with serial numbers of the same range, send negative power that way,
+rightly (libsml, issues 59, 105 and 162). A telegram does not tell which of them it is from: it is read as it
+stands.
 """
 
 from __future__ import annotations
