@@ -78,18 +78,19 @@ class SearchFramer:
         return self._settle(self._pending, final=True)
 
     def _settle(self, buffer: bytes, *, final: bool) -> list[Event]:
-        shape, search = self._shape, self._shape.head.search
+        shape = self._shape
+        search, preamble, extent_of, flaw_of = shape.head.search, shape.head.groups, shape.extent, shape.flaw
         events: list[Event] = []
         end = len(buffer)
         at = taken = 0  # where to look next; what lies before is settled
         while head := search(buffer, at):
-            at, start = head.start(), head.start(head.re.groups)
-            extent = shape.extent(buffer, start)
+            at, start = head.start(), head.start(preamble)
+            extent = extent_of(buffer, start)
             behind = end + 1 if extent is None else start + extent
             if behind > end and not final:
                 break
             data = buffer[start:behind] if behind <= end else b""
-            flaw = shape.flaw(data) if data else None
+            flaw = flaw_of(data) if data else None
             if data and flaw is None:
                 events += self._noise(buffer, taken, at, final)
                 events.append(Frame(buffer[at:behind], shape.direction(data)))
