@@ -147,7 +147,7 @@ def read(message: Message) -> Telegram | None:
     declared = _HEADERS[message.ci]
     length = declared.sizeof() if declared else 0
     if len(message.data) < length:
-        return Telegram({}, fault="ends within its header")
+        return Telegram({}, fault="the telegram ends within its header")
     header = _told(layout.parse(declared, message.data[:length])) if declared else {}
     mode = header.get("signature", 0) >> 8 & 0x1F
     if 0 < mode <= _HIGHEST_MODE:
@@ -188,7 +188,9 @@ def _told(fields: dict[str, Any]) -> dict[str, Any]:
 def _fixed(octets: bytes) -> Telegram:
     """Two counters, of which the second may be the first one at a fixed date."""
     if len(octets) != FIXED_DATA.sizeof():
-        return Telegram({}, fault=f"has {len(octets)} octets in a structure of {FIXED_DATA.sizeof()}")
+        return Telegram(
+            {}, fault=f"the telegram has {len(octets)} octets, its structure {FIXED_DATA.sizeof()}"
+        )
     fields = layout.parse(FIXED_DATA, octets)
     low, high = fields["units"]
     medium = low >> 6 | high >> 6 << 2

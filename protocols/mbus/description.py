@@ -20,7 +20,7 @@ def describe(frame: Frame) -> Fields:
     if message is None:
         return {"frame": "ack"}
     fields: Fields = {"frame": "short", "c": message.c, "a": message.a}
-    function = link.FUNCTIONS.get(message.c & link.FUNCTION_OF_REQUEST)
+    function = link.FUNCTIONS.get(message.c & link.FUNCTION)
     if function:
         fields["function"] = function
     if message.c & link.PRIMARY and message.c != link.SND_NKE:

@@ -111,10 +111,13 @@ class Meter:
             lengths.append(len(frame.data))
             items += telegram.items
             if telegram.fault:
+                refusals.append(DeviceRefusal(telegram.fault, code=0, request="data"))
                 return False
             if not telegram.more_follow or self._has_all(items):
                 self._is_at_start = not telegram.more_follow
                 break
+        else:
+            return False
         self._lengths = lengths
         return True
 

@@ -23,7 +23,8 @@ from protocols.mbus.vif import FB, FD, FD_FD, FIXED, PRIMARY, Kind, Quantity
 from protocols.mbus.vife import BY_SUFFIX, MANUFACTURER, SECOND_TABLE, modifier
 
 _MOST: Final = 1 << 63  # beyond it no database keeps an integer
-_FIRST_TABLE: Final = {0x7B: ("fb", FB), 0x7D: ("fd", FD)}
+_LONGEST_TEXT: Final = 60  # characters of a name
+_EXTENSIONS: Final = {0x7B: ("fb", FB), 0x7D: ("fd", FD)}
 _DATES: Final = (Kind.DATE, Kind.DATE_TIME)
 _NOT_WRITTEN_AS_INTEGER: Final = (5, *range(9, 16))  # data fields
 
@@ -112,8 +113,8 @@ def _quantity(record: Record) -> tuple[Quantity, str, Sequence[int]]:
     if vif == MANUFACTURER:
         return Quantity(""), "_".join(("manufacturer", *(f"{code:02x}" for code in vifes))), ()
     code, table = f"{vif:02x}", PRIMARY
-    if vif in _FIRST_TABLE and vifes:
-        (code, table), (vif, *vifes) = _FIRST_TABLE[vif], vifes
+    if vif in _EXTENSIONS and vifes:
+        (code, table), (vif, *vifes) = _EXTENSIONS[vif], vifes
         if table is FD and vif == 0x7D and vifes:
             code, table, (vif, *vifes) = "fdfd", FD_FD, vifes
         code += f"{vif:02x}"
@@ -132,7 +133,7 @@ def _combinable(vifes: Sequence[int]) -> Iterator[int | str]:
 
 
 def _slug(text: str) -> str:
-    return re.sub("[^a-z0-9]+", "_", text.lower()).strip("_") or "unnamed"
+    return re.sub("[^a-z0-9]+", "_", text.lower()).strip("_")[:_LONGEST_TEXT] or "unnamed"
 
 
 def _value(told: Quantity, record: Record, *, is_unsigned: bool) -> Value | None:
@@ -166,14 +167,14 @@ def _longest_first(words: Iterable[str]) -> str:
     return "|".join(sorted(words, key=len, reverse=True))
 
 
-_SUFFIX = rf"_(?:{_longest_first(BY_SUFFIX)}|manufacturer(?:_[0-9a-f]{{2}})*|vife_[0-9a-f]{{2,4}})"
+_OWN = "manufacturer(?:_[0-9a-f]{2})*"
+_BASE = f"{_longest_first(NAMES)}|vif_[0-9a-f]{{2,6}}|fixed_[0-9a-f]{{2}}|{_OWN}|text_[a-z0-9_]+?"
+_SUFFIX = f"_(?:{_longest_first(BY_SUFFIX)}|{_OWN}|vife_[0-9a-f]{{2,4}})"
 _NUMBER = "[1-9][0-9]*"
-NAME_PATTERN: Final = (
-    rf"(?P<base>{_longest_first(NAMES)}|vif_[0-9a-f]{{2,6}}|fixed_[0-9a-f]{{2}}|manufacturer(?:_[0-9a-f]{{2}})*|text_[a-z0-9_]+?)"
-    rf"(?P<combinable>(?:{_SUFFIX})*)(?:_max|_min|_error)?"
-    rf"(?:_tariff{_NUMBER})?(?:_unit{_NUMBER})?(?:_storage{_NUMBER})?(?:_[1-9][0-9]*)?"
+_NAME = re.compile(
+    f"(?P<base>{_BASE})(?P<combinable>(?:{_SUFFIX})*)(?:_max|_min|_error)?"
+    f"(?:_tariff{_NUMBER})?(?:_unit{_NUMBER})?(?:_storage{_NUMBER})?(?:_[2-9]|_[1-9][0-9]+)?"
 )
-_NAME = re.compile(NAME_PATTERN)
 
 
 def is_name(name: str) -> bool:

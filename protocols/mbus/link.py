@@ -45,9 +45,14 @@ SND_UD: Final = 0x53
 REQ_UD1: Final = 0x5A
 REQ_UD2: Final = 0x5B
 RSP_UD: Final = 0x08
-FUNCTION_OF_REPLY: Final = 0xCF  # without ACD and DFC
-FUNCTION_OF_REQUEST: Final = 0xCF  # without FCB and FCV
-FUNCTIONS: Final = {0x40: "SND_NKE", 0x43: "SND_UD", 0x4A: "REQ_UD1", 0x4B: "REQ_UD2", 0x08: "RSP_UD"}
+FUNCTION: Final = 0xCF  # C without FCB and FCV, or without ACD and DFC
+FUNCTIONS: Final = {
+    SND_NKE & FUNCTION: "SND_NKE",
+    SND_UD & FUNCTION: "SND_UD",
+    REQ_UD1 & FUNCTION: "REQ_UD1",
+    REQ_UD2 & FUNCTION: "REQ_UD2",
+    RSP_UD & FUNCTION: "RSP_UD",
+}
 
 _SHORT_START, _LONG_START, _STOP = b"\x10", b"\x68", b"\x16"
 _LEAST_LENGTH: Final = 3
@@ -101,7 +106,7 @@ class Message:
     @property
     def is_reply(self) -> bool:
         """Whether it is a meter's data (RSP_UD)."""
-        return self.c & FUNCTION_OF_REPLY == RSP_UD and self.ci is not None
+        return self.c & FUNCTION == RSP_UD and self.ci is not None
 
 
 def build(message: Message) -> bytes:

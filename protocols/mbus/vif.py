@@ -38,28 +38,7 @@ class Quantity:
     kind: Kind = Kind.NUMBER
 
 
-@dataclass(frozen=True, slots=True)
-class Modifier:
-    """What a combinable VIFE says.
-
-    Attributes:
-        suffix: to the name.
-        per: to the unit: "/h".
-        quantity: what is told instead, about the same thing: a date, a duration, a count.
-        exponent: added to the quantity's.
-        is_unsigned: the data are unsigned.
-        error: why there is no value.
-    """
-
-    suffix: str = ""
-    per: str = ""
-    quantity: Quantity | None = None
-    exponent: int = 0
-    is_unsigned: bool = False
-    error: str = ""
-
-
-_TIMES: Final = (1, 60, 3600, 86_400)  # s, min, h, d
+TIMES: Final = (1, 60, 3600, 86_400)  # s, min, h, d
 
 # First code, how many, name, unit, exponent of the first, factor.
 _PRIMARY: Final = (
@@ -229,7 +208,7 @@ def _rows(rows: tuple[tuple[int, int, str, str, int, int], ...]) -> Iterator[tup
 
 def _times(rows: tuple[tuple[int, str], ...]) -> Iterator[tuple[int, Quantity]]:
     for first, name in rows:
-        for step, factor in enumerate(_TIMES):
+        for step, factor in enumerate(TIMES):
             yield first + step, Quantity(name, "s", factor=factor)
 
 

@@ -6,12 +6,35 @@ FC goes before those of a second table, whose codes are written 7Cxx here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from protocols.mbus.vif import Kind, Modifier, Quantity
+from protocols.mbus.vif import TIMES, Kind, Quantity
 
 SECOND_TABLE: Final = 0x7C
 MANUFACTURER: Final = 0x7F
+
+
+@dataclass(frozen=True, slots=True)
+class Modifier:
+    """What a combinable VIFE says.
+
+    Attributes:
+        suffix: to the name.
+        per: to the unit: "/h".
+        quantity: what is told instead, about the same thing: a date, a duration, a count.
+        exponent: added to the quantity's.
+        is_unsigned: the data are unsigned.
+        error: why there is no value.
+    """
+
+    suffix: str = ""
+    per: str = ""
+    quantity: Quantity | None = None
+    exponent: int = 0
+    is_unsigned: bool = False
+    error: str = ""
+
 
 _ERRORS: Final = {
     0x01: "too many DIFE",
@@ -106,7 +129,6 @@ _DATE: Final = Quantity("", kind=Kind.DATE_TIME)
 _COUNT: Final = Quantity("", kind=Kind.UNSIGNED)
 _FIRST_OR_LAST, _BEGIN_OR_END = {0: "first", 0x04: "last"}, {0: "begin", 0x01: "end"}
 _LIMITS: Final = {0: "lower_limit", 0x08: "upper_limit"}
-_TIMES: Final = (1, 60, 3600, 86_400)
 
 
 def _limits() -> Iterator[tuple[int, Modifier]]:
@@ -116,7 +138,7 @@ def _limits() -> Iterator[tuple[int, Modifier]]:
         for f, which in _FIRST_OR_LAST.items():
             for b, end in _BEGIN_OR_END.items():
                 yield 0x42 | u | f | b, Modifier(f"{limit}_{which}_{end}", quantity=_DATE)
-            for nn, factor in enumerate(_TIMES):
+            for nn, factor in enumerate(TIMES):
                 lasted = Quantity("", "s", factor=factor)
                 yield 0x50 | u | f | nn, Modifier(f"{limit}_{which}_duration", quantity=lasted)
 
@@ -126,7 +148,7 @@ def _events() -> Iterator[tuple[int, Modifier]]:
     for f, which in _FIRST_OR_LAST.items():
         for b, end in _BEGIN_OR_END.items():
             yield 0x6A | f | b, Modifier(f"{which}_{end}", quantity=_DATE)
-        for nn, factor in enumerate(_TIMES):
+        for nn, factor in enumerate(TIMES):
             yield 0x60 | f | nn, Modifier(f"{which}_duration", quantity=Quantity("", "s", factor=factor))
     yield 0x39, Modifier("start", quantity=_DATE)
     yield 0x7C13, Modifier("end", quantity=_DATE)

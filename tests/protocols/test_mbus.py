@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.framing import Event, Frame, Noise
@@ -15,8 +15,8 @@ from protocols.mbus.description import describe
 from protocols.mbus.items import NAMES, Item, is_name, item, named, unit_of
 from protocols.mbus.link import ACKNOWLEDGEMENT, Message, StreamFramer
 from protocols.mbus.records import Record, build, parse
-from protocols.mbus.vif import FB, FD, FD_FD, FIXED, PRIMARY, Kind, Modifier, Quantity
-from protocols.mbus.vife import COMBINABLE
+from protocols.mbus.vif import FB, FD, FD_FD, FIXED, PRIMARY, Kind, Quantity
+from protocols.mbus.vife import COMBINABLE, Modifier
 from tests.protocols.vectors import vectors
 
 VECTORS = [
@@ -27,6 +27,7 @@ VECTORS = [
 SPOILED = [vector for vector in vectors("mbus") if vector.get("application_valid") is False]
 
 HEADER = "78563412 4041 01 07 55 00 0000"
+unhurried = settings(deadline=None)
 codes = st.integers(0, 0x7F)
 messages = st.builds(
     Message,
@@ -109,11 +110,13 @@ def test_of_a_malformed_telegram_the_whole_records_stand_and_the_rest_is_told(ve
     )
 
 
+@unhurried
 @given(messages)
 def test_a_message_that_is_built_is_read(message: Message) -> None:
     assert link.parse(heard(link.build(message))) == message
 
 
+@unhurried
 @given(st.lists(records(), max_size=4))
 def test_records_that_are_built_are_read(many: list[Record]) -> None:
     found = parse(b"\x2f".join(map(build, many)))
@@ -121,6 +124,7 @@ def test_records_that_are_built_are_read(many: list[Record]) -> None:
     assert not found.fault
 
 
+@unhurried
 @given(records())
 def test_what_a_record_is_called_may_stand_in_a_site_and_has_its_unit(record: Record) -> None:
     one = item(record)
@@ -129,6 +133,7 @@ def test_what_a_record_is_called_may_stand_in_a_site_and_has_its_unit(record: Re
     assert one.name.startswith(one.quantity)
 
 
+@unhurried
 @given(st.binary(max_size=60))
 def test_no_octets_raise(octets: bytes) -> None:
     for ci in (application.LONG_HEADER, application.SHORT_HEADER, application.NO_HEADER, application.FIXED):
@@ -399,7 +404,7 @@ def test_what_old_meters_write_into_the_signature_is_no_encryption(signature: st
 def test_records_come_with_a_short_header_or_none() -> None:
     assert carried(application.SHORT_HEADER, "55 00 0000 0103 07")["values"] == {"energy": 7}
     assert carried(application.NO_HEADER, "0103 07")["values"] == {"energy": 7}
-    assert carried(application.LONG_HEADER, "0103 07")["fault"] == "ends within its header"
+    assert carried(application.LONG_HEADER, "0103 07")["fault"] == "the telegram ends within its header"
     assert carried(0x99, "0103")["data"] == "0103"
     assert carried(application.ERROR, "63")["error_text"] == "application error 99, not in the standard"
 
