@@ -150,7 +150,7 @@ def test_it_selects_our_meter_and_reads_all_its_telegrams(meterbus: Any) -> None
         request.header.cField.parts[0] ^= meterbus.CONTROL_MASK_FCB
         meterbus.send_request_frame_multi(port, req=request)
     assert values == [100_000, 2]
-    assert [message.c & link.FUNCTION_OF_REQUEST for message in port.asked] == [
+    assert [message.c & link.FUNCTION for message in port.asked] == [
         link.SND_NKE,
         0x43,
         0x4B,
