@@ -50,10 +50,6 @@ DevicesPath = Annotated[
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log more; -vv shows the bytes.")]
 
 app.add_typer(spool_cli.app, name="spool")
-app.command()(doctor_cli.doctor)
-app.command()(enroll_cli.enroll)
-app.command()(install_cli.install)
-app.command()(install_cli.uninstall)
 
 CREDENTIALS = Path("/etc/serial-bridge/credentials.toml")
 _HANDED_OVER = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/dev/null")) / "credentials.toml"
@@ -204,23 +200,10 @@ def decode(
 @app.command()
 def protocols(as_json: AsJson = False) -> None:
     """Lists the protocols a bus can speak."""
-    import protocols as catalogue
+    from bridge.commissioning.protocols import listing, listing_text
 
-    rows = [
-        {
-            "name": entry.name,
-            "title": entry.title,
-            "spec": entry.spec,
-            "line": str(entry.line) if entry.line else None,
-            "models": len(entry.models()),
-        }
-        for entry in map(catalogue.protocol, catalogue.CATALOGUE)
-    ]
-    if as_json:
-        print_json(rows)
-        return
-    for row in rows:
-        typer.echo(f"{row['name']:<14} {row['title']}\n{'':<14} {row['spec']}")
+    rows = listing()
+    print_json(rows) if as_json else typer.echo(listing_text(rows))
 
 
 @app.command()
@@ -283,6 +266,12 @@ def try_sensor(
 
     answer = event_loop.run(ask(load_site(site), sensor, devices))
     print_json(answer) if as_json else typer.echo(text(answer))
+
+
+app.command()(enroll_cli.enroll)
+app.command()(install_cli.install)
+app.command()(install_cli.uninstall)
+app.command()(doctor_cli.doctor)
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ def doctor(
     from bridge.commissioning.doctor import as_json as document
     from bridge.config import load_site
 
-    logging.getLogger("bridge").setLevel(logging.ERROR)  # what it would warn of is what is looked for
+    logging.getLogger("bridge").addHandler(logging.NullHandler())  # its warnings are what is looked for
     secrets = credentials or site.with_name("credentials.toml")
     found = event_loop.run(examine(load_site(site), secrets, Machine()))
     print_json(document(found)) if as_json else typer.echo(text(found))
