@@ -16,8 +16,10 @@ The buffer is bounded by the longest frame of the protocol and the work is linea
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from itertools import groupby
 from typing import Protocol
 
 
@@ -64,13 +66,13 @@ class Framer(Protocol):
         ...
 
 
-def merge_noise(events: list[Event]) -> list[Event]:
+def merge_noise(events: Iterable[Event]) -> list[Event]:
     """The same events with neighbouring noise joined; the first reason stays."""
     merged: list[Event] = []
-    for event in events:
-        last = merged[-1] if merged else None
-        if isinstance(event, Noise) and isinstance(last, Noise):
-            merged[-1] = Noise(last.data + event.data, last.reason)
+    for is_noise, run in groupby(events, lambda event: isinstance(event, Noise)):
+        if is_noise:
+            pieces = [event for event in run if isinstance(event, Noise)]
+            merged.append(Noise(b"".join(piece.data for piece in pieces), pieces[0].reason))
         else:
-            merged.append(event)
+            merged.extend(run)
     return merged
