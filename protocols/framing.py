@@ -16,10 +16,8 @@ The buffer is bounded by the longest frame of the protocol and the work is linea
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from itertools import groupby
 from typing import Protocol
 
 
@@ -64,15 +62,3 @@ class Framer(Protocol):
     def silence(self) -> list[Event]:
         """The line fell silent: settles all that is pending. A hint from the line, never measured here."""
         ...
-
-
-def merge_noise(events: Iterable[Event]) -> list[Event]:
-    """The same events with neighbouring noise joined; the first reason stays."""
-    merged: list[Event] = []
-    for is_noise, run in groupby(events, lambda event: isinstance(event, Noise)):
-        if is_noise:
-            pieces = [event for event in run if isinstance(event, Noise)]
-            merged.append(Noise(b"".join(piece.data for piece in pieces), pieces[0].reason))
-        else:
-            merged.extend(run)
-    return merged

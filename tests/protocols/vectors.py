@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from protocols import CATALOGUE, Protocol, protocol
-from protocols.framing import Event, Frame, merge_noise
+from protocols.framing import Event, Frame, Noise
 
 FOLDER = Path(__file__).parent.parent / "vectors"
 
@@ -118,6 +119,18 @@ def hear(entry: Protocol, pieces: Iterable[bytes]) -> list[Event]:
     framer = entry.framer()
     events = [event for piece in pieces for event in framer.feed(piece)]
     return merge_noise(events + framer.silence())
+
+
+def merge_noise(events: Iterable[Event]) -> list[Event]:
+    """The same events with neighbouring noise joined; the first reason stays."""
+    merged: list[Event] = []
+    for is_noise, run in groupby(events, lambda event: isinstance(event, Noise)):
+        if is_noise:
+            pieces = [event for event in run if isinstance(event, Noise)]
+            merged.append(Noise(b"".join(piece.data for piece in pieces), pieces[0].reason))
+        else:
+            merged.extend(run)
+    return merged
 
 
 def frames(events: Iterable[Event]) -> list[bytes]:
