@@ -284,6 +284,10 @@ def main() -> None:
     except BridgeError as error:
         typer.echo(str(error), err=True)
         sys.exit(1)
+    except PermissionError as error:
+        advice = "run this with sudo, or as one of the group serial-bridge"
+        typer.echo(f"{error.filename or error} is not open to this user: {advice}", err=True)
+        sys.exit(1)
 
 
 def _load(site: Path, credentials: Path) -> tuple[Site, Credentials]:
