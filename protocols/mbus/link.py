@@ -14,10 +14,9 @@ The frame count bit (FCB) tells a meter whether a request is a new one or was no
 bit it sends the same telegram again, with the other one the next. So a request that is repeated octet for
 octet is the retry that the standard means.
 
-A frame is taken if its starts, both lengths, check and stop are right, and, in a long one, C is that of the
-only services that carry data. Otherwise its first octet is no start, and the next one is looked at. E5 has
-nothing to check; it is taken where nothing but good frames stands between it and a silence, and is noise
-anywhere else.
+A frame is taken if its starts, both lengths, C, check and stop are right. Otherwise its first octet is no
+start, and the next one is looked at. E5 has nothing to check; it is taken where nothing but good frames
+stands between it and a silence, and is noise anywhere else.
 """
 
 from __future__ import annotations
@@ -82,8 +81,12 @@ LONG: Final = "long frame" / Struct(
 )
 SHORT_LENGTH: Final = 5
 
-# A whole short frame; a long one up to its C, which is that of SND_UD or RSP_UD.
-_HEAD = re.compile(rb"(?s)\x10.{3}\x16|\x68[\x03-\xff]{2}\x68[\x08\x18\x28\x38\x43\x53\x63\x73]")
+# A whole short frame; a long one up to its C. Only the services of the standard count, in a long one SND_UD
+# and RSP_UD, which alone carry data.
+_HEAD = re.compile(
+    rb"(?s)\x10[\x00\x08\x18\x28\x38\x40\x49-\x4b\x59-\x5b\x69-\x6b\x79-\x7b].{2}\x16"
+    rb"|\x68[\x03-\xff]{2}\x68[\x08\x18\x28\x38\x43\x53\x63\x73]"
+)
 _HEAD_LENGTH: Final = 5
 
 
@@ -194,15 +197,18 @@ def _extent(buffer: bytes, at: int) -> int:
 
 
 def _flaw(frame: bytes) -> str | None:
-    start = 1 if frame.startswith(_SHORT_START) else _BEFORE
-    if not frame.endswith(_STOP):  # first: it spares a sum at most heads that are none
+    if frame[-1] != _STOP[0]:  # first: it spares the sum at most heads that are none
         return "stop"
-    return None if frame[-2] == _check(frame[start:-2]) else "checksum"
+    return None if frame[-2] == _check(frame[_start(frame) : -2]) else "checksum"
 
 
 def _direction(frame: bytes) -> Direction:
-    c = frame[1 if frame.startswith(_SHORT_START) else _BEFORE]
-    return Direction.REQUEST if c & PRIMARY else Direction.REPLY
+    return Direction.REQUEST if frame[_start(frame)] & PRIMARY else Direction.REPLY
+
+
+def _start(frame: bytes) -> int:
+    """Where C is, with which the octets begin that the check covers."""
+    return 1 if frame[0] == _SHORT_START[0] else _BEFORE
 
 
 _SHAPE: Final = Shape(
