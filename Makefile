@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint vectors bench faults soak kills deb clean
+.PHONY: demo test lint vectors bench faults soak kills vm-test deb clean
 
 demo: $(VENV)/.run
 	@$(BIN)/serial-bridge demo
@@ -34,6 +34,9 @@ kills: $(VENV)/.dev
 
 deb:
 	.ci/deb/build
+
+vm-test: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "" tests/vm
 
 clean:
 	rm -rf dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
