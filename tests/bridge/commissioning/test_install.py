@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from bridge.errors import BridgeError, ConfigError
 from bridge.port.adapter import Adapter
 
 METERS, SOIL, UPLINK = "serial-bridge@meters.service", "serial-bridge@soil.service", machine.UPLINK
+
+PROGRAM = Path("/opt/serial-bridge/bin/serial-bridge")
 
 SITE = """
 site = "barn"
@@ -119,7 +122,7 @@ class Box:
         self.credentials.touch(mode=0o600)
         self.credentials.write_text(credentials)
 
-    def install(self, **options: bool) -> list[str]:
+    def install(self, *, dry_run: bool = False, program: Path | None = PROGRAM) -> list[str]:
         """What it says."""
         lines = [f"{self.buses.get(str(each.device))} {each.device}\n" for each in self.adapters]
         (self.state / "plugged").write_text("".join(lines))
@@ -131,9 +134,9 @@ class Box:
         job.install(
             Path("/etc/serial-bridge/site.toml"),
             Path("/etc/serial-bridge/credentials.toml"),
-            program=Path("/opt/serial-bridge/bin/serial-bridge"),
+            program=program,
             root=self.root,
-            dry_run=options.get("dry_run", False),
+            dry_run=dry_run,
             say=said.append,
         )
         if UPLINK in self.running and f"started {UPLINK}" in said:
@@ -349,6 +352,26 @@ def test_a_site_that_the_services_may_not_read_is_refused(box: Box) -> None:
     box.site.chmod(0o640)
     with pytest.raises(ConfigError, match=rf"may not read {box.site}: run chmod o\+r {box.site}"):
         box.install()
+
+
+@pytest.mark.parametrize(
+    ("program", "python", "said"),
+    [
+        (
+            "/nowhere/serial-bridge",
+            "/usr",
+            "/nowhere/serial-bridge is missing: install the program as README says",
+        ),
+        ("/usr/bin/true", "/home/pi/.pyenv", "make its virtual environment with /usr/bin/python3"),
+    ],
+)
+def test_a_program_that_the_services_could_not_run_is_refused(
+    box: Box, program: str, python: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "_THIS", Path(program))
+    monkeypatch.setattr(sys, "base_prefix", python)
+    with pytest.raises(ConfigError, match=said):
+        box.install(program=None)
 
 
 def test_a_step_that_fails_is_said_and_the_others_are_done(box: Box) -> None:
