@@ -12,11 +12,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Protocol
 
 from protocols.dialogue import Values
 from protocols.errors import SettingsError
 from protocols.framing import Frame
+
+
+_FEW = 16  # names that fit a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,13 @@ class ListeningKeys:
             )
         return name
 
+    def _like(self, name: str) -> str:
+        """The names there are, or of many those that are like this one."""
+        names = list(self.units)
+        if len(names) <= _FEW:
+            return ", ".join(names)
+        return f"{', '.join(get_close_matches(name.lower(), names, 3, 0.4) or names[:3])} …"
+
     def _only(
         self, keys: Mapping[str, Any], problems: list[tuple[tuple[str | int, ...], str]]
     ) -> tuple[str, ...]:
@@ -163,7 +174,7 @@ class ListeningKeys:
                 name in self.units or (self.others and self.others.fullmatch(name))
             )
             if not is_known:
-                problems.append((("only", index), f"{name!r} is none of its values: {', '.join(self.units)}"))
+                problems.append((("only", index), f"{name!r} is none of its values: {self._like(str(name))}"))
         return tuple(only)
 
 

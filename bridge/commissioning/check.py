@@ -47,7 +47,8 @@ def _manner(row: dict[str, Any], *, unasked: bool) -> str:
         kept = f"one {every}" if row["every_s"] else "every telegram"
         return f"id {row['address']}, {kept}" if row["address"] else kept
     requests = f"{row['requests']} request{'s' if row['requests'] != 1 else ''}"
-    return f"address {row['address']}, {every}, {requests} ({1000 * row['wire_s']:.0f} ms of wire)"
+    address = f"address {row['address']}, " if row["address"] else ""
+    return f"{address}{every}, {requests} ({1000 * row['wire_s']:.0f} ms of wire)"
 
 
 def _bus(bus: Bus, credentials: Credentials) -> dict[str, Any]:

@@ -175,7 +175,7 @@ def _telegrams(listener: Listener, event: Event) -> Sequence[Telegram]:
 
 def _silence(bus: Bus, sensor: Sensor, address: str, path: str, line: Line) -> str:
     """One sentence: what was heard instead of a reply, and what to look at next."""
-    asked = f"{sensor.name} (address {address}) on {path} at {bus.line}"
+    asked = f"{sensor.name}{f' (address {address})' if address else ''} on {path} at {bus.line}"
     if line.stations[address].crc_errors or line.stray_octets:
         return (
             f"{asked}: something answers, but no frame is whole: compare baud rate and parity with its "

@@ -59,7 +59,9 @@ class Group:
         self._misses += 1
         if self._misses == SILENT_AFTER:
             self._enter(
-                SensorState.SILENT, f"({self.address}) does not answer: check power, wiring, line settings"
+                SensorState.SILENT,
+                f"{f'({self.address}) ' if self.address else ''}does not answer: "
+                "check power, wiring, line settings",
             )
 
     def answered(self, result: PollResult) -> None:
