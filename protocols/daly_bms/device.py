@@ -1,7 +1,8 @@
 """A Daly BMS, polled: which values are read, command by command.
 
 How many cells and thermometers there are is asked once (94), and again after a silence: so many frames answer
-95 and 96, and what a BMS sends beyond them says nothing.
+95 and 96. Real units send all sixteen frames of 95 whatever cells they have; those say nothing, but must have
+been through before the next request, or it is not heard. So 95 comes last in a poll, and a pause before each.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ VALUES: Final[Mapping[str, tuple[int, str]]] = {  # the command that brings it, 
     "cell_voltages": (CELL_VOLTAGES, "V"),
     "temperatures": (TEMPERATURES, "°C"),
 }
+PAUSE_S: Final = 0.05  # longer than the pauses between the pieces in which an adapter hands over a block
 _LISTS: Final = {"cell_voltages": MAX_BLOCK * CELLS_A_FRAME, "temperatures": 16}  # the most of each
 _A_FRAME: Final = {CELL_VOLTAGES: CELLS_A_FRAME, TEMPERATURES: TEMPERATURES_A_FRAME}
 
@@ -110,10 +112,10 @@ class Bms:
         return self._result(told, complete=True)
 
     def _commands(self) -> list[int]:
-        """Those of a poll in their order: the numbers come first where they are not known and needed."""
+        """Those of a poll in their order: the numbers first, where others need them, the long reply last."""
         are_needed = not self._counts and bool(self._wanted & _A_FRAME.keys())
-        numbers = [NUMBERS] if are_needed or NUMBERS in self._wanted else []
-        return numbers + sorted(self._wanted - {NUMBERS})
+        wanted = self._wanted | ({NUMBERS} if are_needed else set())
+        return sorted(wanted, key=lambda command: (command != NUMBERS, command == CELL_VOLTAGES, command))
 
     def _frames(self, command: int) -> int:
         """How many frames answer a command."""
@@ -205,6 +207,7 @@ def _request(command: int, count: int) -> Request:
         accepts=accepts,
         reply_length=LENGTH * count,
         summary=f"bms: command {command:02X}",
+        pause_s=PAUSE_S,
     )
 
 

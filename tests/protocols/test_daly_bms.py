@@ -88,7 +88,7 @@ def answered(poll: Dialogue, unit: SimulatedBms) -> tuple[PollResult, list[str]]
 
 def test_a_poll_reads_the_whole_pack() -> None:
     result, asked = answered(bms().poll(), simulated())
-    assert asked == ["94", "90", "91", "92", "93", "95", "96"]
+    assert asked == ["94", "90", "91", "92", "93", "96", "95"]
     assert result == PollResult((PACK | CELLS,))
 
 

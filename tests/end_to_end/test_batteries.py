@@ -1,0 +1,91 @@
+"""Battery management systems on pseudo terminals at 9600 baud, read by the real command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from bridge.sandbox.bus import SimulatedBus, Unit
+from bridge.sandbox.server import StandIn
+from protocols import protocol
+from protocols.daly_bms.device import SimulatedBms as Daly
+from protocols.framing import Framer
+from protocols.jbd_bms.device import SimulatedBms as Jbd
+from protocols.simulation import Dialect
+from tests.end_to_end.conftest import World
+from tests.protocols.test_daly_bms import CELLS as DALY_CELLS
+from tests.protocols.test_daly_bms import PACK as DALY_PACK
+from tests.protocols.test_daly_bms import simulated as daly
+from tests.protocols.test_jbd_bms import CELLS as JBD_CELLS
+from tests.protocols.test_jbd_bms import PACK as JBD_PACK
+from tests.protocols.test_jbd_bms import REGISTERS
+
+pytestmark = pytest.mark.end_to_end
+
+SITE = """\
+site = "test"
+
+[thingsboard]
+url = "coap://127.0.0.1:{port}"
+
+[spool]
+path = "{{folder}}/spool.db"
+commit_every = "200ms"
+
+[bus.battery]
+adapter = "{adapter}"
+protocol = "{protocol}"
+
+[[bus.battery.sensor]]
+name = "pack"
+every = "0s"
+"""
+
+
+def alone(framer: Callable[[], Framer]) -> Dialect:
+    """The dialect of what stands alone on its line: it has no address, and nothing to refuse with."""
+    return Dialect(
+        framer=framer,
+        address=lambda frame: "bms",
+        concerns=lambda frame, address: True,
+        message=lambda frame: frame.data,
+        refused=lambda frame, code: b"",
+        misaddressed=lambda reply: b"",
+        damaged=lambda reply: reply[:-1],
+    )
+
+
+@contextmanager
+def on_a_line(name: str, unit: Unit) -> Iterator[SimulatedBus]:
+    entry = protocol(name)
+    assert entry.line is not None
+    with SimulatedBus({"bms": unit}, entry.line, dialect=alone(entry.framer)) as bus:
+        yield bus
+
+
+async def delivered(
+    world: World, server: StandIn, name: str, bus: SimulatedBus, expected: dict[str, object]
+) -> dict[str, object]:
+    """What the server has of the pack after a few polls, one right behind the other."""
+    server.tokens.add("T1")
+    world.write(SITE.format(port=server.port, adapter=bus.path, protocol=name), {"pack": "T1"})
+    process = world.start("run")
+    await world.until(lambda: all(len(server.stored.get("T1", {}).get(key, ())) > 2 for key in expected))
+    assert world.stop(process) == 0, world.log
+    return {key: series[max(series)] for key, series in server.stored["T1"].items()}
+
+
+async def test_a_daly_that_sends_more_frames_than_it_has_cells_is_read(world: World, server: StandIn) -> None:
+    unit: Daly = daly()
+    assert len(unit.replies[0x95]) == 16
+    with on_a_line("daly-bms", unit) as bus:
+        expected = DALY_PACK | DALY_CELLS
+        assert await delivered(world, server, "daly-bms", bus, expected) == expected
+
+
+async def test_a_jbd_is_read(world: World, server: StandIn) -> None:
+    with on_a_line("jbd-bms", Jbd(REGISTERS)) as bus:
+        expected = JBD_PACK | JBD_CELLS
+        assert await delivered(world, server, "jbd-bms", bus, expected) == expected
