@@ -19,7 +19,6 @@ from protocols.dialogue import Values
 from protocols.errors import SettingsError
 from protocols.framing import Frame
 
-
 _FEW = 16  # names that fit a message
 
 
