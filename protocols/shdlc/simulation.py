@@ -48,6 +48,7 @@ _NEXT: Mapping[tuple[Mode, int], Mode] = {
     (Mode.ASLEEP, WAKE_UP): Mode.IDLE,
     (Mode.IDLE, WAKE_UP): Mode.IDLE,
 }
+_COMMANDS = {command for _, command in _NEXT}
 
 
 @dataclass(slots=True)
@@ -94,16 +95,15 @@ class SimulatedSensor:
 
     def _done(self, asked: Mosi) -> tuple[int, bytes]:
         """What a command brings: an error code or 0, and data."""
-        match asked.command:
-            case frames_command if (self.mode, frames_command) in _NEXT:
-                return self._change(asked), b""
-            case command if any(command == other for _, other in _NEXT):
-                return NOT_ALLOWED, b""
-            case command if command == READ_MEASURED_VALUES:
-                return self._read(asked.data)
-            case command if command == DEVICE_INFORMATION:
-                return self._inform(asked.data)
-        return UNKNOWN_COMMAND, b""
+        if asked.command == READ_MEASURED_VALUES:
+            return self._read(asked.data)
+        if asked.command == DEVICE_INFORMATION:
+            return self._inform(asked.data)
+        if asked.command in (SLEEP, WAKE_UP) and not self.model.sleeps:
+            return UNKNOWN_COMMAND, b""
+        if (self.mode, asked.command) in _NEXT:
+            return self._change(asked), b""
+        return (NOT_ALLOWED if asked.command in _COMMANDS else UNKNOWN_COMMAND), b""
 
     def _change(self, asked: Mosi) -> int:
         if asked.command == START_MEASUREMENT:

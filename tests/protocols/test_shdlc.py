@@ -26,6 +26,7 @@ from protocols.shdlc.frame import (
 from protocols.shdlc.models import MODELS, NO_DATA, NOT_ALLOWED, Model
 from protocols.shdlc.settings import parse_settings
 from protocols.shdlc.simulation import Mode, SimulatedSensor
+from tests.protocols.vectors import vectors
 
 LINE = PROTOCOL.line
 assert LINE is not None
@@ -276,6 +277,24 @@ def test_two_sensors_of_the_site_share_one_device() -> None:
 def test_a_simulated_sensor_refuses_what_a_real_one_would(mode: Mode, message: Mosi, code: int) -> None:
     answer = reply(found(simulated(mode=mode).answer(found(build(message))) or b""))
     assert answer == Miso(0, message.command, code)
+
+
+def test_only_a_sensor_with_a_sleep_mode_sleeps() -> None:
+    for name, error in ("sps30", 0), ("svm41", 2):
+        answer = simulated(name).answer(found(build(Mosi(0, 0x10))))
+        assert reply(found(answer or b"")) == Miso(0, 0x10, error)
+
+
+def test_what_the_vectors_say_was_decoded_is_described() -> None:
+    stated = [
+        (bytes.fromhex(each["hex"]), each["expected"]["decoded"])
+        for vector in vectors("shdlc")
+        for each in [vector, *vector["expected"].get("frames", ())]
+        if "decoded" in each["expected"]
+    ]
+    assert stated
+    for data, decoded in stated:
+        assert decoded.items() <= Describer(None)(found(data)).items()
 
 
 def test_content_is_enclosed_again() -> None:
