@@ -2,6 +2,7 @@
 
 A protocol is what one file (or folder) of this package declares: how its frames are found and described, and,
 if its sensors must be asked, how. Nothing here does anything: bytes come in as arguments, values go out.
+Other packages can bring more of them: `installed`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from protocols.dialogue import Device, LineSettings
+from protocols.errors import PackageError
 from protocols.framing import Frame, Framer
 from protocols.listening import Listener
 
@@ -113,7 +115,34 @@ def protocol(name: str) -> Protocol:
 
     Raises:
         KeyError: no such protocol.
+        PackageError: another package brings it, and it cannot be used.
     """
+    if name not in CATALOGUE:
+        return brought(name)
     found = import_module(CATALOGUE[name]).PROTOCOL
     assert isinstance(found, Protocol)
     return found
+
+
+def brought(name: str) -> Protocol:
+    """The protocol that another package brings under this name. Errors as of `protocol`."""
+    from protocols import installed  # asking what is installed costs more than most protocols
+
+    found = installed.load(name, CATALOGUE)
+    if isinstance(found, Protocol) and found.name == name:
+        return found
+    what = (
+        f'a protocol named "{found.name}"'
+        if isinstance(found, Protocol)
+        else f"no protocol but {found!r:.60}"
+    )
+    raise PackageError(
+        f'{installed.origins(name)[0]}: "{name}" leads to {what}; update or uninstall the package'
+    )
+
+
+def names() -> list[str]:
+    """Every name that site.toml can use: of those that ship, then of those that other packages bring."""
+    from protocols import installed
+
+    return list(dict.fromkeys([*CATALOGUE, *installed.names()]))

@@ -53,3 +53,7 @@ class SettingsError(ValueError):
     def __init__(self, problems: Sequence[tuple[tuple[str | int, ...], str]]) -> None:
         super().__init__("; ".join(f"{'.'.join(map(str, path))}: {message}" for path, message in problems))
         self.problems = tuple(problems)
+
+
+class PackageError(Exception):
+    """A protocol that another package brings cannot be used: one sentence with the package's name."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -25,14 +26,15 @@ from bridge.config.tables import (
     SpoolSettings,
     ThingsBoard,
 )
-from protocols import CATALOGUE, Protocol, protocol
+from protocols import Protocol, names, protocol
+from protocols.errors import PackageError
 
 Schema = dict[str, Any]
 
 
 def site_schema(own: OwnModels | None = None) -> Schema:
     """The schema, in the 2020-12 draft. `own`: the device models of the site that it is for."""
-    entries = [own.known_to(protocol(name)) if own else protocol(name) for name in CATALOGUE]
+    entries = [own.known_to(entry) if own else entry for entry in _usable()]
     schema = Site.model_json_schema(by_alias=True)
     definitions: dict[str, Schema] = schema["$defs"]
     _as_written(Site, schema)
@@ -54,6 +56,13 @@ def site_schema(own: OwnModels | None = None) -> Schema:
             bus["properties"][key] = {"description": rule["description"]}
     bus["allOf"] = [_if_spoken(entry, bus["properties"]) for entry in entries]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _usable() -> Iterator[Protocol]:
+    """The protocols that a bus can speak; without those of packages in which something is wrong."""
+    for name in names():
+        with suppress(PackageError):
+            yield protocol(name)
 
 
 def _as_written(table: type[Table], schema: Schema) -> None:

@@ -28,8 +28,8 @@ from bridge.config.tables import (
 from bridge.config.toml_lines import KeyPath
 from bridge.config.wording import value_text
 from bridge.errors import ConfigError
-from protocols import CATALOGUE, Protocol, protocol
-from protocols.errors import SettingsError
+from protocols import Protocol, protocol
+from protocols.errors import PackageError, SettingsError
 
 _HEADERS: dict[type[Table], str] = {
     SpoolSettings: "[spool]",
@@ -104,21 +104,18 @@ def _bus(document: Document, name: str, table: object, own: OwnModels) -> Bus | 
         check_bus_name(name)
     except ValueError as error:
         document.mistake(path, str(error))
-    speaks = table.get("protocol")
-    spoken = own.known_to(protocol(speaks)) if isinstance(speaks, str) and speaks in CATALOGUE else None
+    spoken = _spoken(table.get("protocol"), own)
     theirs = set(spoken.bus_schema["properties"]) if spoken else set()
     meant = document.unknown_keys(path, table, {*Bus.written(), *theirs})
     entry = _as_declared(document, path, spoken, {key: table[key] for key in theirs & set(table)}, meant)
     given: dict[str, Any] = {"name": name, "sensor": ()}
     if "rs485" in table:
         given["rs485"] = document.check(RS485, (*path, "rs485"), table["rs485"])
-    if "line" not in table and spoken:
-        given["line"] = spoken.line
-        if spoken.line is None:
+    if "line" not in table and "protocol" in table:
+        given["line"] = spoken and spoken.line
+        if spoken and spoken.line is None:
             document.mistake((*path, "line"), _NO_LINE)
     inherited = {key: table[key] for key in INHERITED if key in table}
-    if spoken and entry is None:
-        inherited["every"] = "0s"  # whether it is needed is not known yet
     if entry:
         _refuse_asking(document, path, table, entry, INHERITED)
         if "reply_timeout" not in table:
@@ -144,6 +141,14 @@ def _bus(document: Document, name: str, table: object, own: OwnModels) -> Bus | 
     if entry and entry.listener:
         _one_for_each_id(document, path, blocks, entry, sensors)
     return bus and bus.model_copy(update={"sensors": known, "protocol": entry})
+
+
+def _spoken(name: object, own: OwnModels) -> Protocol | None:
+    """The protocol of that name; None if there is none, which is noted with the bus's own keys."""
+    try:
+        return own.known_to(protocol(name)) if isinstance(name, str) else None
+    except (KeyError, PackageError):
+        return None
 
 
 def _as_declared(
@@ -179,6 +184,7 @@ def _sensor(
         return None
     if entry and entry.listener:
         _refuse_asking(document, path, table, entry, (*INHERITED, "gap"))
+    if entry is None or entry.listener:  # None: whether it is needed is not known
         given = {"every": "0s", **given}
     theirs = set(entry.schema["properties"] if entry else table) - set(Sensor.written())
     meant = document.unknown_keys(path, table, {*Sensor.written(), *theirs})

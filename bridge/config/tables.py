@@ -16,8 +16,9 @@ from bridge.config.document import NOT_WRITTEN, Table, nearest
 from bridge.config.places import Scheme, check_adapter, check_bus_name, check_plain_name, check_url, parse_url
 from bridge.config.quantities import Duration, Size, Written
 from bridge.config.wording import value_text
-from protocols import CATALOGUE, Protocol, protocol
+from protocols import Protocol, names, protocol
 from protocols.dialogue import LineSettings
+from protocols.errors import PackageError
 
 T = TypeVar("T")
 
@@ -60,11 +61,14 @@ def _change_only(value: T, info: ValidationInfo) -> T:
 def _catalogue_entry(value: object) -> object:
     if isinstance(value, Protocol):
         return value
-    if isinstance(value, str) and value in CATALOGUE:
-        return protocol(value)
-    near = nearest(str(value), CATALOGUE)
-    hint = f'did you mean "{near}"?' if near else f"known are {', '.join(CATALOGUE)}"
-    raise ValueError(f"{value_text(value)} is not a protocol, {hint}")
+    try:
+        return protocol(str(value))
+    except PackageError as error:
+        raise ValueError(str(error)) from None
+    except KeyError:
+        near = nearest(str(value), names())
+        hint = f'did you mean "{near}"?' if near else f"known are {', '.join(names())}"
+        raise ValueError(f"{value_text(value)} is not a protocol, {hint}") from None
 
 
 def _line_settings(value: object) -> object:

@@ -1,0 +1,52 @@
+"""`protocols`: what a bus can speak; those that ship, then those that other packages bring."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from protocols import CATALOGUE, Protocol, brought, installed, protocol
+from protocols.errors import PackageError
+
+_MANNER = {True: "asked", False: "speaks unasked", None: "asked or not, as declared"}
+
+
+def listing() -> list[dict[str, Any]]:
+    """One entry a protocol. One of a package also says which; one that cannot be used says why instead."""
+    rows = [_row(protocol(name)) for name in CATALOGUE]
+    for name in dict.fromkeys(installed.names()):
+        origins = installed.origins(name)
+        try:
+            rows.append(_row(brought(name), origins[0]))
+        except PackageError as error:
+            rows += [{"name": name, **_package(origin), "error": str(error)} for origin in origins]
+    return rows
+
+
+def listing_text(rows: list[dict[str, Any]]) -> str:
+    """The listing for people."""
+    width = max(len(row["name"]) for row in rows) + 2
+    lines = []
+    for row in rows:
+        if "error" in row:
+            lines.append(f"{row['name']:<{width}}not used: {row['error']}")
+            continue
+        said = [row["title"], _MANNER[row["asked"]], *([row["line"]] if row["line"] else [])]
+        spec = row["spec"] + (f" (from {row['package']} {row['version']})" if row["package"] else "")
+        lines += [f"{row['name']:<{width}}{', '.join(said)}", f"{'':<{width}}{spec}"]
+    return "\n".join(lines)
+
+
+def _row(entry: Protocol, origin: installed.Origin | None = None) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "spec": entry.spec,
+        "line": str(entry.line) if entry.line else None,
+        "asked": None if entry.declared_by else entry.listener is None,
+        "models": len(entry.models()),
+        **_package(origin),
+    }
+
+
+def _package(origin: installed.Origin | None) -> dict[str, str | None]:
+    return {"package": origin.package if origin else None, "version": origin.version if origin else None}
