@@ -85,13 +85,13 @@ def _flaw(frame: bytes) -> str | None:
 
 
 def _block_flaw(block: bytes) -> str | None:
-    frames = frames_of(block)
-    head, first = block[:_HEAD_LENGTH], block[_HEAD_LENGTH]
-    for number, frame in enumerate(frames, start=first):
-        if frame[: _HEAD_LENGTH + 1] != head + bytes((number,)):
+    head, number = block[:_HEAD_LENGTH], block[_HEAD_LENGTH]
+    for at in range(0, len(block), LENGTH):
+        if not block.startswith(head, at) or block[at + _HEAD_LENGTH] != number:
             return "order"
-        if _flaw(frame):
+        if _flaw(block[at : at + LENGTH]):
             return "checksum"
+        number += 1
     return None
 
 
