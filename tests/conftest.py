@@ -1,4 +1,4 @@
-"""No test is timed: what is fast is measured by the benchmarks, and a loaded machine must not fail a property."""
+"""No property is timed: speed is for the benchmarks, and a loaded machine must not fail a test."""
 
 from __future__ import annotations
 

@@ -259,13 +259,17 @@ def try_sensor(
     devices: DevicesPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Asks one sensor once; nothing is stored or sent."""
+    """Asks one sensor once, or hears it; nothing is stored or sent.
+
+    Exit status 1 if it tells no value.
+    """
     from bridge import event_loop
     from bridge.commissioning.try_sensor import ask, text
     from bridge.config import load_site
 
     answer = event_loop.run(ask(load_site(site), sensor, devices))
     print_json(answer) if as_json else typer.echo(text(answer))
+    raise typer.Exit(not answer["values"])
 
 
 app.command()(enroll_cli.enroll)
