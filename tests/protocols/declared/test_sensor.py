@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from protocols import protocol
 from protocols.checksum import crc16_modbus
 from protocols.declared.entry import declaration, declared_by
 from protocols.declared.sensor import Declared, DeclaredDevice, DeclaredListener
@@ -20,7 +21,7 @@ from protocols.errors import DecodeError, SettingsError
 from protocols.framing import Direction, Frame, Noise
 from protocols.listening import ListeningSettings
 from tests.protocols.declared.declarations import frames, raws_of
-from tests.protocols.vectors import hear
+from tests.protocols.vectors import hear, vectors
 
 LINE = LineSettings(9600)
 PROBE: dict[str, Any] = {
@@ -281,3 +282,36 @@ def test_the_work_is_linear_in_the_input(pattern: str) -> None:
     small = min(seconds(20_000) for _ in range(3))
     large = min(seconds(160_000) for _ in range(2))
     assert large < 8 * 4 * small + 0.1
+
+
+CO2: dict[str, Any] = {
+    "request": {"send": "FF 01 86 00 00 00 00 00", "checksum": {"name": "sum8-twos", "from": 1}},
+    "frame": {
+        "sync": "FF 86",
+        "length": 9,
+        "checksum": {"name": "sum8-twos", "from": 1},
+        "fields": {"co2": {"at": 2, "type": "uint16", "unit": "ppm"}},
+    },
+}
+
+
+def test_a_declared_mh_z19_asks_and_reads_what_the_built_in_one_does() -> None:
+    built_in, declared = protocol("winsen"), declaration(CO2)
+    assert built_in.device is not None
+    (theirs,) = built_in.device([built_in.settings({})], LINE).planned()
+    asking = DeclaredDevice(declared, [ListeningSettings("", ())], LINE)
+    (ours,) = asking.planned()
+    assert ours.data == theirs.data
+    answered = 0
+    for vector in vectors("winsen"):
+        data = bytes.fromhex(vector["hex"])
+        accepted = [
+            [event for event in hear(entry, [data]) if isinstance(event, Frame) and request.accepts(event)]
+            for entry, request in ((built_in, theirs), (declared_by(CO2), ours))
+        ]
+        assert accepted[0] == accepted[1]
+        for frame in accepted[0]:
+            told = built_in.describer(None)(frame)
+            assert polled(asking, frame).values == ({"co2": told["co2"]},)
+            answered += 1
+    assert answered >= 3
