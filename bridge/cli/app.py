@@ -198,12 +198,26 @@ def decode(
 
 
 @app.command()
-def protocols(as_json: AsJson = False) -> None:
-    """Lists the protocols a bus can speak."""
+def protocols(
+    name: Annotated[str | None, typer.Argument(help="A protocol, to see the keys of its sensors.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lists the protocols a bus can speak, or shows one."""
+    from bridge.commissioning.protocol_page import page, page_text
     from bridge.commissioning.protocols import listing, listing_text
+    from protocols import protocol
 
-    rows = listing()
-    print_json(rows) if as_json else typer.echo(listing_text(rows))
+    if name is None:
+        rows = listing()
+        print_json(rows) if as_json else typer.echo(listing_text(rows))
+        return
+    try:
+        found = page(protocol(name))
+    except KeyError:
+        raise typer.BadParameter(
+            f"{name!r} is not a protocol; `serial-bridge protocols` lists them"
+        ) from None
+    print_json(found) if as_json else typer.echo(page_text(found))
 
 
 @app.command()

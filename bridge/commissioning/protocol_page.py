@@ -9,6 +9,7 @@ from typing import Any
 from protocols import Protocol
 
 _WIDTH = 100
+_MANNER = {True: "are asked", False: "speak unasked", None: "are asked or not, as declared"}
 
 
 def page(entry: Protocol) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def page(entry: Protocol) -> dict[str, Any]:
         "title": entry.title,
         "spec": entry.spec,
         "line": str(entry.line) if entry.line else None,
-        "unasked": entry.listener is not None,
+        "asked": None if entry.declared_by else entry.listener is None,
         "reply_timeout_s": None if entry.listener else entry.reply_timeout_s,
         "models": list(entry.models()),
         "keys": {
@@ -34,9 +35,9 @@ def page(entry: Protocol) -> dict[str, Any]:
     }
 
 
-def text(found: Mapping[str, Any]) -> str:
+def page_text(found: Mapping[str, Any]) -> str:
     """The page for the person at the cabinet."""
-    manner = "its sensors speak unasked" if found["unasked"] else "its sensors are asked"
+    manner = f"its sensors {_MANNER[found['asked']]}"
     line = (
         f'line = "{found["line"]}" unless the site says otherwise'
         if found["line"]

@@ -1,0 +1,26 @@
+"""What `protocols NAME` tells, of every protocol there is."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.commissioning.protocol_page import page, page_text
+from protocols import CATALOGUE, protocol
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_key_of_a_sensor_is_explained(name: str) -> None:
+    found = page(protocol(name))
+    shown = page_text(found)
+    assert found["keys"].keys() == protocol(name).schema["properties"].keys()
+    for key, told in found["keys"].items():
+        assert told["description"], key
+        assert f"\n{key} ({'required' if told['required'] else 'optional'}): " in shown
+
+
+def test_a_page_says_who_talks_first_and_names_the_values() -> None:
+    shown = page_text(page(protocol("sml")))
+    assert "its sensors speak unasked" in shown
+    assert "import_energy" in shown
+    assert "id (required): the meter's server id" in shown
+    assert "its sensors are asked" in page_text(page(protocol("mbus")))
