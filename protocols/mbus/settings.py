@@ -63,8 +63,18 @@ SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
             "description": "secondary address: the eight digits on the meter's label",
         },
         "manufacturer": {"type": "string", "pattern": "^[A-Z]{3}$", "description": "three letters"},
-        "version": {"type": "integer", "minimum": 0, "maximum": ANY_OCTET - 1},
-        "medium": {"type": "integer", "minimum": 0, "maximum": ANY_OCTET - 1},
+        "version": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": ANY_OCTET - 1,
+            "description": "the meter's version, where two have one id",
+        },
+        "medium": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": ANY_OCTET - 1,
+            "description": "what it measures, by number, where two have one id",
+        },
         "values": {
             "oneOf": [
                 {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
