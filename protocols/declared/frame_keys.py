@@ -124,12 +124,12 @@ _MISSING: Final = {
 
 def _sync(table: Mapping[str, Any], at: Path, problems: list[Problem]) -> Pattern:
     sync = octets(table.get("sync"), wild="??")
-    if sync is not None and len(sync) <= _LONGEST_SYNC and any(octet is not None for octet in sync):
+    if sync is not None and len(sync) <= _LONGEST_SYNC and sync[-1] is not None:
         return sync
     if "sync" in table:
         text = (
             f"{shown(table['sync'])} is not what a frame begins with, write 1 to {_LONGEST_SYNC} octets in "
-            'hexadecimal digits, "42 4D", ?? for one that varies'
+            'hexadecimal digits, "42 4D", ?? for one that varies before its last'
         )
         problems.append(((*at, "sync"), text))
     return (0,)
