@@ -125,8 +125,6 @@ def _extent(buffer: bytes, at: int) -> int:
 
 
 def _flaw(frame: bytes) -> str | None:
-    if frame[-1:] != _TAIL:
-        return "tail"
     return None if sum(frame[2:-2]) & 0xFF == frame[-2] else "checksum"
 
 
@@ -134,9 +132,9 @@ def _direction(frame: bytes) -> Direction:
     return Direction.REQUEST if frame[1] == _COMMAND_ORDER else Direction.REPLY
 
 
-_SHAPE: Final = Shape(
-    head=re.compile(b"%b[%b]" % (_HEAD, bytes(_LAYOUTS))),
-    head_length=2,
+_SHAPE: Final = Shape(  # the tail belongs to the head: without it nothing is worth a look
+    head=re.compile(rb"(?s)\xaa(?:[\xc0\xcf\xc5].{7}|\xb4.{16})\xab"),
+    head_length=MAX_LENGTH,
     starts=_HEAD,
     longest=MAX_LENGTH,
     extent=_extent,

@@ -94,7 +94,7 @@ def _extent(buffer: bytes, at: int) -> int:
 
 
 def _flaw(frame: bytes) -> str | None:
-    return None if _check(frame[:-1]) == frame[-1] else "checksum"
+    return None if sum(frame) & 0xFF == _START[0] else "checksum"  # what follows FF makes zero
 
 
 def _direction(frame: bytes) -> Direction:
