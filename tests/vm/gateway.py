@@ -137,7 +137,7 @@ class Gateway:
         await self.machine.write(f"{CONFIG}/site.toml", text)
         return await self.machine.run("serial-bridge install")
 
-    async def first_reading(self, more_than: int = 0, within_s: float = 60.0) -> None:
+    async def first_reading(self, more_than: int = 0, within_s: float = 120.0) -> None:
         """Waits until more readings than so many were committed."""
         script = _READ.format(spool=SPOOL, more_than=more_than)
         await self.machine.run("python3 -S -", script.encode(), within_s=within_s)
@@ -169,7 +169,7 @@ class Gateway:
             for value in self.server.stored.get(token, {}).get("whose", {}).values()
         )
 
-    async def next_reading(self, *buses: str, within_s: float = 60.0) -> float:
+    async def next_reading(self, *buses: str, within_s: float = 120.0) -> float:
         """Waits until each of these buses has a reading on the server that was taken from now on."""
         since = {bus: self.said(bus) for bus in buses}
         return await self.until(
@@ -183,7 +183,7 @@ class Gateway:
         assert isinstance(sensor, CountingUnit)
         return sensor.count
 
-    async def until(self, claim: Callable[[], bool | Awaitable[bool]], within_s: float = 60.0) -> float:
+    async def until(self, claim: Callable[[], bool | Awaitable[bool]], within_s: float = 120.0) -> float:
         """Waits until a claim holds; the seconds it took. Else fails with the guest's log."""
         began = time.monotonic()
         while True:

@@ -95,10 +95,10 @@ async def test_an_adapter_with_a_serial_number_keeps_its_bus_in_any_socket_and_o
         await gateway.unplug(*buses)
         for bus in buses:
             await gateway.stopped(bus)
-    assert swapped == SWAPS // 2
+    assert 0 < swapped < SWAPS
     assert gateway.strangers() == 0
     note(
-        f"{SWAPS} replugs of two adapters into other sockets, the order swapped {swapped} times: "
+        f"{SWAPS} replugs of two adapters into other sockets, the kernel's names swapped in {swapped}: "
         f"0 wrong buses; plug → both at the server: at most {slowest_s:.1f} s"
     )
 
@@ -112,7 +112,7 @@ async def test_a_flapping_contact_ends_with_a_running_bus(gateway: Gateway, note
     await gateway.plug("meters")
     took_s = await gateway.next_reading("meters", within_s=120)
     note(f"{FLAPS} plugs and unplugs in {FLAPS} s, then in: a reading at the server after {took_s:.1f} s")
-    assert await gateway.machine.run("systemctl list-jobs --no-legend") == "No jobs running."
+    assert await gateway.machine.run("systemctl list-jobs --no-legend") == ""
 
 
 async def test_adapters_without_a_serial_number_are_told_apart_by_their_sockets(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import statistics
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -21,7 +22,8 @@ from tests.vm.machine import Machine
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 MOUNTED = {"/etc/fstab": "/dev/vdb /var/lib/serial-bridge ext4 defaults 0 2\n"}
-TRUE_WITHIN_MS = 250.0  # 100 on a real machine: here an octet waits for an emulated USB and an emulated core
+TRUE_WITHIN_MS = 100.0
+LATE_AT_WORST_MS = 1000.0  # an octet waits for an emulated core, which waits for a loaded host's
 COMMITTED = f"""
 import sqlite3
 with sqlite3.connect("file:{SPOOL}?mode=ro", uri=True) as db:
@@ -84,18 +86,19 @@ async def test_readings_taken_in_1970_arrive_with_the_time_they_were_taken(
         await gateway.next_reading(*WHOSE)
         await gateway.until(lambda: all(len(gateway.arrived(bus)) > is_set[bus] for bus in WHOSE))
     wall_s = time.time() - time.monotonic()
-    worst_ms = 0.0
+    late_ms = []
     for bus, line in sensors.items():
         taken = {one.registers[0] << 16 | one.registers[1]: one.at + wall_s for one in line.served}
-        arrived = gateway.arrived(bus)
-        assert min(arrived.values()) <= 5, "the readings before the clock was set are there"
-        off_ms = [ts - ahead_ms - 1000 * taken[count] for ts, count in arrived.items()]
-        worst_ms = max(worst_ms, *map(abs, off_ms))
+        before = {ts: count for ts, count in gateway.arrived(bus).items() if count <= is_set[bus]}
+        assert len(before) > 5
+        late_ms += [ts - ahead_ms - 1000 * taken[count] for ts, count in before.items()]
+    typical_ms, worst_ms = statistics.median(late_ms), max(late_ms, key=abs)
     note(
-        f"boot with a clock of 1970 (the system showed {shown}): readings from before it was set are dated "
-        f"to within {worst_ms:.0f} ms of their time on the wire (at most {TRUE_WITHIN_MS:.0f})"
+        f"boot with a clock of 1970 (the system showed {shown}): {len(late_ms)} readings from before it "
+        f"was set are dated {typical_ms:.0f} ms after they were on the wire, at worst {worst_ms:.0f}"
     )
-    assert worst_ms <= TRUE_WITHIN_MS
+    assert abs(typical_ms) <= TRUE_WITHIN_MS
+    assert abs(worst_ms) <= LATE_AT_WORST_MS
 
 
 @asynccontextmanager
