@@ -204,4 +204,5 @@ PROTOCOL = Protocol(
     units_of=_units_of,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
+    models=lambda: tuple(MODELS),
 )

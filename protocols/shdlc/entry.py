@@ -23,4 +23,5 @@ PROTOCOL = Protocol(
     units_of=units_of,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
+    models=lambda: tuple(MODELS),
 )

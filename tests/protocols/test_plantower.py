@@ -86,6 +86,11 @@ def test_every_value_of_every_model_is_told_and_has_a_unit() -> None:
         assert list(PROTOCOL.units_of(parse_settings({"model": model}))) == list(names)
 
 
+def test_every_model_can_be_named_to_the_decoder() -> None:
+    for model in PROTOCOL.models():
+        assert PROTOCOL.describer(model)(found(PMS5003))["pm2_5"] == 8
+
+
 def test_the_default_is_a_pms5003() -> None:
     assert parse_settings({}) == parse_settings({"model": "pms5003"})
     (telegram,) = ReportListener().hear(found(PMS5003))

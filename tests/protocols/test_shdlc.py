@@ -346,3 +346,4 @@ def test_the_keys_of_a_sensor() -> None:
     assert PROTOCOL.units_of(settings) == {"pm10": "µg/m³", "serial_number": ""}
     assert PROTOCOL.address_of(settings) == "0"
     assert settings.form is MODELS["sps30"].formats["integer"]
+    assert PROTOCOL.models() == ("sps30", "sfa30", "svm40", "svm41")
