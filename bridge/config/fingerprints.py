@@ -2,7 +2,8 @@
 
 Each depends on a part of the file: a bus on its table, its models, the spool and the clock; the uplink on the
 server, the spool, the clock and the names of the sensors. A fingerprint is taken of that part as it is meant,
-so neither a comment nor the order of keys changes it; and of the program, so an upgrade changes all.
+so neither a comment nor the order of keys changes it, where that means nothing; and of the program, so an
+upgrade changes all.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ def fingerprints(tables: Mapping[str, Any], models: Mapping[str, Mapping[str, An
     shared = [installed, tables.get("spool"), tables.get("clock")]
     buses = tables.get("bus", {})
     found = {
-        f"bus-{name}": _fingerprint(shared, table, {key: models.get(key) for key in _models(table)})
+        f"bus-{name}": _fingerprint(
+            shared, table, _fields(table), {key: models.get(key) for key in _models(table)}
+        )
         for name, table in buses.items()
     }
     names = [[bus, sensor["name"]] for bus, table in buses.items() for sensor in table.get("sensor", ())]
@@ -41,6 +44,11 @@ def _models(bus: Mapping[str, Any]) -> Iterator[str]:
     for sensor in bus.get("sensor", ()):
         if "model" in sensor:
             yield str(sensor["model"])
+
+
+def _fields(bus: Mapping[str, Any]) -> list[str]:
+    """The fields of the frame that it declares, in the order that places those which say no place."""
+    return list(bus.get("frame", {}).get("fields", {}))
 
 
 def _fingerprint(*parts: object) -> str:

@@ -42,6 +42,38 @@ def test_a_bus_makes_a_protocol_of_its_own(buses: dict[str, Bus]) -> None:
     assert tank.units_of(sensor.settings) == {"level": "m", "alarm": ""}
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        ("length = 12", "length = 13", {"bus-tank"}),
+        ('send = "AA {id} 01"', 'send = "AA {id} 02"', {"bus-tank"}),
+        ("pm2_5 = {", "pm10 = { at = 14 }\npm2_5 = {", {"bus-dust"}),
+        ("pm1_0 = { at = 10,", "pm4_0 = { at = 20 }\npm1_0 = {", {"bus-dust"}),
+        ('sync = "42 4D"\nlength', 'sync = "42 4D"  # BM\nlength', set()),
+    ],
+)
+def test_an_edited_declaration_concerns_its_bus(tmp_path: Path, old: str, new: str, parts: set[str]) -> None:
+    assert old in GOOD
+    assert changed(tmp_path, GOOD, GOOD.replace(old, new)) == parts
+
+
+def test_the_order_of_fields_concerns_the_bus(tmp_path: Path) -> None:
+    fields = ['a = { at = 10, type = "uint16" }\n', 'b = { type = "uint16" }\n', 'c = { type = "uint16" }\n']
+    head, _, rest = GOOD.partition("pm1_0")
+    rest = rest.partition("\n\n")[2]
+    one, other = (f"{head}{''.join(order)}\n{rest}" for order in (fields, [fields[0], *fields[:0:-1]]))
+    assert changed(tmp_path, one, other) == {"bus-dust"}
+
+
+def changed(folder: Path, *texts: str) -> set[str]:
+    """The parts whose fingerprint differs between two sites."""
+    found = []
+    for text in texts:
+        (folder / "site.toml").write_text(text)
+        found.append(load_site(folder / "site.toml").fingerprints)
+    return {part for part in found[0] if found[0][part] != found[1][part]}
+
+
 def test_without_a_bus_nothing_is_found_or_decoded() -> None:
     with pytest.raises(ValueError, match="nothing is declared"):
         protocol("declared").framer()
