@@ -7,6 +7,7 @@ from protocols.dialogue import LineSettings
 from protocols.shdlc.description import Describer
 from protocols.shdlc.device import Sensor
 from protocols.shdlc.frame import MAX_LENGTH, StreamFramer
+from protocols.shdlc.models import MODELS
 from protocols.shdlc.settings import SENSOR_SCHEMA, address_of, parse_settings, units_of
 
 PROTOCOL = Protocol(
