@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from construct import Bytes, BytesInteger, Const, Construct, Padding, Rebuild, Struct, len_, this
 
 from protocols import layout
-from protocols.declared.declaration import CHECKSUM, END, SYNC, Declaration, Length, Part, Pattern
+from protocols.declared.declaration import CHECKSUM, END, SYNC, Check, Declaration, Length, Part, Pattern
 from protocols.dialogue import Values
 from protocols.framing import Direction
 from protocols.meaning import Missing
@@ -156,12 +156,11 @@ def _member(at: int) -> str:
 
 def _shape(declared: Declaration) -> Shape:
     """How the frame is recognised: sync and length are the head, what is wrong behind them a flaw."""
-    told, check, end = declared.length, declared.check, declared.end
+    told = declared.length
     head = list(declared.sync)
     if isinstance(told, Length):
         head += [None] * (told.at + told.type.size - len(head))
     shortest, longest = declared.shortest, declared.longest
-    behind_check = (check.at + check.checksum.size or None) if check else None  # None: it ends the frame
 
     def extent(buffer: bytes, at: int) -> int:
         if isinstance(told, int):
@@ -170,22 +169,29 @@ def _shape(declared: Declaration) -> Shape:
         length = int.from_bytes(buffer[place : place + told.type.size], told.type.order) + told.add
         return length if shortest <= length <= longest else 0
 
-    def flaw(data: bytes) -> str | None:
-        if not data.endswith(end):
-            return "end"
-        if check is None:
-            return None
-        stands = int.from_bytes(data[check.at : behind_check], check.order)
-        return None if stands == check.checksum.of(data[check.start : check.stop]) else "checksum"
-
     return Shape(
         head=re.compile(_pattern(tuple(head)), re.DOTALL),
         head_length=len(head),
         starts=bytes(range(256)) if head[0] is None else bytes((head[0],)),
         longest=longest,
         extent=extent,
-        flaw=flaw,
+        flaw=_flaw(declared.check, declared.end),
     )
+
+
+def _flaw(check: Check | None, end: bytes) -> Callable[[bytes], str | None]:
+    """What tells the flaw of a frame; noise makes it look at many that are none."""
+    if check is None:
+        return lambda data: None if data.endswith(end) else "end"
+    of, order, start, stop = check.checksum.of, check.order, check.start, check.stop
+    at, behind = check.at, check.at + check.checksum.size or None  # None: it ends the frame
+
+    def flaw(data: bytes) -> str | None:
+        if not data.endswith(end):
+            return "end"
+        return None if int.from_bytes(data[at:behind], order) == of(data[start:stop]) else "checksum"
+
+    return flaw
 
 
 def _pattern(octets: Pattern) -> bytes:
