@@ -18,6 +18,7 @@ from bridge.cli import install as install_cli
 from bridge.cli import spool as spool_cli
 from bridge.cli.options import SITE, AsJson, SitePath, print_json
 from bridge.errors import BridgeError, ConfigError
+from protocols.errors import PackageError
 
 if TYPE_CHECKING:
     from bridge.config import Credentials, Site
@@ -296,7 +297,7 @@ def main() -> None:
     """Runs the command line; every foreseen error is one sentence on standard error."""
     try:
         app()
-    except ConfigError as error:
+    except (ConfigError, PackageError) as error:
         typer.echo(str(error), err=True)
         sys.exit(2)
     except BridgeError as error:

@@ -20,7 +20,6 @@ from typing import Any, TextIO
 from bridge.config import load_site
 from bridge.errors import ConfigError
 from protocols import Protocol, protocol
-from protocols.errors import PackageError
 from protocols.framing import Event, Frame, Noise
 
 Line = dict[str, Any]
@@ -31,14 +30,12 @@ def entry_of(name: str | None, bus: str | None, site: Path) -> Protocol:
 
     Raises:
         KeyError: no such protocol.
-        ConfigError: there is no such bus, it speaks another protocol, the site file has mistakes; the frames
-            are declared by a bus and none is named; a package's protocol cannot be used.
+        PackageError: a package's protocol cannot be used.
+        ConfigError: there is no such bus, it speaks another protocol, the site file has mistakes; or the
+            frames are declared by a bus and none is named.
     """
     if bus is None:
-        try:
-            entry = protocol(name or "")
-        except PackageError as error:
-            raise ConfigError([str(error)]) from None
+        entry = protocol(name or "")
         if entry.declared_by:
             raise ConfigError([f"{entry.title}: name the bus that declares them, --site {site} --bus NAME"])
         return entry

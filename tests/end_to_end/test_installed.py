@@ -136,8 +136,10 @@ def test_a_broken_package_is_one_sentence(machine: Machine) -> None:
         assert f'not used: acme{number} 0.1: "probe-{number}" {told}' in listed.stdout
     what = "cannot be loaded (ValueError: without a word), update or uninstall the package"
     told = f'acme 0.1: "tfmini-plus" {what}'
-    decoded, checked = machine.command("decode", "tfmini-plus", "00"), machine.command("check")
-    assert (decoded.returncode, decoded.stderr) == (2, f"{told}\n")
+    for asked in (("decode", "tfmini-plus", "00"), ("protocols", "tfmini-plus")):
+        done = machine.command(*asked)
+        assert (done.returncode, done.stderr) == (2, f"{told}\n")
+    checked = machine.command("check")
     assert checked.returncode == 2
     assert checked.stderr == f"{machine.folder / 'site.toml'}:8: bus.gate.protocol: {told}\n"
     assert machine.command("schema").returncode == 0
