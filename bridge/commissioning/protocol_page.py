@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from protocols import Protocol
 
 _WIDTH = 100
+_PHASES = ("_l1", "_l2", "_l3"), ("_a", "_b", "_c")
 _MANNER = {True: "are asked", False: "speak unasked", None: "are asked or not, as declared"}
 
 
@@ -50,10 +51,23 @@ def page_text(found: Mapping[str, Any]) -> str:
         need = "required" if told["required"] else "optional"
         example = f"; for example {told['examples'][0]!r}" if told["examples"] else ""
         lines.append(f"{key} ({need}): {told['description'].rstrip('.')}{example}")
-        lines += textwrap.wrap(
-            ", ".join(told["choices"]), _WIDTH, initial_indent="    ", subsequent_indent="    "
-        )
+        names = ", ".join(_folded(told["choices"]))
+        lines += textwrap.wrap(names, _WIDTH, initial_indent="    ", subsequent_indent="    ")
     return "\n".join(lines)
+
+
+def _folded(names: Sequence[str]) -> Iterator[str]:
+    """The names, those of three phases in one: power[_a _b _c], and where there is no total: voltage_a/_b/_c."""
+    known, folded = set(names), set[str]()
+    for name in names:
+        stem = name[:-3] if name.endswith("_l1") else name[:-2] if name.endswith("_a") else name
+        for phases in _PHASES:
+            if known.issuperset(stem + phase for phase in phases):
+                if stem not in folded:
+                    yield stem + (f"[{' '.join(phases)}]" if stem in known else "/".join(phases))
+                folded |= {stem, *(stem + phase for phase in phases)}
+        if name not in folded:
+            yield name
 
 
 def _choices(schema: object) -> Iterator[str]:

@@ -24,3 +24,9 @@ def test_a_page_says_who_talks_first_and_names_the_values() -> None:
     assert "import_energy" in shown
     assert "id (required): the meter's server id" in shown
     assert "its sensors are asked" in page_text(page(protocol("mbus")))
+
+
+def test_three_phases_are_one_name() -> None:
+    shown = " ".join(page_text(page(protocol("dlt645"))).split())
+    assert " voltage_a/_b/_c, " in shown
+    assert " active_power[_a _b _c], " in shown
