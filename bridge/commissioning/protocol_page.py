@@ -57,7 +57,7 @@ def page_text(found: Mapping[str, Any]) -> str:
 
 
 def _folded(names: Sequence[str]) -> Iterator[str]:
-    """The names, those of three phases in one: power[_a _b _c], and where there is no total: voltage_a/_b/_c."""
+    """The names, those of three phases in one: power[_a _b _c]; without a total: voltage_a/_b/_c."""
     known, folded = set(names), set[str]()
     for name in names:
         stem = name[:-3] if name.endswith("_l1") else name[:-2] if name.endswith("_a") else name
