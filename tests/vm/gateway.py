@@ -11,7 +11,7 @@ import inspect
 import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -116,7 +116,6 @@ class Gateway:
     machine: Machine
     lines: dict[str, SimulatedBus]
     server: StandIn
-    plugged: set[str] = field(default_factory=set)
 
     async def plug(self, *buses: str, ports: dict[str, int] | None = None, has_serial: bool = True) -> None:
         """Plugs the adapters of these buses in, in this order; without `ports` into sockets 1 and 2."""
@@ -124,13 +123,11 @@ class Gateway:
             await self.machine.plug(
                 bus, adapter(self.lines, bus, (ports or {}).get(bus), has_serial=has_serial)
             )
-            self.plugged.add(bus)
 
     async def unplug(self, *buses: str) -> None:
         """Pulls them out again."""
         for bus in buses:
             await self.machine.unplug(bus)
-            self.plugged.discard(bus)
 
     async def configure(self, text: str) -> str:
         """Writes the site file and installs it; what `install` says."""

@@ -94,8 +94,8 @@ async def test_readings_taken_in_1970_arrive_with_the_time_they_were_taken(
         late_ms += [ts - ahead_ms - 1000 * taken[count] for ts, count in before.items()]
     typical_ms, worst_ms = statistics.median(late_ms), max(late_ms, key=abs)
     note(
-        f"boot with a clock of 1970 (the system showed {shown}): {len(late_ms)} readings from before it "
-        f"was set are dated {typical_ms:.0f} ms after they were on the wire, at worst {worst_ms:.0f}"
+        f"boot with a clock of 1970 (the system showed {shown}): {len(late_ms)} readings from before it was "
+        f"set are dated {typical_ms:+.0f} ms from their time on the wire, at worst {worst_ms:+.0f}"
     )
     assert abs(typical_ms) <= TRUE_WITHIN_MS
     assert abs(worst_ms) <= LATE_AT_WORST_MS

@@ -65,7 +65,7 @@ async def test_the_services_deliver_over_dtls_under_their_hardening(
             assert "root" not in shown.split()
             said = await gateway.machine.run(f"systemd-analyze security --no-pager {service} | tail -1")
             exposure = float(re.findall(r"\d+\.\d+", said)[-1])
-            note(f"systemd-analyze security {service}: {exposure} (aim {EXPOSURE}), delivering over DTLS")
+            note(f"systemd-analyze security {service}: {exposure} (at most {EXPOSURE}), delivering over DTLS")
             assert exposure <= EXPOSURE
     finally:
         await secure.stop()
