@@ -348,13 +348,12 @@ async def test_what_is_read_before_the_clock_is_set_arrives_with_the_right_time(
     assert known is not None
     bench.spool.date(known.boot_id, known.offset_ns)
     rows, _ = bench.spool.rows(0, limit=1000)
-    served = [one for one in simulated.served if one.unit == 1]
-    assert len(served) - len(rows) in (0, 1), "a request under way when the reader stopped"
-    stamps = sorted(row.ts_ms for row in rows)
+    stamps = [row.ts_ms for row in rows]
     wall_ms = (time.time() - time.monotonic()) * 1000
-    late_ms = [stamp - wall_ms - one.at * 1000 for stamp, one in zip(stamps, served, strict=False)]
-    assert len(set(stamps)) == len(stamps)
-    assert min(map(abs, late_ms)) < 100, "what is more is this machine's load, not the clock's error"
+    served_ms = [wall_ms + one.at * 1000 for one in simulated.served if one.unit == 1]
+    late_ms = [min(abs(stamp - served) for served in served_ms) for stamp in stamps]
+    assert len(set(stamps)) == len(stamps) > 5
+    assert min(late_ms) < 100, "what is more is this machine's load, not the clock's error"
     assert bench.spool.audit() == []
 
 

