@@ -3,9 +3,10 @@
     address(value*unit)          1-0:1.8.0*255(00032549.5061662*kWh)
     address(value)(value) …      1.6.1(0.52*kW)(1611290915): a maximum, and when it was
 
-A data set whose OBIS code is among the usual ones has our name and our unit; any other goes by its code, in
-the unit that the meter gives. Without unit and decimals the digits may be a number on a label, a state or a
-date: then they stay the text they are.
+A data set whose OBIS code is among the usual ones has our name, and by that its value is in our unit. By its
+code it is the number that the meter shows, in the unit that it gives: 1.7.0(2.027*kW) is 2027 W as
+import_power and 2.027 as 1.7.0. Of a code that is not a usual one, digits without unit and decimals may be a
+number on a label, a state or a date: they stay the text they are.
 """
 
 from __future__ import annotations
@@ -39,12 +40,14 @@ class Reading:
         name: ours, or the address.
         value: in `unit`.
         unit: of the value, or "".
+        shown: the value in the meter's own unit.
     """
 
     address: str
     name: str
     value: Value
     unit: str
+    shown: Value
 
     def is_called(self, wanted: str) -> bool:
         """Whether site.toml means this one: by its name, or by its code, with what the meter leaves out."""
@@ -52,6 +55,10 @@ class Reading:
             return True
         asked, told = parse(wanted), parse(self.address)
         return asked is not None and told is not None and _same(asked, told)
+
+    def value_as(self, wanted: str) -> Value:
+        """In our unit by its name, in the meter's by its code."""
+        return self.value if wanted == self.name else self.shown
 
 
 def data_sets(text: str) -> Iterator[DataSet]:
@@ -80,7 +87,8 @@ def values(found: Sequence[Reading]) -> Values:
     """All values by their names; where two have one name, the first has it, others go by their address."""
     told: Values = {}
     for reading in found:
-        told.setdefault(reading.address if reading.name in told else reading.name, reading.value)
+        name = reading.address if reading.name in told else reading.name
+        told.setdefault(name, reading.value_as(name))
     return told
 
 
@@ -94,11 +102,11 @@ def _reading(data_set: DataSet) -> Reading | None:
     if amount is not None and known:
         value = in_unit(amount, unit, known.unit)
         if value is not None:
-            return Reading(data_set.address, known.name, value, known.unit)
+            return Reading(data_set.address, known.name, value, known.unit, shown=plain(amount))
     name = data_set.address.removesuffix(_NOW)
     if amount is not None and (unit or "." in digits):
-        return Reading(data_set.address, name, plain(amount), unit)
-    return Reading(data_set.address, name, written, "") if written else None
+        return Reading(data_set.address, name, plain(amount), unit, shown=plain(amount))
+    return Reading(data_set.address, name, written, "", shown=written) if written else None
 
 
 def _same(asked: Code, told: Code) -> bool:

@@ -78,8 +78,8 @@ class Meter:
         found = [] if readout is None else readings(list(data_sets(frames.data_of(readout))))
         values: list[Values] = []
         for sensor in self._sensors:
-            told = {name: next((r.value for r in found if r.is_called(name)), None) for name in sensor.values}
-            values.append({name: value for name, value in told.items() if value is not None})
+            told = ((name, next((r for r in found if r.is_called(name)), None)) for name in sensor.values)
+            values.append({name: reading.value_as(name) for name, reading in told if reading})
         return PollResult(tuple(values), complete=readout is not None)
 
     def _wake_up(self) -> Sequence[Request]:

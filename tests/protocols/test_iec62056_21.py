@@ -230,6 +230,7 @@ def test_the_longest_readout_is_found_and_a_longer_one_costs_only_itself() -> No
         ("(1234567)", {}),
         ("1.8.0(1.0*kWh)\r\n(2.0*kWh)\r\n2.8.0((3.0*kWh)", {"import_energy": 1.0}),
         ("1.8.0(1.0*kWh)1-1:1.8.0(2.0*kWh)", {"import_energy": 1.0, "1-1:1.8.0": 2.0}),
+        ("1.7.0(1.0*kW)1-1:1.7.0(2.0*kW)", {"import_power": 1000, "1-1:1.7.0": 2.0}),
     ],
 )
 def test_a_value_is_what_the_meter_says_in_our_unit(written: str, told: object) -> None:
@@ -254,6 +255,24 @@ def test_a_value_is_what_the_meter_says_in_our_unit(written: str, told: object) 
 def test_a_value_is_found_by_its_name_or_by_its_code(wanted: str, value: object) -> None:
     result, _ = answered(meter(values=[wanted]), simulated())
     assert result.values == ({wanted: value} if value is not None else {},)
+
+
+def test_by_its_code_a_value_is_the_number_that_the_meter_shows_in_its_own_unit() -> None:
+    shown = {"1.7.0": "02.027*kW", "1.8.0": "12345678*Wh", "2.8.0": "007*MWh", "13.7.0": "1"}
+    other = SimulatedMeter(Identification("ESY", "5", "Q3D"), shown)
+    names = ["import_power", "1.7.0", "1-0:1.7.0", "import_energy", "1.8.0", "2.8.0", "13.7.0"]
+    result, _ = answered(meter(values=names), other)
+    assert result.values == (
+        {
+            "import_power": 2027,
+            "1.7.0": 2.027,
+            "1-0:1.7.0": 2.027,
+            "import_energy": 12345.678,
+            "1.8.0": 12345678,
+            "2.8.0": 7,
+            "13.7.0": 1,
+        },
+    )
 
 
 def test_the_captured_telegram_of_mode_d_is_one_of_the_meter_it_names() -> None:
