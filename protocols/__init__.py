@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from protocols.dialogue import Device, LineSettings
-from protocols.errors import PackageError
+from protocols.errors import PackageError, Problem
 from protocols.framing import Frame, Framer
 from protocols.listening import Listener
 
@@ -41,6 +41,9 @@ class Protocol:
         listener: makes the listener of a line whose sensors speak unasked. None: its sensors are asked.
         address_of: the address that settings name, to tell which sensors share a device; of a sensor that
             speaks unasked the id its frames carry, or "" if they carry none.
+        conflicts: what is wrong with sensors that are right each by itself and share a bus: from the settings
+            of all of them, a path and a message for each mistake, the path beginning with the place of the
+            sensor to change, from 0.
         units_of: the keys of the values that a sensor with these settings gives, each with its unit or "".
         reply_timeout_s: from the end of a request to the first octet of its reply, where a site says nothing.
         longest: octets of the longest frame; a framer keeps no more.
@@ -65,6 +68,7 @@ class Protocol:
     address_of: Callable[[Any], str]
     units_of: Callable[[Any], Mapping[str, str]]
     listener: Callable[[], Listener] | None = None
+    conflicts: Callable[[Sequence[Any]], Sequence[Problem]] = lambda _: ()
     reply_timeout_s: float = 0.5
     longest: int = 1024
     bytesizes: frozenset[int] = frozenset({7, 8})

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+Path = tuple[str | int, ...]
+Problem = tuple[Path, str]  # where in a sensor's table, and the rule, the value and the fix
+
 
 class ProtocolError(Exception):
     """The bytes."""
@@ -50,7 +53,7 @@ class SettingsError(ValueError):
         problems: (path below the sensor's table, rule and value and fix) of each mistake.
     """
 
-    def __init__(self, problems: Sequence[tuple[tuple[str | int, ...], str]]) -> None:
+    def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("; ".join(f"{'.'.join(map(str, path))}: {message}" for path, message in problems))
         self.problems = tuple(problems)
 

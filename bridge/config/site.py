@@ -138,6 +138,8 @@ def _bus(document: Document, name: str, table: object, own: OwnModels) -> Bus | 
         for index, block in enumerate(blocks)
     ]
     known = tuple(sensor for sensor in sensors if sensor)
+    if entry:
+        _refuse_neighbours(document, path, entry, sensors)
     if entry and entry.listener:
         _one_for_each_id(document, path, blocks, entry, sensors)
     return bus and bus.model_copy(update={"sensors": known, "protocol": entry})
@@ -199,7 +201,7 @@ def _sensor(
         for below, message in error.problems:
             if below[:1] and below[0] not in table and below[0] in meant:
                 continue  # the misspelt key is named already
-            if below == ("model",) and str(table["model"]) in own.wrong:
+            if below == ("model",) and str(table.get("model")) in own.wrong:
                 continue  # there is such a model; what is wrong in its file is named
             document.mistake((*path, *below), _strayed(table, below) or message)
         return None
@@ -214,6 +216,15 @@ def _refuse_asking(
         if entry.listener and key in table:
             why = f"the sensors of {entry.title} speak unasked, so nothing waits for a reply: leave this out"
             document.mistake((*path, key), why)
+
+
+def _refuse_neighbours(
+    document: Document, path: KeyPath, entry: Protocol, sensors: Sequence[Sensor | None]
+) -> None:
+    """Notes sensors that, by their protocol, cannot stand together on one bus."""
+    known = [(index, sensor.settings) for index, sensor in enumerate(sensors) if sensor]
+    for (place, *below), message in entry.conflicts([settings for _, settings in known]):
+        document.mistake((*path, "sensor", known[int(place)][0], *below), message)
 
 
 def _one_for_each_id(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from protocols import Protocol
-from protocols.errors import SettingsError
+from protocols.errors import Problem, SettingsError
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Settings:
 
 
 def _settings(table: Mapping[str, Any]) -> Settings:
-    problems: list[tuple[tuple[str | int, ...], str]] = []
+    problems: list[Problem] = []
     address = table.get("address")
     if address is None:
         problems.append((("address",), "is missing, use 1–247"))
@@ -32,6 +32,15 @@ def _settings(table: Mapping[str, Any]) -> Settings:
     if problems:
         raise SettingsError(problems)
     return Settings(address, tuple(registers))
+
+
+def _conflicts(sensors: Sequence[Settings]) -> list[Problem]:
+    """Sensors whose address is 247 and that are not alone."""
+    return [
+        ((place, "address"), "247 is for the only sensor of a bus, use 1–246")
+        for place, settings in enumerate(sensors)
+        if settings.address == 247 and len(sensors) > 1
+    ]
 
 
 def _unused(*_: object) -> Any:
@@ -55,5 +64,6 @@ PROTOCOL = Protocol(
     settings=_settings,
     device=_unused,
     address_of=lambda settings: str(settings.address),
+    conflicts=_conflicts,
     units_of=lambda settings: dict.fromkeys(settings.keys, ""),
 )

@@ -40,6 +40,21 @@ def test_every_mistake_of_a_file_is_named_at_once_and_in_order(mistakes: Mistake
     assert [int(mistake.split(":")[1]) for mistake in mistakes(text)] == marked
 
 
+def test_sensors_that_cannot_share_a_bus_are_named_also_beside_other_mistakes(mistakes: Mistakes) -> None:
+    first, second, roof = GOOD.partition('\n[[bus.meters.sensor]]\nname = "soil"')
+    assert mistakes(first.replace("address = 1", "address = 247")) == []
+    wrong = (
+        first.replace("address = 1", "address = 0") + second + roof.replace("address = 2", "address = 247")
+    )
+    third = '\n[[bus.meters.sensor]]\nname = "third"\naddress = 247\nevery = "1s"\n'
+    rule = "247 is for the only sensor of a bus, use 1–246"
+    assert mistakes(wrong.replace("\n[bus.roof]", f"{third}\n[bus.roof]")) == [
+        "site.toml:24: bus.meters.sensor[1].address: 0 is not a unit address, use 1–247",
+        f"site.toml:30: bus.meters.sensor[2].address: {rule}",
+        f"site.toml:41: bus.meters.sensor[3].address: {rule}",
+    ]
+
+
 def test_the_file_is_named_as_it_was_given(tmp_path: Path) -> None:
     path = tmp_path / "folder" / ".." / "site.toml"
     (tmp_path / "folder").mkdir()
