@@ -54,11 +54,11 @@ _IDENTIFIERS: Final = ("96.1.1", "96.1.0", "42.0.0")  # of the electricity meter
 _MBUS_IDENTIFIERS: Final = ("96.1.0", "96.1.1")
 _MBUS_VALUES: Final = ("24.2.1", "24.2.3")
 _MBUS_VALUE_OLD: Final = "24.3.0"  # version 2: date, …, unit; the value stands in the next line
-_MBUS_UNITS: Final[Mapping[str, Quantity]] = {
-    "m3": Quantity("volume", "m³"),
-    "GJ": Quantity("energy", "GJ"),
-    "kWh": Quantity("import_energy", "kWh"),
-}
+_MBUS_QUANTITIES: Final = (  # the unit tells which one it is; MJ are told in GJ, MWh in kWh
+    Quantity("volume", "m³"),
+    Quantity("energy", "GJ"),
+    Quantity("import_energy", "kWh"),
+)
 _OWN: Final[Mapping[str, Quantity]] = {  # C.D.E of what the companion standard adds
     "96.14.0": Quantity("tariff", ""),
     "96.7.21": Quantity("power_failures", ""),
@@ -164,13 +164,12 @@ def _meter(name: str, told_here: Sequence[tuple[str, DataSet, DataSet | None]]) 
 def _put_measured(meter: Meter, date: str, written: str) -> None:
     """Adds what an M-Bus meter said last, and when; nothing if that was never."""
     measured_at = _iso_date(date)
-    known = _MBUS_UNITS.get(written.partition("*")[2])
-    if measured_at and known:
-        _put(meter, known, written)
+    if measured_at and any(_put(meter, known, written) for known in _MBUS_QUANTITIES):
         meter.values["measured_at"] = measured_at
 
 
-def _put(meter: Meter, known: Quantity, written: str) -> None:
+def _put(meter: Meter, known: Quantity, written: str) -> bool:
+    """Adds a value, if what is written is an amount of this quantity; whether it is."""
     digits, _, unit = written.partition("*")
     amount = obis.number(digits)
     value: Value | None = None if amount is None else obis.in_unit(amount, unit, known.unit)
@@ -178,6 +177,7 @@ def _put(meter: Meter, known: Quantity, written: str) -> None:
         meter.values[known.name] = value
         if known.unit:
             meter.units[known.name] = known.unit
+    return value is not None
 
 
 def _iso_date(written: str) -> str | None:
@@ -226,7 +226,7 @@ _KEYS: Final = ListeningKeys(
     units={f"{name}_energy{tariff}": "kWh" for name in ("import", "export") for tariff in ("", "_t1", "_t2")}
     | {name: unit for name, unit in obis.UNITS.items() if re.fullmatch(rf"({_PHASED})(_l[123])?", name)}
     | dict(_OWN.values())
-    | dict(_MBUS_UNITS.values())
+    | dict(_MBUS_QUANTITIES)
     | {"measured_at": ""},
     identity=Identity(
         form=re.compile(r"[ -~]{1,96}"),

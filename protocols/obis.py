@@ -14,7 +14,7 @@ Here are the values that meters are read for; all others go by their code.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -203,10 +203,23 @@ WITH_TARIFFS: Final = frozenset(
 )
 """The names that may have `_t1` … behind them."""
 
+_SPELLINGS: Final[Mapping[str, Sequence[str]]] = {  # meters do not agree on how a var is written
+    "var": ("var", "Var", "VAr", "VAR"),
+    "varh": ("varh", "Varh", "VArh", "VARh", "VARH"),
+    "VA": ("VA", "va"),
+    "VAh": ("VAh", "vah", "VAH"),
+    "W": ("W",),
+    "Wh": ("Wh", "WH"),
+    "J": ("J",),
+    "V": ("V",),
+    "A": ("A",),
+    "Hz": ("Hz",),
+}
 _UNITS: Final[Mapping[str, tuple[str, int]]] = {  # unit → the unit without its prefix, and the power of ten
-    f"{prefix}{base}": (base, power)
-    for base in ("W", "Wh", "var", "varh", "VA", "VAh", "V", "A", "Hz")
-    for prefix, power in {"m": -3, "": 0, "k": 3, "M": 6, "G": 9}.items()
+    f"{prefix}{spelled}": (base, power)
+    for base, spellings in _SPELLINGS.items()
+    for spelled in spellings
+    for prefix, power in {"m": -3, "": 0, "k": 3, "K": 3, "M": 6, "G": 9}.items()
 } | {
     "m3": ("m³", 0),
     "m3/h": ("m³/h", 0),

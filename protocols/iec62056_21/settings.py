@@ -64,7 +64,7 @@ SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
             },
             "minItems": 1,
             "uniqueItems": True,
-            "description": "by name, with _t1, _t2 … behind an energy for a tariff; else by OBIS code, as shown",
+            "description": "by name, an energy with _t1, _t2 … for its tariffs; or by OBIS code, as shown",
         },
         "wake_up": {
             "type": "boolean",

@@ -71,6 +71,14 @@ def test_a_channel_without_a_meter_is_none() -> None:
             "0-1:24.2.1(170702161005S)(12.500*GJ)",
             {"energy": 12.5, "measured_at": "2017-07-02T16:10:05+02:00"},
         ),
+        (
+            "0-1:24.2.1(170102161005W)(00012345*MJ)",
+            {"energy": 12.345, "measured_at": "2017-01-02T16:10:05+01:00"},
+        ),
+        (
+            "0-1:24.2.1(170102161005W)(0012.345*MWh)",
+            {"import_energy": 12345, "measured_at": "2017-01-02T16:10:05+01:00"},
+        ),
         ("0-1:24.2.1(632525252525W)(00000.000*m3)", {}),  # never heard
         ("0-1:24.2.1()(00000.000*m3)", {}),
         ("0-1:24.2.1(170102161005W)()", {}),
@@ -91,6 +99,17 @@ def test_what_an_m_bus_meter_said_is_told_with_its_time_or_not_at_all(line: str,
 def test_a_meter_without_an_identifier_goes_by_its_first_line() -> None:
     assert said(telegram("1-0:1.7.0(0000.5*kW)", first_line="ELL5\\253833635_A")) == {
         "ELL5\\253833635_A": {"import_power": 500.0}
+    }
+
+
+def test_reactive_energy_and_power_are_told_whatever_way_their_unit_is_written() -> None:
+    lines = ("1-0:3.8.0(00000005.151*kVArh)", "1-0:4.8.0(00000355.420*kvarh)", "1-0:3.7.0(0000.100*kVAr)")
+    assert said(telegram(MAIN, *lines)) == {
+        "K8EG004046395507": {
+            "reactive_import_energy": 5.151,
+            "reactive_export_energy": 355.42,
+            "reactive_import_power": 100,
+        }
     }
 
 
