@@ -16,6 +16,9 @@ crc16_modbus: Final = crc16.modbus
 # CRC-16/X-25, the frame check of HDLC. Low byte first on the wire.
 crc16_x25: Final = crc16.ibm_sdlc
 
+# CRC-16/Kermit: the same polynomial, begun with 0 and not inverted.
+crc16_kermit: Final = crc16.kermit
+
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
@@ -73,7 +76,7 @@ CHECKSUMS: Final[Mapping[str, Checksum]] = {
     "crc16-dnp": Checksum(2, crc16.dnp),
     "crc16-en-13757": Checksum(2, crc16.en_13757),
     "crc16-genibus": Checksum(2, crc16.genibus),
-    "crc16-kermit": Checksum(2, crc16.kermit),
+    "crc16-kermit": Checksum(2, crc16_kermit),
     "crc16-maxim": Checksum(2, crc16.maxim_dow),
     "crc16-mcrf4xx": Checksum(2, crc16.mcrf4xx),
     "crc16-modbus": Checksum(2, crc16_modbus),

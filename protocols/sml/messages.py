@@ -2,7 +2,7 @@
 
     message:     transactionId | groupNo | abortOnError | messageBody | crc16 | endOfSmlMsg
     messageBody: tag | what the tag says
-    crc16:       CRC-16/X-25 from the message's first octet up to crc16, its low octet first
+    crc16:       from the message's first octet up to crc16 (`check`)
 
 A meter tells its values unasked: SML_PublicOpen.Res, one or more SML_GetList.Res, SML_PublicClose.Res. Each
 list comes from one server, the meter, and each of its entries names a value by its OBIS code:
@@ -21,9 +21,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from protocols.checksum import crc16_x25
 from protocols.errors import DecodeError
 from protocols.obis import Code
+from protocols.sml.check import CHECK_LENGTH, is_right
 from protocols.sml.encoding import Element, Reader
 
 GET_LIST_RES: Final = 0x0701
@@ -58,8 +58,12 @@ _GET_LIST_RES = (
 )
 _LIST_ENTRY = ("objName", "status", "valTime", "unit", "scaler", "value", "valueSignature")
 _ATTENTION_RES = ("serverId", "attentionNo", "attentionMsg", "attentionDetails")
-_CRC_LENGTH = 2
-_UNSIGNED_8, _INTEGER_8, _UNSIGNED_32 = range(2**8), range(-(2**7), 2**7), range(2**32)
+_UNSIGNED_8, _INTEGER_8, _UNSIGNED_16, _UNSIGNED_32 = (
+    range(2**8),
+    range(-(2**7), 2**7),
+    range(2**16),
+    range(2**32),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +141,8 @@ def messages(data: bytes) -> Iterator[Message]:
         reader.list_of("messageBody", _BODY_LENGTH)
         tag, body = reader.element("messageBody"), reader.element("messageBody")
         checked = data[begun : reader.at]
-        crc = reader.element("crc16")
-        if crc != int.from_bytes(crc16_x25(checked).to_bytes(_CRC_LENGTH, "little"), "big"):
+        crc = _Fields({"crc16": reader.element("crc16")}, data).number("crc16", _UNSIGNED_16)
+        if not is_right(crc.to_bytes(CHECK_LENGTH, "big"), checked):
             raise DecodeError("is not that of the message", field="crc16", value=crc, data=data)
         reader.end_of_message()
         yield Message(_Fields({"tag": tag}, data).number("tag", _UNSIGNED_32), body, data)

@@ -3,7 +3,7 @@
     1B 1B 1B 1B | 01 01 01 01 | data … | fill 0–3 | 1B 1B 1B 1B | 1A | fill | check 2
 
 The data are filled up with 00 to whole fours; `fill` tells how many. 1B 1B 1B 1B in the data is sent twice.
-check: CRC-16/X-25 of all that precedes, low octet first.
+check: of all that precedes (`check`).
 
 In a run of 1B each eight are four of the data, so what decides is the rest: four are an escape. What it
 escapes is the end here; another start means that this frame was cut, and anything else is no version 1.
@@ -14,12 +14,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from construct import Byte, Const, Int16ul, Struct
+from construct import Byte, Bytes, Const, Struct
 
 from protocols import layout
-from protocols.checksum import crc16_x25
 from protocols.framing import Frame
 from protocols.search import SearchFramer, Shape
+from protocols.sml.check import CHECK_LENGTH, is_right
 
 LONGEST: Final = 4096  # the specification has no limit; meters send 200 to 1000
 
@@ -31,11 +31,10 @@ END: Final = "end" / Struct(
     "escape" / Const(_ESCAPE),
     "end" / Const(b"\x1a"),
     "fill" / Byte,
-    "check" / Int16ul,
+    "check" / Bytes(CHECK_LENGTH),
 )
 _START = layout.build(START)
 _END_LENGTH = END.sizeof()
-_CHECK_LENGTH = 2
 
 _ESCAPED = re.compile(rb"(?s)(?<!\x1b)(?:\x1b{8})*+\x1b{4}(.{4})")
 
@@ -87,6 +86,6 @@ class _Extent:
 
 
 def _flaw(frame: bytes) -> str | None:
-    if crc16_x25(frame[:-_CHECK_LENGTH]).to_bytes(_CHECK_LENGTH, "little") != frame[-_CHECK_LENGTH:]:
+    if not is_right(frame[-CHECK_LENGTH:], frame[:-CHECK_LENGTH]):
         return "checksum"
-    return None if frame[-_CHECK_LENGTH - 1] < _WHOLE and len(frame) % _WHOLE == 0 else "length"
+    return None if frame[-CHECK_LENGTH - 1] < _WHOLE and len(frame) % _WHOLE == 0 else "length"

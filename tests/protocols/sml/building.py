@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+Check = Callable[[bytes], bytes]
+
 ESCAPE = b"\x1b" * 4
 START = ESCAPE + b"\x01" * 4
 LEFT_OUT = b"\x01"
@@ -13,12 +17,20 @@ WATT, WATT_HOUR = 27, 30
 
 def crc(data: bytes) -> bytes:
     """CRC-16/X-25, bit by bit, its low octet first."""
-    register = 0xFFFF
+    return (_remainder(data, 0xFFFF) ^ 0xFFFF).to_bytes(2, "little")
+
+
+def kermit(data: bytes) -> bytes:
+    """CRC-16/Kermit, bit by bit, its high octet first."""
+    return _remainder(data, 0).to_bytes(2, "big")
+
+
+def _remainder(data: bytes, register: int) -> int:
     for octet in data:
         register ^= octet
         for _ in range(8):
             register = register >> 1 ^ (0x8408 if register & 1 else 0)
-    return (register ^ 0xFFFF).to_bytes(2, "little")
+    return register
 
 
 def octets(data: bytes) -> bytes:
@@ -55,10 +67,10 @@ def seconds(index: int) -> bytes:
     return sequence(unsigned(1, 1), unsigned(index, 4))
 
 
-def message(tag: int, body: bytes, number: int = 1) -> bytes:
+def message(tag: int, body: bytes, number: int = 1, check: Check = crc) -> bytes:
     head = octets(number.to_bytes(4, "big")) + unsigned(0, 1) + unsigned(0, 1)
     checked = b"\x76" + head + sequence(unsigned(tag, 2), body)
-    return checked + b"\x63" + crc(checked) + b"\x00"
+    return checked + b"\x63" + check(checked) + b"\x00"
 
 
 def entry(
@@ -89,27 +101,30 @@ def value_list(
     time: bytes = LEFT_OUT,
     signature: bytes = LEFT_OUT,
     gateway_time: bytes = LEFT_OUT,
+    check: Check = crc,
 ) -> bytes:
     told = sequence(*entries)
-    return message(LIST, sequence(client, octets(server), name, time, told, signature, gateway_time), 2)
+    body = sequence(client, octets(server), name, time, told, signature, gateway_time)
+    return message(LIST, body, 2, check)
 
 
-def opened(server: bytes = SERVER) -> bytes:
+def opened(server: bytes = SERVER, check: Check = crc) -> bytes:
     body = sequence(LEFT_OUT, LEFT_OUT, octets(b"\x00\x07"), octets(server), LEFT_OUT, LEFT_OUT)
-    return message(OPEN, body, 1)
+    return message(OPEN, body, 1, check)
 
 
-def closed() -> bytes:
-    return message(CLOSE, sequence(LEFT_OUT), 3)
+def closed(check: Check = crc) -> bytes:
+    return message(CLOSE, sequence(LEFT_OUT), 3, check)
 
 
-def frame(*messages: bytes) -> bytes:
+def frame(*messages: bytes, check: Check = crc) -> bytes:
     data = b"".join(messages)
     fill = -len(data) % 4
     sent = START + data.replace(ESCAPE, ESCAPE + ESCAPE) + bytes(fill) + ESCAPE + bytes((0x1A, fill))
-    return sent + crc(sent)
+    return sent + check(sent)
 
 
-def telegram(*entries: bytes, server: bytes = SERVER) -> bytes:
+def telegram(*entries: bytes, server: bytes = SERVER, check: Check = crc) -> bytes:
     """A whole frame as a meter sends it, with one list."""
-    return frame(opened(server), value_list(*entries, server=server), closed())
+    told = value_list(*entries, server=server, check=check)
+    return frame(opened(server, check), told, closed(check), check=check)

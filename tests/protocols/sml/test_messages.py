@@ -13,6 +13,7 @@ from protocols.errors import DecodeError, SettingsError
 from protocols.framing import Frame
 from protocols.sml.description import MeterListener, describe
 from protocols.sml.entry import PROTOCOL
+from protocols.sml.transport import StreamFramer
 from tests.protocols.sml.building import (
     CLOSE,
     ENERGY,
@@ -24,8 +25,10 @@ from tests.protocols.sml.building import (
     WATT_HOUR,
     boolean,
     closed,
+    crc,
     entry,
     frame,
+    kermit,
     message,
     octets,
     opened,
@@ -111,6 +114,15 @@ def test_a_message_whose_own_checksum_is_wrong_is_not_believed() -> None:
         damaged = power[:at] + bytes((power[at] ^ 1,)) + power[at + 1 :]
         with pytest.raises(DecodeError):
             MeterListener().hear(Frame(frame(opened(), damaged, closed())))
+
+
+def test_a_meter_that_checks_with_kermit_is_heard_and_its_nonsense_is_not() -> None:
+    sent = telegram(entry(POWER, signed(-432, 2), WATT), check=kermit)
+    assert [event.data for event in StreamFramer().feed(sent) if isinstance(event, Frame)] == [sent]
+    (heard,) = MeterListener().hear(Frame(sent))
+    assert heard.values == {"active_power": -432}
+    for turned in (kermit(sent[:-2])[::-1], crc(sent[:-2])[::-1]):
+        assert not any(isinstance(event, Frame) for event in StreamFramer().feed(sent[:-2] + turned))
 
 
 @pytest.mark.parametrize(
