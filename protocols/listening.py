@@ -144,7 +144,10 @@ class ListeningKeys:
             )
             return ""
         written = keys["id"]
-        name = self.identity.normal(written) if isinstance(written, str) else ""
+        if not isinstance(written, str):
+            problems.append((("id",), f'is a text: write it in quotes, id = "{written}"'))
+            return ""
+        name = self.identity.normal(written)
         if not self.identity.form.fullmatch(name):
             problems.append(
                 (
@@ -174,6 +177,8 @@ class ListeningKeys:
             )
             if not is_known:
                 problems.append((("only", index), f"{name!r} is none of its values: {self._like(str(name))}"))
+            elif name in only[:index]:
+                problems.append((("only", index), f"{name!r} is there twice"))
         return tuple(only)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from bridge.clock import Clock, Instant
 from bridge.port import Port
@@ -33,6 +33,8 @@ _log = logging.getLogger(__name__)
 
 SILENT_AFTER_S = 60.0
 _LOOK_EVERY_S = 5.0  # for sensors that fell silent
+_MOST_KINDS = 32  # of telegrams of one sensor; further ones share their slots
+_ANY_KIND: Final = frozenset[str]()
 _MOST_UNKNOWN = 32  # ids that are listed; the one heard longest ago goes first
 
 
@@ -54,10 +56,10 @@ class Hearing:
         self._clock = clock
         self._pulse = pulse
         self._news = news
-        self._sensors: dict[str, list[_Heard]] = {}
+        self._sensors: dict[str, list[Heard]] = {}
         for sensor in bus.sensors:
             known = self._sensors.setdefault(bus.protocol.address_of(sensor.settings), [])
-            known.append(_Heard(sensor, intakes[sensor.name]))
+            known.append(Heard(sensor, intakes[sensor.name]))
         self._unknown: dict[str, dict[str, Any]] = {}
         self._frames = self._foreign = self._nonsense = self._damaged = self._stray_octets = 0
 
@@ -118,7 +120,7 @@ class Hearing:
         if len(self._unknown) > _MOST_UNKNOWN:
             del self._unknown[next(iter(self._unknown))]
 
-    def _each(self) -> Iterator[_Heard]:
+    def _each(self) -> Iterator[Heard]:
         for known in self._sensors.values():
             yield from known
 
@@ -138,7 +140,7 @@ class Hearing:
         }
 
 
-class _Heard:
+class Heard:
     """One sensor that speaks unasked."""
 
     def __init__(self, sensor: Sensor, intake: Intake) -> None:
@@ -183,6 +185,8 @@ class _Heard:
 
     def _is_kept(self, kind: frozenset[str], at_s: float) -> bool:
         """Whether a telegram of that kind is the one of its slot: the first since half a slot before it."""
+        if kind not in self._due and len(self._due) >= _MOST_KINDS:
+            kind = _ANY_KIND
         due = self._due.get(kind)
         if due is not None and at_s < due - self._every_s / 2:
             return False

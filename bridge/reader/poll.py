@@ -37,6 +37,13 @@ class Outcome:
         """The first reply, which gives the poll its time; None if the device kept silent."""
         return next((reply for _, reply in self.exchanges if reply is not None), None)
 
+    @property
+    def is_missed(self) -> bool:
+        """Whether the device kept silent, at once or before it told a value, or that it has none."""
+        if self.first is None or isinstance(self.result, ProtocolError):
+            return self.first is None
+        return not (self.result.complete or self.result.refusals or any(self.result.values))
+
 
 async def poll(device: Device, ask: Ask) -> Outcome:
     """Polls the device once; `ask` gives the reply to a request, or None if there is none."""

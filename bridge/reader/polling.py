@@ -85,19 +85,19 @@ class Polling:
             self._news()
 
     async def _poll(self, group: Group) -> bool:
-        """Polls a device once and keeps what it brings; returns whether it answered at all.
+        """Polls a device once and keeps what it brings; returns whether it answered.
 
         Interrupted, it keeps what was brought until then.
         """
         outcome = await poll(group.device, partial(self._ask, group))
-        if outcome.first is not None:
+        if outcome.first is not None and not outcome.is_missed:
             self.heard += 1
             self._keep(group, outcome.result, outcome.first.taken)
         elif outcome.interruption is None:
             group.missed()
         if outcome.interruption is not None:
             raise outcome.interruption
-        return outcome.first is not None
+        return not outcome.is_missed
 
     def _clear_at(self, group: Group) -> float:
         """From when on its next poll need not wait for a reply it owes; until then the line is for others."""

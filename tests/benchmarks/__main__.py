@@ -1,7 +1,8 @@
 """`make bench`: every benchmark in turn, each printing its own rows.
 
-Two take longer and are run by themselves:
+Three take longer and are run by themselves:
 
+    python -m tests.benchmarks.noise
     python -m tests.benchmarks.rate_limited
     python -m tests.benchmarks.secure_link
 """

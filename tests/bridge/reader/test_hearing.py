@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
-from bridge.clock.kernel_clock import boottime_ns
+from bridge.clock import Instant
+from bridge.clock.kernel_clock import boottime_ns, system_clock
 from bridge.config import Bus
+from bridge.reader.hearing import Heard
+from bridge.reader.intake import Intake
 from bridge.sandbox.free_running import FreeRunningLine
 from protocols.dialogue import LineSettings
 from protocols.errors import SettingsError
@@ -133,10 +136,25 @@ async def test_a_replugged_line_is_heard_again(bench: Bench, line: FreeRunningLi
     assert values(rows) == [("hall", 1), ("hall", 3)]
 
 
+def test_a_sensor_that_always_says_something_else_is_thinned_out_all_the_same(
+    bench: Bench, line: FreeRunningLine, tmp_path: Path
+) -> None:
+    (bus,) = [talkers(tmp_path, line, every="10s", hall="0A")]
+    intake = Intake(bus.sensors[0], bench.writer, system_clock("system"))
+    heard = Heard(bus.sensors[0], intake)
+    for number in range(1000):
+        heard.take({f"x{number}": 1}, Instant("boot", number * 10**6), 0.0)
+    assert heard.document()["thinned"] > 900
+
+
 def test_the_keys_of_such_a_sensor_are_judged_all_at_once() -> None:
     assert KEYS.parse({"id": "0a", "only": ["half"]}).choose({"x": 1, "half": 0.5}) == {"half": 0.5}
     with pytest.raises(SettingsError) as caught:
         KEYS.parse({"id": "meter", "only": ["x", "y"]})
     assert [path for path, _ in caught.value.problems] == [("id",), ("only", 1)]
+    with pytest.raises(SettingsError, match=r'id: is a text: write it in quotes, id = "17"'):
+        KEYS.parse({"id": 17})
+    with pytest.raises(SettingsError, match=r"only.1: 'x' is there twice"):
+        KEYS.parse({"id": "0A", "only": ["x", "x"]})
     with pytest.raises(SettingsError, match=r'id: is missing; write two digits, for example id = "0A"'):
         KEYS.parse({})
