@@ -8,7 +8,7 @@ from protocols.shdlc.description import Describer
 from protocols.shdlc.device import Sensor
 from protocols.shdlc.frame import MAX_LENGTH, StreamFramer
 from protocols.shdlc.models import MODELS
-from protocols.shdlc.settings import SENSOR_SCHEMA, address_of, parse_settings, units_of
+from protocols.shdlc.settings import SENSOR_SCHEMA, address_of, conflicts, parse_settings, units_of
 
 PROTOCOL = Protocol(
     name="shdlc",
@@ -21,6 +21,7 @@ PROTOCOL = Protocol(
     settings=parse_settings,
     device=Sensor,
     address_of=address_of,
+    conflicts=conflicts,
     units_of=units_of,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),

@@ -8,16 +8,13 @@ format = "integer"                             # SPS30: how it is started; defau
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from protocols.errors import SettingsError
+from protocols.errors import Problem, SettingsError
 from protocols.shdlc.models import MODELS, Format, Model
-
-Path = tuple[str | int, ...]
-Problem = tuple[Path, str]
 
 MAX_ADDRESS: Final = 254  # 255 is for all
 DEVICE_ERROR: Final = "device_error"
@@ -39,6 +36,11 @@ class SensorSettings:
     model: Model
     form: Format
     values: tuple[str, ...]
+
+    @property
+    def format(self) -> str:
+        """The name of its form in site.toml."""
+        return next(name for name, form in self.model.formats.items() if form is self.form)
 
 
 _NAMES: Final = sorted({each.name for model in MODELS.values() for each in model.quantities})
@@ -91,6 +93,28 @@ def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
 def address_of(settings: SensorSettings) -> str:
     """The address, for people and to tell which sensors share a device."""
     return str(settings.address)
+
+
+def conflicts(sensors: Sequence[SensorSettings]) -> list[Problem]:
+    """Sensors that would be one device of two models, or one that is started in two formats."""
+    problems: list[Problem] = []
+    first: dict[int, tuple[int, SensorSettings]] = {}
+    for place, settings in enumerate(sensors):
+        before, other = first.setdefault(settings.address, (place, settings))
+        where = f"sensor[{before + 1}], which has address {settings.address} too"
+        if settings.model is not other.model:
+            told = (
+                f"{settings.model.name} contradicts {other.model.name} of {where}: one device is one model, "
+                "give each device an address or a bus of its own"
+            )
+            problems.append(((place, "model"), told))
+        elif settings.form is not other.form:
+            told = (
+                f"{settings.format} contradicts {other.format} of {where}: one device is started in one "
+                "format, write the same in both"
+            )
+            problems.append(((place, "format"), told))
+    return problems
 
 
 def units_of(settings: SensorSettings) -> dict[str, str]:

@@ -341,6 +341,29 @@ def test_a_mistake_is_named(keys: dict[str, object], told: str) -> None:
         parse_settings(keys)
 
 
+def test_one_device_is_not_two() -> None:
+    keys: list[dict[str, object]] = [
+        {"model": "sps30"},
+        {"model": "sfa30"},
+        {"model": "sps30", "values": ["pm10"]},
+        {"model": "sfa30", "address": 1},
+        {"model": "sps30", "format": "integer"},
+    ]
+    told = PROTOCOL.conflicts([parse_settings(each) for each in keys])
+    assert told == [
+        (
+            (1, "model"),
+            "sfa30 contradicts sps30 of sensor[1], which has address 0 too: one device is one model, give "
+            "each device an address or a bus of its own",
+        ),
+        (
+            (4, "format"),
+            "integer contradicts float of sensor[1], which has address 0 too: one device is started in one "
+            "format, write the same in both",
+        ),
+    ]
+
+
 def test_the_keys_of_a_sensor() -> None:
     settings = parse_settings({"model": "sps30", "format": "integer", "values": ["pm10", "serial_number"]})
     assert PROTOCOL.units_of(settings) == {"pm10": "µg/m³", "serial_number": ""}
