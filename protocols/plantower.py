@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -32,7 +33,7 @@ from construct import Array, Byte, Const, Int16ub, Struct, this
 
 from protocols import Fields, Protocol, layout
 from protocols.dialogue import LineSettings, Value, Values
-from protocols.errors import SettingsError
+from protocols.errors import Problem, SettingsError
 from protocols.framing import Direction, Frame
 from protocols.listening import ListeningKeys, ListeningSettings, Telegram, address_of
 from protocols.search import SearchFramer, Shape
@@ -130,7 +131,14 @@ class ReportListener:
         return [Telegram("", values)] if values else []
 
 
-def parse_settings(keys: Mapping[str, Any]) -> ListeningSettings:
+@dataclass(frozen=True, slots=True)
+class SensorSettings(ListeningSettings):
+    """A sensor's own keys, and the name of its model."""
+
+    model: str
+
+
+def parse_settings(keys: Mapping[str, Any]) -> SensorSettings:
     """The settings of a sensor: the values of its model, or those of them that it keeps.
 
     Raises:
@@ -142,10 +150,23 @@ def parse_settings(keys: Mapping[str, Any]) -> ListeningSettings:
         told = f"{name!r} is no Plantower sensor known here, use {' or '.join(close)}"
         raise SettingsError([(("model",), told)])
     settings = ListeningKeys({each: UNITS[each] for each in MODELS[name]}).parse(keys)
-    return ListeningSettings("", settings.only or tuple(MODELS[name]))
+    return SensorSettings("", settings.only or tuple(MODELS[name]), name)
 
 
-def _units_of(settings: ListeningSettings) -> dict[str, str]:
+def conflicts(sensors: Sequence[SensorSettings]) -> list[Problem]:
+    """Sensors that contradict the first one: on a line is one, and what its words mean its model says."""
+    return [
+        (
+            (place, "model"),
+            f"{settings.model} contradicts {sensors[0].model} of sensor[1]: on such a line is one sensor, "
+            "write the same model in all or give each a bus of its own",
+        )
+        for place, settings in enumerate(sensors)
+        if settings.model != sensors[0].model
+    ]
+
+
+def _units_of(settings: SensorSettings) -> dict[str, str]:
     return {name: UNITS[name] for name in settings.only}
 
 
@@ -201,6 +222,7 @@ PROTOCOL = Protocol(
     device=None,
     listener=ReportListener,
     address_of=address_of,
+    conflicts=conflicts,
     units_of=_units_of,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),

@@ -132,6 +132,21 @@ def test_every_vector_is_heard_as_it_is_described() -> None:
             assert settings.choose(telegram.values).items() <= Describer(None)(frame).items()
 
 
+def test_the_one_sensor_of_a_line_is_not_of_two_models() -> None:
+    sensors = [
+        parse_settings({"model": "pms5003t", "only": ["temperature"]}),
+        parse_settings({"only": ["pm2_5"]}),
+        parse_settings({"model": "pms5003t", "only": ["humidity"]}),
+    ]
+    assert PROTOCOL.conflicts(sensors) == [
+        (
+            (1, "model"),
+            "pms5003 contradicts pms5003t of sensor[1]: on such a line is one sensor, write the same model in "
+            "all or give each a bus of its own",
+        )
+    ]
+
+
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
