@@ -37,7 +37,7 @@ from protocols.daly_bms.frame import (
     frames_of,
 )
 from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Value
-from protocols.errors import SettingsError
+from protocols.errors import Problem, SettingsError
 from protocols.framing import Direction, Frame
 
 ADDRESS: Final = "bms"  # it stands alone on its line
@@ -69,6 +69,7 @@ SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
             "type": "array",
             "items": {"enum": list(VALUES)},
             "minItems": 1,
+            "uniqueItems": True,
             "description": "The values to read. Default: all.",
         }
     },
@@ -163,17 +164,17 @@ def parse_settings(table: Mapping[str, Any]) -> BmsSettings:
     Raises:
         SettingsError: with every mistake.
     """
-    problems: list[tuple[tuple[str | int, ...], str]] = [
-        ((key,), "is no key here, use values") for key in table if key != "values"
-    ]
+    problems: list[Problem] = [((key,), "is no key here, use values") for key in table if key != "values"]
     values = table.get("values", list(VALUES))
     if not isinstance(values, list) or not values:
         problems.append((("values",), 'is no list of values, write for example ["voltage", "current"]'))
         values = []
     for index, name in enumerate(values):
-        if name not in VALUES:
+        if not isinstance(name, str) or name not in VALUES:
             close = get_close_matches(str(name).lower(), VALUES, 3) or VALUES
             problems.append((("values", index), f"{name!r} is no value, use {' or '.join(close)}"))
+        elif name in values[:index]:
+            problems.append((("values", index), f"{name!r} is there twice"))
     if problems:
         raise SettingsError(problems)
     return BmsSettings(tuple(values))

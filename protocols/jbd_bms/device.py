@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from protocols import Fields, dialogue
 from protocols.dialogue import Dialogue, LineSettings, PollResult, Value
-from protocols.errors import DeviceRefusal, SettingsError
+from protocols.errors import DeviceRefusal, Problem, SettingsError
 from protocols.framing import Direction, Frame
 from protocols.jbd_bms import frame as frames
 from protocols.jbd_bms import registers
@@ -27,6 +27,7 @@ SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
             "type": "array",
             "items": {"enum": list(UNITS)},
             "minItems": 1,
+            "uniqueItems": True,
             "description": "The values to read. Default: all but the production date and the hardware.",
         }
     },
@@ -103,17 +104,17 @@ def parse_settings(table: Mapping[str, Any]) -> BmsSettings:
     Raises:
         SettingsError: with every mistake.
     """
-    problems: list[tuple[tuple[str | int, ...], str]] = [
-        ((key,), "is no key here, use values") for key in table if key != "values"
-    ]
+    problems: list[Problem] = [((key,), "is no key here, use values") for key in table if key != "values"]
     values = table.get("values", list(_USUAL))
     if not isinstance(values, list) or not values:
         problems.append((("values",), 'is no list of values, write for example ["voltage", "current"]'))
         values = []
     for index, name in enumerate(values):
-        if name not in UNITS:
+        if not isinstance(name, str) or name not in UNITS:
             close = get_close_matches(str(name).lower(), UNITS, 3) or UNITS
             problems.append((("values", index), f"{name!r} is no value, use {' or '.join(close)}"))
+        elif name in values[:index]:
+            problems.append((("values", index), f"{name!r} is there twice"))
     if problems:
         raise SettingsError(problems)
     return BmsSettings(tuple(values))

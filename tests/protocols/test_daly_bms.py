@@ -205,6 +205,8 @@ def test_the_keys_of_a_bms() -> None:
     ("keys", "told"),
     [
         ({"values": ["volts"]}, "values.0: 'volts' is no value, use voltage"),
+        ({"values": [["voltage"]]}, r"values.0: \['voltage'\] is no value, use "),
+        ({"values": ["current", "voltage", "current"]}, "values.2: 'current' is there twice"),
         ({"values": "voltage"}, "values: is no list of values"),
         ({"address": 1}, "address: is no key here, use values"),
     ],

@@ -168,6 +168,8 @@ def test_the_keys_of_a_bms() -> None:
     ("keys", "told"),
     [
         ({"values": ["volts"]}, "values.0: 'volts' is no value, use voltage"),
+        ({"values": [["voltage"]]}, r"values.0: \['voltage'\] is no value, use "),
+        ({"values": ["current", "voltage", "current"]}, "values.2: 'current' is there twice"),
         ({"values": []}, "values: is no list of values"),
         ({"adress": 1}, "adress: is no key here, use values"),
     ],

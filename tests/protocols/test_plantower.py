@@ -141,8 +141,8 @@ def test_the_one_sensor_of_a_line_is_not_of_two_models() -> None:
     assert PROTOCOL.conflicts(sensors) == [
         (
             (1, "model"),
-            "pms5003 contradicts pms5003t of sensor[1]: on such a line is one sensor, write the same model in "
-            "all or give each a bus of its own",
+            "pms5003 contradicts pms5003t of sensor[1]: on such a line is one sensor, write the same model "
+            "in all or give each a bus of its own",
         )
     ]
 
