@@ -10,8 +10,15 @@ device has no such value. Fields are separated by commas, "$", "!" and "*" stand
 
 Values are taken from these; other sentences, and those with "!" that encapsulate others (AIS), give none:
 
-    MWV  wind angle and speed; V: the device mistrusts them     MDA  air and water, humidity, pressure, wind
-    XDR  any transducers: what, value, unit and name of each    RMC  position, speed and course; GGA  the fix
+    MWV  wind angle and speed, apparent (R) or true (T); V: the device mistrusts them
+    MDA  air and water, humidity, pressure, true wind           RMC  position, speed and course
+    XDR  any transducers: kind, value, unit and name of each    GGA  the fix
+
+Apparent wind is what the device feels, true wind is reckoned without the motion of the vehicle; on a mast
+that does not move they are one, and most devices there tell R.
+
+A transducer is called by its kind and name, temperature_engine; by its kind and a number if it has no name,
+temperature_1. Those that would be called alike are numbered from the second on: temperature_engine_2.
 
 A sentence without a check is not believed: before version 3 some devices sent such, but then a single flipped
 bit, in "*", lets any other pass. The 82 characters that the standard allows are exceeded by real receivers.
@@ -24,16 +31,17 @@ WMT700 that cannot measure leaves the fields empty and says V (WMT700 series use
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain, count
 from typing import Final
 
 from protocols import Fields, Protocol, without_models
 from protocols.checksum import CHECKSUMS
 from protocols.dialogue import LineSettings, Values
 from protocols.framing import Direction, Frame
-from protocols.listening import ListeningKeys, Telegram, address_of
+from protocols.listening import ListeningKeys, ListeningSettings, Telegram, address_of
 from protocols.obis import plain
 from protocols.search import SearchFramer, Shape
 
@@ -52,14 +60,22 @@ _METRES_PER_SECOND: Final = {  # K, M, N, S of a wind speed
     "N": Decimal(1852) / 3600,
     "S": Decimal("0.44704"),
 }
+_HECTOPASCALS: Final = {  # of a pressure; the conventional columns of mercury as in NIST SP 811
+    "B": Decimal(1000),
+    "H": Decimal(1),
+    "I": Decimal("33.86389"),
+    "M": Decimal("1.333224"),
+    "P": Decimal("0.01"),
+}
 _MILLIMETRES: Final = Decimal("0.001")
+_HUNDREDTHS: Final = Decimal("0.01")
 _CENTIMETRES: Final = Decimal("1e-7")  # of a degree of latitude
 
 UNITS: Final[Mapping[str, str]] = {
-    "wind_angle": "°",  # MWV, to the mark on the device
-    "wind_speed": "m/s",
-    "true_wind_angle": "°",  # MWV, reckoned without the motion of the vehicle
-    "true_wind_speed": "m/s",
+    "apparent_wind_angle": "°",  # MWV R, to the mark on the device
+    "apparent_wind_speed": "m/s",
+    "true_wind_angle": "°",  # MWV T, to the mark on the device
+    "true_wind_speed": "m/s",  # MWV T, MDA
     "wind_direction": "°",  # MDA, to true north
     "wind_direction_magnetic": "°",
     "pressure": "hPa",
@@ -76,9 +92,9 @@ UNITS: Final[Mapping[str, str]] = {
     "satellites": "",
     "hdop": "",
 }
-_KINDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {  # XDR: kind → its name, and its units
+_KINDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {  # XDR: kind → its name, and its units as sent
     "A": ("angle", {"D": "°"}),
-    "C": ("temperature", {"C": "°C", "F": "°F", "K": "K"}),
+    "C": ("temperature", {}),
     "D": ("displacement", {"M": "m"}),
     "F": ("frequency", {"H": "Hz"}),
     "G": ("generic", {"P": "%"}),
@@ -86,7 +102,7 @@ _KINDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {  # XDR: kind → 
     "I": ("current", {"A": "A"}),
     "L": ("salinity", {"S": "ppt"}),
     "N": ("force", {"N": "N"}),
-    "P": ("pressure", {"B": "bar", "P": "Pa", "H": "hPa", "I": "inHg", "M": "mmHg"}),
+    "P": ("pressure", {}),
     "R": ("flow", {"L": "l/s"}),
     "S": ("switch", {}),
     "T": ("tachometer", {"R": "1/min"}),
@@ -94,7 +110,7 @@ _KINDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {  # XDR: kind → 
     "V": ("volume", {"M": "m³"}),
     "Z": ("duration", {"S": "s"}),
 }
-_SPEED: Final = "speed", {"K": "km/h", "M": "m/s", "N": "kn", "S": "mph"}  # a switch with such a unit
+_OTHER_KIND: Final = "transducer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +193,14 @@ def _nothing(sentence: Sentence) -> Found:
 
 def _mwv(sentence: Sentence) -> Found:
     if sentence.text(5) == "A" and sentence.text(2) in ("R", "T"):
-        prefix = "true_" if sentence.text(2) == "T" else ""
-        yield f"{prefix}wind_angle", sentence.number(1)
-        yield f"{prefix}wind_speed", _speed(sentence.number(3), sentence.text(4))
+        kind = "true" if sentence.text(2) == "T" else "apparent"
+        yield f"{kind}_wind_angle", sentence.number(1)
+        yield f"{kind}_wind_speed", _speed(sentence.number(3), sentence.text(4))
 
 
 def _mda(sentence: Sentence) -> Found:
-    bars = sentence.number(3)
-    yield "pressure", bars and bars.scaleb(3)
+    inches, bars = sentence.number(1), sentence.number(3)
+    yield "pressure", _pressure(inches, "I") if bars is None else _pressure(bars, "B")
     yield "air_temperature", sentence.number(5)
     yield "water_temperature", sentence.number(7)
     yield "humidity", sentence.number(9)
@@ -192,7 +208,7 @@ def _mda(sentence: Sentence) -> Found:
     yield "wind_direction", sentence.number(13)
     yield "wind_direction_magnetic", sentence.number(15)
     knots, metres = sentence.number(17), sentence.number(19)
-    yield "wind_speed", _speed(knots, "N") if metres is None else metres
+    yield "true_wind_speed", _speed(knots, "N") if metres is None else metres
 
 
 def _rmc(sentence: Sentence) -> Found:
@@ -246,6 +262,31 @@ def _speed(amount: Decimal | None, unit: str) -> Decimal | None:
     return amount if factor == 1 else (amount * factor).quantize(_MILLIMETRES)
 
 
+def _pressure(amount: Decimal | None, unit: str) -> Decimal | None:
+    """A pressure in hPa, to the pascal where it was reckoned."""
+    factor = _HECTOPASCALS.get(unit)
+    if amount is None or factor is None:
+        return None
+    return (amount * factor).quantize(_HUNDREDTHS) if unit in "IM" else amount * factor
+
+
+def _temperature(amount: Decimal | None, unit: str) -> Decimal | None:
+    """A temperature in °C, to the hundredth where it was reckoned."""
+    if amount is None or unit not in ("C", "F", "K"):
+        return None
+    if unit == "F":
+        return ((amount - 32) * 5 / 9).quantize(_HUNDREDTHS)
+    return amount if unit == "C" else amount - Decimal("273.15")
+
+
+_CONVERTED: Final[Mapping[str, tuple[str, Callable[[Decimal | None, str], Decimal | None]]]] = {
+    "temperature": ("°C", _temperature),
+    "pressure": ("hPa", _pressure),
+    "speed": ("m/s", _speed),
+}
+"""Kinds that are told in one unit, whichever they are sent in; without one of theirs they tell nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Transducer:
     name: str
@@ -255,12 +296,27 @@ class _Transducer:
 
 def _transducers(sentence: Sentence) -> Iterator[_Transducer]:
     """Those of an XDR, each of a whole group of four fields: kind, value, unit, name."""
-    for kind, value, unit, name in zip(*[iter(sentence.fields)] * 4, strict=False):
-        kind_name, units = _KINDS.get(kind, (kind, {}))
-        if kind == "S" and unit in _SPEED[1]:
-            kind_name, units = _SPEED
-        own = re.sub(r"[^a-z0-9]+", "_", f"{kind_name}_{name}".lower()).strip("_")
-        yield _Transducer(own, _decimal(value), units.get(unit, unit))
+    taken: set[str] = set()
+    for kind, written, unit, name in zip(*[iter(sentence.fields)] * 4, strict=False):
+        kind_name, units = _KINDS.get(kind, (f"{_OTHER_KIND}_{kind}", {}))
+        if kind == "S" and unit in _METRES_PER_SECOND:
+            kind_name = "speed"
+        called = _name(kind_name, name, taken)
+        taken.add(called)
+        value = _decimal(written)
+        if kind_name in _CONVERTED:
+            ours, converted = _CONVERTED[kind_name]
+            yield _Transducer(called, converted(value, unit), ours)
+        else:
+            yield _Transducer(called, value, units.get(unit, unit))
+
+
+def _name(kind: str, name: str, taken: Container[str]) -> str:
+    """What a transducer is called that has this name, or none, beside others."""
+    kind, name = (re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_") for text in (kind, name))
+    stem = f"{kind}_{name}" if name else kind
+    numbered = (f"{stem}_{number}" for number in count(2 if name else 1))
+    return next(called for called in chain([stem] if name else [], numbered) if called not in taken)
 
 
 def _decimal(text: str) -> Decimal | None:
@@ -289,8 +345,18 @@ def _direction(data: bytes) -> Direction:
 _SHAPE: Final = Shape(_HEAD, 4, b"$!", MAX_LENGTH, _extent, _flaw, _direction)
 _KEYS: Final = ListeningKeys(
     units=UNITS,
-    others=re.compile(rf"({'|'.join(name for name, _ in (*_KINDS.values(), _SPEED))})(_[a-z0-9]+)*"),
+    others=re.compile(
+        rf"({'|'.join((*(name for name, _ in _KINDS.values()), 'speed', _OTHER_KIND))})(_[a-z0-9]+)+"
+    ),
 )
+
+
+def _units_of(settings: ListeningSettings) -> dict[str, str]:
+    """Of a transducer the unit is known before it speaks if its kind is told in one."""
+    units = _KEYS.units_of(settings)
+    ours = {name: _CONVERTED.get(name.partition("_")[0], ("", None))[0] for name in units}
+    return {name: unit or ours[name] for name, unit in units.items()}
+
 
 PROTOCOL = Protocol(
     name="nmea0183",
@@ -304,6 +370,6 @@ PROTOCOL = Protocol(
     device=None,
     listener=SentenceListener,
     address_of=address_of,
-    units_of=_KEYS.units_of,
+    units_of=_units_of,
     longest=MAX_LENGTH,
 )

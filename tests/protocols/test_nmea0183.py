@@ -39,14 +39,14 @@ def told(text: str) -> Values:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("WIMWV,045,R,011.63,N,A", {"wind_angle": 45, "wind_speed": 5.983}),
-        ("WIMWV,39.5,R,1.3,M,A", {"wind_angle": 39.5, "wind_speed": 1.3}),
+        ("WIMWV,045,R,011.63,N,A", {"apparent_wind_angle": 45, "apparent_wind_speed": 5.983}),
+        ("WIMWV,39.5,R,1.3,M,A", {"apparent_wind_angle": 39.5, "apparent_wind_speed": 1.3}),
         ("WIMWV,214.8,T,36.0,K,A", {"true_wind_angle": 214.8, "true_wind_speed": 10.0}),
-        ("WIMWV,214.8,R,10,S,A", {"wind_angle": 214.8, "wind_speed": 4.47}),
+        ("WIMWV,214.8,R,10,S,A", {"apparent_wind_angle": 214.8, "apparent_wind_speed": 4.47}),
         ("WIMWV,,R,,M,V", {}),
         ("WIMWV,39,R,1.3,M,V", {}),
         ("WIMWV,39,R,1.3,M", {}),
-        ("WIMWV,39,R,1.3,Q,A", {"wind_angle": 39}),
+        ("WIMWV,39,R,1.3,Q,A", {"apparent_wind_angle": 39}),
         (
             "WIMDA,29.9870,I,1.0154,B,27.6,C,15.1,C,68.2,,17.9,C,116.4,T,107.7,M,1.2,N,0.6,M",
             {
@@ -57,10 +57,15 @@ def told(text: str) -> Values:
                 "dew_point": 17.9,
                 "wind_direction": 116.4,
                 "wind_direction_magnetic": 107.7,
-                "wind_speed": 0.6,
+                "true_wind_speed": 0.6,
             },
         ),
-        ("WIMDA,,I,,B,-3.5,C,,C,,,,C,,T,,M,2.0,N,,M", {"air_temperature": -3.5, "wind_speed": 1.029}),
+        ("WIMDA,,I,,B,-3.5,C,,C,,,,C,,T,,M,2.0,N,,M", {"air_temperature": -3.5, "true_wind_speed": 1.029}),
+        (
+            "WIMDA,29.92,I,,B,20,C,,,,,,,270,T",
+            {"pressure": 1013.21, "air_temperature": 20, "wind_direction": 270},
+        ),
+        ("WIMDA,29.92,I,0,B", {"pressure": 0}),
         ("WIMDA", {}),
         (
             "WIXDR,C,24.0,C,0,C,25.2,C,1,H,47.4,P,0,P,1010.1,H,0,S,0.1,M,0,A,316,D,2",
@@ -74,7 +79,29 @@ def told(text: str) -> Values:
             },
         ),
         ("YXXDR,C,17.09,C,T-N1052,C,,C,BARO,U,12.1,V", {"temperature_t_n1052": 17.09}),
-        ("IIXDR,P,1.02481,B,Barometer,P,5.0,B,", {"pressure_barometer": 1.02481, "pressure": 5.0}),
+        ("IIXDR,P,1.02481,B,Barometer,P,5.0,B,", {"pressure_barometer": 1024.81, "pressure_1": 5000.0}),
+        (
+            "IIXDR,P,101325,P,A,P,29.92,I,B,P,760,M,C",
+            {"pressure_a": 1013.25, "pressure_b": 1013.21, "pressure_c": 1013.25},
+        ),
+        (
+            "IIXDR,C,68.0,F,,C,293.15,K,,C,20.0,C,",
+            {"temperature_1": 20.0, "temperature_2": 20.0, "temperature_3": 20.0},
+        ),
+        ("IIXDR,S,10,N,,S,3.6,K,MAST,S,1,,", {"speed_1": 5.144, "speed_mast": 1.0, "switch_1": 1}),
+        ("IIXDR,C,,C,,C,7,C,", {"temperature_2": 7}),
+        (
+            "IIXDR,C,7,C,Eng,C,8,C,ENG,C,9,C,2,C,10,C,,C,11,C,",
+            {
+                "temperature_eng": 7,
+                "temperature_eng_2": 8,
+                "temperature_2": 9,
+                "temperature_1": 10,
+                "temperature_3": 11,
+            },
+        ),
+        ("IIXDR,P,1.0,,,C,7,X,A,U,12.1,N,2", {"voltage_2": 12.1}),
+        ("IIXDR,fix,7,,quality,E,8,,", {"transducer_fix_quality": 7, "transducer_e_1": 8}),
         (
             "GPRMC,123519.00,A,4807.038,N,01131.000,W,022.4,084.4,230394,003.1,W",
             {"latitude": 48.1173, "longitude": -11.5166667, "speed": 11.524, "course": 84.4},
@@ -112,7 +139,7 @@ def test_a_listener_tells_of_one_sensor_also_when_it_has_nothing_to_tell() -> No
     assert ENTRY.listener is not None
     listener = ENTRY.listener()
     assert listener.hear(Frame(sentence("WIMWV,39,R,1.3,M,A"))) == [
-        Telegram("", {"wind_angle": 39, "wind_speed": 1.3})
+        Telegram("", {"apparent_wind_angle": 39, "apparent_wind_speed": 1.3})
     ]
     assert listener.hear(Frame(sentence("WIMWV,,R,,M,V"))) == [Telegram("", {})]
     assert listener.hear(Frame(sentence("GPZDA,160012.71,11,03,2004,-1,00"))) == []
@@ -120,10 +147,31 @@ def test_a_listener_tells_of_one_sensor_also_when_it_has_nothing_to_tell() -> No
 
 def test_a_value_is_described_with_its_unit() -> None:
     (fields,) = described(ENTRY, hear(ENTRY, [sentence("YXXDR,C,17.09,C,T-N1052,P,1.02,B,B,G,7,,X")]))
-    assert fields["values"] == {"temperature_t_n1052": 17.09, "pressure_b": 1.02, "generic_x": 7}
-    assert fields["units"] == {"temperature_t_n1052": "°C", "pressure_b": "bar"}
+    assert fields["values"] == {"temperature_t_n1052": 17.09, "pressure_b": 1020.0, "generic_x": 7}
+    assert fields["units"] == {"temperature_t_n1052": "°C", "pressure_b": "hPa"}
     (fields,) = described(ENTRY, hear(ENTRY, [sentence("WIMWV,39,R,1.3,M,A")]))
-    assert fields["units"] == {"wind_angle": "°", "wind_speed": "m/s"}
+    assert fields["units"] == {"apparent_wind_angle": "°", "apparent_wind_speed": "m/s"}
+
+
+def test_no_transducer_is_called_like_a_value_of_another_sentence() -> None:
+    kinds = [chr(letter) for letter in range(ord("A"), ord("Z") + 1)]
+    groups = ",".join(f"{kind},1,{unit},{name}" for kind in kinds for unit in "BN" for name in ("", "speed"))
+    names = list(values(Sentence("II", "XDR", tuple(groups.split(",")))))
+    assert len(names) > len(kinds)
+    assert not set(names) & set(UNITS)
+
+
+def test_apparent_and_true_wind_of_one_device_are_two() -> None:
+    heard = (
+        told("WIMWV,39,R,1.3,M,A") | told("WIMWV,45,T,1.1,M,A") | told("WIMDA,,,,,,,,,,,,,270,T,,,,,1.1,M")
+    )
+    assert heard == {
+        "apparent_wind_angle": 39,
+        "apparent_wind_speed": 1.3,
+        "true_wind_angle": 45,
+        "true_wind_speed": 1.1,
+        "wind_direction": 270,
+    }
 
 
 def test_every_value_has_a_unit_or_is_a_mere_number() -> None:
@@ -133,8 +181,14 @@ def test_every_value_has_a_unit_or_is_a_mere_number() -> None:
 
 
 def test_the_keys_of_a_device() -> None:
-    settings = ENTRY.settings({"only": ["wind_speed", "temperature_t_n1052", "speed_0"]})
+    settings = ENTRY.settings({"only": ["true_wind_speed", "temperature_t_n1052", "speed_0", "voltage_1"]})
     assert ENTRY.address_of(settings) == ""
+    assert ENTRY.units_of(settings) == {
+        "true_wind_speed": "m/s",
+        "temperature_t_n1052": "°C",
+        "speed_0": "m/s",
+        "voltage_1": "",
+    }
     with pytest.raises(SettingsError, match="windspeed"):
         ENTRY.settings({"only": ["windspeed"]})
 
