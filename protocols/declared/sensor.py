@@ -117,12 +117,11 @@ _NUMBER = re.compile("0[xX]([0-9A-Fa-f]+)|[0-9]+")
 def _identity(field: Field) -> Identity:
     """What the ids look like that stand in a field; numbers may be written as 0x…, too."""
     kind = field.type
+    if kind.kind is Kind.TEXT:
+        return _text_identity(field)
     most = 10 ** (2 * kind.size) - 1 if kind.kind is Kind.DIGITS else (1 << 8 * kind.size) - 1
-    is_text = kind.kind is Kind.TEXT
 
     def normal(text: str) -> str:
-        if is_text:
-            return text.strip()
         written = _NUMBER.fullmatch(text.strip())
         if written is None:
             return ""
@@ -130,8 +129,25 @@ def _identity(field: Field) -> Identity:
         return str(number) if number <= most else ""
 
     return Identity(
-        form=re.compile(rf".{{1,{kind.size}}}" if is_text else "[0-9]+"),
-        what=f"the id in its frames ({field.name}, " + (kind.name if is_text else f"0–{most}") + ")",
-        example="A1" if is_text else "1",
+        form=re.compile("[0-9]+"),
+        what=f"the id in its frames ({field.name}, 0–{most})",
+        example="1",
+        normal=normal,
+    )
+
+
+def _text_identity(field: Field) -> Identity:
+    """Texts that a frame can carry, and tells as they are written."""
+    kind = field.type
+
+    def normal(text: str) -> str:
+        written = text.strip()
+        octets = written.encode()
+        return written if len(octets) <= kind.size and kind.read(octets) == written else ""
+
+    return Identity(
+        form=re.compile(".+", re.DOTALL),
+        what=f"the id in its frames ({field.name}, at most {kind.size} octets of UTF-8)",
+        example="A1"[: kind.size],
         normal=normal,
     )

@@ -135,6 +135,7 @@ def test_octets_that_are_no_id_make_no_sense() -> None:
         ("uint16", "007", "7"),
         ("bcd16", "0042", "42"),
         ("string:3", " A1 ", "A1"),
+        ("string:3", "äb", "äb"),
     ],
 )
 def test_an_id_is_kept_as_frames_tell_it(kind: str, written: str, kept: str) -> None:
@@ -142,6 +143,16 @@ def test_an_id_is_kept_as_frames_tell_it(kind: str, written: str, kept: str) -> 
     frame = {"sync": "AA 55", "length": 10, "checksum": "sum8", "fields": fields}
     entry = declared_by({"frame": frame})
     assert entry.address_of(entry.settings({"id": written})) == kept
+
+
+@pytest.mark.parametrize("written", ["", "abc", "äb", "a\0"])
+def test_a_text_that_does_not_fit_its_field_is_no_id(written: str) -> None:
+    frame = PROBE["frame"] | {
+        "fields": {"probe": {"at": 3, "type": "string:2", "id": True}, "level": {}},
+    }
+    entry = declared_by({"frame": frame, "request": {"send": "AA {id} 01"}})
+    with pytest.raises(SettingsError, match=r"\(probe, at most 2 octets of UTF-8\), for example id = \"A1\""):
+        entry.settings({"id": written})
 
 
 @pytest.mark.parametrize("written", ["", "x", "-1", "256", "1.5", "0x100", "1_0", "٣"])
