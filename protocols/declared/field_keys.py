@@ -61,6 +61,7 @@ _OF_IDS: Final = (Kind.UNSIGNED, Kind.DIGITS, Kind.TEXT)
 FIELDS_SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
     "description": "name of the value → where it stands and what it means",
+    "propertyNames": {"pattern": r"\S"},
     "additionalProperties": {
         "type": "object",
         "properties": {name: dict(key.schema) for name, key in KEYS.items()},
@@ -85,6 +86,9 @@ def parse_fields(
         return ()
     fields: list[Field] = []
     for name, entry in table.items():
+        if not name.strip():
+            problems.append(((*at, name), "is no name: write the name that its value has"))
+            continue
         field = _parse(name, entry, order, begin, (*at, name), problems)
         if field is None:
             continue
@@ -139,3 +143,20 @@ def _contradictions(entry: Mapping[str, Any], kind: Type) -> Iterator[tuple[str,
         if key in meaningless or (key == "order" and kind.kind is Kind.TEXT):
             yield key, f"means nothing for {kind.name}, leave it out"
     yield from contradictions(entry, kind.name, kind.bits)
+    if kind.bits is not None and "enum" in entry:
+        yield from _never_told(entry, kind, kind.bits)
+
+
+def _never_told(entry: Mapping[str, Any], kind: Type, bits: int) -> Iterator[tuple[str, str]]:
+    """Numbers of an enum that no frame can tell."""
+    least, most, what = 0, (1 << bits) - 1, kind.name
+    if "bit" in entry:
+        most, what = 1, f"bit {entry['bit']}"
+    elif "mask" in entry:
+        mask = entry["mask"]
+        most, what = mask // (mask & -mask), f"mask 0x{mask:X}, which is shifted down to bit 0"
+    elif kind.kind is Kind.SIGNED:
+        least, most = -(1 << bits - 1), (1 << bits - 1) - 1
+    for number in meaning_of(entry)["enum"]:
+        if not least <= number <= most:
+            yield "enum", f"{number} never stands in {what}, use {least}–{most}"
