@@ -7,6 +7,13 @@
     A   /?!            /ABB… STX … ETX BCC
         300 ──▶        300 ◀──                                     it goes on at the same rate
 
+Some meters, and some optical heads, cannot be read at the rate that the identification offers. If no readout
+came at it, the next poll of mode C agrees to the rate of the opening, and so on in turn; a way that worked is
+given a second chance before the other is tried.
+
+A meter that missed the acknowledgement sends its data all the same, at the rate it began with. So the next
+dialogue behind a readout that failed waits until nothing was heard for longer than a message may pause.
+
 A readout brings all that the meter tells, so one serves every sensor with its address, whatever they keep. An
 identification does not repeat the address: on a line of several meters it is the address in the opening that
 keeps the others silent.
@@ -27,6 +34,7 @@ from protocols.iec62056_21.settings import MeterSettings
 
 REACTION_S: Final = 0.2  # the least time before a message is answered, also by us
 REST_S: Final = 1.5  # the longest pause between two characters of a message
+BREAK_OFF_S: Final = 2.0  # quiet for so long, a dialogue that failed is over for the meter too
 WAKE_UP_S: Final = 2.2  # zeros for so long …
 WAKING_S: Final = 1.5  # … and the quiet behind them, of a meter with a battery
 
@@ -46,6 +54,9 @@ class Meter:
         self._count = len({name for sensor in sensors for name in sensor.values})
         self._named = f"meter {self.address}" if self.address else "meter"
         self._known = Identification("", "0", "")  # what the last poll was told
+        self._stays = False  # at the rate of the opening, whatever is offered
+        self._worked = False  # the last readout, in this way
+        self._broke_off = False
 
     @property
     def address(self) -> str:
@@ -69,10 +80,17 @@ class Meter:
         readout = answer.data.partition(b"\r\n")[2]
         for request in self._readout(told):
             reply = yield request
+            self._learn(is_read=reply is not None)
             if reply is None:
                 return self._result(None)
             readout = reply.data
         return self._result(readout)
+
+    def _learn(self, *, is_read: bool) -> None:
+        """Chooses how the next readout is asked for."""
+        if not is_read and not self._worked:
+            self._stays = not self._stays
+        self._worked, self._broke_off = is_read, not is_read
 
     def _result(self, readout: bytes | None) -> PollResult:
         found = [] if readout is None else readings(list(data_sets(frames.data_of(readout))))
@@ -81,6 +99,11 @@ class Meter:
             told = ((name, next((r for r in found if r.is_called(name)), None)) for name in sensor.values)
             values.append({name: reading.value_as(name) for name, reading in told if reading})
         return PollResult(tuple(values), complete=readout is not None)
+
+    @property
+    def _before_s(self) -> float:
+        """Least quiet time before a dialogue."""
+        return BREAK_OFF_S if self._broke_off else REACTION_S
 
     def _wake_up(self) -> Sequence[Request]:
         if not self._wakes_up:
@@ -94,6 +117,7 @@ class Meter:
                 reply_length=0,
                 summary=f"{self._named}: wake up",
                 is_answered=False,
+                pause_s=self._before_s,
             )
         ]
 
@@ -105,19 +129,22 @@ class Meter:
             reply_length=_LEAST_IDENTIFICATION,
             longest_reply=_LONGEST_IN_MODE_A,
             summary=f"{self._named}: identification",
-            pause_s=WAKING_S if self._wakes_up else REACTION_S,
+            pause_s=WAKING_S if self._wakes_up else self._before_s,
             rest_s=REST_S,
         )
 
     def _readout(self, told: Identification) -> Sequence[Request]:
         """How the readout is had of a meter that identified itself so; nothing is left to ask in mode A."""
-        baudrate = (BAUDRATES_B | BAUDRATES_C).get(told.baud_char)
+        baud_char = told.baud_char
+        if baud_char in BAUDRATES_C and self._stays:
+            baud_char = next((c for c, rate in BAUDRATES_C.items() if rate == self._line.baudrate), "0")
+        baudrate = (BAUDRATES_B | BAUDRATES_C).get(baud_char)
         if baudrate is None:
             return ()
-        goes_on_by_itself = told.baud_char in BAUDRATES_B
+        goes_on_by_itself = baud_char in BAUDRATES_B
         return [
             Request(
-                data=b"" if goes_on_by_itself else frames.acknowledgement(told.baud_char),
+                data=b"" if goes_on_by_itself else frames.acknowledgement(baud_char),
                 framer=frames.ReadoutFramer,
                 accepts=_is_readout,
                 reply_length=_AROUND_READOUT + _OF_A_VALUE * self._count,

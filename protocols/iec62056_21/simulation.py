@@ -1,7 +1,7 @@
 """A meter that answers: the other side of the line, for tests and for practice.
 
 It holds to the dialogue: nothing but an opening with its address wakes it, and data follow only an
-acknowledgement with the rate it offered, or none where its mode has none.
+acknowledgement with the rate it offered or a slower one, or none where its mode has none.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ class SimulatedMeter:
         identification: who it says it is; its baud character decides the mode.
         data: address → what stands in the brackets behind it, "00123.4*kWh".
         address: the one it listens to, beside openings without any.
+        fastest: baud; what it sends faster is not heard, for its optical head is too slow.
     """
 
     identification: Identification
     data: dict[str, str] = field(default_factory=dict)
     address: str = ""
+    fastest: int = 19200
     _is_open: bool = False
 
     def answer(self, request: Frame) -> Iterator[Said]:
@@ -41,9 +43,15 @@ class SimulatedMeter:
             if offered in BAUDRATES_C:
                 self._is_open = True
             else:
-                yield BAUDRATES_B.get(offered, INITIAL_BAUDRATE), self.readout
-        elif was_open and frames.acknowledged(request.data) == ("0", offered, "0"):
-            yield BAUDRATES_C[offered], self.readout
+                yield from self._said(BAUDRATES_B.get(offered, INITIAL_BAUDRATE))
+        elif was_open and (agreed := frames.acknowledged(request.data)):
+            procedure, baud_char, mode = agreed
+            if procedure == mode == "0" and baud_char in BAUDRATES_C and baud_char <= offered:
+                yield from self._said(BAUDRATES_C[baud_char])
+
+    def _said(self, baudrate: int) -> Iterator[Said]:
+        if baudrate <= self.fastest:
+            yield baudrate, self.readout
 
     @property
     def readout(self) -> bytes:

@@ -130,6 +130,19 @@ async def test_a_meter_is_read_at_the_rate_it_names_and_delivered(
     assert optical.missed == 0
 
 
+async def test_a_meter_that_cannot_be_read_at_the_rate_it_names_is_read_at_the_next_poll(
+    world: World, server: StandIn
+) -> None:
+    meter = SimulatedMeter(Identification("LGZ", "4", "ZMD120"), DATA, fastest=INITIAL_BAUDRATE)
+    server.tokens.add("T1")
+    with OpticalMeter(meter) as optical:
+        world.write(SITE.format(port=server.port, adapter=optical.path, keys="retries = 0"), {"house": "T1"})
+        process = world.start("run")
+        await world.until(lambda: len(server.stored.get("T1", {}).get("import_energy", ())) > 1)
+        assert world.stop(process) == 0, world.log
+    assert set(optical.rates) == {INITIAL_BAUDRATE}
+
+
 def test_try_reads_the_only_meter_of_a_line_without_its_address(world: World) -> None:
     with OpticalMeter(SimulatedMeter(Identification("ESY", "5", "Q3D"), DATA, address="45678903")) as optical:
         world.write(SITE.format(port=5683, adapter=optical.path, keys=""), {})

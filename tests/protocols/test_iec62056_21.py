@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,7 @@ from protocols.iec62056_21.frame import (
     opened,
     opening,
 )
-from protocols.iec62056_21.meter import REACTION_S, REST_S, WAKING_S, Meter
+from protocols.iec62056_21.meter import BREAK_OFF_S, REACTION_S, REST_S, WAKING_S, Meter
 from protocols.iec62056_21.settings import parse_settings
 from protocols.iec62056_21.simulation import SimulatedMeter
 from tests.protocols.vectors import hear, vectors
@@ -139,6 +140,44 @@ def test_a_meter_that_stops_after_its_identification_has_no_values() -> None:
     with pytest.raises(StopIteration) as over:
         poll.send(None)
     assert over.value.value == PollResult(({},), complete=False)
+
+
+def test_a_meter_that_cannot_be_read_at_the_rate_it_offers_is_read_at_that_of_the_opening() -> None:
+    device, other = meter(), simulated("4")
+    other.fastest = 300
+    polls = [answered(device, other) for _ in range(3)]
+    assert [result.complete for result, _ in polls] == [False, True, True]
+    assert [asked[1].data for _, asked in polls] == [b"\x06040\r\n", b"\x06000\r\n", b"\x06000\r\n"]
+    assert [asked[1].reply_line for _, asked in polls[1:]] == [LINE, LINE]
+    assert device.planned() == polls[2][1]
+
+
+def test_on_a_line_of_another_rate_it_is_that_one_to_stay_at() -> None:
+    line = replace(LINE, baudrate=2400)
+    device = Meter([parse_settings({"values": ["1.8.0"]})], line)
+    for _ in range(2):
+        poll = device.poll()
+        next(poll)
+        asked = poll.send(Frame(b"/LGZ5ZMF\r\n"))
+        with pytest.raises(StopIteration):
+            poll.send(None)
+    assert (asked.data, asked.reply_line) == (b"\x06030\r\n", line)
+
+
+def test_a_rate_that_worked_has_a_second_chance_and_the_other_comes_after_it() -> None:
+    device, good, deaf = meter(), simulated("5"), simulated("5")
+    deaf.fastest = 0
+    rates = [answered(device, other)[1][1].data[2:3] for other in (good, deaf, deaf, deaf, good, good)]
+    assert rates == [b"5", b"5", b"5", b"0", b"5", b"5"]
+
+
+@pytest.mark.parametrize("wake_up", [False, True])
+def test_behind_a_readout_that_failed_it_is_waited_until_the_meter_has_said_all(wake_up: bool) -> None:
+    device, good, deaf = meter(wake_up=wake_up), simulated(), simulated()
+    deaf.fastest = 0
+    pauses = [answered(device, other)[1][0].pause_s for other in (good, deaf, good, good)]
+    assert pauses == [REACTION_S, REACTION_S, BREAK_OFF_S, REACTION_S]
+    assert BREAK_OFF_S > REST_S
 
 
 def test_the_plan_is_that_of_the_last_poll() -> None:
