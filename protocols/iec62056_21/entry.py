@@ -7,7 +7,7 @@ from protocols.dialogue import LineSettings
 from protocols.iec62056_21.description import describe
 from protocols.iec62056_21.frame import MAX_LENGTH, StreamFramer
 from protocols.iec62056_21.meter import Meter
-from protocols.iec62056_21.settings import SENSOR_SCHEMA, MeterSettings, parse_settings
+from protocols.iec62056_21.settings import SENSOR_SCHEMA, MeterSettings, conflicts, parse_settings
 
 
 def _address_of(settings: MeterSettings) -> str:
@@ -29,6 +29,7 @@ PROTOCOL = Protocol(
     settings=parse_settings,
     device=Meter,
     address_of=_address_of,
+    conflicts=conflicts,
     units_of=_units_of,
     reply_timeout_s=2.0,  # a meter answers within 1.5 s
     longest=MAX_LENGTH,

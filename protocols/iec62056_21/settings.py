@@ -9,17 +9,14 @@ wake_up = true                                 # a meter with a battery sleeps u
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
 from protocols import obis
-from protocols.errors import SettingsError
+from protocols.errors import Problem, SettingsError
 from protocols.iec62056_21.frame import MAX_ADDRESS
-
-Path = tuple[str | int, ...]
-Problem = tuple[Path, str]
 
 _ADDRESS: Final = r'^[ "-.0-~]{0,32}$'
 _CODE: Final = r"^[0-9A-Z]+([.:*&-][0-9A-Z]+)+$"
@@ -92,6 +89,18 @@ def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
     if problems:
         raise SettingsError(problems)
     return MeterSettings(address, values, wake_up)
+
+
+def conflicts(sensors: Sequence[MeterSettings]) -> list[Problem]:
+    """What is wrong with sensors on one line: one without address, whom any meter answers, beside another."""
+    named = next((settings.address for settings in sensors if settings.address), None)
+    if named is None:
+        return []
+    message = (
+        f'is missing: without it every meter of the line answers, also "{named}" of another sensor; '
+        "write the number on this meter's label"
+    )
+    return [((place, "address"), message) for place, settings in enumerate(sensors) if not settings.address]
 
 
 def _address(written: object, problems: list[Problem]) -> str:

@@ -371,6 +371,18 @@ def test_every_mistake_is_told_at_once_with_its_place_and_fix() -> None:
     assert told["address"].endswith('"45678903"')
 
 
+def test_a_meter_without_address_is_the_only_one_of_its_line() -> None:
+    anyone, named, other = (
+        parse_settings({"values": ["1.8.0"]} | keys)
+        for keys in ({}, {"address": "45678903"}, {"address": "7"})
+    )
+    assert not ENTRY.conflicts([anyone, anyone])
+    assert not ENTRY.conflicts([named, other, named])
+    problems = ENTRY.conflicts([anyone, named, anyone])
+    assert [path for path, _ in problems] == [(0, "address"), (2, "address")]
+    assert all(re.match('is missing: .* "45678903", .* write the number', message) for _, message in problems)
+
+
 @pytest.mark.parametrize("address", ["a/b", "a!", "x" * 33, True, None, "é"])
 def test_a_wrong_address_is_named(address: object) -> None:
     with pytest.raises(SettingsError, match="is no address of a meter"):
