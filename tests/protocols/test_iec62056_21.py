@@ -380,7 +380,7 @@ def test_a_meter_without_address_is_the_only_one_of_its_line() -> None:
     assert not ENTRY.conflicts([named, other, named])
     problems = ENTRY.conflicts([anyone, named, anyone])
     assert [path for path, _ in problems] == [(0, "address"), (2, "address")]
-    assert all(re.match('is missing: .* "45678903", .* write the number', message) for _, message in problems)
+    assert all(re.match('is missing: .* "45678903" .*; write the number', message) for _, message in problems)
 
 
 @pytest.mark.parametrize("address", ["a/b", "a!", "x" * 33, True, None, "é"])
