@@ -7,13 +7,13 @@ been through before the next request, or it is not heard. So 95 comes last in a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from protocols import Fields
+from protocols.battery import ADDRESS, BatteryKeys, BatterySettings
 from protocols.daly_bms import commands
 from protocols.daly_bms.commands import (
     CELL_RANGE,
@@ -36,11 +36,9 @@ from protocols.daly_bms.frame import (
     build,
     frames_of,
 )
-from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Value
-from protocols.errors import Problem, SettingsError
+from protocols.dialogue import Dialogue, LineSettings, PollResult, Request
 from protocols.framing import Direction, Frame
 
-ADDRESS: Final = "bms"  # it stands alone on its line
 VALUES: Final[Mapping[str, tuple[int, str]]] = {  # the command that brings it, and its unit
     "voltage": (SUMMARY, "V"),
     "current": (SUMMARY, "A"),
@@ -60,28 +58,12 @@ VALUES: Final[Mapping[str, tuple[int, str]]] = {  # the command that brings it, 
     "temperatures": (TEMPERATURES, "°C"),
 }
 PAUSE_S: Final = 0.05  # longer than the pauses between the pieces in which an adapter hands over a block
-_LISTS: Final = {"cell_voltages": MAX_BLOCK * CELLS_A_FRAME, "temperatures": 16}  # the most of each
 _A_FRAME: Final = {CELL_VOLTAGES: CELLS_A_FRAME, TEMPERATURES: TEMPERATURES_A_FRAME}
 
-SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
-    "properties": {
-        "values": {
-            "type": "array",
-            "items": {"enum": list(VALUES)},
-            "minItems": 1,
-            "uniqueItems": True,
-            "description": "The values to read. Default: all.",
-        }
-    },
-    "required": [],
-}
-
-
-@dataclass(frozen=True, slots=True)
-class BmsSettings:
-    """A BMS: the values that are read from it."""
-
-    values: tuple[str, ...]
+KEYS: Final = BatteryKeys(
+    units={name: unit for name, (_, unit) in VALUES.items()},
+    lists={"cell_voltages": MAX_BLOCK * CELLS_A_FRAME, "temperatures": 16},
+)
 
 
 class Bms:
@@ -89,7 +71,7 @@ class Bms:
 
     address = ADDRESS
 
-    def __init__(self, sensors: Sequence[BmsSettings], line: LineSettings) -> None:
+    def __init__(self, sensors: Sequence[BatterySettings], line: LineSettings) -> None:
         self._sensors = tuple(sensors)
         self._wanted = {VALUES[name][0] for sensor in sensors for name in sensor.values}
         self._counts: dict[int, int] = {}  # of cells and of thermometers, once they are known
@@ -130,13 +112,13 @@ class Bms:
             fields = commands.describe(Frame(frame, Direction.REPLY))
             if command == NUMBERS:
                 self._counts = {CELL_VOLTAGES: fields["cells"], TEMPERATURES: fields["thermometers"]}
-            for name in _LISTS:
+            for name in KEYS.lists:
                 if name in fields:
                     fields[name] = [*told.get(name, ()), *fields[name]][: self._counts[command]]
             told.update(fields)
 
     def _result(self, told: Fields, *, complete: bool) -> PollResult:
-        values = tuple(dict(_values(sensor.values, told)) for sensor in self._sensors)
+        values = tuple(KEYS.choose(told, sensor.values) for sensor in self._sensors)
         return PollResult(values, complete=complete)
 
 
@@ -158,45 +140,6 @@ class SimulatedBms:
         return b"".join(build(BMS, command, data) for data in self.replies[command])
 
 
-def parse_settings(table: Mapping[str, Any]) -> BmsSettings:
-    """A sensor's own keys.
-
-    Raises:
-        SettingsError: with every mistake.
-    """
-    problems: list[Problem] = [((key,), "is no key here, use values") for key in table if key != "values"]
-    values = table.get("values", list(VALUES))
-    if not isinstance(values, list) or not values:
-        problems.append((("values",), 'is no list of values, write for example ["voltage", "current"]'))
-        values = []
-    for index, name in enumerate(values):
-        if not isinstance(name, str) or name not in VALUES:
-            close = get_close_matches(str(name).lower(), VALUES, 3) or VALUES
-            problems.append((("values", index), f"{name!r} is no value, use {' or '.join(close)}"))
-        elif name in values[:index]:
-            problems.append((("values", index), f"{name!r} is there twice"))
-    if problems:
-        raise SettingsError(problems)
-    return BmsSettings(tuple(values))
-
-
-def address_of(settings: BmsSettings) -> str:
-    """All sensors of a line are one BMS."""
-    return ADDRESS
-
-
-def units_of(settings: BmsSettings) -> dict[str, str]:
-    """The unit of each value that these settings may bring, or ""."""
-    units: dict[str, str] = {}
-    for name in settings.values:
-        unit = VALUES[name][1]
-        if name in _LISTS:
-            units |= {_numbered(name, number): unit for number in range(1, _LISTS[name] + 1)}
-        else:
-            units[name] = unit
-    return units
-
-
 def _request(command: int, count: int) -> Request:
     def accepts(frame: Frame) -> bool:
         is_whole = len(frame.data) == LENGTH * count
@@ -210,17 +153,3 @@ def _request(command: int, count: int) -> Request:
         summary=f"bms: command {command:02X}",
         pause_s=PAUSE_S,
     )
-
-
-def _values(names: Sequence[str], told: Fields) -> Iterator[tuple[str, Value]]:
-    """The values of these names; of lists one for each cell or thermometer."""
-    for name in names:
-        if name in _LISTS:
-            for number, value in enumerate(told.get(name, ()), start=1):
-                yield _numbered(name, number), value
-        elif name in told:
-            yield name, told[name]
-
-
-def _numbered(name: str, number: int) -> str:
-    return f"{name.removesuffix('s')}_{number}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from protocols import Protocol, without_models
+from protocols.battery import address_of
 from protocols.dialogue import LineSettings
-from protocols.jbd_bms.device import SENSOR_SCHEMA, Bms, address_of, parse_settings, units_of
+from protocols.jbd_bms.device import KEYS, Bms
 from protocols.jbd_bms.frame import MAX_LENGTH, StreamFramer
 from protocols.jbd_bms.registers import describe
 
@@ -15,11 +16,11 @@ PROTOCOL = Protocol(
     line=LineSettings(9600, 8, "N", 1),
     framer=StreamFramer,
     describer=without_models(lambda: describe),
-    schema=SENSOR_SCHEMA,
-    settings=parse_settings,
+    schema=KEYS.schema,
+    settings=KEYS.parse,
     device=Bms,
     address_of=address_of,
-    units_of=units_of,
+    units_of=KEYS.units_of,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
 )

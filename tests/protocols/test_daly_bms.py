@@ -7,7 +7,7 @@ import random
 import pytest
 
 from protocols.daly_bms.commands import describe
-from protocols.daly_bms.device import VALUES, Bms, SimulatedBms, parse_settings
+from protocols.daly_bms.device import KEYS, VALUES, Bms, SimulatedBms
 from protocols.daly_bms.entry import PROTOCOL
 from protocols.daly_bms.frame import BMS, LENGTH, BlockFramer, StreamFramer, build, frames_of
 from protocols.dialogue import Dialogue, PollResult, Request
@@ -59,7 +59,7 @@ def simulated(**others: list[str]) -> SimulatedBms:
 
 
 def bms(*names: str) -> Bms:
-    return Bms([parse_settings({"values": list(names)} if names else {})], LINE)
+    return Bms([KEYS.parse({"values": list(names)} if names else {})], LINE)
 
 
 def found(data: bytes) -> Frame:
@@ -123,7 +123,7 @@ def test_what_there_is_none_of_is_not_asked_for() -> None:
 
 
 def test_two_sensors_of_the_site_share_the_reading() -> None:
-    device = Bms([parse_settings({"values": [name]}) for name in ("voltage", "current")], LINE)
+    device = Bms([KEYS.parse({"values": [name]}) for name in ("voltage", "current")], LINE)
     result, asked = answered(device.poll(), simulated())
     assert (result.values, asked) == (({"voltage": 53.2}, {"current": 2.1}), ["90"])
 
@@ -191,12 +191,12 @@ def test_a_simulated_bms_answers_requests_alone() -> None:
 
 
 def test_the_keys_of_a_bms() -> None:
-    every = parse_settings({})
+    every = KEYS.parse({})
     assert list(every.values) == list(VALUES)
     assert PROTOCOL.address_of(every) == bms().address
     (values,) = answered(bms().poll(), simulated())[0].values
     assert values.keys() <= PROTOCOL.units_of(every).keys()
-    assert PROTOCOL.units_of(parse_settings({"values": ["remaining_capacity"]})) == {
+    assert PROTOCOL.units_of(KEYS.parse({"values": ["remaining_capacity"]})) == {
         "remaining_capacity": "Ah"
     }
 
@@ -213,4 +213,4 @@ def test_the_keys_of_a_bms() -> None:
 )
 def test_a_mistake_is_named(keys: dict[str, object], told: str) -> None:
     with pytest.raises(SettingsError, match=told):
-        parse_settings(keys)
+        KEYS.parse(keys)

@@ -7,7 +7,7 @@ import pytest
 from protocols.dialogue import Dialogue, PollResult
 from protocols.errors import SettingsError
 from protocols.framing import Direction, Frame
-from protocols.jbd_bms.device import Bms, SimulatedBms, parse_settings
+from protocols.jbd_bms.device import KEYS, Bms, SimulatedBms
 from protocols.jbd_bms.entry import PROTOCOL
 from protocols.jbd_bms.frame import Reply, Request, StreamFramer, build
 from protocols.jbd_bms.registers import UNITS, describe
@@ -40,7 +40,7 @@ CELLS = {"cell_voltage_1": 3.909, "cell_voltage_2": 3.901, "cell_voltage_3": 3.8
 
 
 def bms(*names: str) -> Bms:
-    return Bms([parse_settings({"values": list(names)} if names else {})], LINE)
+    return Bms([KEYS.parse({"values": list(names)} if names else {})], LINE)
 
 
 def found(data: bytes) -> Frame:
@@ -81,7 +81,7 @@ def test_only_the_registers_that_are_needed_are_read() -> None:
 
 
 def test_two_sensors_of_the_site_share_the_reading() -> None:
-    device = Bms([parse_settings({"values": [name]}) for name in ("voltage", "production_date")], LINE)
+    device = Bms([KEYS.parse({"values": [name]}) for name in ("voltage", "production_date")], LINE)
     result, asked = answered(device.poll(), SimulatedBms(REGISTERS))
     assert asked == ["bms: register 03"]
     assert result.values == ({"voltage": 15.6}, {"production_date": "2022-03-28"})
@@ -154,12 +154,12 @@ def test_the_error_counters_are_those_the_source_states() -> None:
 
 
 def test_the_keys_of_a_bms() -> None:
-    units = PROTOCOL.units_of(parse_settings({"values": ["cell_voltages", "temperatures", "voltage"]}))
+    units = PROTOCOL.units_of(KEYS.parse({"values": ["cell_voltages", "temperatures", "voltage"]}))
     assert units["cell_voltage_32"] == "V"
     assert units["temperature_8"] == "°C"
     assert list(units)[-1] == "voltage"
-    assert PROTOCOL.address_of(parse_settings({})) == bms().address
-    every = parse_settings({"values": list(UNITS)})
+    assert PROTOCOL.address_of(KEYS.parse({})) == bms().address
+    every = KEYS.parse({"values": list(UNITS)})
     result, _ = answered(Bms([every], LINE).poll(), SimulatedBms(REGISTERS))
     assert result.values[0].keys() <= PROTOCOL.units_of(every).keys()
 
@@ -176,4 +176,4 @@ def test_the_keys_of_a_bms() -> None:
 )
 def test_a_mistake_is_named(keys: dict[str, object], told: str) -> None:
     with pytest.raises(SettingsError, match=told):
-        parse_settings(keys)
+        KEYS.parse(keys)

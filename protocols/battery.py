@@ -1,0 +1,103 @@
+"""What all battery management systems share: the one key of their sensors, and values that are lists.
+
+A battery stands alone on its line, so it needs no address; a sensor may say which of its values are read. The
+voltages of its cells and its thermometers are lists: one value for each, with its number behind the name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+from protocols import Fields
+from protocols.dialogue import Value, Values
+from protocols.errors import Problem, SettingsError
+
+ADDRESS: Final = "bms"
+
+
+@dataclass(frozen=True, slots=True)
+class BatterySettings:
+    """A battery: the values that are read from it."""
+
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BatteryKeys:
+    """Reads the keys of a battery's sensors.
+
+    Attributes:
+        units: the values that it can give, each with its unit or "".
+        lists: of those that are lists, the most that each can hold.
+        unusual: those that are read only if they are named.
+    """
+
+    units: Mapping[str, str]
+    lists: Mapping[str, int]
+    unusual: Collection[str] = ()
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the keys."""
+        but = f" but {' and '.join(self.unusual)}" if self.unusual else ""
+        values = {
+            "type": "array",
+            "items": {"enum": list(self.units)},
+            "minItems": 1,
+            "uniqueItems": True,
+            "description": f"The values to read. Default: all{but}.",
+        }
+        return {"properties": {"values": values}, "required": []}
+
+    def parse(self, table: Mapping[str, Any]) -> BatterySettings:
+        """The settings that these keys mean.
+
+        Raises:
+            SettingsError: with every mistake.
+        """
+        problems: list[Problem] = [((key,), "is no key here, use values") for key in table if key != "values"]
+        values = table.get("values", [name for name in self.units if name not in self.unusual])
+        if not isinstance(values, list) or not values:
+            problems.append((("values",), 'is no list of values, write for example ["voltage", "current"]'))
+            values = []
+        for index, name in enumerate(values):
+            if not isinstance(name, str) or name not in self.units:
+                close = get_close_matches(str(name).lower(), self.units, 3) or self.units
+                problems.append((("values", index), f"{name!r} is no value, use {' or '.join(close)}"))
+            elif name in values[:index]:
+                problems.append((("values", index), f"{name!r} is there twice"))
+        if problems:
+            raise SettingsError(problems)
+        return BatterySettings(tuple(values))
+
+    def units_of(self, settings: BatterySettings) -> dict[str, str]:
+        """The unit of each value that these settings may bring, or ""."""
+        units: dict[str, str] = {}
+        for name in settings.values:
+            names = (_numbered(name, number) for number in range(1, self.lists.get(name, 0) + 1))
+            units |= dict.fromkeys(names if name in self.lists else [name], self.units[name])
+        return units
+
+    def choose(self, told: Fields, names: Sequence[str]) -> Values:
+        """The values of these names; of a list one for each cell or thermometer."""
+        return dict(self._chosen(told, names))
+
+    def _chosen(self, told: Fields, names: Sequence[str]) -> Iterator[tuple[str, Value]]:
+        for name in names:
+            if name in self.lists:
+                for number, value in enumerate(told.get(name, ()), start=1):
+                    yield _numbered(name, number), value
+            elif name in told:
+                yield name, told[name]
+
+
+def address_of(settings: BatterySettings) -> str:
+    """All sensors of a line are one battery."""
+    return ADDRESS
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name.removesuffix('s')}_{number}"
