@@ -262,6 +262,8 @@ def test_the_longest_readout_is_found_and_a_longer_one_costs_only_itself() -> No
         ("6.8(0328.871*MWh)6.26(03329.74*m3)", {"6.8": 328.871, "6.26": 3329.74}),  # a heat meter's own codes
         ("1.6.1(0.52*kW)(1611290915)", {"import_demand_max_t1": 520}),
         ("13.7.0(0.98)", {"power_factor": 0.98}),
+        ("1.8.0( 12345.6*kWh)", {"import_energy": 12345.6}),
+        ("1.8.0(0000000012345.678*kWh)", {"import_energy": 12345.678}),
         ("C.1.0(00012345)", {"C.1.0": "00012345"}),
         ("0.9.2(20-11-23)", {"0.9.2": "20-11-23"}),
         ("1.8.0(ERROR)", {"1.8.0": "ERROR"}),

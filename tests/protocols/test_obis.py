@@ -114,7 +114,11 @@ def test_a_unit_is_changed_without_making_up_a_digit(
     assert (changed, type(changed)) == (value, type(value))
 
 
-@pytest.mark.parametrize("written", ["", "1,5", "1e3", "NaN", ".5", "5.", "0x10", "9" * 13])
+@pytest.mark.parametrize(
+    "written", ["", "1,5", "1e3", "NaN", ".5", "5.", "0x10", "9" * 17, "1 2", " ", "- 1"]
+)
 def test_what_is_no_plain_number_is_none(written: str) -> None:
     assert number(written) is None
-    assert number("007.50") == Decimal("7.5")
+    assert number("007.50") == number("  7.5") == number("7.5 ") == Decimal("7.5")
+    assert number("0000000012345.678") == Decimal("12345.678")
+    assert number("9" * 16) == 10**16 - 1
