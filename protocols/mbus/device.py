@@ -1,22 +1,27 @@
 """One meter, polled: by its primary address, or selected by its secondary address first.
 
-    primary     (SND_NKE → E5)  REQ_UD2 → telegram  REQ_UD2 → telegram …
-    secondary   selection → E5  REQ_UD2 → telegram …                    all of it to address 253
+    primary                     SND_NKE → E5                    REQ_UD2 → telegram  REQ_UD2 → telegram …
+    secondary   selection → E5  SND_NKE → E5  selection → E5    REQ_UD2 → telegram …     all to address 253
 
 A meter whose data do not fit one frame says in each telegram that there is another (DIF 1F), and sends it
 for the next request with the other frame count bit; with the same bit, as in a retry, it sends the last one
 again. A telegram with the records of an earlier one is that one again: some meters always say 1F.
 
-SND_NKE sets a meter to its first telegram, and the bit to what comes first. It is sent where the meter may be
-anywhere: at first, after silence, and after a poll that had all it wanted before the last telegram. A
-selection sets the bit alone, so a selected meter that may be anywhere is selected, set (which ends its
-selection) and selected again. If that SND_NKE is left unanswered, the poll goes on; if anything else is, it
-is over, and what was read by then is its result.
+SND_NKE sets a meter to its first telegram, and the bit to what comes first; a selection sets the bit alone,
+and SND_NKE ends it. Each poll begins with it, so that nothing about the link has to be known from the last
+one. It could not be: sensors of one meter that are read at different times are polled by objects that do not
+know of each other, as is a meter called by its address and by its id; a bit that was wrong then would have
+the meter repeat a telegram of long ago, which nothing tells from a new one.
+
+If SND_NKE is left unanswered, the meter may be anywhere: it is read to its last telegram, and what that
+brings is thrown away; what comes next is its first one, and new. If anything else is left unanswered, the
+poll is over, and what was read by then is its result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from itertools import cycle
 from typing import Final
 
 from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
@@ -25,7 +30,7 @@ from protocols.framing import Frame
 from protocols.mbus import application, link, secondary
 from protocols.mbus.application import Telegram
 from protocols.mbus.items import Item, named, values
-from protocols.mbus.link import Message, StreamFramer
+from protocols.mbus.link import AcknowledgementFramer, Message, StreamFramer
 from protocols.mbus.secondary import Secondary
 from protocols.mbus.settings import MeterSettings
 
@@ -42,8 +47,6 @@ class Meter:
         self._sensors = tuple(sensors)
         self._secondary = sensors[0].secondary
         self._a = link.SELECTED if sensors[0].address is None else sensors[0].address
-        self._fcb = link.FCB  # of the next request
-        self._is_at_start = False  # the next new telegram is its first
         self._lengths = [link.length(application.HEADER_LENGTH)]  # of its telegrams, as far as known
 
     @property
@@ -53,19 +56,19 @@ class Meter:
 
     def planned(self) -> list[Request]:
         """The requests of the next poll, should each be answered."""
-        before = [] if self._is_at_start else [self._reset()]
-        if self._secondary:
-            selection = [self._select(self._secondary)]
-            before = [*selection, *before, *selection] if before else selection
-        return before + [self._ask(number) for number in range(len(self._lengths))]
+        selection = [self._select(self._secondary)] if self._secondary else []
+        bits = _bits()
+        asking = [self._ask(number, next(bits)) for number in range(len(self._lengths))]
+        return [*selection, self._reset(), *selection, *asking]
 
     def poll(self) -> Dialogue:
         """Starts one poll."""
+        bits = _bits()
         items: list[Item] = []
         refusals: list[DeviceRefusal] = []
         is_complete = False
-        if (yield from self._made_ready()):
-            is_complete = yield from self._read(items, refusals)
+        if (yield from self._made_ready(bits, refusals)):
+            is_complete = yield from self._read(bits, items, refusals, self._has_all)
         found = named(items)
         if is_complete:
             refusals += self._missing(found)
@@ -75,29 +78,29 @@ class Meter:
             refusals=tuple(refusals),
         )
 
-    def _made_ready(self) -> Step:
-        """Has the meter at its first telegram, selected if it must be; False if it keeps silent."""
-        is_at_start, self._is_at_start = self._is_at_start, False
-        if not is_at_start or self._secondary:
-            self._fcb = link.FCB
-        if self._secondary is None:
-            return is_at_start or (yield self._reset()) is not None
-        if (yield self._select(self._secondary)) is None:
+    def _made_ready(self, bits: Iterator[int], refusals: list[DeviceRefusal]) -> Step:
+        """Has the meter at its first telegram, selected if it must be; False if that fails."""
+        if self._secondary and (yield self._select(self._secondary)) is None:
             return False
-        if not is_at_start:
-            yield self._reset()
-            return (yield self._select(self._secondary)) is not None
-        return True
+        is_set = (yield self._reset()) is not None
+        if self._secondary and (yield self._select(self._secondary)) is None:
+            return False
+        return is_set or (yield from self._read(bits, [], refusals, lambda _: False))
 
-    def _read(self, items: list[Item], refusals: list[DeviceRefusal]) -> Step:
-        """The items of all telegrams; whether nothing is missing."""
+    def _read(
+        self,
+        bits: Iterator[int],
+        items: list[Item],
+        refusals: list[DeviceRefusal],
+        is_enough: Callable[[list[Item]], bool],
+    ) -> Step:
+        """The items of all telegrams, or as many as are enough; whether nothing is missing."""
         lengths: list[int] = []
         told: list[list[str]] = []
         for number in range(MAX_TELEGRAMS):
-            frame = yield self._ask(number)
+            frame = yield self._ask(number, next(bits))
             if frame is None:
                 return False
-            self._fcb ^= link.FCB
             message = link.parse(frame)
             assert message is not None
             telegram = application.read(message)
@@ -113,8 +116,7 @@ class Meter:
             if telegram.fault:
                 refusals.append(DeviceRefusal(telegram.fault, code=0, request="data"))
                 return False
-            if not telegram.more_follow or self._has_all(items):
-                self._is_at_start = not telegram.more_follow
+            if not telegram.more_follow or is_enough(items):
                 break
         else:
             return False
@@ -149,14 +151,14 @@ class Meter:
     def _acknowledged(self, message: Message, what: str) -> Request:
         return Request(
             data=link.build(message),
-            framer=StreamFramer,
+            framer=AcknowledgementFramer,
             accepts=lambda frame: frame.data == link.ACKNOWLEDGEMENT,
             reply_length=len(link.ACKNOWLEDGEMENT),
             summary=f"meter {self.address}: {what}",
         )
 
-    def _ask(self, number: int) -> Request:
-        """Asks for a telegram."""
+    def _ask(self, number: int, bit: int) -> Request:
+        """Asks for a telegram, with this frame count bit."""
 
         def accepts(frame: Frame) -> bool:
             message = link.parse(frame)
@@ -164,19 +166,22 @@ class Meter:
                 return False
             if self._secondary is None:
                 return self._a in (message.a, link.ANY_METER)
-            if application.error_of(message) is not None:
-                return True  # which tells no address
             told = application.secondary_of(message)
-            return told is not None and self._secondary.covers(told)
+            return told is None or self._secondary.covers(told)  # None: it confirmed its selection
 
         return Request(
-            data=link.build(Message(link.REQ_UD2 | self._fcb, self._a)),
+            data=link.build(Message(link.REQ_UD2 | bit, self._a)),
             framer=StreamFramer,
             accepts=accepts,
             reply_length=self._lengths[min(number, len(self._lengths) - 1)],
             summary=f"meter {self.address}: " + (f"telegram {number + 1}" if number else "data"),
             longest_reply=link.LONGEST,
         )
+
+
+def _bits() -> Iterator[int]:
+    """The frame count bits of the requests behind SND_NKE."""
+    return cycle((link.FCB, 0))
 
 
 def _refusal(message: Message, telegram: Telegram | None) -> DeviceRefusal:

@@ -9,7 +9,7 @@ from protocols.dialogue import LineSettings
 from protocols.mbus.description import describe
 from protocols.mbus.device import Meter
 from protocols.mbus.link import LONGEST, StreamFramer
-from protocols.mbus.settings import SENSOR_SCHEMA, parse_settings, units_of
+from protocols.mbus.settings import SENSOR_SCHEMA, conflicts, parse_settings, units_of
 
 # EN 13757-2: a meter answers within 330 bit times and 50 ms; the slowest line has 300 baud.
 _REPLY_TIMEOUT_S: Final = 330 / 300 + 0.05
@@ -25,6 +25,7 @@ PROTOCOL = Protocol(
     settings=parse_settings,
     device=Meter,
     address_of=lambda settings: settings.station,
+    conflicts=conflicts,
     units_of=units_of,
     reply_timeout_s=_REPLY_TIMEOUT_S,
     longest=LONGEST,

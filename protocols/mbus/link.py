@@ -16,7 +16,8 @@ octet is the retry that the standard means.
 
 A frame is taken if its starts, both lengths, C, check and stop are right. Otherwise its first octet is no
 start, and the next one is looked at. E5 has nothing to check; it is taken where nothing but good frames
-stands between it and a silence, and is noise anywhere else.
+stands between it and a silence, and is noise anywhere else. Where nothing but E5 is waited for, it may stand
+behind stray octets too, if it is the last before a silence: a line that turns around can add one.
 """
 
 from __future__ import annotations
@@ -178,7 +179,48 @@ class StreamFramer:
         return events
 
 
+class AcknowledgementFramer(StreamFramer):
+    """Finds the same, and E5 also behind noise, if it is the last before a silence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = b""  # E5 behind noise, with nothing behind it yet
+
+    @property
+    def pending(self) -> bytes:
+        """As of any framer, or that E5."""
+        return self._last + super().pending
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Takes bytes as they arrived; returns the events they settle."""
+        events = super().feed(data)
+        if data and self._last:
+            events.insert(0, Noise(self._last, "noise"))
+            self._last = b""
+        if not super().pending:
+            self._last = self._last or _taken_off(events)
+        return events
+
+    def silence(self) -> list[Event]:
+        """Settles what is pending."""
+        events = super().silence()
+        if self._last or _taken_off(events):
+            events.append(_ACKNOWLEDGED)
+        self._last = b""
+        return events
+
+
 _ACKNOWLEDGED: Final = Frame(ACKNOWLEDGEMENT, Direction.REPLY)
+
+
+def _taken_off(events: list[Event]) -> bytes:
+    """E5, taken off the end of the noise that ends these events; else b""."""
+    last = events[-1] if events else None
+    if not isinstance(last, Noise) or not last.data.endswith(ACKNOWLEDGEMENT):
+        return b""
+    rest = last.data.removesuffix(ACKNOWLEDGEMENT)
+    events[-1:] = [Noise(rest, last.reason)] if rest else []
+    return ACKNOWLEDGEMENT
 
 
 def _checked(frame: bytes, start: int) -> bytes:

@@ -14,18 +14,15 @@ heat = "energy_tariff1"
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from protocols.errors import SettingsError
+from protocols.errors import Problem, SettingsError
 from protocols.mbus.items import NAMES, is_name, unit_of
 from protocols.mbus.link import ANY_METER
 from protocols.mbus.secondary import ANY_OCTET, Secondary
-
-Path = tuple[str | int, ...]
-Problem = tuple[Path, str]
 
 _MAX_PRIMARY: Final = 250
 
@@ -152,6 +149,21 @@ def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
         return MeterSettings(address, values=values)
     secondary = Secondary(digits.lower(), manufacturer, table.get("version"), table.get("medium"))
     return MeterSettings(secondary=secondary, values=values)
+
+
+def conflicts(sensors: Sequence[MeterSettings]) -> list[Problem]:
+    """What is wrong with sensors on one line: the address that every meter answers to, beside another one."""
+    if len({settings.station for settings in sensors}) < 2:
+        return []
+    message = (
+        f"{ANY_METER} calls every meter of the line, and another sensor of it names another one: "
+        f"use this meter's own address, 0–{_MAX_PRIMARY}, or its id"
+    )
+    return [
+        ((place, "address"), message)
+        for place, settings in enumerate(sensors)
+        if settings.address == ANY_METER
+    ]
 
 
 def _is_integer(value: object) -> bool:

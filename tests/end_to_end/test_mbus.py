@@ -137,6 +137,15 @@ def test_the_telegram_of_another_meter_than_the_selected_one_is_not_believed(
     assert "data: no reply" in done.stdout
 
 
+def test_stray_octets_before_a_reply_cost_nothing(world: World, bus: SimulatedBus) -> None:
+    world.write(site_text(bus, 5683, world), {})
+    for sensor, address in ("heat", HEAT), ("hot-water", HOT):
+        bus.faults[address].noise_before = 1.0
+        done = world.command("try", sensor)
+        assert done.returncode == 0, done.stderr
+        assert "no reply" not in done.stdout
+
+
 def test_check_needs_no_line_and_names_every_mistake(world: World, bus: SimulatedBus) -> None:
     good = site_text(bus, 5683, world)
     world.write(good, {})
@@ -148,3 +157,7 @@ def test_check_needs_no_line_and_names_every_mistake(world: World, bus: Simulate
     assert done.returncode == 2
     assert "address: 253 is no primary address, use 0–250" in done.stderr
     assert 'values.hot_water: "volumen" is no value, use volume' in done.stderr
+    world.write(good.replace("address = 5", "address = 254"), {})
+    done = world.command("check")
+    assert done.returncode == 2
+    assert "bus.cellar.sensor[1].address: 254 calls every meter of the line" in done.stderr

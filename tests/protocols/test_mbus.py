@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from protocols.framing import Event, Frame, Noise
 from protocols.mbus import application, link
 from protocols.mbus.description import describe
-from protocols.mbus.link import ACKNOWLEDGEMENT, Message, StreamFramer
+from protocols.mbus.link import ACKNOWLEDGEMENT, AcknowledgementFramer, Message, StreamFramer
 from tests.protocols.vectors import vectors
 
 VECTORS = [
@@ -22,6 +22,8 @@ VECTORS = [
 SPOILED = [vector for vector in vectors("mbus") if vector.get("application_valid") is False]
 
 HEADER = "78563412 4041 01 07 55 00 0000"
+SHORT = link.build(Message(link.REQ_UD2, 5))
+LONG = link.build(Message(link.RSP_UD, 5, application.NO_HEADER, ACKNOWLEDGEMENT * 4))
 unhurried = settings(deadline=None)
 messages = st.builds(
     Message,
@@ -127,10 +129,10 @@ def test_records_come_with_a_short_header_or_none() -> None:
     assert carried(application.ERROR, "63")["error_text"] == "application error 99, not in the standard"
 
 
-def events(*pieces: bytes | None) -> list[Event]:
+def events(*pieces: bytes | None, make: type[StreamFramer] = StreamFramer) -> list[Event]:
     """What is heard of these pieces; None is a silence."""
-    framer = StreamFramer()
-    found = []
+    framer = make()
+    found: list[Event] = []
     for piece in pieces:
         found += framer.silence() if piece is None else framer.feed(piece)
     return found
@@ -149,3 +151,40 @@ def test_an_acknowledgement_is_one_where_nothing_but_frames_stands_before_it() -
     assert events(b"\x00" + request + ACKNOWLEDGEMENT)[1:] == [heard(request), e5]
     cut = link.build(Message(link.RSP_UD, 1, 0x78, ACKNOWLEDGEMENT * 4))[:-1]
     assert events(cut, None) == [Noise(cut, "cut")]
+
+
+def test_where_an_acknowledgement_is_waited_for_the_last_octet_is_one_behind_noise() -> None:
+    def waiting(*pieces: bytes | None) -> list[Event]:
+        return events(*pieces, make=AcknowledgementFramer)
+
+    e5, stray = heard(ACKNOWLEDGEMENT), Noise(b"\x00", "noise")
+    assert waiting(ACKNOWLEDGEMENT) == [e5], "at once"
+    assert waiting(b"\x00" + ACKNOWLEDGEMENT) == [stray], "something may follow"
+    assert waiting(b"\x00" + ACKNOWLEDGEMENT, None) == [stray, e5]
+    assert waiting(b"\x68" + ACKNOWLEDGEMENT, None) == [Noise(b"\x68", "cut"), e5]
+    assert waiting(b"\x00", ACKNOWLEDGEMENT, b"", b"\x00", None) == [
+        stray,
+        Noise(ACKNOWLEDGEMENT, "noise"),
+        stray,
+    ]
+    telegram = link.build(Message(link.RSP_UD, 1, 0x78, b"\x01\x03\x07"))
+    assert waiting(b"\x00" + ACKNOWLEDGEMENT + telegram + ACKNOWLEDGEMENT, None)[-2:] == [heard(telegram), e5]
+
+
+@unhurried
+@given(
+    st.lists(st.sampled_from([b"\x00", ACKNOWLEDGEMENT, b"\x68", SHORT, SHORT[:3], LONG, LONG[:9]])),
+    st.data(),
+)
+def test_how_an_acknowledgement_is_cut_up_changes_nothing(pieces: list[bytes], data: st.DataObject) -> None:
+    stream = b"".join(pieces)
+    at = data.draw(st.integers(0, len(stream)))
+    framer = AcknowledgementFramer()
+    found = framer.feed(stream[:at]) + framer.feed(stream[at:])
+    assert b"".join(event.data for event in found) + framer.pending == stream
+    found += framer.silence()
+    assert (b"".join(event.data for event in found), framer.pending) == (stream, b"")
+    frames = [event for event in found if isinstance(event, Frame)]
+    whole = events(stream, None, make=AcknowledgementFramer)
+    assert frames == [event for event in whole if isinstance(event, Frame)]
+    assert not stream.endswith(ACKNOWLEDGEMENT) or found[-1] == heard(ACKNOWLEDGEMENT)

@@ -1,21 +1,19 @@
-"""M-Bus: a meter is polled by its primary or secondary address, and what is told about a meter's keys."""
+"""M-Bus: a meter is polled by its primary or secondary address."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
-from protocols.errors import SettingsError
 from protocols.framing import Frame
 from protocols.mbus import application, link, secondary
 from protocols.mbus.device import MAX_TELEGRAMS, Meter
 from protocols.mbus.entry import PROTOCOL
 from protocols.mbus.link import ACKNOWLEDGEMENT, Message, StreamFramer
-from protocols.mbus.records import MORE_FOLLOW, Record, build
+from protocols.mbus.records import MORE_FOLLOW, Record
 from protocols.mbus.secondary import Secondary
 from protocols.mbus.settings import parse_settings
 from protocols.mbus.simulation import SimulatedMeter
@@ -62,46 +60,65 @@ def polled(device: Meter, *meters: SimulatedMeter, deaf_to: int = -1) -> tuple[P
             return over.value, asked
 
 
-def test_a_meter_is_set_to_its_first_telegram_once_and_then_read() -> None:
+def requests_of(device: Meter, simulated: SimulatedMeter) -> tuple[list[Request], list[Frame]]:
+    """The requests of a poll, and their replies."""
+    poll: Dialogue = device.poll()
+    requests, replies = [next(poll)], []
+    while True:
+        reply = simulated.answer(heard(requests[-1].data))
+        assert reply is not None
+        replies.append(heard(reply))
+        try:
+            requests.append(poll.send(replies[-1]))
+        except StopIteration:
+            return requests, replies
+
+
+def test_each_poll_sets_a_meter_to_its_first_telegram_and_reads_a_new_one() -> None:
     device, simulated = meter(), multical()
-    assert polled(device, simulated) == (PollResult((TOLD,)), [NKE, "data"])
-    assert polled(device, simulated) == (PollResult((TOLD,)), ["data"])
-    assert simulated.access_number == 2, "the frame count bit did not change"
+    for number in 1, 2:
+        assert polled(device, simulated) == (PollResult((TOLD,)), [NKE, "data"])
+        assert simulated.access_number == number
+
+
+@pytest.mark.parametrize("keys", [{"address": 5}, {"id": "06855817"}])
+def test_sensors_of_one_meter_with_rhythms_of_their_own_are_told_what_it_tells_now(
+    keys: dict[str, Any],
+) -> None:
+    often, seldom = meter(**keys), meter(**keys, values=["energy", "volume"])
+    simulated = multical()
+    for number, device in enumerate([often, seldom, often, often, seldom, often, seldom, seldom]):
+        now = replace(VOLUME, data=number.to_bytes(4, "little"))
+        simulated.telegrams = [[ENERGY], [now], [FLOW]]
+        result, _ = polled(device, simulated)
+        assert (result.complete, result.values[0]["volume"]) == (True, number / 100)
 
 
 def test_a_request_that_is_repeated_has_the_same_frame_count_bit_and_the_next_one_the_other() -> None:
-    device, simulated = meter(), multical()
-    bits = []
-    for _ in range(3):
-        poll = device.poll()
-        request = next(poll)
-        if request.summary.endswith(NKE):
-            request = poll.send(heard(ACKNOWLEDGEMENT))
-        bits.append(request.data[1] & link.FCB)
-        first, again = simulated.answer(heard(request.data)), simulated.answer(heard(request.data))
-        assert first == again
-        assert first is not None
-        with pytest.raises(StopIteration):
-            poll.send(heard(first))
-    assert bits == [link.FCB, 0, link.FCB]
+    telegrams = [ENERGY], [VOLUME], [FLOW]
+    requests, replies = requests_of(meter(), multical(*telegrams))
+    assert [request.data[1] & link.FCB for request in requests[1:]] == [link.FCB, 0, link.FCB]
+    other = multical(*telegrams)
+    for request, reply in zip(requests, replies, strict=True):
+        assert [other.answer(heard(request.data)) for _ in range(2)] == [reply.data, reply.data]
 
 
 def test_all_telegrams_of_a_meter_are_read_each_time() -> None:
     device, simulated = meter(), multical([ENERGY], [VOLUME], [FLOW])
-    for before in ([NKE], []):
+    for _ in range(2):
         result, asked = polled(device, simulated)
         assert result == PollResult((TOLD,))
-        assert asked == [*before, "data", "telegram 2", "telegram 3"]
+        assert asked == [NKE, "data", "telegram 2", "telegram 3"]
 
 
 def test_a_selected_meter_is_read_by_its_digits_whatever_its_primary_address() -> None:
     device = meter(id="06855817")
     others = [replace(multical(), secondary=replace(KAMSTRUP, id="06855818")) for _ in range(2)]
     simulated = multical([ENERGY], [VOLUME, FLOW])
-    for before in (SELECTED_ANEW, ["selection"]):
+    for _ in range(2):
         result, asked = polled(device, *others, simulated)
         assert result == PollResult((TOLD,))
-        assert asked == [*before, "data", "telegram 2"]
+        assert asked == [*SELECTED_ANEW, "data", "telegram 2"]
 
 
 def test_two_meters_with_the_same_digits_are_told_apart_by_the_rest() -> None:
@@ -128,21 +145,53 @@ def test_after_silence_a_selected_meter_begins_with_its_first_telegram_again() -
     assert polled(device, simulated, deaf_to=4)[0].values == ({"energy": 3_791_000},)
     result, asked = polled(device, simulated)
     assert (result, asked[:4]) == (PollResult((TOLD,)), [*SELECTED_ANEW, "data"])
-    assert polled(device, simulated, deaf_to=1)[0].values == ({},)
-    result, asked = polled(device, simulated, deaf_to=1)
-    assert (result, asked[:4]) == (PollResult((TOLD,)), [*SELECTED_ANEW, "data"]), (
-        "an SND_NKE left unanswered"
-    )
-    assert polled(device, simulated)[1][:2] == ["selection", "data"]
+    assert polled(device, simulated, deaf_to=2)[0] == PollResult(({},), complete=False)
+    assert polled(device, simulated)[0] == PollResult((TOLD,))
+
+
+@dataclass(slots=True)
+class NoReset(SimulatedMeter):
+    """A meter that leaves SND_NKE unanswered, heeding it or not."""
+
+    heeds_it: bool = False
+
+    def answer(self, request: Frame) -> bytes | None:
+        asked = link.parse(request)
+        if asked is not None and asked.c == link.SND_NKE:
+            if self.heeds_it:
+                SimulatedMeter.answer(self, request)
+            return None
+        return SimulatedMeter.answer(self, request)
 
 
 @pytest.mark.parametrize("keys", [{"address": 5}, {"id": "06855817"}])
-def test_a_dead_meter_costs_one_short_request(keys: dict[str, Any]) -> None:
+@pytest.mark.parametrize("heeds_it", [False, True])
+@pytest.mark.parametrize("telegrams", [1, 2, 3])
+def test_a_meter_that_leaves_the_reset_unanswered_is_read_and_never_tells_old_values(
+    keys: dict[str, Any], heeds_it: bool, telegrams: int
+) -> None:
+    often, seldom = meter(**keys), meter(**keys, values=["energy"])
+    simulated = NoReset(5, secondary=KAMSTRUP, heeds_it=heeds_it)
+    for number, device in enumerate([often, seldom, often, often, seldom, seldom]):
+        now = replace(ENERGY, data=bytes((number, 0, 0, 0)))
+        simulated.telegrams = [[now], [VOLUME], [FLOW]][:telegrams]
+        result, _ = polled(device, simulated)
+        assert (result.complete, result.values[0]["energy"]) == (True, 1000 * number)
+        assert device is seldom or len(result.values[0]) == telegrams
+
+
+@pytest.mark.parametrize(
+    ("keys", "asked"), [({"address": 5}, [NKE, "data"]), ({"id": "06855817"}, ["selection"])]
+)
+def test_a_dead_meter_costs_short_requests(keys: dict[str, Any], asked: list[str]) -> None:
     device = meter(**keys)
     for _ in range(2):
-        result, asked = polled(device)
-        assert result == PollResult(({},), complete=False)
-        assert len(asked) == 1
+        assert polled(device) == (PollResult(({},), complete=False), asked)
+
+
+def test_what_is_refused_while_the_first_telegram_is_sought_is_said() -> None:
+    result, _ = polled(meter(), NoReset(5, [[ENERGY]], refuses=8))
+    assert [str(refusal) for refusal in result.refusals] == ["data: Application busy"]
 
 
 def test_no_further_telegram_is_asked_for_when_all_is_there_that_is_wanted() -> None:
@@ -237,20 +286,6 @@ def test_a_meter_that_always_has_more_to_tell_is_not_read_for_ever() -> None:
     assert (len(asked), result.complete) == (1 + MAX_TELEGRAMS, False)
 
 
-def requests_of(device: Meter, simulated: SimulatedMeter) -> tuple[list[Request], list[Frame]]:
-    """The requests of a poll, and their replies."""
-    poll: Dialogue = device.poll()
-    requests, replies = [next(poll)], []
-    while True:
-        reply = simulated.answer(heard(requests[-1].data))
-        assert reply is not None
-        replies.append(heard(reply))
-        try:
-            requests.append(poll.send(replies[-1]))
-        except StopIteration:
-            return requests, replies
-
-
 @pytest.mark.parametrize("keys", [{"address": 5}, {"id": "06855817", "manufacturer": "KAM"}])
 def test_a_reply_of_another_kind_or_of_another_meter_is_not_taken(keys: dict[str, Any]) -> None:
     (first, *_, ask), (ack, *_, told) = requests_of(meter(**keys), multical())
@@ -265,12 +300,34 @@ def test_a_reply_of_another_kind_or_of_another_meter_is_not_taken(keys: dict[str
     assert not ask.accepts(heard(link.build(replace(message, c=link.SND_UD))))
 
 
-def test_a_selected_meter_that_tells_no_address_is_not_believed() -> None:
+def test_a_selected_meter_that_tells_no_address_is_believed() -> None:
+    @dataclass(slots=True)
+    class Unnamed(SimulatedMeter):
+        """A meter whose telegrams begin with a short header, or with none."""
+
+        ci: int = application.SHORT_HEADER
+
+        def answer(self, request: Frame) -> bytes | None:
+            reply = SimulatedMeter.answer(self, request)
+            if reply is None or reply == ACKNOWLEDGEMENT:
+                return reply
+            message = link.parse(heard(reply))
+            assert message is not None
+            header = secondary.LENGTH if self.ci == application.SHORT_HEADER else application.HEADER_LENGTH
+            return link.build(replace(message, ci=self.ci, data=message.data[header:]))
+
+    for ci in application.SHORT_HEADER, application.NO_HEADER:
+        simulated = Unnamed(5, [[ENERGY, VOLUME, FLOW]], KAMSTRUP, ci=ci)
+        assert polled(meter(id="06855817"), simulated)[0] == PollResult((TOLD,))
+
+
+def test_a_selected_meter_that_tells_another_address_is_not_believed() -> None:
     ask = requests_of(meter(id="06855817"), multical())[0][-1]
-    for ci in (application.NO_HEADER, application.SHORT_HEADER, application.LONG_HEADER):
-        assert not ask.accepts(heard(link.build(Message(link.RSP_UD, 5, ci, build(ENERGY)))))
-    fixed = "17588506 0a 00 e97e 01000000 35010000"
-    assert ask.accepts(heard(link.build(Message(link.RSP_UD, 5, application.FIXED, bytes.fromhex(fixed)))))
+    for digits, is_believed in ("17588506", True), ("18588506", False):
+        fixed = bytes.fromhex(digits + "0a 00 e97e 01000000 35010000")
+        assert (
+            ask.accepts(heard(link.build(Message(link.RSP_UD, 5, application.FIXED, fixed)))) is is_believed
+        )
 
 
 def test_the_only_meter_of_a_line_answers_under_its_own_address() -> None:
@@ -286,8 +343,9 @@ def test_what_is_planned_is_what_is_asked() -> None:
     assert [request.reply_length for request in device.planned()] == [len(reply.data) for reply in replies]
     primary = meter()
     assert [request.summary for request in primary.planned()] == ["meter 5: reset", "meter 5: data"]
-    polled(primary, simulated)
-    assert [request.summary for request in primary.planned()] == ["meter 5: data", "meter 5: telegram 2"]
+    requests, _ = requests_of(primary, simulated)
+    assert [request.data for request in primary.planned()] == [request.data for request in requests]
+    assert [request.summary for request in requests][1:] == ["meter 5: data", "meter 5: telegram 2"]
 
 
 def test_the_selection_on_the_wire() -> None:
@@ -309,65 +367,3 @@ def test_the_selection_on_the_wire() -> None:
 def test_a_selection_covers_the_meters_it_stands_for(wanted: Secondary, is_meant: bool) -> None:
     assert wanted.covers(KAMSTRUP) is is_meant
     assert secondary.parse(secondary.build(wanted)) == wanted
-
-
-def test_the_keys_of_a_meter() -> None:
-    settings = parse_settings(
-        {"id": "050002E5", "manufacturer": "FIN", "values": {"u": "voltage_l1_storage2"}}
-    )
-    assert settings.secondary == Secondary("050002e5", "FIN")
-    assert PROTOCOL.address_of(settings) == "050002e5.FIN.*.*"
-    assert PROTOCOL.units_of(settings) == {"u": "V"}
-    everything = PROTOCOL.units_of(parse_settings({"address": 0}))
-    assert everything["energy_tariff1_storage12"] == everything.get("energy") == "Wh"
-    assert everything.get("nonsense") is None
-    assert len(set(everything)) == len(everything)
-    assert PROTOCOL.address_of(parse_settings({"address": 0})) == "0"
-
-
-def test_every_mistake_is_told_at_once_with_its_place_and_fix() -> None:
-    wrong = {
-        "address": 251,
-        "adress": 1,
-        "id": 6855817,
-        "manufacturer": "kam",
-        "version": 255,
-        "medium": True,
-        "values": ["energie", "energy", "energy", 7],
-    }
-    with pytest.raises(SettingsError) as caught:
-        parse_settings(wrong)
-    told = {".".join(map(str, path)): message for path, message in caught.value.problems}
-    assert {path: re.split(r"[;]", message)[0] for path, message in told.items()} == {
-        "": "has both address and id, keep one of them",
-        "adress": "is no key here, did you mean address?",
-        "address": "251 is no primary address, use 0–250, or 254 for the only meter on the line",
-        "id": '6855817 is a number, write the eight digits on the meter in quotes: "06855817"',
-        "manufacturer": '"kam" is not three capital letters, like "KAM"',
-        "version": "255 is no version, use 0–254",
-        "medium": "True is no medium, use 0–254",
-        "values.0": '"energie" is no value, use energy or energy_calorie or energy_joule',
-        "values.2": '"energy" is there twice',
-        "values.3": "7 is no value, use energy or energy_joule or volume",
-    }
-
-
-@pytest.mark.parametrize(
-    ("keys", "told"),
-    [
-        ({}, "needs address = 1 .* or id"),
-        ({"address": "06855817"}, "the digits on the label go to id"),
-        ({"address": True}, "True is no primary address"),
-        ({"address": 253}, "253 is no primary address"),
-        ({"id": "0685FFFF"}, "has an F in it, which stands for any digit"),
-        ({"id": "0685581"}, "is no id"),
-        ({"id": ["06855817"]}, "is no id"),
-        ({"address": 5, "version": 8}, "belongs to an id"),
-        ({"address": 5, "values": "energy"}, "is no list"),
-        ({"address": 5, "values": []}, "is empty, leave it out"),
-        ({"address": 5, "values": {"heat": "energy_storage01"}}, "values.heat: .* is no value"),
-    ],
-)
-def test_a_wrong_key_is_named(keys: dict[str, object], told: str) -> None:
-    with pytest.raises(SettingsError, match=told):
-        parse_settings(keys)
