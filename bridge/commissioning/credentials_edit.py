@@ -17,7 +17,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import Comment, Item, Key, Whitespace
 
-from bridge.commissioning.whole_file import replace
+from bridge.commissioning.whole_file import edit
 from bridge.errors import AlreadyRunning, ConfigError
 
 _PENDING_COMMENT = "asked for, not confirmed yet: `serial-bridge provision` goes on with these"
@@ -51,15 +51,7 @@ def store(path: Path, tokens: Mapping[str, str], pending: Mapping[str, str]) -> 
     Raises:
         ConfigError: the file cannot be replaced, or its layout does not let itself be edited.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        edited = _edited(path, text, tokens, pending)
-        if edited != text:
-            replace(path, edited.encode())
-    except OSError as error:
-        raise ConfigError(
-            [f"{path}: cannot be replaced ({error.strerror}): run this as the file's owner or with sudo"]
-        ) from None
+    edit(path, lambda text: _edited(path, text, tokens, pending))
 
 
 def _edited(path: Path, text: str, tokens: Mapping[str, str], pending: Mapping[str, str]) -> str:

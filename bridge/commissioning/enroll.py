@@ -18,7 +18,7 @@ from typing import Any
 
 import tomlkit
 
-from bridge.commissioning.whole_file import replace
+from bridge.commissioning.whole_file import edit
 from bridge.config.document import Document
 from bridge.errors import BridgeError, ConfigError, PortLost
 from bridge.port.adapter import SYSFS, Adapter, adapters, find_adapter
@@ -158,15 +158,7 @@ def write(path: Path, bus: str, adapter: str) -> None:
     Raises:
         ConfigError: the file cannot be replaced, or its layout does not let itself be edited.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        edited = _edited(path, text, bus, adapter)
-        if edited != text:
-            replace(path, edited.encode())
-    except OSError as error:
-        raise ConfigError(
-            [f"{path}: cannot be replaced ({error.strerror}): run this as the file's owner or with sudo"]
-        ) from None
+    edit(path, lambda text: _edited(path, text, bus, adapter))
 
 
 def block(bus: str, adapter: str) -> str:

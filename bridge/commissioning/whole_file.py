@@ -8,7 +8,27 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+
+from bridge.errors import ConfigError
+
+
+def edit(path: Path, edited: Callable[[str], str]) -> None:
+    """Gives a file of somebody's the text that `edited` makes of its own; nothing if that is the same.
+
+    Raises:
+        ConfigError: it cannot be read or replaced.
+    """
+    try:
+        before = path.read_bytes().decode("utf-8-sig")
+        after = edited(before)
+        if after != before:
+            replace(path, after.encode())
+    except OSError as error:
+        raise ConfigError(
+            [f"{path}: cannot be replaced ({error.strerror}): run this as the file's owner or with sudo"]
+        ) from None
 
 
 def replace(path: Path, data: bytes) -> None:
