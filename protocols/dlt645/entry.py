@@ -7,7 +7,7 @@ from protocols.dialogue import LineSettings
 from protocols.dlt645.description import describe
 from protocols.dlt645.device import Meter
 from protocols.dlt645.frame import StreamFramer
-from protocols.dlt645.settings import SENSOR_SCHEMA, MeterSettings, parse_settings
+from protocols.dlt645.settings import SENSOR_SCHEMA, MeterSettings, conflicts, parse_settings
 
 
 def _address_of(settings: MeterSettings) -> str:
@@ -29,6 +29,7 @@ PROTOCOL = Protocol(
     settings=parse_settings,
     device=Meter,
     address_of=_address_of,
+    conflicts=conflicts,
     units_of=_units_of,
     bytesizes=frozenset({8}),
 )

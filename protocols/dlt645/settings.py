@@ -10,13 +10,13 @@ leak_current = { di = "02900100", format = "XXX.XXX", unit = "A", signed = true 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
 from protocols.dlt645.data import ITEMS, MAX_TARIFF, Item, is_format
-from protocols.dlt645.frame import ANY_ADDRESS, BROADCAST
+from protocols.dlt645.frame import ANY_ADDRESS, BROADCAST, covers
 from protocols.errors import SettingsError
 
 Path = tuple[str | int, ...]
@@ -104,6 +104,22 @@ def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
     if problems:
         raise SettingsError(problems)
     return MeterSettings(address, (*items, *own))
+
+
+def conflicts(sensors: Sequence[MeterSettings]) -> list[Problem]:
+    """What is wrong with meters on one line: an address that stands for another one of them too."""
+    return [
+        (
+            (place, "address"),
+            f'"{one.address}" calls the meter "{other.address}" of this line too: write all twelve digits',
+        )
+        for place, one in enumerate(sensors)
+        if (other := next((each for each in sensors if _calls(one.address, each.address)), None))
+    ]
+
+
+def _calls(address: str, other: str) -> bool:
+    return address != other and covers(address, other)
 
 
 def _address(written: object, problems: list[Problem]) -> str:

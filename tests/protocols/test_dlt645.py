@@ -22,7 +22,7 @@ from protocols.dlt645.frame import (
     parse,
     preamble,
 )
-from protocols.dlt645.settings import parse_settings
+from protocols.dlt645.settings import conflicts, parse_settings
 from protocols.dlt645.simulation import SimulatedMeter
 from protocols.errors import SettingsError
 from protocols.framing import Frame, Noise
@@ -292,3 +292,18 @@ def test_a_wrong_address_is_named(address: object, told: str) -> None:
 def test_a_meter_without_values_is_a_mistake() -> None:
     with pytest.raises(SettingsError, match="needs values to read"):
         parse_settings({"address": ADDRESS})
+
+
+def test_an_address_that_stands_for_a_neighbour_too_is_refused() -> None:
+    named, anyone, part = (
+        parse_settings({"address": address, "values": ["voltage_a"]})
+        for address in ("002311905387", "A" * 12, "AAAA11905387")
+    )
+    assert conflicts([named, named]) == []
+    assert conflicts([anyone, anyone]) == []
+    (problem,) = conflicts([named, anyone])
+    assert problem == (
+        (1, "address"),
+        '"AAAAAAAAAAAA" calls the meter "002311905387" of this line too: write all twelve digits',
+    )
+    assert [path for path, _ in conflicts([part, named, anyone])] == [(0, "address"), (2, "address")]
