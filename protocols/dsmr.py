@@ -12,8 +12,8 @@ own. The meter speaks unasked, every second or ten; 115200 8N1, versions 2 and 3
     !6EEE                                                 CRC-16 from / through !; not in versions 2 and 3
 
 Each meter is a sensor of its own, named by its equipment identifier. The telegram has it as the hex digits of
-its characters: K8EG004046395507, as on the label. Both forms may be written; where the digits do not stand
-for characters, they are the identifier.
+its characters: K8EG004046395507, as on the label. In site.toml either form is found; where the digits do not
+stand for characters, they are the identifier.
 
 Quirks: some meters print the CRC without leading zeros (!B9F). Fluvius tells the identifier of an M-Bus meter
 with 0-n:96.1.1, and gas that is not converted to base conditions with 0-n:24.2.3. An M-Bus meter that was
@@ -73,23 +73,21 @@ _ZONES = {"W": "+01:00", "S": "+02:00", "": ""}
 
 
 class Meter(NamedTuple):
-    """What a telegram says of one meter: its identifier, its values, and their units."""
+    """What a telegram says of one meter: its identifier, also as it is sent, its values, and their units."""
 
     id: str
+    sent_id: str
     values: Values
     units: dict[str, str]
 
 
-def identifier(written: str) -> str:
-    """An equipment identifier as it is kept: the characters, where the digits stand for some."""
-    while True:
-        try:
-            characters = bytes.fromhex(written).decode("ascii")
-        except ValueError:
-            return written
-        if not characters.isprintable() or not characters or " " in written:
-            return written
-        written = characters
+def identifier(sent: str) -> str:
+    """An equipment identifier of a telegram: the characters, where the digits stand for some."""
+    try:
+        characters = bytes.fromhex(sent).decode("ascii")
+    except ValueError:
+        return sent
+    return characters if characters and characters.isprintable() and " " not in sent else sent
 
 
 def meters(data: bytes) -> list[Meter]:
@@ -110,7 +108,7 @@ def meters(data: bytes) -> list[Meter]:
         if channel == _MAIN:
             name = name or first_line.removeprefix("/")
         if name:
-            found.append(_meter(identifier(name), told_here))
+            found.append(_meter(name, told_here))
     return found
 
 
@@ -126,7 +124,11 @@ class TelegramListener:
 
     def hear(self, frame: Frame) -> Sequence[Telegram]:
         """One telegram of each meter that has values."""
-        return [Telegram(meter.id, meter.values) for meter in meters(frame.data) if meter.values]
+        return [
+            Telegram(meter.id, meter.values, also=(meter.sent_id,) if meter.sent_id != meter.id else ())
+            for meter in meters(frame.data)
+            if meter.values
+        ]
 
 
 def describe(frame: Frame) -> Fields:
@@ -146,8 +148,8 @@ def _short(code: Code) -> str:
     return f"{code.c}.{code.d}.{code.e}"
 
 
-def _meter(name: str, told_here: Sequence[tuple[str, DataSet, DataSet | None]]) -> Meter:
-    meter = Meter(name, {}, {})
+def _meter(sent_id: str, told_here: Sequence[tuple[str, DataSet, DataSet | None]]) -> Meter:
+    meter = Meter(identifier(sent_id), sent_id, {}, {})
     for short, told, behind in told_here:
         if short in _MBUS_VALUES and len(told.texts) == 2:
             _put_measured(meter, told.texts[0], told.texts[1])
@@ -232,7 +234,6 @@ _KEYS: Final = ListeningKeys(
         form=re.compile(r"[ -~]{1,96}"),
         what="the equipment identifier, from the meter's label or as the telegram has it",
         example="K8EG004046395507",
-        normal=lambda written: identifier(written.strip()),
     ),
     others=re.compile(rf"({'|'.join(obis.UNITS)})(_t[1-9][0-9]?)?"),
 )

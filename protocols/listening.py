@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from typing import Any, Protocol
 
 from protocols.dialogue import Values
-from protocols.errors import SettingsError
+from protocols.errors import Problem, SettingsError
 from protocols.framing import Frame
 
 _FEW = 16  # names that fit a message
@@ -29,10 +29,17 @@ class Telegram:
     Attributes:
         sender: the id that the frame carries, as site.toml writes it; "" if it carries none.
         values: what it told; none if it told that it has none (warming up).
+        also: other ways in which site.toml may write the id.
     """
 
     sender: str
     values: Values
+    also: Sequence[str] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every way in which site.toml may write the sender's id."""
+        return (self.sender, *self.also)
 
 
 class Listener(Protocol):
@@ -120,7 +127,7 @@ class ListeningKeys:
         Raises:
             SettingsError: every mistake.
         """
-        problems: list[tuple[tuple[str | int, ...], str]] = []
+        problems: list[Problem] = []
         name = self._id(keys, problems)
         only = self._only(keys, problems)
         if problems:
@@ -131,7 +138,7 @@ class ListeningKeys:
         """The values that a sensor with these settings gives, as far as that is known, with their units."""
         return {name: self.units.get(name, "") for name in settings.only or self.units}
 
-    def _id(self, keys: Mapping[str, Any], problems: list[tuple[tuple[str | int, ...], str]]) -> str:
+    def _id(self, keys: Mapping[str, Any], problems: list[Problem]) -> str:
         if self.identity is None:
             return ""
         if "id" not in keys:
@@ -164,9 +171,7 @@ class ListeningKeys:
             return ", ".join(names)
         return f"{', '.join(get_close_matches(name.lower(), names, 3, 0.4) or names[:3])} …"
 
-    def _only(
-        self, keys: Mapping[str, Any], problems: list[tuple[tuple[str | int, ...], str]]
-    ) -> tuple[str, ...]:
+    def _only(self, keys: Mapping[str, Any], problems: list[Problem]) -> tuple[str, ...]:
         only = keys.get("only", ())
         if "only" in keys and not (isinstance(only, list) and only):
             problems.append((("only",), 'write the values to keep as a list: only = ["…"]'))

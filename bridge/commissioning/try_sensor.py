@@ -152,11 +152,12 @@ async def _hear(bus: Bus, sensor: Sensor, port: Port, clock: Clock) -> dict[str,
             octets += len(event.data)
             for telegram in _telegrams(listener, event):
                 values = settings.choose(telegram.values)
-                if telegram.sender == settings.id and values:
+                if settings.id not in telegram.ids:
+                    others.add(telegram.sender)
+                elif values:
                     return _told(bus, sensor, values)
-                others.add(telegram.sender)
     heard = f"{sensor.name} on {port.path} at {bus.line}"
-    if others - {settings.id}:
+    if others:
         raise NoReply(f"{heard}: heard were {', '.join(sorted(others))}: compare its id")
     if octets:
         raise NoReply(f"{heard}: something speaks, but no frame is whole: compare baud rate and parity")

@@ -100,8 +100,8 @@ class Hearing:
     def _take(self, telegram: Telegram, taken: Instant, now: float) -> None:
         """Hands a telegram to the sensors that it is of."""
         self.heard += 1
-        known = self._sensors.get(telegram.sender)
-        if known is None:
+        known = [sensor for own in telegram.ids for sensor in self._sensors.get(own, ())]
+        if not known:
             self._foreign += 1
             self._note(telegram)
             return
