@@ -17,10 +17,7 @@ from typing import Any, Final
 
 from protocols.dlt645.data import ITEMS, MAX_TARIFF, Item, is_format
 from protocols.dlt645.frame import ANY_ADDRESS, BROADCAST, covers
-from protocols.errors import SettingsError
-
-Path = tuple[str | int, ...]
-Problem = tuple[Path, str]
+from protocols.errors import Problem, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
