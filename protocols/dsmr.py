@@ -43,6 +43,7 @@ _HEAD = re.compile(rb"/[A-Za-z]{3}[0-9]")
 _FIRST_LINE = re.compile(rb"/[A-Za-z]{3}[0-9][ \"-.0-~]{0,64}\r\n\r\n")
 _FIRST_LINE_BEGUN = re.compile(rb"/[A-Za-z]{3}[0-9][ \"-.0-~]{0,64}(?:\r(?:\n\r?)?)?")
 _STOP = re.compile(rb"!|/|\r\n\r\n|[^\t\r\n -~]")
+_LONGEST_END = 7  # octets from "!" on
 _CHECK = re.compile(rb"([0-9A-Fa-f]{0,4})\r\n")
 _CHECK_BEGUN = re.compile(rb"[0-9A-Fa-f]{0,4}\r?")
 _VERSIONS_WITH_CHECK = (b"\n1-3:0.2.8(", b"\n0-0:96.1.4(")  # 4 and up state their version
@@ -195,11 +196,12 @@ def _iso_date(written: str) -> str | None:
     return date.isoformat()
 
 
-def _extent(buffer: bytes, at: int) -> int | None:
+def _extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
+    """Octets of the telegram that begins here; among the first `heard` its end is not."""
     first_line = _FIRST_LINE.match(buffer, at)
     if first_line is None:
         return None if _FIRST_LINE_BEGUN.fullmatch(buffer, at) else 0
-    stop = _STOP.search(buffer, first_line.end(), at + MAX_LENGTH - 6)
+    stop = _STOP.search(buffer, max(first_line.end(), heard - _LONGEST_END), at + MAX_LENGTH - 6)
     if stop is None:
         return None if len(buffer) - at < MAX_LENGTH - 6 else 0
     if stop[0] != b"!":
@@ -221,7 +223,7 @@ def _direction(telegram: bytes) -> Direction:
     return Direction.REPLY
 
 
-_SHAPE: Final = Shape(_HEAD, 5, b"/", MAX_LENGTH, _extent, _flaw, _direction)
+_SHAPE: Final = Shape(_HEAD, 5, b"/", MAX_LENGTH, _extent, _flaw, _direction, resumed=_extent)
 
 _PHASED = r"(im|ex)port_power|voltage|current|voltage_sags|voltage_swells"
 _KEYS: Final = ListeningKeys(

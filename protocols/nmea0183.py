@@ -323,8 +323,9 @@ def _decimal(text: str) -> Decimal | None:
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
-def _extent(buffer: bytes, at: int) -> int | None:
-    end = _END.search(buffer, at + 1, at + MAX_LENGTH - 1)
+def _extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
+    """Octets of the sentence that begins here; among the first `heard` its end is not, but for a CR."""
+    end = _END.search(buffer, max(at, heard - 2) + 1, at + MAX_LENGTH - 1)
     if end is None:
         return None if len(buffer) - at < MAX_LENGTH else 0
     line_end = _LINE_END.match(buffer, end.start())
@@ -342,7 +343,7 @@ def _direction(data: bytes) -> Direction:
     return Direction.REPLY
 
 
-_SHAPE: Final = Shape(_HEAD, 4, b"$!", MAX_LENGTH, _extent, _flaw, _direction)
+_SHAPE: Final = Shape(_HEAD, 4, b"$!", MAX_LENGTH, _extent, _flaw, _direction, resumed=_extent)
 _KEYS: Final = ListeningKeys(
     units=UNITS,
     others=re.compile(

@@ -43,6 +43,9 @@ class Shape:
         flaw: what is wrong with such a frame, in one word ("checksum"), or None if it is good. Like `extent`,
             it sees no preamble.
         direction: who sent a good frame, where it tells.
+        resumed: `extent` asked again of a frame of which it could not tell when the buffer was as short as the
+            third argument says. Where the end of a long frame is searched for it goes on from there; without,
+            all that was heard of a frame is searched with each octet that comes.
     """
 
     head: re.Pattern[bytes]
@@ -52,6 +55,7 @@ class Shape:
     extent: Callable[[bytes, int], int | None]
     flaw: Callable[[bytes], str | None] = _faultless
     direction: Callable[[bytes], Direction | None] = _unknown
+    resumed: Callable[[bytes, int, int], int | None] | None = None
 
 
 class SearchFramer:
@@ -61,6 +65,8 @@ class SearchFramer:
         self._shape = shape
         self._begun = re.compile(b"[%b]" % re.escape(shape.starts))
         self._pending = b""
+        self._heard = 0  # so many octets were pending when it was too early to tell how long the frame is
+        self._due = 0  # so many must be pending before there is anything to settle
         self._broken = 0  # so many pending octets belonged to a frame that had a flaw
         self._flaw = ""  # that flaw
 
@@ -71,7 +77,11 @@ class SearchFramer:
 
     def feed(self, data: bytes) -> list[Event]:
         """Takes bytes as they arrived; returns the events they settle."""
-        return self._settle(self._pending + data, final=False)
+        buffer = self._pending + data
+        if len(buffer) < self._due:
+            self._pending = buffer
+            return []
+        return self._settle(buffer, final=False)
 
     def silence(self) -> list[Event]:
         """Settles what is pending: unfinished starts are noise, finished frames behind them are not."""
@@ -81,24 +91,31 @@ class SearchFramer:
         shape = self._shape
         search, preamble, extent_of, flaw_of = shape.head.search, shape.head.groups, shape.extent, shape.flaw
         events: list[Event] = []
-        end = len(buffer)
+        end, heard = len(buffer), self._heard
+        resumed = shape.resumed if heard else None
+        self._heard = self._due = 0
         at = taken = 0  # where to look next; what lies before is settled
         while head := search(buffer, at):
             at, start = head.start(), head.start(preamble)
-            extent = extent_of(buffer, start)
+            extent = resumed(buffer, start, heard) if resumed else extent_of(buffer, start)
+            resumed = None
             behind = end + 1 if extent is None else start + extent
             if behind > end and not final:
+                self._heard, self._due = (end - at, 0) if extent is None else (0, behind - at)
                 break
             data = buffer[start:behind] if behind <= end else b""
             flaw = flaw_of(data) if data else None
             if data and flaw is None:
-                events += self._noise(buffer, taken, at, final)
+                if taken < at:
+                    events += self._noise(buffer, taken, at, final)
                 events.append(Frame(buffer[at:behind], shape.direction(data)))
                 at = taken = self._broken = behind
                 continue
             if flaw is not None and at >= self._broken:
-                events += self._noise(buffer, taken, at, final)
-                taken, self._broken, self._flaw = at, behind, flaw
+                if at > self._broken or flaw != self._flaw:
+                    events += self._noise(buffer, taken, at, final)
+                    taken = at
+                self._broken, self._flaw = behind, flaw
             at = start + 1
         else:
             begun = None if final else self._begun.search(buffer, max(at, end - shape.head_length + 1))

@@ -19,7 +19,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from protocols.checksum import CHECKSUMS
@@ -38,11 +37,15 @@ BAUDRATES_C: Final = dict(zip("0123456", (300, 600, 1200, 2400, 4800, 9600, 1920
 BAUDRATES_B: Final = dict(zip("ABCDEF", (600, 1200, 2400, 4800, 9600, 19200), strict=True))
 
 _MAX_LINE = 48  # octets of an opening or an identification; meters exceed the 16 characters of the type
+_LONGEST_END = 4  # octets that end a telegram, or show that it is none
+_ACKNOWLEDGEMENT_LENGTH = 6
+_SLASH, _QUESTION = b"/?"
 _OPENING = re.compile(rb"/\?([ \"-.0-~]{0,32})!\r\n")
 _IDENTIFICATION = re.compile(rb"/([A-Za-z]{3})([\"-.0-~])([ \"-.0-~]{0,40})\r\n")
+_LINE = re.compile(rb"/(?:\?[ \"-.0-~]{0,32}!|[A-Za-z]{3}[\"-.0-~][ \"-.0-~]{0,40})\r\n")  # either of both
+_LINE_BEGUN = re.compile(rb"/[ -.0-~]*\r?")
 _ACKNOWLEDGEMENT = re.compile(rb"\x06([0-9])([0-9A-I])([0-9A-Z])\r\n")
 _NO_TEXT = re.compile(rb"[^\t\r\n -\xff]")
-_NO_LINE = re.compile(rb"[^\r -~]")
 _ENDS_TELEGRAM = re.compile(rb"!|/|\r\n\r\n|[^\t\r\n -~]")
 
 
@@ -151,39 +154,40 @@ def _direction(message: bytes) -> Direction:
     return Direction.REQUEST if is_request else Direction.REPLY
 
 
-def _stream_extent(buffer: bytes, at: int, *, at_rest: bool) -> int | None:
-    """Octets of whatever message begins here. `at_rest`: nothing follows what is there."""
-    if buffer[at] < ACK[0]:
-        return _block_extent(buffer, at)
-    return _line_extent(buffer, at, at_rest=at_rest) if buffer[at] > ACK[0] else _MAX_HEAD
+def _stream_extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
+    """Octets of whatever message begins here; among the first `heard` its end is not."""
+    if buffer[at] == _SLASH:
+        return _line_extent(buffer, at, heard)
+    return _block_extent(buffer, at, heard) if buffer[at] < ACK[0] else _ACKNOWLEDGEMENT_LENGTH
 
 
-def _line_extent(buffer: bytes, at: int, *, at_rest: bool) -> int | None:
-    line = _line(buffer, at)
-    if not line:
-        return 0 if line is not None else None
-    behind = at + len(line)
-    if _OPENING.fullmatch(line):
-        return len(line)
-    if not _IDENTIFICATION.fullmatch(line):
-        return 0
+def _extent_at_rest(buffer: bytes, at: int, heard: int = 0) -> int | None:
+    """The same where nothing follows what is there: an identification begins no telegram then."""
+    extent = _stream_extent(buffer, at, heard)
+    line = _LINE.match(buffer, at) if extent is None else None
+    return line.end() - at if line and line.end() + len(_CRLF) > len(buffer) else extent
+
+
+def _line_extent(buffer: bytes, at: int, heard: int) -> int | None:
+    line = _LINE.match(buffer, at)
+    if line is None:
+        return None if _is_begun(buffer, at) else 0
+    behind = line.end()
+    if buffer[at + 1] == _QUESTION:
+        return behind - at
     follows = buffer[behind : behind + len(_CRLF)]
     if follows == _CRLF:
-        return _telegram_extent(buffer, at, behind + len(_CRLF))
-    return None if _CRLF.startswith(follows) and not at_rest else len(line)
+        return _telegram_extent(buffer, at, max(behind + len(_CRLF), heard - _LONGEST_END))
+    return None if _CRLF.startswith(follows) else behind - at
 
 
-def _line(buffer: bytes, at: int) -> bytes | None:
-    """The line that begins here; b"" if it is too long or no text, None if its end is still to come."""
-    behind = buffer.find(_CRLF, at, at + _MAX_LINE)
-    if behind >= 0:
-        return buffer[at : behind + len(_CRLF)]
-    is_begun = len(buffer) - at < _MAX_LINE and not _NO_LINE.search(buffer, at)
-    return None if is_begun else b""
+def _is_begun(buffer: bytes, at: int) -> bool:
+    """Whether what begins here may become a line."""
+    return len(buffer) - at < _MAX_LINE and _LINE_BEGUN.fullmatch(buffer, at) is not None
 
 
 def _telegram_extent(buffer: bytes, at: int, start: int) -> int | None:
-    """Octets of a telegram of mode D whose data begin at `start`."""
+    """Octets of a telegram of mode D whose end is looked for from `start` on."""
     found = _ENDS_TELEGRAM.search(buffer, start, at + MAX_LENGTH - len(_CRLF))
     if found is None:
         return None if len(buffer) - at < MAX_LENGTH else 0
@@ -193,31 +197,29 @@ def _telegram_extent(buffer: bytes, at: int, start: int) -> int | None:
     return None if tail != _CRLF else found.end() + len(_CRLF) - at
 
 
-def _block_extent(buffer: bytes, at: int) -> int | None:
+def _block_extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
     """Octets of a data or programming message."""
     text_at = at + 1
     if buffer[at] == SOH[0]:
         text_at = at + 4
         if buffer[at + 3] in _ENDS:  # a command without data
             return 5
-    end = _NO_TEXT.search(buffer, text_at, at + MAX_LENGTH - 1)
+    end = _NO_TEXT.search(buffer, max(text_at, heard), at + MAX_LENGTH - 1)
     if end is None:
         return None if len(buffer) - at < MAX_LENGTH else 0
     return end.end() + 1 - at if end[0] in _ENDS else 0
 
 
-def _answer_extent(buffer: bytes, at: int) -> int | None:
-    line = _line(buffer, at)
-    if not line:
-        return 0 if line is not None else None
-    found = identification(line)
-    if found is None:
-        return 0
-    if found.baud_char in BAUDRATES_C or found.baud_char in BAUDRATES_B:
-        return len(line)
-    follows = buffer[at + len(line) : at + len(line) + 1]
-    data = _block_extent(buffer, at + len(line)) if follows == STX else 0 if follows else None
-    return data and len(line) + data
+def _answer_extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
+    line = _IDENTIFICATION.match(buffer, at)
+    if line is None:
+        return None if _is_begun(buffer, at) else 0
+    behind = line.end()
+    if line[2].decode("ascii") in BAUDRATES_B | BAUDRATES_C:
+        return behind - at
+    follows = buffer[behind : behind + 1]
+    data = _block_extent(buffer, behind, heard) if follows == STX else 0 if follows else None
+    return data and behind - at + data
 
 
 def _answer_flaw(message: bytes) -> str | None:
@@ -227,22 +229,22 @@ def _answer_flaw(message: bytes) -> str | None:
 
 def _shape(
     heads: Mapping[bytes, bytes],
-    extent: Callable[[bytes, int], int | None],
+    extent: Callable[..., int | None],
     flaw: Callable[[bytes], str | None] = _flaw,
     longest: int = MAX_LENGTH,
 ) -> Shape:
     head = re.compile(b"|".join(start + rest for start, rest in heads.items()))
-    return Shape(head, _MAX_HEAD, b"".join(heads), longest, extent, flaw, _direction)
+    return Shape(head, _MAX_HEAD, b"".join(heads), longest, extent, flaw, _direction, resumed=extent)
 
 
 _HEADS: Final = {  # by the octet they begin with
-    b"/": rb"(?:\?|[A-Za-z]{3}[\"-.0-~])",
+    b"/": rb"(?:\?[ -.0-~]|[A-Za-z]{3}[\"-.0-~])",
     SOH: rb"[A-Z][0-9][\x02-\x04]",
-    STX: rb"[\t\r\n -\xff]",
+    STX: rb"[\t\r\n -\xff]{2}[\x03\x04\t\r\n -\xff]",  # the least data are ()
     ACK: rb"[0-9][0-9A-I][0-9A-Z]\r\n",
 }
 _MAX_HEAD: Final = 6
-_STREAM: Final = _shape(_HEADS, partial(_stream_extent, at_rest=False))
-_STREAM_AT_REST: Final = _shape(_HEADS, partial(_stream_extent, at_rest=True))
+_STREAM: Final = _shape(_HEADS, _stream_extent)
+_STREAM_AT_REST: Final = _shape(_HEADS, _extent_at_rest)
 _ANSWER: Final = _shape({b"/": _HEADS[b"/"]}, _answer_extent, _answer_flaw, longest=_MAX_LINE + MAX_LENGTH)
 _READOUT: Final = _shape({STX: _HEADS[STX]}, _block_extent)
