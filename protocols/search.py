@@ -43,9 +43,9 @@ class Shape:
         flaw: what is wrong with such a frame, in one word ("checksum"), or None if it is good. Like `extent`,
             it sees no preamble.
         direction: who sent a good frame, where it tells.
-        resumed: `extent` asked again of a frame of which it could not tell when the buffer was as short as the
-            third argument says. Where the end of a long frame is searched for it goes on from there; without,
-            all that was heard of a frame is searched with each octet that comes.
+        resumed: `extent` asked again of a frame of which it could not tell when the buffer had no more than so
+            many octets, the third argument. Where the end of a long frame is searched for it goes on there;
+            without it, all that was heard of a frame is searched with each octet that comes.
     """
 
     head: re.Pattern[bytes]
@@ -128,5 +128,7 @@ class SearchFramer:
     def _noise(self, buffer: bytes, taken: int, at: int, final: bool) -> list[Event]:
         """What lies before `at` and is no frame: up to `_broken`, it belonged to one that had a flaw."""
         broken = min(max(taken, self._broken), at)
-        parts = (buffer[taken:broken], self._flaw), (buffer[broken:at], "cut" if final else "noise")
-        return [Noise(data, reason) for data, reason in parts if data]
+        noise: list[Event] = [Noise(buffer[taken:broken], self._flaw)] if taken < broken else []
+        if broken < at:
+            noise.append(Noise(buffer[broken:at], "cut" if final else "noise"))
+        return noise
