@@ -1,4 +1,11 @@
-"""A declaration at work: its Construct layout and its Shape, which do what those of our own protocols do."""
+"""A declaration at work: its Construct layout and its Shape, which do what those of our own protocols do.
+
+Wherever the sync stands in noise, a frame is tried. That takes about a microsecond with a CRC of any length or
+a sum of 256 octets; an xor of as many adds one more, a sum of 1023 two, an xor of 1023 four. So a megabyte of
+nothing but "42 4D" takes half a second, with an xor one; of nothing but "42", where that is the sync of frames
+of 1023 octets with an xor, five. A line of 115200 baud brings 11520 octets a second: 6 % of a core even then,
+so no length is refused for what it costs.
+"""
 
 from __future__ import annotations
 
@@ -186,12 +193,17 @@ def _flaw(check: Check | None, end: bytes) -> Callable[[bytes], str | None]:
     of, order, start, stop = check.checksum.of, check.order, check.start, check.stop
     at, behind = check.at, check.at + check.checksum.size or None  # None: it ends the frame
 
-    def flaw(data: bytes) -> str | None:
-        if not data.endswith(end):
+    def of_one_octet(data: bytes) -> str | None:
+        if end and not data.endswith(end):
+            return "end"
+        return None if data[at] == of(data[start:stop]) else "checksum"
+
+    def of_more(data: bytes) -> str | None:
+        if end and not data.endswith(end):
             return "end"
         return None if int.from_bytes(data[at:behind], order) == of(data[start:stop]) else "checksum"
 
-    return flaw
+    return of_one_octet if check.checksum.size == 1 else of_more
 
 
 def _pattern(octets: Pattern) -> bytes:

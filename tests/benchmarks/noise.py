@@ -12,26 +12,41 @@ import time
 from collections.abc import Iterator
 
 from protocols import CATALOGUE, Protocol, protocol
+from protocols.declared.entry import declaration
+from protocols.declared.entry import entry as declared_as
 from tests.protocols.vectors import good_frames, path_of
 
 MEGABYTE = 1 << 20
 CHUNKS = 64, 4096
 RUNS = 3
+DECLARED = [  # sync, length, checksum: of usual frames, and of the dearest one
+    ("42 4D", 255, "crc16-modbus"),
+    ("42 4D", 255, "sum16"),
+    ("42 4D", 255, "xor8"),
+    ("42", 1023, "xor8"),
+]
 
 
 def main(*names: str) -> None:
     """Prints for each protocol its dearest noise."""
     for name in names or CATALOGUE:
-        if not path_of(name).exists():
-            continue  # declared in a site
-        entry = protocol(name)
-        costs = {
-            (what, chunk): min(_seconds(entry, data, chunk) for _ in range(RUNS))
-            for what, data in _noises(good_frames(name))
-            for chunk in CHUNKS
-        }
-        (what, chunk), worst = max(costs.items(), key=lambda cost: cost[1])
-        print(f"  {name:<24} {worst:.2f} s of CPU for 1 MB of {what}, {chunk} octets at a time", flush=True)
+        if path_of(name).exists():
+            _show(name, protocol(name), good_frames(name))
+    for sync, length, checksum in DECLARED if not names or "declared" in names else ():
+        frame = {"sync": sync, "length": length, "checksum": checksum, "fields": {"value": {}}}
+        declared = declaration({"frame": frame})
+        good = declared.frame.build({"value": 0})
+        _show(f"{length} octets, {checksum}, {sync}", declared_as(declared), [good])
+
+
+def _show(name: str, entry: Protocol, good: list[bytes]) -> None:
+    costs = {
+        (what, chunk): min(_seconds(entry, data, chunk) for _ in range(RUNS))
+        for what, data in _noises(good)
+        for chunk in CHUNKS
+    }
+    (what, chunk), worst = max(costs.items(), key=lambda cost: cost[1])
+    print(f"  {name:<24} {worst:.2f} s of CPU for 1 MB of {what}, {chunk} octets at a time", flush=True)
 
 
 def _noises(good: list[bytes]) -> Iterator[tuple[str, bytes]]:

@@ -53,3 +53,21 @@ def test_a_checksum_fits_its_octets_and_sees_every_octet_changed(name: str) -> N
     assert 0 <= good < 256**checksum.size
     for at in (0, len(data) // 2, len(data) - 1):
         assert checksum.of(data[:at] + bytes((data[at] ^ 0x10,)) + data[at + 1 :]) != good
+
+
+@pytest.mark.parametrize("length", [1, 2, 31, 32, 33, 64, 65, 255, 256, 257, 512, 513, 1023, 1024, 1600])
+@pytest.mark.parametrize("octets", [b"\xff", b"\x00\x01\x80", bytes(range(251))])
+def test_sums_and_xor_are_those_of_one_octet_after_the_other(octets: bytes, length: int) -> None:
+    data = (octets * length)[:length]
+    added, xored = 0, 0
+    for octet in data:
+        added, xored = added + octet, xored ^ octet
+    expected = {
+        "sum8": added & 0xFF,
+        "sum8-twos": -added & 0xFF,
+        "sum8-inverted": added & 0xFF ^ 0xFF,
+        "xor8": xored,
+        "sum16": added & 0xFFFF,
+        "sum16-twos": -added & 0xFFFF,
+    }
+    assert {name: CHECKSUMS[name].of(data) for name in expected} == expected
