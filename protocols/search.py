@@ -43,9 +43,9 @@ class Shape:
         flaw: what is wrong with such a frame, in one word ("checksum"), or None if it is good. Like `extent`,
             it sees no preamble.
         direction: who sent a good frame, where it tells.
-        resumed: `extent` asked again of a frame of which it could not tell when the buffer had no more than so
-            many octets, the third argument. Where the end of a long frame is searched for it goes on there;
-            without it, all that was heard of a frame is searched with each octet that comes.
+        resumed: `extent` asked again of a frame of which it could not tell before; the third argument is the
+            length of the buffer then. Where the end of a long frame is searched for it goes on there; without
+            it, all that was heard of a frame is searched with each octet that comes.
     """
 
     head: re.Pattern[bytes]

@@ -36,6 +36,7 @@ END: Final = "end" / Struct(
 _START = layout.build(START)
 _END_LENGTH = END.sizeof()
 
+_LONGEST_ESCAPED = 8  # octets of an escape and what it escapes
 _ESCAPED = re.compile(rb"(?s)(?<!\x1b)(?:\x1b{8})*+\x1b{4}(.{4})")
 
 
@@ -49,14 +50,16 @@ class StreamFramer(SearchFramer):
     """Finds the frames of a line."""
 
     def __init__(self) -> None:
+        extent = _Extent()
         super().__init__(
             Shape(
                 head=re.compile(re.escape(_START)),
                 head_length=len(_START),
                 starts=_ESCAPE[:1],
                 longest=LONGEST,
-                extent=_Extent(),
+                extent=extent,
                 flaw=_flaw,
+                resumed=extent,
             )
         )
 
@@ -73,10 +76,12 @@ class _Extent:
         self._from = self._to = -1  # behind any start between these two, `_found` is next
         self._found: re.Match[bytes] | None = None
 
-    def __call__(self, buffer: bytes, at: int) -> int | None:
+    def __call__(self, buffer: bytes, at: int, heard: int = 0) -> int | None:
+        """Octets of the frame that begins here; among the first `heard` no escape is complete."""
         begin = at + len(_START)
         if buffer is not self._buffer or not self._from <= begin <= self._to:
-            self._found = found = _ESCAPED.search(buffer, begin)
+            undecided = len(buffer[: max(0, heard - _LONGEST_ESCAPED)].rstrip(_ESCAPE[:1]))
+            self._found = found = _ESCAPED.search(buffer, max(begin, undecided))
             self._buffer, self._from = buffer, begin
             self._to = found.start(1) - len(_ESCAPE) if found else len(buffer)
         if self._found is None:

@@ -180,10 +180,15 @@ def test_a_server_id_is_taken_as_it_is_found(written: str) -> None:
     }
 
 
-@pytest.mark.parametrize("keys", [{}, {"id": "1 EMH 00 1234"}, {"id": "0a0"}, {"id": 17}, {"id": ""}])
+@pytest.mark.parametrize("keys", [{}, {"id": "1 EMH 00 1234"}, {"id": "0a0"}, {"id": ""}])
 def test_what_is_no_server_id_is_told_with_an_example(keys: dict[str, object]) -> None:
     with pytest.raises(SettingsError, match="the meter's server id in hexadecimal digits, for example id = "):
         PROTOCOL.settings(keys)
+
+
+def test_a_server_id_without_quotes_is_told_so() -> None:
+    with pytest.raises(SettingsError, match='write it in quotes, id = "17"'):
+        PROTOCOL.settings({"id": 17})
 
 
 @pytest.mark.parametrize(
