@@ -96,7 +96,11 @@ MEANING_KEYS: Final[Mapping[str, Key]] = {
     ),
     "min": _number("a value below is left out and counted"),
     "max": _number("a value above is left out and counted"),
-    "unit": Key({"type": "string"}, 'is not text, write for example "°C"', lambda v: isinstance(v, str)),
+    "unit": Key(
+        {"type": "string", "description": "of the value"},
+        'is not text, write for example "°C"',
+        lambda v: isinstance(v, str),
+    ),
 }
 OF_NUMBERS: Final = frozenset(MEANING_KEYS) - {"unit"}
 OF_INTEGERS: Final = frozenset({"bit", "mask", "enum"})

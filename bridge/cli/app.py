@@ -190,12 +190,11 @@ def decode(
         raise typer.BadParameter("name one protocol (or --bus), then all bytes in one word, or -")
     try:
         entry = entry_of(named[0] if named else None, bus, site)
-        failed = decode_streams(entry, data, model, as_json, sys.stdin, sys.stdout)
-    except KeyError as error:
+    except KeyError:
         raise typer.BadParameter(
-            f"{error.args[0]!r} is not known; `serial-bridge protocols` and `serial-bridge models` list them"
+            f"{named[0]!r} is not a protocol; `serial-bridge protocols` lists them"
         ) from None
-    raise typer.Exit(failed)
+    raise typer.Exit(decode_streams(entry, data, model, as_json, sys.stdin, sys.stdout))
 
 
 @app.command()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -59,9 +60,12 @@ def run(
         0; 1 if a line was no hex.
 
     Raises:
-        KeyError: the protocol has no such model.
+        ConfigError: the protocol has no such model.
     """
-    entry.describer(model)  # a wrong name is told before the first line is read
+    try:
+        entry.describer(model)  # a wrong name is told before the first line is read
+    except KeyError:
+        raise ConfigError([_no_model(entry, str(model))]) from None
     lines = (
         decode_lines(entry, stdin, model) if hex_or_dash == "-" else _decode_one(entry, hex_or_dash, model)
     )
@@ -101,6 +105,18 @@ def text(line: Line) -> str:
         return f"{stream}{line['offset']:5}  {_spaced(line['noise'])}  — {line['reason']}"
     fields = "  ".join(f"{name}={_shown(value)}" for name, value in line["fields"].items())
     return f"{stream}{line['offset']:5}  {_spaced(line['frame'])}  {fields}"
+
+
+def _no_model(entry: Protocol, model: str) -> str:
+    """What to say of a model that a protocol does not have."""
+    if not entry.models():
+        return f"{entry.title} has no models, leave --model out"
+    close = get_close_matches(model.lower(), entry.models(), 3)
+    told = f", use {' or '.join(close)}" if close else ""
+    return (
+        f'there is no model "{model}" of {entry.title}{told}; '
+        f"`serial-bridge protocols {entry.name}` lists all"
+    )
 
 
 def _decode_one(entry: Protocol, digits: str, model: str | None) -> Iterator[Line]:

@@ -14,8 +14,10 @@ _MANNER = {True: "are asked", False: "speak unasked", None: "are asked or not, a
 
 
 def page(entry: Protocol) -> dict[str, Any]:
-    """The protocol, its line, who talks first, and the keys that its sensors have in site.toml."""
-    required = entry.schema.get("required", ())
+    """The protocol, its line, who talks first, and the keys of its sensors and of their bus in site.toml.
+
+    Those of the bus are told with the keys of the tables that they are: "frame.length.add".
+    """
     return {
         "name": entry.name,
         "title": entry.title,
@@ -24,15 +26,8 @@ def page(entry: Protocol) -> dict[str, Any]:
         "asked": None if entry.declared_by else entry.listener is None,
         "reply_timeout_s": None if entry.listener else entry.reply_timeout_s,
         "models": list(entry.models()),
-        "keys": {
-            key: {
-                "required": key in required,
-                "description": schema.get("description", ""),
-                "examples": schema.get("examples", []),
-                "choices": list(dict.fromkeys(_choices(schema))),
-            }
-            for key, schema in entry.schema["properties"].items()
-        },
+        "keys": {key: _key(entry.schema, key) for key in entry.schema["properties"]},
+        "bus_keys": dict(_keys_below(entry.bus_schema)),
     }
 
 
@@ -47,13 +42,48 @@ def page_text(found: Mapping[str, Any]) -> str:
     lines = [f"{found['name']}: {found['title']}", f"  {found['spec']}", f"  {manner}; {line}", ""]
     if not found["keys"]:
         lines.append("its sensors need no keys of their own")
-    for key, told in found["keys"].items():
+    lines += _key_lines(found["keys"])
+    if found["bus_keys"]:
+        lines += ["", "its bus, [bus.NAME]:", *_key_lines(found["bus_keys"])]
+    return "\n".join(lines)
+
+
+def _key(schema: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """One key of a table with this schema."""
+    told = schema["properties"][key]
+    return {
+        "required": key in schema.get("required", ()),
+        "description": told.get("description", ""),
+        "examples": told.get("examples", []),
+        "choices": list(dict.fromkeys(_choices(told))),
+    }
+
+
+def _keys_below(
+    schema: Mapping[str, Any], above: str = "", known: Sequence[str] = ()
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """All keys of a table and of the tables below it; choices that the key above told (`known`) but once."""
+    for key in schema.get("properties", ()):
+        told, below = _key(schema, key), schema["properties"][key]
+        names = told["choices"]
+        if set(names) <= set(known):
+            told["choices"] = []
+        yield above + key, told
+        for way in (below, *below.get("anyOf", ())):
+            yield from _keys_below(way, f"{above}{key}.", names)
+            if isinstance(named := way.get("additionalProperties"), Mapping):
+                yield from _keys_below(named, f"{above}{key}.NAME.", names)
+
+
+def _key_lines(keys: Mapping[str, Any]) -> Iterator[str]:
+    for key, told in keys.items():
         need = "required" if told["required"] else "optional"
         example = f"; for example {told['examples'][0]!r}" if told["examples"] else ""
-        lines.append(f"{key} ({need}): {told['description'].rstrip('.')}{example}")
+        yield f"{key} ({need}): {told['description'].rstrip('.')}{example}"
         names = ", ".join(_folded(told["choices"]))
-        lines += textwrap.wrap(names, _WIDTH, initial_indent="    ", subsequent_indent="    ")
-    return "\n".join(lines)
+        yield from textwrap.wrap(
+            names, _WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+        )
 
 
 def _folded(names: Sequence[str]) -> Iterator[str]:

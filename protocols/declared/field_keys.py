@@ -44,6 +44,7 @@ _OWN: Final[Mapping[str, Key]] = {
             "type": "string",
             "anyOf": [{"enum": list(TYPES)}, {"pattern": r"^string:[0-9]{1,2}$"}],
             "default": "uint8",
+            "description": "how its octets are written; string:N is a text of N octets",
         },
         f"is no type, use one of {' '.join(TYPES)} or string:N (N = 1–{LONGEST_STRING} octets)",
         lambda v: type_of(v) is not None,

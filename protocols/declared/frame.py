@@ -1,10 +1,10 @@
 """A declaration at work: its Construct layout and its Shape, which do what those of our own protocols do.
 
-Wherever the sync stands in noise, a frame is tried. That takes about a microsecond with a CRC of any length or
-a sum of 256 octets; an xor of as many adds one more, a sum of 1023 two, an xor of 1023 four. So a megabyte of
-nothing but "42 4D" takes half a second, with an xor one; of nothing but "42", where that is the sync of frames
-of 1023 octets with an xor, five. A line of 115200 baud brings 11520 octets a second: 6 % of a core even then,
-so no length is refused for what it costs.
+Wherever the sync stands in noise, a frame is tried. That takes about a microsecond with a CRC of any length
+or a sum of 256 octets; an xor of as many adds one more, a sum of 1023 two, an xor of 1023 four. So a megabyte
+of nothing but "42 4D" takes half a second, with an xor one; of nothing but "42", where that is the sync of
+frames of 1023 octets with an xor, five. A line of 115200 baud brings 11520 octets a second: 6 % of a core,
+even then, so no length is refused for what it costs.
 """
 
 from __future__ import annotations

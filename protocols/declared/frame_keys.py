@@ -46,8 +46,17 @@ FRAME_SCHEMA: Final[Mapping[str, Any]] = {
                 {
                     "type": "object",
                     "properties": {
-                        "at": {"type": "integer", "minimum": 0, "maximum": _LONGEST_SYNC},
-                        "type": {"enum": list(_LENGTH_TYPES), "default": "uint8"},
+                        "at": {
+                            "type": "integer",
+                            "minimum": 0,
+                            "maximum": _LONGEST_SYNC,
+                            "description": "the octet in which it is told, from 0",
+                        },
+                        "type": {
+                            "enum": list(_LENGTH_TYPES),
+                            "default": "uint8",
+                            "description": "how it is written",
+                        },
                         "order": ORDER_SCHEMA,
                         "add": {
                             "type": "integer",
@@ -71,7 +80,7 @@ FRAME_SCHEMA: Final[Mapping[str, Any]] = {
         },
         "checksum": checksum_schema(placed=True),
         "end": octets_schema("(?!)") | {"description": "what it ends with"},
-        "order": {**ORDER_SCHEMA, "default": "big", "description": "which octet of a number is first"},
+        "order": {**ORDER_SCHEMA, "default": "big"},
         "fields": FIELDS_SCHEMA,
     },
     "required": ["sync", "length", "checksum", "fields"],

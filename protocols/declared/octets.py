@@ -19,7 +19,7 @@ NONE: Final = "none"
 _ID: Final = "{id}"
 _TOKEN = re.compile(r"\?\?|\{id\}|[0-9A-Fa-f]{2}")
 _HEX: Final = "[0-9A-Fa-f]{2}"
-ORDER_SCHEMA: Final = {"enum": list(ORDERS)}
+ORDER_SCHEMA: Final = {"enum": list(ORDERS), "description": "which octet of a number is first"}
 ORDER_RULE: Final = 'is no order, use "big" (the highest octet first) or "little"'
 _PLACE: Final = {"type": "integer", "minimum": -LONGEST, "maximum": LONGEST}
 
@@ -33,7 +33,7 @@ def checksum_schema(*, placed: bool) -> dict[str, Any]:
     """JSON Schema of a checksum. `placed`: it may stand anywhere."""
     names = {"enum": [*CHECKSUMS, NONE]}
     keys = {
-        "name": {"enum": list(CHECKSUMS)},
+        "name": {"enum": list(CHECKSUMS), "description": "what data sheets call it"},
         "from": {**_PLACE, "description": "first octet that is checked, from 0; negative: from the end"},
         "to": {**_PLACE, "description": "the octet behind the last that is checked"},
         "order": ORDER_SCHEMA,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bridge.commissioning import models
 from bridge.commissioning.decode import decode_stream, entry_of, run
+from bridge.errors import ConfigError
 from protocols import protocol
 from tests.protocols.vectors import vectors
 
@@ -90,7 +91,7 @@ def test_bad_hex_as_an_argument_fails() -> None:
 
 
 def test_a_wrong_name_is_told_before_anything_is_read() -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(ConfigError):
         run(MODBUS, "-", "eastron-sdm9999", True, io.StringIO(REQUEST), io.StringIO())
     with pytest.raises(KeyError):
         entry_of("morse", None, Path("site.toml"))
@@ -119,6 +120,35 @@ def test_every_byte_is_in_exactly_one_event(pieces: list[str]) -> None:
         assert octets == data[offset : offset + len(octets)]
         offset += len(octets)
     assert offset == len(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "told"),
+    [
+        ("sml", "emh", "SML 1.04 electricity meters has no models, leave --model out"),
+        (
+            "shdlc",
+            "sps20",
+            'there is no model "sps20" of Sensirion SHDLC, use sps30; '
+            "`serial-bridge protocols shdlc` lists all",
+        ),
+        (
+            "modbus-rtu",
+            "XY-MD03",
+            'there is no model "XY-MD03" of Modbus RTU, use xy-md02; '
+            "`serial-bridge protocols modbus-rtu` lists all",
+        ),
+        (
+            "shdlc",
+            "pms5003",
+            'there is no model "pms5003" of Sensirion SHDLC; `serial-bridge protocols shdlc` lists all',
+        ),
+    ],
+)
+def test_a_wrong_model_is_answered_with_what_its_protocol_has(name: str, model: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        run(protocol(name), "00", model, False, io.StringIO(), io.StringIO())
+    assert str(caught.value) == told
 
 
 def test_every_model_is_listed_and_described() -> None:

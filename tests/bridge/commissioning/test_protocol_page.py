@@ -18,6 +18,22 @@ def test_every_key_of_a_sensor_is_explained(name: str) -> None:
         assert f"\n{key} ({'required' if told['required'] else 'optional'}): " in shown
 
 
+def test_every_key_of_a_bus_is_explained_down_to_the_last_table() -> None:
+    entry = protocol("declared")
+    found = page(entry)
+    shown = page_text(found)
+    for key in (
+        *("frame", "frame.sync", "frame.length", "frame.length.add", "frame.checksum.from", "frame.end"),
+        *("frame.fields", "frame.fields.NAME.type", "frame.fields.NAME.divide", "request.send"),
+    ):
+        assert key in found["bus_keys"]
+    for key, told in found["bus_keys"].items():
+        assert told["description"], key
+        assert f"\n{key} ({'required' if told['required'] else 'optional'}): " in shown
+    assert shown.count("crc16-modbus") == 2, "once for the frame, once for the request"
+    assert page(protocol("sml"))["bus_keys"] == {}
+
+
 def test_a_page_says_who_talks_first_and_names_the_values() -> None:
     shown = page_text(page(protocol("sml")))
     assert "its sensors speak unasked" in shown
