@@ -97,7 +97,7 @@ CATALOGUE: Mapping[str, str] = {
     "iec62056-21": "protocols.iec62056_21.entry",
     "iec62056-21-d": "protocols.iec62056_21.mode_d",
     "dsmr": "protocols.dsmr",
-    "nmea0183": "protocols.nmea0183",
+    "nmea0183": "protocols.nmea0183.entry",
     "sml": "protocols.sml.entry",
     "vedirect-text": "protocols.vedirect.text",
     "vedirect-hex": "protocols.vedirect.hex_entry",

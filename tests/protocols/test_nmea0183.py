@@ -14,7 +14,8 @@ from protocols.dialogue import Values
 from protocols.errors import SettingsError
 from protocols.framing import Frame, Noise
 from protocols.listening import Telegram
-from protocols.nmea0183 import MAX_LENGTH, UNITS, Sentence, build, parse, values
+from protocols.nmea0183.entry import UNITS, values
+from protocols.nmea0183.sentence import MAX_LENGTH, Sentence, build, parse
 from tests.protocols.vectors import described, frames, hear, vectors
 
 ENTRY = protocol("nmea0183")
@@ -149,6 +150,8 @@ def test_a_value_is_described_with_its_unit() -> None:
     (fields,) = described(ENTRY, hear(ENTRY, [sentence("YXXDR,C,17.09,C,T-N1052,P,1.02,B,B,G,7,,X")]))
     assert fields["values"] == {"temperature_t_n1052": 17.09, "pressure_b": 1020.0, "generic_x": 7}
     assert fields["units"] == {"temperature_t_n1052": "°C", "pressure_b": "hPa"}
+    (fields,) = described(ENTRY, hear(ENTRY, [sentence("WIXDR,V,0.02,M,0")]))
+    assert fields["units"] == {"volume_0": "M"}, "millimetres of rain, or cubic metres"
     (fields,) = described(ENTRY, hear(ENTRY, [sentence("WIMWV,39,R,1.3,M,A")]))
     assert fields["units"] == {"apparent_wind_angle": "°", "apparent_wind_speed": "m/s"}
 
