@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-Path = tuple[str | int, ...]
-Problem = tuple[Path, str]
-
 
 @dataclass(frozen=True, slots=True)
 class Key:

@@ -17,8 +17,8 @@ from itertools import groupby
 
 from protocols.checksum import Checksum
 from protocols.declared.types import Order, Type
+from protocols.errors import Path, Problem
 from protocols.meaning import Meaning
-from protocols.meaning_keys import Path, Problem
 
 SYNC, LENGTH, CHECKSUM, END = "the sync", "the length", "the checksum", "the end"
 

@@ -16,10 +16,9 @@ from protocols.declared.octets import order_of
 from protocols.declared.request_keys import REQUEST_SCHEMA, parse_request
 from protocols.declared.sensor import ALONE, Declared, DeclaredDevice, DeclaredListener
 from protocols.dialogue import LineSettings
-from protocols.errors import SettingsError
+from protocols.errors import Problem, SettingsError
 from protocols.framing import Direction, Frame
 from protocols.listening import ListeningSettings, address_of
-from protocols.meaning_keys import Problem
 from protocols.search import SearchFramer
 
 BUS_SCHEMA: Final[Mapping[str, Any]] = {

@@ -10,7 +10,8 @@ from typing import Any, Final
 from protocols.checksum import CHECKSUMS
 from protocols.declared.declaration import Check, Pattern
 from protocols.declared.types import ORDERS, Order
-from protocols.meaning_keys import Path, Problem, is_whole, shown, unknown_key
+from protocols.errors import Path, Problem
+from protocols.meaning_keys import is_whole, shown, unknown_key
 
 LONGEST: Final = 1024
 """Octets of the longest frame that can be declared."""

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from protocols.meaning_keys import Path, Problem, is_whole, shown, unknown_key
+from protocols.errors import Path, Problem
+from protocols.meaning_keys import is_whole, shown, unknown_key
 from protocols.modbus import pdu
 from protocols.modbus.plan import Limits, Span
 from protocols.modbus.register_keys import TABLES

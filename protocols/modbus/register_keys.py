@@ -12,13 +12,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from protocols.errors import Path, Problem
 from protocols.meaning_keys import (
     MEANING_KEYS,
     OF_INTEGERS,
     OF_NUMBERS,
     Key,
-    Path,
-    Problem,
     contradictions,
     is_whole,
     meaning_of,

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from protocols.errors import SettingsError
-from protocols.meaning_keys import Problem, is_whole, shown, unknown_key
+from protocols.errors import Problem, SettingsError
+from protocols.meaning_keys import is_whole, shown, unknown_key
 from protocols.modbus.limit_keys import LIMITS_SCHEMA, beyond_limits, parse_limits
 from protocols.modbus.models import SHIPPED, Library, Model
 from protocols.modbus.plan import Limits

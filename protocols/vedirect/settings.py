@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from protocols.errors import SettingsError
+from protocols.errors import Path, Problem, SettingsError
 from protocols.meaning import Meaning
 from protocols.meaning_keys import (
     MEANING_KEYS,
     OF_INTEGERS,
     OF_NUMBERS,
     Key,
-    Path,
-    Problem,
     contradictions,
     is_whole,
     meaning_of,

@@ -21,8 +21,8 @@ from importlib.resources import files
 from typing import Any, Final
 
 from protocols.dialogue import LineSettings
-from protocols.errors import SettingsError
-from protocols.meaning_keys import Problem, misspelt, shown, unknown_key
+from protocols.errors import Problem, SettingsError
+from protocols.meaning_keys import misspelt, shown, unknown_key
 from protocols.modbus.limit_keys import beyond_limits, parse_limits
 from protocols.modbus.models.vectors import Vector, parse_vectors
 from protocols.modbus.plan import Limits

@@ -19,9 +19,9 @@ from typing import Any, Final
 
 from protocols.checksum import crc16_modbus
 from protocols.dialogue import Values
-from protocols.errors import ProtocolError
+from protocols.errors import Path, Problem, ProtocolError
 from protocols.framing import Direction, Frame
-from protocols.meaning_keys import Path, Problem, misspelt, shown, unknown_key
+from protocols.meaning_keys import misspelt, shown, unknown_key
 from protocols.modbus import pdu
 from protocols.modbus.description import Describer
 from protocols.modbus.registers import Register, Table

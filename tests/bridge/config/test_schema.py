@@ -167,8 +167,8 @@ def test_a_mistake_in_the_protocols_own_keys_is_marked_too(old: str, new: str, v
     [
         ('"002311905387"', "2311905387"),
         ('"002311905387"', '"999999999999"'),
-        ('"AAAAAAAA5387"', '"5387AAAAAAAA"'),
-        ('"AAAAAAAA5387"', '"AA5387"'),
+        ('"AAAAAAAA5388"', '"5387AAAAAAAA"'),
+        ('"AAAAAAAA5388"', '"AA5387"'),
         ('"voltage_a"', '"voltage"'),
         ("_t63", "_t0"),
         ('"energy_import",', '"energy_import", "energy_import",'),

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from protocols import protocol
+from protocols.errors import Problem
 from protocols.framing import Direction, Frame
-from protocols.meaning_keys import Problem
 from protocols.modbus.register_keys import parse_registers
 from protocols.modbus.registers import Register
 from protocols.modbus.rtu import body

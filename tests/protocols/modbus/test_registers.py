@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocols.errors import Problem
 from protocols.layout import shortest_float32
 from protocols.meaning import Missing
-from protocols.meaning_keys import Problem
 from protocols.modbus.register_keys import parse_registers
 from protocols.modbus.registers import Register, Table, octets_of
 
