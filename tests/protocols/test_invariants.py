@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from protocols import Protocol, protocol
 from protocols.framing import Event, Frame
 from tests.protocols.checks import CHECKS, Check
-from tests.protocols.vectors import ALONE, SPOKEN, good_frames, hear, last_frame, octets, without_idle
+from tests.protocols.vectors import (
+    ALONE,
+    SPOKEN,
+    good_frames,
+    hear,
+    last_frame,
+    octets,
+    placed,
+    without_idle,
+)
 
 GOOD = {name: good_frames(name) for name in SPOKEN}
 names = st.sampled_from(SPOKEN)
@@ -84,7 +93,10 @@ def test_a_cut_frame_costs_only_itself(ones: tuple[Protocol, bytes, bytes], data
     entry, first, second = ones
     kept = data.draw(st.integers(0, len(first) - 1))
     assume(not second.startswith(first[kept:]))  # the second would complete the first
-    assert last_frame(entry, hear(entry, [first[:kept] + second])) == without_idle(entry, second)
+    events = hear(entry, [first[:kept] + second])
+    # a short check may be right by chance for a frame that begins in the first and ends in the second
+    assume(not any(at < kept < at + len(found) for at, found in placed(events).items()))
+    assert last_frame(entry, events) == without_idle(entry, second)
 
 
 @every_protocol
