@@ -26,18 +26,23 @@ def text(found: dict[str, Any], *, plan: bool = False) -> str:
     """The summary for the person at the cabinet; with `plan`, every request of each sensor."""
     lines = [f"site {found['site']}: delivers to {found['thingsboard']}, keeps readings in {found['spool']}"]
     for name, bus in found["buses"].items():
-        asked = (
-            "sensors speak unasked" if bus["unasked"] else f"{100 * bus['load']:.0f} % of the wire asked for"
-        )
+        share = load.figure(f"{100 * bus['load']:.0f} %", at_least=bus["at_least"])
+        asked = "sensors speak unasked" if bus["unasked"] else f"{share} of the wire asked for"
         lines.append(f"bus {name}: {bus['protocol']} at {bus['line']} on {bus['adapter']}, {asked}")
         for sensor, row in bus["sensors"].items():
             lines.append(f"  {sensor:<20} {_manner(row, unasked=bus['unasked'])}, {row['credential']}")
             if plan:
-                lines += [f"    {1000 * ask['wire_s']:6.1f} ms  {ask['request']}" for ask in row["plan"]]
+                lines += map(_planned, row["plan"])
     lines += [own_text(model) for model in found["models"]]
     lines += [f"warning: {warning}" for warning in found["warnings"]]
     lines.append("ok")
     return "\n".join(lines)
+
+
+def _planned(ask: dict[str, Any]) -> str:
+    """One request of the plan."""
+    wire = load.figure(f"{1000 * ask['wire_s']:6.1f} ms", at_least=ask["at_least"])
+    return f"    {wire}  {ask['request']}"
 
 
 def _manner(row: dict[str, Any], *, unasked: bool) -> str:
@@ -48,7 +53,8 @@ def _manner(row: dict[str, Any], *, unasked: bool) -> str:
         return f"id {row['address']}, {kept}" if row["address"] else kept
     requests = f"{row['requests']} request{'s' if row['requests'] != 1 else ''}"
     address = f"address {row['address']}, " if row["address"] else ""
-    return f"{address}{every}, {requests} ({1000 * row['wire_s']:.0f} ms of wire)"
+    wire = load.figure(f"{1000 * row['wire_s']:.0f} ms", at_least=row["at_least"])
+    return f"{address}{every}, {requests} ({wire} of wire)"
 
 
 def _bus(bus: Bus, credentials: Credentials) -> dict[str, Any]:
@@ -58,6 +64,7 @@ def _bus(bus: Bus, credentials: Credentials) -> dict[str, Any]:
             "every_s": sensor.every_s,
             "requests": 0,
             "wire_s": 0.0,
+            "at_least": False,
             "plan": [],
             "credential": _credential(credentials, sensor.name),
         }
@@ -69,7 +76,11 @@ def _bus(bus: Bus, credentials: Credentials) -> dict[str, Any]:
             sensors[sensor.name] |= {
                 "requests": len(demand.asks),
                 "wire_s": demand.wire_s,
-                "plan": [{"request": ask.summary, "wire_s": ask.wire_s} for ask in demand.asks],
+                "at_least": demand.at_least,
+                "plan": [
+                    {"request": ask.summary, "wire_s": ask.wire_s, "at_least": ask.at_least}
+                    for ask in demand.asks
+                ],
             }
     return {
         "adapter": bus.adapter,
@@ -77,6 +88,7 @@ def _bus(bus: Bus, credentials: Credentials) -> dict[str, Any]:
         "line": str(bus.line),
         "unasked": bus.protocol.listener is not None,
         "load": sum(demand.share for demand in demands),
+        "at_least": any(demand.at_least for demand in demands),
         "sensors": sensors,
     }
 

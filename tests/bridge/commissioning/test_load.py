@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,23 @@ def test_the_plan_lists_each_request_with_its_time(tmp_path: Path) -> None:
     assert "      85.1 ms  unit 1: holding registers 0–29" in text(found, plan=True).splitlines()
     assert "holding registers" not in text(found)
     assert [warning for warning in found["warnings"] if "loaded" in warning]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "keys", "request_said"),
+    [("mbus", "address = 5", "data"), ("iec62056-21", 'values = ["import_energy"]', "readout at 300 baud")],
+)
+def test_where_the_device_decides_how_long_its_reply_is_the_time_is_the_least(
+    protocol: str, keys: str, request_said: str, tmp_path: Path
+) -> None:
+    written = f'[[bus.meters.sensor]]\nname = "heat"\nevery = "100ms"\n{keys}\n'
+    site = SITE.format(adapter="/dev/ttyTEST", sensors=written)
+    site = site.replace("modbus-rtu", protocol).replace('line = "115200 8N1"\n', "")
+    (tmp_path / "site.toml").write_text(site.replace('reply_timeout = "300ms"\n', ""))
+    found = summary(load_site(tmp_path / "site.toml"), Credentials({}, None))
+    assert found["buses"]["meters"]["at_least"]
+    told = text(found, plan=True)
+    assert re.search(r"on /dev/ttyTEST, at least \d+ % of the wire asked for\n", told)
+    assert re.search(r"\(at least \d+ ms of wire\), ", told)
+    assert re.search(rf"\n    at least +\d+\.\d ms  .*{request_said}\n", told)
+    assert re.search(r"is loaded at least \d+ %: heat needs at least \d+ ms of wire", told)
