@@ -27,7 +27,7 @@ def test_the_two_files_of_the_walk_load_without_a_warning(tmp_path: Path) -> Non
     site, credentials = tmp_path / "site.toml", tmp_path / "credentials.toml"
     site.write_text(BLOCKS[0])
     credentials.touch(mode=0o600)
-    credentials.write_text(BLOCKS[1].replace('soil = "the', 'soil = "another'))
+    credentials.write_text(re.sub('(.*) = "the .*"', r'\1 = "token-of-\1"', BLOCKS[1]))
     loaded, secrets = load(site, credentials)
     assert (loaded.warnings, secrets.warnings) == ((), ())
 

@@ -20,6 +20,11 @@ from bridge.config.toml_lines import KeyPath
 from bridge.errors import ConfigError
 
 _TOKEN_LENGTH = 255  # bytes: a CoAP Uri-Path option, RFC 7252 §5.10
+_EXAMPLES = (  # what stands in README's place of a secret
+    "the access token of its device",
+    "the profile's provision device key",
+    "the profile's provision device secret",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ def _handed_over(path: Path, info: ValidationInfo) -> Path:
 def _secret(text: str) -> str:
     if not text or text != text.strip() or not text.isprintable():
         raise ValueError("a secret is not empty and has no space or line break at its ends")
+    if text in _EXAMPLES:
+        raise ValueError("this is the example's text, copy the secret from the device profile in ThingsBoard")
     return text
 
 
@@ -128,6 +135,8 @@ def check_token(text: str) -> str:
     """
     if not text.strip():
         raise ValueError("the token is empty, copy it from the device's page in ThingsBoard")
+    if text in _EXAMPLES:
+        raise ValueError("this is the example's text, copy the token from the device's page in ThingsBoard")
     if text != text.strip() or not text.isprintable():
         raise ValueError("the token has a space at an end or an invisible character; copy it again")
     if "/" in text or text in (".", ".."):
@@ -200,7 +209,7 @@ def _compare(
     by_credential: dict[Credential, list[Sensor]] = {}
     for name, credential in credentials.items():
         if name in sensors:
-            _no_overlap(document, site, sensors[name], by_credential.setdefault(credential, []))
+            _check_shared(document, site, sensors[name], by_credential.setdefault(credential, []))
             if isinstance(credential, Certificate):
                 _check_certificate(document, site, name, credential)
 
@@ -225,17 +234,24 @@ def _check_certificate(document: Document, site: Site, name: str, credential: Ce
         document.warn(("sensors", name), expired)
 
 
-def _no_overlap(document: Document, site: Site, sensor: Sensor, others: list[Sensor]) -> None:
+def _check_shared(document: Document, site: Site, sensor: Sensor, others: list[Sensor]) -> None:
     """Two sensors may be one device in ThingsBoard if no value of one overwrites a value of the other."""
+    path = ("sensors", sensor.name)
     for other in others:
-        place = key_text(("sensors", other.name))
         if shared := sorted(_keys(site, sensor) & _keys(site, other)):
             document.mistake(
-                ("sensors", sensor.name),
-                f'has the credential of {place}, and both sensors give "{shared[0]}": '
-                "one would overwrite the other; give each its own, or rename the values",
+                path,
+                f"has the credential of {key_text(('sensors', other.name))}, and both sensors give "
+                f'"{shared[0]}": one would overwrite the other; give each its own, or rename the values',
             )
             break
+    else:
+        if others:
+            document.warn(
+                path,
+                f"has the credential of {key_text(('sensors', others[0].name))}: one device in ThingsBoard "
+                "shows the values of both; if that is not meant, give each its own",
+            )
     others.append(sensor)
 
 

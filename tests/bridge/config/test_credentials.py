@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from bridge.errors import ConfigError
 from tests.bridge.config.conftest import GOOD, SITES
 from tests.certificates import EXPIRED, Authority
 
+README = (Path(__file__).parents[3] / "README.md").read_text()
+EXAMPLES = set(re.findall('= "(the (?:access|profile).*)"', README))
 SECRET = "A1b2C3d4E5f6G7h8"
 Load = Callable[..., Credentials]
 
@@ -224,6 +227,21 @@ def test_sensors_with_different_values_may_share_a_token(read: Load, tmp_path: P
     site = load_site(tmp_path / "site.toml")
     found = read(f'[sensors]\nmain-meter = "{SECRET}"\nroof = "R"\nsoil = "{SECRET}"', site)
     assert found.sensors["main-meter"] == found.sensors["soil"]
+    assert found.warnings == (
+        "credentials.toml:4: sensors.soil: has the credential of sensors.main-meter: one device in "
+        "ThingsBoard shows the values of both; if that is not meant, give each its own",
+    )
+
+
+@pytest.mark.parametrize("secret", sorted(EXAMPLES))
+def test_the_text_of_an_example_is_no_secret(secret: str, read: Load) -> None:
+    text = f'[sensors]\nsoil = "{secret}"\n[provisioning]\ndevice_key = "{secret}"\ndevice_secret = "s"\n'
+    with pytest.raises(ConfigError) as raised:
+        read(text)
+    assert [mistake.partition(", copy")[0] for mistake in raised.value.mistakes] == [
+        "credentials.toml:2: sensors.soil: this is the example's text",
+        "credentials.toml:4: provisioning.device_key: this is the example's text",
+    ]
 
 
 def test_the_mistakes_of_both_files_are_named_together(tmp_path: Path) -> None:
