@@ -58,7 +58,12 @@ def test_an_id_is_kept_in_small_letters() -> None:
     assert KEYS.units_of(settings) == {"pm10": "µg/m³"}
 
 
-@pytest.mark.parametrize("written", ["a16", "a160f", "g160", 160])
-def test_a_wrong_id_is_named(written: object) -> None:
+@pytest.mark.parametrize("written", ["a16", "a160f", "g160", ""])
+def test_a_wrong_id_is_named(written: str) -> None:
     with pytest.raises(SettingsError, match="is not the sensor's id, four hexadecimal digits"):
         KEYS.parse({"id": written})
+
+
+def test_an_id_without_quotes_is_told_so() -> None:
+    with pytest.raises(SettingsError, match='write it in quotes, id = "160"'):
+        KEYS.parse({"id": 160})
