@@ -106,7 +106,8 @@ def _bare_value(key: str, value: str, *, secret: bool) -> str:
     if re.fullmatch(r"[+-]?\d+,\d+", value):
         return "a number has a decimal point, not a comma"
     if re.fullmatch(r"[+-]?0\d+", value):
-        return "a number does not begin with 0"
+        fix = "write it in quotes" if secret else f'write it in quotes, {key} = "{value}"'
+        return f"a number does not begin with 0: {fix}, or leave the 0 out"
     if secret or value[-1] in "\"'":
         return "a text needs quotes at both ends"
     return f'a text needs quotes: {key} = "{value}"'

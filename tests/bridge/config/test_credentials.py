@@ -153,6 +153,7 @@ MISTAKES = [
     (f'provisioning = "{SECRET}"', "1: provisioning: this must be a table"),
     (f'[sensors]\n{SECRET} = "soil"', "1: sensors: name and token are the wrong way round on line 2"),
     (f"[sensors]\nsoil = {SECRET}", "2: a text needs quotes at both ends"),
+    ("[sensors]\nsoil = 012345678", "2: a number does not begin with 0: write it in quotes, or"),
     (f'[sensors]\nsoil = "{SECRET}', "2: a text is not closed"),
     (f'[sensors]\nsoil = "{SECRET}"\nsoil = "{SECRET}"', "3: this key or table is there already"),
     (f'[sensors]\nsoil = "{SECRET}" {SECRET}', "2: something follows the value"),
