@@ -22,6 +22,9 @@ from protocols.errors import PackageError
 
 T = TypeVar("T")
 
+_ALSO_CALLED = {"p1": "dsmr", "obis": "iec62056-21"}  # not alike, and written for it
+_TELLING = 3  # letters that tell a protocol apart from most others
+
 
 def _form(pattern: str) -> WithJsonSchema:
     """What an editor is told of a text that the bridge reads itself."""
@@ -66,9 +69,18 @@ def _catalogue_entry(value: object) -> object:
     except PackageError as error:
         raise ValueError(str(error)) from None
     except KeyError:
-        near = nearest(str(value), names())
-        hint = f'did you mean "{near}"?' if near else f"known are {', '.join(names())}"
+        meant = " or ".join(f'"{name}"' for name in _meant(str(value).lower()))
+        hint = f"did you mean {meant}?" if meant else f"known are {', '.join(names())}"
         raise ValueError(f"{value_text(value)} is not a protocol, {hint}") from None
+
+
+def _meant(word: str) -> list[str]:
+    """The protocols that were probably meant by this word in small letters."""
+    if word in _ALSO_CALLED:
+        return [_ALSO_CALLED[word]]
+    longer = [name for name in names() if word in name] if len(word) >= _TELLING else []
+    near = nearest(word, names())
+    return longer or ([near] if near else [])
 
 
 def _line_settings(value: object) -> object:
