@@ -16,7 +16,7 @@ from bridge.cli import doctor as doctor_cli
 from bridge.cli import enroll as enroll_cli
 from bridge.cli import install as install_cli
 from bridge.cli import spool as spool_cli
-from bridge.cli.options import SITE, AsJson, SitePath, print_json
+from bridge.cli.options import SITE, AsJson, CredentialsPath, SitePath, print_json, secrets_of
 from bridge.errors import BridgeError, ConfigError
 from protocols.errors import PackageError
 
@@ -33,12 +33,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-CredentialsPath = Annotated[
-    Path,
-    typer.Option(
-        "--credentials", envvar="SERIAL_BRIDGE_CREDENTIALS", help="The credentials file.", metavar="FILE"
-    ),
-]
 DevicesPath = Annotated[
     Path | None,
     typer.Option(
@@ -51,11 +45,6 @@ DevicesPath = Annotated[
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log more; -vv shows the bytes.")]
 
 app.add_typer(spool_cli.app, name="spool")
-
-CREDENTIALS = Path("/etc/serial-bridge/credentials.toml")
-_HANDED_OVER = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/dev/null")) / "credentials.toml"
-if os.access(_HANDED_OVER, os.R_OK):  # by systemd: LoadCredential=credentials.toml:…
-    CREDENTIALS = _HANDED_OVER
 
 
 @app.command()
@@ -72,7 +61,7 @@ def demo(
 @app.command()
 def run(
     site: SitePath = SITE,
-    credentials: CredentialsPath = CREDENTIALS,
+    credentials: CredentialsPath = None,
     devices: DevicesPath = None,
     verbose: Verbose = 0,
 ) -> None:
@@ -103,7 +92,7 @@ def read(
 
 
 @app.command()
-def uplink(site: SitePath = SITE, credentials: CredentialsPath = CREDENTIALS, verbose: Verbose = 0) -> None:
+def uplink(site: SitePath = SITE, credentials: CredentialsPath = None, verbose: Verbose = 0) -> None:
     """Delivers what the spool holds to ThingsBoard, until stopped."""
     from bridge import event_loop, gateway
 
@@ -115,7 +104,7 @@ def uplink(site: SitePath = SITE, credentials: CredentialsPath = CREDENTIALS, ve
 @app.command()
 def check(
     site: SitePath = SITE,
-    credentials: CredentialsPath = CREDENTIALS,
+    credentials: CredentialsPath = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="List every request with its time on the wire.")
     ] = False,
@@ -132,7 +121,7 @@ def check(
 @app.command("provision")
 def provision_sensors(
     site: SitePath = SITE,
-    credentials: CredentialsPath = CREDENTIALS,
+    credentials: CredentialsPath = None,
     prefix: Annotated[
         str, typer.Option(help="What the devices' names in ThingsBoard begin with, before the sensor's name.")
     ] = "",
@@ -143,7 +132,8 @@ def provision_sensors(
     from bridge.commissioning.provision_view import show
     from bridge.config import load_site
 
-    raise typer.Exit(show(load_site(site), credentials, prefix, dry_run=dry_run, as_json=as_json))
+    secrets = secrets_of(site, credentials)
+    raise typer.Exit(show(load_site(site), secrets, prefix, dry_run=dry_run, as_json=as_json))
 
 
 @app.command()
@@ -308,11 +298,11 @@ def main() -> None:
         sys.exit(1)
 
 
-def _load(site: Path, credentials: Path) -> tuple[Site, Credentials]:
+def _load(site: Path, credentials: Path | None) -> tuple[Site, Credentials]:
     """Both files; the mistakes of both at once."""
     from bridge.config import load
 
-    return load(site, credentials)
+    return load(site, secrets_of(site, credentials))
 
 
 def _log_to_stderr(verbose: int) -> None:

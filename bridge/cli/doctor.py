@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from bridge.cli.options import SITE, AsJson, SitePath, print_json
+from bridge.cli.options import SITE, AsJson, CredentialsPath, SitePath, print_json, secrets_of
 
 
 def doctor(
     site: SitePath = SITE,
-    credentials: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="SERIAL_BRIDGE_CREDENTIALS",
-            help="The credentials file; that beside the site file unless told.",
-            metavar="FILE",
-        ),
-    ] = None,
+    credentials: CredentialsPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Says what is wrong with this machine, and what mends it.
@@ -34,7 +24,6 @@ def doctor(
     from bridge.config import load_site
 
     logging.getLogger("bridge").addHandler(logging.NullHandler())  # its warnings are what is looked for
-    secrets = credentials or site.with_name("credentials.toml")
-    found = event_loop.run(examine(load_site(site), secrets, Machine()))
+    found = event_loop.run(examine(load_site(site), secrets_of(site, credentials), Machine()))
     print_json(document(found)) if as_json else typer.echo(text(found))
     raise typer.Exit(bool(wrong(found)))

@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli.options import SITE, SitePath
-
-CREDENTIALS = Path("/etc/serial-bridge/credentials.toml")
+from bridge.cli.options import SITE, CredentialsPath, SitePath, secrets_of
 
 Root = Annotated[
     Path,
@@ -25,12 +23,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would ch
 
 def install(
     site: SitePath = SITE,
-    credentials: Annotated[
-        Path,
-        typer.Option(
-            "--credentials", envvar="SERIAL_BRIDGE_CREDENTIALS", help="The credentials file.", metavar="FILE"
-        ),
-    ] = CREDENTIALS,
+    credentials: CredentialsPath = None,
     program: Annotated[
         Path | None,
         typer.Option(help="The serial-bridge that the services run; default: this one.", metavar="FILE"),
@@ -44,7 +37,8 @@ def install(
     """
     from bridge.commissioning.install import install as job
 
-    job.install(site, credentials, program=program, root=root.absolute(), dry_run=dry_run, say=typer.echo)
+    secrets = secrets_of(site, credentials)
+    job.install(site, secrets, program=program, root=root.absolute(), dry_run=dry_run, say=typer.echo)
 
 
 def uninstall(root: Root = Path("/"), dry_run: DryRun = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +11,29 @@ import typer
 SitePath = Annotated[
     Path, typer.Option("--site", envvar="SERIAL_BRIDGE_SITE", help="The site file.", metavar="FILE")
 ]
+CredentialsPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--credentials",
+        envvar="SERIAL_BRIDGE_CREDENTIALS",
+        help="The credentials file; that beside the site file unless told.",
+        metavar="FILE",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 SITE = Path("/etc/serial-bridge/site.toml")
+
+
+def secrets_of(site: Path, credentials: Path | None) -> Path:
+    """The credentials file: as told, else what systemd hands over (LoadCredential=), else beside the site."""
+    if credentials is not None:
+        return credentials
+    if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
+        handed_over = Path(folder) / "credentials.toml"
+        if os.access(handed_over, os.R_OK):
+            return handed_over
+    return site.with_name("credentials.toml")
 
 
 def print_json(data: object) -> None:

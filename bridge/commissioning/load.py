@@ -2,7 +2,7 @@
 
 A request costs its octets and those of its reply, the device's turn-around, and the gap before the next one.
 The turn-around is not known here: a quick one is assumed, so what is called overloaded is. Nor is how
-long a reply is where the device decides it (a meter's data): the shortest is reckoned, and said to be the least.
+long a reply is where the device decides that: the shortest is reckoned, and said to be the least.
 """
 
 from __future__ import annotations

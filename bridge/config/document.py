@@ -102,7 +102,9 @@ class Document:
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            raise ConfigError([f"{path}: there is no such file"]) from None
+            option = "--credentials" if secret else "--site"
+            message = f"{path}: there is no such file: write it, or name it with {option}"
+            raise ConfigError([message]) from None
         except PermissionError:
             message = f"{path}: this user may not read it; run as the service's user or with sudo"
             raise ConfigError([message]) from None

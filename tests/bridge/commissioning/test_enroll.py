@@ -220,7 +220,7 @@ def test_what_cannot_be_done_is_said_before_anything_is_plugged_in(site: Path) -
     site.unlink()
     done = enroll(site, "AQ00NEW1", "meters")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"{site}: there is no such file\n"
+    assert done.stderr == f"{site}: there is no such file: write it, or name it with --site\n"
 
 
 @pytest.mark.end_to_end
