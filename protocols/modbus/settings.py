@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -114,6 +115,8 @@ def _unit(table: Mapping[str, Any], problems: list[Problem]) -> int:
         message = f"{BROADCAST} is for broadcasts, which no sensor answers, use {least}–{most}"
     elif is_whole(unit, most + 1, 255):
         message = f"{unit} is reserved, use {least}–{most}"
+    elif isinstance(unit, str) and re.fullmatch("[0-9]{1,3}", unit) and least <= int(unit) <= most:
+        message = f"{shown(unit)} is a text: write it without quotes, address = {int(unit)}"
     else:
         message = f"{shown(unit)} is not a Modbus unit address, use {least}–{most}"
     problems.append((("address",), message))
