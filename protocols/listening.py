@@ -152,7 +152,8 @@ class ListeningKeys:
             return ""
         written = keys["id"]
         if not isinstance(written, str):
-            problems.append((("id",), f'is a text: write it in quotes, id = "{written}"'))
+            example = f'for example id = "{self.identity.example}"'  # 0xA160 has become 41312
+            problems.append((("id",), f"is a text: write it in quotes, {example}"))
             return ""
         name = self.identity.normal(written)
         if not self.identity.form.fullmatch(name):

@@ -65,5 +65,5 @@ def test_a_wrong_id_is_named(written: str) -> None:
 
 
 def test_an_id_without_quotes_is_told_so() -> None:
-    with pytest.raises(SettingsError, match='write it in quotes, id = "160"'):
+    with pytest.raises(SettingsError, match='write it in quotes, for example id = "a160"'):
         KEYS.parse({"id": 160})

@@ -152,7 +152,7 @@ def test_the_keys_of_such_a_sensor_are_judged_all_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         KEYS.parse({"id": "meter", "only": ["x", "y"]})
     assert [path for path, _ in caught.value.problems] == [("id",), ("only", 1)]
-    with pytest.raises(SettingsError, match=r'id: is a text: write it in quotes, id = "17"'):
+    with pytest.raises(SettingsError, match=r'id: is a text: write it in quotes, for example id = "0A"'):
         KEYS.parse({"id": 17})
     with pytest.raises(SettingsError, match=r"only.1: 'x' is there twice"):
         KEYS.parse({"id": "0A", "only": ["x", "x"]})
