@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from bridge.cli.options import SITE, CredentialsPath, SitePath, secrets_of
 
-Root = Annotated[
-    Path,
-    typer.Option(
-        "--root",
-        help="Write to the system in this folder, and run nothing.",
-        metavar="FOLDER",
-        file_okay=False,
-    ),
-]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
+
+
+def _root(told: str) -> Any:
+    return typer.Option("--root", help=told, metavar="FOLDER", file_okay=False)
 
 
 def install(
@@ -28,7 +23,12 @@ def install(
         Path | None,
         typer.Option(help="The serial-bridge that the services run; default: this one.", metavar="FILE"),
     ] = None,
-    root: Root = Path("/"),
+    root: Annotated[
+        Path,
+        _root(
+            "Write to the system in this folder, and run nothing; --site and --credentials are read in it."
+        ),
+    ] = Path("/"),
     dry_run: DryRun = False,
 ) -> None:
     """Has each bus start with its adapter, and the uplink at boot.
@@ -41,7 +41,10 @@ def install(
     job.install(site, secrets, program=program, root=root.absolute(), dry_run=dry_run, say=typer.echo)
 
 
-def uninstall(root: Root = Path("/"), dry_run: DryRun = False) -> None:
+def uninstall(
+    root: Annotated[Path, _root("Remove it from the system in this folder, and run nothing.")] = Path("/"),
+    dry_run: DryRun = False,
+) -> None:
     """Undoes `install`; the site and every reading stay."""
     from bridge.commissioning.install import install as job
 

@@ -32,9 +32,10 @@ _CHECKOUT = Path(__file__).parents[3] / "udev"
 _PLAIN = re.compile(r"/[\w./+@=,:-]*", re.ASCII)  # needs no quoting in a unit
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 — by ProtectHome= and PrivateTmp=
 _HOMES = {
-    "the program": "/opt/serial-bridge",
-    "the site file": "/etc/serial-bridge",
-    "the folder of the spool": "/var/lib/serial-bridge",
+    "the program": "install it in /opt: /usr/bin/python3 -m venv /opt/serial-bridge, "
+    "then /opt/serial-bridge/bin/pip install .",  # a virtual environment cannot be moved
+    "the site file": "move it to /etc/serial-bridge",
+    "the folder of the spool": "move it to /var/lib/serial-bridge",
 }
 
 
@@ -143,4 +144,4 @@ def _out_of_reach(places: Places) -> Iterator[str]:
             yield f'"{path}" has a character that a unit cannot hold: rename it'
     for what, path in zip(_HOMES, (places.program, places.site, places.spool), strict=True):
         if any(path.is_relative_to(hidden) for hidden in HIDDEN):
-            yield f"{what}, {path}, is where the services have no access: move it to {_HOMES[what]}"
+            yield f"{what}, {path}, is where the services have no access: {_HOMES[what]}"

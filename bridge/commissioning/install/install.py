@@ -56,6 +56,8 @@ def install(
     found = machine.present() if is_live else []
     if mistakes := [*_no_program(program), *_refusals(site, found), *_unreadable(site, root)]:
         raise ConfigError(mistakes)
+    if root != ROOT and not os.path.lexists(_below(root, places.program)):
+        say(f"warning: {root} has no {places.program}, which the services run: install it in there too")
     if not secrets:
         say(f"{credentials_path} is missing: buses are read and readings wait; write it and run this again")
     difference = changes.compare(wanted, root)

@@ -420,6 +420,11 @@ def test_into_another_root_files_are_written_and_nothing_is_run(
     assert box.calls == []
     modes = {path: (box.root / path.relative_to("/")).stat(follow_symlinks=False).st_mode for path in ALL[:3]}
     assert {stat.S_IMODE(mode) for mode in modes.values()} == {0o644}
-    assert box.install() == ["nothing to change"]
+    unable = f"warning: {box.root} has no {PROGRAM}, which the services run: install it in there too"
+    assert said[0] == unable
+    assert box.install() == [unable, "nothing to change"]
     box.uninstall()
     assert box.files.keys() == {"etc/serial-bridge/site.toml", "etc/serial-bridge/credentials.toml"}
+    (box.root / "opt/serial-bridge/bin").mkdir(parents=True)
+    (box.root / PROGRAM.relative_to("/")).touch()
+    assert unable not in box.install()

@@ -56,15 +56,19 @@ def test_an_adapter_that_udev_cannot_know_is_refused_with_its_bus(adapter: str, 
 
 
 @pytest.mark.parametrize(
-    ("place", "path", "home"),
+    ("place", "path", "step"),
     [
-        ("program", "/home/pi/venv/bin/serial-bridge", "/opt/serial-bridge"),
-        ("site", "/root/site.toml", "/etc/serial-bridge"),
-        ("spool", "/tmp", "/var/lib/serial-bridge"),
+        (
+            "program",
+            "/tmp/venv/bin/serial-bridge",
+            "install it in /opt: /usr/bin/python3 -m venv /opt/serial-bridge",
+        ),
+        ("site", "/root/site.toml", "move it to /etc/serial-bridge"),
+        ("spool", "/tmp", "move it to /var/lib/serial-bridge"),
     ],
 )
-def test_what_the_services_cannot_see_is_refused(place: str, path: str, home: str) -> None:
-    with pytest.raises(ConfigError, match=f"{path}, is where the services have no access: move it to {home}"):
+def test_what_the_services_cannot_see_is_refused(place: str, path: str, step: str) -> None:
+    with pytest.raises(ConfigError, match=f"{path}, is where the services have no access: {step}"):
         files(site_of({}), replace(PLACES, **{place: Path(path)}))
 
 
