@@ -196,9 +196,7 @@ def test_the_keys_of_a_bms() -> None:
     assert PROTOCOL.address_of(every) == bms().address
     (values,) = answered(bms().poll(), simulated())[0].values
     assert values.keys() <= PROTOCOL.units_of(every).keys()
-    assert PROTOCOL.units_of(KEYS.parse({"values": ["remaining_capacity"]})) == {
-        "remaining_capacity": "Ah"
-    }
+    assert PROTOCOL.units_of(KEYS.parse({"values": ["remaining_capacity"]})) == {"remaining_capacity": "Ah"}
 
 
 @pytest.mark.parametrize(
