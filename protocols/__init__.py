@@ -44,6 +44,7 @@ class Protocol:
         conflicts: what is wrong with sensors that are right each by itself and share a bus: from the settings
             of all of them, a path and a message for each mistake, the path beginning with the place of the
             sensor to change, from 0.
+        odd: what is probably not meant, though allowed, in a sensor's own keys that have no mistake.
         units_of: the keys of the values that a sensor with these settings gives, each with its unit or "".
         reply_timeout_s: from the end of a request to the first octet of its reply, where a site says nothing.
         longest: octets of the longest frame; a framer keeps no more.
@@ -69,6 +70,7 @@ class Protocol:
     units_of: Callable[[Any], Mapping[str, str]]
     listener: Callable[[], Listener] | None = None
     conflicts: Callable[[Sequence[Any]], Sequence[Problem]] = lambda _: ()
+    odd: Callable[[Mapping[str, Any]], Sequence[Problem]] = lambda _: ()
     reply_timeout_s: float = 0.5
     longest: int = 1024
     bytesizes: frozenset[int] = frozenset({7, 8})

@@ -195,8 +195,9 @@ def _sensor(
     sensor = document.check(Sensor, path, ours, given={**inherited, "settings": None}, meant=meant)
     if entry is None:
         return None
+    own_keys = {key: value for key, value in table.items() if key in theirs}
     try:
-        settings = entry.settings({key: value for key, value in table.items() if key in theirs})
+        settings = entry.settings(own_keys)
     except SettingsError as error:
         for below, message in error.problems:
             if below[:1] and below[0] not in table and below[0] in meant:
@@ -205,6 +206,8 @@ def _sensor(
                 continue  # there is such a model; what is wrong in its file is named
             document.mistake((*path, *below), _strayed(table, below) or message)
         return None
+    for below, message in entry.odd(own_keys):
+        document.warn((*path, *below), message)
     return sensor and sensor.model_copy(update={"settings": settings})
 
 

@@ -12,7 +12,7 @@ from protocols.modbus.carrier import Carrier
 from protocols.modbus.description import Describer
 from protocols.modbus.device import ModbusDevice
 from protocols.modbus.models import SHIPPED, Library
-from protocols.modbus.settings import ModbusSettings, address_of, parse_settings, sensor_schema, units_of
+from protocols.modbus.settings import ModbusSettings, address_of, odd, parse_settings, sensor_schema, units_of
 
 
 def entry(
@@ -64,6 +64,7 @@ def entry(
         settings=settings,
         device=device,
         address_of=address_of,
+        odd=odd,
         units_of=units_of,
         bytesizes=bytesizes,
         models=library.names,

@@ -31,7 +31,6 @@ LONGEST_STRING: Final = 2 * pdu.MAX_REGISTERS
 TABLES: Final = {table.key: table for table in Table}
 _MODICON: Final = {table.digit: table for table in Table}
 
-
 _ADDRESS = Key(
     {"type": "integer", "minimum": 0, "maximum": 65535},
     "is not a register address, use 0–65535, counted from 0 (or `modicon` for the 3xxxx/4xxxx notation)",
@@ -96,6 +95,16 @@ def parse_registers(table: object, at: Path, problems: list[Problem]) -> tuple[R
         return ()
     found = (_parse(name, entry, (*at, name), problems) for name, entry in table.items())
     return tuple(register for register in found if register is not None)
+
+
+def datasheet_numbers(table: Mapping[str, Mapping[str, Any]], at: Path) -> list[Problem]:
+    """Addresses in a table without mistakes that were probably meant as the datasheet's notation."""
+    return [
+        ((*at, name, place.key), f"{number} looks like the datasheet's number: write modicon = {number}")
+        for name, entry in table.items()
+        for place in (Table.INPUT, Table.HOLDING)
+        if (number := entry.get(place.key)) and 1 <= number - 10000 * int(place.digit) < 10000
+    ]
 
 
 def _parse(name: str, entry: object, at: Path, problems: list[Problem]) -> Register | None:

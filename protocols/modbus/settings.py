@@ -19,7 +19,7 @@ from protocols.meaning_keys import is_whole, shown, unknown_key
 from protocols.modbus.limit_keys import LIMITS_SCHEMA, beyond_limits, parse_limits
 from protocols.modbus.models import SHIPPED, Library, Model
 from protocols.modbus.plan import Limits
-from protocols.modbus.register_keys import REGISTERS_SCHEMA, parse_registers
+from protocols.modbus.register_keys import REGISTERS_SCHEMA, datasheet_numbers, parse_registers
 from protocols.modbus.registers import Register
 from protocols.modbus.serial_line import BROADCAST, UNITS
 
@@ -91,6 +91,11 @@ def parse_settings(table: Mapping[str, Any], library: Library = SHIPPED) -> Modb
     if problems:
         raise SettingsError(problems)
     return ModbusSettings(unit, tuple(registers.values()), limits)
+
+
+def odd(table: Mapping[str, Any]) -> list[Problem]:
+    """What is probably not meant in a sensor's own keys, which have no mistake."""
+    return datasheet_numbers(table.get("registers", {}), ("registers",))
 
 
 def address_of(settings: ModbusSettings) -> str:

@@ -112,6 +112,31 @@ def test_what_is_odd_but_allowed_is_a_warning(
     assert words in warning
 
 
+def test_a_register_by_the_datasheets_number_is_a_warning(tmp_path: Path) -> None:
+    bus = """[bus.meters]
+adapter = "serial:AB0JPQ7X"
+protocol = "modbus-rtu"
+line = "9600 8N1"
+[[bus.meters.sensor]]
+name = "main-meter"
+address = 1
+every = "1m"
+[bus.meters.sensor.registers]
+right = { modicon = 40001 }
+edges = { holding = 40000 }
+above = { input = 40001 }
+power = { holding = 40001 }
+state = { input = 39999 }
+"""
+    found = load(tmp_path, GOOD.partition("[bus.")[0] + bus).warnings
+    place = f"{tmp_path}/site.toml:{{}}: bus.meters.sensor[1].registers."
+    told = "{0} looks like the datasheet's number: write modicon = {0}"
+    assert found == (
+        f"{place.format(27)}power.holding: {told.format(40001)}",
+        f"{place.format(28)}state.input: {told.format(39999)}",
+    )
+
+
 @pytest.mark.parametrize(
     ("url", "parts"),
     [

@@ -187,7 +187,7 @@ def test_what_is_no_server_id_is_told_with_an_example(keys: dict[str, object]) -
 
 
 def test_a_server_id_without_quotes_is_told_so() -> None:
-    with pytest.raises(SettingsError, match='write it in quotes, for example id = '):
+    with pytest.raises(SettingsError, match="is a text: write it in quotes"):
         PROTOCOL.settings({"id": 17})
 
 
