@@ -51,11 +51,11 @@ def enroll(
                 "port": str(found.port.device),
                 "product": found.port.product,
                 "written": is_written,
-                "next": job.NEXT_STEP if is_written else None,
+                "next": job.next_step(site) if is_written else None,
             }
         )
     elif is_written:
-        typer.echo(f'{site}: bus {bus} has adapter "{adapter}"\nnext: {job.NEXT_STEP}')
+        typer.echo(f'{site}: bus {bus} has adapter "{adapter}"\nnext: {job.next_step(site)}')
     elif bus not in known:
         typer.echo(f"{site} has no bus {bus} yet; to copy into it:\n\n{job.block(bus, adapter)}")
     raise typer.Exit(not is_written)
@@ -75,7 +75,7 @@ def _find(site: Path, port: Path | None, timeout_s: float, *, is_silent: bool) -
         return offered
     before = list(adapters())
     typer.echo(f"plug the adapter in now (waiting {timeout_s:g} s)", err=True)
-    return job.plugged_in(before, timeout_s)
+    return job.plugged_in(before, timeout_s, site=site)
 
 
 def _ask(known: dict[str, str], *, err: bool) -> str:

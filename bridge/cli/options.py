@@ -8,6 +8,10 @@ from typing import Annotated
 
 import typer
 
+from bridge.commissioning.next_step import SITE
+
+__all__ = ["SITE", "AsJson", "CredentialsPath", "SitePath", "print_json", "secrets_of"]
+
 SitePath = Annotated[
     Path, typer.Option("--site", envvar="SERIAL_BRIDGE_SITE", help="The site file.", metavar="FILE")
 ]
@@ -21,8 +25,6 @@ CredentialsPath = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-
-SITE = Path("/etc/serial-bridge/site.toml")
 
 
 def secrets_of(site: Path, credentials: Path | None) -> Path:

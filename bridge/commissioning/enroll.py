@@ -18,6 +18,7 @@ from typing import Any
 
 import tomlkit
 
+from bridge.commissioning.next_step import SITE, command
 from bridge.commissioning.whole_file import edit
 from bridge.config.document import Document
 from bridge.errors import BridgeError, ConfigError, PortLost
@@ -25,7 +26,6 @@ from bridge.port.adapter import SYSFS, Adapter, adapters, find_adapter
 from bridge.port.identity import Identity, Kind, identify
 
 LOOK_EVERY_S = 0.5
-NEXT_STEP = "sudo serial-bridge install"
 
 
 class NotFound(BridgeError):
@@ -102,12 +102,14 @@ def plugged_in(
     timeout_s: float,
     sysfs: Path = SYSFS,
     *,
+    site: Path = SITE,
     pause: Callable[[float], None] = time.sleep,
 ) -> Proposal:
     """Waits for an adapter that was not there before.
 
     Args:
         before: those that were.
+        site: the site file, for what to type next.
         pause: called with how long to wait before the next look.
 
     Raises:
@@ -126,7 +128,7 @@ def plugged_in(
         last = new
     raise NotFound(
         f"no serial adapter was plugged in within {timeout_s:g} s: try another socket or cable, "
-        "then: serial-bridge doctor"
+        f"then: {command('serial-bridge doctor', site)}"
     )
 
 
@@ -159,6 +161,11 @@ def write(path: Path, bus: str, adapter: str) -> None:
         ConfigError: the file cannot be replaced, or its layout does not let itself be edited.
     """
     edit(path, lambda text: _edited(path, text, bus, adapter))
+
+
+def next_step(path: Path) -> str:
+    """What to type once the adapter is written."""
+    return command("sudo serial-bridge install", path)
 
 
 def block(bus: str, adapter: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 from bridge.clock import Clock
 from bridge.clock.kernel_clock import system_clock
 from bridge.config import Bus, Sensor, Site
-from bridge.errors import AlreadyRunning, ConfigError, NoReply
+from bridge.errors import AlreadyRunning, ConfigError, NoReply, PortLost
 from bridge.line import Line, Reply
 from bridge.port import Port
 from bridge.port.adapter import find_port
@@ -44,7 +44,10 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
             except AlreadyRunning as running:
                 raise AlreadyRunning(f"{running}: `serial-bridge status` shows its values") from None
         port = Port()
-        await port.open(find_port(bus, devices), bus.line, bus.rs485)
+        try:
+            await port.open(find_port(bus, devices), bus.line, bus.rs485)
+        except PortLost as lost:
+            raise PortLost(f"bus {bus.name}: {lost}") from lost
         try:
             if bus.protocol.listener is not None:
                 return await _hear(bus, sensor, port, system_clock(site.clock.trust))

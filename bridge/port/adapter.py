@@ -59,18 +59,25 @@ def find_port(bus: Bus, devices: Path | None = None, sysfs: Path = SYSFS) -> str
         PortLost: the adapter is not plugged in, or several fit.
     """
     if devices is None or not (link := devices / bus.name).exists():
-        return find_adapter(bus.adapter, sysfs)
+        return find_adapter(bus.adapter, sysfs, next_step=": plug it in, or see: serial-bridge doctor")
     found = fitting(bus.adapter, adapters(sysfs))
     if link.resolve() in [one.device for one in found]:
         _one(bus.adapter, found)
     return str(link)
 
 
-def find_adapter(adapter: str, sysfs: Path = SYSFS) -> str:
-    """The device file of "serial:…", "path:…" or an absolute path. Errors as for `find_port`."""
+def find_adapter(adapter: str, sysfs: Path = SYSFS, *, next_step: str = "") -> str:
+    """The device file of "serial:…", "path:…" or an absolute path.
+
+    Args:
+        next_step: ends the sentence about an adapter that is not plugged in.
+
+    Raises:
+        PortLost: as for `find_port`.
+    """
     if adapter.startswith("/"):
         return adapter
-    return _one(adapter, fitting(adapter, adapters(sysfs)))
+    return _one(adapter, fitting(adapter, adapters(sysfs)), next_step)
 
 
 def fitting(adapter: str, found: Iterable[Adapter]) -> list[Adapter]:
@@ -95,9 +102,9 @@ def adapters(sysfs: Path = SYSFS) -> Iterator[Adapter]:
             yield _describe(tty, sysfs)
 
 
-def _one(adapter: str, found: list[Adapter]) -> str:
+def _one(adapter: str, found: list[Adapter], next_step: str = "") -> str:
     if not found:
-        raise PortLost(f'adapter "{adapter}" is not plugged in')
+        raise PortLost(f'adapter "{adapter}" is not plugged in{next_step}')
     if len(found) > 1:
         ways = [f'"path:{one.id_path}" ({one.device})' for one in found]
         raise PortLost(f'adapter "{adapter}" fits several devices: write {" or ".join(ways)}')

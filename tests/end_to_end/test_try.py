@@ -60,6 +60,13 @@ def test_try_tells_the_next_step_when_a_sensor_is_not_understood(world: World, b
     assert "no frame is whole: compare baud rate and parity" in done.stderr
 
 
+def test_try_names_the_bus_whose_port_is_missing(world: World, bus: SimulatedBus) -> None:
+    bus.unplug()
+    done = world.command("try", "room")
+    assert done.returncode == 1
+    assert done.stderr.startswith("bus meters: ")
+
+
 def test_try_names_the_sensors_there_are(world: World, bus: SimulatedBus) -> None:
     done = world.command("try", "rom")
     assert done.returncode == 2

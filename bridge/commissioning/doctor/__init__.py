@@ -11,11 +11,13 @@ says what.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bridge.commissioning.doctor import clock, credentials, kernel_log, port, rivals, spool, uplink, usb
 from bridge.commissioning.doctor.finding import Finding, Machine, Severity
+from bridge.commissioning.next_step import command
 from bridge.config import Site
 
 __all__ = ["Finding", "Machine", "Severity", "as_json", "examine", "text", "wrong"]
@@ -28,7 +30,7 @@ async def examine(site: Site, credentials_path: Path, machine: Machine) -> list[
         found += area.check(site, machine)
     found += credentials.check(site, credentials_path)
     found += await uplink.check(site, credentials.load(site, credentials_path))
-    return found
+    return [_for_site(finding, site.path) for finding in found]
 
 
 def wrong(found: list[Finding]) -> list[Finding]:
@@ -62,3 +64,10 @@ def as_json(found: list[Finding]) -> dict[str, Any]:
         ],
         "unseen": [finding.sentence for finding in found if finding.severity is Severity.UNSEEN],
     }
+
+
+def _for_site(finding: Finding, site: Path) -> Finding:
+    """The finding; where a command of the bridge mends it, that command names the site."""
+    if finding.fix.removeprefix("sudo ").startswith("serial-bridge "):
+        return replace(finding, fix=command(finding.fix, site))
+    return finding

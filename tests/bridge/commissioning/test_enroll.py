@@ -197,7 +197,7 @@ def test_the_installer_is_led_from_the_adapter_to_the_next_step(site: Path) -> N
     assert "/dev/ttyUSB0 (Maker USB UART): recognised by its serial number AQ00NEW1" in done.stdout
     assert "  meters           serial:AB0JPQ7X\n  heating          has no adapter yet\n" in done.stdout
     assert done.stdout.endswith(
-        f'{site}: bus heating has adapter "serial:AQ00NEW1"\nnext: sudo serial-bridge install\n'
+        f'{site}: bus heating has adapter "serial:AQ00NEW1"\nnext: sudo serial-bridge install --site {site}\n'
     )
     assert load_site(site).buses["heating"].adapter == "serial:AQ00NEW1"
 

@@ -106,6 +106,13 @@ def test_an_adapter_that_is_not_plugged_in_is_named(sysfs: Sysfs, adapter: str) 
         find_adapter(adapter, sysfs.root)
 
 
+def test_a_bus_without_its_adapter_is_told_with_the_next_step(sysfs: Sysfs) -> None:
+    bus = Bus(name="meters", adapter="serial:A001", protocol=protocol("modbus-rtu"), line=LineSettings(9600))
+    sysfs.usb("ttyUSB0", "1-2", "B002")
+    with pytest.raises(PortLost, match=r"is not plugged in: plug it in, or see: serial-bridge doctor$"):
+        find_port(bus, None, sysfs.root)
+
+
 def test_a_serial_number_is_written_as_udev_writes_it(sysfs: Sysfs) -> None:
     sysfs.usb("ttyUSB0", "1-1", "AB 12&x:(")
     assert [adapter.serial for adapter in adapters(sysfs.root)] == ["", "AB_12_x:_"]

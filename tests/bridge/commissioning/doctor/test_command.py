@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bridge.commissioning.doctor import Finding, Severity, as_json, examine, text, wrong
+from bridge.commissioning.next_step import SITE, command
 from bridge.sandbox.server import StandIn
 from tests.bridge.commissioning.doctor.described import Described
 
@@ -81,3 +82,16 @@ async def test_a_machine_on_which_all_is_well_gets_a_clean_bill(described: Descr
     found = await examine(site, described.folder / "credentials.toml", described.machine())
     await server.stop()
     assert [finding for finding in wrong(found) if finding.area != "clock"] == []  # this machine's own
+
+
+async def test_a_command_that_mends_it_names_the_site_that_was_examined(described: Described) -> None:
+    site = described.site("serial:AB0JPQ7X", url="coap://127.0.0.1:1")
+    found = await examine(site, described.folder / "credentials.toml", described.machine())
+    fixes = [finding.fix for finding in found]
+    assert f"sudo serial-bridge enroll bus1 --site {site.path}" in fixes
+    assert f"sudo install -m 600 /dev/null {described.folder}/credentials.toml" in fixes
+
+
+def test_only_a_site_in_another_place_is_named() -> None:
+    assert command("serial-bridge doctor", SITE) == "serial-bridge doctor"
+    assert command("serial-bridge doctor", Path("my site")) == "serial-bridge doctor --site 'my site'"

@@ -1,0 +1,14 @@
+"""Commands that the installer is told to type next."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+SITE = Path("/etc/serial-bridge/site.toml")
+"""The site file unless one is named."""
+
+
+def command(words: str, site: Path) -> str:
+    """A command of the bridge for a site, which is named where it is not the one in its usual place."""
+    return words if site == SITE else f"{words} --site {shlex.quote(str(site))}"
