@@ -171,7 +171,10 @@ def decode(
     site: SitePath = SITE,
     as_json: AsJson = False,
 ) -> None:
-    """Takes bytes apart into frames and values."""
+    """Takes bytes apart into frames and values.
+
+    Exit status 1 if there is not one frame.
+    """
     from bridge.commissioning.decode import entry_of
     from bridge.commissioning.decode import run as decode_streams
 

@@ -57,7 +57,7 @@ def run(
     """The command `decode`.
 
     Returns:
-        0; 1 if a line was no hex.
+        0; 1 if a line was no hex, or there was not one frame.
 
     Raises:
         ConfigError: the protocol has no such model.
@@ -69,11 +69,18 @@ def run(
     lines = (
         decode_lines(entry, stdin, model) if hex_or_dash == "-" else _decode_one(entry, hex_or_dash, model)
     )
-    failed = False
+    failed, frames, noises = False, 0, 0
     for line in lines:
         failed |= "error" in line
+        frames += "frame" in line
+        noises += "noise" in line
         out.write((json.dumps(line, ensure_ascii=False) if as_json else text(line)) + "\n")
-    return int(failed)
+    if noises and not frames and not as_json:
+        out.write(
+            f"no frame of {entry.name} was found: compare the protocol's name, the baud rate and parity of "
+            "the line, and whether the capture was cut\n"
+        )
+    return int(failed or not frames)
 
 
 def decode_stream(entry: Protocol, data: bytes, model: str | None) -> Iterator[Line]:

@@ -90,6 +90,18 @@ def test_bad_hex_as_an_argument_fails() -> None:
     assert "not hex" in event["error"]
 
 
+def test_not_one_frame_is_a_failure_that_tells_what_to_compare() -> None:
+    out = io.StringIO()
+    assert run(MODBUS, "ff010203040506", None, False, io.StringIO(), out) == 1
+    *events, advice = out.getvalue().splitlines()
+    assert events
+    assert advice.startswith("no frame of modbus-rtu was found: compare the protocol's name, the baud rate")
+    code, (event,) = decoded("ff010203040506")
+    assert (code, event["noise"]) == (1, "ff010203040506"), "a program gets events only"
+    assert decoded("-", lines="")[0] == 1
+    assert decoded(f"ff{REQUEST}")[0] == 0, "noise around a frame is no failure"
+
+
 def test_a_wrong_name_is_told_before_anything_is_read() -> None:
     with pytest.raises(ConfigError):
         run(MODBUS, "-", "eastron-sdm9999", True, io.StringIO(REQUEST), io.StringIO())
