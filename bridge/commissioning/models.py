@@ -48,10 +48,21 @@ def shelf(site: Path) -> Shelf:
     Raises:
         ConfigError: every mistake in its own.
     """
-    own = OwnModels(site)
-    own.known_to(protocol("modbus-rtu"))
+    own = _own(site)
     if own.mistakes:
         raise ConfigError(own.mistakes)
+    return _shelf(own)
+
+
+def _own(site: Path) -> OwnModels:
+    """The site's own models, judged."""
+    own = OwnModels(site)
+    own.known_to(protocol("modbus-rtu"))
+    return own
+
+
+def _shelf(own: OwnModels) -> Shelf:
+    """These models, without the wrong ones, and those that ship."""
     return Shelf(Library.of(own.tables), {name: own.place(name) for name in own.tables})
 
 
@@ -101,8 +112,8 @@ def is_right(model: Mapping[str, Any]) -> bool:
 
 
 def own_models(site: Path) -> list[dict[str, Any]]:
-    """The site's own models, described; for `check`. Raises ConfigError."""
-    known = shelf(site)
+    """The site's own models without a mistake, described; for `check`."""
+    known = _shelf(_own(site))
     return [describe(name, known) for name in known.files]
 
 

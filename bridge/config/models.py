@@ -3,12 +3,13 @@
     models/my-meter.toml          model = "my-meter"
 
 Files are read here; what they say is judged by the protocol, which knows what a register is. A model that has
-the name of one that ships with the bridge is read instead of it.
+the name of one that ships with the bridge is read instead of it. A mistake in one that no sensor names is a
+warning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +34,26 @@ class OwnModels:
         """Reads the files. `site`: the site file, which need not be there."""
         self.wrong: set[str] = set()
         self._documents: dict[str, Document] = {}
-        self._unread: list[str] = []
+        self._unread: dict[str, list[str]] = {}  # by the model's name; "" is the folder
         for path in self._files(site.parent / FOLDER):
             try:
                 self._documents[path.stem] = Document.read(path)
             except ConfigError as error:
-                self._unread += error.mistakes
+                self._unread[path.stem] = list(error.mistakes)
                 self.wrong.add(path.stem)
 
     @property
     def mistakes(self) -> list[str]:
         """Every mistake found so far, each with file and line."""
-        return [*self._unread, *(line for found in self._documents.values() for line in found.mistakes)]
+        return [line for _, line in self._told()]
+
+    def mistakes_in(self, used: Collection[str]) -> list[str]:
+        """Those in the models of these names, or in the folder."""
+        return [line for name, line in self._told() if name in used or not name]
+
+    def warnings_beside(self, used: Collection[str]) -> list[str]:
+        """The others: no sensor names their models, so nothing depends on them."""
+        return [line for name, line in self._told() if name and name not in used]
 
     @property
     def tables(self) -> Mapping[str, Mapping[str, Any]]:
@@ -68,11 +77,16 @@ class OwnModels:
                 self.wrong.add(str(name))
         return entry.with_models(self.tables)
 
+    def _told(self) -> Iterator[tuple[str, str]]:
+        """Every mistake, with the name of the model that it is in."""
+        found = {name: document.mistakes for name, document in self._documents.items()}
+        return ((name, line) for name, lines in (self._unread | found).items() for line in lines)
+
     def _files(self, folder: Path) -> list[Path]:
         try:
             return sorted(path for path in folder.iterdir() if path.suffix == _SUFFIX)
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            self._unread.append(f"{folder}: cannot be read: {error.strerror}")
+            self._unread[""] = [f"{folder}: cannot be read: {error.strerror}"]
             return []

@@ -52,8 +52,8 @@ def load_site(path: Path) -> Site:
     """Reads site.toml.
 
     Raises:
-        ConfigError: every mistake in it and in the models beside it, each with file, line, key, rule and fix.
-            Sensors are counted from 1: `sensor[2]` is the second [[bus.NAME.sensor]] of its bus.
+        ConfigError: every mistake in it and in the models that its sensors name, each with file, line, key,
+            rule and fix. Sensors are counted from 1: `sensor[2]` is the second block of its bus.
     """
     document = Document.read(path, homes=_HOMES)
     own = OwnModels(path)
@@ -70,12 +70,20 @@ def load_site(path: Path) -> Site:
         server = tables.get("thingsboard", {})
         given["thingsboard"] = document.check(ThingsBoard, ("thingsboard",), server)
     site = document.check(Site, (), tables, given=given, meant=meant)
-    mistakes = [*document.mistakes, *own.mistakes]
+    used = _models_named(tables.get("bus"))
+    mistakes = [*document.mistakes, *own.mistakes_in(used)]
     if site is None or mistakes:
         raise ConfigError(mistakes)
     _warn(document, site)
-    found = {"warnings": tuple(document.warnings), "fingerprints": fingerprints(tables, own.tables)}
+    warnings = (*document.warnings, *own.warnings_beside(used))
+    found = {"warnings": warnings, "fingerprints": fingerprints(tables, own.tables)}
     return site.model_copy(update=found)
+
+
+def _models_named(buses: object) -> set[str]:
+    """The models that sensors name."""
+    blocks = (block for _, bus in _tables(buses) for _, block in _tables(bus.get("sensor")))
+    return {str(block["model"]) for block in blocks if "model" in block}
 
 
 def _buses(document: Document, tables: object, own: OwnModels) -> dict[str, Bus]:

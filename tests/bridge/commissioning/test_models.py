@@ -113,6 +113,14 @@ def test_a_wrong_model_is_told_by_the_command_too(site: Path) -> None:
     assert str(result.exception).startswith("models/my-meter.toml:15: registers.voltage.type: ")
 
 
+def test_check_warns_of_a_wrong_model_that_no_sensor_names(site: Path) -> None:
+    Path("models/my-meter.toml").write_text(OWN.replace("float32", "float"))
+    told = invoke("check", "--credentials", "credentials.toml")
+    assert told.exit_code == 0
+    assert "models/my-meter.toml:15: registers.voltage.type: " in told.output
+    assert "model my-meter" not in told.output
+
+
 def test_without_a_site_the_models_are_those_that_ship(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

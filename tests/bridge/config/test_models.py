@@ -145,13 +145,34 @@ def test_the_mistakes_of_the_site_and_of_all_its_models_are_told_together(save: 
         other=MODEL.replace("max_registers = 20", "max_registers = 0"),
         third="title = My meter",
     )
-    path.write_text(path.read_text().replace("address = 1", "address = 300"))
+    text = path.read_text()
+    _, header, sensor = text.partition("[[bus.meters.sensor]]")
+    others = [header + sensor.replace("main", name).replace("my-meter", name) for name in ("other", "third")]
+    path.write_text(text.replace("address = 1", "address = 300") + "".join(others))
     assert [mistake.split(": ")[0] for mistake in mistakes(path)] == [
         "site.toml:11",
         "models/third.toml:1",
         "models/my-meter.toml:15",
         "models/other.toml:11",
     ]
+
+
+@pytest.mark.parametrize(
+    ("broken", "place"),
+    [
+        ("title = My meter", ":1: "),
+        (MODEL.replace('"float32"', '"float"', 1), ":15: registers.voltage.type: "),
+    ],
+)
+def test_a_mistake_in_a_model_that_no_sensor_names_is_a_warning(broken: str, place: str, save: Save) -> None:
+    (warning,) = load_site(save("eastron-sdm120", my_meter=broken)).warnings
+    assert warning.startswith(f"models/my-meter.toml{place}")
+    assert mistakes(save("my-meter", my_meter=broken)) == [warning]
+
+
+def test_a_wrong_model_in_place_of_one_that_ships_is_a_mistake(save: Save) -> None:
+    (told,) = mistakes(save("eastron-sdm120", eastron_sdm120="title = My meter"))
+    assert told.startswith("models/eastron-sdm120.toml:1: ")
 
 
 def test_a_model_that_is_nowhere_is_a_mistake_of_the_site(save: Save) -> None:
