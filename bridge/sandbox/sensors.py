@@ -83,7 +83,7 @@ def simulate(site: Site, folder: Path) -> Iterator[dict[str, SimulatedBus]]:
 
 
 def simulate_until_stopped(site: Site, folder: Path, say: Callable[[str], None]) -> None:
-    """Plays a site until SIGTERM or SIGINT, and says at the start what it plays where.
+    """Plays a site until SIGTERM or SIGINT, and says at the start what it plays where, and what not.
 
     Raises:
         BridgeError: the site has no bus that can be played.
@@ -97,6 +97,12 @@ def simulate_until_stopped(site: Site, folder: Path, say: Callable[[str], None])
             say(
                 f"{bus.path}: {name}, {site.buses[name].line}, units {', '.join(map(str, sorted(bus.units)))}"
             )
+        for name, left in site.buses.items():
+            if name not in buses:
+                say(
+                    f"{name} is not played: it speaks {left.protocol.name}, only {' and '.join(_MODES)} are "
+                    "simulated; `run` takes its own adapter"
+                )
         signal.sigwait(stopped)
 
 

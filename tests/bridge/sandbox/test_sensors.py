@@ -390,6 +390,9 @@ def test_a_unit_says_the_same_at_the_same_age_and_something_new_later(site: Site
 
 def test_the_command_plays_until_it_is_stopped(site: Site, tmp_path: Path) -> None:
     folder = tmp_path / "devices"
+    with site.path.open("a") as written:
+        written.write('[bus.cellar]\nadapter = "/dev/zero"\nprotocol = "mbus"\n')
+        written.write('[[bus.cellar.sensor]]\nname = "heat"\naddress = 5\nevery = "1h"\n')
     play = (
         "import sys; from pathlib import Path; from bridge.config import load_site;"
         "from bridge.sandbox.sensors import simulate_until_stopped as play;"
@@ -401,6 +404,9 @@ def test_the_command_plays_until_it_is_stopped(site: Site, tmp_path: Path) -> No
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == f"{folder}/meters: meters, 115200 8N1, units 1, 2\n"
+            assert process.stdout.readline().startswith(
+                "cellar is not played: it speaks mbus, only modbus-rtu"
+            )
             assert (folder / "meters").is_char_device()
             process.terminate()
             assert process.wait(REPLY_WITHIN_S) == 0
