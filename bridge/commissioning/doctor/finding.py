@@ -28,7 +28,7 @@ class Finding:
     Attributes:
         area: the check it comes from.
         sentence: what is wrong, where, and what follows. Of what is UNSEEN: a noun.
-        fix: one command that mends it, or shows what has to be mended.
+        fix: one command that mends it, or shows what has to be mended; a sentence where the place varies.
     """
 
     area: str

@@ -124,7 +124,10 @@ def _without_console(name: str, machine: Machine) -> str:
             grub = "sudo update-grub && " if place.endswith("grub") else ""
             edit = f's/{wanted[0]}[^ "]* *//'
             return f"sudo sed -i '{edit}' /{place} && {grub}sudo reboot"
-    return "cat /proc/cmdline"
+    return (
+        f"remove console={name}… from the kernel command line (/boot/firmware/cmdline.txt on a Raspberry Pi, "
+        "GRUB elsewhere), then: sudo reboot"
+    )
 
 
 def _text(path: Path) -> str:

@@ -115,4 +115,7 @@ def test_a_console_is_known_by_sysfs_too(described: Described) -> None:
     described.soldered("ttyAMA0")
     described.file("sys/class/tty/console/active", "tty0 ttyAMA0\n")
     (found,) = said(described, "path:platform-fe201000.serial")
-    assert found.fix == "cat /proc/cmdline"
+    assert found.fix == (
+        "remove console=ttyAMA0… from the kernel command line (/boot/firmware/cmdline.txt on a Raspberry Pi, "
+        "GRUB elsewhere), then: sudo reboot"
+    )
