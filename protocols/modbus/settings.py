@@ -135,8 +135,11 @@ def _model(table: Mapping[str, Any], library: Library, problems: list[Problem]) 
     known = library.names()
     if name in known:
         return library.model(name)
-    close = get_close_matches(str(name).lower(), known, 3, 0.4) or known
+    if close := get_close_matches(str(name).lower(), known, 3, 0.4):
+        hint = f"use {' or '.join(close)}"
+    else:
+        hint = f"use one that `serial-bridge models` lists: {', '.join(known[:3])} …"
     problems.append(
-        (("model",), f"{shown(name)} is no model that ships with the bridge, use {' or '.join(close)}")
+        (("model",), f"{shown(name)} is no model that ships with the bridge, nor a file in models/, {hint}")
     )
     return None

@@ -177,8 +177,11 @@ def test_a_wrong_model_in_place_of_one_that_ships_is_a_mistake(save: Save) -> No
 
 def test_a_model_that_is_nowhere_is_a_mistake_of_the_site(save: Save) -> None:
     (told,) = mistakes(save("my-metre", my_meter=MODEL))
-    assert told.startswith('site.toml:12: bus.meters.sensor[1].model: "my-metre" is no model')
-    assert "my-meter" in told
+    rule = "is no model that ships with the bridge, nor a file in models/"
+    assert told.startswith(f'site.toml:12: bus.meters.sensor[1].model: "my-metre" {rule}, use my-meter')
+    (told,) = mistakes(save("QQQ", my_meter=MODEL))
+    three = ", ".join(models.names()[:3])
+    assert told.endswith(f'"QQQ" {rule}, use one that `serial-bridge models` lists: {three} …')
 
 
 def test_a_folder_that_is_a_file_holds_no_models(tmp_path: Path) -> None:
