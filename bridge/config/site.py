@@ -44,6 +44,7 @@ _NO_LINE = (
     "is missing; the sensor's manual decides: write baud rate, data bits, parity, stop bits, "
     'for example line = "9600 8N1"'
 )
+_ASKING = (*INHERITED, "gap")  # what a sensor that speaks unasked cannot have
 _RENUMBERED = ("/dev/ttyUSB", "/dev/ttyACM")  # the kernel numbers these as they are plugged in
 _IN_MEMORY = ("/tmp/", "/run/", "/dev/shm/")  # noqa: S108 — named to warn of them
 
@@ -193,11 +194,12 @@ def _sensor(
         document.mistake(path, f"a sensor is a block of its own: [[{key_text(path[:-1])}]]")
         return None
     if entry and entry.listener:
-        _refuse_asking(document, path, table, entry, (*INHERITED, "gap"))
+        _refuse_asking(document, path, table, entry, _ASKING)
     if entry is None or entry.listener:  # None: whether it is needed is not known
         given = {"every": "0s", **given}
     theirs = set(entry.schema["properties"] if entry else table) - set(Sensor.written())
-    meant = document.unknown_keys(path, table, {*Sensor.written(), *theirs})
+    useless = set(_ASKING) - set(table) if entry and entry.listener else set()
+    meant = document.unknown_keys(path, table, {*Sensor.written(), *theirs} - useless)
     ours = {key: value for key, value in table.items() if key in Sensor.written()}
     inherited = {key: value for key, value in given.items() if key not in table}
     sensor = document.check(Sensor, path, ours, given={**inherited, "settings": None}, meant=meant)
