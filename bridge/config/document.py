@@ -179,14 +179,25 @@ class Document:
             return None
         return found if len(known) == len(table) else None
 
-    def unknown_keys(self, path: KeyPath, table: Mapping[str, Any], known: Collection[str]) -> set[str]:
-        """Notes every key that the table may not have; returns the known keys that were probably meant."""
+    def unknown_keys(
+        self,
+        path: KeyPath,
+        table: Mapping[str, Any],
+        known: Collection[str],
+        homes: Mapping[str, str] | None = None,
+    ) -> set[str]:
+        """Notes every key that the table may not have; returns the known keys that were probably meant.
+
+        Args:
+            homes: like those of the class, of this table's own.
+        """
         meant: set[str] = set()
+        homes = {**(homes or {}), **self._homes}
         for key in table:
             if key in known:
                 continue
-            if key in self._homes:
-                hint = f"it belongs to {self._homes[key]}"
+            if key in homes:
+                hint = f"it belongs to {homes[key]}"
             elif near := nearest(key, known):
                 meant.add(near)
                 hint = f"did you mean {near}?"

@@ -115,7 +115,7 @@ def _bus(document: Document, name: str, table: object, own: OwnModels) -> Bus | 
         document.mistake(path, str(error))
     spoken = _spoken(table.get("protocol"), own)
     theirs = set(spoken.bus_schema["properties"]) if spoken else set()
-    meant = document.unknown_keys(path, table, {*Bus.written(), *theirs})
+    meant = document.unknown_keys(path, table, {*Bus.written(), *theirs}, _homes_below(path, table, spoken))
     entry = _as_declared(document, path, spoken, {key: table[key] for key in theirs & set(table)}, meant)
     given: dict[str, Any] = {"name": name, "sensor": ()}
     if "rs485" in table:
@@ -152,6 +152,18 @@ def _bus(document: Document, name: str, table: object, own: OwnModels) -> Bus | 
     if entry and entry.listener:
         _one_for_each_id(document, path, blocks, entry, sensors)
     return bus and bus.model_copy(update={"sensors": known, "protocol": entry})
+
+
+def _homes_below(path: KeyPath, table: Mapping[str, Any], spoken: Protocol | None) -> dict[str, str]:
+    """Where the keys belong that a sensor of the bus has from its protocol."""
+    block = f"[[{key_text((*path, 'sensor'))}]]"
+    return {
+        key: f"[{key_text((*path, 'sensor', key))}], below its {block}"
+        if isinstance(value, Mapping)
+        else block
+        for key, value in table.items()
+        if spoken and key in spoken.schema["properties"]
+    }
 
 
 def _spoken(name: object, own: OwnModels) -> Protocol | None:
