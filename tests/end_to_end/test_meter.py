@@ -90,7 +90,8 @@ async def test_two_meters_on_one_line_are_delivered_to_two_devices(
 
 def test_try_reads_the_only_meter_of_a_line_whatever_its_address(world: World, bus: SimulatedBus) -> None:
     del bus.units[SHOP]
-    world.write(site_text(bus, 5683, world, ANY_ADDRESS), {})
+    site, _, _ = site_text(bus, 5683, world, ANY_ADDRESS).partition('\n[[bus.house.sensor]]\nname = "shop"')
+    world.write(site, {})
     done = world.command("try", "flat")
     assert done.returncode == 0, done.stderr
     assert "230.5 V" in done.stdout
