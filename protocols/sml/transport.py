@@ -37,7 +37,7 @@ _START = layout.build(START)
 _END_LENGTH = END.sizeof()
 
 _LONGEST_ESCAPED = 8  # octets of an escape and what it escapes
-_ESCAPED = re.compile(rb"(?s)(?<!\x1b)(?:\x1b{8})*+\x1b{4}(.{4})")
+_ESCAPED = re.compile(rb"(?s)(?<!\x1b)(?:\x1b{8})*\x1b{4}(?!\x1b{4})(.{4})")
 
 
 def data_of(frame: Frame) -> bytes:

@@ -42,23 +42,26 @@ def _pattern(*parts: bytes) -> re.Pattern[bytes]:
 
 
 def _inside(*starts: bytes) -> bytes:
-    """Fields up to the checksum, or to what cannot be in a block: another start."""
+    """Return the pattern of fields up to the checksum, or to what cannot be in a block: another start.
+
+    Each octet fits in one way only, so a search that fails behind it has nothing to try again.
+    """
     stops = b"|".join((b"Checksum", *starts))
-    return rb"(?:[\t -9;-~]++|\r\n(?!(?:HEX)*+(?:%b)\t)|HEX)*+" % stops
+    return rb"[\t -9;-~]*(?:(?:\r\n(?!(?:HEX)*(?:%b)\t)|HEX)[\t -9;-~]*)*" % stops
 
 
 _HEX = _pattern(b"HEX")
 _FIELD = _pattern(rb"\r\n([!-9;-~]{1,16})\t([ -9;-~]*)")
 _END = b"\r\nChecksum\t"
 
-_START = rb"\r\n(?:HEX){0,%d}+" % _MAX_HEX_LINES
+_START = rb"\r\n(?:HEX){0,%d}" % _MAX_HEX_LINES
 _HEAD = _pattern(_START, rb"(?:PID|H1)\t")
 _BLOCK = _pattern(
     _START,
     rb"(?:PID\t%b|H1\t%b)" % (_inside(b"PID"), _inside(b"PID", b"H1")),
-    rb"(\r\n(?:HEX)*+Checksum\t(?s:.))?",
+    rb"(\r\n(?:HEX)*Checksum\t(?s:.))?",
 )
-_UNFINISHED = _pattern(rb"(?:\r|\r\n(?:HEX)*+(?:Checksum\t)?)?(?::[0-9A-F]{0,%d}\r?)?\Z" % MAX_DIGITS)
+_UNFINISHED = _pattern(rb"(?:\r|\r\n(?:HEX)*(?:Checksum\t)?)?(?::[0-9A-F]{0,%d}\r?)?\Z" % MAX_DIGITS)
 
 
 def block_of(frame: Frame) -> dict[str, str]:
