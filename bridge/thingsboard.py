@@ -8,10 +8,12 @@ word. So everything it is known to dislike is settled here, before a reading is 
 
     float with more than 16 decimals   it would store a string            at most 16 decimals are written
     number with an exponent            may become a whole number          written out
-    whole number beyond 64 bits        it would store a string            written with ".0": a float
+    number of 2^63 or beyond           it would store a string            left out
     NaN, infinite                      it would store the string "NaN"    left out
     text with a NUL                    its database refuses it            the NUL is left out
     key blank, > 255 or like HTML      the whole reading is dropped       made plain
+    key with `{{` or `}}`              the whole reading is dropped       made plain
+    key `ts`, beside a key `values`    the whole reading is dropped       written `ts_`, always: one series
     `{}`, `[]`                         stored as nothing; never answered  never sent
 
 One thing is left to the server: text that looks like a number ("007") it stores as that number (7), unless
@@ -40,7 +42,8 @@ MAX_DECIMALS = 16  # JsonConverter: BigDecimal.scale() > 16 becomes a string
 MAX_KEY = 255  # KvUtils, in UTF-16 units
 INT64 = range(-(2**63), 2**63)
 
-_UNPLAIN = re.compile(r"[<>\x00-\x1f\x7f]+")
+_UNPLAIN = re.compile(r"[<>\x00-\x1f\x7f]+|\{{2,}|\}{2,}")
+_AMBIGUOUS = {"ts": "ts_"}  # {"ts", "values"} is a timestamp and the values of that time, wherever it stands
 
 
 # Values
@@ -60,13 +63,31 @@ def encode_values(values: Mapping[str, Value]) -> tuple[bytes, int]:
     return ("{" + ",".join(members) + "}").encode(errors="replace"), len(members)
 
 
+def unstorable(values: Mapping[str, Value]) -> list[str]:
+    """Return the keys whose values `encode_values` leaves out because ThingsBoard has no number for them."""
+    return [key for key, value in values.items() if not _is_storable(value)]
+
+
+def _is_storable(value: Value) -> bool:
+    """Whether it is text or true or false, or a number that ThingsBoard stores as one.
+
+    A whole number becomes a LONG or, beyond 64 bits, a string of its digits; and every float of such size is
+    a whole number, however it is written.
+    """
+    if isinstance(value, float):
+        return isfinite(value) and abs(value) < 2**63
+    return not isinstance(value, int) or value in INT64
+
+
 def _text(value: Value) -> str | None:
+    if not _is_storable(value):
+        return None
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return str(value) if value in INT64 else f"{value}.0"
+        return str(value)
     if isinstance(value, float):
-        return _decimal(value) if isfinite(value) else None
+        return _decimal(value)
     return json.dumps(value.replace("\x00", ""), ensure_ascii=False)
 
 
@@ -84,7 +105,8 @@ def _plain_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
     """The keys as ThingsBoard accepts them; two that would become the same are numbered."""
     plain: dict[str, None] = {}
     for key in keys:
-        name = stem = _at_most(_UNPLAIN.sub("_", key).strip() or "value", MAX_KEY)
+        clean = _UNPLAIN.sub("_", key).strip() or "value"
+        name = stem = _at_most(_AMBIGUOUS.get(clean, clean), MAX_KEY)
         number = 1
         while name in plain:
             number += 1
@@ -199,7 +221,9 @@ class Action(Enum):
     REFUSE = "this reading alone is refused: keep it apart with the reason"
     HOLD = "the credential waits, for longer each time"
     SET_ASIDE_AND_HOLD = "reading after reading is refused: the credential waits"
-    SLOW_DOWN = "the credential waits a little and sends fewer values at once"
+    SLOW_DOWN = "the credential sends fewer values a second, and fewer at once"
+    SHORTEN = "the message is too long: fewer values at once"
+    WAIT = "the credential waits a little; nothing is learned of how fast it may send"
     RENEW = "a fresh handshake, then at once again"
     BACK_OFF = "the link waits, for longer each time, and gets a fresh socket"
     HOLD_LINK = "the link waits as long as a credential that is held: somebody must act first"
@@ -224,7 +248,8 @@ class Sent:
         aside: readings of the credential that were refused alone since it last had one accepted.
         certificate: the device shows a certificate, not a token.
         renewed: there was a fresh handshake for this credential since it was last accepted.
-        others_answered: the server has answered others since this credential first had no answer.
+        others_answered: the server has answered others that were sent after this credential's first request
+            without an answer.
     """
 
     readings: int = 1
@@ -248,26 +273,27 @@ _HOLDS: Mapping[str, str] = {
 
 
 def decide(answer: str | UplinkError, sent: Sent) -> Decision:
-    """What a response code ("2.01"), or the error that came instead, asks for.
+    """Return what a response code ("2.01"), or the error that came instead, asks for.
 
     5.00 is ThingsBoard's answer to an exceeded rate limit, to a device profile of another transport type and
     to its own failures alike, so it never condemns a reading; more values at once than the limit's bucket
-    holds fail for ever, so fewer are sent. 4.00 condemns a reading only when it is refused alone, twice, with
-    another of its credential accepted in between: a wrong payload type in the profile refuses them all.
+    holds fail for ever, so fewer are sent. 4.00, and every code that is not known here, condemns a reading
+    only when it is refused alone, twice, with another of its credential accepted in between: a wrong payload
+    type in the profile refuses them all. So no answer holds the readings behind it for ever.
     """
     if isinstance(answer, UplinkError):
         return _unanswered(answer, sent)
     if answer.startswith("2."):
         return Decision(Action.COMMIT)
-    if answer == "4.00":
-        return _bad_request(sent)
     if answer == "4.01":
         return _unauthorized(sent)
     if answer == "4.13" and sent.points > 1:
-        return Decision(Action.SLOW_DOWN, "the server finds the message too long (4.13)")
+        return Decision(Action.SHORTEN, "the server finds the message too long (4.13)")
     if answer == "4.29" or answer.startswith("5."):
         return _overloaded(answer, sent)
-    return Decision(Action.HOLD, _HOLDS.get(answer, f"the server answers {answer}, which it never should"))
+    if answer in _HOLDS:
+        return Decision(Action.HOLD, _HOLDS[answer])
+    return _bad_request(answer, sent)
 
 
 def _unanswered(error: UplinkError, sent: Sent) -> Decision:
@@ -275,21 +301,21 @@ def _unanswered(error: UplinkError, sent: Sent) -> Decision:
         return Decision(Action.HOLD_LINK, str(error))
     if isinstance(error, ConnectionEnded) and not sent.renewed:
         return Decision(Action.RENEW, str(error))
-    return Decision(Action.SLOW_DOWN if sent.others_answered else Action.BACK_OFF, str(error))
+    return Decision(Action.WAIT if sent.others_answered else Action.BACK_OFF, str(error))
 
 
-def _bad_request(sent: Sent) -> Decision:
+def _bad_request(answer: str, sent: Sent) -> Decision:
     if sent.readings > 1:
-        return Decision(Action.BISECT, "the server refuses a reading (4.00)")
+        return Decision(Action.BISECT, f"the server refuses a reading ({answer})")
     if sent.suspect:
         return Decision(
-            Action.REFUSE, "the server refuses this reading (4.00) and accepts others of its sensor"
+            Action.REFUSE, f"the server refuses this reading ({answer}) and accepts others of its sensor"
         )
     if sent.aside + 1 < ASIDE_BEFORE_HOLD:
-        return Decision(Action.SET_ASIDE, "the server refuses a reading (4.00)")
+        return Decision(Action.SET_ASIDE, f"the server refuses a reading ({answer})")
     return Decision(
         Action.SET_ASIDE_AND_HOLD,
-        "the server refuses every reading (4.00): check the device profile's payload type",
+        f"the server refuses every reading ({answer}): check the device profile's payload type",
     )
 
 

@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,7 +118,9 @@ class Client:
         self._retransmissions = 0
         self._timeouts = 0
 
-    async def post(self, path: Sequence[str], payload: bytes, *, deadline_s: float | None = None) -> Response:
+    async def post(
+        self, path: Sequence[str], payload: bytes, *, deadline_s: float | None = None, at_once: bool = False
+    ) -> Response:
         """Sends JSON (Content-Format 50) in one confirmable message.
 
         Args:
@@ -125,6 +128,7 @@ class Client:
             payload: at most `budget(path)` bytes.
             deadline_s: from the moment the request is sent, `DEADLINE_S` unless told; the wait for a lane
                 is not counted.
+            at_once: do not wait for a lane: a probe, while what holds the lanes is not answered.
 
         Raises:
             UplinkError: there was no answer; the class and the message say why.
@@ -132,7 +136,7 @@ class Client:
         """
         if len(payload) > self.budget(path):
             raise ValueError(f"payload of {len(payload)} bytes, at most {self.budget(path)} fit to this path")
-        return await self._request(Code.POST, path, payload, deadline_s)
+        return await self._request(Code.POST, path, payload, deadline_s, at_once=at_once)
 
     async def get(self, path: Sequence[str], *, deadline_s: float | None = None) -> Response:
         """Asks for what fits into one datagram; arguments and errors as for `post`."""
@@ -204,9 +208,15 @@ class Client:
         await self.close()
 
     async def _request(
-        self, code: Code, path: Sequence[str], payload: bytes, deadline_s: float | None
+        self,
+        code: Code,
+        path: Sequence[str],
+        payload: bytes,
+        deadline_s: float | None,
+        *,
+        at_once: bool = False,
     ) -> Response:
-        async with self._lanes:
+        async with nullcontext() if at_once else self._lanes:
             if wait_s := self._pace.reserve(asyncio.get_running_loop().time()):
                 await asyncio.sleep(wait_s)
             async with self._opening:

@@ -88,7 +88,7 @@ def _alive(document: dict[str, Any] | None) -> dict[str, Any]:
         past = {
             key: value
             for key, value in (document or {}).items()
-            if key not in ("error", "last_error", "holds")
+            if key not in ("error", "last_error", "holds", "slowed")
         }
         return {**past, "state": NOT_RUNNING, "running": False}
     return document
@@ -125,7 +125,12 @@ def _picture(found: dict[str, Any]) -> Any:
 def _trouble(row: dict[str, Any]) -> str:
     """What went wrong with a sensor since its reader started, and what of it was not delivered for good."""
     counted = ("timeouts", "crc_errors", "exceptions", "late_replies", "expired", "refused", "dropped")
-    return ", ".join(f"{row[key]} {key.replace('_', ' ')}" for key in counted if row[key])
+    troubles = [f"{row[key]} {key.replace('_', ' ')}" for key in counted if row[key]]
+    if left_out := row.get("unstorable"):
+        troubles.append(
+            f"{left_out} values left out that ThingsBoard cannot store as numbers (2^63 or beyond)"
+        )
+    return ", ".join(troubles)
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:
@@ -143,6 +148,11 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield f"uplink: {uplink['state']}" + (f", {uplink['last_error']}" if uplink.get("last_error") else "")
     for sensor, hold in uplink.get("holds", {}).items():
         yield f"  {sensor} waits: {hold['reason']}"
+    for sensor, slowed in uplink.get("slowed", {}).items():
+        yield (
+            f"  {sensor} slowed to {slowed['values_per_s']:g} values/s "
+            f"since {_clock_time(slowed['since'])}: {slowed['reason']}"
+        )
     yield f"clock: {found['clock']['state']}"
     if placed := found["clock"]["placed"]:
         yield (
@@ -152,6 +162,10 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     books = found["ledger"]
     counts = " + ".join(f"{column} {books[column]}" for column in COLUMNS if column != "read")
     yield f"ledger: read {books['read']} = {counts}"
+
+
+def _clock_time(ts_ms: int) -> str:
+    return datetime.fromtimestamp(ts_ms / 1000).astimezone().strftime("%H:%M")
 
 
 def _date(ts_ms: int) -> str:

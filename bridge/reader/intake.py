@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.clock import Clock, Instant
 from bridge.reader.on_change import OnChange
 from bridge.spool import Reading, SpoolWriter
-from bridge.thingsboard import encode_values
+from bridge.thingsboard import encode_values, unstorable
 from protocols.dialogue import Values
 
 if TYPE_CHECKING:
@@ -32,11 +32,13 @@ class Intake:
         )
         self._last_ts: int | None = None
         self._last_values: Values | None = None
-        self._empty = self._unchanged = 0
+        self._empty = self._unchanged = self._unstorable = 0
 
     def take(self, values: Values, taken: Instant) -> None:
         """These values were on the wire at that time."""
         body, points = encode_values(values)
+        if points < len(values):
+            self._unstorable += len(unstorable(values))
         if not points:
             self._empty += 1
             return
@@ -54,4 +56,5 @@ class Intake:
             "last_values": self._last_values,
             "empty": self._empty,
             "unchanged": self._unchanged,
+            "unstorable": self._unstorable,
         }

@@ -3,6 +3,9 @@
 Follows ThingsBoard 4.3's JsonConverter (common/proto) with its default settings. It differs from plain JSON
 where users stumble: a number with more than 16 decimals becomes a string and vanishes from every aggregation,
 "007" becomes 7, NaN becomes the string "NaN". One bad entry refuses the whole body.
+
+What comes after the 2.01 belongs to it, because nobody is told of it: the rule node reads each message a
+second time, and drops one whose keys it does not like, or that it takes for {"ts", "values"} itself.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ Stored = bool | int | float | str
 
 MAX_SCALE = 16  # decimals of a DOUBLE
 _PARSABLE = re.compile(r"-?[0-9]*\.?[0-9]+")  # NumberUtils.isParsable of commons-lang3
+_MARKUP = re.compile(r"<[A-Za-z/!?]|\{\{.*\}\}")  # what NoXss takes for HTML or a template
+_MAX_KEY = 255  # UTF-16 units
 _INT64 = range(-(2**63), 2**63)
 _LONGEST_PLAIN = 10_000  # digits we are willing to write out for 1e9999
 
@@ -46,7 +51,15 @@ def telemetry(payload: bytes, now_ms: int) -> list[Entry]:
     """
     document = _load(payload)
     entries = document if isinstance(document, list) else [document]
-    return [_entry(entry, now_ms) for entry in entries]
+    return [_saved(_entry(entry, now_ms)) for entry in entries]
+
+
+def _saved(entry: Entry) -> Entry:
+    """Return what is left after the rule node: all values of an entry, or none."""
+    keys = entry.values.keys()
+    is_lost = keys >= {"ts", "values"} or any(_MARKUP.search(key) or not key.strip() for key in keys)
+    is_lost = is_lost or any(len(key.encode("utf-16-le", "replace")) // 2 > _MAX_KEY for key in keys)
+    return Entry(entry.ts_ms, {}) if is_lost else entry
 
 
 def attributes(payload: bytes) -> dict[str, Stored]:
@@ -89,18 +102,27 @@ def _number(text: str) -> int | float | str:
     """A LONG, a DOUBLE, or the plain digits as a STRING where neither holds it."""
     dotted = "." in text and "e" not in text and "E" not in text
     if dotted and len(text) - text.index(".") - 1 <= MAX_SCALE:
-        return float(text)
+        return _double(float(text), text)
     exact = Decimal(text)
     exponent = exact.as_tuple().exponent
     if not isinstance(exponent, int) or abs(exponent) > _LONGEST_PLAIN:
         raise Malformed(f"{text}: exponent out of reason")
     if not dotted and exact == exact.to_integral_value():
         return int(exact) if int(exact) in _INT64 else f"{exact:f}"
-    return float(text) if -exponent <= MAX_SCALE else f"{exact:f}"
+    return _double(float(text), text) if -exponent <= MAX_SCALE else f"{exact:f}"
+
+
+def _double(value: float, text: str) -> float | str:
+    """A DOUBLE; in one of 2^63 or beyond the second reading finds a whole number that no LONG holds."""
+    return value if abs(value) < 2**63 else f"{Decimal(text):f}"
 
 
 def _long(value: object) -> int:
     """Gson's getAsLong: a fraction is cut off, beyond int64 it wraps, a string must be a whole number."""
+    if isinstance(value, list):
+        if len(value) != 1:
+            raise Malformed("ts is an array, not of one element")
+        return _long(value[0])
     try:
         if isinstance(value, Number):
             number = int(Decimal(value))

@@ -9,7 +9,8 @@
     delivery    the server's side: whose turn it is, and what an answer asks for
     clients     the ways to the server, one for all tokens and one for each certificate
     service     wires these together, and shows their status
-    throttle    how fast one credential may send
+    throttle    how fast one credential may send: its rate and the size of its messages
+    payload_limit, refusals   what one way to the server does to long messages, and to all
     pace        how long to wait
 
 Nothing here remembers on disk what was sent. A reading leaves the spool once the server has accepted it and

@@ -25,6 +25,7 @@ from bridge.thingsboard import Action, Batch, Decision, Sent, Unsendable, pack
 from bridge.uplink.pace import Pace, Wait
 from bridge.uplink.throttle import Throttle
 
+_IN_A_ROW = 5  # so many answers of 5.00 are chance or a rate limit; more are a server that fails
 _CANDIDATES = 200  # readings looked at for one batch: more than any datagram holds
 
 
@@ -69,7 +70,10 @@ class Feed:
         self._renewed = False
         self._arrived_at = 0.0
         self._hold = Wait(pace.hold_s, pace.jitter)
-        self._throttle = Throttle(pace.slow_s)
+        self._quiet = Wait(pace.quiet_s, pace.jitter)
+        self._throttle = Throttle()
+        self._sent_at = 0.0
+        self._is_refused = False  # it waits because its last message was answered 5.00
 
     # From the spool
 
@@ -98,6 +102,7 @@ class Feed:
         self._live.append(row)
         self._known.add(row.id)
         self._arrived_at = now
+        self._throttle.came(row.points, now)
         if len(self._live) > self._pace.live_rows:
             oldest = self._live.popleft()
             self._known.discard(oldest.id)
@@ -126,9 +131,22 @@ class Feed:
 
     # To the server
 
-    def is_ready(self, now: float) -> bool:
-        """A batch may be taken."""
-        return self.has_work and not self.is_sending and now >= self.wait_until
+    def is_ready(self, now: float, *, probing: bool = False) -> bool:
+        """Whether a batch may be taken; to probe a server that answers 5.00 to all, also before its time."""
+        is_due = now >= self.wait_until or (probing and self._is_refused)
+        return self.has_work and not self.is_sending and is_due
+
+    def slowed(self, now: float) -> tuple[float, float] | None:
+        """Return how many values a second may be sent and since when, while the server's 5.00 limits them."""
+        rate = self._throttle.per_s(now)
+        since = self._throttle.slowed_since
+        return None if rate is None or since is None else (rate, since)
+
+    def release(self, now: float) -> None:
+        """Forget the last refusals and the wait after them: the server failed everybody and is back."""
+        self._throttle.forgive()
+        if self._is_refused:
+            self.wait_until = min(self.wait_until, now)
 
     def take(self, budget: int, now: float) -> Batch:
         """The next batch, of at most `budget` bytes. It is settled or put back before the next one.
@@ -144,19 +162,19 @@ class Feed:
             rows, timed = [self._live.popleft()], False
         else:
             rows = list(islice(chain(self._live, self._backlog), _CANDIDATES))
-            return self._sending(self._take_from_window(rows, budget))
+            return self._sending(self._take_from_window(rows, budget, now), now)
         try:
-            batch = pack(rows, budget, self._throttle.points(rows[0].points), timed=timed)
+            batch = pack(rows, budget, self._throttle.points(rows[0].points, now), timed=timed)
         except Unsendable:
             self._keep_apart(rows[1:])
             raise
         self._keep_apart(rows[len(batch.rows) :])
-        return self._sending(batch)
+        return self._sending(batch, now)
 
-    def _take_from_window(self, rows: Sequence[Row], budget: int) -> Batch:
+    def _take_from_window(self, rows: Sequence[Row], budget: int, now: float) -> Batch:
         count = 1
         try:
-            batch = pack(rows, budget, self._throttle.points(rows[0].points))
+            batch = pack(rows, budget, self._throttle.points(rows[0].points, now))
             count = len(batch.rows)
         finally:
             for _ in range(count):
@@ -167,8 +185,9 @@ class Feed:
         if rows:
             self._again.appendleft(tuple(rows))
 
-    def _sending(self, batch: Batch) -> Batch:
+    def _sending(self, batch: Batch, now: float) -> Batch:
         self.is_sending = True
+        self._sent_at = now
         return batch
 
     def put_back(self, batch: Batch) -> None:
@@ -176,9 +195,12 @@ class Feed:
         self.is_sending = False
         self._return(batch.rows)
 
+    def take_back(self, row: Row) -> None:
+        """Send this reading next, as a message of its own."""
+        self._again.appendleft((row,))
+
     def resume(self) -> None:
         """The server answers again after a silence: of what waited, only the newest is live."""
-        self._throttle.begin_again()
         while len(self._live) > 1:
             self._backlog.append(self._live.popleft())
 
@@ -224,17 +246,24 @@ class Feed:
                 self._wait(self._hold.longer(), decision.reason, now)
             case Action.SLOW_DOWN:
                 self._return(batch.rows)
-                self._wait(self._throttle.refused(batch.points), decision.reason, now)
+                self._slow_down(batch, decision, now)
+            case Action.SHORTEN:
+                self._return(batch.rows)
+                self._throttle.too_large(batch.points, now, alone=len(batch.rows) == 1)
+            case Action.WAIT:
+                self._return(batch.rows)
+                self._wait(self._quiet.longer(), decision.reason, now)
             case Action.RENEW | Action.BACK_OFF | Action.HOLD_LINK:
                 self._return(batch.rows)
-                self._throttle.begin_again()
                 self._renewed = self._renewed or decision.action is Action.RENEW
         return []
 
     def _accepted(self, batch: Batch, now: float) -> list[int]:
         self._hold.end()
+        self._quiet.end()
         self.reason = None
-        self.wait_until = now + self._throttle.accepted(batch.points, cut=batch.rest is not None)
+        self._is_refused = False
+        self.wait_until = now + self._throttle.accepted(batch.points, now)
         self._renewed = False
         self._refused_in_a_row = 0
         if batch.rest is not None:
@@ -253,9 +282,18 @@ class Feed:
         if decision.action is Action.SET_ASIDE_AND_HOLD:
             self._wait(self._hold.longer(), decision.reason, now)
 
+    def _slow_down(self, batch: Batch, decision: Decision, now: float) -> None:
+        """Wait as long as the throttle says; only refusal after refusal is a reason to speak of a hold."""
+        wait_s = self._throttle.refused(batch.points, self._sent_at, now, alone=len(batch.rows) == 1)
+        self._is_refused = True
+        self.wait_until = now + wait_s
+        if self._throttle.refused_in_a_row > _IN_A_ROW:
+            self.reason = decision.reason
+
     def _wait(self, wait_s: float, reason: str, now: float) -> None:
         self.wait_until = now + wait_s
         self.reason = reason
+        self._is_refused = False
 
     def _read_again(self, ids: set[int]) -> None:
         """Has the next scan find these readings once more."""

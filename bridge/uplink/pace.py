@@ -16,9 +16,9 @@ class Pace:
         look_every_s: how often the spool is asked for new readings while nothing else is to be done.
         status_every_s: how often a status that changed is published, at most.
         back_off_s: after silence; doubles.
-        probe_every_s: how often the server is pinged meanwhile.
+        probe_every_s: how often the server is asked meanwhile whether it is back.
         hold_s: for a credential that the server does not accept; doubles.
-        slow_s: for a credential that is answered 5.00; doubles.
+        quiet_s: for a credential that is not answered while others are; doubles.
         fresh_s: how old a reading may be and still be sent without its timestamp, if the site wants that.
         jitter: the part of a back-off or hold by which it varies, so that gateways do not return together.
         live_rows: newest readings of a credential kept in memory while they cannot be sent.
@@ -28,9 +28,9 @@ class Pace:
     look_every_s: float = 1.0
     status_every_s: float = 1.0
     back_off_s: tuple[float, float] = (1.0, 60.0)
-    probe_every_s: float = 2.0
+    probe_every_s: float = 1.5
     hold_s: tuple[float, float] = (60.0, 900.0)
-    slow_s: tuple[float, float] = (1.0, 300.0)
+    quiet_s: tuple[float, float] = (1.0, 5.0)
     fresh_s: float = 5.0
     jitter: float = 0.25
     live_rows: int = 64

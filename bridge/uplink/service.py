@@ -20,6 +20,8 @@ from bridge.uplink.pace import Pace
 
 log = logging.getLogger(__name__)
 
+_WHOLE_FROM = 10  # values a second: below, one decimal is told
+
 
 class Uplink:
     """Delivers a site's readings.
@@ -32,9 +34,11 @@ class Uplink:
             {"state": "idle" | "up" | "backing off" | "holding", "server": host:port,
             "last_success": ms | None, "last_error": sentence | None, "next_try": ms | None,
             "delivered_per_s": float, "holds": {sensor: {"reason": sentence, "next_try": ms | None}},
-            "client": the counters of all}. `last_success` is when the server last answered; `last_error` why
-            every way to it is down, None once one is up again; where only some are, their sensors are among
-            the holds. `next_try` None where somebody must act first.
+            "slowed": {sensor: {"values_per_s": float, "since": ms, "reason": sentence}},
+            "client": the counters of all}. `slowed` are those whose rate the server's 5.00 limits.
+            `last_success` is when the server last answered; `last_error` why every way to it is down, None
+            once one is up again; where only some are, their sensors are among the holds. `next_try` None
+            where somebody must act first.
     """
 
     def __init__(
@@ -150,8 +154,25 @@ class Uplink:
             "last_error": down[0].last_error if is_down else None,
             "next_try": _ms(wall + min(each.silent_until for each in down)) if is_down else None,
             "holds": holds,
+            "slowed": _slowed(used, now, wall),
             "client": _together([asdict(link.client.stats) for link in used]),
         }
+
+
+def _slowed(links: Sequence[_Link], now: float, wall: float) -> dict[str, dict[str, Any]]:
+    """Return the sensors that are sent more slowly than they could be, for the status document."""
+    return {
+        sensor: {
+            "values_per_s": round(rate, 1) if rate < _WHOLE_FROM else round(rate),
+            "since": _ms(wall + since),
+            "reason": "5.00 from the server",
+        }
+        for link in links
+        for feed in link.feeds
+        if (slowed := feed.slowed(now)) is not None
+        for rate, since in [slowed]
+        for sensor in feed.sensors
+    }
 
 
 class _Link:

@@ -1,67 +1,85 @@
-"""How many values a credential sends at once, and how fast, learned from what the server turns down (5.00).
+"""How fast one credential sends while the server answers some messages 5.00: their size and their rate.
 
-ThingsBoard counts values in buckets, "20:1,600:60": 20 that refill in one second and 600 that refill in 60.
-More at once than a bucket holds are turned down for ever, more than flows in are turned down for now, and the
-answer is the same. So the first refusal blames the speed and the next one in a row the size as well.
+What holds whatever the server does:
 
-Nobody tells the limits, so they are found as TCP finds a network's: one reading at first, then twice what was
-accepted, until something is turned down. One refusal halves the speed, and each message accepted after it
-adds a little, more the longer it goes well: near a limit not one message in twenty is turned down, and after
-a server's own failure, which is answered 5.00 too, a hundred messages have forgotten it.
+    floor       the next message leaves within `FLOOR_S`, and readings leave at least as fast as they come
+    by time     a limit fades with time, not with messages: who reads once an hour is not slow for days
+    retry       a refused message is tried again at its rate; after six refusals in a row, further apart
 """
 
 from __future__ import annotations
 
-from bridge.uplink.pace import Wait
+from bridge.uplink.message_size import ALONE, MessageSize
+from bridge.uplink.rate import Rate
 
-_SLOWER = 0.5
-_FASTER = 0.004  # with the first message, as much again with every tenth
-_LARGER = 1.01
-_LESS_CUT = 1.25  # a reading that had to be cut is soon sent whole again
+FLOOR_S = 5.0
+AT_ONCE_S = 2.0  # a message carries no more than flows in this time
+
+_RETRY_S = 0.5
+_PATIENT_AFTER = 6  # refusals in a row
+_FURTHER = 1.25
 
 
 class Throttle:
-    """One credential's. Pure.
+    """One credential's. Pure: `now` and `sent_at` are seconds on any steady clock."""
 
-    Args:
-        bounds: the first and the longest wait after a refusal, in seconds.
-    """
+    def __init__(self) -> None:
+        self._size = MessageSize()
+        self._rate = Rate()
+        self.refused_in_a_row = 0
 
-    def __init__(self, bounds: tuple[float, float]) -> None:
-        self._wait = Wait(bounds, 0.0)
-        self._least_s = bounds[0]
-        self._points = 0.0  # 0: one reading
-        self._points_per_s: float | None = None
-        self._in_a_row = 0
+    @property
+    def slowed_since(self) -> float | None:
+        """When the server's 5.00 began to limit the rate; None while they do not."""
+        return self._rate.limited_since
 
-    def points(self, of_first: int) -> int:
-        """The most values in the next message, of which the first reading has so many."""
-        return int(self._points) or of_first
+    def per_s(self, now: float) -> float | None:
+        """Return how many values a second may be sent; None for no limit."""
+        return self._rate.per_s(now)
 
-    def accepted(self, points: int, *, cut: bool) -> float:
-        """A message with so many values was accepted; how long to wait before the next, in seconds."""
-        self._wait.end()
-        if self._points_per_s is None:
-            self._points = max(self._points, 2 * points)
-            return 0.0
-        self._in_a_row += 1
-        self._points *= _LESS_CUT if cut else _LARGER
-        self._points_per_s *= 1 + _FASTER * (1 + self._in_a_row / 10)
-        return points / self._points_per_s
+    def points(self, of_first: int, now: float) -> int:
+        """Return the most values for the next message, whose first reading has `of_first`."""
+        points = self._size.points(of_first, now)
+        rate = self.per_s(now)
+        return points if rate is None else min(points, max(of_first, int(rate * AT_ONCE_S)))
 
-    def refused(self, points: int) -> float:
-        """A message with so many values was turned down; how long to wait, in seconds."""
-        self._in_a_row = 0
-        if self._wait.is_on:
-            points = max(1, points // 2)
-        elif self._points_per_s is None:
-            self._points_per_s = points / self._least_s
-        else:
-            self._points_per_s *= _SLOWER
-        self._points = points
-        return self._wait.longer()
+    def came(self, points: int, now: float) -> None:
+        """Note a reading of so many values from the sensor: readings leave no slower than they come."""
+        self._rate.came(points, now)
 
-    def begin_again(self) -> None:
-        """After an outage everybody has much to send: gently at first, where no limit is known yet."""
-        if self._points_per_s is None:
-            self._points = 0.0
+    def accepted(self, points: int, now: float) -> float:
+        """Note that a message of so many values was accepted; return the seconds to wait for the next."""
+        if self.refused_in_a_row >= ALONE:
+            self._rate.forgive()  # it was the size, or the server: at this pace a bucket refills
+        self.refused_in_a_row = 0
+        self._size.accepted(points)
+        self._rate.accepted(points, now)
+        return self._spacing_s(points, now)
+
+    def refused(self, points: int, sent_at: float, now: float, *, alone: bool) -> float:
+        """Note that a message was answered 5.00; return the seconds to wait for the next.
+
+        Args:
+            points: values in the message.
+            sent_at: when it was sent: an answer tells only about what went before.
+            now: when it was answered.
+            alone: whether it carried one reading, or a part of one.
+        """
+        self.refused_in_a_row += 1
+        if not self._size.is_trial(points):
+            self._rate.refused(points, sent_at, now)
+        self._size.refused(points, now, alone=alone)
+        further = _FURTHER ** max(0, min(self.refused_in_a_row, 20) - _PATIENT_AFTER)
+        return min(max(self._spacing_s(self.points(1, now), now), _RETRY_S) * further, FLOOR_S)
+
+    def forgive(self) -> None:
+        """Forget the refusals since a message was last accepted: the server refused everybody."""
+        self._rate.forgive()
+
+    def too_large(self, points: int, now: float, *, alone: bool) -> None:
+        """Send fewer values at once than in a message that the server finds too long."""
+        self._size.too_large(points, now, alone=alone)
+
+    def _spacing_s(self, points: int, now: float) -> float:
+        rate = self.per_s(now)
+        return 0.0 if rate is None else min(points / rate, FLOOR_S)

@@ -36,7 +36,7 @@ class Stats:
 class ScriptedClient:
     """Answers by script, which is told the token ("" with a certificate), and keeps count."""
 
-    def __init__(self, script: Script, lanes: int = 4) -> None:
+    def __init__(self, script: Script, lanes: int = 4, *, is_there: bool = False) -> None:
         self.lanes = lanes
         self.script = script
         self.asked: list[str] = []
@@ -44,6 +44,9 @@ class ScriptedClient:
         self.most_in_flight = 0
         self.resets = 0
         self.pings = 0
+        self.is_there = is_there
+        self.at_once = 0
+        self.payloads: list[int] = []
 
     @property
     def stats(self) -> Stats:
@@ -57,12 +60,14 @@ class ScriptedClient:
 
     async def ping(self) -> bool:
         self.pings += 1
-        return False
+        return self.is_there
 
-    async def post(self, path: Sequence[str], payload: bytes) -> Response:
+    async def post(self, path: Sequence[str], payload: bytes, *, at_once: bool = False) -> Response:
         token = path[2] if len(path) == 4 else ""
-        assert not self.in_flight[token], "one batch of a credential at a time"
+        assert at_once or not self.in_flight[token], "one batch of a credential at a time"
         self.asked.append(token)
+        self.at_once += at_once
+        self.payloads.append(len(payload))
         self.in_flight[token] += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight.total())
         try:
@@ -212,6 +217,178 @@ async def test_one_message_that_is_never_answered_costs_the_others_nothing(world
         world.spool.add(readings("fine", [500]))
         await until(lambda: not world.queued("fine"))
     assert world.queued("deaf") == 100
+
+
+async def test_one_that_is_never_answered_ends_nobodys_connection_and_teaches_no_rate(world: World) -> None:
+    async def script(token: str) -> str:
+        await asyncio.sleep(0.02)
+        if token == "deaf":
+            raise UplinkError("tb:5683 was silent")
+        return "2.01"
+
+    client = ScriptedClient(script, lanes=2)
+    world.spool.add(readings("deaf", range(10)))
+    async with world.uplink(client, "deaf", "fine"):
+        for number in range(60):
+            world.spool.add(readings("fine", [number]))
+            await asyncio.sleep(0.01)
+        await until(lambda: client.asked.count("deaf") >= 4 and not world.queued("fine"))
+        assert world.status["slowed"] == {}
+        resets = client.resets
+        world.spool.add(readings("fine", [100]))
+        await until(lambda: not world.queued("fine"))
+    assert client.resets == resets <= 1  # the first silence, before anybody was answered, may be the link's
+
+
+async def test_an_answer_to_what_was_sent_earlier_does_not_say_that_others_are_answered(world: World) -> None:
+    """All fall silent, and one answer to a request from before comes late: that is an outage."""
+    sent, late = asyncio.Event(), asyncio.Event()
+
+    async def script(token: str) -> str:
+        if token == "early" and not late.is_set():
+            await late.wait()
+            return "2.01"
+        await asyncio.sleep(0.02)
+        if token == "cut":
+            late.set()
+            await asyncio.sleep(0.02)
+            raise UplinkError("tb:5683 was silent")
+        return "2.01"
+
+    client = ScriptedClient(script, lanes=2)
+    world.spool.add(readings("early", [1]))
+    async with world.uplink(client, "early", "cut"):
+        await until(lambda: client.asked == ["early"])
+        sent.set()
+        world.spool.add(readings("cut", [1]))
+        await until(lambda: client.resets == 1)
+        assert world.status.get("holds", {}).get("cut") is None or world.status["state"] == "backing off"
+
+
+async def test_the_first_silence_of_a_credential_counts_until_it_is_answered(world: World) -> None:
+    """Others were answered since, though not since its last try: it is this one's silence, not the link's."""
+
+    async def script(token: str) -> str:
+        await asyncio.sleep(0.03)
+        if token == "deaf":
+            raise UplinkError("tb:5683 was silent")
+        return "2.01"
+
+    client = ScriptedClient(script, lanes=2)
+    world.spool.add(readings("deaf", [1]))
+    world.spool.add(readings("fine", range(300)))
+    async with world.uplink(client, "deaf", "fine"):
+        await until(lambda: not world.queued("fine"))
+        resets, asked = client.resets, client.asked.count("deaf")
+        await until(lambda: client.asked.count("deaf") >= asked + 3)
+        assert client.resets == resets
+        assert world.status["state"] == "holding"
+
+
+async def test_a_server_that_acknowledges_and_never_answers_is_noticed_once_it_is_back(world: World) -> None:
+    back = asyncio.Event()
+
+    async def script(_token: str) -> str:
+        if not back.is_set():
+            await asyncio.Event().wait()
+        return "2.01"
+
+    client = ScriptedClient(script, is_there=True)
+    for sensor in "abcdef":
+        world.spool.add(readings(sensor, range(3)))
+    async with world.uplink(client, *"abcdef"):
+        await until(lambda: client.at_once > 2)
+        assert client.at_once <= client.pings
+        back.set()
+        began = time.monotonic()
+        await until(lambda: not any(world.queued(sensor) for sensor in "abcdef"))
+        assert time.monotonic() - began < 10 * QUICK.probe_every_s
+
+
+async def test_a_server_that_is_slow_is_waited_for(world: World) -> None:
+    """An answer takes six times as long as one is waited for at first."""
+
+    async def script(_token: str) -> str:
+        await asyncio.sleep(6 * QUICK.probe_every_s)
+        return "2.01"
+
+    client = ScriptedClient(script, is_there=True)
+    world.spool.add(readings("a", range(200)))
+    async with world.uplink(client, "a"):
+        await until(lambda: not world.queued("a"))
+        repeats = client.at_once
+        world.spool.add(readings("a", range(200, 400)))
+        await until(lambda: not world.queued("a"))
+    assert client.at_once - repeats <= 1
+
+
+@pytest.mark.parametrize("sensors", ["a", "abcd"])
+async def test_a_server_that_answers_5_00_to_all_is_noticed_once_it_is_back(
+    world: World, sensors: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.uplink.refusals.TO_ALL_AFTER_S", 0.2)
+    answer = "5.00"
+
+    async def script(_token: str) -> str:
+        await asyncio.sleep(0)
+        return answer
+
+    client = ScriptedClient(script)
+    for sensor in sensors:
+        world.spool.add(readings(sensor, range(3)))
+    async with world.uplink(client, *sensors):
+        await until(lambda: len(client.asked) > 20)
+        assert client.resets == 0
+        answer = "2.01"
+        began = time.monotonic()
+        await until(lambda: not any(world.queued(sensor) for sensor in sensors))
+        assert time.monotonic() - began < 0.5  # far less than the wait of each of them
+
+
+async def test_what_swallows_long_messages_gets_shorter_ones(world: World) -> None:
+    async def script(_token: str) -> str:
+        if client.payloads[-1] > 700:
+            await asyncio.Event().wait()
+        return "2.01"
+
+    client = ScriptedClient(script, is_there=True)
+    world.spool.add(readings("a", range(400)))
+    async with world.uplink(client, "a"):
+        await until(lambda: not world.queued("a"))
+    assert sum(length > 700 for length in client.payloads) <= 4
+    assert max(length for length in client.payloads if length <= 700) > 350
+
+
+async def test_a_value_longer_than_what_was_answered_is_not_refused_for_it(world: World) -> None:
+    async def script(_token: str) -> str:
+        if client.payloads[-1] > 700 and client.payloads.count(client.payloads[-1]) < 4:
+            await asyncio.Event().wait()
+        return "2.01"
+
+    client = ScriptedClient(script, is_there=True)
+    world.spool.add(readings("a", [1], text="x" * 800) + readings("a", range(2, 50)))
+    async with world.uplink(client, "a"):
+        await until(lambda: not world.queued("a"))
+    assert world.spool.ledger()["a"].refused == 0
+
+
+async def test_a_sensor_that_is_refused_in_part_is_said_to_be_slowed(world: World) -> None:
+    async def script(_token: str) -> str:
+        await asyncio.sleep(0)
+        return "5.00" if len(client.asked) % 3 == 0 else "2.01"
+
+    client = ScriptedClient(script)
+    async with world.uplink(client, "a"):
+        for number in range(40):
+            world.spool.add(readings("a", [number]))
+            await asyncio.sleep(0.02)
+        await until(lambda: "a" in world.status.get("slowed", {}))
+        slowed = world.status["slowed"]["a"]
+        assert slowed["values_per_s"] > 0
+        assert abs(slowed["since"] / 1000 - time.time()) < 10
+        assert slowed["reason"] == "5.00 from the server"
+        assert world.status["holds"] == {}
+        await until(lambda: not world.queued("a"))
 
 
 async def test_after_silence_one_request_at_a_time_is_tried_and_everybody_in_turn(world: World) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.errors import UplinkError
 from bridge.spool import Row
 from bridge.thingsboard import Batch, Unsendable, decide, encode_values
 from bridge.uplink.feed import Feed
+from bridge.uplink.message_size import ALONE
 from bridge.uplink.pace import Pace, Wait
 
 PACE = Pace(jitter=0.0, live_rows=4, backlog_rows=8)
@@ -21,12 +23,15 @@ def row(id_: int, **values: float) -> Row:
 def feed(pace: Pace = PACE, *, server_time: bool = False, certificate: bool = False) -> Feed:
     """One that is past its first, gentle messages."""
     subject = Feed(["meter"], ("api",), pace, certificate=certificate, server_time=server_time)
-    subject._throttle.accepted(1000, cut=False)
+    subject._throttle.accepted(1000, 0.0)
     return subject
 
 
 def ids(batch: Batch) -> list[int]:
     return [taken.id for taken in batch.rows]
+
+
+SILENCE = UplinkError("tb:5683 was silent")
 
 
 def answered(feed: Feed, batch: Batch, answer: str, now: float = 0.0) -> list[int]:
@@ -183,22 +188,86 @@ class TestSettling:
             now = max(now, subject.wait_until)
         assert holds == 3
 
-    def test_5_00_sends_fewer_values_further_apart(self) -> None:
+    def test_a_message_refused_twice_is_halved_and_one_reading_is_cut_only_after_many(self) -> None:
         subject = feed()
         subject.fill([row(id_, a=1, b=2, c=3, d=4) for id_ in range(1, 9)], 0, 8)
         now, points = 0.0, []
-        for _ in range(5):
+        for _ in range(14):
             batch = subject.take(BUDGET, now)
             points.append(batch.points)
             answered(subject, batch, "5.00", now)
+            assert now < subject.wait_until <= now + 5
             now = subject.wait_until
-        assert points == [32, 32, 16, 8, 4]
-        assert now == 1 + 2 + 4 + 8 + 16
+        assert points == [32, 32, 16, 8] + [4] * 8 + [2] * 2
         delivered: list[int] = []
         while subject.has_work:
             delivered += answered(subject, subject.take(BUDGET, now), "2.01", now)
             now = subject.wait_until
         assert delivered == list(range(1, 9))
+
+    def test_one_5_00_is_no_hold_but_many_in_a_row_are(self) -> None:
+        subject, now = feed(), 0.0
+        subject.fill([row(1)], 0, 1)
+        reasons, slowed = [], []
+        for _ in range(8):
+            answered(subject, subject.take(BUDGET, now), "5.00", now)
+            reasons.append(subject.reason is not None)
+            slowed.append(subject.slowed(now) is not None)
+            now = subject.wait_until
+        assert reasons == [False] * 5 + [True] * 3
+        assert slowed[:5] == [True] * 5
+
+    def test_silence_while_others_are_answered_teaches_no_rate(self) -> None:
+        subject, now = feed(), 0.0
+        subject.fill([row(1)], 0, 1)
+        waits = []
+        for _ in range(6):
+            batch = subject.take(BUDGET, now)
+            subject.settle(batch, decide(SILENCE, subject.sent(batch, others_answered=True)), now)
+            waits.append(subject.wait_until - now)
+            now = subject.wait_until
+        assert waits == [1, 2, 4, 5, 5, 5]
+        assert subject.slowed(now) is None
+        assert subject.reason == "tb:5683 was silent"
+        assert answered(subject, subject.take(BUDGET, now), "2.01", now) == [1]
+        assert (subject.wait_until, subject.reason) == (now, None)
+
+    def test_a_message_too_long_is_halved_at_once_and_one_value_is_set_aside(self) -> None:
+        subject = feed()
+        subject.fill([row(1, a=1, b=2), row(2, a=1, b=2)], 0, 2)
+        points = []
+        for _ in range(4):
+            batch = subject.take(BUDGET, 0.0)
+            points.append(batch.points)
+            answered(subject, batch, "4.13")
+        assert points == [4, 2, 1, 1]  # the first reading is set aside: the second is next
+
+    @pytest.mark.parametrize("answer", ["4.00", "4.08", "4.31", "3.00"])
+    def test_a_reading_that_is_refused_does_not_hold_those_behind_it(self, answer: str) -> None:
+        subject = feed()
+        subject.fill([row(1)], 0, 1)
+        assert answered(subject, subject.take(BUDGET, 0.0), answer) == []
+        subject.follow(row(2), 0.0)
+        assert answered(subject, subject.take(BUDGET, 0.0), "2.01") == [2]
+
+    def test_a_suspect_is_sent_alone_whatever_else_waits_and_however_often(self) -> None:
+        subject = feed()
+        subject.fill([row(1), row(2)], 0, 2)
+        answered(subject, subject.take(BUDGET, 0.0), "4.00")
+        answered(subject, subject.take(BUDGET, 0.0), "4.00")
+        assert answered(subject, subject.take(BUDGET, 0.0), "2.01") == [2]
+        subject.fill([row(1), row(3), row(4)], 0, 4)
+        subject.follow(row(5), 0.0)
+        for lost in (SILENCE, "5.00", "4.01"):
+            batch = subject.take(BUDGET, subject.wait_until)
+            assert ids(batch) == [1]
+            subject.settle(
+                batch, decide(lost, subject.sent(batch, others_answered=False)), subject.wait_until
+            )
+        batch = subject.take(BUDGET, subject.wait_until)
+        assert ids(batch) == [1]
+        subject.put_back(batch)
+        assert ids(subject.take(BUDGET, subject.wait_until)) == [1]
 
     def test_after_a_silence_only_the_newest_of_what_waited_is_live(self) -> None:
         subject = feed()
@@ -208,18 +277,16 @@ class TestSettling:
             subject.follow(row(id_), 0.0)
         subject.put_back(batch)
         subject.resume()
-        assert ids(subject.take(BUDGET, 0.0)) == [5]  # and gently at first
-        subject.is_sending = False
-        subject._throttle.accepted(1000, cut=False)
-        assert ids(subject.take(BUDGET, 0.0)) == [1, 2, 3, 4]
+        assert ids(subject.take(BUDGET, 0.0)) == [5, 1, 2, 3, 4]
 
     def test_a_reading_cut_into_parts_is_delivered_with_the_last_of_them(self) -> None:
         subject = feed()
         subject.fill([row(1, a=1, b=2, c=3, d=4), row(2)], 0, 2)
-        for _ in range(2):
-            answered(subject, subject.take(60, 0.0), "5.00")
+        now = 0.0
+        for _ in range(ALONE):
+            answered(subject, subject.take(60, now), "5.00", now)
+            now = subject.wait_until
         outcomes = []
-        now = 1.0
         while subject.has_work:
             outcomes.append(answered(subject, subject.take(60, now), "2.01", now))
             now = subject.wait_until

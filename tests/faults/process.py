@@ -19,7 +19,7 @@ from bridge.uplink import Pace, service
 
 HOST = "thingsboard.test"
 ANSWER_WITHIN_S = 8.0
-PACE = Pace(look_every_s=0.2, back_off_s=(0.5, 8.0), hold_s=(1.0, 4.0), slow_s=(0.2, 2.0))
+PACE = Pace(look_every_s=0.2, back_off_s=(0.5, 8.0), hold_s=(1.0, 4.0), quiet_s=(0.2, 2.0))
 
 
 def shorten(folder: Path) -> None:
