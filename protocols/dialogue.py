@@ -2,6 +2,7 @@
 
 A poll is a generator: it yields requests, is sent what came back, and returns the values.
 
+    poll = device.poll(now)                 `now`: seconds of a monotonic clock, for what is tried by time
     request = next(poll)                    the bridge sends `request.data`, waits for an accepted frame
     request = poll.send(frame | None)       None: no answer, after the retries the bridge's policy allows
     StopIteration.value                     the PollResult
@@ -14,7 +15,7 @@ reads a clock or opens anything.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -86,6 +87,11 @@ class Request:
         rest_s: how long a device may fall silent inside a reply, where its specification allows that.
         line: how it is sent, where that is not the setting of the bus.
         reply_line: how its reply comes, where that is not how it was sent.
+        is_repeated: False: it is asked once, whatever retries the site allows; its silence would be no news.
+        is_put_off: whether an accepted frame only says "not now": the request is repeated like one that was
+            left unanswered.
+        shape: what tells its reply apart; requests to one address with the same shape have replies that
+            nothing tells apart. None: not known.
     """
 
     data: bytes
@@ -99,6 +105,9 @@ class Request:
     rest_s: float = 0.0
     line: LineSettings | None = None
     reply_line: LineSettings | None = None
+    is_repeated: bool = True
+    is_put_off: Callable[[Frame], bool] = lambda frame: False
+    shape: Hashable = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +119,15 @@ class PollResult:
         complete: False if a request was left unanswered or refused, so that values are missing.
         refusals: what the device refused, one for each refused request.
         out_of_limits: how many values lay outside their `min`/`max` and were left out.
+        left_out: for each settings object the keys that are not asked for at present, each with the reason;
+            () if there are none.
     """
 
     values: tuple[Values, ...]
     complete: bool = True
     refusals: tuple[DeviceRefusal, ...] = ()
     out_of_limits: int = 0
+    left_out: tuple[Mapping[str, str], ...] = ()
 
 
 Dialogue = Generator[Request, Frame | None, PollResult]
@@ -124,7 +136,8 @@ Dialogue = Generator[Request, Frame | None, PollResult]
 class Device(Protocol):
     """One thing on the bus that answers for itself: asked once, it may serve several sensors of the site.
 
-    It may learn from one poll for the next (a hole the device refused); it holds nothing else.
+    It may learn from one poll for the next (a hole the device refused); it holds nothing else. Whatever it
+    learns it doubts again after some time (`protocols.lessons`).
     """
 
     @property
@@ -132,8 +145,8 @@ class Device(Protocol):
         """Its address on the bus, for people."""
         ...
 
-    def poll(self) -> Dialogue:
-        """Starts one poll."""
+    def poll(self, now: float, /) -> Dialogue:
+        """Start one poll at `now`, in seconds of a clock that never goes back."""
         ...
 
     def planned(self) -> Sequence[Request]:

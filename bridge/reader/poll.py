@@ -17,6 +17,8 @@ from protocols.errors import ProtocolError
 
 Ask = Callable[[Request], Awaitable[Reply | None]]
 
+PUT_OFF_PAUSE_S = 0.1  # before a busy device is asked again
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -49,7 +51,7 @@ async def poll(device: Device, ask: Ask) -> Outcome:
     """Polls the device once; `ask` gives the reply to a request, or None if there is none."""
     exchanges: list[tuple[Request, Reply | None]] = []
     interruption: BaseException | None = None
-    dialogue = device.poll()
+    dialogue = device.poll(asyncio.get_running_loop().time())
     try:
         request = next(dialogue)
         while True:
@@ -71,7 +73,10 @@ async def poll(device: Device, ask: Ask) -> Outcome:
 async def ask_again(
     line: Line, request: Request, address: str, *, reply_timeout_s: float, gap_s: float, retries: int
 ) -> Reply | None:
-    """The reply to a request that is tried `1 + retries` times; None to one that is not answered.
+    """Return the reply to a request that is tried `1 + retries` times; None to one that is not answered.
+
+    A reply that only puts the request off is returned if no try brings a better one. A pause follows such a
+    try, so that a busy device has a chance to get on.
 
     Raises:
         NoReply: none came, or only damaged ones; that of the last try.
@@ -80,11 +85,25 @@ async def ask_again(
     if not request.is_answered:
         await line.send(request, address, gap_s=gap_s)
         return None
-    for attempt in range(1 + retries):
+    refusal: Reply | None = None
+    unanswered: NoReply | None = None
+    for _ in range(1 + retries if request.is_repeated else 1):
+        pause_s = gap_s if refusal is None else max(gap_s, PUT_OFF_PAUSE_S)
         try:
-            return await line.exchange(
-                request, address, reply_timeout_s=reply_timeout_s, gap_s=gap_s, is_retry=attempt > 0
+            reply = await line.exchange(
+                request,
+                address,
+                reply_timeout_s=reply_timeout_s,
+                gap_s=pause_s,
+                is_retry=unanswered is not None,
             )
         except NoReply as missing:
             unanswered = missing
-    raise unanswered
+            continue
+        if not request.is_put_off(reply.frame):
+            return reply
+        refusal, unanswered = reply, None
+    if refusal is None:
+        assert unanswered is not None, "each try brings a reply or none"
+        raise unanswered
+    return refusal

@@ -1,8 +1,13 @@
 """A Daly BMS, polled: which values are read, command by command.
 
-How many cells and thermometers there are is asked once (94), and again after a silence: so many frames answer
-95 and 96. Real units send all sixteen frames of 95 whatever cells they have; those say nothing, but must have
-been through before the next request, or it is not heard. So 95 comes last in a poll, and a pause before each.
+How many cells and thermometers there are is asked first (94): so many frames answer 95 and 96. It is asked
+again after an hour, in each poll while there are none of what is wanted, and after a silence that it may
+explain. Real units send all sixteen frames of 95 whatever cells they have; those say nothing, but must have
+been through before the next request, or it is not heard. So 95 comes last in a poll, and a pause before
+each.
+
+A command that is left unanswered in several polls by a BMS that answers others is left alone for a while: see
+`protocols.lessons`. A BMS that answers nothing is not there: its poll is over at the first silence.
 """
 
 from __future__ import annotations
@@ -38,6 +43,7 @@ from protocols.daly_bms.frame import (
 )
 from protocols.dialogue import Dialogue, LineSettings, PollResult, Request
 from protocols.framing import Direction, Frame
+from protocols.lessons import MOST_SILENCES, Lessons
 
 VALUES: Final[Mapping[str, tuple[int, str]]] = {  # the command that brings it, and its unit
     "voltage": (SUMMARY, "V"),
@@ -58,6 +64,7 @@ VALUES: Final[Mapping[str, tuple[int, str]]] = {  # the command that brings it, 
     "temperatures": (TEMPERATURES, "°C"),
 }
 PAUSE_S: Final = 0.05  # longer than the pauses between the pieces in which an adapter hands over a block
+COUNTS_BELIEVED_S: Final = 3600.0
 _A_FRAME: Final = {CELL_VOLTAGES: CELLS_A_FRAME, TEMPERATURES: TEMPERATURES_A_FRAME}
 
 KEYS: Final = BatteryKeys(
@@ -75,28 +82,46 @@ class Bms:
         self._sensors = tuple(sensors)
         self._wanted = {VALUES[name][0] for sensor in sensors for name in sensor.values}
         self._counts: dict[int, int] = {}  # of cells and of thermometers, once they are known
+        self._counts_until = 0.0  # so long they are believed
+        self._lessons: Lessons[int] = Lessons()
 
     def planned(self) -> list[Request]:
         """The requests of the next poll; of a block that was never asked for, its first frame."""
         return [_request(command, self._frames(command) or 1) for command in self._commands()]
 
-    def poll(self) -> Dialogue:
-        """Starts one poll; silence ends it, and what was read by then is its result."""
+    def poll(self, now: float, /) -> Dialogue:
+        """Start one poll at `now`, in seconds of a clock that never goes back."""
+        self._lessons.begin(now)
+        if now >= self._counts_until:
+            self._counts = {}
         told: Fields = {}
-        for command in self._commands():
+        answered: set[int] = set()
+        wanted = self._commands()
+        silences = 0
+        for command in self._lessons.agenda(wanted):
             count = self._frames(command)
             if not count:
+                answered |= {command} if self._counts else set()
                 continue
             frame = yield _request(command, count)
-            if frame is None:
+            if frame is not None:
+                self._take(command, frame, told)
+                answered.add(command)
+                continue
+            silences += 1
+            self._lessons.unanswered(command, is_present=bool(answered))
+            if not answered or command in _A_FRAME:
                 self._counts = {}
-                return self._result(told, complete=False)
-            self._take(command, frame, told)
-        return self._result(told, complete=True)
+            if not answered or silences == MOST_SILENCES:
+                break
+        if NUMBERS in answered:
+            self._counts_until = now + COUNTS_BELIEVED_S
+        self._lessons.answered(answered)
+        return self._result(told, complete=answered >= set(wanted))
 
     def _commands(self) -> list[int]:
         """Those of a poll in their order: the numbers first, where others need them, the long reply last."""
-        are_needed = not self._counts and bool(self._wanted & _A_FRAME.keys())
+        are_needed = not all(self._frames(command) for command in self._wanted)
         wanted = self._wanted | ({NUMBERS} if are_needed else set())
         return sorted(wanted, key=lambda command: (command != NUMBERS, command == CELL_VOLTAGES, command))
 
@@ -119,7 +144,10 @@ class Bms:
 
     def _result(self, told: Fields, *, complete: bool) -> PollResult:
         values = tuple(KEYS.choose(told, sensor.values) for sensor in self._sensors)
-        return PollResult(values, complete=complete)
+        left_out = self._lessons.named(
+            {name: VALUES[name][0] for name in sensor.values} for sensor in self._sensors
+        )
+        return PollResult(values, complete=complete, left_out=left_out)
 
 
 @dataclass(slots=True)

@@ -93,7 +93,7 @@ class DeclaredDevice:
         """The one request."""
         return [self._request]
 
-    def poll(self) -> Dialogue:
+    def poll(self, now: float = 0.0, /) -> Dialogue:
         """Starts one poll."""
         frame = yield self._request
         if frame is None:

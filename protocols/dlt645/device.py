@@ -1,7 +1,8 @@
 """One meter, polled: each identifier is asked for by itself, the parts of a long value one after the other.
 
-What a meter does not have it refuses, at the cost of an exchange; so such an identifier is left alone for a
-while, the others are still read. Silence ends a poll: what was read by then is its result.
+What a meter does not have it refuses, at the cost of an exchange, or leaves unanswered, at that of a
+time-out. So an identifier that failed in several polls is left alone for a while, the others are still read:
+see `protocols.lessons`. A meter that answers nothing is not there: its poll is over at the first silence.
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ from protocols.dlt645.frame import Message, StreamFramer
 from protocols.dlt645.settings import MeterSettings
 from protocols.errors import DeviceRefusal
 from protocols.framing import Direction, Frame
+from protocols.lessons import MOST_SILENCES, Lessons
 
-# A refused identifier is asked for again once in so many polls.
-POLLS_BETWEEN_RETRIES: Final = 100
 MAX_PARTS: Final = 255  # their number is one octet, from 1 on
 
 _IDENTIFIER = 4
@@ -33,8 +33,7 @@ class Meter:
         self._sensors = tuple(sensors)
         self._address = sensors[0].address
         self._items = {item.di: item for sensor in sensors for item in sensor.items}
-        self._refused: dict[str, int] = {}  # in which poll to ask again
-        self._polls = 0
+        self._lessons: Lessons[str] = Lessons()
 
     @property
     def address(self) -> str:
@@ -43,34 +42,37 @@ class Meter:
 
     def planned(self) -> list[Request]:
         """The requests of the next poll, should each be answered."""
-        return [self._request(item) for di, item in self._items.items() if di not in self._refused]
+        return [self._request(item) for di, item in self._items.items() if di not in self._lessons.left_out]
 
-    def poll(self) -> Dialogue:
-        """Starts one poll."""
-        self._polls += 1
+    def poll(self, now: float, /) -> Dialogue:
+        """Start one poll at `now`, in seconds of a clock that never goes back."""
+        self._lessons.begin(now)
         told: dict[str, bytes] = {}
         refusals: list[DeviceRefusal] = []
-        for item in self._due():
+        silences = 0
+        for item in map(self._items.__getitem__, self._lessons.agenda(self._items)):
             data = yield from self._fetch(item)
             if data is None:
-                break
-            if isinstance(data, DeviceRefusal):
+                silences += 1
+                is_present = bool(told or refusals)
+                self._lessons.unanswered(item.di, is_present=is_present)
+                if not is_present or silences == MOST_SILENCES:
+                    break
+            elif isinstance(data, DeviceRefusal):
                 refusals.append(data)
                 if data.code & _LASTING:
-                    self._refused[item.di] = self._polls + POLLS_BETWEEN_RETRIES
+                    self._lessons.failed(item.di, error_name(data.code))
             else:
                 told[item.di] = data
-                self._refused.pop(item.di, None)
+        self._lessons.answered(told)
         return PollResult(
             values=tuple(_values(sensor.items, told) for sensor in self._sensors),
             complete=told.keys() == self._items.keys(),
             refusals=tuple(refusals),
+            left_out=self._lessons.named(
+                {item.name: item.di for item in sensor.items} for sensor in self._sensors
+            ),
         )
-
-    def _due(self) -> list[Item]:
-        """What this poll asks for; if all was refused, what is due first."""
-        due = [item for di, item in self._items.items() if self._refused.get(di, 0) <= self._polls]
-        return due or [self._items[min(self._refused, key=lambda di: self._refused[di])]]
 
     def _fetch(self, item: Item) -> Generator[Request, Frame | None, bytes | DeviceRefusal | None]:
         """The octets of a value, all its parts joined; or what the meter refused; or None for silence."""

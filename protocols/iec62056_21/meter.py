@@ -67,7 +67,7 @@ class Meter:
         """The requests of the next poll, should each be answered, at the rate of the last one."""
         return [*self._wake_up(), self._opening(), *self._readout(self._known)]
 
-    def poll(self) -> Dialogue:
+    def poll(self, now: float = 0.0, /) -> Dialogue:
         """Starts one poll."""
         for request in self._wake_up():
             yield request

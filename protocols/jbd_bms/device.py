@@ -1,4 +1,9 @@
-"""A JBD BMS, polled: which values are read, register by register."""
+"""A JBD BMS, polled: which values are read, register by register.
+
+A register that is refused in several polls, or left unanswered by a BMS that answers others, is left alone
+for a while: see `protocols.lessons`. A BMS that answers nothing is not there: its poll is over at the first
+silence.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +20,7 @@ from protocols.jbd_bms import frame as frames
 from protocols.jbd_bms import registers
 from protocols.jbd_bms.frame import AROUND, DONE, MAX_LENGTH, READ, REFUSED, Reply, Request, StreamFramer
 from protocols.jbd_bms.registers import BASIC_INFORMATION, CELL_VOLTAGES, HARDWARE, UNITS
+from protocols.lessons import Lessons
 
 _REGISTER_OF: Final = {"cell_voltages": CELL_VOLTAGES, "hardware": HARDWARE}  # all others are in 03
 
@@ -33,30 +39,42 @@ class Bms:
         self._registers = sorted(
             {_REGISTER_OF.get(name, BASIC_INFORMATION) for sensor in sensors for name in sensor.values}
         )
+        self._lessons: Lessons[int] = Lessons()
 
     def planned(self) -> list[dialogue.Request]:
         """The requests of each poll."""
         return [_request(register) for register in self._registers]
 
-    def poll(self) -> Dialogue:
-        """Starts one poll; silence ends it, and what was read by then is its result."""
+    def poll(self, now: float, /) -> Dialogue:
+        """Start one poll at `now`, in seconds of a clock that never goes back."""
+        self._lessons.begin(now)
         told: Fields = {}
+        answered: list[int] = []
         refusals: list[DeviceRefusal] = []
-        is_silent = False
-        for register in self._registers:
+        for register in self._lessons.agenda(self._registers):
             frame = yield _request(register)
             if frame is None:
-                is_silent = True
-                break
+                is_present = bool(answered or refusals)
+                self._lessons.unanswered(register, is_present=is_present)
+                if not is_present:
+                    break
+                continue
             reply = frames.parse(frame)
             if isinstance(reply, Reply) and reply.status == DONE:
                 told |= registers.values(register, reply.data)
+                answered.append(register)
             else:
+                self._lessons.failed(register, "refused")
                 refusals.append(DeviceRefusal("refused", code=REFUSED, request=f"register {register:02X}"))
+        self._lessons.answered(answered)
         return PollResult(
             values=tuple(KEYS.choose(told, sensor.values) for sensor in self._sensors),
-            complete=not is_silent and not refusals,
+            complete=len(answered) == len(self._registers),
             refusals=tuple(refusals),
+            left_out=self._lessons.named(
+                {name: _REGISTER_OF.get(name, BASIC_INFORMATION) for name in sensor.values}
+                for sensor in self._sensors
+            ),
         )
 
 

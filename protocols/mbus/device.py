@@ -61,7 +61,7 @@ class Meter:
         asking = [self._ask(number, next(bits)) for number in range(len(self._lengths))]
         return [*selection, self._reset(), *selection, *asking]
 
-    def poll(self) -> Dialogue:
+    def poll(self, now: float = 0.0, /) -> Dialogue:
         """Starts one poll."""
         bits = _bits()
         items: list[Item] = []

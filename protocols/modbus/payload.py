@@ -28,6 +28,7 @@ class Fetch:
     Attributes:
         read: what it reads.
         request: how it is asked.
+        places: what is wanted from it.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Fetch:
         """`sensors`: the registers of each sensor of this unit, whether this read brings them or not."""
         self.read = read
         self.request = _request(carrier, unit, read)
+        self.places = frozenset((read.table, span) for span in read.wanted)
         wanted = frozenset(read.wanted)
         self._plans = [
             Plan(
@@ -125,10 +127,16 @@ def _request(carrier: Carrier, unit: int, read: Read) -> Request:
     def accepts(frame: Frame) -> bool:
         return carrier.unit(frame) == unit and pdu.answers(asked, carrier.body(frame))
 
+    def is_put_off(frame: Frame) -> bool:
+        body = carrier.body(frame)
+        return bool(body[0] & pdu.REFUSED) and body[1] in pdu.PUT_OFF
+
     return Request(
         data=data,
         framer=lambda: carrier.reply_framer(data),
         accepts=accepts,
         reply_length=carrier.octets(length),
         summary=f"unit {unit}: {read}",
+        is_put_off=is_put_off,
+        shape=(unit, function, length),
     )

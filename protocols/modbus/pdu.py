@@ -55,6 +55,7 @@ EXCEPTIONS: Final[Mapping[int, str]] = {  # §7
     0x0A: "gateway path unavailable",
     0x0B: "gateway target device failed to respond",
 }
+PUT_OFF: Final = frozenset({0x05, 0x06, 0x0A, 0x0B})  # §7: the same request may be answered in a moment
 
 
 def exception_name(code: int) -> str:

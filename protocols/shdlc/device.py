@@ -63,7 +63,7 @@ class Sensor:
             requests.append(self._information())
         return requests
 
-    def poll(self) -> Dialogue:
+    def poll(self, now: float = 0.0, /) -> Dialogue:
         """Starts one poll; DecodeError if the reply is that of another model."""
         refusals: list[DeviceRefusal] = []
         answer = yield from self._exchange(self._read())

@@ -1,25 +1,23 @@
 """One device, asked for its registers one by one.
 
-What a device does not have it says, at the cost of an exchange; so such a register is left alone for a while.
-Silence ends a poll: what was read by then is its result.
+What a device does not have it says, at the cost of an exchange, or leaves unanswered, at that of a time-out.
+So a register that failed in several polls is left alone for a while: see `protocols.lessons`. A device that
+answers nothing is not there: its poll is over at the first silence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
 from protocols.errors import DeviceRefusal
 from protocols.framing import Frame
+from protocols.lessons import MOST_SILENCES, Lessons
 from protocols.meaning import Missing
 from protocols.vedirect import hex as frames
 from protocols.vedirect.hex import GET, Told
 from protocols.vedirect.registers import Register
 from protocols.vedirect.settings import DeviceSettings
-
-# A register that is refused is asked for again once in so many polls.
-POLLS_BETWEEN_RETRIES: Final = 100
 
 _MAX_VALUE = 34  # octets of the longest value
 _UNKNOWN = 0x01
@@ -31,8 +29,7 @@ class VictronDevice:
     def __init__(self, sensors: Sequence[DeviceSettings], line: LineSettings) -> None:
         self._sensors = tuple(sensors)
         self._registers = {one.number: one for sensor in sensors for one in sensor.registers}
-        self._refused: dict[int, int] = {}  # in which poll to ask again
-        self._polls = 0
+        self._lessons: Lessons[int] = Lessons()
 
     @property
     def address(self) -> str:
@@ -41,17 +38,24 @@ class VictronDevice:
 
     def planned(self) -> list[Request]:
         """The requests of the next poll, should each be answered."""
-        return [_request(one) for number, one in self._registers.items() if number not in self._refused]
+        left_out = self._lessons.left_out
+        return [_request(one) for number, one in self._registers.items() if number not in left_out]
 
-    def poll(self) -> Dialogue:
-        """Starts one poll."""
-        self._polls += 1
+    def poll(self, now: float, /) -> Dialogue:
+        """Start one poll at `now`, in seconds of a clock that never goes back."""
+        self._lessons.begin(now)
         told: dict[int, bytes] = {}
         refusals: list[DeviceRefusal] = []
-        for register in self._due():
+        silences = 0
+        for register in map(self._registers.__getitem__, self._lessons.agenda(self._registers)):
             frame = yield _request(register)
             if frame is None:
-                break
+                silences += 1
+                is_present = bool(told or refusals)
+                self._lessons.unanswered(register.number, is_present=is_present)
+                if not is_present or silences == MOST_SILENCES:
+                    break
+                continue
             reply = frames.told_by(frames.parse(frame))
             assert reply is not None, "what is accepted is about a register"
             if reply.flags:
@@ -60,16 +64,11 @@ class VictronDevice:
                     DeviceRefusal(frames.error_name(reply.flags), code=reply.flags, request=asked)
                 )
                 if reply.flags & _UNKNOWN:
-                    self._refused[register.number] = self._polls + POLLS_BETWEEN_RETRIES
+                    self._lessons.failed(register.number, frames.error_name(reply.flags))
             else:
                 told[register.number] = reply.value
-                self._refused.pop(register.number, None)
+        self._lessons.answered(told)
         return self._result(told, refusals)
-
-    def _due(self) -> list[Register]:
-        """What this poll asks for; if all was refused, what is due first."""
-        due = [one for number, one in self._registers.items() if self._refused.get(number, 0) <= self._polls]
-        return due or [self._registers[min(self._refused, key=lambda number: self._refused[number])]]
 
     def _result(self, told: dict[int, bytes], refusals: Sequence[DeviceRefusal]) -> PollResult:
         values: list[Values] = []
@@ -79,7 +78,10 @@ class VictronDevice:
             values.append({name: value for name, value in found.items() if not isinstance(value, Missing)})
             out_of_limits += sum(value is Missing.OUT_OF_LIMITS for value in found.values())
         complete = told.keys() == self._registers.keys()
-        return PollResult(tuple(values), complete, tuple(refusals), out_of_limits)
+        left_out = self._lessons.named(
+            {one.name: one.number for one in sensor.registers} for sensor in self._sensors
+        )
+        return PollResult(tuple(values), complete, tuple(refusals), out_of_limits, left_out)
 
 
 def _request(register: Register) -> Request:

@@ -56,7 +56,7 @@ class Sensor:
             )
         ]
 
-    def poll(self) -> Dialogue:
+    def poll(self, now: float = 0.0, /) -> Dialogue:
         """Starts one poll."""
         (request,) = self.planned()
         frame = yield request

@@ -87,7 +87,7 @@ def answered(poll: Dialogue, unit: SimulatedBms) -> tuple[PollResult, list[str]]
 
 
 def test_a_poll_reads_the_whole_pack() -> None:
-    result, asked = answered(bms().poll(), simulated())
+    result, asked = answered(bms().poll(0.0), simulated())
     assert asked == ["94", "90", "91", "92", "93", "96", "95"]
     assert result == PollResult((PACK | CELLS,))
 
@@ -95,36 +95,59 @@ def test_a_poll_reads_the_whole_pack() -> None:
 def test_how_many_cells_there_are_is_asked_once() -> None:
     device = bms("cell_voltages", "voltage")
     assert [request.summary[-2:] for request in device.planned()] == ["94", "90", "95"]
-    assert answered(device.poll(), simulated())[1] == ["94", "90", "95"]
+    assert answered(device.poll(0.0), simulated())[1] == ["94", "90", "95"]
     assert [request.reply_length // LENGTH for request in device.planned()] == [1, 6]
-    result, asked = answered(device.poll(), simulated())
+    result, asked = answered(device.poll(0.0), simulated())
     assert asked == ["90", "95"]
     assert result.values == (CELLS | {"voltage": 53.2},)
 
 
 def test_after_a_silence_it_is_asked_again() -> None:
     device = bms("cell_voltages")
-    answered(device.poll(), simulated())
-    assert answered(device.poll(), SimulatedBms()) == (PollResult(({},), complete=False), ["95"])
-    assert answered(device.poll(), simulated())[1] == ["94", "95"]
+    answered(device.poll(0.0), simulated())
+    assert answered(device.poll(0.0), SimulatedBms()) == (PollResult(({},), complete=False), ["95"])
+    assert answered(device.poll(0.0), simulated())[1] == ["94", "95"]
+
+
+def test_how_many_cells_there_are_is_asked_again_after_an_hour_and_at_once_if_there_were_none() -> None:
+    device = bms("cell_voltages")
+    booting = simulated(x94=["0000000000000340"])
+    assert answered(device.poll(0.0), booting) == (PollResult(({},)), ["94"])
+    assert answered(device.poll(1.0), simulated()) == (PollResult((CELLS,)), ["94", "95"])
+    assert answered(device.poll(3600.0), simulated())[1] == ["95"]
+    assert answered(device.poll(3601.0), simulated())[1] == ["94", "95"]
 
 
 def test_silence_ends_a_poll_and_leaves_what_was_read() -> None:
     unit = simulated()
     del unit.replies[0x91]
-    result, asked = answered(bms("voltage", "max_cell_voltage", "cycles").poll(), unit)
+    result, asked = answered(bms("voltage", "max_cell_voltage", "cycles").poll(0.0), unit)
     assert asked == ["94", "90", "91"]
     assert result == PollResult(({"voltage": 53.2, "cycles": 3},), complete=False)
 
 
+def test_a_command_that_is_never_answered_costs_no_other_value_and_is_left_out_by_name() -> None:
+    device, unit = bms(), simulated()
+    del unit.replies[0x90]
+    for now in range(10):
+        result, asked = answered(device.poll(float(now)), unit)
+    assert asked == ["91", "92", "93", "96", "94", "95"] or "90" not in asked
+    assert result.left_out == ({"voltage": "no reply", "current": "no reply", "state_of_charge": "no reply"},)
+    assert "max_cell_voltage" in result.values[0]
+    unit = simulated()
+    for now in (40, 41):
+        result, _ = answered(device.poll(float(now)), unit)
+    assert result == PollResult((PACK | CELLS,))
+
+
 def test_what_there_is_none_of_is_not_asked_for() -> None:
-    result, asked = answered(bms("temperatures").poll(), simulated(x94=["1000000000000340"]))
+    result, asked = answered(bms("temperatures").poll(0.0), simulated(x94=["1000000000000340"]))
     assert (result, asked) == (PollResult(({},)), ["94"])
 
 
 def test_two_sensors_of_the_site_share_the_reading() -> None:
     device = Bms([KEYS.parse({"values": [name]}) for name in ("voltage", "current")], LINE)
-    result, asked = answered(device.poll(), simulated())
+    result, asked = answered(device.poll(0.0), simulated())
     assert (result.values, asked) == (({"voltage": 53.2}, {"current": 2.1}), ["90"])
 
 
@@ -194,7 +217,7 @@ def test_the_keys_of_a_bms() -> None:
     every = KEYS.parse({})
     assert list(every.values) == list(VALUES)
     assert PROTOCOL.address_of(every) == bms().address
-    (values,) = answered(bms().poll(), simulated())[0].values
+    (values,) = answered(bms().poll(0.0), simulated())[0].values
     assert values.keys() <= PROTOCOL.units_of(every).keys()
     assert PROTOCOL.units_of(KEYS.parse({"values": ["remaining_capacity"]})) == {"remaining_capacity": "Ah"}
 

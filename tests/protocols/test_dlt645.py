@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from protocols.dialogue import Dialogue, PollResult, Values
 from protocols.dlt645.data import BY_IDENTIFIER, ITEMS, Item
-from protocols.dlt645.device import POLLS_BETWEEN_RETRIES, Meter
+from protocols.dlt645.device import Meter
 from protocols.dlt645.entry import PROTOCOL
 from protocols.dlt645.frame import (
     MAX_PREAMBLE,
@@ -26,6 +26,7 @@ from protocols.dlt645.settings import conflicts, parse_settings
 from protocols.dlt645.simulation import SimulatedMeter
 from protocols.errors import SettingsError
 from protocols.framing import Frame, Noise
+from protocols.lessons import LEARN_AFTER, RETRY_REFUSED_S
 
 ADDRESS = "002311905387"
 EIGHT_DIGITS = 'eight hexadecimal digits in quotes, DI3 first, for example "02010100"'
@@ -136,7 +137,7 @@ def test_a_value_is_encoded_as_it_is_read(item: Item, data: st.DataObject) -> No
 def test_a_long_value_is_asked_for_in_parts() -> None:
     keys = {"identifiers": {"model": {"di": "0400040b", "format": "NN" * 10}}}
     simulated = SimulatedMeter(ADDRESS, {"0400040B": bytes(range(16, 26))}, most=4)
-    result, asked = answered(meter(**keys).poll(), simulated)
+    result, asked = answered(meter(**keys).poll(0.0), simulated)
     assert result == PollResult(({"model": "19181716151413121110"},))
     assert asked == ["model (0400040B)", "model (0400040B), part 1", "model (0400040B), part 2"]
 
@@ -144,7 +145,7 @@ def test_a_long_value_is_asked_for_in_parts() -> None:
 def test_a_part_is_not_taken_for_another() -> None:
     keys = {"identifiers": {"model": {"di": "0400040B", "format": "NN" * 10}}}
     simulated = SimulatedMeter(ADDRESS, {"0400040B": bytes(10)}, most=4)
-    poll = meter(**keys).poll()
+    poll = meter(**keys).poll(0.0)
     requests = [next(poll)]
     replies = []
     for _ in range(2):
@@ -168,29 +169,31 @@ def test_what_a_meter_refuses_is_left_alone_for_a_while() -> None:
     simulated.put("voltage_a", 230.5)
     polled = meter(values=["frequency", "voltage_a"])
     values: Values = {"voltage_a": 230.5}
-    for number in range(2 * POLLS_BETWEEN_RETRIES):
-        result, asked = answered(polled.poll(), simulated)
+    for number in range(2 * LEARN_AFTER):
+        result, asked = answered(polled.poll(0.0), simulated)
         assert result.values == (values,)
         assert not result.complete
-        assert len(asked) == len(result.refusals) + 1 == (2 if number % POLLS_BETWEEN_RETRIES == 0 else 1)
-    assert str(answered(polled.poll(), simulated)[0].refusals[0]) == "02800002 (frequency): no such data"
+        assert len(asked) == len(result.refusals) + 1 == (2 if number < LEARN_AFTER else 1)
+    assert result.left_out == ({"frequency": "no such data"},)
+    result, _ = answered(polled.poll(RETRY_REFUSED_S), simulated)
+    assert str(result.refusals[0]) == "02800002 (frequency): no such data"
     simulated.put("frequency", 50.0)
-    for _ in range(POLLS_BETWEEN_RETRIES):
-        result, _ = answered(polled.poll(), simulated)
+    result, _ = answered(polled.poll(3 * RETRY_REFUSED_S), simulated)
     assert result == PollResult((values | {"frequency": 50.0},))
 
 
 def test_a_meter_that_refuses_all_is_asked_one_thing_at_a_time() -> None:
     polled = meter(values=["frequency", "voltage_a"])
-    assert len(answered(polled.poll(), SimulatedMeter(ADDRESS))[1]) == 2
-    assert len(answered(polled.poll(), SimulatedMeter(ADDRESS))[1]) == 1
+    for _ in range(LEARN_AFTER):
+        assert len(answered(polled.poll(0.0), SimulatedMeter(ADDRESS))[1]) == 2
+    assert len(answered(polled.poll(0.0), SimulatedMeter(ADDRESS))[1]) == 1
     assert polled.planned() == []
 
 
 def test_an_error_that_may_pass_is_no_reason_to_ask_less() -> None:
     polled = meter(values=["voltage_a"])
     for _ in range(3):
-        poll = polled.poll()
+        poll = polled.poll(0.0)
         next(poll)
         (busy,) = StreamFramer().feed(build(Message(ADDRESS, 0xD1, b"\x01")))
         assert isinstance(busy, Frame)
@@ -201,7 +204,7 @@ def test_an_error_that_may_pass_is_no_reason_to_ask_less() -> None:
 
 
 def test_silence_ends_a_poll_and_leaves_what_was_read() -> None:
-    poll = meter(values=["voltage_a", "frequency"]).poll()
+    poll = meter(values=["voltage_a", "frequency"]).poll(0.0)
     simulated = SimulatedMeter(ADDRESS)
     simulated.put("voltage_a", 230.5)
     poll.send(reply_to(next(poll).data, simulated))

@@ -64,14 +64,14 @@ def answered(poll: Dialogue, simulated: SimulatedBms) -> tuple[PollResult, list[
 
 
 def test_a_poll_reads_the_pack_and_its_cells() -> None:
-    result, asked = answered(bms().poll(), SimulatedBms(REGISTERS))
+    result, asked = answered(bms().poll(0.0), SimulatedBms(REGISTERS))
     assert asked == ["bms: register 03", "bms: register 04"]
     assert result == PollResult((PACK | CELLS,))
 
 
 def test_only_the_registers_that_are_needed_are_read() -> None:
     device = bms("hardware", "cell_voltages")
-    result, asked = answered(device.poll(), SimulatedBms(REGISTERS))
+    result, asked = answered(device.poll(0.0), SimulatedBms(REGISTERS))
     assert asked == ["bms: register 04", "bms: register 05"]
     assert result == PollResult((CELLS | {"hardware": "JBD-SP04S034-L4S-200A-B-U"},))
     assert [request.data for request in device.planned()] == [
@@ -82,25 +82,53 @@ def test_only_the_registers_that_are_needed_are_read() -> None:
 
 def test_two_sensors_of_the_site_share_the_reading() -> None:
     device = Bms([KEYS.parse({"values": [name]}) for name in ("voltage", "production_date")], LINE)
-    result, asked = answered(device.poll(), SimulatedBms(REGISTERS))
+    result, asked = answered(device.poll(0.0), SimulatedBms(REGISTERS))
     assert asked == ["bms: register 03"]
     assert result.values == ({"voltage": 15.6}, {"production_date": "2022-03-28"})
 
 
 def test_what_is_refused_is_told_and_the_rest_kept() -> None:
-    result, _ = answered(bms().poll(), SimulatedBms({3: REGISTERS[3]}))
+    result, _ = answered(bms().poll(0.0), SimulatedBms({3: REGISTERS[3]}))
     assert result.values == (PACK,)
     assert not result.complete
     assert [str(refusal) for refusal in result.refusals] == ["register 04: refused"]
 
 
+def test_a_register_that_is_never_given_is_left_out_by_name_and_comes_back() -> None:
+    for replies in ({3: REGISTERS[3]}, {4: REGISTERS[4]}):
+        device = bms()
+        for now in range(100):
+            result, asked = answered(device.poll(float(now)), SimulatedBms(replies))
+            assert any(result.values)
+        assert len(asked) == 1
+        assert ("cell_voltages" in result.left_out[0]) == (4 not in replies)
+        assert ("voltage" in result.left_out[0]) == (3 not in replies)
+        for now in (4000, 4001):
+            result, _ = answered(device.poll(float(now)), SimulatedBms(REGISTERS))
+        assert result == PollResult((PACK | CELLS,))
+
+
 def test_silence_ends_a_poll_and_leaves_what_was_read() -> None:
-    poll = bms().poll()
+    poll = bms().poll(0.0)
     next(poll)
     poll.send(found(build(Reply(3, 0, REGISTERS[3]))))
     with pytest.raises(StopIteration) as over:
         poll.send(None)
     assert over.value.value == PollResult((PACK,), complete=False)
+
+
+def test_a_bms_that_is_silent_on_one_register_gives_the_others() -> None:
+    device = bms()
+    for _ in range(2):
+        poll = device.poll(0.0)
+        asked = next(poll)
+        try:
+            while True:
+                is_cells = asked.summary.endswith("04")
+                asked = poll.send(found(build(Reply(4, 0, REGISTERS[4]))) if is_cells else None)
+        except StopIteration as over:
+            result = over.value
+    assert result == PollResult((CELLS,), complete=False)
 
 
 def test_a_discharge_is_negative_and_frost_too() -> None:
@@ -160,7 +188,7 @@ def test_the_keys_of_a_bms() -> None:
     assert list(units)[-1] == "voltage"
     assert PROTOCOL.address_of(KEYS.parse({})) == bms().address
     every = KEYS.parse({"values": list(UNITS)})
-    result, _ = answered(Bms([every], LINE).poll(), SimulatedBms(REGISTERS))
+    result, _ = answered(Bms([every], LINE).poll(0.0), SimulatedBms(REGISTERS))
     assert result.values[0].keys() <= PROTOCOL.units_of(every).keys()
 
 

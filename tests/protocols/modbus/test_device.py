@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
+
+import pytest
 
 from protocols import protocol
 from protocols.dialogue import LineSettings, PollResult
 from protocols.framing import Direction, Frame
-from protocols.modbus.device import POLLS_BETWEEN_RETRIES, ModbusDevice
+from protocols.lessons import LEARN_AFTER, LONGEST_RETRY_S, RETRY_REFUSED_S
+from protocols.modbus.device import ModbusDevice
 from protocols.modbus.rtu import RequestFramer, SimulatedUnit, adu
 from protocols.modbus.settings import parse_settings
 from tests.protocols.vectors import frames
 
 LINE = LineSettings.parse("9600 8N1")
+
+Claim = Callable[[str], bool]
 
 
 def device(*sensors: dict[str, Any]) -> ModbusDevice:
@@ -28,19 +36,35 @@ def unit(*missing: int, upto: int = 200, **more: Any) -> SimulatedUnit:
 
 
 def poll(
-    polled: ModbusDevice, answering: SimulatedUnit, *, replies: int = 1000
+    polled: ModbusDevice,
+    answering: SimulatedUnit,
+    *,
+    now: float = 0.0,
+    replies: int = 1000,
+    silent: Claim = lambda asked: False,
+    refused: Callable[[str], int | None] = lambda asked: None,
 ) -> tuple[PollResult, list[str]]:
-    """The result, and what was asked; after so many replies the unit falls silent."""
+    """The result, and what was asked.
+
+    Args:
+        now: when the poll begins, in seconds.
+        replies: after so many the unit falls silent.
+        silent: whether it is silent on what is asked in these words.
+        refused: the exception code with which it refuses what is asked in these words.
+    """
     asked: list[str] = []
-    dialogue = polled.poll()
+    dialogue = polled.poll(now)
     frame: Frame | None = None
     try:
         request = next(dialogue)
         while True:
-            asked.append(request.summary.removeprefix("unit 1: "))
+            words = request.summary.removeprefix("unit 1: ")
+            asked.append(words)
             (heard,) = RequestFramer().feed(request.data)
             assert isinstance(heard, Frame)
-            reply = answering.answer(heard) if len(asked) <= replies else None
+            reply = answering.answer(heard) if len(asked) <= replies and not silent(words) else None
+            if reply is not None and (code := refused(words)):
+                reply = adu(1, bytes((request.data[1] | 0x80, code)))
             frame = None
             if reply is not None:
                 (frame,) = (Frame(data) for data in frames(request.framer().feed(reply)))
@@ -49,6 +73,12 @@ def poll(
             request = dialogue.send(frame)
     except StopIteration as stop:
         return stop.value, asked
+
+
+def quantity(asked: str) -> int:
+    """How many addresses a read asks for, by its words."""
+    first, _, last = asked.rpartition(" ")[2].partition("–")
+    return int(last or first) - int(first) + 1
 
 
 def test_a_poll_brings_all_values_in_one_request() -> None:
@@ -87,23 +117,215 @@ def test_a_refused_hole_is_learned_and_costs_no_value() -> None:
 
 def test_a_refused_register_is_found_and_costs_only_itself() -> None:
     polled, answering = device(holding(*range(8))), unit(refuse={("holding", 5)})
-    result, _ = poll(polled, answering)
-    assert result.values[0].keys() == {f"r{at}" for at in range(8)} - {"r5"}
-    assert not result.complete
-    assert str(result.refusals[-1]) == "holding registers 5: illegal data address"
+    for _ in range(LEARN_AFTER):
+        result, _ = poll(polled, answering)
+        assert result.values[0].keys() == {f"r{at}" for at in range(8)} - {"r5"}
+        assert not result.complete
+        assert str(result.refusals[-1]) == "holding registers 5: illegal data address"
+    assert result.left_out == ({"r5": "illegal data address"},)
     result, asked = poll(polled, answering)
     assert asked == ["holding registers 0–4", "holding registers 6–7"]
     assert not result.complete
 
 
-def test_a_refused_register_is_asked_for_again_now_and_then_and_comes_back() -> None:
+def test_what_is_left_out_is_asked_for_again_by_time_at_a_growing_distance_and_comes_back() -> None:
     polled, answering = device(holding(*range(8))), unit(refuse={("holding", 5)})
-    poll(polled, answering)
+    retried = []
+    for now in range(4000):
+        _, asked = poll(polled, answering, now=float(now))
+        if now >= LEARN_AFTER and "holding registers 5" in asked:
+            retried.append(now)
+    distances = [later - earlier for earlier, later in pairwise([LEARN_AFTER - 1, *retried])]
+    assert distances[0] == RETRY_REFUSED_S
+    assert distances == sorted(distances)
+    assert len(retried) <= 10
     answering.refuse.clear()
-    again = [poll(polled, answering) for _ in range(POLLS_BETWEEN_RETRIES + 1)]
-    asked_for_5 = [number for number, (_, asked) in enumerate(again) if "holding registers 5" in asked]
-    assert asked_for_5 == [POLLS_BETWEEN_RETRIES - 1]
-    assert again[-1] == (PollResult(({f"r{at}": at + 1000 for at in range(8)},)), ["holding registers 0–7"])
+    poll(polled, answering, now=4000 + LONGEST_RETRY_S)
+    result, asked = poll(polled, answering, now=4001 + LONGEST_RETRY_S)
+    assert result == PollResult(({f"r{at}": at + 1000 for at in range(8)},))
+    assert asked == ["holding registers 0–7"]
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 4])
+def test_one_refusal_in_a_life_costs_no_value_and_no_later_request(code: int) -> None:
+    polled = device(holding(*range(20)))
+    poll(polled, unit())
+    once = iter([code])
+    result, asked = poll(polled, unit(), now=1, refused=lambda _: next(once, None))
+    assert (result.complete, len(asked), len(result.refusals)) == (True, 2, 1)
+    assert poll(polled, unit(), now=2)[1] == ["holding registers 0–19"]
+
+
+@pytest.mark.parametrize("every_s", [0.1, 0.5, 1, 5, 60, 900])
+@pytest.mark.parametrize("worked_before", [True, False])
+def test_three_seconds_of_refusals_are_over_at_the_next_poll_or_within_ten_seconds(
+    every_s: float, worked_before: bool
+) -> None:
+    polled, answering = device(holding(*range(10), 90)), unit()
+    if worked_before:
+        poll(polled, answering, now=-every_s)
+    now = 0.0
+    while now < 3:
+        result, asked = poll(polled, answering, now=now, refused=lambda _: 2)
+        assert len(asked) <= 6
+        now += every_s
+    over = now
+    while not (result := poll(polled, answering, now=now)[0]).complete:
+        now += every_s
+    assert result.left_out == ()
+    assert now - over <= max(10 - every_s, 0)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05])
+def test_an_hour_of_sporadic_refusals_costs_a_tenth_more_requests_and_no_more_values(share: float) -> None:
+    chance = random.Random(1)
+    wanted = [*range(10), *range(40, 50), 120, 180]
+    polled, answering = device(holding(*wanted)), unit()
+    least = len(polled.planned())
+    asked_in_all = refused_in_all = lost = 0
+    for now in range(3600):
+        result, asked = poll(
+            polled, answering, now=float(now), refused=lambda _: 2 if chance.random() < share else None
+        )
+        asked_in_all += len(asked)
+        refused_in_all += len(result.refusals)
+        lost += len(wanted) - len(result.values[0])
+    assert asked_in_all <= 1.1 * least * 3600
+    assert lost <= refused_in_all
+    assert len(polled.planned()) == least
+
+
+@pytest.mark.parametrize("code", [1, 3, 4])
+@pytest.mark.parametrize("most", [1, 7, 16, 59])
+def test_a_long_read_is_halved_whatever_it_is_refused_with(code: int, most: int) -> None:
+    polled, answering = device(holding(*range(60))), unit()
+
+    def refused(asked: str) -> int | None:
+        return code if quantity(asked) > most else None
+
+    result, _ = poll(polled, answering, refused=refused)
+    assert (result.complete, result.left_out) == (True, ())
+    result, asked = poll(polled, answering, now=1, refused=refused)
+    assert (result.complete, result.refusals) == (True, ())
+    assert max(map(quantity, asked)) <= most
+
+
+@pytest.mark.parametrize("code", [5, 6, 0x0A, 0x0B])
+def test_a_busy_unit_teaches_nothing(code: int) -> None:
+    polled, answering = device(holding(*range(20), 100)), unit()
+    for now in range(10):
+        result, asked = poll(polled, answering, now=now, refused=lambda _: code)
+        assert asked == ["holding registers 0–19", "holding registers 100"]
+        assert result.left_out == ()
+    assert poll(polled, answering, now=10)[0].complete
+
+
+def test_a_cut_is_tried_joined_again_beside_its_parts() -> None:
+    polled, answering = device(holding(*range(20))), unit()
+    first = iter([3])
+    assert poll(polled, answering, refused=lambda _: next(first, None))[0].complete
+    assert len(polled.planned()) == 2
+    result, asked = poll(polled, answering, now=RETRY_REFUSED_S)
+    assert (result.complete, asked[2:]) == (True, ["holding registers 0–19"])
+    assert len(polled.planned()) == 1
+
+
+def shortest_of(polled: ModbusDevice, answering: SimulatedUnit, silent: Claim, polls: int) -> PollResult:
+    for now in range(polls):
+        result, _ = poll(polled, answering, now=float(now), silent=silent)
+    return result
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [
+        lambda asked: quantity(asked) > 16,  # above 16 registers
+        lambda asked: quantity(asked) > 1,  # on all but single registers
+        lambda asked: "–" in asked and " 0" in asked,  # with the first one in a longer read
+    ],
+    ids=["above 16", "above 1", "first"],
+)
+def test_a_unit_silent_on_long_reads_gives_every_value_in_the_end(silent: Claim) -> None:
+    polled, answering = device(holding(*range(40))), unit()
+    result = shortest_of(polled, answering, silent, 40)
+    assert (result.complete, result.left_out) == (True, ())
+    late = [len(asked) - len(polled.planned()) for _, asked in _polls(polled, answering, silent, 40, 600)]
+    assert sum(late) <= 40, "only what is tried again by time"
+
+
+def _polls(
+    polled: ModbusDevice, answering: SimulatedUnit, silent: Claim, begin: int, end: int
+) -> list[tuple[PollResult, list[str]]]:
+    return [poll(polled, answering, now=float(now), silent=silent) for now in range(begin, end)]
+
+
+def test_a_unit_silent_on_a_hole_is_read_around_it() -> None:
+    polled, answering = device(holding(0, 1, 2, 5, 6)), unit()
+
+    def silent(asked: str) -> bool:
+        return asked == "holding registers 0–6" or asked.endswith((" 3", " 4"))
+
+    result = shortest_of(polled, answering, silent, 3)
+    assert result.complete
+    assert [request.summary for request in polled.planned()] == [
+        "unit 1: holding registers 0–2",
+        "unit 1: holding registers 5–6",
+    ]
+
+
+@pytest.mark.parametrize("deaf", ["holding", "input"])
+def test_a_unit_silent_on_one_function_gives_the_other_and_names_what_is_left_out(deaf: str) -> None:
+    registers = {f"h{at}": {"holding": at} for at in range(9)} | {f"i{at}": {"input": at} for at in range(9)}
+    polled = device({"registers": registers})
+    answering = SimulatedUnit(1, dict.fromkeys(range(9), 1), dict.fromkeys(range(9), 2))
+    polls = _polls(polled, answering, lambda asked: asked.startswith(deaf), 0, 600)
+    result = polls[-1][0]
+    assert result.values[0].keys() == {name for name in registers if name[0] != deaf[0]}
+    assert result.left_out == ({name: "no reply" for name in registers if name[0] == deaf[0]},)
+    silences = [sum(one.startswith(deaf) for one in asked) for _, asked in polls]
+    assert sum(silences[20:]) <= 60 * 9 / 9, "each costs the line a time-out"
+    result = shortest_of(polled, answering, lambda asked: False, 4000)
+    assert (result.complete, result.left_out) == (True, ())
+
+
+def test_one_silent_register_is_found_and_costs_only_itself() -> None:
+    polled, answering = device(holding(*range(50))), unit()
+
+    def silent(asked: str) -> bool:
+        first, _, last = asked.rpartition(" ")[2].partition("–")
+        return int(first) <= 33 <= int(last or first)
+
+    polls = _polls(polled, answering, silent, 0, 60)
+    assert polls[-1][0].left_out == ({"r33": "no reply"},)
+    assert len(polls[-1][0].values[0]) == 49
+    assert all(sum(map(silent, asked)) <= 3 for _, asked in polls)
+
+
+def test_a_unit_that_is_not_there_costs_one_request_a_poll() -> None:
+    polled, answering = device(holding(*range(10)), {"registers": {"i": {"input": 5}}}), unit()
+    assert [len(asked) for _, asked in _polls(polled, answering, lambda _: True, 0, 50)] == [1] * 50
+    answering.input[5] = 7
+    assert shortest_of(polled, answering, lambda _: False, 2).complete
+
+
+def test_a_lost_reply_teaches_nothing() -> None:
+    polled, answering = device(holding(0, 1, 2, 100)), unit()
+    poll(polled, answering)
+    for now in range(1, 200, 2):
+        poll(polled, answering, now=float(now), replies=now % 4 // 2)
+        result, asked = poll(polled, answering, now=now + 1.0)
+        assert (result.complete, len(asked)) == (True, 2)
+
+
+def test_after_a_silence_nothing_is_asked_whose_reply_could_be_mistaken() -> None:
+    polled, answering = device(holding(0, 100, 200, 300, 301)), unit(upto=302)
+    poll(polled, answering)
+    lost = iter([False, True])
+    result, asked = poll(polled, answering, now=1, silent=lambda _: next(lost, False))
+    assert asked == ["holding registers 0", "holding registers 100", "holding registers 300–301"]
+    shapes = [request.shape for request in polled.planned()]
+    assert len(set(shapes)) < len(shapes)
+    assert not result.complete
 
 
 def test_a_unit_that_refuses_everything_is_still_asked() -> None:
@@ -138,7 +360,7 @@ def test_silence_ends_a_poll_and_keeps_what_was_read() -> None:
 
 def test_another_refusal_is_recorded_and_teaches_nothing() -> None:
     polled = device(holding(0, 1))
-    dialogue = polled.poll()
+    dialogue = polled.poll(0)
     next(dialogue)
     try:
         dialogue.send(Frame(adu(1, b"\x83\x06")))

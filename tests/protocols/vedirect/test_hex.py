@@ -12,8 +12,9 @@ from protocols import protocol
 from protocols.dialogue import Dialogue, LineSettings, PollResult
 from protocols.errors import SettingsError
 from protocols.framing import Event, Frame, Noise
+from protocols.lessons import LEARN_AFTER, RETRY_REFUSED_S
 from protocols.meaning import Missing
-from protocols.vedirect.device import POLLS_BETWEEN_RETRIES, VictronDevice
+from protocols.vedirect.device import VictronDevice
 from protocols.vedirect.hex import (
     ASYNC,
     GET,
@@ -131,7 +132,7 @@ def test_a_device_is_asked_for_each_register_once() -> None:
     polled = VictronDevice(
         [parse_settings({"values": ["voltage", "current"]}), parse_settings({"registers": own})], LINE
     )
-    result, asked = answered(polled.poll(), simulated)
+    result, asked = answered(polled.poll(0.0), simulated)
     assert result == PollResult(({"voltage": 26.2, "current": -1.234}, {}), out_of_limits=1)
     assert asked == [
         "register 0xED8D (voltage)",
@@ -143,30 +144,31 @@ def test_a_device_is_asked_for_each_register_once() -> None:
 def test_what_a_device_does_not_know_is_left_alone_for_a_while() -> None:
     simulated = SimulatedDevice({VOLTAGE: b"\x3c\x0a"})
     polled = device(values=["current", "voltage"])
-    for number in range(2 * POLLS_BETWEEN_RETRIES):
-        result, asked = answered(polled.poll(), simulated)
+    for number in range(2 * LEARN_AFTER):
+        result, asked = answered(polled.poll(0.0), simulated)
         assert result.values == ({"voltage": 26.2},)
         assert not result.complete
-        assert len(asked) == len(result.refusals) + 1 == (2 if number % POLLS_BETWEEN_RETRIES == 0 else 1)
+        assert len(asked) == len(result.refusals) + 1 == (2 if number < LEARN_AFTER else 1)
     assert len(polled.planned()) == 1
-    refusal = answered(polled.poll(), simulated)[0].refusals[0]
+    assert result.left_out == ({"current": "unknown register"},)
+    refusal = answered(polled.poll(RETRY_REFUSED_S), simulated)[0].refusals[0]
     assert str(refusal) == "register 0xED8C (current): unknown register"
     simulated.registers[CURRENT] = bytes(4)
-    for _ in range(POLLS_BETWEEN_RETRIES):
-        result, _ = answered(polled.poll(), simulated)
+    result, _ = answered(polled.poll(3 * RETRY_REFUSED_S), simulated)
     assert result == PollResult(({"voltage": 26.2, "current": 0.0},))
 
 
 def test_a_device_that_knows_nothing_is_asked_one_thing_at_a_time() -> None:
     polled = device(values=["current", "voltage"])
-    assert len(answered(polled.poll(), SimulatedDevice())[1]) == 2
-    assert len(answered(polled.poll(), SimulatedDevice())[1]) == 1
+    for _ in range(LEARN_AFTER):
+        assert len(answered(polled.poll(0.0), SimulatedDevice())[1]) == 2
+    assert len(answered(polled.poll(0.0), SimulatedDevice())[1]) == 1
 
 
 def test_a_refusal_that_may_pass_is_no_reason_to_ask_less() -> None:
     polled = device(values=["voltage"])
     for _ in range(2):
-        poll = polled.poll()
+        poll = polled.poll(0.0)
         next(poll)
         with pytest.raises(StopIteration) as over:
             poll.send(frame(of_register(GET, Told(VOLTAGE, 0x02))))
@@ -175,7 +177,7 @@ def test_a_refusal_that_may_pass_is_no_reason_to_ask_less() -> None:
 
 
 def test_silence_ends_a_poll_and_leaves_what_was_read() -> None:
-    poll = device(values=["voltage", "current"]).poll()
+    poll = device(values=["voltage", "current"]).poll(0.0)
     next(poll)
     poll.send(frame(of_register(GET, Told(VOLTAGE, value=b"\x3c\x0a"))))
     with pytest.raises(StopIteration) as over:
