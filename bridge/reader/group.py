@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,9 @@ class Group:
         self.gap_s = first.gap_s
         self.is_retried = True  # a request it leaves unanswered; not after the first, until it answers
         self._state = SensorState.NEVER
-        self._misses = 0
+        self._misses = self._refused = 0  # polls in a row
+        self._left_out: tuple[Mapping[str, str], ...] = ()  # of the last poll, for each sensor
+        self._logged_left_out: dict[str, Mapping[str, str]] = {}
         self._exceptions: Counter[int] = Counter()  # by the device's own code
         self._incomplete = self._out_of_limits = 0
 
@@ -65,20 +68,51 @@ class Group:
             )
 
     def answered(self, result: PollResult) -> None:
-        """A poll was answered, if not in every part."""
+        """Record that a poll was answered, if not in every part.
+
+        A device that refuses is said to refuse in the third poll in a row: one refusal is no state.
+        """
         self._misses = 0
+        self._left_out = result.left_out
         self._exceptions.update(refusal.code for refusal in result.refusals)
         self._incomplete += not result.complete
         self._out_of_limits += result.out_of_limits
         if result.refusals and not any(result.values):
-            self._enter(SensorState.REFUSING, f"refuses: {result.refusals[0]}")
+            self._refused += 1
+            if self._refused >= SILENT_AFTER:
+                self._enter(SensorState.REFUSING, f"refuses: {result.refusals[0]}")
         else:
+            self._refused = 0
             self._enter(SensorState.OK, "answers")
+            self._log_left_out()
 
     def made_no_sense(self, error: Exception) -> None:
         """A poll was answered by what makes no sense."""
         self._misses = 0
         self._enter(SensorState.REFUSING, f"answers without sense: {error}")
+
+    def left_out(self, sensor: Sensor) -> Mapping[str, str]:
+        """Return the values of a sensor that are not asked for at present, each with the reason."""
+        return self._left_out[self.sensors.index(sensor)] if self._left_out else {}
+
+    def _log_left_out(self) -> None:
+        """Log which values are newly left out, a line for each reason, and which are asked for again."""
+        for sensor in self.sensors:
+            now, before = self.left_out(sensor), self._logged_left_out.get(sensor.name, {})
+            self._logged_left_out[sensor.name] = now
+            keys_of: dict[str, list[str]] = {}
+            for key in now.keys() - before.keys():
+                keys_of.setdefault(now[key], []).append(key)
+            for reason, keys in keys_of.items():
+                _log.warning(
+                    "%s does not give %s (%s): left out, and asked for again at growing distances, up to an "
+                    "hour; if the device has no such value, take it out of site.toml",
+                    sensor.name,
+                    ", ".join(sorted(keys)),
+                    reason,
+                )
+            if back := sorted(before.keys() - now.keys()):
+                _log.info("%s: asks for %s again", sensor.name, ", ".join(back))
 
     def document(self, station: Station, schedule: Schedule[Group], elapsed_s: float) -> dict[str, Any]:
         """What status says of each of its sensors alike, that many seconds after the start."""

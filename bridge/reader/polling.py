@@ -139,7 +139,9 @@ class Polling:
     def sensors(self, elapsed_s: float) -> dict[str, dict[str, Any]]:
         """What status says of each sensor, so many seconds after the start."""
         return {
-            sensor.name: self._intakes[sensor.name].document() | told
+            sensor.name: self._intakes[sensor.name].document()
+            | told
+            | {"left_out": dict(group.left_out(sensor))}
             for group in self._groups
             for told in [group.document(self._line.stations[group.address], self._schedule, elapsed_s)]
             for sensor in group.sensors
