@@ -1,8 +1,9 @@
-"""Wires of ours, in place of a Port: what is said on them, the test decides. And a pump between two ptys."""
+"""Wires of ours in place of a Port, driven by a script or by a model; and a pump between two ptys."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import select
 import threading
@@ -11,6 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from bridge.errors import PortLost
+from bridge.port import State
+from bridge.sandbox.wire import Wire
 from protocols.dialogue import LineSettings
 
 Said = tuple[float, bytes]
@@ -78,6 +81,79 @@ class ScriptedLine:
     def _raise_if_lost(self) -> None:
         if self._is_lost:
             raise PortLost("/dev/ttyTEST was unplugged")
+
+
+class SimulatedLine(ScriptedLine):
+    """The model of a wire with devices, played on the clock of the running loop; it may stand for a Port.
+
+    Attributes:
+        wire: the model.
+        state, path: as a Port has them.
+        awaits: calls of open, read, write and configure so far.
+        unplug_at: the adapter is pulled out in the call with this number, for the time of that call.
+    """
+
+    def __init__(self, wire: Wire, settings: LineSettings) -> None:
+        super().__init__(settings, lambda request: ())
+        self.wire = wire
+        self.state = State.CLOSED
+        self.path = "/dev/ttyTEST"
+        self.awaits = 0
+        self.unplug_at = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def open(self, *_: object) -> None:
+        """Open it, as a Port is opened."""
+        self._count()
+        self._is_lost = False
+        self._inbox.clear()
+        self.state = State.READY
+        self._raise_if_lost()
+
+    async def close(self) -> None:
+        """Close it, as a Port is closed."""
+        self.state = State.CLOSED
+
+    def uart_errors(self) -> None:
+        """Return None: a model has no UART."""
+
+    async def write(self, data: bytes) -> None:
+        self._count()
+        self._raise_if_lost()
+        now = asyncio.get_running_loop().time()
+        self.sent.append((now, data))
+        self.wire.write(data, now)
+        self._arm()
+
+    async def read(self, deadline: float | None = None) -> bytes:
+        self._count()
+        return await super().read(deadline)
+
+    async def configure(self, settings: LineSettings) -> None:
+        self._count()
+        await super().configure(settings)
+
+    def _count(self) -> None:
+        self.awaits += 1
+        if self.awaits == self.unplug_at:
+            self.wire.clear()
+            self._inbox.clear()
+            self.lose()
+
+    def _arm(self) -> None:
+        """Wake up when the next thing happens on the wire."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due_at = self.wire.due_at
+        if not math.isinf(due_at):
+            self._timer = asyncio.get_running_loop().call_at(due_at, self._advance, due_at)
+
+    def _advance(self, due_at: float) -> None:
+        heard = self.wire.advance(max(due_at, asyncio.get_running_loop().time()))
+        if heard:
+            self._arrive(heard)
+        self._arm()
 
 
 def script(*turns: Sequence[Said]) -> Callable[[bytes], Sequence[Said]]:

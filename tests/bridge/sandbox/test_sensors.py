@@ -126,18 +126,6 @@ def test_what_is_no_request_is_skipped(quick: SimulatedBus, opened: Open) -> Non
     assert ask(port, b"\x00\xff" + READ) == REPLY
 
 
-def test_a_request_before_the_line_was_quiet_is_counted(bus: SimulatedBus, opened: Open) -> None:
-    port = opened(bus)
-    port.write(READ)
-    assert select.select([port], [], [], REPLY_WITHIN_S)[0]
-    port.write(READ)  # its first octets meet the reply's last
-    hear(port, len(REPLY))
-    assert bus.early == 1
-    time.sleep(LINE.frame_gap_s)
-    assert ask(port) == REPLY
-    assert bus.early == 1
-
-
 def test_faults_spoil_the_replies_of_their_unit_alone(quick: SimulatedBus, opened: Open) -> None:
     port = opened(quick)
     quick.faults[2].silent = 1.0
