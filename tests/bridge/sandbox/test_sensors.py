@@ -316,7 +316,7 @@ def site(tmp_path: Path, request: pytest.FixtureRequest) -> Site:
 
 def polled(bus: SimulatedBus, port: serial.Serial, device: Device) -> PollResult:
     """One poll of a device, as the bridge runs it."""
-    poll = device.poll()
+    poll = device.poll(0.0)
     request: Request | None = next(poll)
     result: object = None
     while request is not None:
