@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bridge.commissioning.install.files import READER, SYSUSERS, TMPFILES, UPLINK
+from tests.programs import program
 from tests.udev.sites import PLACES, files_of
 
 ADAPTERS = {"meters": "serial:AB0JPQ7X"}
@@ -22,9 +23,10 @@ def written(folder: Path, path: Path, text: str) -> Path:
     return found
 
 
-def systemd(*command: object) -> subprocess.CompletedProcess[str]:
-    """Runs one of systemd's own commands."""
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, check=False)
+def systemd(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run one of systemd's own commands."""
+    command = [program(name), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 @BOTH
