@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,18 @@ def test_a_service_can_do_little_but_its_work(tmp_path: Path, path: Path, exposu
     threshold = f"--threshold={10 * exposure:.0f}"
     rated = systemd("systemd-analyze", "security", "--offline=true", "--no-pager", threshold, unit)
     assert rated.returncode == 0, rated.stdout
+
+
+@BOTH
+def test_a_service_that_is_aborted_or_grows_harms_nobody(path: Path) -> None:
+    lines = files_of(ADAPTERS)[path].splitlines()
+    limits = dict(line.split("=") for line in lines if re.match("Limit|Memory|Tasks", line))
+    deny_execution = limits.pop("MemoryDenyWriteExecute")
+    assert deny_execution == "yes"
+    assert limits == {"LimitCORE": "0", "MemoryMax": "192M", "TasksMax": "64"}
+    for name in limits:
+        above = lines[: lines.index(f"{name}={limits[name]}")]
+        assert any(line.startswith("#") for line in above[-3:]), f"{name}= has no reason beside it"
 
 
 def test_a_reader_is_given_no_credential_and_the_uplink_all() -> None:
