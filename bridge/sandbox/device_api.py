@@ -20,19 +20,30 @@ from bridge.sandbox import message as coap
 from bridge.sandbox.lenient_json import loads
 from bridge.sandbox.telemetry import BadTimestamp, Entry, Malformed, Stored, attributes, telemetry
 
-TEXT_PLAIN, JSON = 0, 50
+TEXT_PLAIN, LINK_FORMAT, JSON = 0, 40, 50
 
 _EFENTO_TIME = ("efento", "t")
+_ROOTS = {(), ("fw",), (".well-known", "core")}
+_RESOURCES = b"</api>,</api/v1>;obs,</efento>,</efento/m>,</fw>,</sw>"
 _FEATURES = {"attributes", "telemetry", "rpc", "claim", "provision"}
 _PROVISION_REQUIRED = {"provisionDeviceKey", "provisionDeviceSecret"}
 
 
 class Answer(NamedTuple):
-    """What a resource answers: a code, and for some a body with its Content-Format."""
+    """What a resource answers.
+
+    Attributes:
+        code: of the response.
+        payload: for some a body, with its `content_format`.
+        is_separate: whether it is a message of its own, as a success to a post is; None: by its code.
+        size: the longest body taken, as Size1.
+    """
 
     code: int
     payload: bytes = b""
     content_format: int | None = None
+    is_separate: bool | None = None
+    size: int | None = None
 
 
 class Arrival(NamedTuple):
@@ -145,8 +156,13 @@ class DeviceApi:
                 or not, in all that is stored.
         """
         if code == coap.GET and tuple(path) == _EFENTO_TIME:
-            return Answer(coap.CONTENT, int(time.time()).to_bytes(4, "big"), 42)
-        if not path or path[0] != "api":
+            return Answer(coap.CONTENT, int(time.time()).to_bytes(4, "big"), is_separate=False)
+        if tuple(path) in _ROOTS:
+            is_get = code == coap.GET and tuple(path) != ("fw",)
+            return (
+                Answer(coap.CONTENT, _RESOURCES, LINK_FORMAT) if is_get else Answer(coap.METHOD_NOT_ALLOWED)
+            )
+        if path[0] != "api" or (len(path) > 1 and path[1] != "v1"):
             return Answer(coap.NOT_FOUND)
         if code not in (coap.GET, coap.POST) or len(path) == 1:
             return Answer(coap.METHOD_NOT_ALLOWED)
@@ -217,7 +233,7 @@ class DeviceApi:
             wanted = asked.get("clientKeys", "").split(",")
             held = {key: value for key, value in held.items() if key in wanted}
         if not held:
-            return Answer(coap.NOT_FOUND)
+            return Answer(coap.NOT_FOUND, b"", JSON, is_separate=True)
         return Answer(coap.CONTENT, json.dumps({"client": held}).encode(), JSON)
 
     def _provision(self, payload: bytes) -> Answer:
@@ -232,17 +248,18 @@ class DeviceApi:
         asked = (request["provisionDeviceKey"], request["provisionDeviceSecret"])
         if asked != self.provisioning:
             return _provision_failure("Provision data was not found!", "NOT_FOUND")
-        name = request.get("deviceName", "").strip() or secrets.token_hex(10)
+        name = request.get("deviceName", secrets.token_hex(10)).strip()
         kind = request.get("credentialsType", "ACCESS_TOKEN")
         by_certificate = kind == "X509_CERTIFICATE"
         value = request.get("hash" if by_certificate else "token") or secrets.token_hex(10)
-        if name in self._devices or value in self.tokens:
+        if not name or name in self._devices or value in self.tokens:
             return _provision_failure("Failed to provision device!", "FAILURE")
         self._devices.add(name)
         if not by_certificate:
             self.tokens.add(value)
         body = {"credentialsType": kind, "credentialsValue": value, "status": "SUCCESS"}
-        return Answer(coap.CREATED, json.dumps(body, separators=(",", ":")).encode(), TEXT_PLAIN)
+        text = json.dumps(body, separators=(",", ":")).encode()
+        return Answer(coap.CREATED, text, TEXT_PLAIN, is_separate=False)
 
 
 def _feature(path: Sequence[str]) -> str | None:

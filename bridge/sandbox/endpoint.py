@@ -5,7 +5,9 @@ It differs from what CoAP clients expect and friendlier servers do:
     fast success to a CON    a CON 2.01 under the server's own message id and NO acknowledgement of the
                              request, repeated after 3, 9, 21 and 45 s until the client acknowledges it
     success after 0.5 s      an empty ACK at 0.5 s, then the CON 2.01
-    error                    piggybacked on the ACK
+    error                    piggybacked on the ACK, and so are the answers of provisioning and efento/t
+    no attribute found       a CON 4.04
+    broken options           4.02 on the ACK, with a text
     answer to a NON          a NON
     the same message id      answered from the old exchange for 247 s, whatever the new payload says
     more than 2048 bytes     nothing at all; over DTLS more than 1130
@@ -93,6 +95,7 @@ class Endpoint(asyncio.DatagramProtocol):
         self._ack_timeout_s = ack_timeout_s
         self._exchange_lifetime_s = exchange_lifetime_s
         self._mid = random.Random(seed).randrange(0x10000)  # noqa: S311 - repeatable, no secret
+        self._chance = random.Random(seed + 2)  # noqa: S311 - faults that can be repeated, no secret
         self._inbound = Link(self._arrived, seed)
         self._outbound = Link(self._put_on_the_wire, seed + 1)
         if secure is not None:
@@ -134,7 +137,8 @@ class Endpoint(asyncio.DatagramProtocol):
         self.datagrams += 1
         if len(data) > 3 and data[0] & 0xF0 == 0x40 and 0 < data[1] < 0x20:
             self._con_seconds[int(time.monotonic())] += 1
-        self._inbound.carry(data, addr, self._faults, self._faults.loss_in)
+        if not 0 < self._faults.swallow_above < len(data):
+            self._inbound.carry(data, addr, self._faults, self._faults.loss_in)
 
     # In.
 
@@ -150,9 +154,14 @@ class Endpoint(asyncio.DatagramProtocol):
     def _receive(self, data: bytes, peer: Peer) -> None:
         try:
             message = coap.decode(data)
+        except coap.BadOptions as error:
+            if error.head.type == coap.CON:
+                refusal = error.head._replace(
+                    type=coap.ACK, code=coap.BAD_OPTION, payload=str(error).encode()
+                )
+                self._send(refusal, peer)
+            return
         except coap.MessageError:
-            if len(data) >= 4 and data[0] & 0xF0 == 0x40:
-                self._send(Message(coap.RST, coap.EMPTY, data[2] << 8 | data[3]), peer)
             return
         if message.type in (coap.ACK, coap.RST):
             self._confirmed(peer, message.mid)
@@ -168,6 +177,8 @@ class Endpoint(asyncio.DatagramProtocol):
             exchange.quiet()
 
     def _request(self, request: Message, peer: Peer) -> None:
+        if self._is_lost(request):
+            return
         now = time.monotonic()
         while self._by_age and now - self._by_age[0].at > self._exchange_lifetime_s:
             old = self._by_age.popleft()
@@ -182,11 +193,18 @@ class Endpoint(asyncio.DatagramProtocol):
         self._by_age.append(exchange)
         if self._faults.hang_after_ack:
             exchange.later(PIGGYBACK_TIMEOUT_S, self._acknowledge)
-        elif self._faults.delay_s:
+        elif delay_s := self._faults.delay_s or self._chance.uniform(*self._faults.answer_s):
             exchange.later(PIGGYBACK_TIMEOUT_S, self._acknowledge)
-            exchange.later(self._faults.delay_s, self._serve)
+            exchange.later(delay_s, self._serve)
         else:
             self._serve(exchange)
+
+    def _is_lost(self, request: Message) -> bool:
+        """Whether the faults lose what is asked under this token."""
+        if not self._faults.loss_of:
+            return False
+        shares = [self._faults.loss_of.get(segment, 0.0) for segment in request.texts(coap.URI_PATH)]
+        return self._chance.random() < max(shares, default=0.0)
 
     def _repeat(self, exchange: _Exchange) -> None:
         """Answers a message id seen before: from the old exchange, the new payload unread."""
@@ -210,7 +228,8 @@ class Endpoint(asyncio.DatagramProtocol):
     def _respond(self, exchange: _Exchange, answer: Answer) -> None:
         request, peer = exchange.request, exchange.peer
         kind, mid = request.type, request.mid
-        by_itself = exchange.acknowledged or (answer.code < coap.BAD_REQUEST and not self._fixed)
+        is_separate = answer.code < coap.BAD_REQUEST if answer.is_separate is None else answer.is_separate
+        by_itself = exchange.acknowledged or (is_separate and not self._fixed)
         if kind == coap.NON or by_itself:
             own = self._own_mid(peer)
             if own is None:
@@ -221,6 +240,8 @@ class Endpoint(asyncio.DatagramProtocol):
         options: coap.Options = ()
         if answer.content_format is not None:
             options = ((coap.CONTENT_FORMAT, coap.uint(answer.content_format)),)
+        if answer.size is not None:
+            options = (*options, (coap.SIZE1, coap.uint(answer.size)))
         exchange.response = Message(kind, answer.code, mid, request.token, options, answer.payload)
         if kind == coap.CON:
             self._unconfirmed[peer, mid] = exchange

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 Peer = tuple[Any, ...]
@@ -30,6 +30,10 @@ class Faults:
         latency_s: time on the way, each way.
         silent: a black hole, both ways.
         delay_s: time a resource takes; above the server's 0.5 s it acknowledges first.
+        answer_s: least and most time a resource takes, scattered between: answers overtake each other.
+        swallow_above: datagrams to the server longer than this are lost, in bytes; 0 for none.
+        loss_of: fraction of the requests under a token that is lost, by token.
+        refused_share: fraction of requests answered 5.00, with nothing stored.
         hang_after_ack: requests are acknowledged, then neither served nor answered.
         failing: every request is answered 5.00 and nothing is stored.
         refused_tokens: tokens answered 4.01 though the device exists.
@@ -43,6 +47,10 @@ class Faults:
     latency_s: float = 0.0
     silent: bool = False
     delay_s: float = 0.0
+    answer_s: tuple[float, float] = (0.0, 0.0)
+    swallow_above: int = 0
+    loss_of: Mapping[str, float] = field(default_factory=dict)
+    refused_share: float = 0.0
     hang_after_ack: bool = False
     failing: bool = False
     refused_tokens: frozenset[str] = frozenset()

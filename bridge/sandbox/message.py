@@ -16,13 +16,21 @@ BAD_REQUEST, UNAUTHORIZED, BAD_OPTION, NOT_FOUND = 0x80, 0x81, 0x82, 0x84
 METHOD_NOT_ALLOWED, TOO_LARGE = 0x85, 0x8D
 INTERNAL_SERVER_ERROR = 0xA0
 
-URI_PATH, CONTENT_FORMAT, URI_QUERY, BLOCK1 = 11, 12, 15, 27
+URI_PATH, CONTENT_FORMAT, URI_QUERY, BLOCK1, SIZE1 = 11, 12, 15, 27, 60
 
 Options = tuple[tuple[int, bytes], ...]
 
 
 class MessageError(ValueError):
     """Not a CoAP message."""
+
+
+class BadOptions(MessageError):
+    """A good header and token, and then no options or payload of RFC 7252: Californium answers 4.02."""
+
+    def __init__(self, reason: str, head: Message) -> None:
+        super().__init__(reason)
+        self.head = head
 
 
 class Message(NamedTuple):
@@ -50,6 +58,7 @@ def decode(data: bytes) -> Message:
 
     Raises:
         MessageError: not a CoAP message of version 1.
+        BadOptions: one, but for its options or an empty payload.
     """
     if len(data) < 4 or data[0] >> 6 != 1 or data[0] & 0x0F > 8:
         raise MessageError("no CoAP header")
@@ -57,6 +66,16 @@ def decode(data: bytes) -> Message:
     if len(data) < at:
         raise MessageError("token cut")
     token = data[4:at]
+    head = Message(data[0] >> 4 & 3, data[1], data[2] << 8 | data[3], token)
+    try:
+        options, at = _options(data, at)
+    except MessageError as error:
+        raise BadOptions(str(error), head) from error
+    return head._replace(options=options, payload=data[at + 1 :])
+
+
+def _options(data: bytes, at: int) -> tuple[Options, int]:
+    """Read the options; return them, and where the payload marker or the end is."""
     options: list[tuple[int, bytes]] = []
     number = 0
     while at < len(data) and data[at] != 0xFF:
@@ -70,7 +89,7 @@ def decode(data: bytes) -> Message:
         at += length
     if at + 1 == len(data):
         raise MessageError("payload marker without payload")
-    return Message(data[0] >> 4 & 3, data[1], data[2] << 8 | data[3], token, tuple(options), data[at + 1 :])
+    return tuple(options), at
 
 
 def encode(message: Message) -> bytes:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import random
 import signal
 import socket
 import sys
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.sandbox import message as coap
-from bridge.sandbox.device_api import Answer, Arrival, DeviceApi, Post, Received
+from bridge.sandbox.device_api import TEXT_PLAIN, Answer, Arrival, DeviceApi, Post, Received
 from bridge.sandbox.endpoint import ACK_TIMEOUT_S, EXCHANGE_LIFETIME_S, Endpoint
 from bridge.sandbox.faults import Faults, Peer
 from bridge.sandbox.message import Message
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from bridge.sandbox.dtls import Secure
 
 _RECEIVE_BUFFER = 1 << 21
+_MAX_RESOURCE_BODY_SIZE = 256 << 20
 _KNOWN_CRITICAL = {1, 3, 5, 7, 9, 11, 15, 17, 23, 27, 35, 39}  # option numbers, RFC 7252 §12.2, 7641, 7959
 
 
@@ -70,6 +72,7 @@ class StandIn:
         """
         self.api = DeviceApi(tokens, provisioning=provisioning, rate_limit=rate_limit)
         self.faults = Faults()
+        self._chance = random.Random(seed)  # noqa: S311 - faults that can be repeated, no secret
         self._endpoint = Endpoint(
             self._serve,
             self.faults,
@@ -180,11 +183,13 @@ class StandIn:
 
     def _answer(self, request: Message, device: str | None) -> Answer | None:
         if any(number & 1 and number not in _KNOWN_CRITICAL for number, _ in request.options):
-            return Answer(coap.BAD_OPTION)
+            return Answer(coap.BAD_OPTION, b"unknown critical option", TEXT_PLAIN)
         if any(number == coap.BLOCK1 and coap.number(value) >> 3 for number, value in request.options):
-            return Answer(coap.TOO_LARGE)  # one datagram a message: blocks are not put together here
+            return Answer(
+                coap.TOO_LARGE, b"body too large", TEXT_PLAIN, size=_MAX_RESOURCE_BODY_SIZE
+            )  # one datagram a message: blocks are not put together here
         path = request.texts(coap.URI_PATH)
-        if self.faults.failing:
+        if self.faults.failing or self._chance.random() < self.faults.refused_share:
             return Answer(coap.INTERNAL_SERVER_ERROR)
         if self.faults.refused_tokens.intersection(path):
             return Answer(coap.UNAUTHORIZED)

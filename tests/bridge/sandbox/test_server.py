@@ -284,15 +284,46 @@ async def test_more_than_2048_bytes_are_dropped(server: StandIn, client: Client)
     assert server.received.posts == 1
 
 
-async def test_a_datagram_that_is_no_message_is_rejected(client: Client) -> None:
-    client.transport.sendto(bytes((0x40, coap.POST, 0, 9, 0xF0)))
-    assert await client.reply() == Message(RST, EMPTY, 9)
-    client.transport.sendto(b"\x00")
+@pytest.mark.parametrize("rest", [b"\xf0", b"\xb1", b"\xff"], ids=["option", "cut option", "no payload"])
+async def test_a_message_with_broken_options_is_answered_4_02_with_a_text(
+    rest: bytes, client: Client
+) -> None:
+    client.transport.sendto(bytes((0x41, coap.POST, 0, 9, 7)) + rest)
+    reply = await client.reply()
+    assert (reply.type, reply.code, reply.mid, reply.token) == (ACK, coap.BAD_OPTION, 9, b"\x07")
+    assert reply.payload
+
+
+async def test_a_datagram_that_is_no_message_is_ignored(client: Client) -> None:
+    for datagram in (b"\x00", bytes((0x49, coap.POST, 0, 9)) + bytes(9)):
+        client.transport.sendto(datagram)
     await client.hears_nothing()
 
 
+async def test_an_empty_message_that_is_not_confirmable_is_reset(client: Client) -> None:
+    client.send(Message(NON, EMPTY, 9))
+    assert await client.reply() == Message(RST, EMPTY, 9)
+
+
+async def test_not_every_success_is_a_message_of_its_own_and_not_every_error_is_none(client: Client) -> None:
+    request = client.request(b"", ("efento", "t"), code=coap.GET)
+    reply = await client.reply()
+    assert (reply.type, reply.mid, reply.options) == (ACK, request.mid, ())
+    client.request(b"", ("api", "v1", "A1", "attributes"), code=coap.GET)
+    reply = await client.reply()
+    assert (reply.type, reply.code) == (CON, coap.NOT_FOUND)
+    assert reply.options == ((coap.CONTENT_FORMAT, coap.uint(50)),)
+
+
+async def test_a_body_in_blocks_is_too_large_and_the_answer_says_how_long_one_may_be(client: Client) -> None:
+    client.request(more=((coap.BLOCK1, coap.uint(1 << 4)),))
+    reply = await client.reply()
+    assert reply.code == coap.TOO_LARGE
+    assert dict(reply.options)[coap.SIZE1] == coap.uint(256 << 20)
+
+
 async def test_an_unknown_critical_option_is_bad_and_an_elective_one_is_not(client: Client) -> None:
-    assert await client.ask(more=((65001, b""),)) == ("4.02", b"")
+    assert (await client.ask(more=((65001, b""),)))[0] == "4.02"
     assert await client.ask(more=((65002, b""),)) == ("2.01", b"")
 
 
@@ -360,7 +391,11 @@ async def test_a_timestamp_that_is_no_number_is_an_internal_error(client: Client
         (0x04, TELEMETRY, "4.05"),
         (coap.POST, ("api",), "4.05"),
         (coap.POST, ("v1", "A1", "telemetry"), "4.04"),
-        (coap.GET, (), "4.04"),
+        (coap.POST, ("api", "v2", "A1", "telemetry"), "4.04"),
+        (coap.POST, ("api", "V1", "A1", "telemetry"), "4.04"),
+        (coap.POST, (), "4.05"),
+        (coap.POST, ("fw",), "4.05"),
+        (coap.POST, (".well-known", "core"), "4.05"),
     ],
 )
 async def test_other_paths_and_methods_are_refused(
@@ -586,3 +621,42 @@ async def test_it_runs_as_a_process_and_says_what_it_holds(tmp_path: Path) -> No
     assert held["received"]["entries"] == 2
     assert held["received"]["answers"] == {"2.01": 2}
     assert [(token, ts) for _, token, ts in held["arrivals"]] == [("A1", 1000), ("A1", 2000)]
+
+
+@pytest.mark.parametrize("path", [(), (".well-known", "core")])
+async def test_the_root_tells_that_it_is_thingsboard(path: tuple[str, ...], client: Client) -> None:
+    code, links = await client.ask(b"", path, code=coap.GET)
+    assert code == "2.05"
+    assert b"</api/v1>;obs" in links
+
+
+async def test_a_share_of_requests_is_answered_5_00_and_not_stored(server: StandIn, client: Client) -> None:
+    server.faults.refused_share = 0.3
+    answers = [(await client.ask(b'{"ts":%d,"values":{"k":1}}' % number))[0] for number in range(1, 301)]
+    assert 60 < answers.count("5.00") < 120
+    assert len(server.stored["A1"]["k"]) == answers.count("2.01")
+
+
+async def test_datagrams_above_a_size_are_swallowed(server: StandIn, client: Client) -> None:
+    server.faults.swallow_above = 200
+    assert (await client.ask(b'{"k":"%b"}' % (100 * b"x")))[0] == "2.01"
+    client.request(b'{"k":"%b"}' % (200 * b"x"))
+    await client.hears_nothing()
+
+
+async def test_scattered_answers_overtake_each_other(server: StandIn, client: Client) -> None:
+    server.faults.answer_s = (0.005, 0.05)
+    sent = [client.request(mid=mid).token for mid in range(500, 530)]
+    heard = [(await client.reply()).token for _ in sent]
+    assert sorted(heard) == sorted(sent)
+    assert heard != sent
+
+
+async def test_the_requests_of_one_sensor_are_lost_and_those_of_others_are_not(
+    server: StandIn, client: Client
+) -> None:
+    server.tokens.add("B2")
+    server.faults.loss_of = {"A1": 1.0}
+    client.request()
+    await client.hears_nothing()
+    assert (await client.ask(READING, ("api", "v1", "B2", "telemetry")))[0] == "2.01"

@@ -184,3 +184,36 @@ def test_a_float32_widened_to_double_may_become_a_string(value: float) -> None:
     decimals = len(text.partition(".")[2])
     if "e" not in text:
         assert isinstance(value_of(text), str) == (decimals > 16)
+
+
+@pytest.mark.parametrize(
+    "text", ["9223372036854775808.0", "-1e30", "340282350000000000000000000000000000000.0"]
+)
+def test_a_float_beyond_64_bits_is_stored_as_text(text: str) -> None:
+    assert isinstance(value_of(text), str)
+    assert isinstance(value_of("9200000000000000000.0"), float)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a{{b}}c":1,"d":2}',
+        b'{"ts":1,"values":{"a{{b}}c":1,"d":2}}',
+        b'{"ts":1,"values":{"ts":1,"values":2}}',
+        b'{"<b>":1,"d":2}',
+        b'{" ":1,"d":2}',
+        b'{"%b":1,"d":2}' % (256 * b"k"),
+    ],
+)
+def test_one_bad_key_loses_its_entry_after_the_answer_and_no_other(body: bytes) -> None:
+    lost, kept = telemetry(b'[%b,{"ts":5,"values":{"e":3}}]' % body, NOW)
+    assert lost.values == {}
+    assert kept == Entry(5, {"e": 3})
+
+
+def test_a_timestamp_may_be_an_array_of_one() -> None:
+    assert telemetry(b'{"ts":[5],"values":{"a":1}}', NOW) == [Entry(5, {"a": 1})]
+    with pytest.raises(Malformed):
+        telemetry(b'{"ts":[5,6],"values":{"a":1}}', NOW)
+    with pytest.raises(BadTimestamp):
+        telemetry(b'{"ts":"9223372036854775808","values":{"a":1}}', NOW)
