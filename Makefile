@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in /usr/bin/python3 python3; do \
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint vectors bench faults soak kills vm-test deb clean
+.PHONY: demo test lint vectors bench faults partial soak kills vm-test deb clean
 
 demo: $(VENV)/.run
 	@$(BIN)/serial-bridge demo
@@ -28,6 +28,13 @@ bench: $(VENV)/.dev
 
 faults: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -m "" tests/faults
+
+partial: $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks.partial_failure
+	$(BIN)/python -m tests.benchmarks.failing_in_part --share 0.3 --seconds 90
+	$(BIN)/python -m tests.benchmarks.failing_in_part --share 0.05 --seconds 300
+	$(BIN)/python -m tests.benchmarks.cut_flush
+	$(BIN)/python -m tests.benchmarks.cut_flush --secure
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),60)

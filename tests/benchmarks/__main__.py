@@ -1,10 +1,13 @@
 """`make bench`: every benchmark in turn, each printing its own rows.
 
-Three take longer and are run by themselves:
+Some take longer and are run by themselves; the last three say themselves whether they are kept:
 
     python -m tests.benchmarks.noise
     python -m tests.benchmarks.rate_limited
     python -m tests.benchmarks.secure_link
+    python -m tests.benchmarks.partial_failure
+    python -m tests.benchmarks.failing_in_part --share 0.3 --seconds 90
+    python -m tests.benchmarks.cut_flush --secure
 """
 
 from __future__ import annotations

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from tests.faults.plant import TOKENS, Plant
+from tests.faults.plant import HERE, TOKENS, Plant
+
+ELSEWHERE = "127.0.0.9"
 
 Fault = Callable[[Plant], AbstractAsyncContextManager[None]]
 
@@ -73,6 +76,43 @@ async def nameless(plant: Plant) -> AsyncIterator[None]:
     plant.server.restore()
 
 
+@asynccontextmanager
+async def flush_cut(plant: Plant) -> AsyncIterator[None]:
+    """An outage, and another one while what waited is on its way."""
+    plant.server.cut()
+    await plant.served(60)
+    before = plant.server.received.entries
+    plant.server.restore()
+    await plant.until(lambda: plant.server.received.entries > before)
+    plant.server.cut()
+    yield
+    plant.server.restore()
+
+
+@asynccontextmanager
+async def black_hole_beside(plant: Plant) -> AsyncIterator[None]:
+    """The name has a second address, listed first, that swallows everything; the old connection is gone."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hole:
+        hole.bind((ELSEWHERE, plant.server.port))
+        plant.addresses(ELSEWHERE, HERE)
+        await plant.server.stop()
+        await asyncio.sleep(0.5)
+        await plant.server.start()
+        yield
+    plant.addresses(HERE)
+
+
+@asynccontextmanager
+async def refused_beside(plant: Plant) -> AsyncIterator[None]:
+    """The name has a second address, listed first, where nothing listens; the old connection is gone."""
+    plant.addresses(ELSEWHERE, HERE)
+    await plant.server.stop()
+    await asyncio.sleep(0.5)
+    await plant.server.start()
+    yield
+    plant.addresses(HERE)
+
+
 FAULTS: dict[str, Fault] = {
     "refused": refused,
     "silence": faults(silent=True),
@@ -87,4 +127,13 @@ FAULTS: dict[str, Fault] = {
     "5.00 storm": faults(failing=True),
     "rate limit": rate_limit,
     "DNS gone": nameless,
+    "5.00 to half": faults(refused_share=0.5),
+    "5.00 to 1 of 20": faults(refused_share=0.05),
+    "long datagrams swallowed": faults(swallow_above=600),
+    "outage in a flush": flush_cut,
+    "scattered answers": faults(answer_s=(0.005, 0.05)),
+    "one sensor lost": faults(loss_of={TOKENS["first"]: 1.0}),
+    "half of one sensor lost": faults(loss_of={TOKENS["first"]: 0.5}),
+    "one of two addresses silent": black_hole_beside,
+    "one of two addresses refused": refused_beside,
 }

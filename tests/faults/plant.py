@@ -27,6 +27,7 @@ from tests.end_to_end.sites import CountingUnit
 from tests.end_to_end.small_disk import SmallDisk
 from tests.faults.process import HOST
 
+HERE = "127.0.0.1"
 LINE = LineSettings(115200)
 TOKENS = {"first": "T1", "second": "T2"}
 UNITS = {"first": 1, "second": 2}
@@ -121,9 +122,15 @@ class Plant(World):
     def resolves(self, yes: bool) -> None:
         """Whether the server's name has an address."""
         if yes:
-            (self.folder / "hosts").touch()
+            self.addresses(HERE)
         else:
             (self.folder / "hosts").unlink()
+
+    def addresses(self, *addresses: str) -> None:
+        """What the server's name resolves to, replaced in one step."""
+        draft = self.folder / "hosts.new"
+        draft.write_text("\n".join(addresses))
+        draft.replace(self.folder / "hosts")
 
     def begin(self, *parts: str) -> None:
         """Starts "reader", "uplink"."""

@@ -3,7 +3,7 @@
     python -m tests.faults.process FOLDER uplink
 
 Nothing but waits is changed: a hold of a minute would make every cell of the matrix a minute long. `HOST`
-resolves to 127.0.0.1 as long as there is a file `hosts` in the folder.
+resolves to the addresses in the file `hosts` in the folder, a line each, as long as there is one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def shorten(folder: Path) -> None:
             return resolve(host, *arguments, **options)
         if not (folder / "hosts").exists():
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-        return resolve("127.0.0.1", *arguments, **options)
+        addresses = (folder / "hosts").read_text().split()
+        return [found for address in addresses for found in resolve(address, *arguments, **options)]
 
     socket.getaddrinfo = getaddrinfo
 

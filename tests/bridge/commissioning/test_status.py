@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -70,6 +71,29 @@ def test_it_fits_eighty_columns(
     assert "temperature 21.5" in shown
     assert "soil: 2 timeouts" in shown
     assert "ledger: read 0 = delivered 0" in shown
+
+
+def test_who_is_slowed_is_said_with_how_much_and_since_when(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("COLUMNS", "400")
+    time.tzset()
+    slowed = {"values_per_s": 8, "since": 1_800_000_000_000, "reason": "5.00 from the server"}
+    Runtime(site.spool.path).publish("uplink", {"state": "up", "holds": {}, "slowed": {"soil": slowed}})
+    assert collect(site)["uplink"]["slowed"] == {"soil": slowed}
+    show(site)
+    assert "soil slowed to 8 values/s since 08:00: 5.00 from the server" in capsys.readouterr().out
+
+
+def test_values_that_the_server_could_not_store_are_said(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    told = {"state": "ok", "last_ts": 1, "last_values": {"x": 1}, "unstorable": 3}
+    Runtime(site.spool.path).publish("bus-meters", {"state": "ready", "sensors": {"soil": told}})
+    show(site)
+    assert "soil: 3 values left out that ThingsBoard cannot store as numbers" in capsys.readouterr().out
 
 
 def test_a_clock_nobody_vouches_for_is_said_with_what_is_missing(

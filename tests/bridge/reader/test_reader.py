@@ -385,6 +385,18 @@ energy = {{ holding = 2, type = "uint32", divide = 100 }}
     assert document["line"]["crc_errors"] == document["line"]["foreign_frames"] == 0
 
 
+async def test_a_value_beyond_64_bits_is_left_out_and_counted(
+    bench: Bench, simulated: SimulatedBus, tmp_path: Path
+) -> None:
+    simulated.units[1].holding.update(dict.fromkeys(range(100, 104), 0xFFFF))
+    registers = 'x = {{ holding = 0 }}\ntotal = {{ holding = 100, type = "uint64" }}'
+    async with bench.reading(bus_of(tmp_path, simulated.path, sensor("big", 1, registers=registers))):
+        rows = await bench.rows(2)
+        document = await bench.status(lambda status: status["sensors"]["big"]["unstorable"] > 1)
+    assert {row.body for row in rows} == {b'{"x":101}'}
+    assert document["sensors"]["big"]["state"] == "ok"
+
+
 async def test_unchanged_values_are_shown_and_counted_but_no_readings(
     bench: Bench, simulated: SimulatedBus, tmp_path: Path
 ) -> None:
