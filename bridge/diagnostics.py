@@ -13,9 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bridge.files import acting_as_owner, read_regular, replace_regular
+
 _log = logging.getLogger(__name__)
 
 SAVE_EVERY_S = 600.0
+_LARGEST_BYTES = 10_000_000
 
 OF_SENSOR = (
     "requests",
@@ -60,7 +63,8 @@ class Memory:
         self._path = path
         self._earlier: dict[str, Any] = {}
         try:
-            found = json.loads(path.read_bytes())
+            with acting_as_owner(path.parent):
+                found = json.loads(read_regular(path, _LARGEST_BYTES))
         except FileNotFoundError:
             return
         except (OSError, ValueError) as error:
@@ -87,10 +91,9 @@ class Memory:
             "sensors": {name: _only(counts, OF_SENSOR) for name, counts in total["sensors"].items()},
             "line": _only(total["line"], OF_LINE),
         }
-        beside = self._path.with_name(self._path.name + ".new")
         try:
-            beside.write_text(json.dumps(kept))
-            beside.replace(self._path)
+            with acting_as_owner(self._path.parent):
+                replace_regular(self._path, json.dumps(kept).encode())
         except OSError as error:
             _log.warning("%s: line statistics are not kept (%s)", self._path, error)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
@@ -13,6 +13,7 @@ from bridge.clock import Clock
 from bridge.clock.kernel_clock import system_clock
 from bridge.config import Bus, Sensor, Site
 from bridge.errors import AlreadyRunning, ConfigError, NoReply, PortLost
+from bridge.files import NotOurFile
 from bridge.line import Line, Reply
 from bridge.port import Port
 from bridge.port.adapter import find_port
@@ -38,11 +39,14 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
     """
     bus, sensor = _find(site, name)
     with ExitStack() as stack:
-        with suppress(OSError):  # the spool was not made yet, or is out of reach: the port's own lock is left
-            try:
-                stack.enter_context(lock(site.spool.path, f"bus-{bus.name}"))
-            except AlreadyRunning as running:
-                raise AlreadyRunning(f"{running}: `serial-bridge status` shows its values") from None
+        try:
+            stack.enter_context(lock(site.spool.path, f"bus-{bus.name}"))
+        except AlreadyRunning as running:
+            raise AlreadyRunning(f"{running}: `serial-bridge status` shows its values") from None
+        except NotOurFile:
+            raise
+        except OSError:  # the spool was not made yet, or is out of reach: the port's own lock is left
+            pass
         port = Port()
         try:
             await port.open(find_port(bus, devices), bus.line, bus.rs485)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from bridge.errors import SpoolDamaged, SpoolFull
-from bridge.spool.locks import beside, give_to_owner
+from bridge.files import acting_as_owner, open_regular
+from bridge.spool.locks import beside
 from bridge.spool.schema import LATEST, SpoolUnavailable, migrate, schema_version
 
 PAGE_BYTES = 2048
@@ -40,10 +42,14 @@ class Database:
             SpoolDamaged: the file is empty, or no database.
             SpoolUnavailable: it cannot be opened, is another program's, or of a newer schema.
         """
+        with acting_as_owner(path.parent):
+            return cls._open(path, limit)
+
+    @classmethod
+    def _open(cls, path: Path, limit: int) -> Self:
         if is_marked_damaged(path):
             raise SpoolDamaged(f"{path} was found damaged by another process")
-        is_new = not path.exists()
-        if not is_new and path.stat().st_size == 0:
+        if path.exists() and path.stat().st_size == 0:
             raise SpoolDamaged(f"{path} is damaged: 0 bytes")  # SQLite would take it for a new database
         with _translated(path):
             connection = sqlite3.connect(
@@ -54,8 +60,6 @@ class Database:
             with _translated(path):
                 _set_up(connection, path, limit)
                 is_outdated = schema_version(connection, path) < LATEST
-            if is_new:
-                give_to_owner(path)
             if is_outdated:
                 with database.write():
                     migrate(connection, path)
@@ -72,6 +76,11 @@ class Database:
             SpoolDamaged: the file holds no spool.
             SpoolUnavailable: it is missing, cannot be opened, is another program's, or of another schema.
         """
+        with acting_as_owner(path.parent):
+            return cls._view(path)
+
+    @classmethod
+    def _view(cls, path: Path) -> Self:
         with _translated(path):
             connection = sqlite3.connect(
                 f"{path.resolve().as_uri()}?mode=ro",
@@ -151,13 +160,19 @@ class Database:
                 yield
         except SpoolDamaged:
             with suppress(OSError):  # the disk is full or fails: the others will find the damage themselves
-                mark(self.path).touch()
+                _leave(mark(self.path))
             raise
 
 
 def mark(path: Path) -> Path:
     """The file that says a spool was found damaged."""
     return beside(path, ".damaged")
+
+
+def _leave(sign: Path) -> None:
+    """Make an empty file, if it is not there."""
+    with acting_as_owner(sign.parent):
+        os.close(open_regular(sign, os.O_WRONLY | os.O_CREAT))
 
 
 def is_marked_damaged(path: Path) -> bool:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bridge.errors import AlreadyRunning
+from bridge.files import acting_as_owner, open_regular
 
 
 def beside(spool: Path, suffix: str) -> Path:
@@ -34,8 +35,9 @@ def lock(spool: Path, name: str) -> Iterator[None]:
         except BlockingIOError:
             pid = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
             raise AlreadyRunning(_conflict(name, f"process {pid}" if pid else "another process")) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):  # a file that may only be read is a lock all the same, without the pid
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
@@ -78,19 +80,13 @@ class Presence:
 
 
 def _open(path: Path) -> int:
-    """Open a lock file, made if missing."""
-    is_new = not path.exists()
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except PermissionError:
-        return os.open(path, os.O_RDONLY)  # enough for who only looks
-    if is_new:
-        give_to_owner(path)
-    return descriptor
+    """Open a lock file, made if missing; made by root, it belongs to the owner of its folder.
 
-
-def give_to_owner(path: Path) -> None:
-    """Give a file made by root to the owner of its directory: a `run` by hand must not shut a service out."""
-    if os.geteuid() == 0:
-        directory = path.parent.stat()
-        os.chown(path, directory.st_uid, directory.st_gid)
+    Raises:
+        OSError: the folder is missing or closed to this user, or a link or no regular file has the name.
+    """
+    with acting_as_owner(path.parent):
+        try:
+            return open_regular(path, os.O_RDWR | os.O_CREAT)
+        except PermissionError:
+            return open_regular(path, os.O_RDONLY)  # enough for who only looks

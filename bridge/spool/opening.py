@@ -15,6 +15,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from bridge.errors import BridgeError, SpoolDamaged
+from bridge.files import acting_as_owner
 from bridge.spool.database import Database, is_marked_damaged, mark, quick_check
 from bridge.spool.locks import Presence, beside
 from bridge.spool.schema import SpoolUnavailable
@@ -35,6 +36,11 @@ def open_or_begin_anew(path: Path, *, limit: int) -> tuple[Database, Presence]:
         SpoolDamaged: the file is damaged, and another process still has it open.
         SpoolUnavailable: it cannot be opened, or is no spool that this version knows.
     """
+    with acting_as_owner(path.parent):
+        return _open_or_begin_anew(path, limit)
+
+
+def _open_or_begin_anew(path: Path, limit: int) -> tuple[Database, Presence]:
     presence = enter(path)
     try:
         for _ in range(_ATTEMPTS):
@@ -67,8 +73,9 @@ def enter(path: Path) -> Presence:
         SpoolUnavailable: the directory cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return Presence(path)
+        with acting_as_owner(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return Presence(path)
     except OSError as error:
         raise SpoolUnavailable(f"{path} cannot be opened: {error}") from error
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from bridge.files import acting_as_owner, open_regular
 from bridge.spool.locks import beside
 
 RESERVE_BYTES = 2_000_000
@@ -29,8 +30,12 @@ class Reserve:
             disk = os.statvfs(self._path.parent)
             if disk.f_bavail * disk.f_frsize < _ROOM_TO_SPARE * RESERVE_BYTES:
                 return
-            with self._path.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+            with acting_as_owner(self._path.parent):
+                descriptor = open_regular(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            try:
+                os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+            finally:
+                os.close(descriptor)
         except OSError:
             self.release()
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bridge.errors import BridgeError
+from bridge.files import acting_as_owner
 from bridge.spool.database import Database
 from bridge.spool.ledger import sensor_id
 from bridge.spool.locks import beside
@@ -52,6 +53,11 @@ def salvage(database: Database, file: Path) -> Salvaged:
     Raises:
         NothingToSalvage: it is the spool itself, missing, or neither its tables nor its sensors can be read.
     """
+    with acting_as_owner(database.path.parent):
+        return _salvage(database, file)
+
+
+def _salvage(database: Database, file: Path) -> Salvaged:
     if not file.is_file():
         raise NothingToSalvage(f"{file} is no file")
     if file.resolve() == database.path.resolve():

@@ -1,0 +1,154 @@
+"""Files in folders that somebody else may write: the spool's, the runtime folder, a site in somebody's home.
+
+Who may write a folder decides what its names lead to. A link there can make root overwrite a file of the
+system, or hand a new one to a stranger; a named pipe can make a reader wait for ever. Two rules prevent both:
+
+    acting_as_owner   while it lasts, root has no more rights than the owner of the folder
+    open_regular      never through a link, never waiting; a regular file with one name, or an error
+
+What has been opened is judged, read and changed by its descriptor; a path may lead elsewhere a moment later.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from errno import EFBIG, ELOOP, EMLINK
+from pathlib import Path
+
+from bridge.errors import BridgeError
+
+_identity_lock = threading.RLock()  # effective ids belong to the process: one thread at a time changes them
+
+
+class NotOurFile(BridgeError, OSError):
+    """The name of a file of ours is that of a link, a pipe, a folder, or of another file too."""
+
+    def __init__(self, errno: int, what: str, path: Path | str) -> None:
+        super().__init__(errno, what, str(path))
+
+    def __str__(self) -> str:
+        return f"{self.filename}: {self.strerror}, so it is left alone; remove it, then try again"
+
+
+@contextmanager
+def acting_as_owner(folder: Path) -> Iterator[None]:
+    """Act as the owner of `folder` if this process is root and the owner is not; else change nothing.
+
+    Effective user, group and supplementary groups are those of the owner until the end of the block. A folder
+    that is missing has the owner of the nearest one above it; one behind a link that is not root's, the
+    owner of that link.
+
+    Raises:
+        OSError: root may not become another user here, or the folder cannot be looked at.
+    """
+    if 0 not in os.getresuid():
+        yield
+        return
+    with _identity_lock:
+        uid, gid = _owner(folder)
+        if uid == 0 or os.geteuid() != 0:
+            yield
+            return
+        groups, own_gid = os.getgroups(), os.getegid()
+        try:
+            os.setgroups(_groups(uid, gid))
+            os.setegid(gid)
+            os.seteuid(uid)
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(own_gid)
+            os.setgroups(groups)
+
+
+def open_regular(path: Path | str, flags: int, mode: int = 0o644, *, folder: int | None = None) -> int:
+    """Open a regular file with `os.open`'s flags; the descriptor is the caller's to close.
+
+    Args:
+        mode: of a file that is made.
+        folder: descriptor of the folder in which a relative `path` lies.
+
+    Raises:
+        NotOurFile: it is a link, no regular file, or a file with a second name.
+        OSError: as for `os.open`.
+    """
+    flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, mode, dir_fd=folder)
+    except OSError as error:
+        if error.errno == ELOOP:
+            raise NotOurFile(ELOOP, "this is a link", path) from None
+        raise
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise NotOurFile(ELOOP, "this is no regular file", path)
+    if status.st_nlink > 1:
+        os.close(descriptor)
+        raise NotOurFile(EMLINK, "this file has a second name elsewhere", path)
+    return descriptor
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Return the contents of a file of at most `most` bytes. Errors as for `open_regular` and `read_all`."""
+    descriptor = open_regular(path, os.O_RDONLY)
+    try:
+        return read_all(descriptor, most)
+    finally:
+        os.close(descriptor)
+
+
+def replace_regular(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Give the name `path` to a new file; who reads it finds the old one or this one, whole.
+
+    The draft beside it, `path` with ".new", is not forced to the disk.
+
+    Raises:
+        OSError: the folder may not be written, or the disk is full.
+    """
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    descriptor = open_regular(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    draft.replace(path)
+
+
+def read_all(descriptor: int, most: int) -> bytes:
+    """Return what a file holds from its beginning.
+
+    Raises:
+        OSError: EFBIG if that is more than `most` bytes, or it cannot be read.
+    """
+    data = bytearray()
+    while chunk := os.pread(descriptor, most + 1 - len(data), len(data)):
+        data += chunk
+    if len(data) > most:
+        raise OSError(EFBIG, f"it holds more than {most} bytes")
+    return bytes(data)
+
+
+def _owner(folder: Path) -> tuple[int, int]:
+    """The user and group by whose rights a folder is touched."""
+    folder = folder.absolute()
+    for place in (folder, *folder.parents):
+        if place.is_symlink() and (link := place.lstat()).st_uid != 0:
+            return link.st_uid, link.st_gid
+    while not folder.exists():
+        folder = folder.parent
+    status = folder.stat()
+    return status.st_uid, status.st_gid
+
+
+def _groups(uid: int, gid: int) -> list[int]:
+    """The supplementary groups of a user; of one without a name, the given group alone."""
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        return [gid]
+    return os.getgrouplist(user.pw_name, gid)
