@@ -12,8 +12,9 @@ works in a container too:
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from bridge.config import Bus
 
 SYSFS = Path("/sys")
+
+_latest: dict[Path, tuple[frozenset[tuple[str, int]], tuple[Adapter, ...]]] = {}
+"""By the root of a sysfs: names and inodes at the last look, and what they were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +99,23 @@ def fitting(adapter: str, found: Iterable[Adapter]) -> list[Adapter]:
     ]
 
 
-def adapters(sysfs: Path = SYSFS) -> Iterator[Adapter]:
-    """The serial devices of this machine that have hardware behind them, by name."""
-    for tty in sorted((sysfs / "class" / "tty").iterdir()):
-        if (tty / "device").exists():
-            yield _describe(tty, sysfs)
+def adapters(sysfs: Path = SYSFS) -> tuple[Adapter, ...]:
+    """Return the serial devices of this machine that have hardware behind them, by name.
+
+    A device never changes while it is there, and one that comes back has another inode: so a look reads the
+    list of names, and describes them anew only if that list is another than at the last look.
+    """
+    try:
+        with os.scandir(sysfs / "class" / "tty") as entries:
+            listing = frozenset((entry.name, entry.inode()) for entry in entries)
+    except FileNotFoundError:  # a container without sysfs
+        return ()
+    latest = _latest.get(sysfs)
+    if latest is None or latest[0] != listing:
+        ttys = sorted(sysfs / "class" / "tty" / name for name, _ in listing)
+        latest = listing, tuple(_describe(tty, sysfs) for tty in ttys if (tty / "device").exists())
+        _latest[sysfs] = latest
+    return latest[1]
 
 
 def _one(adapter: str, found: list[Adapter], next_step: str = "") -> str:

@@ -15,13 +15,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import termios
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import serial_asyncio
 
 from bridge.errors import PortLost
+from bridge.event_loop import call_in_thread
 from bridge.port.driver import UartErrors, uart_errors
 from bridge.port.serial_device import SerialDevice, change_settings, open_device
 from protocols.dialogue import LineSettings
@@ -35,6 +38,7 @@ _wire = logging.getLogger("bridge.wire")
 OPEN_TIMEOUT_S = 5.0
 WRITE_TIMEOUT_S = 2.0
 CLOSE_TIMEOUT_S = 0.15
+_MOST_HUNG = 3  # openings that may hang at once: each holds a thread
 _INBOX_LIMIT = 64 * 1024  # octets nobody has read yet; beyond it the oldest go
 
 
@@ -57,6 +61,7 @@ class Port:
         self._inbox = _Inbox(self._on_lost)
         self._transport: asyncio.Transport | None = None
         self._device: SerialDevice | None = None
+        self._hung: list[asyncio.Future[SerialDevice]] = []  # openings that nobody waits for any more
 
     async def open(self, path: str, settings: LineSettings, rs485: RS485 | None = None) -> None:
         """Opens the device, for this process alone.
@@ -69,21 +74,20 @@ class Port:
         self.path = path
         self.settings = settings
         self._enter(State.OPENING)
-        loop = asyncio.get_running_loop()
-        opening = loop.run_in_executor(None, open_device, path, settings, rs485)
         try:
-            async with asyncio.timeout(OPEN_TIMEOUT_S):
-                self._device = await asyncio.shield(opening)
-        except BaseException as error:
-            opening.add_done_callback(_close_late)
+            device = await self._open_in_thread(path, settings, rs485)
+            self._inbox = _Inbox(self._on_lost)
+            try:
+                self._transport, _ = await serial_asyncio.connection_for_serial(
+                    asyncio.get_running_loop(), lambda: self._inbox, device
+                )
+            except (OSError, termios.error, ValueError) as error:  # pulled out meanwhile
+                device.close()
+                raise PortLost(f"{path} was unplugged or failed ({error})") from error
+        except BaseException:
             self._enter(State.CLOSED)
-            if isinstance(error, TimeoutError):
-                raise PortLost(f"{path} did not open within {OPEN_TIMEOUT_S:.0f} s") from error
             raise
-        self._inbox = _Inbox(self._on_lost)
-        self._transport, _ = await serial_asyncio.connection_for_serial(
-            loop, lambda: self._inbox, self._device
-        )
+        self._device = device
         self._enter(State.READY)
 
     async def read(self, deadline: float | None = None) -> bytes:
@@ -146,15 +150,35 @@ class Port:
         """
         self._require_ready()
         assert self._device is not None
-        loop = asyncio.get_running_loop()
+        changing = call_in_thread(partial(change_settings, self._device, settings), f"set {self.path}")
         try:
             async with asyncio.timeout(WRITE_TIMEOUT_S):
-                await loop.run_in_executor(None, change_settings, self._device, settings)
+                await changing
         except TimeoutError as error:
             self._on_lost(OSError("it takes no output"))
             raise self._lost() from error
         self.settings = settings
         _log.debug("%s: %s", self.path, settings)
+
+    async def _open_in_thread(self, path: str, settings: LineSettings, rs485: RS485 | None) -> SerialDevice:
+        """Open the device where a driver that hangs hurts nobody else.
+
+        Raises:
+            PortLost: it does not open, or does not answer to being opened.
+        """
+        self._hung = [opening for opening in self._hung if not opening.done()]
+        if len(self._hung) >= _MOST_HUNG:
+            raise PortLost(f"{path} hangs when it is opened: unplug the adapter and plug it in again")
+        opening = call_in_thread(partial(open_device, path, settings, rs485), f"open {path}")
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                return await asyncio.shield(opening)
+        except BaseException as error:
+            opening.add_done_callback(_close_late)
+            self._hung.append(opening)
+            if isinstance(error, TimeoutError):
+                raise PortLost(f"{path} did not open within {OPEN_TIMEOUT_S:.0f} s") from error
+            raise
 
     async def close(self) -> None:
         """Closes the device; output it has not taken yet is lost. Never waits longer than CLOSE_TIMEOUT_S."""

@@ -40,13 +40,30 @@ _RS485_ENABLED, _RS485_RTS_ON_SEND, _RS485_RTS_AFTER_SEND = 1 << 0, 1 << 1, 1 <<
 
 
 class SerialDevice(serial.Serial):
-    """A pyserial port whose flush discards.
+    """A pyserial port that never waits: its user, an event loop, says when there is something to read.
 
-    The transport flushes when it closes, in the event loop: draining there would stop every bus for as long
-    as the device refuses output.
+    pyserial reads through `select`, which takes no descriptor above 1023. And the transport flushes when it
+    closes, in the event loop: draining there would stop every bus for as long as the device refuses output.
     """
 
+    def read(self, size: int = 1) -> bytes:
+        """Return what has come, at most `size` octets, perhaps none.
+
+        Raises:
+            SerialException: the device is gone.
+        """
+        try:
+            data = os.read(self.fileno(), size)
+        except (BlockingIOError, InterruptedError):
+            return b""
+        except OSError as error:
+            raise serial.SerialException(f"read failed: {error}") from error
+        if not data:  # a terminal that was hung up is always ready, with nothing
+            raise serial.SerialException("the device hung up")
+        return data
+
     def flush(self) -> None:
+        """Discard what was not sent yet."""
         termios.tcflush(self.fileno(), termios.TCOFLUSH)
 
 
@@ -73,12 +90,16 @@ def open_device(path: str, settings: LineSettings, rs485: RS485 | None) -> Seria
         )
     except (OSError, termios.error, ValueError) as error:
         raise PortLost(_reason(path, error)) from error
-    compare_settings(device.fileno(), path, settings)
-    if not is_pty:
-        _lower_latency(device)
-        compare_latency(device.fileno(), path)
-    if rs485 is not None:
-        _drive_rs485(device, rs485)
+    try:
+        compare_settings(device.fileno(), path, settings)
+        if not is_pty:
+            _lower_latency(device)
+            compare_latency(device.fileno(), path)
+        if rs485 is not None:
+            _drive_rs485(device, rs485)
+    except (OSError, termios.error, ValueError) as error:  # pulled out meanwhile
+        device.close()
+        raise PortLost(_reason(path, error)) from error
     return device
 
 

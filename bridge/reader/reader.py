@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.clock import Clock
 from bridge.diagnostics import SAVE_EVERY_S, Memory
 from bridge.errors import PortLost
+from bridge.event_loop import call_in_thread
 from bridge.port import OPEN_TIMEOUT_S, Port, State
 from bridge.port.adapter import find_adapter
 from bridge.pulse import Pulse
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 PUBLISH_EVERY_S = 1.0
+LOOK_TIMEOUT_S = 5.0  # for a system that has to say which device file an adapter has
 LOOK_EVERY_S = 0.5  # for a lost adapter: plugged in again, it is opened at once
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 30.0  # for a port that is there but does not open
 
@@ -68,6 +70,7 @@ class Reader:
         talk = Hearing if bus.protocol.listener else Polling
         self._talk: Polling | Hearing = talk(bus, self._port, intakes, clock, self._pulse, self._publish_soon)
         self._memory = memory
+        self._looking: asyncio.Future[str] | None = None
         self._started_at = math.inf
         self._saved_at = -math.inf
         self._retry_s = FIRST_RETRY_S
@@ -102,8 +105,8 @@ class Reader:
         return self._pulse.is_beating
 
     async def _open(self) -> None:
-        self._pulse.expect(OPEN_TIMEOUT_S)
-        await self._port.open(self._find_port(), self._bus.line, self._bus.rs485)
+        self._pulse.expect(LOOK_TIMEOUT_S + OPEN_TIMEOUT_S)
+        await self._port.open(await self._device_file(), self._bus.line, self._bus.rs485)
         _log.info(
             "bus %s: reads %d sensors on %s, %s",
             self._bus.name,
@@ -115,6 +118,23 @@ class Reader:
         self._publish_soon()
 
     # The port comes and goes.
+
+    async def _device_file(self) -> str:
+        """Return the device file of the bus, looked up where a slow sysfs holds up no other bus.
+
+        Raises:
+            PortLost: the adapter is not plugged in, several fit, or the system does not say.
+        """
+        if self._looking is None or self._looking.done():
+            self._looking = call_in_thread(self._find_port, f"find {self._bus.name}")
+        try:
+            async with asyncio.timeout(LOOK_TIMEOUT_S):
+                return await asyncio.shield(self._looking)
+        except TimeoutError as error:
+            raise PortLost(
+                f"the system did not say within {LOOK_TIMEOUT_S:.0f} s where adapter "
+                f'"{self._bus.adapter}" is: see its log: journalctl -k'
+            ) from error
 
     def _lost(self, lost: PortLost) -> None:
         """Says it once; what else is wrong until the port is back stands in the status."""
@@ -128,22 +148,22 @@ class Reader:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._retry_s
         self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
-        before = self._identity()
+        self._pulse.expect(LOOK_TIMEOUT_S)
+        before = await self._identity()
         while (left := deadline - loop.time()) > 0:
-            self._pulse.expect(LOOK_EVERY_S)
+            self._pulse.expect(LOOK_EVERY_S + LOOK_TIMEOUT_S)
             await asyncio.sleep(min(left, LOOK_EVERY_S))
-            identity = self._identity()
+            identity = await self._identity()
             if identity is not None and identity != before:
                 return
             before = identity
 
-    def _identity(self) -> tuple[int, int] | None:
-        """Which device is there now, if any."""
+    async def _identity(self) -> tuple[int, int] | None:
+        """Return which device is there now; None if there is none."""
         try:
-            found = Path(self._find_port()).stat()
+            return _identity_of(await self._device_file())
         except (PortLost, OSError):
             return None
-        return found.st_ino, found.st_rdev
 
     # Status.
 
@@ -191,3 +211,8 @@ class Reader:
         if uart is not None:
             document["line"]["uart"] = asdict(uart)
         return self._memory.total(document) if self._memory else document
+
+
+def _identity_of(path: str) -> tuple[int, int]:
+    device = Path(path).stat()
+    return device.st_ino, device.st_rdev

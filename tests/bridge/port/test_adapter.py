@@ -126,3 +126,21 @@ def test_a_serial_number_that_udev_does_not_take_is_none(sysfs: Sysfs, serial: s
 
 def test_terminals_without_hardware_are_no_adapters(sysfs: Sysfs) -> None:
     assert [adapter.device.name for adapter in adapters(sysfs.root)] == ["ttyAMA0"]
+
+
+def test_many_adapters_are_described_once_and_again_when_one_comes_or_goes(sysfs: Sysfs) -> None:
+    for number in range(64):
+        sysfs.usb(f"ttyUSB{number}", f"1-{number}", f"SERIAL{number}")
+    assert len(adapters(sysfs.root)) == 65
+    (sysfs.root / "devices/pci0000:00/0000:00:06.0/usb1/1-7/serial").write_text("never read again")
+    assert find_adapter("serial:SERIAL7", sysfs.root) == "/dev/ttyUSB7"
+    sysfs.usb("ttyUSB99", "2-1", "NEW")
+    assert find_adapter("serial:NEW", sysfs.root) == "/dev/ttyUSB99"
+    (sysfs.root / "class/tty/ttyUSB99/device").unlink()
+    (sysfs.root / "class/tty/ttyUSB99").rmdir()
+    with pytest.raises(PortLost, match="not plugged in"):
+        find_adapter("serial:NEW", sysfs.root)
+
+
+def test_a_system_without_sysfs_has_no_adapter(tmp_path: Path) -> None:
+    assert adapters(tmp_path) == ()

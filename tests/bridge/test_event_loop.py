@@ -1,0 +1,96 @@
+"""The event loop that lines are timed by: fine timers, any number of descriptors, and nothing that blocks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from bridge import event_loop
+from bridge.port import Port
+from bridge.sandbox.pty import Pty
+from protocols.dialogue import LineSettings
+
+WITHIN_S = 10.0
+SELECTABLE = 1024
+
+
+@pytest.fixture
+def crowded() -> Iterator[None]:
+    """Have every descriptor that `select` could take in use."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < SELECTABLE + 100:
+        pytest.skip(f"this machine allows only {hard} descriptors a process")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (SELECTABLE + 100, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def occupy() -> list[int]:
+    taken = [os.open("/dev/null", os.O_RDONLY)]
+    while taken[-1] < SELECTABLE:
+        taken.append(os.open("/dev/null", os.O_RDONLY))
+    return taken
+
+
+@pytest.mark.usefixtures("crowded")
+def test_a_port_is_read_and_written_whatever_the_number_of_its_descriptor() -> None:
+    async def talk() -> None:
+        taken = occupy()
+        pty = Pty()
+        try:
+            pty.plug()
+            port = Port()
+            await port.open(str(pty.path), LineSettings(9600))
+            assert port._device is not None
+            assert port._device.fileno() > SELECTABLE
+            for _ in range(3):
+                await port.write(b"?")
+                pty.write(b"!")
+                assert await port.read(asyncio.get_running_loop().time() + WITHIN_S) == b"!"
+            await port.write(bytes(6000)[: 4096 - 3])
+            await port.close()
+        finally:
+            pty.close()
+            for descriptor in taken:
+                os.close(descriptor)
+
+    event_loop.run(talk())
+
+
+def test_a_timer_is_not_rounded_up_to_a_millisecond() -> None:
+    async def overshoots() -> list[float]:
+        loop = asyncio.get_running_loop()
+        late = []
+        for _ in range(200):
+            due = loop.time() + 0.00025
+            await asyncio.sleep(0.00025)
+            late.append(loop.time() - due)
+        return sorted(late)
+
+    assert event_loop.run(overshoots())[20] < 0.0005, "with epoll's own time-out each would be 0.75 ms late"
+
+
+def test_a_call_that_hangs_keeps_neither_the_loop_nor_the_end_of_the_process_waiting() -> None:
+    never = threading.Event()
+
+    async def call() -> None:
+        hung = [event_loop.call_in_thread(never.wait, f"hung {number}") for number in range(100)]
+        assert await event_loop.call_in_thread(lambda: 5, "healthy") == 5
+        assert not any(future.done() for future in hung)
+
+    began = time.monotonic()
+    event_loop.run(call())
+    assert time.monotonic() - began < WITHIN_S
+    assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("hung"))
+    never.set()
+
+
+async def test_what_a_call_raises_is_raised_for_who_awaits_it() -> None:
+    with pytest.raises(ZeroDivisionError):
+        await event_loop.call_in_thread(lambda: 1 // 0, "wrong")
