@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 
 
 class BridgeError(Exception):
@@ -21,8 +22,31 @@ class PortLost(BridgeError):
     """The port is missing, busy, unplugged or failed: reopen with back-off. The message says which."""
 
 
+class Cause(Enum):
+    """What was heard instead of a reply."""
+
+    SILENT = "silent"  # nothing
+    NOISE = "noise"  # octets that make no frame
+    DAMAGED = "damaged"  # a reply with a wrong checksum
+    CUT = "cut"  # the beginning of a reply
+    OTHER_ADDRESS = "other address"  # frames of a unit that was not asked
+    OTHER_REPLY = "other reply"  # of the unit that was asked, with another function or length
+    ECHO = "echo"  # our own request, and nothing else
+    LATE = "late"  # the reply to an earlier request, too late
+    LOUD = "loud"  # a line that does not fall quiet, so that nothing could be asked
+    HELD = "held"  # nothing was asked: an earlier reply may still come and would be mistaken for this one
+
+
 class NoReply(BridgeError, TimeoutError):
-    """The device kept silent: count it, retry by policy, go on to the next device."""
+    """No reply that can be believed: count it, retry by policy, go on to the next device.
+
+    Attributes:
+        cause: what was heard instead.
+    """
+
+    def __init__(self, message: str, cause: Cause = Cause.SILENT) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class AlreadyRunning(BridgeError):
@@ -47,13 +71,3 @@ class NotTrusted(UplinkError):
 
 class ConnectionEnded(UplinkError):
     """The server ended the connection in good order, to restart or with a new certificate: connect anew."""
-
-
-class PathTooNarrow(UplinkError):
-    """The message was swallowed on its way for its length: shorter ones arrive, send such at once."""
-
-    def __init__(self, where: str, length: int) -> None:
-        super().__init__(
-            f"a message of {length} bytes to {where} was swallowed while the server answers others: "
-            "shorter ones are sent; look for a tunnel or firewall that drops long or fragmented datagrams"
-        )

@@ -71,6 +71,13 @@ class LineSettings:
         return f"{self.baudrate} {self.bytesize}{self.parity}{self.stopbits}"
 
 
+class NotAsked(Exception):
+    """Thrown into a dialogue: its request was not sent, so that its silence says nothing; others may be.
+
+    The reply could have been taken for one that is still owed, or the port was lost.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request of a poll, with what the line must know to take the right reply.
@@ -91,7 +98,8 @@ class Request:
         is_put_off: whether an accepted frame only says "not now": the request is repeated like one that was
             left unanswered.
         shape: what tells its reply apart; requests to one address with the same shape have replies that
-            nothing tells apart. None: not known.
+            nothing tells apart. None: not known. A dialogue that tells it is ready for `NotAsked`.
+        is_own: whether a frame that is no reply comes from the unit that was asked; None: not known.
     """
 
     data: bytes
@@ -108,6 +116,7 @@ class Request:
     is_repeated: bool = True
     is_put_off: Callable[[Frame], bool] = lambda frame: False
     shape: Hashable = None
+    is_own: Callable[[Frame], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

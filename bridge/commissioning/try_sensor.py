@@ -14,7 +14,7 @@ from bridge.clock.kernel_clock import system_clock
 from bridge.config import Bus, Sensor, Site
 from bridge.errors import AlreadyRunning, ConfigError, NoReply, PortLost
 from bridge.files import NotOurFile
-from bridge.line import Line, Reply
+from bridge.line import Line, Patience, Reply
 from bridge.port import Port
 from bridge.port.adapter import find_port
 from bridge.reader.ear import Ear
@@ -105,7 +105,7 @@ async def _ask(line: Line, sensor: Sensor, address: str, request: Request) -> Re
             address,
             reply_timeout_s=sensor.reply_timeout_s,
             gap_s=sensor.gap_s,
-            retries=sensor.retries,
+            tries=[Patience.USUAL] * (1 + sensor.retries),
         )
     except NoReply:
         return None

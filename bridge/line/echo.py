@@ -12,15 +12,23 @@ class Echo:
     """Takes the echo of one request out of what is heard after it.
 
     What may still become the echo is held back until that is clear. A reply that equals its request (Modbus:
-    most writes) is an echo only on a line known to have one.
+    most writes) is an echo only on a line known to have one. A reply that begins with its request looks like
+    an echo and the rest of a reply: the line tries it both ways, and remembers what this request needs.
     """
 
-    def __init__(self, request: Request, *, is_usual: bool) -> None:
-        """`is_usual`: this line had an echo the last time."""
+    def __init__(self, request: Request, *, is_usual: bool, is_of_reply: bool = False) -> None:
+        """Expect the echo of `request`.
+
+        Args:
+            request: what is sent.
+            is_usual: this line had an echo the last time.
+            is_of_reply: the reply to this request begins with a copy of it, which is no echo.
+        """
         self.is_found = False
         self._data = request.data
         self._reach = len(request.data) + (_STRAY if is_usual else 0)
-        self._is_settled = not request.data or (not is_usual and request.accepts(Frame(request.data)))
+        is_reply = not is_usual and request.accepts(Frame(request.data))
+        self._is_settled = not request.data or is_of_reply or is_reply
         self._held = b""
 
     @property

@@ -1,4 +1,4 @@
-"""Half duplex: one request outstanding, its reply or a timeout, and everything else the line says.
+"""Half duplex: one request outstanding, its reply or a time-out, and everything else the line says.
 
     quiet ─▶ request ─▶ (echo) ─▶ turn-around ─▶ reply ─▶ quiet ...
 
@@ -6,8 +6,13 @@
 - A reply is cut by the framer of its request, by length and checksum; silence, which a host behind USB cannot
   measure, only settles what was left unfinished. It is taken only if the request accepts it.
 - What is not the reply is sorted: the echo of the own request is dropped (echo.py), a late reply of some
-  station is counted and never believed (station.py), the rest is a foreign frame or stray octets.
-- A reply's time is that of its first octet, and so is its turn-around.
+  station is counted and told to whoever asked (station.py says what it is worth), the rest is a foreign frame
+  or stray octets. Why there was no reply is told by what was heard instead (overheard.py).
+- A request whose reply could be mistaken for one that is still owed is not sent: its address has to wait, and
+  the line is for others.
+- A reply's time is that of its first octet, and so is its turn-around; unless nobody was awake when it came
+  (wakefulness.py): then the most likely moment is told, and how wrong it may be. Before a time-out is
+  declared, what the kernel holds is read.
 - A request may go out, and be answered, with other line settings than those of the bus (a meter that is woken
   at 300 baud); the next one has those of the bus again.
 
@@ -17,22 +22,28 @@ While nothing is to be sent, `listen` reads on: an idle line costs no wake-up, a
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bridge.clock import Clock, Instant
-from bridge.errors import NoReply
+from bridge.errors import Cause, NoReply
 from bridge.line.echo import Echo
+from bridge.line.overheard import Overheard
+from bridge.line.patience import Patience
+from bridge.line.reply_timeout import LONGEST_S
 from bridge.line.station import Station
+from bridge.line.timed_framer import Arrival, TimedFramer
+from bridge.line.wakefulness import GAP_S, Wakefulness
 from protocols.dialogue import LineSettings, Request
-from protocols.framing import Event, Frame, Framer
+from protocols.framing import Event, Frame
 
 SLACK_S = 0.050  # chunks of a USB adapter come up to 16 ms late, and this process may be late too
 LOUD_FOR_S = 1.0  # a line that does not fall quiet for so long has another master on it, or a fault
 _MOST_STRAY = 256  # octets of anything else that may come between a request and its reply
 _MOST_RESTS = 20  # silences inside a reply, where its specification allows any
+_NS_PER_S = 1e9
 
 
 class Wire(Protocol):
@@ -56,20 +67,28 @@ class Reply:
         frame: as it was on the wire.
         taken: arrival of its first octet.
         turn_around_s: from the end of the request on the wire to that octet.
+        stamp_error_s: how wrong `taken` may be, in seconds; 0 if by no more than usual.
     """
 
     frame: Frame
     taken: Instant
     turn_around_s: float
+    stamp_error_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
-    """What one read brought: how many octets came before it, and when."""
+class LateReply:
+    """A reply that came after its time-out, and can be the answer to one request only.
 
-    start: int
-    at: float
-    taken: Instant
+    Attributes:
+        address: of the station that answers.
+        request: what it answers.
+        reply: what came.
+    """
+
+    address: str
+    request: Request
+    reply: Reply
 
 
 class Line:
@@ -81,6 +100,7 @@ class Line:
         echoes: requests that were heard again.
         foreign_frames: good frames that nobody here asked for.
         stray_octets: octets that belonged to no good frame.
+        on_late: called with the address and each late reply; None: counted, but not to be believed.
     """
 
     def __init__(self, wire: Wire, settings: LineSettings, clock: Clock) -> None:
@@ -89,11 +109,14 @@ class Line:
         self.echoes = 0
         self.foreign_frames = 0
         self.stray_octets = 0
+        self.on_late: Callable[[str, LateReply | None], None] = lambda address, late: None
         self._wire = wire
         self._settings = settings
         self._clock = clock
-        self._ear: Framer | None = None  # that of the last request; it may hold an unfinished frame
+        self._framer: TimedFramer | None = None  # that of the last request; it may hold an unfinished frame
         self._busy_until = 0.0  # when the last octet was heard, or will have been said
+        self._copied: set[bytes] = set()  # requests whose reply begins with a copy of them
+        self._wakefulness = Wakefulness()
 
     async def exchange(
         self,
@@ -103,38 +126,51 @@ class Line:
         reply_timeout_s: float,
         gap_s: float = 0.0,
         is_retry: bool = False,
+        patience: Patience = Patience.USUAL,
     ) -> Reply:
-        """Sends a request once and waits for its reply.
+        """Send a request once and wait for its reply.
 
         Args:
             request: what to ask.
             address: of the station that is asked.
-            reply_timeout_s: the longest from the end of the request to the first octet of the reply; less is
-                waited once the station's own turn-around is known. The rest must follow at the line's speed.
+            reply_timeout_s: from the end of the request to the first octet of the reply, as configured. Less
+                is waited for a station that is known to be quicker, more for one that is known to be slower,
+                up to `LONGEST_S`. The rest must follow at the line's speed.
             gap_s: least quiet time before the request, where longer than t3.5.
             is_retry: the same request was just left unanswered.
+            patience: what kind of try it is.
 
         Raises:
-            NoReply: none came, or a damaged one; the station has it counted.
+            NoReply: none came, or nothing that can be believed; `cause` says which.
             PortLost: from the wire.
         """
         station = self.stations[address]
         await self._fall_quiet(station, request, gap_s, is_retry=is_retry)
-        begun = _now()
-        sent = await self._say(request)
-        station.sent(request, sent, is_retry=is_retry)
-        timeout_s = station.turn_around.reply_timeout_s(reply_timeout_s)
-        found, is_damaged = await self._hear(request, sent + timeout_s)
+        self._wakefulness.start()
+        try:
+            begun = _now()
+            sent = await self._say(request)
+            station.sent(request, sent, is_retry=is_retry)
+            wait_s = station.reply_timeout.wait_s(reply_timeout_s, patience)
+            overheard = Overheard()
+            heard = await self._hear(request, sent + wait_s, overheard)
+        except Exception:
+            self._framer = None  # it may be what failed
+            raise
+        finally:
+            self._wakefulness.stop()
         station.busy_s += _now() - begun
-        if found is None:
-            station.unanswered(reply_timeout_s, is_damaged=is_damaged)
-            what = "a damaged reply" if is_damaged else f"no reply within {timeout_s * 1000:.0f} ms"
-            raise NoReply(f"{request.summary}: {what}")
-        frame, chunk = found
-        return Reply(frame, chunk.taken, station.answered(frame, chunk.at))
+        if heard is None:
+            is_damaged = overheard.cause is Cause.DAMAGED
+            station.unanswered(reply_timeout_s, is_damaged=is_damaged, patience=patience)
+            raise NoReply(f"{request.summary}: {overheard.sentence(wait_s)}", overheard.cause)
+        frame, arrival = heard
+        arrival, error_s = _likely(arrival, station, sent)
+        turn_around_s = station.answered(frame, arrival.at, is_measured=not arrival.gap_s)
+        return Reply(frame, arrival.taken, turn_around_s, error_s)
 
     async def send(self, request: Request, address: str, *, gap_s: float = 0.0) -> None:
-        """Sends a request that is not answered; returns when it is on the wire. Errors as for `exchange`."""
+        """Send a request that is not answered; return when it is on the wire. Errors as for `exchange`."""
         station = self.stations[address]
         await self._fall_quiet(station, request, gap_s, is_retry=False)
         begun = _now()
@@ -143,7 +179,8 @@ class Line:
         station.busy_s += _now() - begun
 
     def patience_s(self, request: Request, reply_timeout_s: float, gap_s: float) -> float:
-        """The longest that one try of a request can take, whatever the line does."""
+        """Return the longest that one try of a request can take, whatever the line does."""
+        reply_timeout_s = max(reply_timeout_s, LONGEST_S)
         quiet_s = max(gap_s, request.pause_s) + 2 * max(2 * reply_timeout_s, LOUD_FOR_S)
         octets = len(request.data) + max(request.reply_length, request.longest_reply) + _MOST_STRAY
         slowest = min(each.baudrate for each in (self._settings, request.line, request.reply_line) if each)
@@ -151,35 +188,48 @@ class Line:
         return quiet_s + said_s + reply_timeout_s + _MOST_RESTS * request.rest_s
 
     async def listen(self, until: float) -> None:
-        """Sorts what the line says of itself until then (loop time).
+        """Sort what the line says of itself until then (loop time).
 
         Raises:
             PortLost: from the wire.
         """
         while _now() < until:
-            is_unfinished = self._ear is not None and self._ear.pending
+            is_unfinished = self._framer is not None and self._framer.pending
             await self._overhear(min(until, self._busy_until + SLACK_S) if is_unfinished else until)
 
     async def _fall_quiet(self, station: Station, request: Request, gap_s: float, *, is_retry: bool) -> None:
-        """Waits until the line was quiet long enough, and this station owes no reply to be mistaken."""
+        """Wait until the line was quiet long enough and this station owes nothing that could be mistaken.
+
+        A reply that is owed is waited for as long as it is likely to come, no longer: others want the line.
+        """
         gap_s = max(gap_s, request.pause_s, self._settings.frame_gap_s)
         loud_at: float | None = None
         while True:
-            unfinished = self._ear is not None and self._ear.pending
-            quiet_at = self._busy_until + (max(gap_s, SLACK_S) if unfinished else gap_s)
-            clear_at = -math.inf if is_retry else station.clear_at(request)
-            if not await self._overhear(max(quiet_at, clear_at)):
-                if not unfinished:
+            is_unfinished = self._framer is not None and bool(self._framer.pending)
+            quiet_at = self._busy_until + (max(gap_s, SLACK_S) if is_unfinished else gap_s)
+            is_held = not is_retry and station.clear_at(request) > _now()
+            if is_held:
+                wait_until = min(station.clear_at(request), station.soon_at(request))
+                if wait_until <= _now() and quiet_at <= _now():
+                    station.held += 1
+                    raise NoReply(
+                        f"{request.summary}: not asked, as an earlier reply would be taken for its own",
+                        Cause.HELD,
+                    )
+                quiet_at = max(quiet_at, wait_until)
+            if not await self._overhear(quiet_at):
+                if not is_unfinished and not is_held:
                     return
-            elif self._busy_until > clear_at:
+            elif not is_held:
                 loud_at = loud_at or self._busy_until + gap_s + LOUD_FOR_S
                 if self._busy_until > loud_at:
                     raise NoReply(
-                        "the line does not fall quiet: another master, or a device that does not stop"
+                        "the line does not fall quiet: another master, or a device that does not stop",
+                        Cause.LOUD,
                     )
 
     async def _say(self, request: Request) -> float:
-        """Writes a request; returns when it is out on the wire, which then is set for the reply."""
+        """Write a request; return when it is out on the wire, which then is set for the reply."""
         settings = request.line or self._settings
         await self._configure(settings)
         await self._wire.write(request.data)
@@ -194,70 +244,128 @@ class Line:
             await self._wire.configure(settings)
 
     async def _overhear(self, deadline: float) -> bool:
-        """Sorts what comes first until then, which no request waits for; False if nothing came."""
+        """Sort what comes first until then, which no request waits for; False if nothing came."""
         data = await self._read(deadline)
-        if self._ear is None:
+        if self._framer is None:
             self.stray_octets += len(data)
         else:
-            for event in self._ear.feed(data) if data else self._ear.silence():
-                self._sort(event)
+            for event, arrival in (
+                self._framer.feed(data, self._arrival()) if data else self._framer.silence()
+            ):
+                self._sort(event, arrival)
         return bool(data)
 
-    async def _hear(self, request: Request, due: float) -> tuple[tuple[Frame, _Chunk] | None, bool]:
-        """The reply with the chunk it began in, or None; and whether a damaged one came.
+    async def _hear(self, request: Request, due: float, overheard: Overheard) -> tuple[Frame, Arrival] | None:
+        """Return the reply with the arrival of its first octet; None if none began until `due`.
 
-        A reply that began until `due` is heard to its end.
+        A reply that began is heard to its end. What else is heard is counted in `overheard`.
         """
-        echo = Echo(request, is_usual=self.has_echo)
-        ear = self._ear = request.framer()
-        chunks: list[_Chunk] = []
-        octets = settled = damaged = 0
+        echo = Echo(request, is_usual=self.has_echo, is_of_reply=request.data in self._copied)
+        framer = self._framer = TimedFramer(request.framer())
+        octets, raw = 0, b""
+        first: Arrival | None = None
         longest = max(request.reply_length, request.longest_reply) + _MOST_STRAY
-        limit = due + self._wire.settings.duration_s(longest) + _MOST_RESTS * request.rest_s + SLACK_S
+        rest_s = self._wire.settings.duration_s(longest) + _MOST_RESTS * request.rest_s + SLACK_S
         while True:
-            deadline = due
-            if ear.pending or echo.is_waiting:
+            slept_s = self._wakefulness.slept_s
+            deadline = due + slept_s
+            limit = deadline + rest_s
+            if framer.pending or echo.is_waiting:
                 missing = max(0, request.reply_length - octets)
-                rest_s = max(request.rest_s, self._wire.settings.duration_s(missing) + SLACK_S)
-                deadline = min(limit, self._busy_until + rest_s)
+                pause_s = max(request.rest_s, self._wire.settings.duration_s(missing) + SLACK_S)
+                deadline = min(limit, self._busy_until + pause_s)
             data = await self._read(deadline)
+            arrival = self._arrival()
+            first = first or arrival
+            raw += data
             heard = echo.strip(data) if data else echo.release()
-            if heard:
-                chunks.append(_Chunk(octets, self._busy_until, self._clock.now()))
-                octets += len(heard)
-            events = ear.feed(heard)
+            octets += len(heard)
+            events = framer.feed(heard, arrival)
             if not data:
-                events += ear.silence()
-            for index, event in enumerate(events):
+                events += framer.silence()
+            for index, (event, began) in enumerate(events):
                 if isinstance(event, Frame) and request.accepts(event):
                     self.has_echo = echo.is_found
                     self.echoes += echo.is_found
-                    for other in events[index + 1 :]:
-                        self._sort(other)
-                    return (event, next(chunk for chunk in reversed(chunks) if chunk.start <= settled)), False
-                if not isinstance(event, Frame) and event.reason == "checksum":
-                    damaged += len(event.data)
-                settled += len(event.data)
-                self._sort(event)
-            is_damaged = damaged >= request.reply_length
-            if is_damaged or (not data and _now() >= due) or self._busy_until > limit:
-                return None, damaged > 0
+                    for other, other_began in events[index + 1 :]:
+                        self._sort(other, other_began)
+                    return event, began
+                overheard.add(request, event, is_late=self._sort(event, began))
+            is_over = overheard.damaged >= max(1, request.reply_length) or self._busy_until > limit
+            if is_over or (not data and _now() >= due + self._wakefulness.slept_s):
+                overheard.has_echo = echo.is_found
+                whole = _unstripped(request, raw) if echo.is_found else None
+                if whole is None:
+                    self._copied.discard(request.data)
+                    return None
+                self._copied.add(request.data)
+                return whole, first
+
+    def _arrival(self) -> Arrival:
+        return Arrival(self._busy_until, self._clock.now(), self._wakefulness.gap_s())
 
     async def _read(self, deadline: float) -> bytes:
-        """What comes first until then; b"" if nothing does."""
+        """Return what comes first until then; b"" if nothing does, and nothing waits in the kernel either."""
         while True:
             data = await self._wire.read(deadline)
+            if not data and _now() >= deadline:
+                await asyncio.sleep(0)  # the loop looks at the descriptor,
+                await asyncio.sleep(0)  # and takes what is there
+                data = await self._wire.read(deadline)
             if data:
                 self._busy_until = _now()
             if data or _now() >= deadline:
                 return data
 
-    def _sort(self, event: Event) -> None:
-        """Counts what is not the reply that is waited for."""
-        if not isinstance(event, Frame):
-            self.stray_octets += len(event.data)
-        elif not any(station.takes(event, self._busy_until) for station in self.stations.values()):
+    def _sort(self, event: Event, arrival: Arrival) -> bool:
+        """Count what is not the reply that is waited for; return whether it is a late one."""
+        if isinstance(event, Frame):
+            for address, station in self.stations.items():
+                late = station.takes(event, arrival.at, is_measured=not arrival.gap_s)
+                if late is None:
+                    continue
+                reply = Reply(event, arrival.taken, late.turn_around_s, arrival.gap_s)
+                self.on_late(address, LateReply(address, late.request, reply) if late.is_certain else None)
+                return True
             self.foreign_frames += 1
+        else:
+            self.stray_octets += len(event.data)
+        for station in self.stations.values():
+            station.noise(arrival.at)
+        return False
+
+
+def _likely(arrival: Arrival, station: Station, sent: float) -> tuple[Arrival, float]:
+    """Return when a reply most likely came, and how wrong that may be in seconds; 0 if no more than usual.
+
+    One that was found after a gap came at any time in it. Where the device is known to be steady, it came
+    when that device usually answers.
+    """
+    if not arrival.gap_s:
+        return arrival, 0.0
+    earliest = max(arrival.at - arrival.gap_s, sent)
+    error_s = arrival.at - earliest
+    times = station.reply_timeout.times
+    usual_s, late_s = times.percentile_s(50), times.percentile_s(99)
+    if station.reply_timeout.is_known and usual_s is not None and late_s is not None:
+        likely = min(max(sent + usual_s, earliest), arrival.at)
+        error_s = 0.0 if late_s - usual_s <= GAP_S else error_s
+    else:
+        likely = earliest + error_s / 2
+        error_s /= 2
+    back_ns = round((arrival.at - likely) * _NS_PER_S)
+    taken = replace(arrival.taken, boottime_ns=arrival.taken.boottime_ns - back_ns)
+    return Arrival(likely, taken, arrival.gap_s), error_s if error_s > GAP_S else 0.0
+
+
+def _unstripped(request: Request, raw: bytes) -> Frame | None:
+    """Return the reply in all that was heard, if it begins with a copy of its request; else None."""
+    framer = request.framer()
+    for event in [*framer.feed(raw), *framer.silence()]:
+        is_copy = event.data.startswith(request.data) and len(event.data) > len(request.data)
+        if is_copy and isinstance(event, Frame) and request.accepts(event):
+            return event
+    return None
 
 
 def _now() -> float:

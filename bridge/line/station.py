@@ -1,117 +1,260 @@
-"""What the line knows of one address: its counters, its turn-arounds, and the replies it still owes. Pure.
+"""What the line knows of one address: its counters, its reply time-out, and the replies it still owes. Pure.
 
-The trap this closes: a request is tried twice; the reply to the first try comes late and is taken as that of
-the second, rightly, as both ask the same. Then the reply to the second try comes when the next request is
-out, and has its address, function and length. So a station counts the tries and the replies heard to them.
-While one is owed, nothing that it might answer is asked of that address until `clear_at`, when it must have
-come. Other addresses can be asked meanwhile, and this one for what has another reply: of another length, say.
+The trap this closes: a reply that comes late looks like the reply to whatever that address was asked since,
+if that has a reply of the same shape; a bridge that queues requests and stalls hands over several at once. So
+an address owes a reply to each try until one was heard, and nothing that this reply could answer is asked of
+it before `clear_at`. Other addresses are asked meanwhile, and this one for what has another reply.
 
-Only what is certain is learned: which reply belonged to which try is known when all have come, or when the
-time for more is over.
+- The **same** request may be tried again soon: the reply means the same, whichever try it belongs to.
+- **Another** request of that shape waits until every reply owed was heard, or nothing was for `HOLD_S`
+  (more for an address that was seen to be slower, `LONGEST_HOLD_S` at most). A frame that comes after that is
+  nobody's: a look-alike never extends a hold beyond it, and teaches nothing.
+
+A late reply is certain if it can be the answer to one request only: one try of it is out, and nothing of its
+shape was asked of that address since. Then it is as good as one in time, and is measured. If the request was
+tried again, the time since its first try is the most that it can have taken: enough to know a slow device.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
-from bridge.line.turn_around import TurnAround
+from bridge.line.patience import Patience
+from bridge.line.reply_timeout import LONGEST_S, ReplyTimeout
+from bridge.line.shape import accepts, is_alike
 from protocols.dialogue import Request
 from protocols.framing import Frame
 
-_SLOWER = 1.5  # how much slower than ever seen a reply may be
-_LEAST_HOLD_S = 0.050
+HOLD_S = 20.0
+LONGEST_HOLD_S = 60.0
+_HOLD_OF_SLOWEST = 3.0
+_SLOWER = 1.5  # how much slower than ever seen a reply to the same request may be
+_LEAST_S = 0.050
+_LINE_WAIT_S = 1.0  # the most that everybody waits for a reply that one address owes
 _DOUBT_S = 1.0  # nobody knows when a reply comes that did not come in time; so long at least, it may
+
+
+@dataclass(slots=True)
+class _Question:
+    """A request that was sent, until no reply to it can come any more.
+
+    Attributes:
+        request: what was asked.
+        tries: when each try was out on the wire, since it was asked anew.
+        heard: when the first octet of each reply to these came.
+        damaged: replies to these that were no good frame.
+        older: how many tries from before that no reply was heard to.
+        reply: the one that was taken.
+        is_shared: something of the same shape was asked since, so that a reply may be to that.
+        expires_at: no reply to its present tries is expected after that; `older_until` likewise.
+    """
+
+    request: Request
+    tries: list[float] = field(default_factory=list)
+    heard: list[float] = field(default_factory=list)
+    damaged: int = 0
+    older: int = 0
+    reply: Frame | None = None
+    is_shared: bool = False
+    expires_at: float = -math.inf
+    older_until: float = -math.inf
+
+    @property
+    def owed(self) -> int:
+        """How many of its present tries are unanswered."""
+        return max(0, len(self.tries) - len(self.heard) - self.damaged)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a reply may still come."""
+        return bool(self.owed or self.older)
+
+    @property
+    def clear_at(self) -> float:
+        """When no reply can come any more."""
+        return max(self.expires_at if self.owed else -math.inf, self.older_until if self.older else -math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A reply that came after its time-out.
+
+    Attributes:
+        request: what it answers.
+        turn_around_s: since its first try.
+        is_certain: it can be the answer to nothing else.
+    """
+
+    request: Request
+    turn_around_s: float
+    is_certain: bool
 
 
 class Station:
     """One address on the line. Times are seconds of the loop's clock."""
 
     def __init__(self) -> None:
-        self.turn_around = TurnAround()
+        self.reply_timeout = ReplyTimeout()
         self.requests = 0
         self.replies = 0
         self.timeouts = 0
         self.crc_errors = 0
         self.late_replies = 0
+        self.held = 0  # requests that were not sent, as their reply could have been mistaken
         self.busy_s = 0.0  # for so long requests to it held the line
-        self._request: Request | None = None  # the last one, until no reply to it can come any more
-        self._tries: list[float] = []  # when each try of it was out on the wire
-        self._reply: Frame | None = None  # the one that was taken
-        self._heard: list[float] = []  # when the first octet of each reply to it came
-        self._damaged = 0  # replies to it that were no good frame
-        self._reply_timeout_s = 0.0
+        self._questions: list[_Question] = []  # the oldest first
+        self._last: _Question | None = None  # the one that is waited for
+        self._limit_s = 0.0
 
     def sent(self, request: Request, at: float, *, is_retry: bool) -> None:
-        """A request is out on the wire at `at`."""
-        if not is_retry:
-            self._settle()
+        """Note that a request is out on the wire at `at`."""
         self.requests += 1
-        self._request = request
-        self._tries.append(at)
+        self._drop_expired(at)
+        for other in self._questions:
+            other.is_shared |= other.request.data != request.data and is_alike(other.request, request)
+        question = next((each for each in self._questions if each.request.data == request.data), None)
+        if question is None:
+            question = _Question(request)
+            self._questions.append(question)
+        elif not is_retry:
+            if question.owed:
+                question.older += question.owed
+                question.older_until = question.expires_at
+            question.request, question.reply, question.damaged = request, None, 0
+            question.tries, question.heard = [], []
+        question.tries.append(at)
+        question.expires_at = at + self._hold_s
+        self._last = question
 
-    def answered(self, reply: Frame, at: float) -> float:
-        """A reply was taken, its first octet came at `at`. Returns its turn-around since the last try."""
+    def answered(self, reply: Frame, at: float, *, is_measured: bool = True) -> float:
+        """Take the reply to the request that was sent last.
+
+        Args:
+            reply: the frame.
+            at: when its first octet came.
+            is_measured: False: nobody was awake to see when, so that it teaches nothing.
+
+        Returns:
+            its turn-around since the last try, in seconds.
+        """
+        question = self._last
+        assert question is not None, "nothing was sent"
         self.replies += 1
-        self._reply = reply
-        turn_around_s = max(0.0, at - self._tries[-1])
-        self._hear(at)
+        self.reply_timeout.answered()
+        question.reply = reply
+        turn_around_s = max(0.0, at - question.tries[-1])
+        self._hear(question, at, is_measured=is_measured)
         return turn_around_s
 
-    def unanswered(self, reply_timeout_s: float, *, is_damaged: bool) -> None:
-        """The time for a reply is over; one came, but it was no good frame, if `is_damaged`."""
-        self._reply_timeout_s = reply_timeout_s
+    def unanswered(
+        self, reply_timeout_s: float, *, is_damaged: bool, patience: Patience = Patience.USUAL
+    ) -> None:
+        """Note that the time for a reply is over; one came, but it was no good frame, if `is_damaged`."""
+        assert self._last is not None, "nothing was sent"
+        self._limit_s = reply_timeout_s
         if is_damaged:
             self.crc_errors += 1
-            self._damaged += 1
+            self._last.damaged += 1
+            self._close(self._last)
         else:
             self.timeouts += 1
+            self.reply_timeout.missed(patience)
 
-    def takes(self, frame: Frame, at: float) -> bool:
-        """Whether a frame nobody waits for is a late reply of this station; if so, it is counted."""
-        if self._request is None or not self._request.accepts(frame):
-            return False
+    def takes(self, frame: Frame, at: float, *, is_measured: bool = True) -> Late | None:
+        """Return what a frame that nobody waits for answers late, and count it; None: not of this address."""
+        self._drop_expired(at)
+        answerable = [each for each in self._questions if each.is_open and accepts(each.request, frame)]
+        if not answerable:
+            return None
+        question = answerable[0]
         self.late_replies += 1
-        self._hear(at)
-        return True
+        is_certain = (
+            len(answerable) == 1
+            and not (question.is_shared or question.older or question.heard or question.damaged)
+            and len(question.tries) == 1
+        )
+        turn_around_s = at - question.tries[0]
+        if is_measured:
+            possible = [at - sent for sent in question.tries if at - sent <= LONGEST_S]
+            self.reply_timeout.came_late(max(possible, default=math.inf))
+        if question.owed:
+            self._hear(question, at, is_measured=is_measured)
+        else:
+            question.older -= 1
+            self._extend(question, at)
+        return Late(question.request, turn_around_s, is_certain)
+
+    def noise(self, at: float) -> None:
+        """Note that something was heard that belongs to nothing, perhaps to a late reply of this address."""
+        if any(each.clear_at > at for each in self._questions):
+            self.reply_timeout.suspect()
+
+    def forget(self) -> None:
+        """Forget what was learned of it; what it owes is still owed."""
+        self.reply_timeout = ReplyTimeout()
 
     @property
     def is_owing(self) -> bool:
         """Whether a reply may still come."""
-        return bool(self._tries)
+        return any(question.is_open for question in self._questions)
 
-    def clear_at(self, request: Request | None = None) -> float:
-        """From when on `request` may be sent, or any other: until then the reply to it could be mistaken.
+    def clear_at(self, request: Request) -> float:
+        """Return the earliest time at which the reply to `request` cannot be confused with one owed.
 
-        -inf: no reply is owed.
+        -inf: at once.
         """
-        if not self.is_owing:
+        return max((self._clear_at(question, request) for question in self._questions), default=-math.inf)
+
+    def soon_at(self, request: Request) -> float:
+        """Return until when replies that stand in the way of `request` are worth waiting for on the line."""
+        in_the_way = [each for each in self._questions if self._clear_at(each, request) > -math.inf]
+        return max((each.tries[-1] + self._likely_s(each) for each in in_the_way), default=-math.inf)
+
+    def _likely_s(self, question: _Question) -> float:
+        """Return how long after a try its reply is likely to come, at most what the line may wait."""
+        first_s = question.heard[0] - question.tries[0] if question.heard else 0.0
+        return min(_LINE_WAIT_S, max(self.reply_timeout.wait_s(self._limit_s), _SLOWER * first_s))
+
+    def _clear_at(self, question: _Question, request: Request) -> float:
+        if not question.is_open or not is_alike(question.request, request):
             return -math.inf
-        if self._reply is not None and request is not None and not request.accepts(self._reply):
+        if question.reply is not None and not accepts(request, question.reply):
             return -math.inf
-        slowest_s = self.turn_around.slowest_s
-        if self._heard:
-            slowest_s = max(slowest_s, self._heard[0] - self._tries[0])  # if that was the reply to the first
-        each_was_heard = len(self._heard) + self._damaged >= len(self._tries)
-        if each_was_heard or (self._heard and self._asks_the_same(request)):
-            least_s = _LEAST_HOLD_S if self.turn_around.is_known else self._reply_timeout_s
-        else:
-            least_s = max(2 * self._reply_timeout_s, _DOUBT_S)
-        return self._tries[-1] + max(_SLOWER * slowest_s, least_s)
+        if question.request.data != request.data:
+            return question.clear_at
+        least_s = max(2 * self._limit_s, _DOUBT_S)
+        if question.heard or not question.owed:
+            least_s = _LEAST_S if self.reply_timeout.is_known else self._limit_s
+        return question.tries[-1] + max(_SLOWER * self.reply_timeout.times.slowest_s, least_s)
 
-    def _asks_the_same(self, request: Request | None) -> bool:
-        return request is not None and self._request is not None and request.data == self._request.data
+    @property
+    def _hold_s(self) -> float:
+        return min(LONGEST_HOLD_S, max(HOLD_S, _HOLD_OF_SLOWEST * self.reply_timeout.times.slowest_s))
 
-    def _hear(self, at: float) -> None:
-        self._heard.append(at)
-        if len(self._heard) >= len(self._tries):
-            self._settle()
+    def _hear(self, question: _Question, at: float, *, is_measured: bool) -> None:
+        question.heard.append(at)
+        self._extend(question, at)
+        if not question.owed:
+            last_tries = question.tries[-len(question.heard) :]
+            for sent, heard in zip(last_tries, question.heard, strict=False):
+                if is_measured:
+                    self.reply_timeout.learn(max(0.0, heard - sent))
+            self._close(question)
 
-    def _settle(self) -> None:
-        """No further reply is owed: learns from those that came, which were those to the last tries."""
-        last_tries = self._tries[-len(self._heard) :] if self._heard else ()
-        for sent, heard in zip(last_tries, self._heard, strict=False):
-            self.turn_around.add(max(0.0, heard - sent))
-        self._request = self._reply = None
-        self._tries.clear()
-        self._heard.clear()
-        self._damaged = 0
+    def _extend(self, question: _Question, at: float) -> None:
+        """Wait on for the replies that are still owed: one was just heard, so the next may be as late."""
+        if question.owed:
+            question.expires_at = max(question.expires_at, at + self._hold_s)
+        if question.older:
+            question.older_until = max(question.older_until, at + self._hold_s)
+
+    def _close(self, question: _Question) -> None:
+        if not question.is_open and question in self._questions:
+            self._questions.remove(question)
+
+    def _drop_expired(self, now: float) -> None:
+        for question in self._questions:
+            if question.older_until <= now:
+                question.older = 0
+        self._questions = [each for each in self._questions if each.clear_at > now]

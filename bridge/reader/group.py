@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from bridge.errors import Cause
 from bridge.reader.schedule import SILENT_AFTER, Schedule
 from protocols.dialogue import Device, PollResult
 
 if TYPE_CHECKING:
     from bridge.config import Bus, Sensor
     from bridge.line.station import Station
+    from bridge.reader.poll import Outcome
 
 _log = logging.getLogger(__name__)
 
@@ -30,15 +33,34 @@ class SensorState(Enum):
     OK = "ok"
     SILENT = "silent"
     REFUSING = "refusing"  # it answers, but will not give its values
+    FAILED = "failed"  # its protocol failed at what it said, in a way that nobody foresaw
+
+
+_SENTENCES = {
+    Cause.LOUD: "cannot be asked: the line does not fall quiet; look for another master or a faulty device",
+    Cause.OTHER_REPLY: "answers with another function or length than was asked for: check its model",
+    Cause.OTHER_ADDRESS: "does not answer, another address does: check the address set on it",
+    Cause.DAMAGED: "answers, but no frame is whole: check baud rate, parity and termination",
+    Cause.CUT: "answers, but no frame is whole: check baud rate, parity and termination",
+    Cause.NOISE: "does not answer, and what is heard makes no frame: check baud rate, parity and termination",
+    Cause.ECHO: "does not answer, and the adapter hears itself: check power, wiring, line settings",
+}
+_SILENCE = "does not answer: check power, wiring, line settings"
 
 
 class Group:
     """Sensors served by one device. Its settings are those of each of them."""
 
-    def __init__(self, sensors: list[Sensor], device: Device) -> None:
+    def __init__(self, sensors: list[Sensor], make: Callable[[], Device]) -> None:
+        """`make` makes the device that serves them."""
         self.sensors = tuple(sensors)
-        self.device = device
-        self.address = device.address
+        self.device = make()
+        self.address = self.device.address
+        self.cause: Cause | None = None  # of the last request that was left unanswered
+        self.failures = 0  # polls in a row that failed in a way that nobody foresaw
+        self.late_readings = 0
+        self.last_poll: Outcome | None = None
+        self._make = make
         first = sensors[0]
         self.every_s = first.every_s
         self.reply_timeout_s = first.reply_timeout_s
@@ -49,6 +71,7 @@ class Group:
         self._misses = self._refused = 0  # polls in a row
         self._left_out: tuple[Mapping[str, str], ...] = ()  # of the last poll, for each sensor
         self._logged_left_out: dict[str, Mapping[str, str]] = {}
+        self._slow_s = 0.0
         self._exceptions: Counter[int] = Counter()  # by the device's own code
         self._incomplete = self._out_of_limits = 0
 
@@ -57,22 +80,57 @@ class Group:
         """Its sensors, for the log."""
         return ", ".join(sensor.name for sensor in self.sensors)
 
+    def twin(self) -> Device:
+        """Return a device like its own that has learned nothing."""
+        return self._make()
+
+    def forget(self) -> None:
+        """Begin again with a device that has learned nothing."""
+        self.device = self.twin()
+        self.is_retried = True
+        self.failures = self._misses = self._refused = 0
+        self._slow_s = 0.0
+        self._state = SensorState.NEVER
+        _log.info("%s: what was learned of it is forgotten", self.names)
+
     def missed(self) -> None:
-        """A poll brought no answer at all."""
+        """Record that a poll brought no answer at all."""
         self._misses += 1
         if self._misses == SILENT_AFTER:
-            self._enter(
-                SensorState.SILENT,
-                f"{f'({self.address}) ' if self.address else ''}does not answer: "
-                "check power, wiring, line settings",
+            where = f"({self.address}) " if self.address else ""
+            self._enter(SensorState.SILENT, where + _SENTENCES.get(self.cause or Cause.SILENT, _SILENCE))
+
+    def failed(self, error: Exception) -> None:
+        """Record that its protocol failed in a way that nobody foresaw; the traceback is logged once."""
+        self.failures += 1
+        if self._state is not SensorState.FAILED:
+            _log.error(
+                "%s: its protocol failed (%s): it is tried again at growing distances, the others go on",
+                self.names,
+                error,
+                exc_info=error,
             )
+            self._state = SensorState.FAILED
+
+    def waits(self, slow_s: float) -> None:
+        """Record how long its replies are waited for, where that is beyond the configured; else 0."""
+        if slow_s and not self._slow_s:
+            _log.warning(
+                "%s answers slowly: it is waited for up to %.1f s, where reply_timeout says %.1f s",
+                self.names,
+                slow_s,
+                self.reply_timeout_s,
+            )
+        elif self._slow_s and not slow_s:
+            _log.info("%s answers within reply_timeout again", self.names)
+        self._slow_s = slow_s
 
     def answered(self, result: PollResult) -> None:
         """Record that a poll was answered, if not in every part.
 
         A device that refuses is said to refuse in the third poll in a row: one refusal is no state.
         """
-        self._misses = 0
+        self._misses = self.failures = 0
         self._left_out = result.left_out
         self._exceptions.update(refusal.code for refusal in result.refusals)
         self._incomplete += not result.complete
@@ -86,9 +144,13 @@ class Group:
             self._enter(SensorState.OK, "answers")
             self._log_left_out()
 
-    def made_no_sense(self, error: Exception) -> None:
-        """A poll was answered by what makes no sense."""
+    def heard_late(self) -> None:
+        """Record that it was heard after a poll it seemed to miss."""
         self._misses = 0
+
+    def made_no_sense(self, error: Exception) -> None:
+        """Record that a poll was answered by what makes no sense."""
+        self._misses = self.failures = 0
         self._enter(SensorState.REFUSING, f"answers without sense: {error}")
 
     def left_out(self, sensor: Sensor) -> Mapping[str, str]:
@@ -115,7 +177,8 @@ class Group:
                 _log.info("%s: asks for %s again", sensor.name, ", ".join(back))
 
     def document(self, station: Station, schedule: Schedule[Group], elapsed_s: float) -> dict[str, Any]:
-        """What status says of each of its sensors alike, that many seconds after the start."""
+        """Return what status says of each of its sensors alike, that many seconds after the start."""
+        reply_timeout, times = station.reply_timeout, station.reply_timeout.times
         return {
             "state": self._state.value,
             "requests": station.requests,
@@ -126,10 +189,20 @@ class Group:
             "exception_codes": {str(code): count for code, count in self._exceptions.items()},
             "late_replies": station.late_replies,
             "missed_slots": schedule.missed_slots(self),
-            "turn_around_p50_ms": _ms(station.turn_around.percentile_s(50)),
-            "turn_around_p99_ms": _ms(station.turn_around.percentile_s(99)),
+            "turn_around_p50_ms": _ms(times.percentile_s(50)),
+            "turn_around_p99_ms": _ms(times.percentile_s(99)),
             "lateness_p99_ms": _ms(schedule.lateness(self).percentile_s(99)),
             "wire_share": round(station.busy_s / elapsed_s, 4) if elapsed_s else 0.0,
+            "learned": {
+                "reply_timeout_ms": _ms(reply_timeout.wait_s(self.reply_timeout_s)),
+                "is_slow": self._slow_s > 0,
+                "owes_a_reply": station.is_owing,
+                "is_retried": self.is_retried,
+            },
+            "last_cause": self.cause.value if self.cause else None,
+            "held": station.held,
+            "late_readings": self.late_readings,
+            "failures": self.failures,
             "incomplete": self._incomplete,
             "out_of_limits": self._out_of_limits,
         }
@@ -156,5 +229,6 @@ def groups(bus: Bus) -> list[Group]:
         key = (address, sensor.every_s, sensor.reply_timeout_s, sensor.retries, sensor.gap_s)
         alike.setdefault(key, []).append(sensor)
     return [
-        Group(sensors, make([sensor.settings for sensor in sensors], bus.line)) for sensors in alike.values()
+        Group(sensors, partial(make, [sensor.settings for sensor in sensors], bus.line))
+        for sensors in alike.values()
     ]

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from bridge.config import Sensor
 
 
+STAMP_ERROR = "stamp_error_ms"
+"""The key under which a reading says how wrong its stamp may be, where nobody was awake when it came."""
+
+
 class Intake:
     """The way of one sensor's values into the spool."""
 
@@ -32,10 +36,13 @@ class Intake:
         )
         self._last_ts: int | None = None
         self._last_values: Values | None = None
-        self._empty = self._unchanged = self._unstorable = 0
+        self._empty = self._unchanged = self._unstorable = self._uncertain_stamps = 0
 
-    def take(self, values: Values, taken: Instant) -> None:
-        """These values were on the wire at that time."""
+    def take(self, values: Values, taken: Instant, *, stamp_error_s: float = 0.0) -> None:
+        """Make a reading of values that were on the wire at that time.
+
+        Where that time is only known to `stamp_error_s` (0: as well as usual), the reading says so.
+        """
         body, points = encode_values(values)
         if points < len(values):
             self._unstorable += len(unstorable(values))
@@ -44,6 +51,9 @@ class Intake:
             return
         ts_ms = self._clock.ts_ms(taken, self._name)
         if self._on_change is None or self._on_change.keeps(values, taken.boottime_ns / 1e9):
+            if stamp_error_s:
+                self._uncertain_stamps += 1
+                body, points = encode_values({**values, STAMP_ERROR: round(1000 * stamp_error_s)})
             self._spool.put(Reading(self._name, taken, ts_ms, body, points))
         else:
             self._unchanged += 1
@@ -57,4 +67,5 @@ class Intake:
             "empty": self._empty,
             "unchanged": self._unchanged,
             "unstorable": self._unstorable,
+            "uncertain_stamps": self._uncertain_stamps,
         }

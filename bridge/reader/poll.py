@@ -7,13 +7,16 @@ task cancelled in the middle: the dialogue is then told that no more answers com
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from bridge.errors import NoReply, PortLost
-from bridge.line import Line, Reply
-from protocols.dialogue import Device, PollResult, Request
+from bridge.errors import Cause, NoReply, PortLost
+from bridge.line import Line, Patience, Reply
+from protocols.dialogue import Device, Dialogue, NotAsked, PollResult, Request
 from protocols.errors import ProtocolError
+from protocols.framing import Frame
+
+_LONGEST_REPLAY = 1000  # requests of one dialogue
 
 Ask = Callable[[Request], Awaitable[Reply | None]]
 
@@ -48,32 +51,75 @@ class Outcome:
 
 
 async def poll(device: Device, ask: Ask) -> Outcome:
-    """Polls the device once; `ask` gives the reply to a request, or None if there is none."""
+    """Poll the device once; `ask` gives the reply to a request, or None if there is none."""
+    return await drive(device.poll(asyncio.get_running_loop().time()), ask)
+
+
+async def drive(dialogue: Dialogue, ask: Ask) -> Outcome:
+    """Drive one dialogue to its end; `ask` as for `poll`, or it raises NotAsked."""
     exchanges: list[tuple[Request, Reply | None]] = []
     interruption: BaseException | None = None
-    dialogue = device.poll(asyncio.get_running_loop().time())
     try:
         request = next(dialogue)
         while True:
-            reply = None
-            if interruption is None:
+            reply, was_asked = None, interruption is None
+            if was_asked:
                 try:
                     reply = await ask(request)
-                except (PortLost, asyncio.CancelledError) as error:
-                    interruption = error
-                else:
                     exchanges.append((request, reply))
-            request = dialogue.send(reply.frame if reply else None)
+                except (PortLost, asyncio.CancelledError) as error:
+                    interruption, was_asked = error, False
+                except NotAsked:
+                    was_asked = False
+            if was_asked or request.shape is None:
+                request = dialogue.send(reply.frame if reply else None)
+            else:
+                request = dialogue.throw(NotAsked())
     except StopIteration as over:
         return Outcome(over.value, tuple(exchanges), interruption)
     except ProtocolError as error:
         return Outcome(error, tuple(exchanges), interruption)
 
 
+def replay(device: Device, outcome: Outcome, request: Request, frame: Frame) -> PollResult | None:
+    """Return what a poll that is over would have brought, had `request` been answered with `frame`.
+
+    Args:
+        device: one of its own for this, so that nothing is learned twice.
+        outcome: of that poll.
+        request: what was left unanswered in it.
+        frame: the reply that came late.
+
+    Returns:
+        None if this device asks otherwise, or the reply makes no sense.
+    """
+    replies = {asked.data: reply.frame for asked, reply in outcome.exchanges if reply is not None}
+    replies[request.data] = frame
+    dialogue = device.poll(0.0)
+    is_used = False
+    try:
+        asked = next(dialogue)
+        for _ in range(_LONGEST_REPLAY):
+            is_used |= asked.data == request.data
+            asked = dialogue.send(replies.get(asked.data))
+    except StopIteration as over:
+        result: PollResult = over.value
+        return result if is_used else None
+    except ProtocolError:
+        pass
+    return None
+
+
 async def ask_again(
-    line: Line, request: Request, address: str, *, reply_timeout_s: float, gap_s: float, retries: int
+    line: Line,
+    request: Request,
+    address: str,
+    *,
+    reply_timeout_s: float,
+    gap_s: float,
+    tries: Sequence[Patience],
 ) -> Reply | None:
-    """Return the reply to a request that is tried `1 + retries` times; None to one that is not answered.
+    """Return the reply to a request that is tried once for each of `tries`; None to one that is not answered.
 
     A reply that only puts the request off is returned if no try brings a better one. A pause follows such a
     try, so that a busy device has a chance to get on.
@@ -87,7 +133,7 @@ async def ask_again(
         return None
     refusal: Reply | None = None
     unanswered: NoReply | None = None
-    for _ in range(1 + retries if request.is_repeated else 1):
+    for patience in tries if request.is_repeated else tries[-1:]:
         pause_s = gap_s if refusal is None else max(gap_s, PUT_OFF_PAUSE_S)
         try:
             reply = await line.exchange(
@@ -96,9 +142,12 @@ async def ask_again(
                 reply_timeout_s=reply_timeout_s,
                 gap_s=pause_s,
                 is_retry=unanswered is not None,
+                patience=patience,
             )
         except NoReply as missing:
             unanswered = missing
+            if missing.cause is Cause.HELD:
+                break
             continue
         if not request.is_put_off(reply.frame):
             return reply

@@ -1,7 +1,11 @@
 """A bus whose sensors are asked: line + schedule + groups. Whoever is due is polled, until the port is lost.
 
 What a poll brings is split to its sensors and stamped with the arrival of its first reply. A poll that is
-interrupted, or answered only in part, keeps what it brought.
+interrupted, or answered only in part, keeps what it brought. A reply that comes when its poll is over, and
+can be the answer to nothing else, is a reading of its own.
+
+A protocol may come from anybody: if it fails at what its device says, in a way that nobody foresaw, that is
+logged once, and its sensor alone is tried again at growing distances.
 """
 
 from __future__ import annotations
@@ -10,25 +14,29 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bridge.clock import Clock, Instant
-from bridge.errors import NoReply
-from bridge.line import Line, Reply
+from bridge.clock import Clock
+from bridge.errors import BridgeError, Cause, NoReply
+from bridge.line import LateReply, Line, Patience, Reply
+from bridge.line.reply_timeout import LONGEST_S
 from bridge.port import Port
 from bridge.pulse import Pulse
 from bridge.reader.group import Group, groups
 from bridge.reader.intake import Intake
-from bridge.reader.poll import ask_again, poll
+from bridge.reader.poll import Outcome, ask_again, poll, replay
 from bridge.reader.schedule import Schedule
-from protocols.dialogue import PollResult, Request
+from protocols.dialogue import NotAsked, PollResult, Request
 from protocols.errors import ProtocolError
 
 if TYPE_CHECKING:
     from bridge.config import Bus
 
 _log = logging.getLogger(__name__)
+
+_LONGEST_RETRY_S = 3600.0  # for a sensor whose protocol fails
 
 
 class Polling:
@@ -63,6 +71,7 @@ class Polling:
         self._line = Line(port, bus.line, clock)
         self._groups = groups(bus)
         self._schedule = Schedule({group: group.every_s for group in self._groups})
+        self._line.on_late = self._hear_late
 
     async def run(self) -> None:
         """Polls whoever is due.
@@ -79,38 +88,82 @@ class Polling:
                 self._pulse.expect(wake_at - started)
                 await self._line.listen(wake_at)
                 continue
-            answered = await self._poll(group)
-            not_before = self._clear_at(group)
-            self._schedule.done(group, started, now(), answered=answered, not_before=not_before)
+            answered = await self._poll(group, started)
+            self._schedule.done(
+                group,
+                started,
+                now(),
+                answered=answered,
+                not_before=max(self._clear_at(group), _retry_at(group, now())),
+                wait_s=self._slow_s(group),
+            )
             self._news()
 
-    async def _poll(self, group: Group) -> bool:
-        """Polls a device once and keeps what it brings; returns whether it answered.
+    def forget(self, sensor: str) -> None:
+        """Forget what was learned of a sensor, and so of the device that serves it."""
+        for group in self._groups:
+            if any(each.name == sensor for each in group.sensors):
+                group.forget()
+                self._line.stations[group.address].forget()
+                self._schedule.forget(group)
+        self._news()
+
+    async def _poll(self, group: Group, started: float) -> bool:
+        """Poll a device once and keep what it brings; return whether it answered.
 
         Interrupted, it keeps what was brought until then.
         """
-        outcome = await poll(group.device, partial(self._ask, group))
-        if outcome.first is not None and not outcome.is_missed:
-            self.heard += 1
-            self._keep(group, outcome.result, outcome.first.taken)
-        elif outcome.interruption is None:
-            group.missed()
+        patience = self._patience(group, started)
+        try:
+            outcome = group.last_poll = await poll(group.device, partial(self._ask, group, patience))
+            if outcome.first is not None and not outcome.is_missed:
+                self.heard += 1
+                self._keep(group, outcome.result, outcome.first)
+            elif outcome.interruption is None:
+                group.missed()
+        except BridgeError:
+            raise
+        except Exception as error:  # a protocol of anybody's; the group logs the traceback
+            group.failed(error)
+            return False
         if outcome.interruption is not None:
             raise outcome.interruption
         return not outcome.is_missed
 
+    def _patience(self, group: Group, started: float) -> Patience:
+        """Return what kind of poll this is: one that seems slow rather than dead may be waited for."""
+        patience = self._schedule.patience(group)
+        suspect = self._line.stations[group.address].reply_timeout.is_suspect
+        if suspect and patience is Patience.USUAL and self._schedule.may_wait(group, LONGEST_S, started):
+            return Patience.WIDE
+        return patience
+
+    def _slow_s(self, group: Group) -> float:
+        """Return how long its next reply is waited for, where that is beyond the configured; else 0."""
+        slow_s = self._line.stations[group.address].reply_timeout.slow_s(group.reply_timeout_s)
+        group.waits(slow_s)
+        return slow_s
+
     def _clear_at(self, group: Group) -> float:
-        """From when on its next poll need not wait for a reply it owes; until then the line is for others."""
+        """Return when its next poll can begin without waiting for a reply it owes; the line is for others."""
         station = self._line.stations[group.address]
         if not station.is_owing:
             return -math.inf
-        requests = group.device.planned()
-        return station.clear_at(requests[0] if requests else None)
+        try:
+            requests = group.device.planned()
+        except Exception as error:  # as above
+            group.failed(error)
+            return -math.inf
+        return station.clear_at(requests[0]) if requests else -math.inf
 
-    async def _ask(self, group: Group, request: Request) -> Reply | None:
-        """The reply to one request, tried again as the site allows; None if there is none."""
-        retries = group.retries if group.is_retried else 0
-        self._pulse.expect((1 + retries) * self._line.patience_s(request, group.reply_timeout_s, group.gap_s))
+    async def _ask(self, group: Group, patience: Patience, request: Request) -> Reply | None:
+        """Return the reply to one request, tried again as the site allows; None if there is none.
+
+        Raises:
+            NotAsked: its reply could be mistaken for one that is owed.
+        """
+        tries = _tries(group, patience)
+        self._pulse.expect(len(tries) * self._line.patience_s(request, group.reply_timeout_s, group.gap_s))
         try:
             reply = await ask_again(
                 self._line,
@@ -118,26 +171,63 @@ class Polling:
                 group.address,
                 reply_timeout_s=group.reply_timeout_s,
                 gap_s=group.gap_s,
-                retries=retries,
+                tries=tries,
             )
         except NoReply as missing:
             _log.debug("%s: %s", group.names, missing)
+            if missing.cause is Cause.HELD:
+                raise NotAsked from missing
+            group.cause = missing.cause
             group.is_retried = False
             return None
         group.is_retried = True
         return reply
 
-    def _keep(self, group: Group, result: PollResult | ProtocolError, taken: Instant) -> None:
-        """Hands what a poll brought to its sensors."""
+    def _keep(self, group: Group, result: PollResult | ProtocolError, reply: Reply) -> None:
+        """Hand what a poll brought to its sensors."""
         if isinstance(result, ProtocolError):
             group.made_no_sense(result)
             return
         group.answered(result)
         for sensor, values in zip(group.sensors, result.values, strict=True):
-            self._intakes[sensor.name].take(values, taken)
+            self._intakes[sensor.name].take(values, reply.taken, stamp_error_s=reply.stamp_error_s)
+
+    def _hear_late(self, address: str, late: LateReply | None) -> None:
+        """Take note that a device was heard after its poll; what it said is a reading if that is certain."""
+        for group in self._groups:
+            if group.address != address:
+                continue
+            group.heard_late()
+            self._schedule.lives(group, not_before=self._clear_at(group), wait_s=self._slow_s(group))
+            poll_over = group.last_poll
+            if late is None or poll_over is None:
+                continue
+            if any(request is late.request and reply is None for request, reply in poll_over.exchanges):
+                self._keep_late(group, poll_over, late)
+
+    def _keep_late(self, group: Group, poll_over: Outcome, late: LateReply) -> None:
+        """Keep what a late reply adds to what its poll brought."""
+        try:
+            result = replay(group.twin(), poll_over, late.request, late.reply.frame)
+        except Exception as error:  # as above
+            group.failed(error)
+            return
+        if result is None:
+            return
+        had = poll_over.result.values if isinstance(poll_over.result, PollResult) else ()
+        added = [
+            {key: value for key, value in values.items() if not had or key not in had[place]}
+            for place, values in enumerate(result.values)
+        ]
+        group.last_poll = None
+        if any(added):
+            self.heard += 1
+            group.late_readings += 1
+            self._keep(group, replace(result, values=tuple(added), complete=False), late.reply)
+            self._news()
 
     def sensors(self, elapsed_s: float) -> dict[str, dict[str, Any]]:
-        """What status says of each sensor, so many seconds after the start."""
+        """Return what status says of each sensor, so many seconds after the start."""
         return {
             sensor.name: self._intakes[sensor.name].document()
             | told
@@ -163,3 +253,17 @@ class Polling:
             "has_echo": self._line.has_echo,
             "wire_share": round(busy_s / elapsed_s, 4) if elapsed_s else 0.0,
         }
+
+
+def _tries(group: Group, patience: Patience) -> list[Patience]:
+    """Return the tries of one request of a poll."""
+    if patience is Patience.USUAL or group.is_retried:
+        return [Patience.USUAL] * (1 + group.retries if group.is_retried else 1)
+    return [patience] if patience is Patience.PROBE else [Patience.WAKE, patience.after_waking]
+
+
+def _retry_at(group: Group, now: float) -> float:
+    """Return when a device whose protocol failed is asked again; -inf if it did not fail."""
+    if not group.failures:
+        return -math.inf
+    return now + min(_LONGEST_RETRY_S, max(1.0, group.every_s) * 2.0 ** min(group.failures, 20))

@@ -10,8 +10,14 @@ drift, whatever a poll takes. The rules, in order of rank:
 2. A device that missed three polls in a row is silent. All silent ones together get at most 5 % of the time,
    in turn, each never more often than its own grid: N-1 dead sensors do not cost the living their rate. They
    wait for a moment when nobody else is due, but not for ever: on an overloaded line they get their share all
-   the same, or one that came back would never be found. With its first answer a device is back on its grid.
-3. What is left goes in rotation to devices with `every_s=0`: as often as the line allows.
+   the same, or one that came back would never be found. Only misses are charged to that share: once power is
+   back, all are asked one after the other. Every second probe repeats its request, as some devices only wake
+   at the first one; and now and then, for a small part of that share, a probe has more patience, as a slow
+   device may be taken for a dead one. With its first answer a device is back on its grid.
+3. A slow device does not cost the others theirs. On an overloaded line, one that takes more than its fair
+   share is asked when nobody else is due. One that may be waited for beyond the configured time-out is asked
+   at once where nobody loses a slot by that, and else for 1.5 % of the time.
+4. What is left goes in rotation to devices with `every_s=0`: as often as the line allows.
 
 First polls are not spread on purpose: that would delay the first reading. A grid begins where its first poll
 began, so the wire, which takes one poll after the other, has spread them already.
@@ -24,10 +30,14 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from bridge.line import Patience
 from bridge.line.turn_around import TurnAround
+from bridge.reader.fair_share import fair_share
 
 SILENT_AFTER = 3  # missed polls in a row
-SILENT_SHARE = 0.05  # of the time, for all silent devices together
+SILENT_SHARE = 0.05  # of the time, for all silent devices together,
+WIDE_SHARE = 0.004  # of which this is for probes of more patience
+SLOW_SHARE = 0.015  # of the time, for waiting for slow devices while others lose slots
 _PATIENCE_S = (
     1.0  # a silent device whose turn it is lets the others go first for so long, or for its `every_s`
 )
@@ -45,6 +55,11 @@ class _Entry(Generic[Key]):
     asked_at: float = -math.inf
     not_before: float = -math.inf
     missed_slots: int = 0
+    cost_s: float = 0.0  # what its polls took of late, while it was not silent
+    wait_s: float = 0.0  # so long its next poll may wait for a reply, where that is beyond the configured
+    probes: int = 0  # since it fell silent
+    patience: Patience = Patience.USUAL  # of the poll under way
+    is_at_expense: bool = False  # others may lose slots by the poll under way
     lateness: TurnAround = field(default_factory=TurnAround)  # of the last 1000 slots that were asked
 
     @property
@@ -62,6 +77,11 @@ class _Entry(Generic[Key]):
     def deadline(self) -> float:
         return self.due_at + self.every_s
 
+    @property
+    def demand(self) -> float:
+        """What it takes of the time, if it is asked on its grid."""
+        return self.cost_s / self.every_s if self.every_s and not self.is_silent else 0.0
+
 
 def _last_asked(entry: _Entry[Key]) -> float:
     return entry.asked_at
@@ -74,19 +94,43 @@ class Schedule(Generic[Key]):
         """`every_s`: for each device the seconds from poll to poll, 0 for as often as the line allows."""
         self._entries = {key: _Entry(key, every) for key, every in every_s.items()}
         self._probe_at = -math.inf  # no silent device is asked before
+        self._wide_at = -math.inf  # nor with more patience than usual
+        self._slow_at = -math.inf  # no slow device is waited for before, where others lose slots by that
 
     def take(self, now: float) -> Key | None:
-        """The device to ask now, or None if nobody is due. Its slot is taken: tell `done` how it went."""
+        """Return the device to ask now; None if nobody is due. Its slot is taken: tell `done` how it went."""
         entry = self._choose(now)
         if entry is None:
             return None
+        entry.is_at_expense = entry.wait_s > 0 and not self._fits(entry, entry.wait_s, now)
+        entry.patience = self._patience(entry, now)
         self._advance(entry, now)
         return entry.key
 
+    def patience(self, key: Key) -> Patience:
+        """Return what kind of poll is under way."""
+        return self._entries[key].patience
+
+    def may_wait(self, key: Key, wait_s: float, now: float) -> bool:
+        """Return whether the poll under way may wait so long for a reply; it is charged if others pay."""
+        entry = self._entries[key]
+        is_free = self._fits(entry, wait_s, now)
+        if not is_free and now < self._slow_at:
+            return False
+        entry.is_at_expense |= not is_free
+        return True
+
     def done(
-        self, key: Key, started: float, now: float, *, answered: bool, not_before: float = -math.inf
+        self,
+        key: Key,
+        started: float,
+        now: float,
+        *,
+        answered: bool,
+        not_before: float = -math.inf,
+        wait_s: float = 0.0,
     ) -> None:
-        """The poll of a device that began at `started` is over at `now`.
+        """Take note that the poll of a device is over.
 
         Args:
             key: the device.
@@ -94,16 +138,47 @@ class Schedule(Generic[Key]):
             now: when its poll was over.
             answered: whether it replied at all.
             not_before: it is not asked again before, as it may still say something.
+            wait_s: how long its next poll may wait for a reply; 0 if no longer than configured.
         """
         entry = self._entries[key]
+        taken_s = now - started
         entry.not_before = not_before
-        if entry.is_silent:
-            self._probe_at = started + (now - started) / SILENT_SHARE
-        entry.misses = 0 if answered else entry.misses + 1
+        entry.wait_s = wait_s
+        if entry.is_silent and not answered:
+            entry.probes += 1
+            if entry.patience is Patience.WIDE:
+                self._wide_at = started + taken_s / WIDE_SHARE
+            else:
+                self._probe_at = started + taken_s / (SILENT_SHARE - WIDE_SHARE)
+        elif entry.is_at_expense:
+            self._slow_at = started + taken_s / SLOW_SHARE
+        if not entry.is_silent:
+            entry.cost_s = taken_s if not entry.cost_s else (entry.cost_s + taken_s) / 2
+        entry.is_at_expense = False
+        if answered:
+            self._revive(entry)
+        else:
+            entry.misses += 1
+
+    def lives(self, key: Key, *, not_before: float = -math.inf, wait_s: float = 0.0) -> None:
+        """Take note that a device was heard after its poll: it is slow, not dead. Arguments as for `done`."""
+        entry = self._entries[key]
+        entry.not_before, entry.wait_s = not_before, wait_s
+        self._revive(entry)
+
+    def forget(self, key: Key) -> None:
+        """Forget what was learned of a device; its grid and its counters stay."""
+        entry = self._entries[key]
+        entry.wait_s = entry.cost_s = 0.0
+        entry.not_before = -math.inf
+        self._revive(entry)
 
     def wake_at(self, now: float) -> float:
-        """When somebody is due next, if nothing happens until then; `math.inf` if never."""
-        return max(now, min((self._eligible_at(entry) for entry in self._entries.values()), default=math.inf))
+        """Return when somebody is due next, if nothing happens until then; `math.inf` if never."""
+        eligible = (
+            max(self._eligible_at(entry), self._affordable_at(entry, now)) for entry in self._entries.values()
+        )
+        return max(now, min(eligible, default=math.inf))
 
     def is_silent(self, key: Key) -> bool:
         """Whether the device missed so many polls in a row that it is only probed."""
@@ -126,14 +201,52 @@ class Schedule(Generic[Key]):
         return max(due_at, self._probe_at) if entry.is_silent else due_at
 
     def _choose(self, now: float) -> _Entry[Key] | None:
-        due = [entry for entry in self._entries.values() if self._eligible_at(entry) <= now]
+        due = [
+            entry
+            for entry in self._entries.values()
+            if self._eligible_at(entry) <= now and self._affordable_at(entry, now) <= now
+        ]
         silent = min((entry for entry in due if entry.is_silent), key=_last_asked, default=None)
         if silent and now - self._eligible_at(silent) > max(silent.every_s, _PATIENCE_S):
             return silent
         on_grid = [entry for entry in due if entry.every_s and not entry.is_silent]
         if on_grid:
-            return min(on_grid, key=lambda entry: (entry.deadline, entry.every_s))
+            share = fair_share([entry.demand for entry in self._entries.values()])
+            return min(
+                on_grid, key=lambda entry: (self._yields(entry, share, now), entry.deadline, entry.every_s)
+            )
         return silent or min(due, key=_last_asked, default=None)
+
+    def _yields(self, entry: _Entry[Key], share: float, now: float) -> bool:
+        """Return whether a device lets the others go first, as it asks for more than it may; not for ever."""
+        has_waited = now - entry.due_at > 1 / SLOW_SHARE * entry.cost_s
+        return entry.demand > share and not has_waited
+
+    def _fits(self, entry: _Entry[Key], wait_s: float, now: float) -> bool:
+        """Return whether nobody else loses a slot if this device is waited for so long from now on."""
+        others = (
+            other.deadline
+            for other in self._entries.values()
+            if other is not entry and other.every_s and other.origin is not None and not other.is_silent
+        )
+        return now + wait_s <= min(others, default=math.inf)
+
+    def _affordable_at(self, entry: _Entry[Key], now: float) -> float:
+        """Return when a slow device may be waited for although others lose slots by that."""
+        if not entry.wait_s or entry.is_silent or self._fits(entry, entry.wait_s, now):
+            return -math.inf
+        return self._slow_at
+
+    def _patience(self, entry: _Entry[Key], now: float) -> Patience:
+        if not entry.is_silent:
+            return Patience.USUAL
+        if now >= self._wide_at:
+            return Patience.WIDE
+        return Patience.WAKE if entry.probes % 2 else Patience.PROBE
+
+    @staticmethod
+    def _revive(entry: _Entry[Key]) -> None:
+        entry.misses = entry.probes = 0
 
     @staticmethod
     def _advance(entry: _Entry[Key], now: float) -> None:

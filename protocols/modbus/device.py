@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Final
 
-from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
+from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
 from protocols.errors import DeviceRefusal
 from protocols.framing import Frame
 from protocols.modbus import pdu
@@ -162,7 +162,10 @@ class ModbusDevice:
         request = fetch.request
         if visit.is_over or request.shape in visit.owed:
             return _Outcome.PUT_OFF
-        frame = yield request if is_repeated else replace(request, is_repeated=False)
+        try:
+            frame = yield request if is_repeated else replace(request, is_repeated=False)
+        except NotAsked:
+            return _Outcome.PUT_OFF
         if frame is None:
             visit.silences += 1
             visit.owed.add(request.shape)

@@ -139,4 +139,5 @@ def _request(carrier: Carrier, unit: int, read: Read) -> Request:
         summary=f"unit {unit}: {read}",
         is_put_off=is_put_off,
         shape=(unit, function, length),
+        is_own=lambda frame: carrier.unit(frame) == unit,
     )

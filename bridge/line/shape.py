@@ -1,0 +1,30 @@
+"""Whether the reply to one request could be taken for that to another. Pure."""
+
+from __future__ import annotations
+
+from protocols.dialogue import Request
+from protocols.framing import Frame
+
+
+def is_alike(one: Request, other: Request) -> bool:
+    """Return whether nothing tells the replies to two requests of one address apart, as far as is known.
+
+    The protocol says so by `shape`. Where it does not, replies that can have the same length are alike.
+    """
+    if one.shape is not None and other.shape is not None:
+        return one.shape == other.shape
+    shortest = max(one.reply_length, other.reply_length)
+    longest = min(_longest(one), _longest(other))
+    return shortest <= longest
+
+
+def accepts(request: Request, frame: Frame) -> bool:
+    """Return whether `frame` answers `request`; not if its protocol fails at a frame not meant for it."""
+    try:
+        return request.accepts(frame)
+    except Exception:  # of any protocol, at any frame: that one is simply not its reply
+        return False
+
+
+def _longest(request: Request) -> int:
+    return max(request.reply_length, request.longest_reply)

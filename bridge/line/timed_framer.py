@@ -1,0 +1,58 @@
+"""A framer that tells of each event when its first octet came."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from bridge.clock import Instant
+from protocols.framing import Event, Framer
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When octets came.
+
+    Attributes:
+        at: in seconds of the loop's clock.
+        taken: the same moment, for a stamp.
+        gap_s: nobody was awake for so long before it, so that they may have come so much earlier.
+    """
+
+    at: float
+    taken: Instant
+    gap_s: float = 0.0
+
+
+class TimedFramer:
+    """Cuts what is heard into frames, each with the arrival of its first octet."""
+
+    def __init__(self, framer: Framer) -> None:
+        self._framer = framer
+        self._arrivals: deque[tuple[int, Arrival]] = deque()  # how many octets came before, and when
+        self._octets = self._settled = 0
+
+    @property
+    def pending(self) -> bytes:
+        """Octets that belong to no event yet."""
+        return self._framer.pending
+
+    def feed(self, data: bytes, arrival: Arrival) -> list[tuple[Event, Arrival]]:
+        """Take octets that arrived together; return the events that they settle."""
+        if data:
+            self._arrivals.append((self._octets, arrival))
+            self._octets += len(data)
+        return self._timed(self._framer.feed(data))
+
+    def silence(self) -> list[tuple[Event, Arrival]]:
+        """Return the events that silence settles."""
+        return self._timed(self._framer.silence())
+
+    def _timed(self, events: list[Event]) -> list[tuple[Event, Arrival]]:
+        timed = []
+        for event in events:
+            while len(self._arrivals) > 1 and self._arrivals[1][0] <= self._settled:
+                self._arrivals.popleft()
+            self._settled += len(event.data)
+            timed.append((event, self._arrivals[0][1]))
+        return timed
