@@ -2,6 +2,10 @@
 
 The files lie in memory (systemd's RuntimeDirectory, or the user's), so an SD card is not worn by status. Each
 is replaced atomically: a reader sees the old document or the new one, never half of one.
+
+Where the folder lies below /tmp, anybody can have made it first. So a folder counts, and a file in it, only
+if it is of this user, of root or of the owner of the spool, and nobody else may write it; links are not
+followed; no large file is read, and nothing but a regular one. So nobody else can forge a status or the time.
 """
 
 from __future__ import annotations
@@ -9,17 +13,29 @@ from __future__ import annotations
 import json
 import logging
 import os
+import secrets
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from bridge.files import open_regular, read_all
 
 logger = logging.getLogger(__name__)
 
 SERVICE_DIRECTORY = Path("/run/serial-bridge")
 """The RuntimeDirectory of the installed services: where `status` in a shell finds what they publish."""
+
+_LARGEST_BYTES = 10_000_000
+_WRITTEN_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+
+class NotOurFolder(OSError):
+    """A runtime folder that somebody else made, or may write."""
 
 
 class Runtime:
@@ -28,22 +44,21 @@ class Runtime:
     def __init__(self, spool_path: Path) -> None:
         spool_path = spool_path.resolve()
         self._folder = f"{spool_path.stem}-{sha256(os.fsencode(spool_path)).hexdigest()[:12]}"
-        self._directory = _own_root() / self._folder
         self._spool_path = spool_path
         self._is_failing = False
 
     def publish(self, name: str, document: Mapping[str, Any]) -> None:
         """Replace the document `name` ("bus-meters" or "uplink").
 
-        Adds `pid`, and `updated` in milliseconds since 1970. A directory that cannot be written is logged
-        once: the gateway works without a status.
+        Adds `pid`, and `updated` in milliseconds since 1970. A directory that cannot be written, or is not
+        ours, is logged once: the gateway works without a status.
 
         Raises:
             TypeError: `document` does not fit JSON.
         """
         text = json.dumps({**document, "pid": os.getpid(), "updated": time.time_ns() // 1_000_000})
         try:
-            self._replace(name, text)
+            self._replace(name, text.encode())
         except OSError as error:
             if not self._is_failing:
                 logger.warning("no status of %s: %s", name, error)
@@ -54,41 +69,51 @@ class Runtime:
     def read_all(self) -> dict[str, dict[str, Any]]:
         """Every document by its name, the newest where several processes published one.
 
-        Adds `running`: whether the process that published it lives. What is no document is left out.
+        Adds `running`: whether the process that published it lives. What is no document, or not ours, is left
+        out.
         """
-        found: dict[str, dict[str, Any]] = {}
-        for root in self._roots():
-            for path in sorted((root / self._folder).glob("*.json")):
-                document = _read(path)
-                if document is None:
-                    continue
-                if path.stem not in found or found[path.stem]["updated"] < document["updated"]:
-                    found[path.stem] = {**document, "running": _lives(document["pid"])}
-        return found
+        newest: dict[str, dict[str, Any]] = {}
+        for root, owners in self._roots():
+            try:
+                with _opened(root, owners) as outer, _opened(self._folder, owners, outer) as folder:
+                    for name, document in _documents(folder, owners):
+                        if name not in newest or newest[name]["updated"] < document["updated"]:
+                            newest[name] = {**document, "running": _lives(document["pid"])}
+            except OSError:
+                continue  # not there, or not ours
+        return newest
 
-    def _replace(self, name: str, text: str) -> None:
-        if not self._directory.is_dir():
-            self._directory.mkdir(parents=True, exist_ok=True)
-            self._directory.chmod(0o755)  # for everybody's `status`, whatever the umask
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{name}-", dir=self._directory)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                os.fchmod(file.fileno(), 0o644)
-            Path(temporary).replace(self._directory / f"{name}.json")
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+    def _replace(self, name: str, data: bytes) -> None:
+        root, ours = _own_root(), {os.geteuid()}
+        _make(root)
+        with _opened(root, {*ours, 0}) as outer:
+            _make(self._folder, outer)
+            with _opened(self._folder, ours, outer) as folder:
+                draft = f".{name}-{secrets.token_hex(8)}"
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+                descriptor = open_regular(draft, flags, 0o600, folder=folder)
+                try:
+                    with os.fdopen(descriptor, "wb") as file:
+                        file.write(data)
+                        os.fchmod(descriptor, 0o644)
+                    os.replace(draft, f"{name}.json", src_dir_fd=folder, dst_dir_fd=folder)
+                except BaseException:
+                    os.unlink(draft, dir_fd=folder)
+                    raise
 
-    def _roots(self) -> Iterator[Path]:
-        """Where a service, this user, or the user who owns the spool may have published."""
-        yield from dict.fromkeys((_own_root(), SERVICE_DIRECTORY, _temporary_root(os.getuid())))
+    def _roots(self) -> Iterator[tuple[Path, set[int]]]:
+        """Where a service, this user, or the owner of the spool may have published; and whose it may be."""
+        owners = {os.geteuid(), 0}
+        places = [_own_root(), SERVICE_DIRECTORY, _temporary_root(os.getuid())]
         try:
             owner = self._spool_path.stat().st_uid
         except OSError:
-            return
-        if owner != os.getuid():
-            yield _temporary_root(owner)
+            pass
+        else:
+            owners.add(owner)
+            places.append(_temporary_root(owner))
+        for place in dict.fromkeys(places):
+            yield place, owners
 
 
 def _own_root() -> Path:
@@ -104,10 +129,63 @@ def _temporary_root(uid: int) -> Path:
     return Path(tempfile.gettempdir()) / f"serial-bridge-{uid}"
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _make(folder: Path | str, outer: int | None = None) -> None:
+    """Make a folder, if it is missing, that everybody may read, whatever the umask."""
+    if outer is None:
+        Path(folder).parent.mkdir(parents=True, exist_ok=True)
     try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        os.mkdir(folder, 0o700, dir_fd=outer)
+    except FileExistsError:
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=outer)
+    try:
+        os.fchmod(descriptor, 0o755)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _opened(folder: Path | str, owners: set[int], outer: int | None = None) -> Iterator[int]:
+    """The descriptor of a folder that is one of theirs, and that nobody else may write.
+
+    Raises:
+        OSError: it is missing, a link, or not to be trusted.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(folder, flags, dir_fd=outer)
+    try:
+        if not _is_trusted(descriptor, owners):
+            raise NotOurFolder(f"the folder {folder} is of another user, or others may write it: remove it")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _is_trusted(descriptor: int, owners: set[int]) -> bool:
+    status = os.fstat(descriptor)
+    return status.st_uid in owners and not status.st_mode & _WRITTEN_BY_OTHERS
+
+
+def _documents(folder: int, owners: set[int]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The documents of an open folder, by name."""
+    for name in sorted(os.listdir(folder)):
+        stem, dot, suffix = name.rpartition(".")
+        if stem and not name.startswith(".") and dot + suffix == ".json":
+            document = _read(name, folder, owners)
+            if document is not None:
+                yield stem, document
+
+
+def _read(name: str, folder: int, owners: set[int]) -> dict[str, Any] | None:
+    try:
+        descriptor = open_regular(name, os.O_RDONLY, folder=folder)
+        try:
+            if not _is_trusted(descriptor, owners):
+                return None
+            document = json.loads(read_all(descriptor, _LARGEST_BYTES))
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(document, dict):
         return None

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from bridge import runtime as runtime_module
+from bridge.clock import kernel_clock
 from bridge.runtime import Runtime
 
 
@@ -127,3 +128,119 @@ def test_a_directory_that_cannot_be_written_is_said_once_and_stops_nothing(
     directory.unlink()
     runtime.publish("uplink", {})
     assert "uplink" in runtime.read_all()
+
+
+STRANGER = 65534
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+
+
+def forge(folder: Path, owner: int) -> Path:
+    """A document of a stranger's, about a process that lives."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    document = folder / "uplink.json"
+    document.write_text(json.dumps({"pid": os.getpid(), "updated": 2**60, "state": "forged"}))
+    document.chmod(0o644)
+    os.chown(document, owner, owner)
+    return document
+
+
+def published_folder(directory: Path) -> Path:
+    return only_file(directory).parent
+
+
+@only_root
+@pytest.mark.parametrize("strange", ["root", "folder", "document"])
+def test_what_a_stranger_prepared_is_not_believed(strange: str, spool: Path, directory: Path) -> None:
+    Runtime(spool).publish("bus-meters", {"state": "ready"})
+    folder = published_folder(directory)
+    document = forge(folder, STRANGER if strange == "document" else 0)
+    if strange != "document":
+        os.chown(directory if strange == "root" else folder, STRANGER, STRANGER)
+    assert "uplink" not in Runtime(spool).read_all()
+    os.chown(spool.parent, STRANGER, STRANGER)
+    spool.touch()
+    os.chown(spool, STRANGER, STRANGER)
+    assert Runtime(spool).read_all()["uplink"]["state"] == "forged", "the owner of the spool is believed"
+    assert document.exists()
+
+
+@only_root
+def test_the_time_is_not_taken_from_a_stranger(spool: Path, directory: Path) -> None:
+    Runtime(spool).publish("uplink", {})
+    folder = published_folder(directory)
+    told = folder / "clock.json"
+    boot = kernel_clock.boot_id()
+    document = {"pid": 1, "updated": 2**60, "boot_id": boot, "offset_ns": 10**18, "source": "a stranger"}
+    told.write_text(json.dumps(document))
+    os.chown(told, STRANGER, STRANGER)
+    assert kernel_clock.TOLD not in Runtime(spool).read_all()
+
+
+@only_root
+@pytest.mark.parametrize("strange", ["root", "folder"])
+def test_nothing_is_published_in_a_folder_of_a_stranger(
+    strange: str, spool: Path, directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Runtime(spool).publish("uplink", {"number": 1})
+    file = only_file(directory)
+    os.chown(directory if strange == "root" else file.parent, STRANGER, STRANGER)
+    Runtime(spool).publish("uplink", {"number": 2})
+    assert json.loads(file.read_text())["number"] == 1
+    assert "is of another user" in caplog.text
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o757, 0o777, 0o1777])
+@pytest.mark.parametrize("place", ["root", "folder"])
+def test_a_folder_that_others_may_write_is_not_used(
+    place: str, mode: int, spool: Path, directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Runtime(spool).publish("uplink", {})
+    folder = published_folder(directory)
+    (directory if place == "root" else folder).chmod(mode)
+    assert Runtime(spool).read_all() == {}
+    Runtime(spool).publish("uplink", {})
+    assert "others may write it" in caplog.text
+
+
+@pytest.mark.parametrize("place", ["root", "folder"])
+def test_a_link_in_the_place_of_a_folder_is_not_followed(
+    place: str, spool: Path, directory: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Runtime(spool).publish("uplink", {"number": 1})
+    link = directory if place == "root" else published_folder(directory)
+    elsewhere = tmp_path / "elsewhere"
+    link.rename(elsewhere)
+    link.symlink_to(elsewhere)
+    assert Runtime(spool).read_all() == {}
+    Runtime(spool).publish("uplink", {"number": 2})
+    assert json.loads(only_file(elsewhere).read_text())["number"] == 1
+    assert "no status of uplink" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "second name", "folder", "device", "huge", "nested"])
+def test_only_a_regular_file_of_bounded_size_is_read(
+    kind: str, spool: Path, directory: Path, tmp_path: Path
+) -> None:
+    runtime = Runtime(spool)
+    runtime.publish("uplink", {})
+    document = only_file(directory)
+    elsewhere = tmp_path / "elsewhere.json"
+    document.rename(elsewhere)
+    match kind:
+        case "pipe":
+            os.mkfifo(document)
+        case "link":
+            document.symlink_to(elsewhere)
+        case "second name":
+            os.link(elsewhere, document)
+        case "folder":
+            document.mkdir()
+        case "device":
+            document.symlink_to("/dev/zero")
+        case "huge":
+            with document.open("wb") as file:
+                file.truncate(10**12)
+        case _:
+            document.write_text("[" * 100_000)
+    assert runtime.read_all() == {}
