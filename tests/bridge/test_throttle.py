@@ -128,6 +128,15 @@ class TestPartialFailure:
             now += throttle.accepted(points, now) + ROUND_TRIP_S
         assert sent > 5000
 
+    def test_refusals_of_a_reading_too_large_teach_no_rate(self) -> None:
+        """Those end when it is cut: at that pace a bucket refills."""
+        throttle, now = Throttle(), 0.0
+        for _ in range(ALONE):
+            throttle.refused(READING, now, now, alone=True)
+            now += 0.5
+        assert throttle.accepted(throttle.points(READING, now), now) == 0.0
+        assert throttle.slowed_since is None
+
 
 class TestRate:
     def limited(self) -> Rate:
@@ -148,10 +157,11 @@ class TestRate:
 
     def test_a_request_sent_before_the_last_decrease_is_no_evidence(self) -> None:
         rate = self.limited()
-        before = rate.per_s(30.0)
         again = self.limited()
         again.refused(10, 0.1, 4.0)
-        assert again.per_s(30.0) == before
+        assert again.per_s(6.0) == rate.per_s(6.0)
+        again.refused(10, 3.5, 4.5)
+        assert (again.per_s(6.0) or 0) < (rate.per_s(6.0) or 0)
 
     def test_a_limit_fades_with_time_though_nothing_is_sent(self) -> None:
         rate = self.limited()
