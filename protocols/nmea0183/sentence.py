@@ -49,7 +49,7 @@ class Sentence:
     fields: tuple[str, ...]
 
     def text(self, number: int) -> str:
-        """Return the field of this number, from 1 on, without blanks around it; "" if there are not as many."""
+        """Return the field of this number, from 1 on, stripped of blanks; "" if there are fewer."""
         return self.fields[number - 1].strip() if number <= len(self.fields) else ""
 
     def number(self, number: int) -> Decimal | None:

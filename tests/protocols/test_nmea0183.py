@@ -19,6 +19,7 @@ from protocols.nmea0183.sentence import MAX_LENGTH, Sentence, build, parse
 from tests.protocols.vectors import described, frames, hear, vectors
 
 ENTRY = protocol("nmea0183")
+BY_THE_SEA = {"latitude": 49.2741667, "longitude": -123.1853333}
 VALID = [bytes.fromhex(vector["hex"]) for vector in vectors("nmea0183") if vector["valid"]]
 texts = st.text(
     st.characters(codec="ascii", exclude_characters=",*$!\\^", exclude_categories=["Cc"]), max_size=8
@@ -69,17 +70,20 @@ def told(text: str) -> Values:
         ("GPVTG,,T,,M,,N,18.0,K,A", {"speed": 5.0}),
         ("GPVTG,054.7,T,034.4,M,005.5,N,010.2,K,N", {}),
         ("GPVTG,054.7,034.4,005.5,010.2", {"course": 54.7, "course_magnetic": 34.4, "speed": 2.829}),
-        ("VWVHW,100.2,T,95.1,M,6.5,N,12.0,K", {"heading": 100.2, "heading_magnetic": 95.1, "water_speed": 3.344}),
+        (
+            "VWVHW,100.2,T,95.1,M,6.5,N,12.0,K",
+            {"heading": 100.2, "heading_magnetic": 95.1, "water_speed": 3.344},
+        ),
         ("SDDBT,15.5,f,4.7,M,2.6,F", {"depth": 4.7}),
         ("SDDPT,4.1,0.0", {"depth": 4.1}),
-        ("GPGLL,4916.45,N,12311.12,W,225444,A", {"latitude": 49.2741667, "longitude": -123.1853333}),
+        ("GPGLL,4916.45,N,12311.12,W,225444,A", BY_THE_SEA),
         ("GPGLL,4916.45,N,12311.12,W,225444,V", {}),
-        ("GPGLL, 4916.45,n,12311.12 ,w", {"latitude": 49.2741667, "longitude": -123.1853333}),
-        ("GPRMC,123519,D,4916.45,N,12311.12,W,,,230394,,", {"latitude": 49.2741667, "longitude": -123.1853333}),
-        ("GPRMC,123519,,4916.45,N,12311.12,W,,,230394,,,A", {"latitude": 49.2741667, "longitude": -123.1853333}),
+        ("GPGLL, 4916.45,n,12311.12 ,w", BY_THE_SEA),
+        ("GPRMC,123519,D,4916.45,N,12311.12,W,,,230394,,", BY_THE_SEA),
+        ("GPRMC,123519,,4916.45,N,12311.12,W,,,230394,,,A", BY_THE_SEA),
         ("GPRMC,123519,,4916.45,N,12311.12,W,,,230394,,,N", {}),
     ],
-)  # fmt: skip
+)
 def test_what_wind_weather_and_motion_sentences_say(text: str, expected: Values) -> None:
     assert told(text) == expected
 
