@@ -77,8 +77,16 @@ def load_site(path: Path) -> Site:
         raise ConfigError(mistakes)
     _warn(document, site)
     warnings = (*document.warnings, *own.warnings_beside(used))
-    found = {"warnings": warnings, "fingerprints": fingerprints(tables, own.tables)}
+    found = {"warnings": warnings, "fingerprints": fingerprints(tables, own.tables, _contents(site))}
     return site.model_copy(update=found)
+
+
+def _contents(site: Site) -> list[bytes]:
+    """What the files that the uplink reads at its start hold."""
+    try:
+        return [site.thingsboard.ca.read_bytes()] if site.thingsboard.ca is not None else []
+    except OSError:  # the uplink says what is wrong with it
+        return []
 
 
 def _models_named(buses: object) -> set[str]:
