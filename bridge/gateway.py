@@ -193,8 +193,7 @@ async def _deliver(site: Site, watch: CredentialsWatch, jobs: list[Uplink]) -> N
                 running = [tasks.create_task(job.run()), tasks.create_task(keeper.run())]
                 if site.thingsboard.diagnostics:
                     teller = Diagnostics(runtime, watch.current, client=client, own_clients=own_clients)
-                    statistics = partial(_kept_running, "the statistics' delivery", teller.run)
-                    running.append(tasks.create_task(statistics()))
+                    running.append(tasks.create_task(teller.run()))
                 await watch.edited()
                 for task in running:
                     task.cancel()

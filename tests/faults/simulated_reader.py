@@ -43,7 +43,7 @@ every = "{every_ms:.0f}ms"
 [bus.meters.sensor.registers]
 {registers}
 """
-_TYPES = {1: "uint16", 2: "uint32", 4: "uint64"}
+_TYPES = {1: "uint16", 2: "uint32", 4: "int64"}  # an unsigned one of 64 bits may not fit what is stored
 
 
 @dataclass(frozen=True, slots=True)
