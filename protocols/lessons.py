@@ -100,9 +100,12 @@ class Lessons(Generic[Item]):
         are left out, it is one of them, another one in each poll.
         """
         wanted = list(items)
-        due = self.due()
-        asked = [item for item in wanted if item not in self._left_out or item == due]
+        asked = [item for item in wanted if self.asks_for(item)]
         return sorted(asked, key=self._doubtful.__contains__) or wanted[self._poll % len(wanted) :][:1]
+
+    def asks_for(self, item: Item) -> bool:
+        """Whether an item is asked for in this poll."""
+        return item not in self._left_out or item == self.due()
 
     def due(self) -> Item | None:
         """Return the left out item to ask for in this poll; None if no time has come."""

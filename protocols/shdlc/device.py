@@ -7,6 +7,8 @@
 After power-up a sensor is idle and refuses to be read (SPS30 §5.3.1); that is told as a refusal, with what
 was done about it. An SPS30 that measures answers with nothing when it has nothing new: then it is left alone,
 but one that never gave a value since it was last silent is told to start, which does no harm.
+
+A serial number that is refused or not answered in several polls is left out for a while: `protocols.lessons`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Final
 from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
 from protocols.errors import DecodeError, DeviceRefusal
 from protocols.framing import Direction, Frame
+from protocols.lessons import Lessons
 from protocols.shdlc import frame as frames
 from protocols.shdlc.frame import Miso, Mosi, StreamFramer
 from protocols.shdlc.models import (
@@ -49,6 +52,7 @@ class Sensor:
         self._model = self._first.model
         self._wants_serial = any(SERIAL_NUMBER in each.values for each in sensors)
         self._serial: str | None = None
+        self._lessons: Lessons[str] = Lessons()
         self._measures = False
 
     @property
@@ -63,8 +67,13 @@ class Sensor:
             requests.append(self._information())
         return requests
 
-    def poll(self, now: float = 0.0, /) -> Dialogue:
-        """Starts one poll; DecodeError if the reply is that of another model."""
+    def poll(self, now: float, /) -> Dialogue:
+        """Start one poll at `now`, in seconds of a clock that never goes back.
+
+        Raises:
+            DecodeError: the reply is that of another model.
+        """
+        self._lessons.begin(now)
         refusals: list[DeviceRefusal] = []
         answer = yield from self._exchange(self._read())
         if answer is None:
@@ -79,7 +88,7 @@ class Sensor:
             self._measures = True
         elif answer.error in (NOT_ALLOWED, NO_DATA) or not self._measures:
             yield from self._start(refusals)
-        if values and self._wants_serial and self._serial is None:
+        if values and self._wants_serial and self._serial is None and self._lessons.asks_for(SERIAL_NUMBER):
             yield from self._identify(refusals)
         complete = not refusals and (not values or self._serial is not None or not self._wants_serial)
         return self._result(values, refusals, complete=complete)
@@ -90,7 +99,8 @@ class Sensor:
         told = tuple(
             {name: values[name] for name in sensor.values if name in values} for sensor in self._sensors
         )
-        return PollResult(told, complete=complete, refusals=tuple(refusals))
+        left_out = self._lessons.named({name: name for name in sensor.values} for sensor in self._sensors)
+        return PollResult(told, complete=complete, refusals=tuple(refusals), left_out=left_out)
 
     def _values(self, answer: Miso) -> Values:
         """What a reply says; nothing if it says that there is nothing new."""
@@ -141,10 +151,13 @@ class Sensor:
     def _identify(self, refusals: list[DeviceRefusal]) -> Generator[Request, Frame | None, None]:
         answer = yield from self._exchange(self._information())
         if answer is None:
+            self._lessons.unanswered(SERIAL_NUMBER, is_present=True)
             return
         if answer.error:
             refusals.append(_refusal(answer, "serial number"))
+            self._lessons.failed(SERIAL_NUMBER, error_name(answer.error))
             return
+        self._lessons.answered([SERIAL_NUMBER])
         self._serial = answer.data.rstrip(b"\0").decode("ascii", "replace")
 
     def _exchange(self, request: Request) -> Exchange:

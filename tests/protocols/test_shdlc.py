@@ -134,13 +134,13 @@ def test_a_frame_that_is_request_and_reply_is_what_the_line_was_waiting_for() ->
 @every_model
 def test_an_idle_sensor_is_started_and_says_so(model: Model) -> None:
     sensor, device = simulated(model.name), polled(model.name)
-    result, asked = answered(device.poll(), sensor)
+    result, asked = answered(device.poll(0.0), sensor)
     assert asked == ["measured values", "start of the measurement"]
     assert not result.complete
     assert [refusal.code for refusal in result.refusals] == [NOT_ALLOWED]
     told = "measured values: not allowed in the current state; the measurement was started"
     assert str(result.refusals[0]) == told
-    result, asked = answered(device.poll(), sensor)
+    result, asked = answered(device.poll(0.0), sensor)
     assert asked == ["measured values"]
     assert result == PollResult((AIR[model.name] | {"device_error": False},))
 
@@ -150,16 +150,16 @@ def test_every_format_brings_the_same_values(model: Model) -> None:
     for name in model.formats:
         keys = {"format": name} if model.name == "sps30" else {}
         sensor, device = simulated(model.name), polled(model.name, values=[*AIR[model.name]], **keys)
-        answered(device.poll(), sensor)
-        assert answered(device.poll(), sensor)[0] == PollResult((AIR[model.name],))
+        answered(device.poll(0.0), sensor)
+        assert answered(device.poll(0.0), sensor)[0] == PollResult((AIR[model.name],))
 
 
 def test_a_sensor_that_measures_and_has_nothing_new_is_left_alone() -> None:
     sensor, device = simulated(), polled()
-    answered(device.poll(), sensor)
-    answered(device.poll(), sensor)
+    answered(device.poll(0.0), sensor)
+    answered(device.poll(0.0), sensor)
     sensor.has_news = False
-    assert answered(device.poll(), sensor) == (PollResult(({},)), ["measured values"])
+    assert answered(device.poll(0.0), sensor) == (PollResult(({},)), ["measured values"])
 
 
 def test_a_sensor_that_never_gave_a_value_is_told_to_start() -> None:
@@ -167,16 +167,16 @@ def test_a_sensor_that_never_gave_a_value_is_told_to_start() -> None:
     sensor.answer(found(build(Mosi(0, 0, b"\x01\x03"))))
     sensor.has_news = False
     started = ["measured values", "start of the measurement"]
-    assert answered(device.poll(), sensor) == (PollResult(({},)), started)
-    assert answered(device.poll(), sensor) == (PollResult(({},)), started[:1])
+    assert answered(device.poll(0.0), sensor) == (PollResult(({},)), started)
+    assert answered(device.poll(0.0), sensor) == (PollResult(({},)), started[:1])
 
 
 def test_a_sleeping_sensor_is_woken_and_started() -> None:
     sensor, device = simulated(mode=Mode.ASLEEP), polled()
-    result, asked = answered(device.poll(), sensor)
+    result, asked = answered(device.poll(0.0), sensor)
     assert asked == ["measured values", "wake-up pulse", "wake-up", "start of the measurement"]
     assert result == PollResult(({},), complete=False)
-    assert answered(device.poll(), sensor)[0].values[0]["pm2_5"] == 2.0
+    assert answered(device.poll(0.0), sensor)[0].values[0]["pm2_5"] == 2.0
 
 
 @pytest.mark.parametrize(
@@ -184,22 +184,22 @@ def test_a_sleeping_sensor_is_woken_and_started() -> None:
     [("sps30", ["measured values", "wake-up pulse", "wake-up"]), ("svm41", ["measured values"])],
 )
 def test_silence_ends_a_poll(name: str, asked: list[str]) -> None:
-    assert answered(polled(name).poll(), None) == (PollResult(({},), complete=False), asked)
+    assert answered(polled(name).poll(0.0), None) == (PollResult(({},), complete=False), asked)
 
 
 def test_a_sensor_that_was_off_is_started_again() -> None:
     sensor, device = simulated(), polled(values=["pm2_5", "serial_number"])
     for _ in range(2):
-        answered(device.poll(), sensor)
-    answered(device.poll(), None)
+        answered(device.poll(0.0), sensor)
+    answered(device.poll(0.0), None)
     swapped = simulated()
     swapped.serial = "another"
-    answered(device.poll(), swapped)
-    assert answered(device.poll(), swapped)[0].values == ({"pm2_5": 2.0, "serial_number": "another"},)
+    answered(device.poll(0.0), swapped)
+    assert answered(device.poll(0.0), swapped)[0].values == ({"pm2_5": 2.0, "serial_number": "another"},)
 
 
 def test_no_value_yet_is_no_value() -> None:
-    poll = polled("sfa30").poll()
+    poll = polled("sfa30").poll(0.0)
     next(poll)
     start = poll.send(found(build(Miso(0, 3, NO_DATA))))
     assert start.summary.endswith("start of the measurement")
@@ -214,26 +214,52 @@ def test_no_value_yet_is_no_value() -> None:
 
 def test_the_serial_number_is_asked_for_once() -> None:
     sensor, device = simulated("sfa30"), polled("sfa30", values=["serial_number", "temperature"])
-    answered(device.poll(), sensor)
+    answered(device.poll(0.0), sensor)
     assert len(device.planned()) == 2
-    result, asked = answered(device.poll(), sensor)
+    result, asked = answered(device.poll(0.0), sensor)
     assert asked == ["measured values", "serial number"]
     assert result == PollResult(({"serial_number": sensor.serial, "temperature": -3.215},))
-    assert answered(device.poll(), sensor) == (result, ["measured values"])
+    assert answered(device.poll(0.0), sensor) == (result, ["measured values"])
     assert len(device.planned()) == 1
+
+
+@pytest.mark.parametrize("is_silent", [True, False])
+def test_a_serial_number_that_is_never_told_is_left_out_by_name_and_comes_back(is_silent: bool) -> None:
+    sensor, device = simulated("sfa30"), polled("sfa30", values=["serial_number", "temperature"])
+    answered(device.poll(0.0), sensor)
+
+    def once(now: float) -> tuple[PollResult, int]:
+        poll = device.poll(now)
+        request = next(poll)
+        for count in range(1, 9):
+            reply = None if count == 2 and is_silent else found(sensor.answer(found(request.data)) or b"")
+            if count == 2 and not is_silent:
+                reply = found(build(Miso(0, 0xD0, 1)))
+            try:
+                request = poll.send(reply)
+            except StopIteration as over:
+                return over.value, count
+        raise AssertionError("the poll does not end")
+
+    counts = [once(float(now))[1] for now in range(10)]
+    assert counts == [2, 2, 2, 1, 1, 1, 1, *([1] * 3 if is_silent else [2, 1, 1])]
+    (left_out,) = once(10.0)[0].left_out
+    assert left_out.keys() == {"serial_number"}
+    result, _ = answered(device.poll(4000.0), sensor)
+    assert (result.values[0]["serial_number"], result.left_out) == (sensor.serial, ())
 
 
 def test_a_device_error_is_told_with_the_values() -> None:
     sensor, device = simulated(), polled()
-    answered(device.poll(), sensor)
+    answered(device.poll(0.0), sensor)
     sensor.has_fault = True
-    (values,) = answered(device.poll(), sensor)[0].values
+    (values,) = answered(device.poll(0.0), sensor)[0].values
     assert values["device_error"] is True
     assert values["pm10"] == 2.0
 
 
 def test_the_reply_of_another_model_makes_no_sense() -> None:
-    poll = polled("sfa30").poll()
+    poll = polled("sfa30").poll(0.0)
     next(poll)
     with pytest.raises(DecodeError, match="40 octets are no values of sfa30: compare the model"):
         poll.send(found(build(Miso(0, 3, 0, bytes(40)))))
@@ -258,8 +284,8 @@ def test_only_its_own_reply_is_taken(other: Miso | Mosi) -> None:
 def test_two_sensors_of_the_site_share_one_device() -> None:
     settings = [parse_settings({"model": "sps30", "values": [name]}) for name in ("pm10", "pm1_0")]
     device, sensor = Sensor(settings, LINE), simulated()
-    answered(device.poll(), sensor)
-    assert answered(device.poll(), sensor)[0].values == ({"pm10": 2.0}, {"pm1_0": 2.0})
+    answered(device.poll(0.0), sensor)
+    assert answered(device.poll(0.0), sensor)[0].values == ({"pm10": 2.0}, {"pm1_0": 2.0})
 
 
 @pytest.mark.parametrize(
