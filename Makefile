@@ -1,5 +1,7 @@
 # Each target sets up what it needs: a virtual environment in .venv, filled from pyproject.toml.
-PYTHON ?= python3
+# Python: Debian's own, which is what runs at a site, unless that is too old or not there.
+PYTHON ?= $(shell for python in /usr/bin/python3 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && break; done; echo $$python)
 VENV   := .venv
 BIN    := $(VENV)/bin
 
@@ -9,6 +11,7 @@ demo: $(VENV)/.run
 	@$(BIN)/serial-bridge demo
 
 test: $(VENV)/.dev
+	@.ci/packages
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 lint: $(VENV)/.dev
@@ -48,13 +51,21 @@ vm-test: $(VENV)/.dev
 clean:
 	rm -rf dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-$(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+# The environment is made again where another Python made it.
+made_by   := $(shell sed -n 's/^home = //p; s/^version = //p' $(VENV)/pyvenv.cfg 2> /dev/null)
+asked_for := $(shell $(PYTHON) -c 'import os, platform, sys; print(os.path.dirname(sys.executable), platform.python_version())')
+ifneq ($(strip $(made_by)),$(asked_for))
+.PHONY: $(VENV)/bin/python
+endif
 
-$(VENV)/.run: pyproject.toml | $(VENV)/bin/python
+$(VENV)/bin/python:
+	@echo "$(VENV): made with $(PYTHON), Python $(lastword $(asked_for))"
+	@$(PYTHON) -m venv --clear $(VENV)
+
+$(VENV)/.run: pyproject.toml $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.run

@@ -50,6 +50,8 @@ OF_LINE = (
 )
 _SHOWN = (*OF_SENSOR, "state", "turn_around_p50_ms", "turn_around_p99_ms", "lateness_p99_ms", "wire_share")
 
+EXCEPTION = "line_exception_"  # begins the attribute that counts a Modbus exception's code
+
 Counts = Mapping[str, Any]
 
 
@@ -102,7 +104,7 @@ def attributes(counts: Counts, bus: str) -> dict[str, Any]:
     for key in _SHOWN:
         value = counts.get(key)
         if isinstance(value, Mapping):
-            shown |= {f"line_exception_{code}": count for code, count in value.items()}
+            shown |= {f"{EXCEPTION}{code}": count for code, count in value.items()}
         elif value is not None:
             shown[f"line_{key}"] = value
     return shown

@@ -71,3 +71,13 @@ class NotTrusted(UplinkError):
 
 class ConnectionEnded(UplinkError):
     """The server ended the connection in good order, to restart or with a new certificate: connect anew."""
+
+
+class PathTooNarrow(UplinkError):
+    """The message was swallowed on its way for its length: shorter ones arrive, send such at once."""
+
+    def __init__(self, where: str, length: int) -> None:
+        super().__init__(
+            f"a message of {length} bytes to {where} was swallowed while the server answers others: "
+            "shorter ones are sent; look for a tunnel or firewall that drops long or fragmented datagrams"
+        )

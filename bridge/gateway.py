@@ -193,7 +193,8 @@ async def _deliver(site: Site, watch: CredentialsWatch, jobs: list[Uplink]) -> N
                 running = [tasks.create_task(job.run()), tasks.create_task(keeper.run())]
                 if site.thingsboard.diagnostics:
                     teller = Diagnostics(runtime, watch.current, client=client, own_clients=own_clients)
-                    running.append(tasks.create_task(teller.run()))
+                    statistics = partial(_kept_running, "the statistics' delivery", teller.run)
+                    running.append(tasks.create_task(statistics()))
                 await watch.edited()
                 for task in running:
                     task.cancel()

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from protocols.errors import DeviceRefusal
@@ -117,6 +117,10 @@ class Request:
     is_put_off: Callable[[Frame], bool] = lambda frame: False
     shape: Hashable = None
     is_own: Callable[[Frame], bool] | None = None
+
+    def with_rests(self, rest_s: float) -> Request:
+        """Return the request to a device that may fall silent for so long inside its reply."""
+        return replace(self, rest_s=rest_s) if rest_s > self.rest_s else self
 
 
 @dataclass(frozen=True, slots=True)

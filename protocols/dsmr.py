@@ -15,9 +15,11 @@ Each meter is a sensor of its own, named by its equipment identifier. The telegr
 its characters: K8EG004046395507, as on the label. In site.toml either form is found; where the digits do not
 stand for characters, they are the identifier.
 
-Quirks: some meters print the CRC without leading zeros (!B9F). Fluvius tells the identifier of an M-Bus meter
-with 0-n:96.1.1, and gas that is not converted to base conditions with 0-n:24.2.3. An M-Bus meter that was
-never heard has a date that is none (632525252525W). Without any identifier the first line serves as one.
+Quirks: some meters print the CRC without leading zeros (!B9F), some reckon it as CRC-16/X-25. Where a CRC
+decides, the first line may hold control characters (0x02 for "\2") and "/". Fluvius tells the identifier of
+an M-Bus meter with 0-n:96.1.1, and gas that is not converted to base conditions with 0-n:24.2.3. An M-Bus
+meter that was never heard has a date that is none (632525252525W). Without any identifier the first line
+serves as one.
 """
 
 from __future__ import annotations
@@ -40,15 +42,17 @@ from protocols.search import SearchFramer, Shape
 MAX_LENGTH: Final = 8192  # a text for the customer alone may have 2048 digits
 
 _HEAD = re.compile(rb"/[A-Za-z]{3}[0-9]")
-_FIRST_LINE = re.compile(rb"/[A-Za-z]{3}[0-9][ \"-.0-~]{0,64}\r\n\r\n")
-_FIRST_LINE_BEGUN = re.compile(rb"/[A-Za-z]{3}[0-9][ \"-.0-~]{0,64}(?:\r(?:\n\r?)?)?")
+_LENIENT: Final = rb"/[A-Za-z]{3}[0-9][\x01-\x09\x0b\x0c\x0e- \"-\x7f]{0,64}"
+_FIRST_LINE = re.compile(_LENIENT + rb"\r\n\r\n")
+_FIRST_LINE_BEGUN = re.compile(_LENIENT + rb"(?:\r(?:\n\r?)?)?")
+_PLAIN_FIRST_LINE = re.compile(rb"/[A-Za-z]{3}[0-9][ \"-.0-~]{0,64}\r\n\r\n")
 _STOP = re.compile(rb"!|/|\r\n\r\n|[^\t\r\n -~]")
 _LONGEST_END = 7  # octets from "!" on
 _CHECK = re.compile(rb"([0-9A-Fa-f]{0,4})\r\n")
 _CHECK_BEGUN = re.compile(rb"[0-9A-Fa-f]{0,4}\r?")
 _VERSIONS_WITH_CHECK = (b"\n1-3:0.2.8(", b"\n0-0:96.1.4(")  # 4 and up state their version
 
-_CRC: Final = CHECKSUMS["crc16-arc"].of
+_CRCS: Final = (CHECKSUMS["crc16-arc"].of, CHECKSUMS["crc16-x25"].of)  # the standard's, and some meters'
 
 _MAIN: Final = 0  # the channel of the electricity meter
 _IDENTIFIERS: Final = ("96.1.1", "96.1.0", "42.0.0")  # of the electricity meter, best first
@@ -66,9 +70,14 @@ _OWN: Final[Mapping[str, Quantity]] = {  # C.D.E of what the companion standard 
     "96.7.9": Quantity("long_power_failures", ""),
     "96.3.10": Quantity("breaker", ""),  # 0 open, 1 closed, 2 ready to be closed
     "17.0.0": Quantity("power_limit", "W"),
-    "31.4.0": Quantity("current_limit", "A"),
     "24.4.0": Quantity("valve", ""),
 }
+_CURRENT_LIMIT: Final = Quantity("current_limit", "A")  # 31.4.0, where no phase but the first has a D of 4
+_LIMITED: Final = "31.4.0"
+_MEAN_CURRENTS: Final = ("51.4.0", "71.4.0")
+_PEAKS: Final = "98.1.0"  # the highest demand of each month, as Fluvius sends it (e-MUCS-P1 2.1 §5.2)
+_PEAK: Final = Quantity("import_demand_max", "W")
+_AT: Final = "_at"  # behind the name of a maximum: when it was
 _DATE = re.compile(r"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)([WS]?)")
 _ZONES = {"W": "+01:00", "S": "+02:00", "": ""}
 
@@ -151,8 +160,13 @@ def _short(code: Code) -> str:
 
 def _meter(sent_id: str, told_here: Sequence[tuple[str, DataSet, DataSet | None]]) -> Meter:
     meter = Meter(identifier(sent_id), sent_id, {}, {})
+    has_mean_currents = any(short in _MEAN_CURRENTS for short, _, _ in told_here)
     for short, told, behind in told_here:
-        if short in _MBUS_VALUES and len(told.texts) == 2:
+        if short == _PEAKS:
+            _put_peaks(meter, told.texts)
+        elif short == _LIMITED and not has_mean_currents:
+            _put(meter, _CURRENT_LIMIT, told.texts[0])
+        elif short in _MBUS_VALUES and len(told.texts) == 2:
             _put_measured(meter, told.texts[0], told.texts[1])
         elif short == _MBUS_VALUE_OLD and len(told.texts) == 6 and behind and not behind.address:
             _put_measured(meter, told.texts[0], f"{behind.texts[0]}*{told.texts[5]}")
@@ -160,8 +174,28 @@ def _meter(sent_id: str, told_here: Sequence[tuple[str, DataSet, DataSet | None]
             code = obis.parse(told.address)
             known = _OWN.get(short) or (obis.quantity(code) if code else None)
             if known:
-                _put(meter, known, next((text for text in told.texts if "*" in text), told.texts[0]))
+                _put_dated(meter, known, told.texts)
     return meter
+
+
+def _put_dated(meter: Meter, known: Quantity, texts: Sequence[str]) -> None:
+    """Add a value, and beside a maximum the time when it was reached."""
+    amount = next((text for text in texts if "*" in text), texts[0])
+    reached_at = next(filter(None, map(_iso_date, texts)), None)
+    if _put(meter, known, amount) and reached_at:
+        meter.values[known.name + _AT] = reached_at
+
+
+def _put_peaks(meter: Meter, texts: Sequence[str]) -> None:
+    """Add the peaks of the months past, the newest as _month1.
+
+    (count)(code)(code) and then, of each month, (its end)(when the peak was)(the peak); a month in which
+    the meter was not there has no date.
+    """
+    months = list(zip(texts[4::3], texts[5::3], strict=False))
+    for number, (reached_at, amount) in enumerate(reversed(months), start=1):
+        if _iso_date(reached_at):
+            _put_dated(meter, Quantity(f"{_PEAK.name}_month{number}", _PEAK.unit), (reached_at, amount))
 
 
 def _put_measured(meter: Meter, date: str, written: str) -> None:
@@ -175,7 +209,9 @@ def _put(meter: Meter, known: Quantity, written: str) -> bool:
     """Adds a value, if what is written is an amount of this quantity; whether it is."""
     digits, _, unit = written.partition("*")
     amount = obis.number(digits)
-    value: Value | None = None if amount is None else obis.in_unit(amount, unit, known.unit)
+    value: Value | None = None if amount is None else obis.in_unit(amount, unit.strip(), known.unit)
+    if amount is None and not known.unit:  # a state in words: TARIFF 1, ON
+        value = written.strip() or None
     if value is not None:
         meter.values[known.name] = value
         if known.unit:
@@ -213,10 +249,12 @@ def _extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
 
 
 def _flaw(telegram: bytes) -> str | None:
+    """Return "checksum" where the check does not fit; without one, the first line must be plain."""
     body, mark, check = telegram.rpartition(b"!")
     if check.strip():
-        return None if _CRC(body + mark) == int(check, 16) else "checksum"
-    return "checksum" if any(version in body for version in _VERSIONS_WITH_CHECK) else None
+        return None if int(check, 16) in (crc(body + mark) for crc in _CRCS) else "checksum"
+    states_a_check = any(version in body for version in _VERSIONS_WITH_CHECK)
+    return None if _PLAIN_FIRST_LINE.match(telegram) and not states_a_check else "checksum"
 
 
 def _direction(telegram: bytes) -> Direction:
@@ -230,19 +268,28 @@ _KEYS: Final = ListeningKeys(
     units={f"{name}_energy{tariff}": "kWh" for name in ("import", "export") for tariff in ("", "_t1", "_t2")}
     | {name: unit for name, unit in obis.UNITS.items() if re.fullmatch(rf"({_PHASED})(_l[123])?", name)}
     | dict(_OWN.values())
+    | dict((_CURRENT_LIMIT, _PEAK))
     | dict(_MBUS_QUANTITIES)
-    | {"measured_at": ""},
+    | {"measured_at": "", _PEAK.name + _AT: ""},
     identity=Identity(
         form=re.compile(r"[ -~]{1,96}"),
         what="the equipment identifier, from the meter's label or as the telegram has it",
         example="K8EG004046395507",
     ),
-    others=re.compile(rf"({'|'.join(obis.UNITS)})(_t[1-9][0-9]?)?"),
+    others=re.compile(
+        rf"({'|'.join(obis.UNITS)})(_t[1-9][0-9]?)?({_AT})?|{_PEAK.name}_month[1-9][0-9]?({_AT})?"
+    ),
 )
 
 
 def _units_of(settings: ListeningSettings) -> dict[str, str]:
-    return {name: _KEYS.units.get(name) or obis.unit_of(name) or "" for name in settings.only or _KEYS.units}
+    return {name: _unit_of(name) for name in settings.only or _KEYS.units}
+
+
+def _unit_of(name: str) -> str:
+    if name.startswith(f"{_PEAK.name}_month") and not name.endswith(_AT):
+        return _PEAK.unit
+    return _KEYS.units.get(name) or obis.unit_of(name) or ""
 
 
 PROTOCOL = Protocol(

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
 from functools import cache
+from typing import Final
 
 from protocols.dialogue import Value
 
@@ -92,9 +93,29 @@ def bcd(octets: bytes) -> int | None:
     return int(digits) if digits.isdecimal() else None
 
 
-def text(octets: bytes) -> str | Missing:
-    """The text in these octets, up to a NUL and without spaces around it."""
-    return octets.split(b"\0")[0].decode("utf-8", "replace").strip() or Missing.NO_VALUE
+ENCODINGS: Final[Mapping[str, tuple[str, int]]] = {  # Python's codec, and the octets of a character
+    "utf-8": ("utf-8", 1),
+    "latin-1": ("latin-1", 1),
+    "utf-16": ("utf-16-be", 2),
+}
+
+
+def text(octets: bytes, encoding: str | None = None) -> str | Missing:
+    """Return the text in these octets, up to the padding, without control characters and spaces around it.
+
+    Args:
+        octets: the characters; NUL or FF (of two octets: 0000 or FFFF) ends them.
+        encoding: a key of `ENCODINGS`. None: UTF-8, or Latin-1 where the octets are not UTF-8.
+    """
+    codec, size = ENCODINGS[encoding or "utf-8"]
+    padding = (bytes(size), b"\xff" * size)
+    ends = (at for at in range(0, len(octets), size) if octets[at : at + size] in padding)
+    octets = octets[: next(ends, len(octets))]
+    try:
+        characters = octets.decode(codec)
+    except UnicodeDecodeError:
+        characters = octets.decode(codec if encoding else "latin-1", "ignore")
+    return "".join(one for one in characters if one.isprintable()).strip() or Missing.NO_VALUE
 
 
 def _scaled(raw: int | float, multiply: float, divide: float, offset: float) -> int | float:

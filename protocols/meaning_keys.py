@@ -127,6 +127,8 @@ def contradictions(entry: Mapping[str, Any], kind: str, bits: int | None) -> Ite
         yield "bit", f"{entry['bit']} is beyond {kind}, use 0–{bits - 1}"
     if bits is not None and "mask" in entry and entry["mask"] >> bits:
         yield "mask", f"0x{entry['mask']:X} is wider than {kind}"
+    if "mask" in entry and kind.startswith("int"):
+        yield "mask", f'takes bits, which have no sign, from {kind}: write type = "u{kind}"'
     for one, others in _EXCLUDE.items():
         for key in others:
             if {one, key} <= set(entry):

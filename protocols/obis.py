@@ -142,6 +142,7 @@ _MOMENTS: Final[Mapping[int, Quantity]] = {
     13: Quantity("power_factor", ""),
     14: Quantity("frequency", "Hz"),
 }
+_MEANS: Final = {11: 4, 12: 24}  # C → D of the mean over the running measurement period that meters send
 _ANGLES: Final[Mapping[int, str]] = {  # E of 81.7.E: which one, against which
     1: "voltage_angle_l2",
     2: "voltage_angle_l3",
@@ -182,9 +183,12 @@ def _electricity() -> Iterator[tuple[tuple[int, int, int], Quantity]]:
     for shift, phase in _PHASES.items():
         for c, (name, unit) in _MOMENTS.items():
             yield (c + shift, 7, 0), Quantity(name + phase, unit)
+            if c in _MEANS:
+                yield (c + shift, _MEANS[c], 0), Quantity(f"{name}_mean{phase}", unit)
         if phase:
             yield (12 + shift, 32, 0), Quantity(f"voltage_sags{phase}", "")
             yield (12 + shift, 36, 0), Quantity(f"voltage_swells{phase}", "")
+    yield (90, 7, 0), Quantity("total_current", "A")
     yield (91, 7, 0), Quantity("neutral_current", "A")
     for e, name in _ANGLES.items():
         yield (81, 7, e), Quantity(name, "°")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -12,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pytest
+from tests import programs
 
 PING = b"\x40\x00\x12\x34"  # an empty confirmable message; every CoAP server answers with RST (RFC 7252 §4.3)
 
@@ -53,13 +51,7 @@ def libcoap_secure_server(
 
 @contextmanager
 def _libcoap(program: str, port: int, *arguments: str) -> Iterator[int]:
-    path = shutil.which(program)
-    if path is None:
-        missing = f"{program} is not installed: apt install libcoap3-bin"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    command = [path, "-A", "127.0.0.1", "-p", str(port), *arguments]
+    command = [programs.program(program), "-A", "127.0.0.1", "-p", str(port), *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             _wait_ready(server, port)

@@ -1,9 +1,9 @@
 """A CoAP client for one server: each request is answered within its deadline or fails with a reason.
 
-A request waits for a lane, then for its turn in the pace, then opens the association if there is none, and
+A request waits for a lane, then for its turn in the pace, then for the association if there is none, and
 only then is it sent. So nothing waits inside aiocoap, and a request that was given up is never sent later.
-The association stays until its socket fails, the server is silent, or `reset` drops it; the next request
-opens another, with the name resolved again and an address that failed tried last.
+The association stays until its socket fails, the server is silent, its name points elsewhere, or `reset`
+drops it; the next request opens another (`connection`).
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ from aiocoap.numbers.contentformat import ContentFormat
 from aiocoap.protocol import Context
 
 from bridge.coap.congestion import Lanes, Pace, RoundTrip
-from bridge.coap.errors import Closed, Refused, Reset, Silent, Unreachable
-from bridge.coap.interface import Address, Association, Interface, Transport
+from bridge.coap.connection import Connection, Resolver
+from bridge.coap.errors import Closed, Reset, Silent, Unreachable
+from bridge.coap.identifiers import TOKEN_LENGTH
+from bridge.coap.interface import Association, Interface, Transport
 from bridge.coap.lane import Lane
-from bridge.coap.udp import UDPAssociation, authority, resolve
+from bridge.coap.path_limit import PathLimit
+from bridge.coap.udp import UDPAssociation
 from bridge.errors import UplinkError
 
 _AIOCOAP_LOG = "bridge.coap.aiocoap"
@@ -83,6 +86,8 @@ class Client:
         rate: confirmable messages a second, retransmissions included; None for no limit.
         ack_timeout_s: least time before a request is sent again; longer where the server is slower.
         transport: what carries the messages; plain UDP unless told.
+        path_limit: what is known of the lengths that the way carries; clients to one server may share it.
+        resolver: finds the addresses of the host; the system's unless told.
     """
 
     MAX_RETRANSMIT = 3  # with ACK_TIMEOUT 1 s: silence is known after 15–22 s
@@ -97,10 +102,14 @@ class Client:
         rate: float | None = 150.0,
         ack_timeout_s: float = 1.0,
         transport: Transport = UDPAssociation,
+        path_limit: PathLimit | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
-        self.where = authority(host, port)
-        self._host, self._port = host, port
         self._transport = transport
+        self._connection = Connection(host, port, transport, resolver, self._started)
+        self.where = self._connection.where
+        self._path = path_limit or PathLimit(transport.message_limit)
+        self._survey: asyncio.Task[None] | None = None
         self._lanes = Lanes(lanes)
         self._pace = Pace(rate)
         self._round_trip = RoundTrip(ack_timeout_s)
@@ -108,10 +117,6 @@ class Client:
         self._tuning.MAX_RETRANSMIT = self.MAX_RETRANSMIT
         self._context: Any = None
         self._manager: Any = None
-        self._association: Association | None = None
-        self._opening = asyncio.Lock()
-        self._failed: set[Address] = set()
-        self._address: Address | None = None
         self._closed = False
         self._requests = 0
         self._responses: Counter[str] = Counter()
@@ -125,7 +130,7 @@ class Client:
 
         Args:
             path: segments as they are, without any escaping.
-            payload: at most `budget(path)` bytes.
+            payload: at most as many bytes as one datagram carries; `budget(path)` arrive on this path.
             deadline_s: from the moment the request is sent, `DEADLINE_S` unless told; the wait for a lane
                 is not counted.
             at_once: do not wait for a lane: a probe, while what holds the lanes is not answered.
@@ -134,8 +139,9 @@ class Client:
             UplinkError: there was no answer; the class and the message say why.
             ValueError: the payload is longer than one datagram carries.
         """
-        if len(payload) > self.budget(path):
-            raise ValueError(f"payload of {len(payload)} bytes, at most {self.budget(path)} fit to this path")
+        longest = self.longest(path)  # the budget may have shrunk since it was asked
+        if len(payload) > longest:
+            raise ValueError(f"payload of {len(payload)} bytes, at most {longest} fit to this path")
         return await self._request(Code.POST, path, payload, deadline_s, at_once=at_once)
 
     async def get(self, path: Sequence[str], *, deadline_s: float | None = None) -> Response:
@@ -143,13 +149,12 @@ class Client:
         return await self._request(Code.GET, path, b"", deadline_s)
 
     async def ping(self) -> bool:
-        """Whether the server gives a sign of life: four bytes there, four back, on any CoAP server.
+        """Return whether the server gives a sign of life: four bytes there, four back, on any CoAP server.
 
         Without one the next ping, or request, gets a new socket and the name resolved again.
         """
         try:
-            async with self._opening:
-                association = await self._associate()
+            association = await self._connection.association()
         except UplinkError:
             return False
         within_s = 2 * self._round_trip.ack_timeout_s
@@ -158,11 +163,31 @@ class Client:
             association.end(Silent(self.where, within_s))
         return is_alive
 
+    async def refresh(self) -> None:
+        """Resolve the name again and move if the server is elsewhere now: before a retry of what it refused.
+
+        What is in flight is not disturbed, and nothing is raised.
+        """
+        await self._connection.refresh()
+
     def budget(self, path: Sequence[str]) -> int:
-        """Bytes of payload that one message to `path` carries."""
+        """Return the bytes of payload that one message to `path` carries, by what is known of the way."""
+        return self._room(path, min(self._path.limit, self._transport.message_limit))
+
+    def longest(self, path: Sequence[str]) -> int:
+        """Return the bytes of payload that one datagram to `path` holds, whether or not it would arrive."""
+        return self._room(path, self._transport.message_limit)
+
+    def _room(self, path: Sequence[str], message_limit: int) -> int:
         options = _message(Code.POST, path, b"", self._tuning).opt.encode()
-        header = 4 + 8 + len(options) + 1  # with the longest token and the payload marker
-        return min(self._transport.payload_limit, self._transport.message_limit - header)
+        header = 4 + TOKEN_LENGTH + len(options) + 1  # and the payload marker
+        return min(self._transport.payload_limit, message_limit - header)
+
+    @property
+    def deadline_s(self) -> float:
+        """The longest from a call of `post` to its end, with every lane busy and narrowed to one."""
+        turn_s = self._connection.opening_limit_s + self.DEADLINE_S + self._pace.interval_s
+        return self.lanes * turn_s + self._connection.opening_limit_s  # and a refresh
 
     @property
     def lanes(self) -> int:
@@ -176,7 +201,7 @@ class Client:
     @property
     def stats(self) -> Stats:
         """The counters as they are now."""
-        association = self._association
+        association = self._connection.current
         return Stats(
             requests=self._requests,
             responses=dict(self._responses),
@@ -188,15 +213,16 @@ class Client:
         )
 
     def reset(self) -> None:
-        """Drops the association: what is in flight fails with Closed, the next request opens a new one."""
-        if self._association is not None:
-            self._association.end(Closed(self.where))
-            self._retire(self._association)
+        """Drop the association: what is in flight fails with Closed, the next request opens a new one."""
+        self._connection.reset()
 
     async def close(self) -> None:
-        """Fails what is in flight with Closed and frees the socket; later requests fail the same way."""
+        """Fail what is in flight with Closed and free the socket; later requests fail the same way."""
         self._closed = True
-        self.reset()
+        if self._survey is not None:
+            self._survey.cancel()
+            await asyncio.gather(self._survey, return_exceptions=True)
+        await self._connection.close()
         if self._context is not None:
             context, self._context = self._context, None
             await context.shutdown()
@@ -219,10 +245,10 @@ class Client:
         async with nullcontext() if at_once else self._lanes:
             if wait_s := self._pace.reserve(asyncio.get_running_loop().time()):
                 await asyncio.sleep(wait_s)
-            async with self._opening:
-                association = await self._associate()
+            association = await self._connection.association()
+            self._look_for_longer(association)
             self._tuning.ACK_TIMEOUT = self._round_trip.ack_timeout_s
-            lane = association.open_lane()
+            lane = association.open_lane(self._path)
             try:
                 response = await self._exchange(lane, _message(code, path, payload, self._tuning), deadline_s)
             except Silent as silence:
@@ -230,6 +256,8 @@ class Client:
                 self._lanes.narrow()
                 if association.heard == lane.heard_before:  # to everybody, not only to this request
                     association.end(silence)
+                elif not lane.is_acknowledged:
+                    self._path.doubt(lane.length)
                 raise
             finally:
                 association.close_lane(lane)
@@ -259,50 +287,41 @@ class Client:
                 raise error.__cause__ from None
             raise Unreachable(self.where, str(error)) from error
 
-    async def _associate(self) -> Association:
-        """The association in use, or a new one. One caller at a time."""
-        if self._association is not None:
-            if self._association.failure is None:
-                return self._association
-            self._retire(self._association)
-        await self._start()
-        addresses = await resolve(self._host, self._port)
-        if self._failed.issuperset(addresses):
-            self._failed.clear()
-        unreachable: UplinkError | None = None
-        for address in sorted(addresses, key=self._failed.__contains__):
-            try:
-                association = await self._transport.open(self._manager, address, self.where)
-            except (Unreachable, Refused) as error:
-                unreachable = error
-                continue
-            if self._closed:
-                association.end(Closed(self.where))
-                raise Closed(self.where)
-            self._address, self._association = address, association
-            return association
-        assert unreachable is not None  # a name that resolves has at least one address
-        raise unreachable
-
-    def _retire(self, association: Association) -> None:
-        """Forgets an association that has ended; its address is tried last if the fault may lie there."""
-        if self._address is not None and isinstance(association.failure, (Refused, Unreachable, Silent)):
-            self._failed.add(self._address)
-        self._association = None
-
-    async def _start(self) -> None:
+    async def _started(self) -> Any:
+        """Return aiocoap's message manager, made at the first call."""
         if self._closed:
             raise Closed(self.where)
-        if self._context is not None:
+        if self._context is None:
+            context = Context(loop=asyncio.get_running_loop(), loggername=_AIOCOAP_LOG)
+
+            async def interface(manager: Any) -> Interface:
+                self._manager = manager
+                return Interface(manager, self._retransmitting)
+
+            await context._append_tokenmanaged_messagemanaged_transport(interface)
+            self._context = context
+        return self._manager
+
+    def _look_for_longer(self, association: Association) -> None:
+        """Survey the path beside the requests, if its limit is lowered and it is time for it."""
+        if self._survey is not None and not self._survey.done():
             return
-        context = Context(loop=asyncio.get_running_loop(), loggername=_AIOCOAP_LOG)
+        if self._path.is_survey_due(association.loop.time()):
+            self._survey = asyncio.create_task(self._survey_path(association))
 
-        async def interface(manager: Any) -> Interface:
-            self._manager = manager
-            return Interface(self._retransmitting)
-
-        await context._append_tokenmanaged_messagemanaged_transport(interface)
-        self._context = context
+    async def _survey_path(self, association: Association) -> None:
+        within_s = 2 * self._round_trip.ack_timeout_s
+        passed: int | None = None
+        arrived: list[int] = []
+        for _ in range(2):
+            lengths = self._path.survey(passed)
+            for _ in lengths:
+                self._pace.reserve(association.loop.time())
+            arrived += await association.ask(lengths, within_s)
+            passed = max(arrived, default=self._path.limit)
+            if passed == self._path.longest:
+                break
+        self._path.surveyed(arrived, association.loop.time())
 
     def _retransmitting(self) -> None:
         self._retransmissions += 1

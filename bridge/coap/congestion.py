@@ -86,7 +86,7 @@ class Pace:
 
     def __init__(self, rate: float | None) -> None:
         # A window of 60 s holds the burst and what flows in meanwhile; together not more than rate × 60.
-        self._interval_s = 0.0 if rate is None else 1 / (rate - self.BURST / 60)
+        self.interval_s = 0.0 if rate is None else 1 / (rate - self.BURST / 60)
         self._next_s = 0.0  # when the bucket is full again, on the caller's clock
 
     def reserve(self, now_s: float) -> float:
@@ -95,8 +95,8 @@ class Pace:
         A message that cannot wait, a retransmission, reserves too and goes at once; the next wait longer.
         """
         full_s = max(self._next_s, now_s)
-        self._next_s = full_s + self._interval_s
-        return max(0.0, full_s - now_s - (self.BURST - 1) * self._interval_s)
+        self._next_s = full_s + self.interval_s
+        return max(0.0, full_s - now_s - (self.BURST - 1) * self.interval_s)
 
 
 class RoundTrip:

@@ -11,7 +11,9 @@ A server that restarted drops what it cannot decrypt without a word, so silence 
 plain UDP: after two retransmissions and four seconds of it the association ends, and the next request opens
 another.
 
-ThingsBoard's receive buffer, too, drops without a word: what is longer than 1130 bytes.
+ThingsBoard's receive buffer, too, drops without a word: what is longer than 1130 bytes. A handshake goes in
+shorter datagrams still, so that a certificate arrives where the path swallows long ones; a reading's length
+is found out afterwards (`path_limit`).
 """
 
 from __future__ import annotations
@@ -26,8 +28,9 @@ from typing import Any
 from OpenSSL import SSL
 
 from bridge.certificates import Identity, read_identity
+from bridge.coap.addresses import Address
 from bridge.coap.errors import Closed, Silent, Unreachable
-from bridge.coap.interface import Address, Association
+from bridge.coap.interface import Association
 from bridge.coap.lane import Lane
 from bridge.coap.trust import Trust
 from bridge.coap.udp import UDPAssociation, authority, connect
@@ -38,6 +41,7 @@ DEAD_AFTER_RETRANSMISSIONS = 2
 DEAD_AFTER_S = 4.0
 
 DATAGRAM_LIMIT = 1100
+FLIGHT_LIMIT = 548  # of a handshake: what any IPv4 path carries, RFC 791 §3.1 and 20 + 8 bytes of headers
 _RECORD_HEADER = 13  # RFC 6347 §4.1: type, version, epoch, sequence number, length
 _OVERHEAD = _RECORD_HEADER + 8 + 16  # and AES-GCM's explicit nonce and tag, RFC 5288 §3
 _LARGEST_RECORD = 1 << 14
@@ -82,6 +86,7 @@ class DTLS:
 
     message_limit = DATAGRAM_LIMIT - _OVERHEAD
     payload_limit = 900
+    opening_limit_s = HANDSHAKE_LIMIT_S
 
     def __init__(self, trust: Trust, certificate: Path | None = None, key: Path | None = None) -> None:
         self._trust = trust
@@ -99,7 +104,7 @@ class DTLS:
         if self._certificate is not None and self._key is not None:
             identity = read_identity(self._certificate, self._key)
         connection = self._trust.connection(identity)
-        connection.set_ciphertext_mtu(DATAGRAM_LIMIT)
+        connection.set_ciphertext_mtu(FLIGHT_LIMIT)
         numeric, connected = authority(*address[1][:2]), connect(address, where)
         association = DTLSAssociation(manager, numeric, where, connected, connection, self._trust, identity)
         try:
@@ -126,6 +131,7 @@ class DTLSAssociation(UDPAssociation):
         self._trust = trust
         self._identity = identity
         self._connection = connection
+        self._anchors = trust.anchors()
         super().__init__(manager, address, where, connected)
         self._shaken = asyncio.Event()  # hands, or the association has ended
         self._flight: asyncio.TimerHandle | None = None
@@ -143,6 +149,11 @@ class DTLSAssociation(UDPAssociation):
         if self.failure is not None:
             raise self.failure
         self._trust.check_name(self._connection, self._where)
+        self._trust.succeeded(self._identity)
+
+    def is_current(self) -> bool:
+        """Return whether the trust anchors are still those that the handshake was checked with."""
+        return self._trust.anchors() == self._anchors
 
     def transmit(self, message: bytes) -> None:
         """Encrypts and sends one CoAP message."""
@@ -200,8 +211,9 @@ class DTLSAssociation(UDPAssociation):
             self._flush()  # the alert that tells the server
             self.end(self._trust.refusal(self._connection, error, self._identity, self._where))
         else:
-            self.carries = True
             self._flush()
+            self.carries = True
+            self._connection.set_ciphertext_mtu(DATAGRAM_LIMIT)
             self._shaken.set()
 
     def _repeat_flight(self) -> None:
@@ -232,7 +244,7 @@ class DTLSAssociation(UDPAssociation):
                 records = self._connection.bio_read(_LARGEST_RECORD)
             except SSL.WantReadError:
                 return
-            for datagram in split(records, DATAGRAM_LIMIT):
+            for datagram in split(records, DATAGRAM_LIMIT if self.carries else FLIGHT_LIMIT):
                 super().transmit(datagram)
 
     def _doubt(self, heard: int, unheard_since_s: float) -> None:

@@ -44,6 +44,10 @@ class Silent(UplinkError):
         )
 
 
+class NotAnswering(Silent):
+    """One of several addresses did not answer a ping."""
+
+
 class Reset(UplinkError):
     """The server rejected the message with a CoAP RST: it failed on it, or is no CoAP server."""
 

@@ -18,11 +18,10 @@ request** and dies with it: none can wait behind it, and what aiocoap still send
 from __future__ import annotations
 
 import asyncio
-import socket
 import struct
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -32,11 +31,14 @@ from aiocoap.message import Message
 from aiocoap.numbers.codes import Code
 from aiocoap.numbers.types import Type
 
+from bridge.coap.addresses import Address
+from bridge.coap.errors import Closed
+from bridge.coap.identifiers import MessageIds, random_token
 from bridge.coap.lane import Lane
+from bridge.coap.path_limit import PathLimit
+from bridge.coap.questions import Questions
 from bridge.coap.watch import Watch
-from bridge.errors import UplinkError
-
-Address = tuple[socket.AddressFamily, Any]  # the family, and what socket.connect takes
+from bridge.errors import PathTooNarrow, UplinkError
 
 _HEADER = struct.Struct("!BBH")  # version, type, token length | code | message id   (RFC 7252 §3)
 _REMEMBERED_ANSWERS = 64
@@ -66,7 +68,9 @@ class Association(ABC):
         self._by_token: dict[bytes, Lane] = {}
         self._answers: deque[int] = deque(maxlen=_REMEMBERED_ANSWERS)  # message ids of confirmable answers
         self._life = asyncio.Event()
+        self._questions = Questions(self.transmit, manager._next_message_id)
         self._watch = Watch(self._waiting, self._transmit_ping, self._repeat)
+        self._is_retired = False
 
     @abstractmethod
     def transmit(self, message: bytes) -> None:
@@ -81,9 +85,17 @@ class Association(ABC):
         """A request is under way."""
         return bool(self._lanes)
 
-    def open_lane(self) -> Lane:
-        """An address for one request; `close_lane` when that request is over, however it ended."""
-        lane = Lane(self)
+    def is_current(self) -> bool:
+        """Return whether what the association rests on, such as the site's trust anchors, is unchanged."""
+        return True
+
+    def open_lane(self, path: PathLimit) -> Lane:
+        """Return an address for one request; `close_lane` when that request is over, however it ended.
+
+        Args:
+            path: what is known of the lengths that the way carries.
+        """
+        lane = Lane(self, path)
         self._lanes.add(lane)
         return lane
 
@@ -101,6 +113,16 @@ class Association(ABC):
         for lane in tuple(self._lanes):
             self._abandon(lane, failure)
 
+    def retire(self) -> None:
+        """End as soon as no request is under way; those that are may still be answered."""
+        self._is_retired = True
+        if not self._lanes:
+            self.end(Closed(self.address))
+
+    async def ask(self, lengths: Iterable[int], within_s: float) -> list[int]:
+        """Return those lengths of a message that arrive at the server, as `Questions.ask` finds out."""
+        return await self._questions.ask(lengths, within_s)
+
     async def ping(self, within_s: float) -> bool:
         """Whether there is any sign of life from the server in that time."""
         self._life.clear()
@@ -112,11 +134,16 @@ class Association(ABC):
 
     def send(self, lane: Lane, message: Any) -> None:
         """Sends what aiocoap has for this lane: the request, or an acknowledgement."""
-        if message.code.is_request():
-            lane.sending(message)
+        datagram = message.encode()
+        is_request = message.code.is_request()
+        if is_request:
+            lane.sending(message, len(datagram))
             self._watch.begin(message.transport_tuning.ACK_TIMEOUT)
             self._by_mid[lane.mid] = self._by_token[lane.token] = lane
-        self.transmit(message.encode())
+        self.transmit(datagram)
+        if is_request and lane.transmissions == 2 and not lane.path.is_proven(lane.length):
+            self._transmit_ping()
+            self.loop.call_later(message.transport_tuning.ACK_TIMEOUT, self._judge_length, lane, self.heard)
 
     def received(self, datagram: bytes) -> None:
         """Finds the request that an incoming message belongs to, and tells aiocoap.
@@ -135,6 +162,8 @@ class Association(ABC):
         kind = Type(first >> 4 & 3)
         token = datagram[4 : 4 + (first & 15)]
         is_response = code >> 5 in (2, 4, 5)
+        if self._questions.take(mid, token, is_reply=kind in (Type.ACK, Type.RST)) and kind is not Type.CON:
+            return
         if kind in (Type.ACK, Type.RST):
             lane = self._by_mid.get(mid)
             if lane and (code == Code.EMPTY or (kind is Type.ACK and is_response and token == lane.token)):
@@ -158,6 +187,7 @@ class Association(ABC):
             implied.remote = lane
             self._hand_over(implied)
         lane.acknowledge()
+        lane.path.answered(lane.length)
         if message.mtype is Type.RST or message.code != Code.EMPTY:
             lane.answered = True
             self._forget(lane)
@@ -174,10 +204,19 @@ class Association(ABC):
         self._lanes.discard(lane)
         self._watch.over()
         self._forget(lane)
+        if self._is_retired and not self._lanes:
+            self.loop.call_soon(self.end, Closed(self.address))
         if not lane.answered:
             # Later, because aiocoap may be in the middle of sending on this lane, or has yet to learn
             # that the caller is gone; until then nothing leaves, the lane being closed.
             self.loop.call_soon(self._dispatch_error, reason, lane)
+
+    def _judge_length(self, lane: Lane, heard: int) -> None:
+        """Blame the length of a request that was lost twice while the server is heard."""
+        if lane.closed or lane.is_acknowledged or self.heard == heard or lane.path.is_proven(lane.length):
+            return
+        lane.path.swallowed(lane.length, self.loop.time())
+        self._abandon(lane, PathTooNarrow(self.address, lane.length))
 
     def _dispatch_error(self, reason: Exception, lane: Lane) -> None:
         with suppress(asyncio.InvalidStateError):  # the caller was cancelled a moment ago
@@ -204,10 +243,12 @@ class Transport(Protocol):
     Attributes:
         message_limit: bytes of a whole CoAP message that its datagrams carry.
         payload_limit: bytes of its payload.
+        opening_limit_s: the longest that `open` takes, in seconds.
     """
 
     message_limit: int
     payload_limit: int
+    opening_limit_s: float
 
     async def open(self, manager: Any, address: Address, where: str) -> Association:
         """An association that carries: every handshake is over, so that CoAP's timers may start.
@@ -227,11 +268,14 @@ class Interface(MessageInterface):  # type: ignore[misc]  # aiocoap is untyped
     """What aiocoap sees of the associations: requests come with their lane already chosen.
 
     Args:
+        manager: aiocoap's message manager, which gets identifiers that cannot be guessed.
         retransmitting: called before a request is sent again.
     """
 
-    def __init__(self, retransmitting: Callable[[], None]) -> None:
+    def __init__(self, manager: Any, retransmitting: Callable[[], None]) -> None:
         self._retransmitting = retransmitting
+        manager._next_message_id = MessageIds().next_id
+        manager.token_manager.next_token = random_token
 
     def send(self, message: Any) -> None:
         """Sends `message` on its lane; drops it when that lane is closed."""

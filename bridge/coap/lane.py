@@ -8,6 +8,7 @@ from aiocoap.interfaces import EndpointAddress
 
 if TYPE_CHECKING:
     from bridge.coap.interface import Association
+    from bridge.coap.path_limit import PathLimit
 
 
 class Lane(EndpointAddress):  # type: ignore[misc]  # aiocoap is untyped
@@ -18,6 +19,8 @@ class Lane(EndpointAddress):  # type: ignore[misc]  # aiocoap is untyped
         repeats: how often because it was acknowledged and not answered.
         round_trip_s: from its first transmission to its acknowledgement; None until then.
         heard_before: datagrams that the association had heard when this lane was opened.
+        path: what is known of the lengths that the way carries.
+        length: bytes of the request's message; 0 until it is sent.
     """
 
     scheme = "coap"
@@ -26,8 +29,10 @@ class Lane(EndpointAddress):  # type: ignore[misc]  # aiocoap is untyped
     hostinfo = hostinfo_local = ""
     uri_base = uri_base_local = ""
 
-    def __init__(self, association: Association) -> None:
+    def __init__(self, association: Association, path: PathLimit) -> None:
         self.association = association
+        self.path = path
+        self.length = 0
         self.heard_before = association.heard
         self.transmissions = 0
         self.repeats = 0
@@ -44,10 +49,11 @@ class Lane(EndpointAddress):  # type: ignore[misc]  # aiocoap is untyped
         """No two lanes share a transfer."""
         return id(self)
 
-    def sending(self, message: Any) -> None:
-        """The request is about to leave, for the first time or again."""
+    def sending(self, message: Any, length: int) -> None:
+        """Record that the request, of so many bytes, is about to leave, for the first time or again."""
         self.transmissions += 1
         if self.transmissions == 1:
+            self.length = length
             self.request, self.mid, self.token = message, message.mid, message.token
             self._sent_s = self.association.loop.time()
 

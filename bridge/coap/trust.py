@@ -2,10 +2,22 @@
 
 OpenSSL checks the server's chain; its name is checked here, after the handshake and before anything is sent.
 There is no callback from OpenSSL into Python: under systemd's MemoryDenyWriteExecute none can be made.
+
+Until a handshake is over nothing in it is authentic: anybody who can send a datagram can forge an alert, or
+a message that makes OpenSSL give up. So a handshake that was broken off is tried again in seconds, and
+taken for the server's will only when it happens again and again. What OpenSSL or the comparison of names
+finds in the server's certificate counts at once.
+
+The trust anchors are those that are on the disk now: another content is taken with the next handshake, and
+connections made before are made anew.
 """
 
 from __future__ import annotations
 
+import hashlib
+import ssl
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from OpenSSL import SSL
@@ -28,6 +40,7 @@ CIPHERS = b":".join(  # what ThingsBoard offers first, for EC and for RSA certif
 _DTLS_1_2 = 0xFEFD
 _NOT_YET_VALID, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _PASSING_ALERTS = ("internal error", "user canceled", "close notify")
+BREAKS_BELIEVED = 4  # so many handshakes in a row broken off by the other side: that is no forger's datagram
 
 
 class ClockUnset(UplinkError):
@@ -38,6 +51,10 @@ class ClockUnset(UplinkError):
             f"the gateway's clock says {now():%Y-%m-%d %H:%M}, so the certificate of {where} "
             "is not valid yet: set the clock (timedatectl set-time …, or let NTP through)"
         )
+
+
+class HandshakeBroken(UplinkError):
+    """The other side broke off the handshake, or somebody who pretends to be it."""
 
 
 class Trust:
@@ -53,6 +70,20 @@ class Trust:
         self._name = server_name or host
         self._ca = ca
         self._context: SSL.Context | None = None
+        self._context_anchors = b""
+        self._stamp: object = None  # of the trust anchors' files when they were last read
+        self._anchors = b""
+        self._breaks: Counter[Path | None] = Counter()  # handshakes broken off in a row
+
+    def anchors(self) -> bytes:
+        """Return a digest of the trust anchors on the disk; reads them only when a file was written."""
+        if (stamp := _stamp(self._ca)) != self._stamp:
+            self._stamp, self._anchors = stamp, _content(self._ca)
+        return self._anchors
+
+    def succeeded(self, identity: Identity | None) -> None:
+        """Record a whole handshake: those that were broken off before it count no more."""
+        del self._breaks[_path(identity)]
 
     def connection(self, identity: Identity | None) -> SSL.Connection:
         """A connection on memory that is ready to begin its handshake.
@@ -60,8 +91,9 @@ class Trust:
         Raises:
             NotTrusted: the file of the trust anchors, or the certificate, cannot be used.
         """
-        if self._context is None:
-            self._context = self._make_context()
+        anchors = self.anchors()
+        if self._context is None or anchors != self._context_anchors:
+            self._context, self._context_anchors = self._make_context(), anchors
         connection = SSL.Connection(self._context, None)
         if as_address(self._name) is None:  # RFC 6066 §3 knows no addresses
             connection.set_tlsext_host_name(ascii_name(self._name).encode())
@@ -106,22 +138,25 @@ class Trust:
         if "certificate verify failed" in reasons:
             return self._server_refused(connection, where)
         _, is_alert, alert = reason.partition("alert ")
-        if not is_alert:
-            return NotTrusted(f"the handshake with {where} failed ({reason}): compare the two sides' DTLS")
-        if alert in _PASSING_ALERTS:
+        if is_alert and alert in _PASSING_ALERTS:
             return Unreachable(where, f"it broke off the handshake: {alert}")
+        self._breaks[_path(identity)] += 1
+        is_expired = identity is not None and identity.expired(now()) is not None  # that is no forger's word
+        is_believed = is_expired or self._breaks[_path(identity)] >= BREAKS_BELIEVED
+        kind = NotTrusted if is_believed else HandshakeBroken
+        if not is_alert:
+            return kind(f"the handshake with {where} failed ({reason}): compare the two sides' DTLS")
         if identity is None:
-            return NotTrusted(
+            return kind(
                 f"{where} refuses the handshake ({alert}): it wants a client certificate or another cipher; "
                 "let it take tokens without one, or give the sensor a certificate in credentials.toml"
             )
         reason = identity.expired(now()) or (
             f"compare {identity.path} with the device's credentials and with what the server trusts"
         )
-        return NotTrusted(f"{where} does not accept the sensor's certificate ({alert}): {reason}")
+        return kind(f"{where} does not accept the sensor's certificate ({alert}): {reason}")
 
     def _server_refused(self, connection: SSL.Connection, where: str) -> UplinkError:
-        self._context = None  # the trust anchors may be replaced until the next handshake
         # pyOpenSSL's public way to the reason is a callback.
         code: int = lib.SSL_get_verify_result(connection._ssl)
         if code == _NOT_YET_VALID and now() < BUILD_DATE:
@@ -155,6 +190,49 @@ class Trust:
                 store.add_cert(X509.from_cryptography(certificate))
             store.set_flags(X509StoreFlags.PARTIAL_CHAIN)  # a server's own certificate may be the anchor
         return context
+
+
+def _path(identity: Identity | None) -> Path | None:
+    return identity.path if identity is not None else None
+
+
+def _anchor_files(ca: Path | None) -> Iterator[Path]:
+    """Yield the files that hold the trust anchors, and the folders of the system's."""
+    if ca is not None:
+        yield ca
+        return
+    places = ssl.get_default_verify_paths()
+    for place in (places.cafile, places.capath, "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs"):
+        if place is not None:
+            yield Path(place)
+
+
+def _stamp(ca: Path | None) -> tuple[object, ...]:
+    """Return what changes when one of the files is written, without reading it."""
+    stamps: list[object] = []
+    for path in _anchor_files(ca):
+        try:
+            status = path.stat()
+        except OSError:
+            stamps.append(path)
+        else:
+            stamps.append((path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+    return tuple(stamps)
+
+
+def _content(ca: Path | None) -> bytes:
+    """Return a digest of the trust anchors; a folder counts by its names and where its links point."""
+    digest = hashlib.sha256()
+    for path in _anchor_files(ca):
+        try:
+            if path.is_dir():
+                for entry in sorted(path.iterdir()):
+                    digest.update(f"{entry.name} {entry.resolve()}\n".encode())
+            else:
+                digest.update(path.read_bytes())
+        except OSError as error:
+            digest.update(str(error.errno).encode())
+    return digest.digest()
 
 
 def _reasons(error: SSL.Error) -> list[str]:

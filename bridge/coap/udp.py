@@ -15,12 +15,16 @@ import threading
 from concurrent.futures import Future
 from typing import Any
 
+from bridge.coap.addresses import Address
 from bridge.coap.errors import NotResolved, Refused, Unreachable
-from bridge.coap.interface import Address, Association
+from bridge.coap.interface import Association
 from bridge.errors import UplinkError
 
 RESOLVE_TIMEOUT_S = 10.0
 _LARGEST_DATAGRAM = 65535
+_DONT_DISCOVER = 0  # IP_PMTUDISC_DONT, linux/in.h; the socket module has no names for these before 3.14
+_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _IPV6_MTU = 10, 23, 24
+_IPV6_LEAST_MTU = 1280  # RFC 8200 §5: every path carries it
 
 
 async def resolve(host: str, port: int) -> list[Address]:
@@ -75,6 +79,7 @@ def connect(address: Address, where: str) -> socket.socket:
     except OSError as error:
         raise _failure(error, where) from error
     try:
+        _allow_fragments(connected)
         connected.connect(sockaddr)
     except OSError as error:
         connected.close()
@@ -82,11 +87,25 @@ def connect(address: Address, where: str) -> socket.socket:
     return connected
 
 
+def _allow_fragments(connected: socket.socket) -> None:
+    """Let routers, or for IPv6 this host, cut a datagram that is too long for the path.
+
+    Linux forbids it by default and learns the path's MTU from ICMP, which many firewalls drop: then
+    whatever is longer vanishes without a word.
+    """
+    if connected.family == socket.AF_INET6:
+        connected.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _DONT_DISCOVER)
+        connected.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU, _IPV6_LEAST_MTU)
+    else:
+        connected.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _DONT_DISCOVER)
+
+
 class UDPAssociation(Association):
     """An association on plain UDP. Owns its socket until it ends. The class is its own transport."""
 
     message_limit = 1152  # RFC 7252 §4.6: what to send when nothing is known about the path
     payload_limit = 1024
+    opening_limit_s = 0.0
 
     def __init__(self, manager: Any, address: str, where: str, connected: socket.socket) -> None:
         super().__init__(manager, address)

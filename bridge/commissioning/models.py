@@ -100,7 +100,7 @@ def describe(name: str, known: Shelf = SHIPPED) -> dict[str, Any]:
         "line": str(model.line) if model.line else None,
         "line_confirmed": model.line_confirmed,
         "note": model.note,
-        "limits": _limits(model.limits),
+        "limits": _limits(model),
         "registers": [_register(register) for register in model.registers],
         "vectors": _replayed(model),
     }
@@ -156,7 +156,9 @@ def model_text(model: Mapping[str, Any]) -> str:
     lines += [f"limit: {limit}" for limit in model["limits"]]
     for register in model["registers"]:
         extra = "  ".join(
-            f"{key} {register[key]}" for key in ("order", *_SCALE, "enum", "invalid") if key in register
+            f"{key} {register[key]}"
+            for key in ("order", "encoding", "scale", *_SCALE, "enum", "invalid")
+            if key in register
         )
         lines.append(
             f"  {register['table']:<8} {register['address']:>5}  {register['type']:<8} "
@@ -201,11 +203,15 @@ def _replayed(model: Model) -> list[dict[str, Any]]:
     ]
 
 
-def _limits(limits: Limits) -> list[str]:
+def _limits(model: Model) -> list[str]:
     """What the device does not stand, beyond the specification."""
-    free = Limits()
+    limits, free = model.limits, Limits()
     most = {"registers": (limits.max_registers, free.max_registers), "bits": (limits.max_bits, free.max_bits)}
     found = [f"at most {ours} {what} in a read" for what, (ours, theirs) in most.items() if ours != theirs]
+    if limits.min_registers != free.min_registers:
+        found.append(f"at least {limits.min_registers} registers in a read")
+    if model.gap_s:
+        found.append(f"{1000 * model.gap_s:g} ms of rest between a reply and the next request")
     touched = sorted(f"{table.plural} {span} are never read" for table, span in limits.forbidden)
     return found + touched
 
@@ -218,6 +224,10 @@ def _register(register: Register) -> dict[str, Any]:
         "type": register.type,
         "unit": register.unit,
     }
+    if register.scale is not None:
+        shown["scale"] = f"{register.scale[0].key} {register.scale[1]}"
+    if register.encoding is not None:
+        shown["encoding"] = register.encoding
     if register.order != _PLAIN_ORDER:
         shown["order"] = register.order
     plain = Register(name="", table=register.table, start=0)

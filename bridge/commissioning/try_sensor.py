@@ -59,6 +59,7 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
             make = bus.protocol.device
             assert make is not None, "it neither speaks unasked nor is it asked"
             device = make([sensor.settings], bus.line)
+            await line.listen(asyncio.get_running_loop().time() + bus.settle_s)
             outcome = await poll(device, partial(_ask, line, sensor, device.address))
         finally:
             await port.close()
@@ -101,7 +102,7 @@ async def _ask(line: Line, sensor: Sensor, address: str, request: Request) -> Re
     try:
         return await ask_again(
             line,
-            request,
+            request.with_rests(sensor.pause_within_reply_s),
             address,
             reply_timeout_s=sensor.reply_timeout_s,
             gap_s=sensor.gap_s,

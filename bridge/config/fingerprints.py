@@ -9,7 +9,7 @@ upgrade changes all.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,15 @@ import bridge
 _DIGITS = 12
 
 
-def fingerprints(tables: Mapping[str, Any], models: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def fingerprints(
+    tables: Mapping[str, Any], models: Mapping[str, Mapping[str, Any]], contents: Iterable[bytes] = ()
+) -> dict[str, str]:
     """The fingerprints of "bus-NAME" for each bus, and of "uplink".
 
     Args:
-        tables: of a site file without mistakes. models: the site's own, by name.
+        tables: of a site file without mistakes.
+        models: the site's own, by name.
+        contents: of the files that [thingsboard] names: what they hold counts, not where they are.
     """
     installed = Path(bridge.__file__).stat().st_mtime_ns
     shared = [installed, tables.get("spool"), tables.get("clock")]
@@ -35,7 +39,8 @@ def fingerprints(tables: Mapping[str, Any], models: Mapping[str, Mapping[str, An
         for name, table in buses.items()
     }
     names = [[bus, sensor["name"]] for bus, table in buses.items() for sensor in table.get("sensor", ())]
-    found["uplink"] = _fingerprint(shared, tables["thingsboard"], sorted(names))
+    digests = [sha256(content).hexdigest() for content in contents]
+    found["uplink"] = _fingerprint(shared, tables["thingsboard"], sorted(names), digests)
     return found
 
 

@@ -44,7 +44,7 @@ _NO_LINE = (
     "is missing; the sensor's manual decides: write baud rate, data bits, parity, stop bits, "
     'for example line = "9600 8N1"'
 )
-_ASKING = (*INHERITED, "gap")  # what a sensor that speaks unasked cannot have
+_OF_ASKING_BUSES = (*INHERITED, "settle")  # what a bus cannot have whose sensors speak unasked
 _RENUMBERED = ("/dev/ttyUSB", "/dev/ttyACM")  # the kernel numbers these as they are plugged in
 _IN_MEMORY = ("/tmp/", "/run/", "/dev/shm/")  # noqa: S108 — named to warn of them
 
@@ -77,8 +77,16 @@ def load_site(path: Path) -> Site:
         raise ConfigError(mistakes)
     _warn(document, site)
     warnings = (*document.warnings, *own.warnings_beside(used))
-    found = {"warnings": warnings, "fingerprints": fingerprints(tables, own.tables)}
+    found = {"warnings": warnings, "fingerprints": fingerprints(tables, own.tables, _contents(site))}
     return site.model_copy(update=found)
+
+
+def _contents(site: Site) -> list[bytes]:
+    """What the files that the uplink reads at its start hold."""
+    try:
+        return [site.thingsboard.ca.read_bytes()] if site.thingsboard.ca is not None else []
+    except OSError:  # the uplink says what is wrong with it
+        return []
 
 
 def _models_named(buses: object) -> set[str]:
@@ -126,7 +134,7 @@ def _bus(document: Document, name: str, table: object, own: OwnModels) -> Bus | 
             document.mistake((*path, "line"), _NO_LINE)
     inherited = {key: table[key] for key in INHERITED if key in table}
     if entry:
-        _refuse_asking(document, path, table, entry, INHERITED)
+        _refuse_asking(document, path, table, entry, _OF_ASKING_BUSES)
         if "reply_timeout" not in table:
             given["reply_timeout"] = inherited["reply_timeout"] = f"{1000 * entry.reply_timeout_s:g}ms"
     ours = {key: value for key, value in table.items() if key in Bus.written()}
@@ -206,11 +214,11 @@ def _sensor(
         document.mistake(path, f"a sensor is a block of its own: [[{key_text(path[:-1])}]]")
         return None
     if entry and entry.listener:
-        _refuse_asking(document, path, table, entry, _ASKING)
+        _refuse_asking(document, path, table, entry, INHERITED)
     if entry is None or entry.listener:  # None: whether it is needed is not known
         given = {"every": "0s", **given}
     theirs = set(entry.schema["properties"] if entry else table) - set(Sensor.written())
-    useless = set(_ASKING) - set(table) if entry and entry.listener else set()
+    useless = set(INHERITED) - set(table) if entry and entry.listener else set()
     meant = document.unknown_keys(path, table, {*Sensor.written(), *theirs} - useless)
     ours = {key: value for key, value in table.items() if key in Sensor.written()}
     inherited = {key: value for key, value in given.items() if key not in table}

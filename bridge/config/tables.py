@@ -158,7 +158,12 @@ class RS485(Table):
     """From the last bit to RTS. Default 0ms; likewise."""
 
 
-INHERITED: Final = ("reply_timeout", "retries")  # what a sensor takes from its bus unless it has its own
+INHERITED: Final = (
+    "reply_timeout",
+    "retries",
+    "gap",
+    "pause_within_reply",
+)  # what a sensor takes from its bus unless it has its own
 
 
 class Sensor(Table):
@@ -181,7 +186,9 @@ class Sensor(Table):
     retries: Annotated[int, Field(ge=0, le=10)] = 1
     """How often a request is repeated that got no good reply. Default: the bus's."""
     gap_s: Annotated[float, Duration("0s", "1m")] = Field(0.0, alias="gap")
-    """Rest that the device needs between a reply and the next request. Default 0s."""
+    """Least quiet time on the line before this device is asked. Default: the bus's."""
+    pause_within_reply_s: Annotated[float, Duration("0s", "10s")] = Field(0.0, alias="pause_within_reply")
+    """How long the device may fall silent inside a reply. Default: the bus's."""
     bus: Annotated[str, NOT_WRITTEN]
     """The bus it hangs on."""
     settings: Annotated[object, NOT_WRITTEN]
@@ -209,6 +216,12 @@ class Bus(Table):
     """From the end of a request to the first byte of the reply. Default 500ms; learned from replies."""
     retries: Annotated[int, Field(ge=0, le=10)] = 1
     """How often a request is repeated that got no good reply."""
+    gap_s: Annotated[float, Duration("0s", "1m")] = Field(0.0, alias="gap")
+    """Least quiet time before any request, for a device that needs a rest after others' replies too."""
+    pause_within_reply_s: Annotated[float, Duration("0s", "10s")] = Field(0.0, alias="pause_within_reply")
+    """How long a device may fall silent inside a reply. Default 0s: no longer than a USB adapter may."""
+    settle_s: Annotated[float, Duration("0s", "1m")] = Field(0.0, alias="settle")
+    """Rest after the port was opened, for a device or converter that is deaf while it starts. Default 0s."""
     rs485: RS485 | None = None
     """For a UART that must switch its transceiver; USB adapters do it themselves."""
     sensors: tuple[Sensor, ...] = Field((), alias="sensor")

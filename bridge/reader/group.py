@@ -66,6 +66,7 @@ class Group:
         self.reply_timeout_s = first.reply_timeout_s
         self.retries = first.retries
         self.gap_s = first.gap_s
+        self.pause_within_reply_s = first.pause_within_reply_s
         self.is_retried = True  # a request it leaves unanswered; not after the first, until it answers
         self._state = SensorState.NEVER
         self._misses = self._refused = 0  # polls in a row
@@ -226,7 +227,8 @@ def groups(bus: Bus) -> list[Group]:
     alike: dict[tuple[object, ...], list[Sensor]] = {}
     for sensor in bus.sensors:
         address = bus.protocol.address_of(sensor.settings)
-        key = (address, sensor.every_s, sensor.reply_timeout_s, sensor.retries, sensor.gap_s)
+        asked_so = sensor.reply_timeout_s, sensor.retries, sensor.gap_s, sensor.pause_within_reply_s
+        key = (address, sensor.every_s, *asked_so)
         alike.setdefault(key, []).append(sensor)
     return [
         Group(sensors, partial(make, [sensor.settings for sensor in sensors], bus.line))

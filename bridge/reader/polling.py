@@ -80,6 +80,8 @@ class Polling:
             PortLost: always, in the end.
         """
         now = asyncio.get_running_loop().time
+        self._pulse.expect(self._bus.settle_s)
+        await self._line.listen(now() + self._bus.settle_s)
         while True:
             started = now()
             group = self._schedule.take(started)
@@ -162,6 +164,7 @@ class Polling:
         Raises:
             NotAsked: its reply could be mistaken for one that is owed.
         """
+        request = request.with_rests(group.pause_within_reply_s)
         tries = _tries(group, patience)
         self._pulse.expect(len(tries) * self._line.patience_s(request, group.reply_timeout_s, group.gap_s))
         try:
@@ -202,7 +205,9 @@ class Polling:
             poll_over = group.last_poll
             if late is None or poll_over is None:
                 continue
-            if any(request is late.request and reply is None for request, reply in poll_over.exchanges):
+            if any(
+                request.data == late.request.data and reply is None for request, reply in poll_over.exchanges
+            ):
                 self._keep_late(group, poll_over, late)
 
     def _keep_late(self, group: Group, poll_over: Outcome, late: LateReply) -> None:

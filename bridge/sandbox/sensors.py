@@ -40,6 +40,8 @@ class LiveUnit(SimulatedUnit):
         super().__init__(address, carrier=carrier)
         self._waves = [Waveform.of(register, seed) for register in registers]
         self._born = time.monotonic()
+        for table, address in (register.scale for register in registers if register.scale):
+            (self.holding if table is Table.HOLDING else self.input)[address] = 0  # times 10 to the power 0
         self.refresh(0.0)
         for held in (self.holding, self.input):  # a real device says 0 between its registers
             held.update(

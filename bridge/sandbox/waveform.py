@@ -114,6 +114,9 @@ def words(register: Register, value: Value, before: bytes = b"") -> bytes:
         return _ordered(whole.to_bytes(2 * register.words, "big"), register.order)
     while whole in register.invalid:
         whole -= 1
+    if kind.octets < 2 * register.words:
+        beside = _ordered(before or bytes(2 * register.words), register.order)[: -kind.octets]
+        return _ordered(beside + struct.pack(f">{kind.code}", whole), register.order)
     if kind.code is None:  # BCD
         return _ordered(bytes.fromhex(f"{whole:0{4 * register.words}}"), register.order)
     return _ordered(struct.pack(f">{kind.code}", whole), register.order)
@@ -130,7 +133,7 @@ def _unscaled(register: Register, value: float) -> Fraction:
 def _range(register: Register) -> tuple[float, float]:
     """The values that a register can say and may."""
     kind = TYPES[register.type]
-    bits = 16 * register.words
+    bits = 8 * kind.octets
     if register.mask is not None:
         low, high = 0.0, float(register.mask // (register.mask & -register.mask))
     elif kind.code is None:

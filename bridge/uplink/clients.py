@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from bridge.coap import Client
+from bridge.coap.path_limit import PathLimit
 from bridge.config import Certificate, ThingsBoard
 
 
@@ -31,5 +32,6 @@ def connect(
     from bridge.coap.trust import Trust
 
     trust = Trust(server.host, ca=server.ca, server_name=server.server_name)
+    client = partial(client, path_limit=PathLimit(DTLS.message_limit))  # all go the same way
     own = {each: client(transport=DTLS(trust, each.certificate, each.key)) for each in certificates}
     return client(transport=DTLS(trust)), own

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Protocol
 
-from bridge.errors import UplinkError
+from bridge.errors import PathTooNarrow, UplinkError
 from bridge.spool import Row
 from bridge.thingsboard import Action, Batch, Unsendable, decide
 from bridge.uplink.drain import Drain
@@ -34,7 +34,6 @@ from bridge.uplink.refusals import Refusals
 log = logging.getLogger(__name__)
 
 _FADES = 0.95  # the slowest answer is forgotten over some dozens of others
-EXCHANGE_WITHIN_S = 300.0  # more than the client's own deadlines add up to, with every lane behind the others
 
 
 class Answer(Protocol):
@@ -57,7 +56,14 @@ class Client(Protocol):
 
     async def ping(self) -> bool: ...
 
+    @property
+    def deadline_s(self) -> float: ...
+
+    async def refresh(self) -> None: ...
+
     def budget(self, path: Sequence[str]) -> int: ...
+
+    def longest(self, path: Sequence[str]) -> int: ...
 
     def reset(self) -> None: ...
 
@@ -134,7 +140,7 @@ class Delivery:
     def is_advancing(self) -> bool:
         """Whether every exchange in flight can still end by itself."""
         now = asyncio.get_running_loop().time()
-        return all(now - exchange.sent_at <= EXCHANGE_WITHIN_S for exchange in self._in_flight)
+        return all(now - exchange.sent_at <= self._client.deadline_s for exchange in self._in_flight)
 
     async def _probe(self) -> None:
         """Find out, while requests stay unanswered, whether the server is back."""
@@ -166,6 +172,9 @@ class Delivery:
         try:
             async with asyncio.timeout(self._probe_every_s) as exchange.repeat_scope:
                 answer = await self._client.post(feed.path, batch.payload, at_once=True)
+        except PathTooNarrow:  # the budget is less now
+            self._end(exchange)
+            return
         except (UplinkError, TimeoutError):
             if exchange in self._in_flight and not self._payload.is_proven(len(batch.payload)):
                 self._payload.swallowed(len(batch.payload), sent_at)
@@ -212,16 +221,16 @@ class Delivery:
 
     def _take(self, feed: Feed, now: float) -> Batch | None:
         self._served_at[feed] = next(self._turns)
-        most = self._client.budget(feed.path)
-        budget = self._payload.budget(most, now)
+        longest = self._client.longest(feed.path)
+        budget = self._payload.budget(self._client.budget(feed.path), now)
         try:
             try:
                 batch = feed.take(budget, now)
             except Unsendable as error:
-                if budget == most:
+                if budget == longest:
                     raise
-                feed.take_back(error.row)  # only at this length
-                batch = feed.take(most, now)
+                feed.take_back(error.row)  # only too long for what is known of the path
+                batch = feed.take(longest, now)
         except Unsendable as error:
             self._refuse(error.row, "", str(error))
             return None
@@ -236,6 +245,10 @@ class Delivery:
         answer: str | UplinkError | None
         try:
             async with asyncio.timeout(None) as exchange.scope:
+                if (
+                    feed.is_held
+                ):  # the server may have moved, and its old machine refuse what it does not know
+                    await self._client.refresh()
                 answer = (await self._client.post(feed.path, batch.payload)).code
         except TimeoutError:
             answer = exchange.instead
@@ -248,8 +261,8 @@ class Delivery:
         others_answered = False
         if isinstance(answer, str):
             self._heard(exchange, loop.time())
-        elif answer is None or exchange.connection != self._connection:
-            feed.put_back(batch)  # given up, or it went with the connection that another one gave up
+        elif answer is None or exchange.connection != self._connection or isinstance(answer, PathTooNarrow):
+            feed.put_back(batch)  # given up, or gone with the connection that another gave up, or too long
             return
         else:
             unanswered_since = self._unanswered_since.setdefault(feed, exchange.sent_at)

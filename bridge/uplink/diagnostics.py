@@ -11,10 +11,11 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from bridge.config import Certificate, Credentials, Token
-from bridge.diagnostics import attributes
+from bridge.diagnostics import EXCEPTION, attributes
 from bridge.errors import UplinkError
 from bridge.runtime import Runtime
 from bridge.thingsboard import telemetry_path
@@ -73,8 +74,27 @@ class Diagnostics:
             return
         path = *telemetry_path(credential.value if isinstance(credential, Token) else None)[:-1], "attributes"
         try:
-            answer = await client.post(path, json.dumps(shown, separators=(",", ":")).encode())
+            answer = await client.post(path, _fitting(shown, client.budget(path)))
         except UplinkError as error:
             log.debug("%s: no diagnostics sent: %s", sensor, error)
         else:
             log.debug("%s: diagnostics sent: %s", sensor, answer.code)
+
+
+def _fitting(shown: Mapping[str, Any], budget: int) -> bytes:
+    """Return as many of the attributes as one message holds, as JSON.
+
+    The exception codes come last, the most frequent first: a device may answer with any of 255.
+    """
+
+    def rank(key: str) -> float:
+        return -float(shown[key]) if key.startswith(EXCEPTION) else -inf
+
+    members: list[bytes] = []
+    room = budget - len(b"{}")
+    for key in sorted(shown, key=rank):
+        member = json.dumps({key: shown[key]}, separators=(",", ":")).encode()[1:-1]
+        if len(member) <= room:
+            members.append(member)
+            room -= len(member) + len(b",")
+    return b"{%b}" % b",".join(members)

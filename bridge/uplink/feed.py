@@ -131,6 +131,11 @@ class Feed:
 
     # To the server
 
+    @property
+    def is_held(self) -> bool:
+        """The server did not accept the credential when it was last asked."""
+        return self._hold.is_on
+
     def is_ready(self, now: float, *, probing: bool = False) -> bool:
         """Whether a batch may be taken; to probe a server that answers 5.00 to all, also before its time."""
         is_due = now >= self.wait_until or (probing and self._is_refused)

@@ -49,13 +49,22 @@ class Describer:
             return {}
         read = pdu.REQUESTS[asked[0]].parse(asked)
         data = pdu.REPLIES[reply[0]].parse(reply)["data"]
+
+        def octets(of: Table, start: int, words: int) -> bytes | None:
+            at = start - read["start"]
+            is_told = of is table and at >= 0 and at + words <= read["quantity"]
+            return octets_of(table, data, at, words) if is_told else None
+
         values: Values = {}
         for register in self._registers:
-            at = register.start - read["start"]
-            if register.table is table and at >= 0 and at + register.words <= read["quantity"]:
-                value = register.value(octets_of(table, data, at, register.words))
-                if not isinstance(value, Missing):
-                    values[register.name] = value
+            held = octets(register.table, register.start, register.words)
+            known: Register | None = register
+            if register.scale is not None:
+                factor = octets(*register.scale, 1)
+                known = register.scaled_by(factor) if factor else None
+            value = known.value(held) if known and held else Missing.NO_VALUE
+            if not isinstance(value, Missing):
+                values[register.name] = value
         return values
 
 

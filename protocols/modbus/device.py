@@ -32,7 +32,7 @@ from protocols.framing import Frame
 from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.knowledge import Knowledge, Place
-from protocols.modbus.payload import Fetch
+from protocols.modbus.payload import Fetch, scaled_into
 from protocols.modbus.plan import Cost, Read, Span
 from protocols.modbus.registers import Register, Table
 from protocols.modbus.serial_line import RTU
@@ -100,13 +100,17 @@ class ModbusDevice:
         self._sensors = tuple(sensors)
         self._carrier = carrier
         self._unit = sensors[0].unit
+        self._gap_s = max(sensor.gap_s for sensor in sensors)
         limits = replace(
             sensors[0].limits,
             max_registers=min(sensor.limits.max_registers for sensor in sensors),
             max_bits=min(sensor.limits.max_bits for sensor in sensors),
+            min_registers=max(sensor.limits.min_registers for sensor in sensors),
             forbidden=frozenset().union(*(sensor.limits.forbidden for sensor in sensors)),
         )
-        self._wanted = frozenset(_place(register) for sensor in sensors for register in sensor.registers)
+        self._wanted = frozenset(
+            place for sensor in sensors for register in sensor.registers for place in _places(register)
+        )
         self._known = Knowledge(self._wanted, limits, Cost.on(line, carrier))
         self._fetches: dict[Read, Fetch] = {}
         self._prepare()
@@ -138,7 +142,8 @@ class ModbusDevice:
     def _fetch(self, read: Read) -> Fetch:
         if read in self._fetches:
             return self._fetches[read]
-        return Fetch(self._carrier, self._unit, read, [sensor.registers for sensor in self._sensors])
+        registers = [sensor.registers for sensor in self._sensors]
+        return Fetch(self._carrier, self._unit, read, registers, self._gap_s)
 
     def _bring(self, read: Read, visit: _Visit) -> _Step:
         """Ask for a read, and for its parts if it is not given as it stands."""
@@ -193,7 +198,9 @@ class ModbusDevice:
             if sample is not _Outcome.READ:
                 return sample
         middle, hole = self._halves(read)
-        parts = [Read(read.table, spans) for spans in (read.wanted[:middle], read.wanted[middle:])]
+        parts = [
+            self._known.read(read.table, spans) for spans in (read.wanted[:middle], read.wanted[middle:])
+        ]
         first = yield from self._bring(parts[0], visit)
         second = yield from self._bring(parts[1], visit)
         worst = max(first, second, key=lambda one: one.value)
@@ -228,7 +235,7 @@ class ModbusDevice:
         silences = visit.silences
         item = self._known.due()
         if item is not None and item not in visit.places():
-            alone = Read(item[0], (item[1],))
+            alone = self._known.alone(item)
             outcome = yield from self._ask(alone, visit, is_repeated=False)
             if outcome.is_failure and visit.is_present:
                 self._known.missing(alone, visit.reason, is_silent=outcome is _Outcome.SILENT)
@@ -245,20 +252,33 @@ class ModbusDevice:
     def _result(self, visit: _Visit) -> PollResult:
         brought: tuple[Values, ...] = tuple({} for _ in self._sensors)
         out_of_limits = sum(fetch.into(brought, data) for fetch, data in visit.replies)
-        values = tuple(
+        for sensor, values in zip(self._sensors, brought, strict=True):
+            out_of_limits += scaled_into(values, sensor.registers, visit.replies)
+        told = tuple(
             {register.name: some[register.name] for register in sensor.registers if register.name in some}
             for sensor, some in zip(self._sensors, brought, strict=True)
         )
         return PollResult(
-            values,
+            told,
             complete=self._wanted == visit.places(),
             refusals=tuple(visit.refusals),
             out_of_limits=out_of_limits,
             left_out=self._known.lessons.named(
-                {register.name: _place(register) for register in sensor.registers} for sensor in self._sensors
+                {register.name: self._missing_place(register) for register in sensor.registers}
+                for sensor in self._sensors
             ),
         )
 
+    def _missing_place(self, register: Register) -> Place:
+        """Of the places that a register needs, the one that is left out, if one is."""
+        places = _places(register)
+        return next((place for place in places if place in self._known.lessons.left_out), places[0])
 
-def _place(register: Register) -> Place:
-    return register.table, Span(register.start, register.end)
+
+def _places(register: Register) -> tuple[Place, ...]:
+    """Where a register stands, and its scale, if it has one."""
+    place = register.table, Span(register.start, register.end)
+    if register.scale is None:
+        return (place,)
+    table, at = register.scale
+    return place, (table, Span(at, at + 1))

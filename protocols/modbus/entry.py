@@ -7,6 +7,7 @@ from typing import Any
 
 from protocols import Protocol
 from protocols.dialogue import LineSettings
+from protocols.errors import Problem
 from protocols.framing import Framer
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.description import Describer
@@ -39,6 +40,9 @@ def entry(
     def settings(table: Mapping[str, Any]) -> ModbusSettings:
         return parse_settings(table, library)
 
+    def odd_keys(table: Mapping[str, Any]) -> list[Problem]:
+        return odd(table, library)
+
     def device(sensors: Sequence[ModbusSettings], line: LineSettings) -> ModbusDevice:
         return ModbusDevice(sensors, line, carrier)
 
@@ -64,7 +68,7 @@ def entry(
         settings=settings,
         device=device,
         address_of=address_of,
-        odd=odd,
+        odd=odd_keys,
         units_of=units_of,
         bytesizes=bytesizes,
         models=library.names,

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from protocols.lessons import LEARN_AFTER, RETRY_SILENT_S, Backoff, Lessons
@@ -77,7 +77,7 @@ class Knowledge:
         """
         if not self._reads:
             items = list(self.lessons.left_out)
-            return [_alone(items[self._polls % len(items)])] if items else []
+            return [self.alone(items[self._polls % len(items)])] if items else []
         reads = sorted(self._reads, key=self.is_doubtful)
         first = reads[0]
         if self.is_doubtful(first) and not self.is_whole(first) and len(first.wanted) > 1:
@@ -86,7 +86,15 @@ class Knowledge:
 
     def sample(self, read: Read) -> Read:
         """Return one value of a read, alone: another one in each poll."""
-        return Read(read.table, (read.wanted[self._polls % len(read.wanted)],))
+        return self.read(read.table, (read.wanted[self._polls % len(read.wanted)],))
+
+    def read(self, table: Table, wanted: Sequence[Span]) -> Read:
+        """Return the read that brings these spans and nothing else."""
+        return self._limits.read(table, wanted)
+
+    def alone(self, place: Place) -> Read:
+        """Return the read of one value."""
+        return self.read(place[0], (place[1],))
 
     def is_whole(self, read: Read) -> bool:
         """Whether a read was answered as it stands."""
@@ -169,7 +177,3 @@ class Knowledge:
 
 def _place(read: Read) -> Place:
     return read.table, read.span
-
-
-def _alone(place: Place) -> Read:
-    return Read(place[0], (place[1],))

@@ -16,7 +16,11 @@ from protocols.modbus.plan import Limits, Span
 from protocols.modbus.register_keys import TABLES
 from protocols.modbus.registers import Register, Table
 
-_MOST: Final = {"max_registers": pdu.MAX_REGISTERS, "max_bits": pdu.MAX_BITS}
+_MOST: Final = {
+    "max_registers": pdu.MAX_REGISTERS,
+    "max_bits": pdu.MAX_BITS,
+    "min_registers": pdu.MAX_REGISTERS,
+}
 _RANGE: Final = {
     "type": "array",
     "items": {"type": "integer", "minimum": 0, "maximum": 65535},
@@ -39,13 +43,16 @@ LIMITS_SCHEMA: Final[Mapping[str, Any]] = {
 }
 
 
-def parse_limits(table: object, at: Path, problems: list[Problem]) -> Limits:
-    """The limits of a device; what is wrong with them is added to `problems`."""
+def parse_limits(table: object, at: Path, problems: list[Problem], base: Limits | None = None) -> Limits:
+    """Return the limits of a device; what is wrong with them is added to `problems`.
+
+    Args:
+        base: those of its model; a key that is written stands instead of the model's.
+    """
+    limits = base or Limits()
     if not isinstance(table, Mapping):
         problems.append((at, "is not a table of limits, write for example { max_registers = 60 }"))
-        return Limits()
-    limits = Limits()
-    forbidden: set[tuple[Table, Span]] = set()
+        return limits
     for key, value in table.items():
         if key in _MOST:
             if is_whole(value, 1, _MOST[key]):
@@ -53,26 +60,51 @@ def parse_limits(table: object, at: Path, problems: list[Problem]) -> Limits:
             else:
                 problems.append(((*at, key), f"{shown(value)} is not allowed, use 1–{_MOST[key]}"))
         elif key == "forbidden" and isinstance(value, Mapping):
-            forbidden |= _forbidden(value, (*at, key), problems)
+            forbidden = frozenset(_forbidden(value, (*at, key), problems))
+            limits = replace(limits, forbidden=forbidden)
         else:
             problems.append(((*at, key), unknown_key(key, tuple(LIMITS_SCHEMA["properties"]))))
-    return replace(limits, forbidden=frozenset(forbidden))
+    if limits.min_registers > limits.max_registers:
+        text = (
+            f"{limits.min_registers} is above max_registers = {limits.max_registers}: no read could be made"
+        )
+        problems.append(((*at, "min_registers"), text))
+    return limits
+
+
+def without_forbidden(registers: Iterable[Register], limits: Limits) -> tuple[Register, ...]:
+    """Return those of a model's registers that a sensor's own limits leave."""
+    return tuple(
+        register
+        for register in registers
+        if not any(
+            table is where and span.overlaps(forbidden)
+            for table, span in _places(register)
+            for where, forbidden in limits.forbidden
+        )
+    )
 
 
 def beyond_limits(registers: Iterable[Register], limits: Limits) -> list[Problem]:
-    """Registers that no read could bring."""
+    """Return the registers that no read could bring."""
     found: list[Problem] = []
     for register in registers:
         at = ("registers", register.name)
-        span = Span(register.start, register.end)
         if register.words > limits.quantity(register.table):
             found.append(
                 (at, f"takes {register.words} registers, limits allow {limits.max_registers} in a read")
             )
-        for table, forbidden in limits.forbidden:
-            if table is register.table and span.overlaps(forbidden):
-                found.append((at, f"{table.plural} {span} touch the forbidden {forbidden}"))
+        for where, forbidden in limits.forbidden:
+            for table, span in _places(register):
+                if table is where and span.overlaps(forbidden):
+                    found.append((at, f"{table.plural} {span} touch the forbidden {forbidden}"))
     return found
+
+
+def _places(register: Register) -> list[tuple[Table, Span]]:
+    """Where a register stands, and its scale, if it has one."""
+    scale = [(register.scale[0], Span(register.scale[1], register.scale[1] + 1))] if register.scale else []
+    return [(register.table, Span(register.start, register.end)), *scale]
 
 
 def _forbidden(table: Mapping[str, Any], at: Path, problems: list[Problem]) -> set[tuple[Table, Span]]:

@@ -17,7 +17,7 @@ from protocols.meaning import Missing
 from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.plan import Read, Span
-from protocols.modbus.registers import TYPES, Register, octets_of
+from protocols.modbus.registers import TYPES, Register, Table, octets_of
 
 _Meaning = Callable[[Any], Value | Missing]
 
@@ -32,11 +32,24 @@ class Fetch:
     """
 
     def __init__(
-        self, carrier: Carrier, unit: int, read: Read, sensors: Sequence[Sequence[Register]]
+        self,
+        carrier: Carrier,
+        unit: int,
+        read: Read,
+        sensors: Sequence[Sequence[Register]],
+        gap_s: float = 0.0,
     ) -> None:
-        """`sensors`: the registers of each sensor of this unit, whether this read brings them or not."""
+        """Prepare a read.
+
+        Args:
+            carrier: the transmission mode.
+            unit: the unit address.
+            read: what to read.
+            sensors: the registers of each sensor of this unit, whether this read brings them or not.
+            gap_s: least quiet time before the request.
+        """
         self.read = read
-        self.request = _request(carrier, unit, read)
+        self.request = _request(carrier, unit, read, gap_s)
         self.places = frozenset((read.table, span) for span in read.wanted)
         wanted = frozenset(read.wanted)
         self._plans = [
@@ -44,7 +57,9 @@ class Fetch:
                 [
                     register
                     for register in registers
-                    if register.table is read.table and Span(register.start, register.end) in wanted
+                    if register.table is read.table
+                    and register.scale is None
+                    and Span(register.start, register.end) in wanted
                 ],
                 read.span.start,
             )
@@ -57,6 +72,35 @@ class Fetch:
         for plan, values in zip(self._plans, found, strict=True):
             out_of_limits += plan.into(values, data)
         return out_of_limits
+
+
+def scaled_into(values: Values, registers: Sequence[Register], replies: Sequence[tuple[Fetch, bytes]]) -> int:
+    """Add the values whose scale stands in a register of its own; return how many were out of limits.
+
+    Value and scale may stand in different replies of one poll; if one of them is missing, so is the value.
+    """
+    out_of_limits = 0
+    for register in registers:
+        if register.scale is None:
+            continue
+        table, at = register.scale
+        octets = _octets(replies, register.table, Span(register.start, register.end))
+        factor = _octets(replies, table, Span(at, at + 1))
+        scaled = register.scaled_by(factor) if octets and factor else None
+        value = scaled.value(octets) if scaled and octets else Missing.NO_VALUE
+        if value is Missing.OUT_OF_LIMITS:
+            out_of_limits += 1
+        elif value is not Missing.NO_VALUE:
+            values[register.name] = value
+    return out_of_limits
+
+
+def _octets(replies: Sequence[tuple[Fetch, bytes]], table: Table, span: Span) -> bytes | None:
+    """The octets of a span, from the reply that brought it."""
+    for fetch, data in replies:
+        if (table, span) in fetch.places:
+            return octets_of(table, data, span.start - fetch.read.span.start, span.end - span.start)
+    return None
 
 
 class Plan:
@@ -113,10 +157,10 @@ def _taken_by(register: Register) -> tuple[str, _Meaning | None]:
     picks = register.bit is not None or register.mask is not None or register.enum or register.invalid
     if kind is None or kind.code is None or not kind.is_integer or register.order != "ABCD" or picks:
         return f"{2 * register.words}s", register.value
-    return kind.code, None if register.is_raw else register.scaled
+    return f"{2 * kind.words - kind.octets}x{kind.code}", None if register.is_raw else register.scaled
 
 
-def _request(carrier: Carrier, unit: int, read: Read) -> Request:
+def _request(carrier: Carrier, unit: int, read: Read, gap_s: float) -> Request:
     span = read.span
     function = read.table.function
     asked = pdu.REQUESTS[function].build(function=function, start=span.start, quantity=span.end - span.start)
@@ -137,6 +181,7 @@ def _request(carrier: Carrier, unit: int, read: Read) -> Request:
         accepts=accepts,
         reply_length=carrier.octets(length),
         summary=f"unit {unit}: {read}",
+        pause_s=gap_s,
         is_put_off=is_put_off,
         shape=(unit, function, length),
         is_own=lambda frame: carrier.unit(frame) == unit,

@@ -4,16 +4,18 @@ A read costs its request, its reply, two gaps and the device's turn-around, what
 more for each register, a bit for each coil. So a hole between two registers is worth reading as long as it
 is cheaper than another read: at 9600 baud about twenty registers, at 115200 more than a hundred.
 
-The registers are sorted by address. Some best plan cuts that order into runs: of two reads that interleave,
-the one that reaches further can take over what the other shares with it, at no cost. So the best plan of the
-first n registers is the best plan of the first m < n and one read of the rest, over all m that leave a read
-within the limits: dynamic programming, in a time of n × the registers of one read.
+What alone exceeds the limits is a read alone. The other registers are sorted by address. Some best plan
+cuts that order into runs: of two reads that interleave, the one that reaches further can take over what the
+other shares with it, at no cost. So the best plan of the first n registers is the best plan of the first m
+< n and one read of the rest, over all m that leave a read within the limits: dynamic programming, in n ×
+the registers of one read steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from protocols.dialogue import LineSettings
@@ -25,6 +27,7 @@ from protocols.modbus.serial_line import RTU
 TURN_AROUND_S: Final = 0.020  # what a device takes to answer, where nothing better is known
 _REQUEST_OCTETS: Final = 5  # of the PDU: function, start, quantity
 _REPLY_OCTETS: Final = 2  # of the PDU without data: function, byte count
+_ADDRESSES: Final = 0x10000
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,15 +52,17 @@ class Read:
     Attributes:
         table: the table that is read.
         wanted: what is wanted from it, sorted; never empty.
+        padded: the addresses asked for, where these are more than lie between the wanted ones.
     """
 
     table: Table
     wanted: tuple[Span, ...]
+    padded: Span | None = None
 
     @property
     def span(self) -> Span:
         """All addresses asked for, holes included."""
-        return Span(self.wanted[0].start, max(span.end for span in self.wanted))
+        return self.padded or _around(self.wanted)
 
     @property
     def holes(self) -> tuple[Span, ...]:
@@ -80,14 +85,52 @@ class Limits:
 
     Attributes:
         max_registers, max_bits: in one read.
+        min_registers: in one read; a shorter one is filled up with addresses beside it.
         forbidden: addresses that no read may touch, even as a hole.
         cuts: addresses before which a read must end: (table, address).
     """
 
     max_registers: int = pdu.MAX_REGISTERS
     max_bits: int = pdu.MAX_BITS
+    min_registers: int = 1
     forbidden: frozenset[tuple[Table, Span]] = frozenset()
     cuts: frozenset[tuple[Table, int]] = field(default=frozenset())
+
+    def read(self, table: Table, wanted: Sequence[Span]) -> Read:
+        """Return the one read that brings these spans, whether the device stands it or not."""
+        span = _around(wanted)
+        padded = self.padded(table, span)
+        return Read(table, tuple(wanted), None if padded == span else padded)
+
+    def padded(self, table: Table, span: Span) -> Span | None:
+        """Return what to ask for to bring a span; None if the device does not stand that."""
+        least = self._least(table)
+        missing = max(0, least - (span.end - span.start))
+        for before in range(missing + 1):
+            start, end = span.start - before, span.end + missing - before
+            if start >= 0 and end <= _ADDRESSES and self._stands(table, start, end):
+                return Span(start, end)
+        return None
+
+    def _least(self, table: Table) -> int:
+        return 1 if table.of_bits else self.min_registers
+
+    def _stands(self, table: Table, start: int, end: int) -> bool:
+        return (
+            end - start <= self.quantity(table)
+            and not any(
+                where is table and hole.start < end and start < hole.end for where, hole in self.forbidden
+            )
+            and not any(where is table and start < cut < end for where, cut in self.cuts)
+        )
+
+    def of(self, table: Table) -> Limits:
+        """Return those that concern a table."""
+        return replace(
+            self,
+            forbidden=frozenset(place for place in self.forbidden if place[0] is table),
+            cuts=frozenset(place for place in self.cuts if place[0] is table),
+        )
 
     def quantity(self, table: Table) -> int:
         """The most that one read of this table may ask for."""
@@ -127,31 +170,34 @@ def plan(wanted: Iterable[tuple[Table, Span]], limits: Limits, cost: Cost) -> li
 
 
 def _plan(table: Table, spans: Sequence[Span], limits: Limits, cost: Cost) -> list[Read]:
-    forbidden = [span for where, span in limits.forbidden if where is table]
-    cuts = [address for where, address in limits.cuts if where is table]
-    most = limits.quantity(table)
+    limits = limits.of(table)
+    apart = [span for span in spans if limits.padded(table, span) is None]
+    joined = [span for span in spans if span not in apart] if apart else spans
+    reads = [limits.read(table, (span,)) for span in apart]
+    return sorted([*reads, *_joined(table, joined, limits, cost)], key=lambda read: read.span)
+
+
+def _joined(table: Table, spans: Sequence[Span], limits: Limits, cost: Cost) -> list[Read]:
+    """The reads of spans that the device stands, each alone at the least."""
     best: list[tuple[float, int]] = [(0.0, 0)]  # of the first n spans: cost, and where its last read begins
     for n in range(1, len(spans) + 1):
-        start, end = spans[n - 1].start, spans[n - 1].end
-        least = best[n - 1][0] + cost(table, end - start), n - 1
-        for m in range(n - 2, -1, -1):
-            start, end = spans[m].start, max(end, spans[m].end)
-            if end - start > most or _touches(start, end, forbidden) or _crosses(start, end, cuts):
+        end = spans[n - 1].end
+        least = math.inf, n - 1
+        for m in range(n - 1, -1, -1):
+            end = max(end, spans[m].end)
+            asked = limits.padded(table, Span(spans[m].start, end))
+            if asked is None:
                 break
-            least = min(least, (best[m][0] + cost(table, end - start), m))
+            least = min(least, (best[m][0] + cost(table, asked.end - asked.start), m))
         best.append(least)
     reads: list[Read] = []
     n = len(spans)
     while n:
         m = best[n][1]
-        reads.append(Read(table, tuple(spans[m:n])))
+        reads.append(limits.read(table, spans[m:n]))
         n = m
-    return reads[::-1]
+    return reads
 
 
-def _touches(start: int, end: int, forbidden: Collection[Span]) -> bool:
-    return bool(forbidden) and any(span.start < end and start < span.end for span in forbidden)
-
-
-def _crosses(start: int, end: int, cuts: Collection[int]) -> bool:
-    return bool(cuts) and any(start < cut < end for cut in cuts)
+def _around(spans: Sequence[Span]) -> Span:
+    return Span(spans[0].start, max(span.end for span in spans))

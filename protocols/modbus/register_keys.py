@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from protocols.errors import Path, Problem
+from protocols.meaning import ENCODINGS
 from protocols.meaning_keys import (
     MEANING_KEYS,
     OF_INTEGERS,
@@ -36,7 +37,7 @@ _ADDRESS = Key(
     "is not a register address, use 0–65535, counted from 0 (or `modicon` for the 3xxxx/4xxxx notation)",
     lambda v: is_whole(v, 0, 65535),
 )
-KEYS: Final[Mapping[str, Key]] = {
+_PLACES: Final[Mapping[str, Key]] = {
     **dict.fromkeys(TABLES, _ADDRESS),
     "modicon": Key(
         {
@@ -46,6 +47,10 @@ KEYS: Final[Mapping[str, Key]] = {
         'is no address of 5 or 6 digits that begins with 0, 1, 3 or 4; write 30012, 400001 or "00012"',
         lambda v: modicon(v) is not None,
     ),
+}
+_OF_SCALES: Final = ("holding", "input", "modicon")
+KEYS: Final[Mapping[str, Key]] = {
+    **_PLACES,
     "type": Key(
         {
             "type": "string",
@@ -59,6 +64,22 @@ KEYS: Final[Mapping[str, Key]] = {
         {"type": "string", "enum": list(ORDERS), "default": "ABCD"},
         f"is no order, use one of {' '.join(ORDERS)} (ABCD: high word first, high byte first)",
         lambda v: isinstance(v, str) and v in ORDERS,
+    ),
+    "encoding": Key(
+        {"type": "string", "enum": list(ENCODINGS), "description": "of a string; default: utf-8 or latin-1"},
+        f"is no encoding, use one of {' '.join(ENCODINGS)}",
+        lambda v: isinstance(v, str) and v in ENCODINGS,
+    ),
+    "scale": Key(
+        {
+            "type": "object",
+            "description": "the register that holds the power of ten by which the value is multiplied",
+            "properties": {place: dict(_PLACES[place].schema) for place in _OF_SCALES},
+            "additionalProperties": False,
+            "oneOf": [{"required": [place]} for place in _OF_SCALES],
+        },
+        "is no register that holds a power of ten, write for example { holding = 5 }",
+        lambda v: scale_place(v) is not None,
     ),
     **MEANING_KEYS,
 }
@@ -86,6 +107,18 @@ def modicon(reference: object) -> tuple[Table, int] | None:
         return None
     number = int(reference[1:])
     return (_MODICON[reference[0]], number - 1) if 1 <= number <= 65536 else None
+
+
+def scale_place(value: object) -> tuple[Table, int] | None:
+    """Where a scale register stands; None if the value names none."""
+    if not isinstance(value, Mapping) or len(value) != 1:
+        return None
+    ((key, number),) = value.items()
+    if key == "modicon":
+        place = modicon(number)
+        return place if place and not place[0].of_bits else None
+    is_register = key in _OF_SCALES and _PLACES[key].holds(number)
+    return (TABLES[key], number) if is_register else None
 
 
 def parse_registers(table: object, at: Path, problems: list[Problem]) -> tuple[Register, ...]:
@@ -136,13 +169,17 @@ def _register(name: str, entry: Mapping[str, Any], place: str) -> Register:
         table, start = found
     kind = "bit" if table.of_bits else str(entry.get("type", "uint16"))
     characters = _string_length(kind)
+    encoding = entry.get("encoding")
+    size = ENCODINGS[encoding or "utf-8"][1]
     return Register(
         name=name,
         table=table,
         start=start,
         type=kind,
-        words=(characters + 1) // 2 if characters else TYPES[kind].words if kind in TYPES else 1,
+        words=(characters * size + 1) // 2 if characters else TYPES[kind].words if kind in TYPES else 1,
         order=entry.get("order", "ABCD"),
+        encoding=encoding,
+        scale=scale_place(entry.get("scale")),
         **meaning_of(entry),
     )
 
@@ -156,15 +193,27 @@ def _contradictions(register: Register, entry: Mapping[str, Any]) -> list[tuple[
     if register.table.of_bits:
         meaningless = set(entry) - {register.table.key, "modicon", "enum", "unit"}
     elif known is None:
-        meaningless = set(entry) & OF_NUMBERS
+        meaningless = set(entry) & {*OF_NUMBERS, "scale"}
     elif not known.is_integer:
-        meaningless = set(entry) & OF_INTEGERS
+        meaningless = set(entry) & {*OF_INTEGERS, "encoding"}
     else:
-        meaningless = set()
+        meaningless = set(entry) & {"encoding"}
     found += [(key, f"means nothing for {shown}, leave it out") for key in entry if key in meaningless]
     if kind.startswith("string") and register.order not in ("ABCD", "BADC"):
         found.append(("order", f"{register.order} is no order of text, use ABCD or BADC"))
-    found += contradictions(entry, kind, 16 * known.words if known else None)
+    found += contradictions(entry, kind, 8 * known.octets if known else None)
+    found += [
+        ("scale", f"does not go with {key}, keep one of the two")
+        for key in ("bit", "enum")
+        if key in entry and "scale" in entry
+    ]
+    if known is None and register.words > pdu.MAX_REGISTERS:
+        found.append(
+            (
+                "type",
+                f"{kind} in utf-16 takes {register.words} registers, a read brings {pdu.MAX_REGISTERS}",
+            )
+        )
     if register.end > 0x10000:
         found.append((entry_place(entry), f"{shown} at {register.start} ends beyond address 65535"))
     return found

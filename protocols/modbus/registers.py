@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
 from protocols import layout
 from protocols.dialogue import Value
 from protocols.layout import shortest_float32
-from protocols.meaning import Meaning, Missing, bcd, text
+from protocols.meaning import ENCODINGS, Meaning, Missing, bcd, text
 from protocols.modbus import pdu
 
 
@@ -46,10 +46,20 @@ class Table(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A type of register value: how many words it takes, and its `struct` code (None: decoded by hand)."""
+    """A type of register value.
+
+    Attributes:
+        words: how many it takes.
+        code: its `struct` code; None: decoded by hand.
+        octets: how many of its words' it takes, the last ones.
+    """
 
     words: int
     code: str | None = None
+    octets: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "octets", self.octets or 2 * self.words)
 
     @property
     def is_integer(self) -> bool:
@@ -58,6 +68,8 @@ class Type:
 
 
 TYPES: Final[Mapping[str, Type]] = {
+    "uint8": Type(1, "B", 1),
+    "int8": Type(1, "b", 1),
     "uint16": Type(1, "H"),
     "int16": Type(1, "h"),
     "uint32": Type(2, "I"),
@@ -69,6 +81,8 @@ TYPES: Final[Mapping[str, Type]] = {
     "bcd16": Type(1),
     "bcd32": Type(2),
 }
+
+_MOST_POWER: Final = 10  # of a scale register
 
 # Whether words, and the octets in each word, stand in reverse.
 ORDERS: Final[Mapping[str, tuple[bool, bool]]] = {
@@ -90,6 +104,8 @@ class Register(Meaning):
         type: key of TYPES, "string:N" or, in a table of bits, "bit".
         words: how many addresses it takes.
         order: key of ORDERS.
+        encoding: of a string, a key of ENCODINGS; None: UTF-8, else Latin-1.
+        scale: where the power of ten stands by which the value is multiplied; None: nowhere.
     """
 
     name: str
@@ -98,6 +114,8 @@ class Register(Meaning):
     type: str = "uint16"
     words: int = 1
     order: str = "ABCD"
+    encoding: str | None = None
+    scale: tuple[Table, int] | None = None
 
     @property
     def end(self) -> int:
@@ -111,11 +129,25 @@ class Register(Meaning):
         octets = _ordered(data, self.order)
         if self.type not in TYPES:
             characters = int(self.type.removeprefix("string:"))
-            return text(octets[:characters])
+            return text(octets[: characters * ENCODINGS[self.encoding or "utf-8"][1]], self.encoding)
+        octets = octets[-TYPES[self.type].octets :]
         number = _number(octets, self.type)
         if number is None:
             return Missing.NO_VALUE
         return self.meant(number, int.from_bytes(octets, "big"))
+
+    def scaled_by(self, factor: bytes) -> Register | None:
+        """Return the register as its scale register has it, whose octets these are; None: not implemented.
+
+        A scale factor is a signed power of ten, -10 to 10; 8000 means that there is none (SunSpec Information
+        Model Specification V1.9, `sunssf`).
+        """
+        power = int.from_bytes(factor, "big", signed=True)
+        if not -_MOST_POWER <= power <= _MOST_POWER:
+            return None
+        if power < 0:
+            return replace(self, scale=None, divide=self.divide * 10**-power)
+        return replace(self, scale=None, multiply=self.multiply * 10**power)
 
 
 def octets_of(table: Table, data: bytes, at: int, count: int) -> bytes:

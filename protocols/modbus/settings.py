@@ -3,20 +3,21 @@
     address = 1
     model = "eastron-sdm630"
 
-`registers` stand instead of a model, or with it: they add to its own or replace them. So do `limits`.
+`registers` stand instead of a model, or with it: they add to its own or replace them. So do the keys of
+`limits`, which bind the model's registers too: those that lie in a forbidden range are not read.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
 from protocols.errors import Problem, SettingsError
 from protocols.meaning_keys import is_whole, shown, unknown_key
-from protocols.modbus.limit_keys import LIMITS_SCHEMA, beyond_limits, parse_limits
+from protocols.modbus.limit_keys import LIMITS_SCHEMA, beyond_limits, parse_limits, without_forbidden
 from protocols.modbus.models import SHIPPED, Library, Model
 from protocols.modbus.plan import Limits
 from protocols.modbus.register_keys import REGISTERS_SCHEMA, datasheet_numbers, parse_registers
@@ -29,22 +30,29 @@ class ModbusSettings:
     """A sensor: the unit it is, and what is read from it.
 
     Attributes:
-        unit: address on the bus, 1–247.
+        unit: address on the bus, 1–247; with `reserved_address` 0–255.
         registers: in the order of the model, then of site.toml; the names are unique.
         limits: what the device does not stand.
+        gap_s: rest that its model needs between a reply and the next request.
     """
 
     unit: int
     registers: tuple[Register, ...]
     limits: Limits
+    gap_s: float = 0.0
 
 
+_LAST: Final = 255  # what one octet holds
 _PROPERTIES: Final[Mapping[str, Any]] = {
     "address": {
         "type": "integer",
-        "minimum": UNITS[0],
-        "maximum": UNITS[-1],
-        "description": "unit address",
+        "minimum": BROADCAST,
+        "maximum": _LAST,
+        "description": "unit address, 1–247; with reserved_address = true 0–255",
+    },
+    "reserved_address": {
+        "type": "boolean",
+        "description": "allow an address that is reserved (248–255), or that of broadcasts (0)",
     },
     "model": {
         "type": "string",
@@ -79,23 +87,44 @@ def parse_settings(table: Mapping[str, Any], library: Library = SHIPPED) -> Modb
     ]
     unit = _unit(table, problems)
     model = _model(table, library, problems)
-    registers = {register.name: register for register in model.registers} if model else {}
-    own = parse_registers(table.get("registers", {}), ("registers",), problems)
-    registers |= {register.name: register for register in own}
     limits = model.limits if model else Limits()
     if "limits" in table:
-        limits = parse_limits(table["limits"], ("limits",), problems)
+        limits = parse_limits(table["limits"], ("limits",), problems, limits)
+    inherited = without_forbidden(model.registers, limits) if model else ()
+    own = parse_registers(table.get("registers", {}), ("registers",), problems)
+    registers = {register.name: register for register in (*inherited, *own)}
     problems += beyond_limits(own, limits)
+    if beyond := [message for _, message in beyond_limits(_not_replaced(inherited, own), limits)]:
+        problems.append((("limits",), f"a register of {table.get('model')} {beyond[0]}"))
+    elif model and not registers:
+        problems.append((("limits",), f"they forbid every register of {model.name}: nothing is left to read"))
     if "model" not in table and not table.get("registers"):
         problems.append(((), 'needs a model ("serial-bridge models" lists them) or a table of registers'))
     if problems:
         raise SettingsError(problems)
-    return ModbusSettings(unit, tuple(registers.values()), limits)
+    return ModbusSettings(unit, tuple(registers.values()), limits, model.gap_s if model else 0.0)
 
 
-def odd(table: Mapping[str, Any]) -> list[Problem]:
-    """What is probably not meant in a sensor's own keys, which have no mistake."""
-    return datasheet_numbers(table.get("registers", {}), ("registers",))
+def _not_replaced(inherited: Iterable[Register], own: Iterable[Register]) -> list[Register]:
+    """Return the registers of a model that the sensor does not replace by its own."""
+    replaced = {register.name for register in own}
+    return [register for register in inherited if register.name not in replaced]
+
+
+def odd(table: Mapping[str, Any], library: Library = SHIPPED) -> list[Problem]:
+    """Return what is probably not meant in a sensor's own keys, which have no mistake."""
+    found = datasheet_numbers(table.get("registers", {}), ("registers",))
+    if "model" in table and "limits" in table:
+        model = library.model(table["model"])
+        limits = parse_limits(table["limits"], (), [], model.limits)
+        rest = without_forbidden(model.registers, limits)
+        names = [register.name for register in model.registers if register not in rest]
+        if names:
+            text = f"{', '.join(names)} of {model.name} lie in a forbidden range: they are not read"
+            found.append((("limits", "forbidden"), text))
+    if table.get("reserved_address") is True and table["address"] in UNITS:
+        found.append((("reserved_address",), f"is not needed for {table['address']}: leave it out"))
+    return found
 
 
 def address_of(settings: ModbusSettings) -> str:
@@ -111,15 +140,24 @@ def units_of(settings: ModbusSettings) -> dict[str, str]:
 def _unit(table: Mapping[str, Any], problems: list[Problem]) -> int:
     least, most = UNITS[0], UNITS[-1]
     unit = table.get("address")
-    if is_whole(unit, least, most):
+    is_reserved = table.get("reserved_address", False)
+    if not isinstance(is_reserved, bool):
+        problems.append((("reserved_address",), f"{shown(is_reserved)} is neither true nor false"))
+    if is_whole(unit, least, most) or (is_reserved is True and is_whole(unit, BROADCAST, _LAST)):
         assert isinstance(unit, int)
         return unit
     if unit is None:
         message = f"is missing: the sensor's Modbus unit address, {least}–{most}"
     elif is_whole(unit, BROADCAST, BROADCAST):
-        message = f"{BROADCAST} is for broadcasts, which no sensor answers, use {least}–{most}"
-    elif is_whole(unit, most + 1, 255):
-        message = f"{unit} is reserved, use {least}–{most}"
+        message = (
+            f"{BROADCAST} is for broadcasts, which no sensor answers, use {least}–{most}; if this one does "
+            "and is alone on its line, write reserved_address = true beside it"
+        )
+    elif is_whole(unit, most + 1, _LAST):
+        message = (
+            f"{unit} is reserved, use {least}–{most}; if the sensor has it all the same, write "
+            "reserved_address = true beside it"
+        )
     elif isinstance(unit, str) and re.fullmatch("[0-9]{1,3}", unit) and least <= int(unit) <= most:
         message = f"{shown(unit)} is a text: write it without quotes, address = {int(unit)}"
     else:

@@ -49,8 +49,8 @@ class Sentence:
     fields: tuple[str, ...]
 
     def text(self, number: int) -> str:
-        """The field of this number, from 1 on; "" if there are not as many."""
-        return self.fields[number - 1] if number <= len(self.fields) else ""
+        """Return the field of this number, from 1 on, stripped of blanks; "" if there are fewer."""
+        return self.fields[number - 1].strip() if number <= len(self.fields) else ""
 
     def number(self, number: int) -> Decimal | None:
         """The same as a number; None if it is none."""

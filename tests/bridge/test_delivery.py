@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bridge.config import Bus, Certificate, Credentials, Sensor, Site, SpoolSettings, ThingsBoard, Token
-from bridge.errors import ConnectionEnded, NotTrusted, SpoolFull, UplinkError
+from bridge.errors import ConnectionEnded, NotTrusted, PathTooNarrow, SpoolFull, UplinkError
 from bridge.spool import Row, Spool
 from bridge.uplink import Uplink
 from tests.bridge.test_uplink import QUICK, readings, until
@@ -47,13 +47,22 @@ class ScriptedClient:
         self.is_there = is_there
         self.at_once = 0
         self.payloads: list[int] = []
+        self.refreshes = 0
+        self.deadline_s = 300.0
+        self.room = 1024
 
     @property
     def stats(self) -> Stats:
         return Stats(len(self.asked))
 
     def budget(self, path: Sequence[str]) -> int:
+        return self.room
+
+    def longest(self, path: Sequence[str]) -> int:
         return 1024
+
+    async def refresh(self) -> None:
+        self.refreshes += 1
 
     def reset(self) -> None:
         self.resets += 1
@@ -164,15 +173,13 @@ async def test_an_uplink_advances_whether_its_server_answers_or_not(world: World
         assert uplink.is_advancing()
 
 
-async def test_an_exchange_that_never_ends_is_no_advance(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_exchange_that_never_ends_is_no_advance(world: World) -> None:
     async def script(token: str) -> str:
         await asyncio.Event().wait()
         return "never"
 
-    monkeypatch.setattr("bridge.uplink.delivery.EXCHANGE_WITHIN_S", 0.1)
     client = ScriptedClient(script)
+    client.deadline_s = 0.1
     world.spool.add(readings("a", range(3)))
     async with world.uplink(client, "a") as uplink:
         await until(lambda: bool(client.asked))
@@ -530,3 +537,33 @@ async def test_nothing_is_published_while_nothing_changes(world: World) -> None:
         before = world.documents
         await asyncio.sleep(10 * QUICK.status_every_s)
         assert world.documents == before
+
+
+async def test_a_held_credential_has_the_name_resolved_before_it_is_tried_again(world: World) -> None:
+    refused = 0
+
+    async def script(token: str) -> str:
+        nonlocal refused
+        is_refused = token == "a" and refused < 3
+        refused += is_refused
+        return "4.01" if is_refused else "2.01"
+
+    client = ScriptedClient(script)
+    world.spool.add([*readings("a", range(3)), *readings("b", range(3))])
+    async with world.uplink(client, "a", "b"):
+        await until(lambda: world.queued("a") == 0)
+    assert client.refreshes == refused
+
+
+async def test_what_the_path_swallows_goes_again_at_once_in_shorter_messages(world: World) -> None:
+    async def script(token: str) -> str:
+        if client.room > 200:
+            client.room = 200
+            raise PathTooNarrow("tb:5683", 1024)
+        return "2.01"
+
+    client = ScriptedClient(script)
+    world.spool.add(readings("a", range(30)))
+    async with world.uplink(client, "a"):
+        await until(lambda: world.queued("a") == 0)
+    assert client.resets == 0

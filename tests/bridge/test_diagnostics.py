@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -113,7 +114,16 @@ class Server:
         return True
 
     def budget(self, path: Any) -> int:
+        return self.room
+
+    deadline_s = 300.0
+    room = 1024
+
+    def longest(self, path: Any) -> int:
         return 1024
+
+    async def refresh(self) -> None:
+        """Nothing to resolve."""
 
     def reset(self) -> None:
         """Nothing to reset."""
@@ -144,3 +154,29 @@ def test_statistics_are_sent_seldom_and_when_a_state_changes(
 ) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
     _seldom_and_on_change(tmp_path)
+
+
+@on_jumping_clock
+async def _many_codes(folder: Path) -> None:
+    counts = {"state": "ok", "requests": 99, "exception_codes": {str(code): code for code in range(1, 256)}}
+    runtime = Runtime(folder / "spool.db")
+    runtime.publish("bus-meters", {**DOCUMENT, "sensors": {"a": counts}})
+    server = Server()
+    job = Diagnostics(runtime, Credentials({"a": Token("T")}, None), client=server, own_clients={})
+    task = asyncio.create_task(job.run())
+    await asyncio.sleep(1)
+    task.cancel()
+    ((_, _, payload),) = server.posts
+    assert server.room - 30 < len(payload) <= server.room
+    shown = json.loads(payload)
+    assert shown["line_state"] == "ok"
+    assert shown["line_requests"] == 99
+    codes = sorted(int(key.rpartition("_")[2]) for key in shown if "exception" in key)
+    assert codes == list(range(256 - len(codes), 256))  # the most frequent
+
+
+def test_of_too_many_exception_codes_the_most_frequent_are_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    _many_codes(tmp_path)

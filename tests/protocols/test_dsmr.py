@@ -18,9 +18,11 @@ BY_DEVICE = {v["device"]: bytes.fromhex(v["hex"]) for v in vectors("dsmr") if v[
 MAIN = "0-0:96.1.1(4B384547303034303436333935353037)"
 
 
-def telegram(*lines: str, first_line: str = "ISk5\\2MT382-1000", check: str = "{:04X}") -> bytes:
+def telegram(
+    *lines: str, first_line: str = "ISk5\\2MT382-1000", check: str = "{:04X}", crc: str = "crc16-arc"
+) -> bytes:
     body = f"/{first_line}\r\n\r\n".encode() + "".join(f"{line}\r\n" for line in lines).encode() + b"!"
-    return body + check.format(CHECKSUMS["crc16-arc"].of(body)).encode() + b"\r\n"
+    return body + check.format(CHECKSUMS[crc].of(body)).encode() + b"\r\n"
 
 
 def said(data: bytes) -> dict[str, Values]:
@@ -197,3 +199,75 @@ def test_the_longest_telegram_is_found() -> None:
         whole = telegram(MAIN, f"0-0:96.13.0({'3' * (length - around)})")
         assert len(whole) == length
         assert (frames(hear(ENTRY, [whole])) == [whole]) is is_found
+
+
+NUMBER = "0-0:96.1.1(4B384547303034303436333935353037)"
+
+
+def main_meter(*lines: str, **options: str) -> Values:
+    """What the electricity meter of a telegram with these lines says."""
+    return said(telegram(NUMBER, *lines, **options))["K8EG004046395507"]
+
+
+@pytest.mark.parametrize("crc", ["crc16-arc", "crc16-x25"])
+@pytest.mark.parametrize("first_line", ["ISk5\x02MIE5T-200", "HLY5/123 \x7f", "KFM5KAIFA-METER"])
+def test_a_check_that_fits_decides_whatever_the_first_line_holds(first_line: str, crc: str) -> None:
+    assert main_meter("1-0:1.7.0(0000.182*kW)", first_line=first_line, crc=crc) == {"import_power": 182}
+
+
+@pytest.mark.parametrize("first_line", ["ISk5\x02MIE5T-200", "HLY5/123"])
+def test_without_a_check_the_first_line_must_be_plain(first_line: str) -> None:
+    events = hear(ENTRY, [telegram("1-0:1.7.0(0000.182*kW)", first_line=first_line, check="")])
+    assert not [event for event in events if isinstance(event, Frame)]
+
+
+def test_a_blank_in_a_unit_drops_no_value() -> None:
+    assert main_meter("1-0:1.8.0(000424.413*kWh )", "1-0:32.7.0( 230.7* V)") == {
+        "import_energy": 424.413,
+        "voltage_l1": 230.7,
+    }
+
+
+def test_31_4_0_is_a_limit_alone_and_a_mean_beside_the_other_phases() -> None:
+    assert main_meter("1-0:31.4.0(999*A)") == {"current_limit": 999}
+    assert main_meter("1-0:31.4.0(1.5*A)", "1-0:51.4.0(2.5*A)", "1-0:71.4.0(3.5*A)") == {
+        "current_mean_l1": 1.5,
+        "current_mean_l2": 2.5,
+        "current_mean_l3": 3.5,
+    }
+
+
+def test_states_in_words_are_told_as_they_are() -> None:
+    lines = ("0-0:96.14.0(TARIFF 1)", "0-0:96.3.10(ON)", "0-0:17.0.0(ON)")
+    assert main_meter(*lines) == {"tariff": "TARIFF 1", "breaker": "ON"}
+    assert main_meter("0-0:96.14.0(0001)", "0-0:96.3.10()") == {"tariff": 1}
+
+
+def test_a_maximum_is_told_with_the_time_when_it_was() -> None:
+    assert main_meter("1-0:1.6.0(200509134558S)(02.589*kW)") == {
+        "import_demand_max": 2589,
+        "import_demand_max_at": "2020-05-09T13:45:58+02:00",
+    }
+
+
+def test_the_peaks_of_the_months_past_are_numbered_back_from_the_newest() -> None:
+    history = (
+        "0-0:98.1.0(2)(1-0:1.6.0)(1-0:1.6.0)(200501000000S)(200423192538S)(03.695*kW)"
+        "(200601000000S)(200517113000S)(05.980*kW)"
+    )
+    assert main_meter(history) == {
+        "import_demand_max_month1": 5980,
+        "import_demand_max_month1_at": "2020-05-17T11:30:00+02:00",
+        "import_demand_max_month2": 3695,
+        "import_demand_max_month2_at": "2020-04-23T19:25:38+02:00",
+    }
+    never = "0-0:98.1.0(1)(1-0:1.6.0)(1-0:1.6.0)(632525252525W)(632525252525W)(00.000*kW)"
+    assert said(telegram(NUMBER, "0-0:98.1.0(0)(1-0:1.6.0)(1-0:1.6.0)")) == {}
+    assert said(telegram(NUMBER, never)) == {}
+
+
+def test_means_and_sums_have_names() -> None:
+    assert main_meter("1-0:32.24.0(229.9*V)", "1-0:90.7.0(012.3*A)") == {
+        "voltage_mean_l1": 229.9,
+        "total_current": 12.3,
+    }

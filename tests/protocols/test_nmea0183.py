@@ -19,6 +19,7 @@ from protocols.nmea0183.sentence import MAX_LENGTH, Sentence, build, parse
 from tests.protocols.vectors import described, frames, hear, vectors
 
 ENTRY = protocol("nmea0183")
+BY_THE_SEA = {"latitude": 49.2741667, "longitude": -123.1853333}
 VALID = [bytes.fromhex(vector["hex"]) for vector in vectors("nmea0183") if vector["valid"]]
 texts = st.text(
     st.characters(codec="ascii", exclude_characters=",*$!\\^", exclude_categories=["Cc"]), max_size=8
@@ -35,6 +36,61 @@ def told(text: str) -> Values:
     (event,) = hear(ENTRY, [sentence(text)])
     assert isinstance(event, Frame)
     return values(parse(event.data))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "WIMWD,302.5,T,295.1,M,9.1,N,4.7,M",
+            {"wind_direction": 302.5, "wind_direction_magnetic": 295.1, "true_wind_speed": 4.7},
+        ),
+        ("WIMWD,,,295.1,M,9.1,N,,", {"wind_direction_magnetic": 295.1, "true_wind_speed": 4.681}),
+        ("IIVWR,75,R,1.0,N,0.51,M,1.85,K", {"apparent_wind_angle": 75, "apparent_wind_speed": 0.514}),
+        ("IIVWR,24,L,,,5.3,M,,", {"apparent_wind_angle": 336, "apparent_wind_speed": 5.3}),
+        ("IIVWR,0,L,,,,,18,K", {"apparent_wind_angle": 0, "apparent_wind_speed": 5.0}),
+        ("IIVWR,190,L,,,,,18,K", {"apparent_wind_speed": 5.0}),
+        ("IIVWT,030.5,R,,,5.3,M,19.1,K", {"true_wind_angle": 30.5, "true_wind_speed": 5.3}),
+        ("WIMTA,21.7,C", {"air_temperature": 21.7}),
+        ("WIMTA,71.0,F", {"air_temperature": 21.67}),
+        ("WIMTA,,C", {}),
+        ("IIMTW,-1.5,C", {"water_temperature": -1.5}),
+        ("WIMHU,68.2,11.3,17.9,C", {"humidity": 68.2, "absolute_humidity": 11.3, "dew_point": 17.9}),
+        ("WIMHU,68.2,,,C", {"humidity": 68.2}),
+        ("WIMMB,29.9870,I,1.0154,B", {"pressure": 1015.4}),
+        ("WIMMB,29.9870,I,,B", {"pressure": 1015.48}),
+        ("HEHDT,274.07,T", {"heading": 274.07}),
+        ("HCHDM,238.5,M", {"heading_magnetic": 238.5}),
+        ("HCHDG,101.1,,,7.1,W", {"heading_magnetic": 101.1, "heading": 94.0}),
+        ("HCHDG,359.5,1.5,E,3.0,E", {"heading_magnetic": 1.0, "heading": 4.0}),
+        ("HCHDG,001.0,2.0,W,,", {"heading_magnetic": 359.0}),
+        ("HEROT,-12.5,A", {"rate_of_turn": -12.5}),
+        ("HEROT,-12.5,V", {}),
+        ("GPVTG,054.7,T,034.4,M,005.5,N,010.2,K", {"course": 54.7, "course_magnetic": 34.4, "speed": 2.829}),
+        ("GPVTG,,T,,M,,N,18.0,K,A", {"speed": 5.0}),
+        ("GPVTG,054.7,T,034.4,M,005.5,N,010.2,K,N", {}),
+        ("GPVTG,054.7,034.4,005.5,010.2", {"course": 54.7, "course_magnetic": 34.4, "speed": 2.829}),
+        (
+            "VWVHW,100.2,T,95.1,M,6.5,N,12.0,K",
+            {"heading": 100.2, "heading_magnetic": 95.1, "water_speed": 3.344},
+        ),
+        ("SDDBT,15.5,f,4.7,M,2.6,F", {"depth": 4.7}),
+        ("SDDPT,4.1,0.0", {"depth": 4.1}),
+        ("GPGLL,4916.45,N,12311.12,W,225444,A", BY_THE_SEA),
+        ("GPGLL,4916.45,N,12311.12,W,225444,V", {}),
+        ("GPGLL, 4916.45,n,12311.12 ,w", BY_THE_SEA),
+        ("GPRMC,123519,D,4916.45,N,12311.12,W,,,230394,,", BY_THE_SEA),
+        ("GPRMC,123519,,4916.45,N,12311.12,W,,,230394,,,A", BY_THE_SEA),
+        ("GPRMC,123519,,4916.45,N,12311.12,W,,,230394,,,N", {}),
+    ],
+)
+def test_what_wind_weather_and_motion_sentences_say(text: str, expected: Values) -> None:
+    assert told(text) == expected
+
+
+def test_every_value_that_a_sentence_gives_has_a_unit_in_the_list_of_keys() -> None:
+    keys = set(told("WIMWD,302.5,T,295.1,M,9.1,N,4.7,M")) | set(told("HCHDG,101.1,,,7.1,W"))
+    assert keys <= set(UNITS)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.programs import program
+
 RULES = "99-serial-bridge.rules"
 _CONTROLLER = "/devices/pci0000:00/0000:00:06.0"
 
@@ -176,6 +178,8 @@ def play(folder: Path, rules: str, events: Sequence[tuple[str, Tty]], *, others:
         rules: ours.
         others: the rules of another package, in 99-com.rules.
     """
+    for name in ("udevadm", "umockdev-run"):
+        program(name)
     (folder / RULES).write_text(rules)
     (folder / "99-com.rules").write_text(others)
     ttys = dict.fromkeys(tty for _, tty in events)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bridge.commissioning.install.files import RULES
+from tests.programs import program
 from tests.udev.engine import Tty, play, usb
 from tests.udev.sites import files_of
 
@@ -28,7 +29,7 @@ def enrolled(folder: Path, ttys: list[Tty]) -> dict[str, str]:
     enroll = f"{sys.executable} -m bridge enroll bus --yes --json --site {site} --port"
     each = "; ".join(f"{enroll} /dev/{tty.name} || true" for tty in ttys)
     done = subprocess.run(
-        ["umockdev-run", "-d", machine, "--", "sh", "-c", each],
+        [program("umockdev-run"), "-d", machine, "--", "sh", "-c", each],
         capture_output=True,
         text=True,
         timeout=100,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bridge.commissioning.install.files import READER, SYSUSERS, TMPFILES, UPLINK
+from tests.programs import program
 from tests.udev.sites import PLACES, files_of
 
 ADAPTERS = {"meters": "serial:AB0JPQ7X"}
@@ -22,9 +24,10 @@ def written(folder: Path, path: Path, text: str) -> Path:
     return found
 
 
-def systemd(*command: object) -> subprocess.CompletedProcess[str]:
-    """Runs one of systemd's own commands."""
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, check=False)
+def systemd(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run one of systemd's own commands."""
+    command = [program(name), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 @BOTH
@@ -45,6 +48,18 @@ def test_a_service_can_do_little_but_its_work(tmp_path: Path, path: Path, exposu
     threshold = f"--threshold={10 * exposure:.0f}"
     rated = systemd("systemd-analyze", "security", "--offline=true", "--no-pager", threshold, unit)
     assert rated.returncode == 0, rated.stdout
+
+
+@BOTH
+def test_a_service_that_is_aborted_or_grows_harms_nobody(path: Path) -> None:
+    lines = files_of(ADAPTERS)[path].splitlines()
+    limits = dict(line.split("=") for line in lines if re.match("Limit|Memory|Tasks", line))
+    deny_execution = limits.pop("MemoryDenyWriteExecute")
+    assert deny_execution == "yes"
+    assert limits == {"LimitCORE": "0", "MemoryMax": "192M", "TasksMax": "64"}
+    for name in limits:
+        above = lines[: lines.index(f"{name}={limits[name]}")]
+        assert any(line.startswith("#") for line in above[-3:]), f"{name}= has no reason beside it"
 
 
 def test_a_reader_is_given_no_credential_and_the_uplink_all() -> None:

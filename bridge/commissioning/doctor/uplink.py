@@ -10,6 +10,7 @@ import asyncio
 
 from bridge.coap import Client, NotResolved, Refused, Silent, Unreachable
 from bridge.coap.dtls import NoHandshake
+from bridge.coap.trust import HandshakeBroken
 from bridge.commissioning.doctor.finding import Finding, Severity
 from bridge.config import Certificate, Credentials, Site
 from bridge.errors import NotTrusted, UplinkError
@@ -48,7 +49,7 @@ def _stage(error: UplinkError) -> str:
     """What failed: the name server, the way there and back, or the encryption."""
     if isinstance(error, NotResolved):
         return "DNS"
-    return "DTLS" if isinstance(error, NotTrusted) else "UDP"
+    return "DTLS" if isinstance(error, NotTrusted | HandshakeBroken) else "UDP"
 
 
 def _fix(site: Site, error: UplinkError) -> str:
@@ -57,7 +58,7 @@ def _fix(site: Site, error: UplinkError) -> str:
     match error:
         case NotResolved():
             return f"getent ahosts {server.host}"
-        case NotTrusted():
+        case NotTrusted() | HandshakeBroken():
             return f"openssl s_client -dtls1_2 -showcerts -connect {server.host}:{server.port}"
         case Refused():
             return f"sudoedit {site.path}"

@@ -4,7 +4,7 @@
     sources = ["where the map is from"]
     confirmed = false           true once compared with the manufacturer's document or with a device
     note = "what to know before trusting it"
-    [serial]                    line = "2400 8N1", confirmed, note
+    [serial]                    line = "2400 8N1", gap = "50ms", confirmed, note
     [limits]  [registers]       as in site.toml
     [[vector]]                  a request, its reply, and what that says: see `vectors`
 
@@ -13,6 +13,7 @@ Some ship with the bridge. A site may have its own; by one name, its own is the 
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,7 +33,9 @@ from protocols.modbus.registers import Register
 _SHIPPED: Final = files(__name__)
 _SUFFIX: Final = ".toml"
 _KEYS: Final = ("title", "sources", "confirmed", "note", "serial", "limits", "registers", "vector")
-_SERIAL_KEYS: Final = ("line", "confirmed", "note")
+_SERIAL_KEYS: Final = ("line", "gap", "confirmed", "note")
+_GAP: Final = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*(ms|s)")
+_LONGEST_GAP_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Model:
         confirmed: whether it was compared with the manufacturer's document or a real device.
         line: line settings it leaves the factory with, or None if not known.
         line_confirmed: the same for these.
+        gap_s: rest that it needs between a reply and the next request.
         note: what to know before trusting it.
         limits: what the device does not stand.
         registers: in the order of the file.
@@ -58,6 +62,7 @@ class Model:
     confirmed: bool
     line: LineSettings | None
     line_confirmed: bool
+    gap_s: float
     note: str
     limits: Limits
     registers: tuple[Register, ...]
@@ -151,6 +156,7 @@ def read(name: str, table: Mapping[str, Any]) -> Model:
         confirmed=_flag(table, (), problems),
         line=_line(serial.get("line"), problems),
         line_confirmed=_flag(serial, ("serial",), problems),
+        gap_s=_gap(serial.get("gap", "0s"), problems),
         note="; ".join(filter(None, (_note(table, (), problems), _note(serial, ("serial",), problems)))),
         limits=limits,
         registers=registers,
@@ -188,6 +194,16 @@ def _line(text: object, problems: list[Problem]) -> LineSettings | None:
     except ValueError as error:
         problems.append((("serial", "line"), str(error)))
         return None
+
+
+def _gap(text: object, problems: list[Problem]) -> float:
+    match = _GAP.fullmatch(text) if isinstance(text, str) else None
+    gap_s = float(match[1]) * {"ms": 0.001, "s": 1.0}[match[2]] if match else -1.0
+    if 0 <= gap_s <= _LONGEST_GAP_S:
+        return gap_s
+    rule = 'write the rest between a reply and the next request, "0s" to "60s", for example "50ms"'
+    problems.append((("serial", "gap"), f"{shown(text)} is not a gap, {rule}"))
+    return 0.0
 
 
 def _flag(table: Mapping[str, Any], at: tuple[str, ...], problems: list[Problem]) -> bool:

@@ -11,7 +11,7 @@ from itertools import count
 from typing import Any, Self
 
 CON, NON, ACK, RST = range(4)
-EMPTY, POST, CREATED, CONTENT, BAD_REQUEST = 0x00, 0x02, 0x41, 0x45, 0x80
+EMPTY, GET, POST, CREATED, CONTENT, BAD_REQUEST = 0x00, 0x01, 0x02, 0x41, 0x45, 0x80
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,11 @@ class Packet:
         return header + self.token + self.rest
 
     @property
+    def is_question(self) -> bool:
+        """A GET of /.well-known/core, however padded."""
+        return self.code == GET and self.rest.startswith(b"\xbb.well-known\x04core")
+
+    @property
     def payload(self) -> bytes:
         """What follows the payload marker; no option in these tests holds a 0xFF."""
         return self.rest.partition(b"\xff")[2]
@@ -44,11 +49,15 @@ Script = Callable[[Packet], Iterable[Packet]]
 
 
 class Peer(asyncio.DatagramProtocol):
-    """Answers requests with what `script` makes of them, pings likewise; all that was heard is in `heard`."""
+    """Answers requests with what `script` makes of them, pings and questions likewise; `heard` holds all.
+
+    A question is a GET of what every CoAP server has; it is not among `requests`.
+    """
 
     def __init__(self, script: Script) -> None:
         self.script = script
         self.pings: Script = nothing
+        self.questions: Script = nothing
         self.heard: list[Packet] = []
         self.port = 0
         self.client: Any = None  # its address
@@ -56,7 +65,7 @@ class Peer(asyncio.DatagramProtocol):
 
     @property
     def requests(self) -> list[Packet]:
-        return [packet for packet in self.heard if 0 < packet.code < 0x20]
+        return [packet for packet in self.heard if 0 < packet.code < 0x20 and not packet.is_question]
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
@@ -66,7 +75,10 @@ class Peer(asyncio.DatagramProtocol):
         self.client = addr
         packet = Packet.parse(data)
         self.heard.append(packet)
-        if 0 < packet.code < 0x20:
+        if packet.is_question:
+            for answer in self.questions(packet):
+                self.say(answer)
+        elif 0 < packet.code < 0x20:
             for answer in self.script(packet):
                 self.say(answer)
         elif packet.kind == CON:

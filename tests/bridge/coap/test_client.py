@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from bridge.coap import Client, Closed, Refused, Reset, Silent
-from bridge.coap.interface import Address
+from bridge.coap import Client, Closed, NotResolved, Refused, Reset, Silent
+from bridge.coap.addresses import Address
+from bridge.coap.identifiers import MessageIds
 from bridge.coap.udp import UDPAssociation
 from tests.bridge.coap.peer import (
     ACK,
@@ -154,6 +155,57 @@ async def test_noise_from_the_server_changes_nothing() -> None:
         await until(lambda: len(server.heard) >= 4)
         rejected = [packet.mid for packet in server.heard if packet.kind == RST]
         assert rejected[:3] == [1, 2, 3]
+
+
+async def test_tokens_cannot_be_guessed_and_message_ids_do_not_count_up() -> None:
+    async with peer(bare_con) as server, Client("127.0.0.1", server.port, rate=None) as client:
+        for _ in range(300):
+            await client.post(PATH, b"{}")
+    tokens = [packet.token for packet in server.requests]
+    assert len(set(tokens)) == 300
+    assert {len(token) for token in tokens} == {8}
+    assert len({token[:2] for token in tokens}) > 200  # all octets vary
+    mids = [packet.mid for packet in server.requests]
+    assert len(set(mids)) == 300
+    assert (mids[1] - mids[0]) % 65536 != 1 or (mids[2] - mids[0]) % 65536 != 2
+
+
+def test_every_message_id_is_used_once_before_any_comes_again() -> None:
+    ids = MessageIds()
+    assert len({ids.next_id() for _ in range(65536)}) == 65536
+
+
+async def test_a_forged_answer_with_a_guessed_token_is_not_taken() -> None:
+    async with peer(nothing) as server, Client("127.0.0.1", server.port) as client:
+        posting = asyncio.create_task(client.post(PATH, b"{}"))
+        await until(lambda: server.requests)
+        mid, token = server.requests[0].mid, server.requests[0].token
+        for guess in range(1, 400):
+            forged = guess.to_bytes(2, "big")
+            for packet in (Packet(NON, CREATED, guess, forged), Packet(ACK, CREATED, mid, forged)):
+                server.say(packet)
+            server.say(Packet(CON, CREATED, guess, token[:-1] + bytes((token[-1] ^ (guess % 255 + 1),))))
+            for _ in range(6):
+                await asyncio.sleep(0)  # more would not fit into the socket's buffer
+        assert not posting.done()
+        server.script = piggybacked
+        server.say(*piggybacked(server.requests[0]))
+        assert (await posting).code == "2.01"
+
+
+async def test_one_silent_request_ends_nobody_elses_connection() -> None:
+    def answers_others(request: Packet) -> list[Packet]:
+        return [] if request.payload == b"silent" else bare_con(request)
+
+    async with peer(answers_others) as server, Client("127.0.0.1", server.port) as client:
+        silent = asyncio.create_task(client.post(PATH, b"silent", deadline_s=0.3))
+        await until(lambda: server.requests)
+        before = server.client
+        assert (await client.post(PATH, b"{}")).code == "2.01"
+        with pytest.raises(Silent):
+            await silent
+        assert (await client.post(PATH, b"{}")).code == "2.01"
+        assert server.client == before
 
 
 # No answer
@@ -327,9 +379,9 @@ async def test_an_answer_in_the_moment_of_cancellation_does_no_harm() -> None:
     async with peer(nothing) as server, Client("127.0.0.1", server.port, lanes=1) as client:
         posting = asyncio.create_task(client.post(PATH, b"{}"))
         await until(lambda: server.requests)
-        assert client._association is not None
+        assert client._connection.current is not None
         posting.cancel()
-        client._association.received(bare_con(server.requests[0])[0].encode())
+        client._connection.current.received(bare_con(server.requests[0])[0].encode())
         with pytest.raises(asyncio.CancelledError):
             await posting
         server.script = bare_con
@@ -344,7 +396,7 @@ async def test_cancellation_frees_the_lane_wherever_it_strikes(monkeypatch: pyte
     def hang(*_arguments: object, **_options: object) -> list[object]:
         hanging.set()
         answer.wait(60)
-        return []
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
     async with peer(nothing) as server, Client("127.0.0.1", server.port, lanes=1, rate=1.0) as client:
         with monkeypatch.context() as names:
@@ -355,6 +407,8 @@ async def test_cancellation_frees_the_lane_wherever_it_strikes(monkeypatch: pyte
             await _cancel(waiting)
             await _cancel(posting)
             answer.set()
+        with pytest.raises(NotResolved):
+            await client.post(PATH, b"stale")
 
         for steps in range(8):  # every step that a task takes before its request has left
             posting = asyncio.create_task(client.post(PATH, b"stale"))
@@ -459,7 +513,7 @@ async def test_a_client_keeps_nothing_of_past_requests() -> None:
             await client.post(PATH, b"{}", deadline_s=0.01)
         server.script = bare_con
         await client.post(PATH, b"{}")
-        association, manager = client._association, client._manager
+        association, manager = client._connection.current, client._manager
         assert association is not None
         assert not association._lanes
         assert not association._by_mid

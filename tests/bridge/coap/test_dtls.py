@@ -17,14 +17,17 @@ import pytest
 from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
+from OpenSSL import SSL
+from OpenSSL._util import lib
 
 from bridge.certificates import fits
 from bridge.coap import Client, Refused, dtls, trust
 from bridge.coap.dtls import DTLS, Ended, Forgotten, NoHandshake, split
-from bridge.coap.trust import ClockUnset, Trust
+from bridge.coap.trust import ClockUnset, HandshakeBroken, Trust
 from bridge.errors import NotTrusted, UplinkError
 from bridge.sandbox.dtls import Secure
 from bridge.sandbox.server import StandIn
+from bridge.thingsboard import Action, Sent, decide
 from tests.bridge.coap.peer import until
 from tests.certificates import DAY, EXPIRED, Authority, Issued
 from tests.foreign import free_udp_port
@@ -102,8 +105,8 @@ async def test_what_the_budget_allows_is_never_too_long(world: World, token: str
 async def test_the_message_limit_is_what_openssl_leaves_of_a_datagram(world: World) -> None:
     async with world.client() as client:
         await client.post(TOKEN, BODY)
-        assert isinstance(client._association, dtls.DTLSAssociation)
-        assert client._association._connection.get_cleartext_mtu() == DTLS.message_limit
+        assert isinstance(client._connection.current, dtls.DTLSAssociation)
+        assert client._connection.current._connection.get_cleartext_mtu() == DTLS.message_limit
 
 
 async def test_a_lossy_link_costs_time_only(world: World) -> None:
@@ -118,7 +121,7 @@ async def test_a_lossy_link_costs_time_only(world: World) -> None:
 async def test_what_cannot_be_decrypted_changes_nothing(world: World) -> None:
     async with world.client() as client:
         await client.post(TOKEN, BODY)
-        association = client._association
+        association = client._connection.current
         assert association is not None
         for noise in (
             b"",
@@ -128,7 +131,7 @@ async def test_what_cannot_be_decrypted_changes_nothing(world: World) -> None:
         ):
             association.received(noise)
         assert (await client.post(TOKEN, BODY)).code == "2.01"
-        assert client._association is association
+        assert client._connection.current is association
 
 
 # What a handshake finds out
@@ -245,7 +248,152 @@ async def test_a_closed_port_ends_the_handshake_at_once(world: World) -> None:
     assert isinstance(await refusal(client), Refused)
 
 
+# Who else may have sent what breaks a handshake
+
+
+class Forger(asyncio.DatagramProtocol):
+    """Answers every datagram with one that anybody could have sent."""
+
+    def __init__(self, forged: bytes) -> None:
+        self.forged = forged
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.transport.sendto(self.forged, addr)
+
+
+ALERT = b"\x15\xfe\xfd" + bytes(8) + b"\x00\x02\x02\x28"  # handshake_failure, of epoch 0
+NONSENSE = b"\x16\xfe\xfd" + bytes(8) + b"\x00\x0e" + b"\x0b\x00\x00\x02" + bytes(5) + b"\x00\x00\x02\xff\xff"
+
+
+@pytest.mark.parametrize("forged", [ALERT, NONSENSE], ids=["alert", "nonsense"])
+async def test_a_forged_datagram_in_a_handshake_holds_nothing(forged: bytes, world: World) -> None:
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(lambda: Forger(forged), local_addr=("127.0.0.1", 0))
+    whom = Trust("127.0.0.1", ca=world.authority.path)
+    port = transport.get_extra_info("sockname")[1]
+    async with Client("127.0.0.1", port, transport=DTLS(whom)) as client:
+        for _ in range(trust.BREAKS_BELIEVED - 1):
+            with pytest.raises(HandshakeBroken) as caught:
+                await client.post(TOKEN, BODY)
+            assert decide(caught.value, Sent()).action is Action.BACK_OFF
+        with pytest.raises(NotTrusted):  # again and again: nobody forges that long
+            await client.post(TOKEN, BODY)
+    transport.close()
+    real = Client("127.0.0.1", world.stand_in.port, transport=DTLS(whom))
+    async with real:
+        await real.post(TOKEN, BODY)
+    assert not whom._breaks
+
+
+# Trust anchors that change while the process lives
+
+
+@pytest.mark.parametrize("where", ["file", "system"])
+async def test_a_trust_anchor_that_was_withdrawn_is_trusted_no_longer(
+    where: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(world.authority.path))
+    monkeypatch.setenv("SSL_CERT_DIR", str(world.folder / "none"))
+    whom = Trust("127.0.0.1", ca=world.authority.path if where == "file" else None)
+    right = world.authority.path.read_bytes()
+    async with Client("127.0.0.1", world.stand_in.port, transport=DTLS(whom)) as client:
+        assert (await client.post(TOKEN, BODY)).code == "2.01"
+        world.authority.path.write_bytes(right)  # written, and the same
+        client._connection._check_at_s = 0.0
+        assert (await client.post(TOKEN, BODY)).code == "2.01"
+        assert world.secure.handshakes == 1
+        Authority(world.folder)  # another one in its place
+        assert (await client.post(TOKEN, BODY)).code == "2.01"  # until it is looked at, within a minute
+        client._connection._check_at_s = 0.0
+        with pytest.raises(NotTrusted):
+            await client.post(TOKEN, BODY)
+        world.authority.path.write_bytes(right)
+        assert (await client.post(TOKEN, BODY)).code == "2.01"
+
+
+async def test_a_new_connection_looks_at_the_trust_anchors_at_once(world: World) -> None:
+    async with world.client() as client:
+        await client.post(TOKEN, BODY)
+        Authority(world.folder)
+        client.reset()
+        with pytest.raises(NotTrusted):
+            await client.post(TOKEN, BODY)
+
+
+# What a handshake must not offer
+
+
+async def test_no_session_is_ever_resumed_or_negotiated_anew(world: World) -> None:
+    hellos: list[bytes] = []
+
+    class Listener(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            hellos.append(data)
+
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(Listener, local_addr=("127.0.0.1", 0))
+    whom = Trust("tb.example.com", ca=world.authority.path)
+    port = transport.get_extra_info("sockname")[1]
+    async with Client("127.0.0.1", port, transport=DTLS(whom)) as client:
+        posting = asyncio.create_task(client.post(TOKEN, BODY))
+        await until(lambda: hellos)
+        posting.cancel()
+    transport.close()
+    body = hellos[0][25:]  # after the record's and the message's headers
+    assert body[34] == 0  # the length of the session id
+    assert 35 not in _extensions(body)  # session_ticket, RFC 5077 §3.2
+    assert whom._context is not None
+    assert lib.SSL_CTX_get_options(whom._context._context) & SSL.OP_NO_RENEGOTIATION
+    assert whom._context.get_session_cache_mode() == SSL.SESS_CACHE_OFF
+
+
+def _extensions(hello: bytes) -> set[int]:
+    at = 35 + hello[34]  # version, random, session id
+    at += 1 + hello[at]  # cookie
+    at += 2 + int.from_bytes(hello[at : at + 2], "big")  # cipher suites
+    at += 1 + hello[at]  # compression methods
+    at += 2
+    found = set()
+    while at < len(hello):
+        found.add(int.from_bytes(hello[at : at + 2], "big"))
+        at += 4 + int.from_bytes(hello[at + 2 : at + 4], "big")
+    return found
+
+
 # What a server does to a connection
+
+
+async def test_a_sign_of_life_ends_the_doubt(world: World) -> None:
+    """Silence is counted from the first request that nothing came after, not from the first of all."""
+    async with world.client() as client:
+        await client.post(TOKEN, BODY)
+        association: Any = client._connection.current
+        assert association._unheard_since_s is None
+
+
+@pytest.mark.parametrize("longest", [600, 1000])
+async def test_a_long_certificate_passes_where_long_datagrams_are_swallowed(
+    world: World, longest: int
+) -> None:
+    device = world.authority.issue("long", [f"device-{number}.example.com" for number in range(150)])
+    assert len(device.der) > 3000
+    world.secure.devices[device.der] = "LONG"
+    endpoint = world.stand_in._endpoint
+    take = endpoint.datagram_received
+    lengths: list[int] = []
+
+    def swallow(data: bytes, addr: Any) -> None:
+        lengths.append(len(data))
+        if len(data) <= longest:
+            take(data, addr)
+
+    endpoint.datagram_received = swallow  # type: ignore[method-assign]
+    async with world.client(device) as client:
+        assert (await client.post(CERTIFICATE, BODY)).code == "2.01"
+    assert max(lengths) <= dtls.FLIGHT_LIMIT
 
 
 async def test_a_restart_without_notice_is_found_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,11 +411,11 @@ async def test_another_port_at_the_nat_is_found_out(world: World, monkeypatch: p
     monkeypatch.setattr(dtls, "DEAD_AFTER_S", 0.5)
     async with world.client(world.device, ack_timeout_s=0.2) as client:
         await client.post(CERTIFICATE, BODY)
-        assert isinstance(client._association, dtls.DTLSAssociation)
+        assert isinstance(client._connection.current, dtls.DTLSAssociation)
         with socket.socket(type=socket.SOCK_DGRAM) as other:
             other.setblocking(False)
             other.connect(("127.0.0.1", world.stand_in.port))
-            os.dup2(other.fileno(), client._association._socket.fileno())
+            os.dup2(other.fileno(), client._connection.current._socket.fileno())
         with pytest.raises(Forgotten):
             await client.post(CERTIFICATE, BODY)
         assert (await client.post(CERTIFICATE, BODY)).code == "2.01"

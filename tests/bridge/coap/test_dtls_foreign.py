@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
 
 from bridge.coap import Client
 from bridge.coap.dtls import DTLS
-from bridge.coap.trust import Trust
+from bridge.coap.trust import BREAKS_BELIEVED, HandshakeBroken, Trust
 from bridge.errors import NotTrusted
 from tests.certificates import EXPIRED, Authority, Issued
 from tests.foreign import libcoap_secure_server
@@ -30,6 +31,16 @@ def client(port: int, authority: Authority, device: Issued | None = None, name: 
     trust = Trust("127.0.0.1", ca=authority.path, server_name=name)
     transport = DTLS(trust, device.certificate, device.key) if device else DTLS(trust)
     return Client("127.0.0.1", port, transport=transport, rate=None)
+
+
+async def _believed(client: Client, path: tuple[str, ...]) -> str:
+    """Why the server refuses, once it has said so often enough to be believed."""
+    for _ in range(BREAKS_BELIEVED - 1):
+        with pytest.raises(HandshakeBroken):
+            await client.post(path, BODY)
+    with pytest.raises(NotTrusted) as refusal:
+        await client.post(path, BODY)
+    return str(refusal.value)
 
 
 async def test_it_takes_posts_by_token(library: str, authority: Authority) -> None:
@@ -59,8 +70,8 @@ async def test_a_server_that_demands_a_certificate_says_so(library: str, authori
     arguments = ("-C", str(authority.path))
     with libcoap_secure_server(library, own.certificate, own.key, *arguments) as port:
         async with client(port, authority) as tokens:
-            with pytest.raises(NotTrusted, match=rf"^127\.0\.0\.1:{port} refuses .* client certificate"):
-                await tokens.post(TOKEN, BODY)
+            refused = await _believed(tokens, TOKEN)
+    assert re.match(rf"127\.0\.0\.1:{port} refuses .* client certificate", refused)
 
 
 async def test_a_certificate_of_another_authority_is_refused_by_name(
@@ -70,8 +81,8 @@ async def test_a_certificate_of_another_authority_is_refused_by_name(
     arguments = ("-C", str(authority.path))
     with libcoap_secure_server(library, own.certificate, own.key, *arguments) as port:
         async with client(port, authority, stranger) as certified:
-            with pytest.raises(NotTrusted, match=r"does not accept the sensor's certificate .*device\.pem"):
-                await certified.post(CERTIFICATE, BODY)
+            refused = await _believed(certified, CERTIFICATE)
+    assert re.search(r"does not accept the sensor's certificate .*device\.pem", refused)
 
 
 async def test_a_server_of_another_authority_is_not_trusted(

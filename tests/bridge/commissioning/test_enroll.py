@@ -24,6 +24,7 @@ from bridge.config import load_site
 from bridge.errors import ConfigError
 from bridge.port.adapter import adapters
 from tests.bridge.port.test_adapter import Sysfs
+from tests.programs import program
 from tests.udev.engine import usb
 
 SITE = """\
@@ -181,7 +182,7 @@ def enroll(site: Path, serial: str, *arguments: str, answers: str = "") -> subpr
     machine.write_text(usb("ttyUSB0", "1", serial).description)
     command = [sys.executable, "-m", "bridge", "enroll", *arguments, "--site", str(site)]
     return subprocess.run(
-        ["umockdev-run", "-d", str(machine), "--", *command],
+        [program("umockdev-run"), "-d", str(machine), "--", *command],
         input=answers,
         capture_output=True,
         text=True,

@@ -46,6 +46,20 @@ def concerned(folder: Path, site: str = SITE, model: str = MODEL) -> set[str]:
     return {part for part in {*before, *after} if before.get(part) != after.get(part)}
 
 
+def test_a_trust_anchor_counts_by_what_it_holds(tmp_path: Path) -> None:
+    anchor = tmp_path / "ca.pem"
+    site = SITE.replace('url = "coap://localhost"', f'url = "coaps://localhost"\nca = "{anchor}"')
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "own.toml").write_text(MODEL)
+    (tmp_path / "site.toml").write_text(site)
+    found = []
+    for content in ("one", "other", "one"):
+        anchor.write_text(content)
+        found.append(load_site(tmp_path / "site.toml").fingerprints)
+    assert found[0] == found[2] != found[1]
+    assert {part for part in found[0] if found[0][part] != found[1][part]} == {"uplink"}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "parts"),
     [

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -214,3 +215,51 @@ def test_a_device_that_stays_busy_is_said_to_refuse_once(
         run()
     said = [record.getMessage() for record in caplog.records if "partial" in record.getMessage()]
     assert said == ["partial answers"], "busy in every second poll is no change of state"
+
+
+KEYS = {
+    "gap": 'gap = "150ms"',
+    "settle": 'settle = "3s"',
+    "pause": 'pause_within_reply = "120ms"',
+}
+
+
+@pytest.mark.parametrize("key", [None, *KEYS])
+def test_the_keys_of_a_bus_are_kept_on_the_wire(key: str | None, tmp_path: Path) -> None:
+    worlds: list[World] = []
+
+    class Slow(World):
+        """Units that fall silent for 100 ms inside each reply, and are deaf for 3 s once the port is open."""
+
+        def _reply(self, request: bytes) -> list[Said]:
+            if key == "settle" and _now() < self.opened_at + 3:
+                return []
+            said = super()._reply(request)
+            if key != "pause" or not said:
+                return said
+            ((_, reply),) = said
+            ends = [*range(8, len(reply), 8), len(reply)]  # a UART collects eight octets
+            return [
+                (TURN_AROUND_S + self.settings.duration_s(end) + 0.1 * (end > 16), reply[start:end])
+                for start, end in pairwise([0, *ends])
+            ]
+
+        async def open(self, *_: object) -> None:
+            self.opened_at = _now()
+            await super().open()
+
+    @on_jumping_clock
+    async def run() -> None:
+        worlds.append(Slow(tmp_path, lambda _: None, keys=KEYS.get(key or "", "")))
+        await worlds[0].run(60)
+
+    run()
+    (world,) = worlds
+    for name in ("whole", "partial"):
+        assert world.sensor(name)["timeouts"] == world.sensor(name)["crc_errors"] == 0
+    assert world.rate("partial", 1.0, 60) >= 0.9
+    begun = [at for at, _ in world.sent]
+    assert begun[0] - world.opened_at == pytest.approx(3 if key == "settle" else 0, abs=0.01)
+    if key == "gap":
+        reply_s = TURN_AROUND_S + world.settings.duration_s(8 + 5 + 40)
+        assert min(later - earlier for earlier, later in pairwise(begun)) >= reply_s + 0.149

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
 import signal
 import sys
 import time
@@ -19,6 +17,7 @@ from bridge.sandbox import message as coap
 from bridge.sandbox.endpoint import MIDS_PER_LIFETIME
 from bridge.sandbox.message import ACK, CON, EMPTY, NON, RST, Message
 from bridge.sandbox.server import StandIn
+from tests.programs import program
 
 REPLY_WITHIN_S = 10.0
 HASTY_S = 0.05
@@ -580,10 +579,7 @@ async def test_confirmable_requests_are_counted_by_the_second(server: StandIn, c
 
 
 async def test_libcoap_delivers_to_it(server: StandIn, tmp_path: Path) -> None:
-    tool = shutil.which("coap-client-notls")
-    if tool is None:
-        assert os.environ.get("CI") != "true", "coap-client-notls is missing: apt-get install libcoap3-bin"
-        pytest.skip("coap-client-notls is missing: apt-get install libcoap3-bin")
+    tool = program("coap-client-notls")
     body = tmp_path / "body.json"
     body.write_bytes(READING)
     url = f"coap://127.0.0.1:{server.port}/" + "/".join(TELEMETRY)

@@ -27,6 +27,7 @@ def register(type_name: str, order: str = "ABCD", **more: object) -> Register:
 @given(number=st.integers(0, 9999))
 def test_a_number_is_read_back_in_every_type_and_order(type_name: str, order: str, number: int) -> None:
     there = register(type_name, order)
+    number %= 1 << 8 * TYPES[type_name].octets - 1
     assert there.value(words(there, number)) == number
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -412,3 +413,40 @@ def test_a_simulated_unit_refuses_as_the_specification_says() -> None:
     assert answer("06 0000 0001") == adu(1, b"\x86\x01")
     assert answer("03 0000 0001", address=2) is None
     assert answer("06 0000 0001", address=0) is None
+
+
+def test_a_scale_may_stand_in_another_read_than_its_value() -> None:
+    registers = {
+        "near": {"holding": 0, "scale": {"holding": 1}, "min": 0, "max": 500},
+        "far": {"holding": 1, "scale": {"modicon": 40151}},
+        "input": {"holding": 2, "scale": {"input": 7}},
+    }
+    answering = SimulatedUnit(1, {0: 2305, 1: 0xFFFF, 2: 5, 150: 0x8000}, {7: 3})
+    polled = device({"registers": registers})
+    result, asked = poll(polled, answering)
+    assert asked == ["input registers 7", "holding registers 0–2", "holding registers 150"]
+    assert result == PollResult(({"near": 230.5, "input": 5000},))
+    answering.holding[1] = 0
+    assert poll(polled, answering)[0].out_of_limits == 1
+    answering.input.clear()
+    for _ in range(LEARN_AFTER):
+        result, _ = poll(polled, answering)
+    assert result.left_out == ({"input": "illegal data address"},)
+
+
+def test_a_unit_that_answers_no_short_read_is_asked_for_more() -> None:
+    limits = {"min_registers": 4, "forbidden": {"holding": [[103, 110]]}}
+    polled = device(holding(0, 102, 40, 41, limits=limits))
+
+    def refused(asked: str) -> int | None:
+        return 3 if quantity(asked) < 4 else None
+
+    result, asked = poll(polled, unit(), refused=refused)
+    assert asked == ["holding registers 0–3", "holding registers 40–43", "holding registers 99–102"]
+    assert result == PollResult(({"r0": 1000, "r102": 1102, "r40": 1040, "r41": 1041},))
+
+
+def test_the_gap_of_a_model_is_kept_before_each_request() -> None:
+    sensor = parse_settings({"address": 1, "registers": {"a": {"holding": 0}}})
+    polled = ModbusDevice([replace(sensor, gap_s=0.05), sensor], LINE)
+    assert [request.pause_s for request in polled.planned()] == [0.05]

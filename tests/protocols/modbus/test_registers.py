@@ -169,3 +169,62 @@ def test_a_coil_is_true_or_false() -> None:
     assert plain.value(octets_of(Table.COIL, data, 3, 1)) is True
     assert plain.value(octets_of(Table.COIL, data, 2, 1)) is False
     assert named.value(octets_of(Table.DISCRETE, data, 3, 1)) == "open"
+
+
+@pytest.mark.parametrize(
+    ("octets", "entry", "expected"),
+    [
+        ("12FE", {"type": "uint8"}, 254),
+        ("12FE", {"type": "int8"}, -2),
+        ("FE12", {"type": "int8", "order": "BADC"}, -2),
+        ("12FE", {"type": "uint8", "mask": 0xF0}, 15),
+        ("12FE", {"type": "int8", "divide": 10}, -0.2),
+        ("1280", {"type": "int8", "invalid": 0x80}, Missing.NO_VALUE),
+    ],
+)
+def test_a_value_of_one_octet(octets: str, entry: dict[str, Any], expected: object) -> None:
+    assert value(octets, **entry) == expected
+
+
+@pytest.mark.parametrize(
+    ("octets", "entry", "expected"),
+    [
+        ("53 4E 31 FF FF FF", {}, "SN1"),
+        ("53 4E 00 58 58 58", {}, "SN"),
+        ("FF FF FF FF FF FF", {}, Missing.NO_VALUE),
+        ("1B 5B 31 6D 41 07", {}, "[1mA"),
+        ("47 65 72 E4 74 00", {}, "Gerät"),
+        ("47 65 72 E4 74 00", {"encoding": "latin-1"}, "Gerät"),
+        ("47 C3 A4 74 00 00", {}, "Gät"),
+        ("47 C3 A4 74 00 00", {"encoding": "utf-8"}, "Gät"),
+        ("47 E4 74 00 00 00", {"encoding": "utf-8"}, "Gt"),
+        ("00 47 00 E4 FF FF", {"encoding": "utf-16", "type": "string:3"}, "Gä"),
+        ("00 47 00 E4 00 00", {"encoding": "utf-16", "type": "string:3"}, "Gä"),
+        ("E4 47 00 74 00 00", {"encoding": "latin-1", "order": "BADC"}, "Gät"),
+    ],
+)
+def test_a_text_ends_at_its_padding_and_holds_no_control_character(
+    octets: str, entry: dict[str, Any], expected: object
+) -> None:
+    assert value(octets.replace(" ", ""), **{"type": "string:6"} | entry) == expected
+
+
+@pytest.mark.parametrize(
+    ("factor", "raw", "entry", "expected"),
+    [
+        (-1, 2305, {}, 230.5),
+        (0, 2305, {}, 2305),
+        (2, 2305, {}, 230500),
+        (-2, -150, {"type": "int16"}, -1.5),
+        (-3, 5, {"divide": 2, "offset": 1}, 1.0025),
+        (-32768, 2305, {}, None),
+        (11, 2305, {}, None),
+        (-11, 2305, {}, None),
+    ],
+)
+def test_a_scale_register_holds_a_power_of_ten(
+    factor: int, raw: int, entry: dict[str, Any], expected: object
+) -> None:
+    scaled = register(scale={"holding": 5}, **entry).scaled_by(factor.to_bytes(2, "big", signed=True))
+    octets = raw.to_bytes(2, "big", signed=raw < 0)
+    assert (scaled.value(octets) if scaled else None) == expected

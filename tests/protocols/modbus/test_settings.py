@@ -11,7 +11,7 @@ from protocols.modbus import models
 from protocols.modbus.plan import Span
 from protocols.modbus.register_keys import KEYS, REGISTERS_SCHEMA, modicon
 from protocols.modbus.registers import Table
-from protocols.modbus.settings import parse_settings, sensor_schema
+from protocols.modbus.settings import odd, parse_settings, sensor_schema
 
 
 def mistakes(**table: Any) -> dict[str, str]:
@@ -28,8 +28,16 @@ def mistakes_in(**register: Any) -> dict[str, str]:
     ("address", "message"),
     [
         (300, "300 is not a Modbus unit address, use 1–247"),
-        (248, "248 is reserved, use 1–247"),
-        (0, "0 is for broadcasts, which no sensor answers, use 1–247"),
+        (
+            248,
+            "248 is reserved, use 1–247; if the sensor has it all the same, write reserved_address = true "
+            "beside it",
+        ),
+        (
+            0,
+            "0 is for broadcasts, which no sensor answers, use 1–247; if this one does and is alone on its "
+            "line, write reserved_address = true beside it",
+        ),
         (-1, "-1 is not a Modbus unit address, use 1–247"),
         ("1", '"1" is a text: write it without quotes, address = 1'),
         ("007", '"007" is a text: write it without quotes, address = 7'),
@@ -166,3 +174,88 @@ def test_the_schema_knows_the_keys_that_the_parser_knows() -> None:
     assert REGISTERS_SCHEMA["additionalProperties"]["properties"].keys() == KEYS.keys()
     assert sensor_schema(models.SHIPPED)["properties"]["model"]["enum"] == list(models.names())
     assert sensor_schema(models.SHIPPED)["required"] == ["address"]
+
+
+@pytest.mark.parametrize("address", [0, 248, 255])
+def test_a_reserved_address_is_allowed_on_request(address: int) -> None:
+    table = {"address": address, "reserved_address": True, "model": "eastron-sdm120"}
+    assert parse_settings(table).unit == address
+    assert odd(table) == []
+    assert mistakes(**table | {"address": 256})["address"].startswith("256 is not a Modbus unit address")
+    assert mistakes(**table | {"reserved_address": "yes"})["reserved_address"] == (
+        '"yes" is neither true nor false'
+    )
+    assert odd(table | {"address": 7}) == [(("reserved_address",), "is not needed for 7: leave it out")]
+
+
+def test_a_sensors_limits_bind_the_registers_of_its_model() -> None:
+    table = {"address": 1, "model": "eastron-sdm120", "limits": {"forbidden": {"input": [[6, 13]]}}}
+    model = models.load("eastron-sdm120")
+    names = [register.name for register in parse_settings(table).registers]
+    left = [register.name for register in model.registers if not 5 <= register.start <= 13]
+    assert names == left
+    assert len(left) < len(model.registers)
+    ((path, text),) = odd(table)
+    assert path == ("limits", "forbidden")
+    assert text.endswith("of eastron-sdm120 lie in a forbidden range: they are not read")
+    assert (
+        "takes 2 registers, limits allow 1" in mistakes(**table | {"limits": {"max_registers": 1}})["limits"]
+    )
+    every = {"forbidden": {"input": [[0, 65535]], "holding": [[0, 65535]]}}
+    assert "nothing is left to read" in mistakes(**table | {"limits": every})["limits"]
+
+
+def test_a_sensors_limits_stand_beside_those_of_its_model() -> None:
+    own = {
+        "title": "x",
+        "sources": ["x"],
+        "serial": {"gap": "50ms"},
+        "limits": {"max_registers": 20, "forbidden": {"holding": [[5, 5]]}},
+        "registers": {"a": {"holding": 0}},
+    }
+    library = models.Library.of({"mine": own})
+    settings = parse_settings({"address": 1, "model": "mine", "limits": {"max_registers": 10}}, library)
+    assert settings.limits.max_registers == 10
+    assert settings.limits.forbidden == {(Table.HOLDING, Span(5, 6))}
+    assert settings.gap_s == 0.05
+    for gap in ("50", "61s", 3, "-1s"):
+        with pytest.raises(SettingsError) as caught:
+            models.Library.of({"mine": own | {"serial": {"gap": gap}}})
+        assert "is not a gap, write the rest" in str(caught.value)
+
+
+def test_a_least_quantity_above_the_most_is_a_mistake() -> None:
+    found = mistakes(
+        address=1, registers={"a": {"holding": 0}}, limits={"min_registers": 9, "max_registers": 8}
+    )
+    assert found == {"limits.min_registers": "9 is above max_registers = 8: no read could be made"}
+
+
+@pytest.mark.parametrize(
+    ("register", "key", "part"),
+    [
+        (
+            {"holding": 0, "type": "int16", "mask": 0xFF},
+            "mask",
+            'have no sign, from int16: write type = "uint16"',
+        ),
+        ({"holding": 0, "type": "int8", "mask": 1}, "mask", 'write type = "uint8"'),
+        ({"holding": 0, "type": "uint8", "bit": 8}, "bit", "8 is beyond uint8, use 0–7"),
+        ({"holding": 0, "type": "uint8", "mask": 0x100}, "mask", "wider than uint8"),
+        ({"holding": 0, "encoding": "latin-1"}, "encoding", "means nothing for uint16"),
+        (
+            {"holding": 0, "type": "string:4", "encoding": "cp1252"},
+            "encoding",
+            "use one of utf-8 latin-1 utf-16",
+        ),
+        ({"holding": 0, "type": "string:126", "encoding": "utf-16"}, "type", "takes 126 registers"),
+        ({"holding": 0, "scale": 5}, "scale", "write for example { holding = 5 }"),
+        ({"holding": 0, "scale": {"coil": 5}}, "scale", "5}"),
+        ({"holding": 0, "scale": {"holding": 5, "input": 5}}, "scale", "is no register that holds"),
+        ({"holding": 0, "scale": {"holding": 5}, "bit": 1}, "scale", "does not go with bit"),
+        ({"holding": 0, "scale": {"holding": 5}, "type": "string:4"}, "scale", "means nothing for string:4"),
+        ({"coil": 0, "scale": {"holding": 5}}, "scale", "means nothing for coils"),
+    ],
+)
+def test_a_misuse_of_the_rarer_keys_is_told(register: dict[str, Any], key: str, part: str) -> None:
+    assert part in mistakes_in(**register)[f"registers.a.{key}"]
