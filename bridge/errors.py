@@ -18,6 +18,14 @@ class ConfigError(BridgeError):
         self.mistakes = tuple(mistakes)
 
 
+class StepsFailed(BridgeError):
+    """Some steps of a job failed, and the others are done: one sentence for each that failed."""
+
+    def __init__(self, failures: Sequence[str]) -> None:
+        super().__init__("\n".join(failures))
+        self.failures = tuple(failures)
+
+
 class PortLost(BridgeError):
     """The port is missing, busy, unplugged or failed: reopen with back-off. The message says which."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,8 +17,9 @@ from bridge.cli import doctor as doctor_cli
 from bridge.cli import enroll as enroll_cli
 from bridge.cli import install as install_cli
 from bridge.cli import spool as spool_cli
-from bridge.cli.options import SITE, AsJson, CredentialsPath, SitePath, print_json, secrets_of
-from bridge.errors import BridgeError, ConfigError
+from bridge.cli.options import SITE, AsJson, CredentialsPath, SitePath, print_json, say, secrets_of
+from bridge.errors import BridgeError, ConfigError, StepsFailed
+from bridge.plain_text import lines, one_line
 from protocols.errors import PackageError
 
 if TYPE_CHECKING:
@@ -115,7 +117,7 @@ def check(
 
     loaded, secrets = _load(site, credentials)
     found = summary(loaded, secrets)
-    print_json(found) if as_json else typer.echo(text(found, plan=plan))
+    print_json(found) if as_json else say(text(found, plan=plan))
 
 
 @app.command("provision")
@@ -202,7 +204,7 @@ def protocols(
 
     if name is None:
         rows = listing()
-        print_json(rows) if as_json else typer.echo(listing_text(rows))
+        print_json(rows) if as_json else say(listing_text(rows))
         return
     try:
         found = page(protocol(name))
@@ -210,7 +212,7 @@ def protocols(
         raise typer.BadParameter(
             f"{name!r} is not a protocol; `serial-bridge protocols` lists them"
         ) from None
-    print_json(found) if as_json else typer.echo(page_text(found))
+    print_json(found) if as_json else say(page_text(found))
 
 
 @app.command()
@@ -227,13 +229,13 @@ def models(
     known = shelf(site)
     if name is None:
         rows = listing(known)
-        print_json(rows) if as_json else typer.echo(listing_text(rows))
+        print_json(rows) if as_json else say(listing_text(rows))
         return
     try:
         found = describe(name, known)
     except KeyError:
         raise typer.BadParameter(f"{name!r} is not a model; `serial-bridge models` lists them") from None
-    print_json(found) if as_json else typer.echo(model_text(found))
+    print_json(found) if as_json else say(model_text(found))
     raise typer.Exit(not is_right(found))
 
 
@@ -248,7 +250,7 @@ def simulate(
     from bridge.config import load_site
     from bridge.sandbox.sensors import simulate_until_stopped
 
-    simulate_until_stopped(load_site(site), devices, typer.echo)
+    simulate_until_stopped(load_site(site), devices, say)
 
 
 @app.command()
@@ -275,7 +277,7 @@ def try_sensor(
     from bridge.config import load_site
 
     answer = event_loop.run(ask(load_site(site), sensor, devices))
-    print_json(answer) if as_json else typer.echo(text(answer))
+    print_json(answer) if as_json else say(text(answer))
     raise typer.Exit(not answer["values"])
 
 
@@ -287,17 +289,24 @@ app.command()(doctor_cli.doctor)
 
 def main() -> None:
     """Runs the command line; every foreseen error is one sentence on standard error."""
+    sys.excepthook = _print_traceback
     try:
         app()
-    except (ConfigError, PackageError) as error:
-        typer.echo(str(error), err=True)
+    except ConfigError as error:
+        say(lines(error.mistakes), err=True)
         sys.exit(2)
+    except PackageError as error:
+        say(one_line(error), err=True)
+        sys.exit(2)
+    except StepsFailed as error:
+        say(lines(error.failures), err=True)
+        sys.exit(1)
     except BridgeError as error:
-        typer.echo(str(error), err=True)
+        say(one_line(error), err=True)
         sys.exit(1)
     except PermissionError as error:
         advice = "run this with sudo, or as one of the group serial-bridge"
-        typer.echo(f"{error.filename or error} is not open to this user: {advice}", err=True)
+        say(f"{error.filename or error} is not open to this user: {advice}", err=True)
         sys.exit(1)
 
 
@@ -308,9 +317,20 @@ def _load(site: Path, credentials: Path | None) -> tuple[Site, Credentials]:
     return load(site, secrets_of(site, credentials))
 
 
+def _print_traceback(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """Print an error that nobody foresaw, as Python does, with text that steers no terminal."""
+    from traceback import format_exception
+
+    say("".join(format_exception(kind, error, traceback)), err=True)
+
+
 def _log_to_stderr(verbose: int) -> None:
     """INFO, or DEBUG with the bytes. Under systemd the journal adds the time, and takes the level as <n>."""
     import logging
+
+    from bridge.cli.logs import PlainFormatter
 
     if "JOURNAL_STREAM" in os.environ:
         for level, priority in (("CRITICAL", 2), ("ERROR", 3), ("WARNING", 4), ("INFO", 6), ("DEBUG", 7)):
@@ -318,7 +338,9 @@ def _log_to_stderr(verbose: int) -> None:
         style = "%(levelname)s%(message)s"
     else:
         style = "%(asctime)s %(levelname)-7s %(message)s"
-    logging.basicConfig(stream=sys.stderr, format=style, level=logging.INFO)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainFormatter(style))
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
     for name in ("bridge", "protocols"):
         logging.getLogger(name).setLevel(logging.DEBUG if verbose else logging.INFO)
     logging.getLogger("bridge.wire").setLevel(logging.DEBUG if verbose > 1 else logging.INFO)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from bridge.cli.options import SITE, AsJson, CredentialsPath, SitePath, print_json, secrets_of
+from bridge.cli.options import SITE, AsJson, CredentialsPath, SitePath, print_json, say, secrets_of
 
 
 def doctor(
@@ -25,5 +25,5 @@ def doctor(
 
     logging.getLogger("bridge").addHandler(logging.NullHandler())  # its warnings are what is looked for
     found = event_loop.run(examine(load_site(site), secrets_of(site, credentials), Machine()))
-    print_json(document(found)) if as_json else typer.echo(text(found))
+    print_json(document(found)) if as_json else say(text(found))
     raise typer.Exit(bool(wrong(found)))

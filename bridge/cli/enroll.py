@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge.cli.options import SITE, AsJson, SitePath, print_json
+from bridge.cli.options import SITE, AsJson, SitePath, print_json, say
+from bridge.plain_text import one_line
 
 if TYPE_CHECKING:
     from bridge.commissioning.enroll import Proposal
@@ -31,11 +32,13 @@ def enroll(
     known = job.buses(site)
     job.check_writable(site)
     found = _find(site, port, timeout, is_silent=yes)
-    typer.echo(found, err=as_json)
+    say(one_line(found), err=as_json)
     bus = bus or _named(_ask(known, err=as_json))
     adapter = found.identity.adapter
     if other := job.taken_by(site, bus, found.port):
-        raise typer.BadParameter(f"{found.port.device} is bus {other} already: give that another one first")
+        raise typer.BadParameter(
+            f"{found.port.device} is bus {one_line(other)} already: give that another one first"
+        )
     is_written = bus in known and (
         known[bus] == adapter or yes or typer.confirm(_question(site, bus, known[bus], adapter), err=as_json)
     )
@@ -55,9 +58,9 @@ def enroll(
             }
         )
     elif is_written:
-        typer.echo(f'{site}: bus {bus} has adapter "{adapter}"\nnext: {job.next_step(site)}')
+        say(f'{site}: bus {bus} has adapter "{adapter}"\nnext: {job.next_step(site)}')
     elif bus not in known:
-        typer.echo(f"{site} has no bus {bus} yet; to copy into it:\n\n{job.block(bus, adapter)}")
+        say(f"{site} has no bus {bus} yet; to copy into it:\n\n{job.block(bus, adapter)}")
     raise typer.Exit(not is_written)
 
 
@@ -74,14 +77,14 @@ def _find(site: Path, port: Path | None, timeout_s: float, *, is_silent: bool) -
     ):
         return offered
     before = list(adapters())
-    typer.echo(f"plug the adapter in now (waiting {timeout_s:g} s)", err=True)
+    say(f"plug the adapter in now (waiting {timeout_s:g} s)", err=True)
     return job.plugged_in(before, timeout_s, site=site)
 
 
 def _ask(known: dict[str, str], *, err: bool) -> str:
     """Which bus it is, with what each has now."""
     for name, adapter in known.items():
-        typer.echo(f"  {name:<16} {adapter or 'has no adapter yet'}", err=err)
+        say(one_line(f"  {name:<16} {adapter or 'has no adapter yet'}"), err=err)
     bus: str = typer.prompt("which bus is it", err=err)
     return bus
 
@@ -97,4 +100,4 @@ def _named(bus: str) -> str:
 
 def _question(site: Path, bus: str, before: str, adapter: str) -> str:
     instead = f' instead of "{before}"' if before else ""
-    return f'write adapter = "{adapter}"{instead} for bus {bus} into {site}?'
+    return one_line(f'write adapter = "{adapter}"{instead} for bus {bus} into {site}?')

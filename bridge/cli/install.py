@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bridge.cli.options import SITE, CredentialsPath, SitePath, secrets_of
+from bridge.cli.options import SITE, CredentialsPath, SitePath, say, secrets_of
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
 
@@ -38,7 +38,7 @@ def install(
     from bridge.commissioning.install import install as job
 
     secrets = secrets_of(site, credentials)
-    job.install(site, secrets, program=program, root=root.absolute(), dry_run=dry_run, say=typer.echo)
+    job.install(site, secrets, program=program, root=root.absolute(), dry_run=dry_run, say=say)
 
 
 def uninstall(
@@ -48,4 +48,4 @@ def uninstall(
     """Undoes `install`; the site and every reading stay."""
     from bridge.commissioning.install import install as job
 
-    job.uninstall(root=root.absolute(), dry_run=dry_run, say=typer.echo)
+    job.uninstall(root=root.absolute(), dry_run=dry_run, say=say)

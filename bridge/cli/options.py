@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from bridge.commissioning.next_step import SITE
+from bridge.plain_text import json_text, visible
 
-__all__ = ["SITE", "AsJson", "CredentialsPath", "SitePath", "print_json", "secrets_of"]
+__all__ = ["SITE", "AsJson", "CredentialsPath", "SitePath", "print_json", "say", "secrets_of"]
 
 SitePath = Annotated[
     Path, typer.Option("--site", envvar="SERIAL_BRIDGE_SITE", help="The site file.", metavar="FILE")
@@ -39,7 +40,10 @@ def secrets_of(site: Path, credentials: Path | None) -> Path:
 
 
 def print_json(data: object) -> None:
-    """One JSON document on standard output."""
-    import json
+    """Print one JSON document on standard output."""
+    typer.echo(json_text(data, indent=2))
 
-    typer.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+def say(text: object, *, err: bool = False) -> None:
+    """Print a text of one or more lines; nothing in it steers a terminal."""
+    typer.echo(visible(text), err=err)

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli.options import SITE, AsJson, SitePath, print_json
+from bridge.cli.options import SITE, AsJson, SitePath, print_json, say
+from bridge.plain_text import lines, one_line
 
 app = typer.Typer(
     help="Shows and settles what waits or was refused.",
@@ -41,7 +42,7 @@ def audit(site: SitePath = SITE, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"discrepancies": found})
     else:
-        typer.echo("\n".join(found) if found else spool.audited(loaded))
+        say(lines(found) if found else spool.audited(loaded))
     raise typer.Exit(1 if found else 0)
 
 
@@ -52,7 +53,7 @@ def refused(sensor: Whose = None, site: SitePath = SITE, as_json: AsJson = False
     from bridge.config import load_site
 
     rows = spool.refused(load_site(site), sensor)
-    print_json(rows) if as_json else typer.echo(spool.refused_text(rows))
+    print_json(rows) if as_json else say(spool.refused_text(rows))
 
 
 @app.command()
@@ -65,8 +66,8 @@ def export(
     from bridge.commissioning import spool
     from bridge.config import load_site
 
-    count = spool.export(load_site(site), sensor, form.value, sys.stdout)
-    typer.echo(f"{count} readings written", err=True)
+    count = spool.export(load_site(site), sensor, form.value, sys.stdout, is_shown=sys.stdout.isatty())
+    say(f"{count} readings written", err=True)
 
 
 @app.command()
@@ -75,7 +76,7 @@ def retry(sensor: Whose = None, site: SitePath = SITE) -> None:
     from bridge.commissioning import spool
     from bridge.config import load_site
 
-    typer.echo(spool.retry(load_site(site), sensor))
+    say(one_line(spool.retry(load_site(site), sensor)))
 
 
 @app.command()
@@ -90,8 +91,8 @@ def drop(
 
     loaded = load_site(site)
     if not yes:
-        typer.confirm(f"Give up {spool.at_stake(loaded, sensor)} for good?", abort=True)
-    typer.echo(spool.drop(loaded, sensor))
+        typer.confirm(one_line(f"Give up {spool.at_stake(loaded, sensor)} for good?"), abort=True)
+    say(one_line(spool.drop(loaded, sensor)))
 
 
 @app.command()
@@ -104,7 +105,7 @@ def reassign(
     from bridge.commissioning import spool
     from bridge.config import load_site
 
-    typer.echo(spool.reassign(load_site(site), old, new))
+    say(one_line(spool.reassign(load_site(site), old, new)))
 
 
 @app.command()
@@ -116,4 +117,4 @@ def salvage(
     from bridge.commissioning import spool
     from bridge.config import load_site
 
-    typer.echo(spool.salvage(load_site(site), file))
+    say(one_line(spool.salvage(load_site(site), file)))

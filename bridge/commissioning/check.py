@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bridge import plain_text
 from bridge.commissioning import load
 from bridge.commissioning.models import own_models, own_text
 from bridge.config import Bus, Certificate, Credentials, Site
@@ -36,7 +37,7 @@ def text(found: dict[str, Any], *, plan: bool = False) -> str:
     lines += [own_text(model) for model in found["models"]]
     lines += [f"warning: {warning}" for warning in found["warnings"]]
     lines.append("ok")
-    return "\n".join(lines)
+    return plain_text.lines(lines)
 
 
 def _planned(ask: dict[str, Any]) -> str:

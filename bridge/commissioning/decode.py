@@ -12,7 +12,6 @@ with {"stream": n, "error": "…"}, and the next one is read.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, TextIO
 
 from bridge.config import load_site
 from bridge.errors import ConfigError
+from bridge.plain_text import json_text, one_line
 from protocols import Protocol, protocol
 from protocols.framing import Event, Frame, Noise
 
@@ -74,7 +74,7 @@ def run(
         failed |= "error" in line
         frames += "frame" in line
         noises += "noise" in line
-        out.write((json.dumps(line, ensure_ascii=False) if as_json else text(line)) + "\n")
+        out.write((json_text(line) if as_json else one_line(text(line))) + "\n")
     if noises and not frames and not as_json:
         out.write(
             f"no frame of {entry.name} was found: compare the protocol's name, the baud rate and parity of "

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bridge import plain_text
 from bridge.config import OwnModels
 from bridge.errors import ConfigError
 from protocols import protocol
@@ -119,7 +120,7 @@ def own_models(site: Path) -> list[dict[str, Any]]:
 
 def listing_text(rows: list[dict[str, Any]]) -> str:
     """The listing for people, one line a model."""
-    return "\n".join(
+    return plain_text.lines(
         f"{row['name']:<22} {row['registers']:>3} registers  {row['line'] or '':<9}  {row['title']}"
         + (f"  ({_whose(row)})" if row["file"] else "" if row["confirmed"] else "  (manual not seen)")
         for row in rows
@@ -169,7 +170,7 @@ def model_text(model: Mapping[str, Any]) -> str:
         values = f"{count} value{'s' if count != 1 else ''}"
         lines.append(f"vector {number}: {values}, {vector['source'] or 'made up from the map'}")
         lines += [f"  wrong: {difference}" for difference in vector["differences"]]
-    return "\n".join([*lines, replayed_text(model)])
+    return plain_text.lines([*lines, replayed_text(model)])
 
 
 def replayed_text(model: Mapping[str, Any]) -> str:

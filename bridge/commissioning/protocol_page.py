@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bridge import plain_text
 from protocols import Protocol
 
 _WIDTH = 100
@@ -45,7 +46,7 @@ def page_text(found: Mapping[str, Any]) -> str:
     lines += _key_lines(found["keys"])
     if found["bus_keys"]:
         lines += ["", "its bus, [bus.NAME]:", *_key_lines(found["bus_keys"])]
-    return "\n".join(lines)
+    return plain_text.lines(lines)
 
 
 def _key(schema: Mapping[str, Any], key: str) -> dict[str, Any]:

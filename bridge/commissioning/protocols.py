@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bridge import plain_text
 from protocols import CATALOGUE, Protocol, brought, installed, protocol
 from protocols.errors import PackageError
 
@@ -33,7 +34,7 @@ def listing_text(rows: list[dict[str, Any]]) -> str:
         said = [row["title"], _MANNER[row["asked"]], *([row["line"]] if row["line"] else [])]
         spec = row["spec"] + (f" (from {row['package']} {row['version']})" if row["package"] else "")
         lines += [f"{row['name']:<{width}}{', '.join(said)}", f"{'':<{width}}{spec}"]
-    return "\n".join(lines)
+    return plain_text.lines(lines)
 
 
 def _row(entry: Protocol, origin: installed.Origin | None = None) -> dict[str, Any]:

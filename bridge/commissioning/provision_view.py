@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from bridge import event_loop
 from bridge.commissioning.provision import FAILED, Outcome, ProvisioningRefused, planned, provision
 from bridge.config import Site
 from bridge.errors import UplinkError
+from bridge.plain_text import json_text, lines, one_line
 
 _AGAIN = "run `serial-bridge provision` again for the rest: what was asked for is written down"
 
@@ -74,18 +74,18 @@ class _View:
 
     def told(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
-        self._console.print(str(outcome))
+        self._console.print(one_line(outcome))
         self._bar.advance(self._task)
 
     def end(self, path: Path, error: str) -> None:
         if self._as_json:
-            print(json.dumps(self._document(path, error), indent=2, ensure_ascii=False))  # noqa: T201
+            print(json_text(self._document(path, error), indent=2))  # noqa: T201
             return
         if self.outcomes:
             counts = Counter(outcome.result for outcome in self.outcomes)
             self._console.print(", ".join(f"{count} {result}" for result, count in counts.items()))
         if error:
-            print(f"{error}\n{_AGAIN}", file=sys.stderr)  # noqa: T201
+            print(lines([error, _AGAIN]), file=sys.stderr)  # noqa: T201
 
     def _document(self, path: Path, error: str) -> dict[str, Any]:
         sensors = {}

@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
+from bridge import plain_text
 from bridge.config import Site
 from bridge.errors import ConfigError
+from bridge.plain_text import json_text, one_line
 from bridge.spool import Kept, Spool
 
 COLUMNS = ("sensor", "ts", "state", "key", "value", "answer", "reason")
@@ -46,21 +48,29 @@ def refused_text(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "nothing was refused"
     lines = [
-        f"{row['sensor']}  {_time(row['ts'])}  {row['answer']}: {row['reason']}\n"
-        f"    {json.dumps(row['values'], ensure_ascii=False)}"
+        line
         for row in rows
+        for line in (
+            f"{row['sensor']}  {_time(row['ts'])}  {row['answer']}: {row['reason']}",
+            f"    {json_text(row['values'])}",
+        )
     ]
     lines.append(
         f"{len(rows)} refused. Once the cause is mended, `serial-bridge spool retry` sends them again; "
         "`spool export` saves them, `spool drop SENSOR` gives them up"
     )
-    return "\n".join(lines)
+    return plain_text.lines(lines)
 
 
-def export(site: Site, sensor: str | None, form: Literal["jsonl", "csv"], out: TextIO) -> int:
+def export(
+    site: Site, sensor: str | None, form: Literal["jsonl", "csv"], out: TextIO, *, is_shown: bool = False
+) -> int:
     """Writes what waits and what was refused, a JSON object or CSV rows each; how many readings. No secrets.
 
     `ts` is null (in CSV: empty) while the time of a reading is not known.
+
+    Args:
+        is_shown: `out` is a terminal: CSV, which has no escapes, is without characters that steer one.
     """
     count = 0
     with closing(Spool.view(site.spool.path)) as spool:
@@ -70,11 +80,11 @@ def export(site: Site, sensor: str | None, form: Literal["jsonl", "csv"], out: T
         for document in _all(spool, sensor):
             count += 1
             if form == "jsonl":
-                out.write(json.dumps(document, ensure_ascii=False) + "\n")
+                out.write(json_text(document) + "\n")
                 continue
             values = document.pop("values")
             table.writerows(
-                [{**document, "key": key, "value": value}.get(column) for column in COLUMNS]
+                [_cell({**document, "key": key, "value": value}.get(column), is_shown) for column in COLUMNS]
                 for key, value in values.items()
             )
     return count
@@ -157,6 +167,11 @@ def _document(kept: Kept) -> dict[str, Any]:
         "values": json.loads(kept.body),
     }
     return document if kept.answer is None else {**document, "answer": kept.answer, "reason": kept.reason}
+
+
+def _cell(value: object, is_shown: bool) -> object:
+    """A cell of a CSV table."""
+    return one_line(value) if is_shown and isinstance(value, str) else value
 
 
 def _readings(count: int) -> str:

@@ -16,6 +16,7 @@ import typer
 
 from bridge.clock.kernel_clock import system_clock
 from bridge.config import Site
+from bridge.plain_text import lines, one_line
 from bridge.runtime import Runtime
 from bridge.spool import Account, read_ledger, read_placed
 
@@ -117,9 +118,10 @@ def _picture(found: dict[str, Any]) -> Any:
         table.add_column(heading, justify="left" if heading in columns[:2] else "right", no_wrap=True)
     table.add_column("values")
     for name, row in found["sensors"].items():
-        books = (str(row[column]) for column in columns[3:])
-        table.add_row(name, row["state"], age(row["last_ts"]), *books, values(row["last_values"], 3))
-    return Group(table, Text(""), *(Text(line) for line in _lines(found)))
+        books = (row[column] for column in columns[3:])
+        cells = (name, row["state"], age(row["last_ts"]), *books, values(row["last_values"], 3))
+        table.add_row(*(Text(one_line(cell)) for cell in cells))  # a str would be read as markup
+    return Group(table, Text(""), Text(lines(_lines(found))))
 
 
 def _trouble(row: dict[str, Any]) -> str:

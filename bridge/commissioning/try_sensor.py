@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
+from bridge import plain_text
 from bridge.clock import Clock
 from bridge.clock.kernel_clock import system_clock
 from bridge.config import Bus, Sensor, Site
@@ -86,7 +87,7 @@ def text(answer: dict[str, Any]) -> str:
     lines += [f"refused: {refusal}" for refusal in answer["refusals"]]
     if answer["out_of_limits"]:
         lines.append(f"{answer['out_of_limits']} values outside their min and max were left out")
-    return "\n".join(lines)
+    return plain_text.lines(lines)
 
 
 def _find(site: Site, name: str) -> tuple[Bus, Sensor]:

@@ -22,8 +22,9 @@ from pydantic.fields import FieldInfo
 from bridge.config.quantities import Written
 from bridge.config.syntax import advice
 from bridge.config.toml_lines import KeyPath, nearest_line, toml_lines
-from bridge.config.wording import one_line, rule, value_text
+from bridge.config.wording import rule, value_text
 from bridge.errors import ConfigError
+from bridge.plain_text import one_line
 
 NOT_WRITTEN: Final = "not written in the table"
 _BARE = re.compile(r"[A-Za-z0-9_-]+")

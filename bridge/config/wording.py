@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from bridge.plain_text import one_line
+
 _SHOWN = 60  # characters of a value in a message
 
 
@@ -56,11 +58,6 @@ def value_text(value: object) -> str:
             return "a list [ … ]"
         case _:
             return str(value)
-
-
-def one_line(text: str) -> str:
-    """The text without characters that would break the line or hide something."""
-    return "".join(char if char.isprintable() else "�" for char in text)
 
 
 def _range(field: FieldInfo) -> str:

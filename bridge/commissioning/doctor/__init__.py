@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bridge import plain_text
 from bridge.commissioning.doctor import clock, credentials, kernel_log, port, rivals, spool, uplink, usb
 from bridge.commissioning.doctor.finding import Finding, Machine, Severity
 from bridge.commissioning.next_step import command
@@ -47,7 +48,7 @@ def text(found: list[Finding]) -> str:
         lines.append("nothing wrong was found")
     if unseen := [finding.sentence for finding in found if finding.severity is Severity.UNSEEN]:
         lines.append(f"not seen: {', '.join(unseen)}; run it with sudo to see these too")
-    return "\n".join(lines)
+    return plain_text.lines(lines)
 
 
 def as_json(found: list[Finding]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from bridge.commissioning.install import changes, machine
 from bridge.commissioning.install.files import HIDDEN, Places, files, handed_over
 from bridge.config import Credentials, Site, load, load_site
-from bridge.errors import BridgeError, ConfigError
+from bridge.errors import BridgeError, ConfigError, StepsFailed
 from bridge.port.adapter import Adapter
 from bridge.port.identity import refusal
 
@@ -39,7 +39,7 @@ def install(
 
     Raises:
         ConfigError: nothing was touched; every reason, a line each.
-        BridgeError: what failed, a line each; the rest is done.
+        StepsFailed: what failed; the rest is done.
     """
     is_live = root == ROOT and machine.SYSTEMD.is_dir()
     if root == ROOT and not dry_run:
@@ -81,14 +81,14 @@ def install(
         if is_live and not machine.fitting(bus, found):
             say(f'bus {bus.name}: adapter "{bus.adapter}" is not plugged in; the bus starts when it is')
     if failures:
-        raise BridgeError("\n".join(failures))
+        raise StepsFailed(failures)
 
 
 def uninstall(*, root: Path, dry_run: bool, say: Callable[[str], None]) -> None:
     """Stops the services and removes what `install` wrote; the site, its credentials and readings stay.
 
     Raises:
-        BridgeError: what failed, a line each; the rest is done.
+        StepsFailed: what failed; the rest is done.
     """
     is_live = root == ROOT and machine.SYSTEMD.is_dir()
     if root == ROOT and not dry_run:
@@ -111,7 +111,7 @@ def uninstall(*, root: Path, dry_run: bool, say: Callable[[str], None]) -> None:
         changes.write(difference, root, say)
     say("the site, its credentials, its readings and the user serial-bridge, whose they are, stay")
     if failures:
-        raise BridgeError("\n".join(failures))
+        raise StepsFailed(failures)
 
 
 def _load(site: Path, credentials: Path) -> tuple[Site, Credentials | None]:
