@@ -128,9 +128,8 @@ def test_the_one_that_is_plugged_in_now_is_found(sysfs: Sysfs) -> None:
 
 def test_one_that_is_pulled_out_and_plugged_in_again_is_found(sysfs: Sysfs) -> None:
     sysfs.usb("ttyUSB0", "1-1", "AB0JPQ7X")
-    link = sysfs.root / "class/tty/ttyUSB0/device"
-    target = link.readlink()
-    steps = iter([link.unlink, lambda: link.symlink_to(target)])
+    tty, elsewhere = sysfs.root / "class/tty/ttyUSB0", sysfs.root / "elsewhere"
+    steps = iter([lambda: tty.rename(elsewhere), lambda: elsewhere.rename(tty)])
     found = plugged_in(
         list(adapters(sysfs.root)), 60, sysfs.root, pause=lambda _: next(steps, lambda: None)()
     )
