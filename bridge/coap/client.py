@@ -34,6 +34,7 @@ from bridge.coap.path_limit import PathLimit
 from bridge.coap.udp import UDPAssociation
 from bridge.errors import UplinkError
 
+SURVEY_ROUND_S = 0.5  # on a fast link; half of it before what has not arrived is asked again
 _AIOCOAP_LOG = "bridge.coap.aiocoap"
 logging.getLogger(_AIOCOAP_LOG).setLevel(
     logging.ERROR
@@ -310,7 +311,7 @@ class Client:
             self._survey = asyncio.create_task(self._survey_path(association))
 
     async def _survey_path(self, association: Association) -> None:
-        within_s = 2 * self._round_trip.ack_timeout_s
+        within_s = max(SURVEY_ROUND_S, 8 * (self._round_trip.smoothed_s or 0.0))
         passed: int | None = None
         arrived: list[int] = []
         for _ in range(2):
@@ -321,6 +322,7 @@ class Client:
             passed = max(arrived, default=self._path.limit)
             if passed == self._path.longest:
                 break
+            self._path.carries(passed)
         self._path.surveyed(arrived, association.loop.time())
 
     def _retransmitting(self) -> None:

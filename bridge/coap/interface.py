@@ -42,6 +42,7 @@ from bridge.errors import PathTooNarrow, UplinkError
 
 _HEADER = struct.Struct("!BBH")  # version, type, token length | code | message id   (RFC 7252 §3)
 _REMEMBERED_ANSWERS = 64
+JUDGED_AFTER = 0.6  # ACK_TIMEOUTs without an acknowledgement, twice: ThingsBoard takes up to 0.5 s for one
 
 
 class Association(ABC):
@@ -141,9 +142,9 @@ class Association(ABC):
             self._watch.begin(message.transport_tuning.ACK_TIMEOUT)
             self._by_mid[lane.mid] = self._by_token[lane.token] = lane
         self.transmit(datagram)
-        if is_request and lane.transmissions == 2 and not lane.path.is_proven(lane.length):
-            self._transmit_ping()
-            self.loop.call_later(message.transport_tuning.ACK_TIMEOUT, self._judge_length, lane, self.heard)
+        if is_request and lane.transmissions == 1 and not lane.path.is_proven(lane.length):
+            wait_s = JUDGED_AFTER * message.transport_tuning.ACK_TIMEOUT
+            self.loop.call_later(wait_s, self._doubt_length, lane, wait_s)
 
     def received(self, datagram: bytes) -> None:
         """Finds the request that an incoming message belongs to, and tells aiocoap.
@@ -210,6 +211,13 @@ class Association(ABC):
             # Later, because aiocoap may be in the middle of sending on this lane, or has yet to learn
             # that the caller is gone; until then nothing leaves, the lane being closed.
             self.loop.call_soon(self._dispatch_error, reason, lane)
+
+    def _doubt_length(self, lane: Lane, wait_s: float) -> None:
+        """Send a request once more whose length may be too much for the path, and a ping, which is not."""
+        if not (lane.closed or lane.is_acknowledged or lane.path.is_proven(lane.length)):
+            self.loop.call_later(wait_s, self._judge_length, lane, self.heard)
+            self._repeat(lane)
+            self._transmit_ping()
 
     def _judge_length(self, lane: Lane, heard: int) -> None:
         """Blame the length of a request that was lost twice while the server is heard."""

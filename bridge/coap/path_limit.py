@@ -87,6 +87,11 @@ class PathLimit:
             return [*range(self.longest, self.limit, -COARSE)]
         return [*range(min(passed + COARSE, self.longest + 1) - FINE, passed, -FINE)]
 
+    def carries(self, length: int) -> None:
+        """Take over the result of a survey's first round, until the second is over."""
+        if self._swallowed is None or length < self._swallowed:
+            self.limit = max(self.limit, length)
+
     def surveyed(self, answered: Collection[int], now_s: float) -> None:
         """Take over what a survey has found; an empty one says nothing."""
         self._survey_at_s = now_s + (SURVEY_EVERY_S if answered else SURVEY_AGAIN_S)
@@ -95,7 +100,7 @@ class PathLimit:
         is_new, self._is_new = self._is_new, False
         passed = max(answered)
         if self._swallowed is None or passed < self._swallowed:
-            self.limit = max(self.limit, passed)
+            self.carries(passed)
             return
         self._passed_surveys = self._passed_surveys + 1 if is_new else 0
         if self._passed_surveys > 1:

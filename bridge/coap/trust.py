@@ -237,4 +237,5 @@ def _content(ca: Path | None) -> bytes:
 
 def _reasons(error: SSL.Error) -> list[str]:
     """OpenSSL's queue of reasons, at least one."""
-    return [reason for _, _, reason in error.args[0]] if error.args and error.args[0] else ["it gives none"]
+    queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    return [reason for _, _, reason in queue] or [str(error.args[-1]) if error.args else "it gives none"]

@@ -1,6 +1,6 @@
 """`make bench`: every benchmark in turn, each printing its own rows.
 
-Some take longer and are run by themselves; the last three say themselves whether they are kept:
+Some take longer and are run by themselves; the last five say themselves whether they are kept:
 
     python -m tests.benchmarks.noise
     python -m tests.benchmarks.rate_limited
@@ -8,6 +8,8 @@ Some take longer and are run by themselves; the last three say themselves whethe
     python -m tests.benchmarks.partial_failure
     python -m tests.benchmarks.failing_in_part --share 0.3 --seconds 90
     python -m tests.benchmarks.cut_flush --secure
+    python -m tests.benchmarks.ways
+    python -m tests.benchmarks.fuzz_datagrams
 """
 
 from __future__ import annotations
