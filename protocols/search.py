@@ -43,6 +43,8 @@ class Shape:
         flaw: what is wrong with such a frame, in one word ("checksum"), or None if it is good. Like `extent`,
             it sees no preamble.
         direction: who sent a good frame, where it tells.
+        lookbehind: how many octets before a frame `head` looks at, where what came before tells whether one
+            may begin.
         resumed: `extent` asked again of a frame of which it could not tell before; the third argument is the
             length of the buffer then. Where the end of a long frame is searched for it goes on there; without
             it, all that was heard of a frame is searched with each octet that comes.
@@ -56,6 +58,7 @@ class Shape:
     flaw: Callable[[bytes], str | None] = _faultless
     direction: Callable[[bytes], Direction | None] = _unknown
     resumed: Callable[[bytes, int, int], int | None] | None = None
+    lookbehind: int = 0
 
 
 class SearchFramer:
@@ -64,6 +67,7 @@ class SearchFramer:
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
         self._begun = re.compile(b"[%b]" % re.escape(shape.starts))
+        self._settled = b""  # the last octets before those pending, as many as the head looks back
         self._pending = b""
         self._heard = 0  # so many octets were pending when it was too early to tell how long the frame is
         self._due = 0  # so many must be pending before there is anything to settle
@@ -87,14 +91,16 @@ class SearchFramer:
         """Settles what is pending: unfinished starts are noise, finished frames behind them are not."""
         return self._settle(self._pending, final=True)
 
-    def _settle(self, buffer: bytes, *, final: bool) -> list[Event]:
+    def _settle(self, unsettled: bytes, *, final: bool) -> list[Event]:
         shape = self._shape
+        buffer, base = self._settled + unsettled, len(self._settled)
         search, preamble, extent_of, flaw_of = shape.head.search, shape.head.groups, shape.extent, shape.flaw
         events: list[Event] = []
-        end, heard = len(buffer), self._heard
-        resumed = shape.resumed if heard else None
+        end, heard = len(buffer), base + self._heard
+        resumed = shape.resumed if self._heard else None
         self._heard = self._due = 0
-        at = taken = 0  # where to look next; what lies before is settled
+        self._broken += base
+        at = taken = base  # where to look next; what lies before is settled
         while head := search(buffer, at):
             at, start = head.start(), head.start(preamble)
             extent = resumed(buffer, start, heard) if resumed else extent_of(buffer, start)
@@ -121,6 +127,7 @@ class SearchFramer:
             begun = None if final else self._begun.search(buffer, max(at, end - shape.head_length + 1))
             at = begun.start() if begun else end
         events += self._noise(buffer, taken, at, final)
+        self._settled = buffer[max(0, at - shape.lookbehind) : at]
         self._pending = buffer[at:]
         self._broken = max(0, self._broken - at)
         return events

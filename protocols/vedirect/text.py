@@ -8,9 +8,10 @@ The sum of all octets of a block is 0 modulo 256; the checksum may be any octet,
 between fields. Lines of the other protocol (`hex`) come where the device likes: between blocks, where they
 are noise here, and inside them, where they belong to the frame but neither to its sum nor to its fields.
 
-A block begins with the product id; the second one of battery monitors with H1. Only there is a start looked
-for: behind a wrong bit, a block's last fields would pass the sum of one octet as a block of their own, one in
-256 each. (The BMV-600 series tells no product id and is not heard.)
+A block begins with the product id, the second one of battery monitors with H1, or with whatever label stands
+behind another block's checksum octet: chargers split their fields in two (the second begins with ERR or
+LOAD), a BMV-600 has no product id. Nowhere else is a start looked for: behind a wrong bit, a block's last
+fields would pass the sum of one octet as a block of their own, one in 256 each.
 
 No block carries an id, only some a serial number: a line has one device.
 """
@@ -33,7 +34,7 @@ LONGEST: Final = 2048  # 22 fields of 43 octets, and what the other protocol put
 
 _HEX_LINE = rb":[0-9A-F]{1,%d}\r?\n" % MAX_DIGITS
 _MAX_HEX_LINES = 4  # between a block's first octets and its first label
-_HEAD_LENGTH = 6 + _MAX_HEX_LINES * (MAX_DIGITS + 3)
+_HEAD_LENGTH = 2 + 17 + _MAX_HEX_LINES * (MAX_DIGITS + 3)
 
 
 def _pattern(*parts: bytes) -> re.Pattern[bytes]:
@@ -55,10 +56,12 @@ _FIELD = _pattern(rb"\r\n([!-9;-~]{1,16})\t([ -9;-~]*)")
 _END = b"\r\nChecksum\t"
 
 _START = rb"\r\n(?:HEX){0,%d}" % _MAX_HEX_LINES
-_HEAD = _pattern(_START, rb"(?:PID|H1)\t")
+_ANOTHER = rb"(?<=\r\nChecksum\t(?s:.))"  # right behind the checksum octet of a block, good or bad
+_LABEL = rb"[!-9;-~]{1,16}\t"
+_HEAD = _pattern(_START, rb"(?:PID|H1)\t|", _ANOTHER, _START, rb"(?!Checksum)", _LABEL)
 _BLOCK = _pattern(
     _START,
-    rb"(?:PID\t%b|H1\t%b)" % (_inside(b"PID"), _inside(b"PID", b"H1")),
+    rb"(?:PID\t%b|H1\t%b|%b%b)" % (_inside(b"PID"), _inside(b"PID", b"H1"), _LABEL, _inside()),
     rb"(\r\n(?:HEX)*Checksum\t(?s:.))?",
 )
 _UNFINISHED = _pattern(rb"(?:\r|\r\n(?:HEX)*(?:Checksum\t)?)?(?::[0-9A-F]{0,%d}\r?)?\Z" % MAX_DIGITS)
@@ -111,6 +114,7 @@ _SHAPE: Final = Shape(
     longest=LONGEST,
     extent=_extent,
     flaw=_flaw,
+    lookbehind=len(_END) + 1,
 )
 
 KEYS: Final = ListeningKeys(UNITS)

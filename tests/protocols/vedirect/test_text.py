@@ -122,3 +122,36 @@ def test_a_line_has_one_device_and_its_values_can_be_chosen() -> None:
 def test_a_megabyte_of_nonsense_is_no_frame(pattern: bytes) -> None:
     data = (pattern * (1_000_000 // len(pattern) + 1))[:1_000_000]
     assert not any(isinstance(event, Frame) for event in heard(data))
+
+
+CHARGER = (
+    block(("PID", "0xA06C"), ("V", "52710"), ("CS", "3")),
+    block(("ERR", "0"), ("LOAD", "ON"), ("H19", "1158"), ("HSDS", "2")),
+    block(("LOAD", "ON"), ("H20", "77")),
+)
+BMV_600 = (block(("V", "26201"), ("SOC", "1000"), ("BMV", "602S")), block(("H1", "-55001"), ("H12", "0")))
+PID_LATE = (block(("FW", "150"), ("PID", "0x204"), ("V", "12800")),)
+
+
+@pytest.mark.parametrize("blocks", [CHARGER, BMV_600, PID_LATE])
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_behind_a_block_another_begins_with_any_label(blocks: tuple[bytes, ...], size: int) -> None:
+    line = b"".join(blocks * 3)
+    framer = StreamFramer()
+    events = [event for at in range(0, len(line), size) for event in framer.feed(line[at : at + size])]
+    frames = [event for event in events if isinstance(event, Frame)]
+    lost = len(blocks) * 3 - len(frames)
+    assert frames == [Frame(one) for one in (blocks * 3)[lost:]]
+    assert lost <= 1  # that at whose beginning the line was not yet listened to
+
+
+def test_behind_a_damaged_block_another_begins_with_any_label() -> None:
+    first, second, _ = CHARGER
+    damaged = first.replace(b"52710", b"52711")
+    assert [event for event in heard(damaged + second) if isinstance(event, Frame)] == [Frame(second)]
+
+
+def test_noise_between_blocks_costs_the_one_that_begins_with_any_label() -> None:
+    first, second, third = CHARGER
+    frames = [event for event in heard(first + b"\x00" + second + third) if isinstance(event, Frame)]
+    assert frames == [Frame(first), Frame(third)]
