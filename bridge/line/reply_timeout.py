@@ -23,6 +23,7 @@ from bridge.line.turn_around import TurnAround
 GUESSED_AFTER, KNOWN_AFTER = 5, 20
 LONGEST_S = 5.0
 MISSES_TO_DOUBT = 2
+_REPEATS_TO_DOUBT = 2
 _LEAST_S = 0.050
 _MARGIN_S = 0.030
 _WIDE, _WIDE_MARGIN_S = 2.0, 0.045  # over the slowest of a few
@@ -47,12 +48,19 @@ class ReplyTimeout:
         self._late_s = 0.0  # the slowest late reply since the last one in time
         self._is_suspect = False
         self._wide_misses = 0
+        self._repeats = 0  # polls in a row that were answered after several tries
 
-    def answered(self) -> None:
-        """Note that a reply came in time."""
-        self.misses = self._wide_misses = 0
-        self._late_s = 0.0
-        self._is_suspect = False
+    def answered_at_once(self) -> None:
+        """Note that a reply to the first try came in time."""
+        self._answered()
+        self._repeats = 0
+
+    def answered_again(self, since_first_s: float) -> None:
+        """Note a reply after several tries; it may be that to the first, if that happens again and again."""
+        self._answered()
+        self._repeats += 1
+        if self._repeats >= _REPEATS_TO_DOUBT:
+            self.came_late(since_first_s)
 
     def missed(self, patience: Patience = Patience.USUAL) -> None:
         """Note that a try of that kind was left unanswered."""
@@ -113,6 +121,11 @@ class ReplyTimeout:
     def is_known(self) -> bool:
         """Whether enough turn-arounds were seen to go by."""
         return self.times.count >= KNOWN_AFTER
+
+    def _answered(self) -> None:
+        self.misses = self._wide_misses = 0
+        self._late_s = 0.0
+        self._is_suspect = False
 
     def _learned_s(self, limit_s: float) -> float:
         p99_s = self.times.percentile_s(99)

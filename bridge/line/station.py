@@ -141,9 +141,12 @@ class Station:
         question = self._last
         assert question is not None, "nothing was sent"
         self.replies += 1
-        self.reply_timeout.answered()
         question.reply = reply
         turn_around_s = max(0.0, at - question.tries[-1])
+        if is_measured and len(question.tries) > 1:
+            self.reply_timeout.answered_again(at - question.tries[0])
+        else:
+            self.reply_timeout.answered_at_once()
         self._hear(question, at, is_measured=is_measured)
         return turn_around_s
 

@@ -133,7 +133,8 @@ async def ask_again(
         return None
     refusal: Reply | None = None
     unanswered: NoReply | None = None
-    for patience in tries if request.is_repeated else tries[-1:]:
+    is_repeated = request.is_repeated or tries[0] is Patience.WAKE
+    for patience in tries if is_repeated else tries[-1:]:
         pause_s = gap_s if refusal is None else max(gap_s, PUT_OFF_PAUSE_S)
         try:
             reply = await line.exchange(

@@ -90,6 +90,8 @@ class Polling:
                 self._pulse.expect(wake_at - started)
                 await self._line.listen(wake_at)
                 continue
+            if self._is_held(group, started):
+                continue
             answered = await self._poll(group, started)
             self._schedule.done(
                 group,
@@ -100,6 +102,20 @@ class Polling:
                 wait_s=self._slow_s(group),
             )
             self._news()
+
+    def _is_held(self, group: Group, now: float) -> bool:
+        """Return whether a device has to wait, as it may owe a reply to a poll in another rhythm.
+
+        Then those who share its address wait as well, or they would owe one again before its turn comes.
+        """
+        clear_at = self._clear_at(group)
+        if clear_at <= now:
+            return False
+        self._line.stations[group.address].held += 1
+        for other in self._groups:
+            if other.address == group.address:
+                self._schedule.hold(other, clear_at, is_taken=other is group)
+        return True
 
     def forget(self, sensor: str) -> None:
         """Forget what was learned of a sensor, and so of the device that serves it."""

@@ -160,6 +160,13 @@ class Schedule(Generic[Key]):
         else:
             entry.misses += 1
 
+    def hold(self, key: Key, until: float, *, is_taken: bool = False) -> None:
+        """Ask a device not before `until`; `is_taken`: it was to be asked now, and its slot passes."""
+        entry = self._entries[key]
+        entry.not_before = max(entry.not_before, until)
+        if is_taken and not entry.is_silent:
+            entry.missed_slots += 1
+
     def lives(self, key: Key, *, not_before: float = -math.inf, wait_s: float = 0.0) -> None:
         """Take note that a device was heard after its poll: it is slow, not dead. Arguments as for `done`."""
         entry = self._entries[key]

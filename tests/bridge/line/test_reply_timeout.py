@@ -17,7 +17,7 @@ def seen(*seconds: float) -> ReplyTimeout:
     """Of a device that answered in these times."""
     timeout = ReplyTimeout()
     for one in seconds:
-        timeout.answered()
+        timeout.answered_at_once()
         timeout.learn(one)
     return timeout
 
@@ -48,7 +48,7 @@ def test_after_two_misses_what_was_learned_is_doubted_until_a_reply_comes() -> N
     assert timeout.wait_s(LIMIT_S) == pytest.approx(0.050)
     timeout.missed()
     assert timeout.wait_s(LIMIT_S) == LIMIT_S
-    timeout.answered()
+    timeout.answered_at_once()
     assert timeout.wait_s(LIMIT_S) == pytest.approx(0.050)
 
 
@@ -65,7 +65,7 @@ def test_a_single_stall_is_forgotten_with_the_next_reply_in_time() -> None:
     timeout.missed()
     timeout.came_late(3.0)
     timeout.learn(3.0)
-    timeout.answered()
+    timeout.answered_at_once()
     timeout.learn(0.005)
     assert timeout.slow_s(LIMIT_S) == 0
 
@@ -74,7 +74,7 @@ def test_a_slow_device_stays_known_and_one_that_is_quick_again_too() -> None:
     timeout = seen(*[0.005] * 30, 2.0, 2.0)
     assert timeout.wait_s(LIMIT_S) == pytest.approx(3.0)
     for _ in range(20):
-        timeout.answered()
+        timeout.answered_at_once()
         timeout.learn(0.005)
     assert timeout.slow_s(LIMIT_S) == 0
 
@@ -126,3 +126,11 @@ def test_the_window_is_that_of_the_last_thousand() -> None:
     assert times.slowest_s == last[-1]
     assert times.percentile_s(99) == last[989]
     assert times.percentile_s(50) == last[499]
+
+
+def test_a_device_that_is_always_answered_for_by_the_second_try_is_slow() -> None:
+    timeout = ReplyTimeout()
+    timeout.answered_again(0.7)
+    assert timeout.wait_s(LIMIT_S) == LIMIT_S, "once, a request was lost"
+    timeout.answered_again(0.7)
+    assert timeout.wait_s(LIMIT_S) == pytest.approx(1.05)
