@@ -19,9 +19,9 @@ from bridge.line import Line, Patience, Reply
 from bridge.port import Port
 from bridge.port.adapter import find_port
 from bridge.reader.ear import Ear
-from bridge.reader.poll import Outcome, ask_again, poll
+from bridge.reader.poll import Ask, Outcome, ask_again, poll
 from bridge.spool import lock
-from protocols.dialogue import Request, Values
+from protocols.dialogue import Device, Request, Values
 from protocols.errors import ProtocolError
 from protocols.framing import Event, Frame
 from protocols.listening import Listener, ListeningSettings, Telegram
@@ -61,7 +61,7 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
             assert make is not None, "it neither speaks unasked nor is it asked"
             device = make([sensor.settings], bus.line)
             await line.listen(asyncio.get_running_loop().time() + bus.settle_s)
-            outcome = await poll(device, partial(_ask, line, sensor, device.address))
+            outcome = await _poll(device, partial(_ask, line, sensor, device.address))
         finally:
             await port.close()
     if outcome.interruption is not None:
@@ -97,6 +97,20 @@ def _find(site: Site, name: str) -> tuple[Bus, Sensor]:
                 return bus, sensor
     names = ", ".join(sensor.name for bus in site.buses.values() for sensor in bus.sensors)
     raise ConfigError([f'{site.path}: there is no sensor "{name}"; the sensors are: {names}'])
+
+
+async def _poll(device: Device, ask_one: Ask) -> Outcome:
+    """Poll a device, and once more if it kept silent and would now be asked for something else first.
+
+    A device may be silent on one function, or on long reads; then it is there all the same.
+    """
+    outcome = await poll(device, ask_one)
+    requests = device.planned()
+    if outcome.first is not None or outcome.interruption is not None or not requests:
+        return outcome
+    if requests[0].data == outcome.exchanges[0][0].data:
+        return outcome
+    return await poll(device, ask_one)
 
 
 async def _ask(line: Line, sensor: Sensor, address: str, request: Request) -> Reply | None:

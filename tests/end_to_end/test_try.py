@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from bridge.sandbox.bus import SimulatedBus
+from protocols.framing import Frame
+from protocols.modbus.simulation import SimulatedUnit
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import LINE, site_text, units
 
@@ -43,6 +45,22 @@ def test_try_tells_what_was_refused(world: World, bus: SimulatedBus) -> None:
     assert done.returncode == 1, "it told no value"
     assert "no usable value" in done.stdout
     assert "refused: input registers 0: server device failure" in done.stdout
+
+
+@pytest.mark.parametrize("deaf", [2, 4])
+def test_try_reads_a_sensor_that_is_silent_on_one_function(world: World, deaf: int) -> None:
+    class Unit(SimulatedUnit):
+        def answer(self, request: Frame) -> bytes | None:
+            return None if request.data[1] == deaf else super().answer(request)
+
+    silent = units()
+    silent[2] = Unit(2, input=silent[2].input, discretes=silent[2].discretes)
+    with SimulatedBus(silent, LINE) as bus:
+        world.write(site_text(bus, 5683), {})
+        done = world.command("try", "room", "--json")
+    answer = json.loads(done.stdout)
+    assert answer["values"] == ({"temperature": -1.0} if deaf == 2 else {"window": True})
+    assert not answer["complete"]
 
 
 def test_try_tells_the_next_step_when_a_sensor_is_silent(world: World, bus: SimulatedBus) -> None:
