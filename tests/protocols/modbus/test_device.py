@@ -450,3 +450,25 @@ def test_the_gap_of_a_model_is_kept_before_each_request() -> None:
     sensor = parse_settings({"address": 1, "registers": {"a": {"holding": 0}}})
     polled = ModbusDevice([replace(sensor, gap_s=0.05), sensor], LINE)
     assert [request.pause_s for request in polled.planned()] == [0.05]
+
+
+@pytest.mark.parametrize("code", [None, 2])
+def test_a_unit_that_gives_only_shorter_reads_from_now_on_is_cut_after_several_polls(
+    code: int | None,
+) -> None:
+    polled, answering = device(holding(*range(20), 90)), unit()
+    assert poll(polled, answering)[0].complete
+
+    def is_long(asked: str) -> bool:
+        return quantity(asked) > 12
+
+    def silent(asked: str) -> bool:
+        return code is None and is_long(asked)
+
+    def refused(asked: str) -> int | None:
+        return code if is_long(asked) else None
+
+    for now in range(1, 3 * LEARN_AFTER):
+        result, asked = poll(polled, answering, now=float(now), silent=silent, refused=refused)
+    assert (result.complete, result.left_out) == (True, ())
+    assert not any(map(is_long, asked))
