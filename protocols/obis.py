@@ -33,7 +33,7 @@ _LETTERS = {"C": 96, "F": 97, "L": 98, "P": 99}
 _NUMBERS = {number: letter for letter, number in _LETTERS.items()}
 _GROUP = r"(\d{1,3}|[CFLP])"
 _CODE = re.compile(rf"(?:(\d{{1,3}})-(\d{{1,3}}):)?{_GROUP}\.{_GROUP}(?:\.(\d{{1,3}}))?(?:[*&](\d{{1,3}}))?")
-_NUMBER = re.compile(r" *([+-]?\d{1,16}(?:\.\d{1,12})?) *")
+_NUMBER = re.compile(r" *([+-]?\d{1,16}(?:[.,]\d{1,12})?) *")
 
 
 class Code(NamedTuple):
@@ -92,9 +92,9 @@ def unit_of(name: str) -> str | None:
 
 
 def number(text: str) -> Decimal | None:
-    """The number that is written so, digit by digit, blanks around it aside; None if it is none."""
+    """Return the number in a text, with a decimal point or comma; None if it is none."""
     match = _NUMBER.fullmatch(text)
-    return match and Decimal(match[1])
+    return match and Decimal(match[1].replace(",", "."))
 
 
 def in_unit(number: Decimal, unit: str, wanted: str) -> int | float | None:

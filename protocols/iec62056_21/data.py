@@ -97,6 +97,7 @@ def _reading(data_set: DataSet) -> Reading | None:
         return None
     written = next((text for text in data_set.texts if "*" in text), data_set.texts[0])
     digits, _, unit = written.partition("*")
+    unit = unit.strip()
     amount, code = number(digits), parse(data_set.address)
     known = quantity(code) if code else None
     if amount is not None and known:
@@ -104,7 +105,7 @@ def _reading(data_set: DataSet) -> Reading | None:
         if value is not None:
             return Reading(data_set.address, known.name, value, known.unit, shown=plain(amount))
     name = data_set.address.removesuffix(_NOW)
-    if amount is not None and (unit or "." in digits):
+    if amount is not None and (unit or "." in digits or "," in digits):
         return Reading(data_set.address, name, plain(amount), unit, shown=plain(amount))
     return Reading(data_set.address, name, written, "", shown=written) if written else None
 

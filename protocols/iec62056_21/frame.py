@@ -7,6 +7,9 @@
     SOH command STX data ETX BCC      programming mode, heard on other people's lines
     /XXXZtext CRLF CRLF data ! CRLF   mode D: all in one, unasked and without a check
 
+Heat meters are found that leave the blank line out, or put STX in its place or behind it; some of these end
+with ETX BCC, some with "!" alone.
+
 Characters have seven bits and even parity. BCC: exclusive or of all behind the first SOH or STX, ETX
 included. "/" and "!" stand in no data, so each begins and ends a message, wherever it is heard.
 
@@ -39,10 +42,12 @@ BAUDRATES_B: Final = dict(zip("ABCDEF", (600, 1200, 2400, 4800, 9600, 19200), st
 _MAX_LINE = 48  # octets of an opening or an identification; meters exceed the 16 characters of the type
 _LONGEST_END = 4  # octets that end a telegram, or show that it is none
 _ACKNOWLEDGEMENT_LENGTH = 6
+_BLOCK_END = 2  # octets: ETX BCC
 _SLASH, _QUESTION = b"/?"
 _OPENING = re.compile(rb"/\?([ \"-.0-~]{0,32})!\r\n")
-_IDENTIFICATION = re.compile(rb"/([A-Za-z]{3})([\"-.0-~])([ \"-.0-~]{0,40})\r\n")
-_LINE = re.compile(rb"/(?:\?[ \"-.0-~]{0,32}!|[A-Za-z]{3}[\"-.0-~][ \"-.0-~]{0,40})\r\n")  # either of both
+_IDENTIFICATION = re.compile(rb"/([A-Za-z]{3})([ \"-.0-~])([ \"-.0-~]{0,40})\r\n")
+_LINE = re.compile(rb"/(?:\?[ \"-.0-~]{0,32}!|[A-Za-z]{3}[ \"-.0-~]{1,41})\r\n")  # either of both
+_DATA_BEGUN = re.compile(rb"[0-9A-Z.:*&-]")  # an address, right behind an identification
 _LINE_BEGUN = re.compile(rb"/[ -.0-~]*\r?")
 _ACKNOWLEDGEMENT = re.compile(rb"\x06([0-9])([0-9A-I])([0-9A-Z])\r\n")
 _NO_TEXT = re.compile(rb"[^\t\r\n -\xff]")
@@ -55,7 +60,7 @@ class Identification:
 
     Attributes:
         manufacturer: three letters; the third is small if it reacts within 20 ms.
-        baud_char: 0–6 mode C, A–F mode B, and the rate it offers; anything else mode A.
+        baud_char: 0–6 mode C, A–F mode B, and the rate it offers; anything else, a blank too, mode A.
         text: type and version, in the maker's words.
     """
 
@@ -113,7 +118,7 @@ def data_of(data: bytes) -> str:
     if data[:1] in (SOH, STX):
         text = data[1:-2].partition(STX)[2] if data.startswith(SOH) else data[1:-2]
     else:
-        text = data.partition(_CRLF)[2]
+        text = data.partition(_CRLF)[2].partition(ETX)[0].replace(STX, b"", 1)
     return text.decode("latin-1").rstrip("\r\n").removesuffix("!")
 
 
@@ -146,7 +151,10 @@ class ReadoutFramer(SearchFramer):
 
 
 def _flaw(message: bytes) -> str | None:
-    return "checksum" if message.startswith((SOH, STX)) and _BCC(message[1:]) else None
+    """Return "checksum" where data between STX and ETX fail their BCC."""
+    block = message if message.startswith((SOH, STX)) else message[message.find(STX) :]
+    is_checked = len(block) > _BLOCK_END and block[:1] in (SOH, STX) and block[-_BLOCK_END] in _ENDS
+    return "checksum" if is_checked and _BCC(block[1:]) else None
 
 
 def _direction(message: bytes) -> Direction:
@@ -162,10 +170,14 @@ def _stream_extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
 
 
 def _extent_at_rest(buffer: bytes, at: int, heard: int = 0) -> int | None:
-    """The same where nothing follows what is there: an identification begins no telegram then."""
+    """The same where nothing follows: an identification begins no telegram, no ETX is due."""
     extent = _stream_extent(buffer, at, heard)
     line = _LINE.match(buffer, at) if extent is None else None
-    return line.end() - at if line and line.end() + len(_CRLF) > len(buffer) else extent
+    if line is None:
+        return extent
+    if line.end() + len(_CRLF) > len(buffer):
+        return line.end() - at
+    return len(buffer) - at if buffer.endswith(b"!" + _CRLF) else extent
 
 
 def _line_extent(buffer: bytes, at: int, heard: int) -> int | None:
@@ -175,10 +187,23 @@ def _line_extent(buffer: bytes, at: int, heard: int) -> int | None:
     behind = line.end()
     if buffer[at + 1] == _QUESTION:
         return behind - at
+    begin = _data_begin(buffer, behind)
+    if begin is None:
+        return None
+    return _telegram_extent(buffer, at, begin, heard) if begin > behind else behind - at
+
+
+def _data_begin(buffer: bytes, behind: int) -> int | None:
+    """Return where the data of a telegram begin whose identification ends here.
+
+    That place itself if no telegram follows; None if more must be heard. An STX stays part of the data.
+    """
     follows = buffer[behind : behind + len(_CRLF)]
     if follows == _CRLF:
-        return _telegram_extent(buffer, at, max(behind + len(_CRLF), heard - _LONGEST_END))
-    return None if _CRLF.startswith(follows) else behind - at
+        return behind + len(_CRLF)
+    if _DATA_BEGUN.match(follows):
+        return behind + 1
+    return None if _CRLF.startswith(follows) else behind
 
 
 def _is_begun(buffer: bytes, at: int) -> bool:
@@ -186,15 +211,20 @@ def _is_begun(buffer: bytes, at: int) -> bool:
     return len(buffer) - at < _MAX_LINE and _LINE_BEGUN.fullmatch(buffer, at) is not None
 
 
-def _telegram_extent(buffer: bytes, at: int, start: int) -> int | None:
-    """Octets of a telegram of mode D whose end is looked for from `start` on."""
-    found = _ENDS_TELEGRAM.search(buffer, start, at + MAX_LENGTH - len(_CRLF))
-    if found is None:
+def _telegram_extent(buffer: bytes, at: int, begin: int, heard: int = 0) -> int | None:
+    """Return the octets of a telegram of mode D whose data begin there."""
+    is_framed = buffer[begin : begin + 1] == STX
+    start = max(begin + is_framed, heard - _LONGEST_END)
+    end = _ENDS_TELEGRAM.search(buffer, start, at + MAX_LENGTH - len(_CRLF))
+    if end is None:
         return None if len(buffer) - at < MAX_LENGTH else 0
-    tail = buffer[found.end() : found.end() + len(_CRLF)]
-    if found[0] != b"!" or not _CRLF.startswith(tail):
+    behind = end.end() + len(_CRLF)
+    tail = buffer[end.end() : behind]
+    if end[0] != b"!" or not _CRLF.startswith(tail):
         return 0
-    return None if tail != _CRLF else found.end() + len(_CRLF) - at
+    if tail != _CRLF or (is_framed and len(buffer) == behind):
+        return None
+    return behind - at + (_BLOCK_END if is_framed and buffer[behind : behind + 1] == ETX else 0)
 
 
 def _block_extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
@@ -217,28 +247,24 @@ def _answer_extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
     behind = line.end()
     if line[2].decode("ascii") in BAUDRATES_B | BAUDRATES_C:
         return behind - at
-    follows = buffer[behind : behind + 1]
-    data = _block_extent(buffer, behind, heard) if follows == STX else 0 if follows else None
-    return data and behind - at + data
-
-
-def _answer_flaw(message: bytes) -> str | None:
-    data = message.partition(_CRLF)[2]
-    return _flaw(data) if data else None
+    if buffer[behind : behind + 1] == STX:
+        data = _block_extent(buffer, behind, heard)
+        return data and behind - at + data
+    begin = _data_begin(buffer, behind)
+    if begin is None or begin == behind:
+        return None if begin is None else 0
+    return _telegram_extent(buffer, at, begin, heard)
 
 
 def _shape(
-    heads: Mapping[bytes, bytes],
-    extent: Callable[..., int | None],
-    flaw: Callable[[bytes], str | None] = _flaw,
-    longest: int = MAX_LENGTH,
+    heads: Mapping[bytes, bytes], extent: Callable[..., int | None], longest: int = MAX_LENGTH
 ) -> Shape:
     head = re.compile(b"|".join(start + rest for start, rest in heads.items()))
-    return Shape(head, _MAX_HEAD, b"".join(heads), longest, extent, flaw, _direction, resumed=extent)
+    return Shape(head, _MAX_HEAD, b"".join(heads), longest, extent, _flaw, _direction, resumed=extent)
 
 
 _HEADS: Final = {  # by the octet they begin with
-    b"/": rb"(?:\?[ -.0-~]|[A-Za-z]{3}[\"-.0-~])",
+    b"/": rb"(?:\?[ -.0-~]|[A-Za-z]{3}[ \"-.0-~])",
     SOH: rb"[A-Z][0-9][\x02-\x04]",
     STX: rb"[\t\r\n -\xff]{2}[\x03\x04\t\r\n -\xff]",  # the least data are ()
     ACK: rb"[0-9][0-9A-I][0-9A-Z]\r\n",
@@ -246,5 +272,5 @@ _HEADS: Final = {  # by the octet they begin with
 _MAX_HEAD: Final = 6
 _STREAM: Final = _shape(_HEADS, _stream_extent)
 _STREAM_AT_REST: Final = _shape(_HEADS, _extent_at_rest)
-_ANSWER: Final = _shape({b"/": _HEADS[b"/"]}, _answer_extent, _answer_flaw, longest=_MAX_LINE + MAX_LENGTH)
+_ANSWER: Final = _shape({b"/": _HEADS[b"/"]}, _answer_extent, longest=_MAX_LINE + MAX_LENGTH)
 _READOUT: Final = _shape({STX: _HEADS[STX]}, _block_extent)

@@ -77,7 +77,7 @@ class Meter:
         told = frames.identification(answer.data)
         assert told is not None
         self._known = told
-        readout = answer.data.partition(b"\r\n")[2]
+        readout = answer.data  # in mode A the data stand behind the identification
         for request in self._readout(told):
             reply = yield request
             self._learn(is_read=reply is not None)

@@ -395,3 +395,54 @@ def test_a_wrong_address_is_named(address: object) -> None:
 def test_a_meter_without_values_is_a_mistake(written: object) -> None:
     with pytest.raises(SettingsError, match="write the values to read as a list"):
         parse_settings({"values": written})
+
+
+HEAT = "6.8(0012,345*MWh)6.26(00123.45*m3)9.21(66153690)"
+FRAMED = block(HEAT)
+ENDLESS = b"\x02" + HEAT.encode() + b"!\r\n"
+
+
+@pytest.mark.parametrize(
+    "telegram",
+    [
+        b"/LUGCUH50\r\n\r\n" + HEAT.encode() + b"!\r\n",  # no line ends between the data sets
+        b"/LUGCUH50\r\n" + HEAT.encode() + b"!\r\n",  # nor a blank line
+        b"/KAM 685-C\r\n\r\n" + FRAMED,  # a blank line, and then STX … ETX BCC
+        b"/KAM 685-C\r\n\r\n" + ENDLESS,  # STX, but no ETX
+    ],
+)
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_heat_meters_that_frame_their_telegram_their_own_way_are_read(telegram: bytes, size: int) -> None:
+    line = b"\x00" + telegram + telegram
+    events = hear(MODE_D, [line[at : at + size] for at in range(0, len(line), size)])
+    assert [event.data for event in events if isinstance(event, Frame)] == [telegram, telegram]
+    assert MODE_D.listener is not None
+    (heard,) = MODE_D.listener().hear(Frame(telegram))
+    assert heard.values["6.8"] == 12.345
+    assert heard.values["6.26"] == 123.45
+
+
+@pytest.mark.parametrize("flipped", [b"6.8(0012,445", b"6.8(1012,345"])
+def test_a_telegram_with_a_check_is_refused_where_it_fails(flipped: bytes) -> None:
+    telegram = b"/KAM 685-C\r\n\r\n" + FRAMED.replace(b"6.8(0012,345", flipped)
+    assert telegram not in [event.data for event in hear(MODE_D, [telegram]) if isinstance(event, Frame)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"/KAM 685-C\r\n" + FRAMED,
+        b"/KAM 685-C\r\n\r\n" + FRAMED,
+        b'/LUG"UH50\r\n' + HEAT.encode() + b"!\r\n",
+    ],
+)
+def test_a_meter_of_mode_a_is_read_whatever_its_identification_and_framing(answer: bytes) -> None:
+    poll = meter(values=["6.8"]).poll()
+    opening_request = next(poll)
+    framer = opening_request.framer()
+    (event,) = [*framer.feed(answer), *framer.silence()]
+    assert isinstance(event, Frame)
+    assert opening_request.accepts(event)
+    with pytest.raises(StopIteration) as ended:
+        poll.send(event)
+    assert ended.value.value.values == ({"6.8": 12.345},)

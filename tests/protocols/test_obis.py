@@ -115,7 +115,7 @@ def test_a_unit_is_changed_without_making_up_a_digit(
 
 
 @pytest.mark.parametrize(
-    "written", ["", "1,5", "1e3", "NaN", ".5", "5.", "0x10", "9" * 17, "1 2", " ", "- 1"]
+    "written", ["", "1,5,0", "1.000,5", ",5", "1e3", "NaN", ".5", "5.", "0x10", "9" * 17, "1 2", " ", "- 1"]
 )
 def test_what_is_no_plain_number_is_none(written: str) -> None:
     assert number(written) is None
