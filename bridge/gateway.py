@@ -104,6 +104,7 @@ async def reading(
                     clock,
                     publish=partial(runtime.publish, f"bus-{bus.name}"),
                     find_port=partial(find_port, bus, devices),
+                    forgotten=partial(runtime.take_request, bus.name),
                     memory=Memory(beside(site.spool.path, f".bus-{bus.name}.json")),
                 )
                 readers.append(reader)

@@ -83,23 +83,52 @@ class Runtime:
                 continue  # not there, or not ours
         return newest
 
+    def request_forgetting(self, bus: str, sensor: str) -> bool:
+        """Ask the process that reads a bus to forget what it learned of a sensor; one request at a time.
+
+        Returns:
+            False if no process publishes a status of that bus where this user can see it.
+
+        Raises:
+            PermissionError: its folder is another user's.
+        """
+        for root, owners in self._roots():
+            try:
+                with _opened(root, owners) as outer, _opened(self._folder, owners, outer) as folder:
+                    document = _read(f"bus-{bus}.json", folder, owners)
+                    if document is None or not _lives(document["pid"]):
+                        continue
+                    now_ms = time.time_ns() // 1_000_000
+                    request = {"sensor": sensor, "pid": os.getpid(), "updated": now_ms}
+                    _write(_request_name(bus), json.dumps(request).encode(), folder)
+                    return True
+            except PermissionError:
+                raise
+            except OSError:
+                continue  # not there, or not ours
+        return False
+
+    def take_request(self, bus: str) -> str | None:
+        """Return the sensor of which to forget what was learned, once; None if nobody asks for that."""
+        owners = {os.geteuid(), 0}
+        try:
+            with _opened(_own_root(), owners) as outer, _opened(self._folder, owners, outer) as folder:
+                request = _read(_request_name(bus), folder, owners)
+                if request is None:
+                    return None
+                os.unlink(_request_name(bus), dir_fd=folder)
+        except OSError:
+            return None
+        sensor = request.get("sensor")
+        return sensor if isinstance(sensor, str) else None
+
     def _replace(self, name: str, data: bytes) -> None:
         root, ours = _own_root(), {os.geteuid()}
         _make(root)
         with _opened(root, {*ours, 0}) as outer:
             _make(self._folder, outer)
             with _opened(self._folder, ours, outer) as folder:
-                draft = f".{name}-{secrets.token_hex(8)}"
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-                descriptor = open_regular(draft, flags, 0o600, folder=folder)
-                try:
-                    with os.fdopen(descriptor, "wb") as file:
-                        file.write(data)
-                        os.fchmod(descriptor, 0o644)
-                    os.replace(draft, f"{name}.json", src_dir_fd=folder, dst_dir_fd=folder)
-                except BaseException:
-                    os.unlink(draft, dir_fd=folder)
-                    raise
+                _write(f"{name}.json", data, folder)
 
     def _roots(self) -> Iterator[tuple[Path, set[int]]]:
         """Where a service, this user, or the owner of the spool may have published; and whose it may be."""
@@ -114,6 +143,24 @@ class Runtime:
             places.append(_temporary_root(owner))
         for place in dict.fromkeys(places):
             yield place, owners
+
+
+def _request_name(bus: str) -> str:
+    return f"bus-{bus}.forget"
+
+
+def _write(name: str, data: bytes, folder: int) -> None:
+    """Replace a file in an open folder; whoever reads it finds the old one or this one, whole."""
+    draft = f".{name}-{secrets.token_hex(8)}"
+    descriptor = open_regular(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, folder=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            os.fchmod(descriptor, 0o644)
+        os.replace(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        os.unlink(draft, dir_fd=folder)
+        raise
 
 
 def _own_root() -> Path:

@@ -24,6 +24,10 @@ class JumpingLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._now
 
+    def sleep(self, seconds: float) -> None:
+        """Stand still for so long, like a stopped process: what is due meanwhile comes after it."""
+        self._now += seconds
+
     def _jump(self, seconds: float) -> None:
         self._now += seconds
 

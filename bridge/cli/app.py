@@ -143,13 +143,21 @@ def status(
     site: SitePath = SITE,
     watch: Annotated[bool, typer.Option("--watch", help="Show it afresh every second.")] = False,
     as_json: AsJson = False,
+    forget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SENSOR", help="Forget what was learned of a sensor: time-out, refusals, silence."
+        ),
+    ] = None,
 ) -> None:
     """Shows sensors, buses, uplink and the ledger."""
-    from bridge.commissioning.status import collect, show, watch_it
+    from bridge.commissioning.status import collect, request_forgetting, show, watch_it
     from bridge.config import load_site
 
     loaded = load_site(site)
-    if watch:
+    if forget is not None:
+        typer.echo(request_forgetting(loaded, forget))
+    elif watch:
         watch_it(loaded)
     elif as_json:
         print_json(collect(loaded))

@@ -16,6 +16,7 @@ import typer
 
 from bridge.clock.kernel_clock import system_clock
 from bridge.config import Site
+from bridge.errors import ConfigError
 from bridge.plain_text import lines, one_line
 from bridge.runtime import Runtime
 from bridge.spool import Account, read_ledger, read_placed
@@ -61,6 +62,25 @@ def collect(site: Site) -> dict[str, Any]:
         "uplink": _alive(documents.get("uplink")),
         "clock": _clock(site, runtime),
     }
+
+
+def request_forgetting(site: Site, sensor: str) -> str:
+    """Ask the reader of a sensor to forget what it learned of it; return what happens, in a sentence.
+
+    Raises:
+        ConfigError: no such sensor, nobody reads its bus, or it is another user who does.
+    """
+    bus = next((bus for bus in site.buses.values() for each in bus.sensors if each.name == sensor), None)
+    if bus is None:
+        names = ", ".join(each.name for bus in site.buses.values() for each in bus.sensors)
+        raise ConfigError([f'{site.path}: there is no sensor "{sensor}"; the sensors are: {names}'])
+    try:
+        is_asked = Runtime(site.spool.path).request_forgetting(bus.name, sensor)
+    except PermissionError as error:
+        raise ConfigError([f"bus {bus.name} is read by another user: try it with sudo"]) from error
+    if not is_asked:
+        raise ConfigError([f"bus {bus.name} is not being read, so nothing is learned of {sensor}"])
+    return f"what was learned of {sensor} is forgotten with the next poll on bus {bus.name}"
 
 
 def show(site: Site) -> None:

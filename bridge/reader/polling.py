@@ -124,7 +124,6 @@ class Polling:
                 group.forget()
                 self._line.stations[group.address].forget()
                 self._schedule.forget(group)
-        self._news()
 
     async def _poll(self, group: Group, started: float) -> bool:
         """Poll a device once and keep what it brings; return whether it answered.

@@ -49,6 +49,7 @@ class Reader:
         find_port: tells the device file; raises PortLost if the adapter is not plugged in.
         port: what carries the bytes; not yet open.
         memory: what the bus counted before; kept up to date.
+        forgotten: the sensor of which to forget what was learned, once; asked when status is published.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Reader:
         find_port: Callable[[], str] | None = None,
         port: Port | None = None,
         memory: Memory | None = None,
+        forgotten: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._bus = bus
         self._publish = publish
@@ -70,6 +72,7 @@ class Reader:
         talk = Hearing if bus.protocol.listener else Polling
         self._talk: Polling | Hearing = talk(bus, self._port, intakes, clock, self._pulse, self._publish_soon)
         self._memory = memory
+        self._forgotten = forgotten
         self._looking: asyncio.Future[str] | None = None
         self._started_at = math.inf
         self._saved_at = -math.inf
@@ -182,6 +185,9 @@ class Reader:
         if self._publishing is not None:
             self._publishing.cancel()
             self._publishing = None
+        sensor = self._forgotten()
+        if sensor is not None and isinstance(self._talk, Polling):
+            self._talk.forget(sensor)
         document = self._document()
         if document != self._published:
             self._published = document

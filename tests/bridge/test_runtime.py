@@ -244,3 +244,24 @@ def test_only_a_regular_file_of_bounded_size_is_read(
         case _:
             document.write_text("[" * 100_000)
     assert runtime.read_all() == {}
+
+
+def test_a_request_to_forget_is_taken_once_by_the_reader_of_the_bus(spool: Path) -> None:
+    runtime = Runtime(spool)
+    assert not runtime.request_forgetting("meters", "main"), "nobody reads that bus"
+    runtime.publish("bus-meters", {"state": "ready"})
+    assert runtime.request_forgetting("meters", "main")
+    assert runtime.take_request("other") is None
+    assert runtime.take_request("meters") == "main"
+    assert runtime.take_request("meters") is None
+
+
+def test_a_request_to_forget_is_no_document_and_no_link_is_followed(spool: Path, directory: Path) -> None:
+    runtime = Runtime(spool)
+    runtime.publish("bus-meters", {"state": "ready"})
+    assert runtime.request_forgetting("meters", "main")
+    assert set(runtime.read_all()) == {"bus-meters"}
+    (request,) = directory.rglob("*.forget")
+    request.rename(directory / "elsewhere")
+    request.symlink_to(directory / "elsewhere")
+    assert runtime.take_request("meters") is None

@@ -15,10 +15,10 @@ from bridge.errors import Cause, NoReply, PortLost
 from bridge.line import SLACK_S, Line, Reply
 from bridge.line.station import HOLD_S
 from protocols.dialogue import LineSettings, Request
-from protocols.framing import Frame
+from protocols.framing import Event, Frame, Noise
 from protocols.modbus.rtu import ReplyFramer, adu, body
 from tests.lines import Said, ScriptedLine, script
-from tests.loop import on_jumping_clock
+from tests.loop import JumpingLoop, on_jumping_clock
 
 LINE = LineSettings(9600)
 REPLY_TIMEOUT_S = 0.5
@@ -471,3 +471,106 @@ async def test_a_bad_line_yields_no_wrong_value(has_echo: bool) -> None:
     stations = bench.line.stations.values()
     assert sum(station.late_replies for station in stations) >= 5
     assert sum(station.crc_errors for station in stations) >= 30
+
+
+def fixed(data: bytes, length: int, first: int) -> Request:
+    """A request to a device whose reply has a fixed length, begins with that octet, and has no checksum."""
+
+    def accepts(frame: Frame) -> bool:
+        return len(frame.data) == length and frame.data[0] == first
+
+    return Request(data, lambda: _Fixed(length), accepts, length, "fixed")
+
+
+class _Fixed:
+    """Cuts frames of one length."""
+
+    def __init__(self, length: int) -> None:
+        self.pending = b""
+        self._length = length
+
+    def feed(self, data: bytes) -> list[Event]:
+        self.pending += data
+        events: list[Event] = []
+        while len(self.pending) >= self._length:
+            events.append(Frame(self.pending[: self._length]))
+            self.pending = self.pending[self._length :]
+        return events
+
+    def silence(self) -> list[Event]:
+        rest, self.pending = self.pending, b""
+        return [Noise(rest, "cut")] if rest else []
+
+
+@on_jumping_clock
+async def test_a_reply_that_begins_with_its_request_is_no_echo() -> None:
+    reply = bytes.fromhex("FF 07 A1 A7")
+    bench = Bench(lambda request: [(TURN_AROUND_S, reply)])
+    for _ in range(3):
+        taken = await bench.line.exchange(fixed(b"\xff", 4, 0xFF), "", reply_timeout_s=REPLY_TIMEOUT_S)
+        assert taken.frame.data == reply
+        asked = now()
+    await bench.line.exchange(fixed(b"\xff", 4, 0xFF), "", reply_timeout_s=REPLY_TIMEOUT_S)
+    assert now() - asked < 0.1, "known by now, it is not waited for"
+    assert not bench.line.has_echo
+
+
+@on_jumping_clock
+async def test_an_echo_before_such_a_reply_is_dropped_all_the_same() -> None:
+    reply = bytes.fromhex("FF 07 A1 A7")
+    bench = Bench(lambda request: [(0.0, request), (TURN_AROUND_S, reply)])
+    for _ in range(3):
+        taken = await bench.line.exchange(fixed(b"\xff", 4, 0xFF), "", reply_timeout_s=REPLY_TIMEOUT_S)
+        assert taken.frame.data == reply
+    assert bench.line.has_echo
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ([], Cause.SILENT),
+        ([(0.02, damaged(telling(1, 11, 12)))], Cause.DAMAGED),
+        ([(0.02, telling(1, 11, 12, 13))], Cause.OTHER_REPLY),
+        ([(0.02, adu(1, bytes.fromhex("04 04 00 00 00 00")))], Cause.OTHER_REPLY),
+        ([(0.02, telling(7, 11, 12))], Cause.OTHER_ADDRESS),
+        ([(0.0, asking(1, 0).data)], Cause.ECHO),
+    ],
+)
+@on_jumping_clock
+async def test_what_was_heard_instead_of_a_reply_is_told(said: list[Said], cause: Cause) -> None:
+    bench = Bench(lambda request: said)
+    request = replace(asking(1, 0), is_own=lambda frame: frame.data[0] == 1)
+    with pytest.raises(NoReply) as missing:
+        await bench.line.exchange(request, "1", reply_timeout_s=REPLY_TIMEOUT_S)
+    assert missing.value.cause is cause
+
+
+@on_jumping_clock
+async def test_a_reply_found_after_a_gap_teaches_nothing_and_is_stamped_when_it_usually_comes() -> None:
+    reply = telling(1, 1, 2)
+    bench = Bench(lambda request: [(TURN_AROUND_S, reply)])
+    for _ in range(30):
+        await bench.ask(asking(1, 0))
+    before = bench.line.stations["1"].reply_timeout.times.count
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, JumpingLoop)
+    begun = now()
+    loop.call_later(0.010, loop.sleep, 0.8)
+    taken = await bench.line.exchange(asking(1, 0), "1", reply_timeout_s=REPLY_TIMEOUT_S)
+    assert now() - begun > 0.8
+    times = bench.line.stations["1"].reply_timeout.times
+    assert times.slowest_s == pytest.approx(TURN_AROUND_S)
+    assert times.count == before
+    right_ns = round((begun + LINE.duration_s(8) + TURN_AROUND_S) * 1e9)
+    assert abs(taken.taken.boottime_ns - right_ns) < 50e6
+    assert taken.stamp_error_s == 0
+
+
+@on_jumping_clock
+async def test_a_stamp_that_nobody_can_know_says_so() -> None:
+    bench = Bench(script([(TURN_AROUND_S, telling(1, 1, 2))]))
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, JumpingLoop)
+    loop.call_later(0.010, loop.sleep, 0.8)
+    taken = await bench.line.exchange(asking(1, 0), "1", reply_timeout_s=REPLY_TIMEOUT_S)
+    assert taken.stamp_error_s == pytest.approx(0.4, abs=0.05)
