@@ -1,7 +1,7 @@
-"""Winsen ZE08-CH2O: formaldehyde, told unasked once a second; 9600 8N1.
+"""Winsen sensors that push: ZE03, ZE07, ZE08, ZE25 and relatives report their gas once a second; 9600 8N1.
 
-Other sensors of the family report other gases and units the same way; a report that is not of formaldehyde
-in ppb makes no sense here, and is not taken for one.
+A report carries a code for the gas, one for the unit, and the number of decimals; the value is named after
+the gas and told in one unit, whichever it is sent in. A code that is not known here makes no sense.
 """
 
 from __future__ import annotations
@@ -14,40 +14,39 @@ from protocols.errors import DecodeError
 from protocols.framing import Frame
 from protocols.listening import ListeningKeys, Telegram, address_of
 from protocols.winsen import frame as frames
-from protocols.winsen.frame import FORMALDEHYDE, LENGTH, StreamFramer
+from protocols.winsen.frame import GASES, LENGTH, StreamFramer
 
-_PPB: Final = 4
-
-KEYS: Final = ListeningKeys({"formaldehyde": "ppb"})
+KEYS: Final = ListeningKeys(dict(GASES.values()))
 
 
 class ReportListener:
     """Hears the reports of the one sensor on a line."""
 
     def hear(self, frame: Frame) -> list[Telegram]:
-        """What a report says; nothing if the frame is a request or a reply.
+        """Return what a report says; nothing of a request or a reply.
 
         Raises:
-            DecodeError: another gas, or another unit.
+            DecodeError: the gas or the unit is not known.
         """
         fields = frames.describe(frame)
         if "gas_type" not in fields:
             return []
-        if (fields["gas_type"], fields["unit_code"]) != (FORMALDEHYDE, _PPB):
+        measured = frames.concentration(fields)
+        if measured is None:
             raise DecodeError(
-                "is not formaldehyde (17) in ppb (04)",
+                "is no gas and unit known here",
                 field="gas and unit",
                 value=frame.data[1:3].hex(" "),
                 data=frame.data,
             )
-        raw, decimals = fields["concentration_raw"], fields["decimals"]
-        return [Telegram("", {"formaldehyde": raw / 10**decimals if decimals else raw})]
+        gas, amount = measured
+        return [Telegram("", {gas.name: amount})]
 
 
 PROTOCOL = Protocol(
     name="winsen-active",
-    title="Winsen ZE08-CH2O",
-    spec="Winsen ZE08-CH2O manual, active upload",
+    title="Winsen ZE03, ZE07, ZE08, ZE25",
+    spec="Winsen ZE03, ZE07-CO, ZE08-CH2O and ZE25-O3 manuals, active upload",
     line=LineSettings(9600, 8, "N", 1),
     framer=StreamFramer,
     describer=without_models(lambda: frames.describe),

@@ -12,16 +12,45 @@ A reply and a report are told apart by their second octet: commands are 78 and a
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
 
 from construct import Byte, Bytes, Const, Construct, Int16ub, Struct
 
 from protocols import Fields, layout
 from protocols.framing import Direction, Frame
+from protocols.obis import plain
 from protocols.search import SearchFramer, Shape
 
 READ_CONCENTRATION: Final = 0x86
-FORMALDEHYDE: Final = 0x17
+
+
+class Gas(NamedTuple):
+    """What a sensor measures: the name of its value, and the unit it is told in."""
+
+    name: str
+    unit: str
+
+
+GASES: Final[Mapping[int, Gas]] = {  # by the code in a report (ZE03 manual V2.8, ZE07-CO, ZE08-CH2O, ZE25-O3)
+    0x02: Gas("ammonia", "ppm"),
+    0x03: Gas("hydrogen_sulfide", "ppm"),
+    0x04: Gas("carbon_monoxide", "ppm"),
+    0x05: Gas("oxygen", "%"),
+    0x06: Gas("hydrogen", "ppm"),
+    0x17: Gas("formaldehyde", "ppb"),
+    0x2A: Gas("ozone", "ppm"),
+    0x2B: Gas("sulfur_dioxide", "ppm"),
+    0x2C: Gas("nitrogen_dioxide", "ppm"),
+    0x2E: Gas("hydrogen_chloride", "ppm"),
+    0x2F: Gas("hydrogen_cyanide", "ppm"),
+    0x31: Gas("chlorine", "ppm"),
+    0x33: Gas("hydrogen_fluoride", "ppm"),
+    0x34: Gas("ethylene_oxide", "ppm"),
+    0x45: Gas("phosphine", "ppm"),
+}
+_UNITS: Final = {0x03: ("ppm", 0), 0x04: ("ppm", -3), 0x05: ("%", 0)}  # unit code → unit and power of ten
 
 _START, _SENSOR = b"\xff", b"\x01"
 _FIRST_COMMAND: Final = 0x78
@@ -62,15 +91,32 @@ def build(declared: Construct[Any, Any], **fields: object) -> bytes:
     return octets + bytes((_check(octets),))
 
 
+def concentration(fields: Mapping[str, Any]) -> tuple[Gas, int | float] | None:
+    """Return the gas of a report and how much of it, in the gas's unit; None where either is unknown."""
+    gas, unit = GASES.get(fields["gas_type"]), _UNITS.get(fields["unit_code"])
+    if gas is None or unit is None:
+        return None
+    base, power = ("ppm", -3) if gas.unit == "ppb" else (gas.unit, 0)
+    if unit[0] != base:
+        return None
+    amount = Decimal(fields["concentration_raw"]).scaleb(unit[1] - power - fields["decimals"])
+    return gas, plain(amount.normalize() if amount == amount.to_integral() else amount)
+
+
 def describe(frame: Frame) -> Fields:
-    """Command and data, or gas and concentration."""
+    """Return command and data, or of a report gas and concentration.
+
+    A reply to 86 does not tell its gas: it is called CO₂, which most sensors that are asked measure.
+    """
     if frame.direction is Direction.REQUEST:
         fields = layout.parse(REQUEST, frame.data)
         return {"command": fields["command"], "data": fields["data"].hex()}
     if frame.data[1] < _FIRST_COMMAND:
         fields = layout.parse(REPORT, frame.data)
         told = {name: fields[name] for name in ("gas_type", "unit_code", "decimals", "concentration_raw")}
-        return told | {"full_scale": fields["full_scale"]}
+        told["full_scale"] = fields["full_scale"]
+        measured = concentration(fields)
+        return told | ({measured[0].name: measured[1]} if measured else {})
     fields = layout.parse(REPLY, frame.data)
     told = {"command": fields["command"], "data": fields["data"].hex()}
     if fields["command"] == READ_CONCENTRATION:

@@ -1,39 +1,69 @@
-"""Winsen MH-Z19 and relatives (MH-Z14, MH-Z16): carbon dioxide, asked for with command 86; 9600 8N1.
+"""Winsen sensors that are polled with command 86: MH-Z19, MH-Z14, MH-Z16 (CO₂), ZE03 and relatives; 9600 8N1.
 
-Of the six octets of the reply the first two are the concentration in ppm; the manual is silent about the
-others, and so are we. A sensor stands alone on its line: it has no address.
+Of the six octets of the reply the first two are the concentration; the manual is silent about the others, and
+so are we. Which gas it is and how many decimals it has no reply tells: `gas` and `decimals` say it, CO₂ in
+whole ppm unless told. A sensor stands alone on its line: it has no address.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 
 from protocols import Protocol, without_models
 from protocols.dialogue import Dialogue, LineSettings, PollResult, Request
-from protocols.errors import SettingsError
+from protocols.errors import Problem, SettingsError
 from protocols.framing import Direction, Frame
+from protocols.meaning_keys import is_whole, unknown_key
+from protocols.obis import plain
 from protocols.winsen import frame as frames
-from protocols.winsen.frame import LENGTH, READ_CONCENTRATION, REPLY, REQUEST, StreamFramer
+from protocols.winsen.frame import GASES, LENGTH, READ_CONCENTRATION, REPLY, REQUEST, Gas, StreamFramer
 
-_UNITS = {"co2": "ppm"}
+CO2: Final = Gas("co2", "ppm")
+_GASES: Final[Mapping[str, Gas]] = {gas.name: gas for gas in (CO2, *GASES.values())}
+MAX_DECIMALS: Final = 3
+_SCHEMA: Final[Mapping[str, Any]] = {
+    "properties": {
+        "gas": {"enum": list(_GASES), "default": CO2.name, "description": "The gas it measures."},
+        "decimals": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": MAX_DECIMALS,
+            "default": 0,
+            "description": "Decimals of the concentration: 1 for a ZE03 that resolves 0.1 ppm.",
+        },
+    },
+    "required": [],
+}
 
 
 @dataclass(frozen=True, slots=True)
 class SensorSettings:
-    """A sensor; it has no keys of its own."""
+    """A sensor: its gas, and how many decimals the concentration has."""
+
+    gas: Gas = CO2
+    decimals: int = 0
 
 
 def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
-    """A sensor's own keys: none.
+    """Return the settings that a sensor's own keys mean.
 
     Raises:
-        SettingsError: with every key.
+        SettingsError: with every mistake.
     """
-    if table:
-        raise SettingsError([((key,), "is no key here: this sensor has none of its own") for key in table])
-    return SensorSettings()
+    problems: list[Problem] = [
+        ((key,), unknown_key(key, ("gas", "decimals"))) for key in sorted({*table} - {"gas", "decimals"})
+    ]
+    name, decimals = table.get("gas", CO2.name), table.get("decimals", 0)
+    if name not in _GASES:
+        problems.append((("gas",), f"{name!r} is no gas known here, use one of: {', '.join(_GASES)}"))
+    if not is_whole(decimals, 0, MAX_DECIMALS):
+        problems.append((("decimals",), f"{decimals!r} is no number of decimals, use 0–{MAX_DECIMALS}"))
+    if problems:
+        raise SettingsError(problems)
+    return SensorSettings(_GASES[name], decimals)
 
 
 class Sensor:
@@ -42,7 +72,7 @@ class Sensor:
     address = "1"
 
     def __init__(self, sensors: Sequence[SensorSettings], line: LineSettings) -> None:
-        self._sensors = len(sensors)
+        self._sensors = tuple(sensors)
 
     def planned(self) -> list[Request]:
         """The one request of each poll."""
@@ -61,8 +91,11 @@ class Sensor:
         (request,) = self.planned()
         frame = yield request
         if frame is None:
-            return PollResult(({},) * self._sensors, complete=False)
-        return PollResult(({"co2": frames.describe(frame)["co2"]},) * self._sensors)
+            return PollResult(({},) * len(self._sensors), complete=False)
+        raw = int.from_bytes(frame.data[2:4], "big")
+        return PollResult(
+            tuple({sensor.gas.name: plain(Decimal(raw).scaleb(-sensor.decimals))} for sensor in self._sensors)
+        )
 
 
 @dataclass(slots=True)
@@ -92,17 +125,17 @@ def _address_of(settings: SensorSettings) -> str:
 
 
 def _units_of(settings: SensorSettings) -> dict[str, str]:
-    return dict(_UNITS)
+    return {settings.gas.name: settings.gas.unit}
 
 
 PROTOCOL = Protocol(
     name="winsen",
-    title="Winsen MH-Z19",
-    spec="Winsen MH-Z19B manual V1.6",
+    title="Winsen MH-Z19, ZE03",
+    spec="Winsen MH-Z19B manual V1.6, ZE03 manual V2.8",
     line=LineSettings(9600, 8, "N", 1),
     framer=StreamFramer,
     describer=without_models(lambda: frames.describe),
-    schema={"properties": {}, "required": []},
+    schema=_SCHEMA,
     settings=parse_settings,
     device=Sensor,
     address_of=_address_of,

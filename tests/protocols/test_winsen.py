@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.dialogue import LineSettings, PollResult
+from protocols.dialogue import LineSettings, PollResult, Values
 from protocols.errors import DecodeError, SettingsError
 from protocols.framing import Direction, Frame
 from protocols.listening import Telegram
@@ -72,10 +72,37 @@ def test_a_report_is_heard(fields: dict[str, int], value: float) -> None:
     assert ReportListener().hear(found(report(**fields))) == [Telegram("", {"formaldehyde": value})]
 
 
-@pytest.mark.parametrize("fields", [{"gas_type": 0x04}, {"unit_code": 3}])
-def test_another_gas_or_unit_is_not_taken_for_formaldehyde(fields: dict[str, int]) -> None:
-    with pytest.raises(DecodeError, match="is not formaldehyde"):
+@pytest.mark.parametrize(
+    ("octets", "values"),
+    [
+        ("FF 04 03 01 00 25 13 88 38", {"carbon_monoxide": 3.7}),  # ZE07-CO manual
+        ("FF 2A 04 00 00 22 27 10 79", {"ozone": 0.034}),
+        ("FF 05 05 01 00 D1 00 FA 2A", {"oxygen": 20.9}),
+        ("FF 03 03 00 00 05 00 64 91", {"hydrogen_sulfide": 5}),
+        ("FF 17 03 03 00 25 13 88 23", {"formaldehyde": 37}),
+    ],
+)
+def test_a_report_is_told_by_its_gas_unit_and_decimals(octets: str, values: Values) -> None:
+    data = bytes.fromhex(octets)
+    data = data[:-1] + bytes((-sum(data[1:-1]) & 0xFF,))
+    assert ReportListener().hear(found(data)) == [Telegram("", values)]
+    assert ACTIVE.describer(None)(found(data)).items() >= values.items()
+
+
+@pytest.mark.parametrize("fields", [{"gas_type": 0x4E}, {"unit_code": 2}, {"unit_code": 5}])
+def test_an_unknown_gas_or_unit_is_no_value(fields: dict[str, int]) -> None:
+    with pytest.raises(DecodeError, match="is no gas and unit known here"):
         ReportListener().hear(found(report(**fields)))
+
+
+def test_a_polled_sensor_is_told_by_the_gas_and_decimals_of_its_keys() -> None:
+    settings = parse_settings({"gas": "carbon_monoxide", "decimals": 1})
+    poll = Sensor([settings, parse_settings({})], LineSettings(9600)).poll()
+    next(poll)
+    with pytest.raises(StopIteration) as over:
+        poll.send(found(SimulatedSensor(37).answer(found(bytes.fromhex("ff0186000000000079"))) or b""))
+    assert over.value.value == PollResult(({"carbon_monoxide": 3.7}, {"co2": 37}))
+    assert PROTOCOL.units_of(settings) == {"carbon_monoxide": "ppm"}
 
 
 def test_requests_and_replies_are_no_reports() -> None:
@@ -86,6 +113,8 @@ def test_requests_and_replies_are_no_reports() -> None:
 def test_the_keys_of_both() -> None:
     assert PROTOCOL.units_of(PROTOCOL.settings({})) == {"co2": "ppm"}
     assert PROTOCOL.address_of(PROTOCOL.settings({})) == sensor().address
-    assert ACTIVE.units_of(ACTIVE.settings({})) == {"formaldehyde": "ppb"}
-    with pytest.raises(SettingsError, match="address: is no key here: this sensor has none of its own"):
-        PROTOCOL.settings({"address": 1})
+    assert ACTIVE.units_of(ACTIVE.settings({"only": ["formaldehyde"]})) == {"formaldehyde": "ppb"}
+    with pytest.raises(SettingsError, match="address: is no key here") as mistakes:
+        PROTOCOL.settings({"address": 1, "gas": "co", "decimals": 9})
+    assert "gas: 'co' is no gas known here, use one of: co2" in str(mistakes.value)
+    assert "decimals: 9 is no number of decimals, use 0–3" in str(mistakes.value)
