@@ -574,3 +574,27 @@ async def test_a_stamp_that_nobody_can_know_says_so() -> None:
     loop.call_later(0.010, loop.sleep, 0.8)
     taken = await bench.line.exchange(asking(1, 0), "1", reply_timeout_s=REPLY_TIMEOUT_S)
     assert taken.stamp_error_s == pytest.approx(0.4, abs=0.05)
+
+
+@on_jumping_clock
+async def test_chatter_does_not_hold_a_wait_beyond_its_bound() -> None:
+    """Octets that never stop, each within the rest of a reply, end a wait soon after its time-out."""
+    chatter = [(0.01 * number, b"\x55") for number in range(2000)]
+    bench = Bench(lambda request: chatter)
+    asked = now()
+    request = replace(asking(1, 0), framer=_Endless)
+    with pytest.raises(NoReply):
+        await bench.ask(request)
+    assert now() - asked < REPLY_TIMEOUT_S + LINE.duration_s(400) + SLACK_S
+
+
+class _Endless:
+    """Waits for the end of a frame that never comes."""
+
+    pending = b"?"
+
+    def feed(self, data: bytes) -> list[Event]:
+        return []
+
+    def silence(self) -> list[Event]:
+        return []

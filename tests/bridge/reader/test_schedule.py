@@ -168,3 +168,36 @@ def test_a_silent_device_is_found_even_on_an_overloaded_line() -> None:
     line = Line({"a": 0.05, "b": 0.05, "back": 1.0}, is_dead=lambda key, now: key == "back" and now < 1100.0)
     line.run(110.0)
     assert line.answered["back"]
+
+
+def test_of_those_due_the_slot_that_ends_first_goes_first_not_the_one_that_began_first() -> None:
+    schedule = Schedule({"minute": 60.0, "second": 1.0})
+    assert schedule.take(0.0) == "second"
+    schedule.done("second", 0.0, 0.0, answered=True)
+    assert schedule.take(0.0) == "minute"
+    schedule.done("minute", 0.0, 0.0, answered=True)
+    assert schedule.take(60.5) == "second"
+    schedule.done("second", 60.5, 60.5, answered=True)
+    assert schedule.take(61.0) == "second", "it is due for less time, and its slot ends sooner"
+    assert schedule.take(61.0) == "minute"
+
+
+def test_a_device_that_may_still_say_something_is_not_asked_before_and_others_are() -> None:
+    schedule = Schedule({"owing": 1.0, "other": 1.0})
+    for key in ("owing", "other"):
+        assert schedule.take(0.0) == key
+        schedule.done(key, 0.0, 0.0, answered=True, not_before=2.5 if key == "owing" else 0.0)
+    assert schedule.take(1.0) == "other"
+    assert schedule.take(1.0) is None
+    assert schedule.wake_at(1.0) == 2.0
+    assert schedule.take(2.0) == "other"
+    assert schedule.wake_at(2.0) == 2.5
+    assert schedule.take(2.5) == "owing"
+
+
+def test_a_successful_probe_costs_the_silent_nothing() -> None:
+    """An hour without power; then the first that answers is followed by all others at once."""
+    keys = [f"s{index}" for index in range(60)]
+    line = Line(dict.fromkeys(keys, 60.0), is_dead=lambda key, now: 1100.0 <= now < 4700.0, cost_s=0.5)
+    line.run(3700.0 + 120.0)
+    assert all(line.answered[key][-1] >= 4700.0 for key in keys)
