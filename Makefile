@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in /usr/bin/python3 python3; do \
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint vectors bench faults partial soak kills vm-test deb clean
+.PHONY: demo test test-debian lint vectors bench faults partial soak kills vm-test deb clean
 
 demo: $(VENV)/.run
 	@$(BIN)/serial-bridge demo
@@ -13,6 +13,9 @@ demo: $(VENV)/.run
 test: $(VENV)/.dev
 	@.ci/packages
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+test-debian: $(VENV)/bin/python
+	.ci/debian $(or $(SUITE),bookworm)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
