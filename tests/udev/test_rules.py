@@ -123,9 +123,7 @@ def test_a_link_that_another_rule_made_names_the_device(tmp_path: Path) -> None:
 
 def test_the_bytes_of_an_ftdi_are_not_held_back(tmp_path: Path) -> None:
     (found,) = play(tmp_path, rules(**ONE), [("add", usb("ttyUSB0", "1", "AB0JPQ7X"))])
-    assert any(
-        line.startswith("ATTR ") and line.endswith("latency_timer' writing '1'") for line in found.done
-    )
+    assert found.written == {"latency_timer": "1"}
 
 
 def test_a_rule_that_udev_does_not_understand_is_seen_here(tmp_path: Path) -> None:
