@@ -20,6 +20,7 @@ from bridge.cli import spool as spool_cli
 from bridge.cli.options import SITE, AsJson, CredentialsPath, SitePath, print_json, say, secrets_of
 from bridge.errors import BridgeError, ConfigError, StepsFailed
 from bridge.plain_text import lines, one_line
+from bridge.release import VERSION
 from protocols.errors import PackageError
 
 if TYPE_CHECKING:
@@ -47,6 +48,22 @@ DevicesPath = Annotated[
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log more; -vv shows the bytes.")]
 
 app.add_typer(spool_cli.app, name="spool")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"serial-bridge {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def serial_bridge(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Take the options that come before a command."""
 
 
 @app.command()
@@ -352,3 +369,5 @@ def _log_to_stderr(verbose: int) -> None:
     for name in ("bridge", "protocols"):
         logging.getLogger(name).setLevel(logging.DEBUG if verbose else logging.INFO)
     logging.getLogger("bridge.wire").setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
+    python = ".".join(map(str, sys.version_info[:3]))
+    logging.getLogger(__name__).info("serial-bridge %s, Python %s", VERSION, python)

@@ -23,10 +23,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from bridge.release import RELEASED
+
 logger = logging.getLogger(__name__)
 
-BUILD_DATE = datetime(2026, 11, 22, tzinfo=UTC)
-"""No trustworthy clock shows less than this: the software did not exist. Moved forward with each release."""
+BUILD_DATE = RELEASED
+"""No trustworthy clock shows less than this: the software did not exist."""
 
 LIFETIME_YEARS = 20
 """Nor more than this after `BUILD_DATE`: a clock with a flat battery may come up anywhere."""

@@ -18,6 +18,7 @@ from bridge.clock.kernel_clock import system_clock
 from bridge.config import Site
 from bridge.errors import ConfigError
 from bridge.plain_text import lines, one_line
+from bridge.release import VERSION
 from bridge.runtime import Runtime
 from bridge.spool import Account, read_ledger, read_placed
 
@@ -35,7 +36,7 @@ NEVER = {
 
 
 def collect(site: Site) -> dict[str, Any]:
-    """The contract of `status --json`: ledger, sensors, buses, uplink, clock.
+    """The contract of `status --json`: version, ledger, sensors, buses, uplink, clock.
 
     Sensors that are no longer configured but still have readings in the spool are listed with `bus` null.
     """
@@ -56,6 +57,7 @@ def collect(site: Site) -> dict[str, Any]:
     for name, account in books.items():
         sensors[name] = {"bus": None, **NEVER, "state": "not configured", **_account(account)}
     return {
+        "version": VERSION,
         "ledger": {column: sum(row[column] for row in sensors.values()) for column in COLUMNS},
         "sensors": sensors,
         "buses": buses,

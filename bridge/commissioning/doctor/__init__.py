@@ -20,6 +20,7 @@ from bridge.commissioning.doctor import clock, credentials, kernel_log, port, ri
 from bridge.commissioning.doctor.finding import Finding, Machine, Severity
 from bridge.commissioning.next_step import command
 from bridge.config import Site
+from bridge.release import VERSION
 
 __all__ = ["Finding", "Machine", "Severity", "as_json", "examine", "text", "wrong"]
 
@@ -40,11 +41,11 @@ def wrong(found: list[Finding]) -> list[Finding]:
 
 
 def text(found: list[Finding]) -> str:
-    """For people: each finding with its command, then what was not seen."""
-    lines = []
+    """For people: the version, each finding with its command, then what was not seen."""
+    lines = [f"serial-bridge {VERSION}"]
     for finding in wrong(found):
         lines += [f"{finding.severity.value}: {finding.sentence}", f"  {finding.fix}"]
-    if not lines:
+    if not wrong(found):
         lines.append("nothing wrong was found")
     if unseen := [finding.sentence for finding in found if finding.severity is Severity.UNSEEN]:
         lines.append(f"not seen: {', '.join(unseen)}; run it with sudo to see these too")
@@ -54,6 +55,7 @@ def text(found: list[Finding]) -> str:
 def as_json(found: list[Finding]) -> dict[str, Any]:
     """For programs."""
     return {
+        "version": VERSION,
         "findings": [
             {
                 "area": finding.area,

@@ -14,6 +14,7 @@ import pytest
 from bridge.clock import MISSING, Instant, kernel_clock
 from bridge.commissioning.status import collect, show
 from bridge.config import Site, load_site
+from bridge.release import VERSION
 from bridge.runtime import Runtime
 from bridge.spool import Reading, Spool
 from tests.bridge.config.conftest import SITES
@@ -56,6 +57,10 @@ def test_a_process_that_is_gone_has_no_state(site: Site, tmp_path: Path) -> None
     found = collect(site)
     assert found["buses"]["meters"]["state"] == "not running"
     assert (found["sensors"]["soil"]["state"], found["sensors"]["soil"]["last_ts"]) == ("not running", 5)
+
+
+def test_the_version_is_told(site: Site) -> None:
+    assert collect(site)["version"] == VERSION
 
 
 def test_it_fits_eighty_columns(

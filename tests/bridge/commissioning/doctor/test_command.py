@@ -11,6 +11,7 @@ import pytest
 
 from bridge.commissioning.doctor import Finding, Severity, as_json, examine, text, wrong
 from bridge.commissioning.next_step import SITE, command
+from bridge.release import VERSION
 from bridge.sandbox.server import StandIn
 from tests.bridge.commissioning.doctor.described import Described
 
@@ -23,13 +24,14 @@ FOUND = [
 
 def test_each_finding_is_a_sentence_and_a_command_and_what_was_not_seen_is_said_once() -> None:
     assert text(FOUND) == (
+        f"serial-bridge {VERSION}\n"
         "fault: bus meters: /dev/ttyUSB0 is held by minicom (process 7)\n"
         "  sudo kill 7\n"
         "not seen: the spool /var/lib/serial-bridge/spool.db, the kernel log; "
         "run it with sudo to see these too"
     )
-    assert text([]) == "nothing wrong was found"
-    assert text(FOUND[1:2]).startswith("nothing wrong was found\nnot seen: ")
+    assert text([]) == f"serial-bridge {VERSION}\nnothing wrong was found"
+    assert text(FOUND[1:2]).startswith(f"serial-bridge {VERSION}\nnothing wrong was found\nnot seen: ")
 
 
 def test_what_was_not_seen_is_not_wrong() -> None:
@@ -43,6 +45,7 @@ def test_what_was_not_seen_is_not_wrong() -> None:
         }
     ]
     assert len(as_json(FOUND)["unseen"]) == 2
+    assert as_json(FOUND)["version"] == VERSION
 
 
 def doctor(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
