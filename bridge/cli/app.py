@@ -30,7 +30,6 @@ app = typer.Typer(
     name="serial-bridge",
     help="Reads sensors on serial buses and delivers every reading to ThingsBoard over CoAP.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
