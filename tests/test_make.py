@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,9 @@ def test_an_environment_is_made_again_only_where_another_python_made_it(clone: C
         commands = clone.commands("demo", wanted)
         assert f"{sys.executable} -m venv --clear .venv" in commands
         assert any("pip install" in command for command in commands)
+
+
+def test_before_a_commit_the_same_is_run_as_by_make_lint(clone: Clone) -> None:
+    hooks = (MAKEFILE.parent / ".pre-commit-config.yaml").read_text("utf-8")
+    commands = [line for line in clone.commands("lint") if line.startswith(".venv/bin/")]
+    assert re.findall(r"\bentry: ([^,]+)", hooks) == [line for line in commands if "pip install" not in line]
