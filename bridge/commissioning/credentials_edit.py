@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
+from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Comment, Item, Key, Whitespace
 
 from bridge.commissioning.whole_file import edit
@@ -56,14 +57,14 @@ def store(path: Path, tokens: Mapping[str, str], pending: Mapping[str, str]) -> 
 
 def _edited(path: Path, text: str, tokens: Mapping[str, str], pending: Mapping[str, str]) -> str:
     expected = tomllib.loads(text)
-    document = tomlkit.parse(text)
-    _add(document, expected, "sensors", tokens)
-    _remove(document, expected, [name for name in expected.get("pending", ()) if name not in pending])
-    _add(document, expected, "pending", pending)
-    if pending:
-        document["pending"].comment(_PENDING_COMMENT)
-    edited = tomlkit.dumps(document)
-    with suppress(tomllib.TOMLDecodeError):
+    with suppress(tomllib.TOMLDecodeError, TOMLKitError):
+        document = tomlkit.parse(text)
+        _add(document, expected, "sensors", tokens)
+        _remove(document, expected, [name for name in expected.get("pending", ()) if name not in pending])
+        _add(document, expected, "pending", pending)
+        if pending:
+            document["pending"].comment(_PENDING_COMMENT)
+        edited = tomlkit.dumps(document)
         if tomllib.loads(edited) == expected:
             return edited
     raise ConfigError([f"{path}: cannot be edited as it is written: begin the tokens with a line [sensors]"])

@@ -20,6 +20,7 @@ from bridge.config.toml_lines import KeyPath
 from bridge.errors import ConfigError
 
 _TOKEN_LENGTH = 255  # bytes: a CoAP Uri-Path option, RFC 7252 §5.10
+_KEYS = ("sensors", "provisioning", "pending", "certificate", "key", "device_key", "device_secret")
 _EXAMPLES = (  # what stands in README's place of a secret
     "the access token of its device",
     "the profile's provision device key",
@@ -35,6 +36,16 @@ class Token:
 
     def __repr__(self) -> str:
         return "Token(…)"
+
+
+def _readable(path: Path) -> Path:
+    """The path of a file that is there; a token in its place is not shown."""
+    try:
+        return readable(path)
+    except ValueError:
+        raise ValueError(
+            "there is no such file, or it may not be read: write its name, relative to this file's folder"
+        ) from None
 
 
 def _private(path: Path) -> Path:
@@ -63,9 +74,11 @@ Secret = Annotated[str, AfterValidator(_secret), Field(repr=False)]
 class Certificate(Table):
     """{ certificate = …, key = … }: a sensor's X.509 certificate, for coaps."""
 
-    certificate: Annotated[FilePath, AfterValidator(_handed_over), AfterValidator(readable)]
+    certificate: Annotated[FilePath, AfterValidator(_handed_over), AfterValidator(_readable)]
     """PEM file, the device's certificate first."""
-    key: Annotated[FilePath, AfterValidator(_handed_over), AfterValidator(readable), AfterValidator(_private)]
+    key: Annotated[
+        FilePath, AfterValidator(_handed_over), AfterValidator(_readable), AfterValidator(_private)
+    ]
     """PEM file of its private key, mode 0600."""
 
 
@@ -109,8 +122,9 @@ def load_credentials(path: Path, site: Site | None = None) -> Credentials:
     Raises:
         ConfigError: every mistake in it, each with file, line, key, rule and fix.
     """
-    homes = dict.fromkeys(site.sensors, "[sensors]") if site else None
-    document = Document.read(path, secret=True, homes=homes)
+    names = site.sensors if site else {}
+    homes = dict.fromkeys(names, "[sensors]")
+    document = Document.read(path, secret=True, shown={*_KEYS, *names}, homes=homes)
     tables = document.tables
     if path.stat().st_mode & 0o077 and not _from_systemd(path):
         document.mistake((), f"others may read this file, run: chmod 600 {path}")

@@ -67,11 +67,18 @@ class Document:
     """
 
     def __init__(
-        self, path: Path, text: str, *, secret: bool = False, homes: Mapping[str, str] | None = None
+        self,
+        path: Path,
+        text: str,
+        *,
+        secret: bool = False,
+        shown: Collection[str] = (),
+        homes: Mapping[str, str] | None = None,
     ) -> None:
         """
         Args:
-            secret: no value of this file may appear in a message.
+            secret: no value of this file may appear in a message, and of its keys only those in `shown`.
+            shown: the keys of a secret file that are no secret: its own, and the names of the sensors.
             homes: in which table each key belongs, as its header is written; for those found elsewhere.
 
         Raises:
@@ -79,6 +86,7 @@ class Document:
         """
         self.path = path
         self._secret = secret
+        self._shown = shown
         self._homes = homes or {}
         self._mistakes: list[tuple[int, str]] = []
         self._warnings: list[tuple[int, str]] = []
@@ -94,7 +102,14 @@ class Document:
             raise ConfigError(self.mistakes)
 
     @classmethod
-    def read(cls, path: Path, *, secret: bool = False, homes: Mapping[str, str] | None = None) -> Self:
+    def read(
+        cls,
+        path: Path,
+        *,
+        secret: bool = False,
+        shown: Collection[str] = (),
+        homes: Mapping[str, str] | None = None,
+    ) -> Self:
         """Reads the file; the arguments are those of the class.
 
         Raises:
@@ -119,7 +134,7 @@ class Document:
             fault = "is UTF-16" if utf_16 else "holds a character that is not UTF-8"
             message = f'{path}:{line}: the file {fault}; save it with the encoding "UTF-8"'
             raise ConfigError([message]) from None
-        return cls(path, text, secret=secret, homes=homes)
+        return cls(path, text, secret=secret, shown=shown, homes=homes)
 
     def line(self, path: KeyPath) -> int:
         """The line of `path`, or of the table it is missing from."""
@@ -208,8 +223,16 @@ class Document:
         return meant
 
     def _note(self, notes: list[tuple[int, str]], path: KeyPath, message: str) -> None:
-        text = f"{key_text(path)}: {message}" if path else message
+        text = f"{self._key_text(path)}: {message}" if path else message
         notes.append((self.line(path), one_line(text)))
+
+    def _key_text(self, path: KeyPath) -> str:
+        """The path as the file would write it; in a secret file, a token that stands for a key is hidden."""
+        if not self._secret:
+            return key_text(path)
+        return ".".join(
+            key_text((part,)) if part in self._shown else "…" for part in path if isinstance(part, str)
+        )
 
     def _in_order(self, notes: list[tuple[int, str]]) -> list[str]:
         return [f"{self.path}:{line}: {text}" for line, text in sorted(notes, key=lambda note: note[0])]

@@ -53,7 +53,7 @@ def _unfinished(lines: list[str]) -> int:
 def _sentence(fault: str, lines: list[str], number: int, *, secret: bool) -> str:
     code = lines[number - 1].partition("#")[0] if number <= len(lines) else ""
     if "twice" in fault:
-        return _twice(fault, lines, number)
+        return _twice(fault, lines, number, secret=secret)
     if "overwrite" in fault or "Duplicate" in fault or "immutable" in fault:
         key = re.search("key '(.*)'", fault) or _KEY.match(code)
         what = f'"{key[1]}"' if key and not secret else "this key or table"
@@ -90,15 +90,13 @@ def _sentence(fault: str, lines: list[str], number: int, *, secret: bool) -> str
     return "a value is missing or is not TOML; texts stand in quotes, lists in [ ], tables in { }"
 
 
-def _twice(fault: str, lines: list[str], number: int) -> str:
+def _twice(fault: str, lines: list[str], number: int, *, secret: bool) -> str:
     """`[a.b]` stands in the file a second time; the fault holds its path as a tuple."""
     path = literal_eval(fault[fault.index("(") : fault.rindex(")") + 1])
     first = toml_lines("\n".join(lines[: number - 1])).get(path)
     where = f"on line {first}" if first else "further up"
-    return (
-        f"the table {'.'.join(path)} is there already, {where}; "
-        "put the keys together, or give each sensor its block in [[ ]]"
-    )
+    table = "this table" if secret else f"the table {'.'.join(path)}"
+    return f"{table} is there already, {where}; put the keys together, or give each sensor its block in [[ ]]"
 
 
 def _bare_value(key: str, value: str, *, secret: bool) -> str:

@@ -118,7 +118,7 @@ def test_an_empty_file_leaves_every_sensor_without_credential(read: Load, site: 
 def test_a_name_that_no_sensor_has_is_a_warning(read: Load, site: Site) -> None:
     found = read('[sensors]\nmain-meter = "A"\nsoil = "B"\nroof = "C"\nsoll = "D"', site)
     assert found.warnings == (
-        f'credentials.toml:5: sensors.soll: {site.path} has no such sensor, did you mean "soil"?',
+        f'credentials.toml:5: sensors.…: {site.path} has no such sensor, did you mean "soil"?',
     )
 
 
@@ -133,12 +133,12 @@ MISTAKES = [
     ('[sensors]\nsoil = ".."', "2: sensors.soil: a token cannot hold a / or be only dots"),
     (f'[sensors]\nsoil = "{SECRET * 16}"', "2: sensors.soil: the token has 256 bytes"),
     ("[sensors]\nsoil = 12345678", "2: sensors.soil: write the token in quotes"),
-    ('[sensors]\nsoil = { token = "x" }', "2: sensors.soil.token: there is no such key here"),
+    ('[sensors]\nsoil = { token = "x" }', "2: sensors.soil.…: there is no such key here"),
     ('[sensors]\nsoil = { certificate = "soil.pem" }', "2: sensors.soil.key: is missing"),
     ('[sensors]\nsoil = { certificate = "no.pem", key = "soil.key" }', "2: sensors.soil.certificate: "),
     ("[sensors]\nsoil = { certificate = 3, key = 4 }", "2: sensors.soil.certificate: this is not a path"),
     (f'soil = "{SECRET}"', "1: soil: there is no such key here, it belongs to [sensors]"),
-    (f'[sensor]\nsoil = "{SECRET}"', "1: sensor: there is no such key here, did you mean sensors?"),
+    (f'[sensor]\nsoil = "{SECRET}"', "1: …: there is no such key here, did you mean sensors?"),
     (f'sensors = "{SECRET}"', "1: sensors: this must be a table"),
     (f'[provisioning]\ndevice_key = "{SECRET}"', "1: provisioning.device_secret: is missing"),
     (
@@ -171,6 +171,80 @@ def test_a_mistake_is_named_without_the_secret(text: str, start: str, read: Load
     assert "12345678" not in str(raised.value)
 
 
+MISPLACED = [
+    "{S} = 1",
+    '{S} = "soil"',
+    '"{S}" = "soil"',
+    "[{S}]",
+    '[{S}]\nsoil = "x"',
+    "[[{S}]]\nsoil = 1",
+    '[sensors]\n{S} = "nobody"',
+    '[sensors]\n{S} = ""',
+    "[sensors]\n{S} = 5",
+    "[sensors]\n{S} = true",
+    '[sensors]\n{S} = {{ certificate = "a", key = "b" }}',
+    "[sensors]\n{S} = {{ certificate = 1 }}",
+    "[sensors]\n{S}.{S} = 1",
+    '[sensors]\n[sensors.{S}]\ntoken = "x"',
+    "[sensors]\nsoil = {{ {S} = 1 }}",
+    '[sensors]\nsoil = {{ certificate = "{S}", key = "{S}" }}',
+    "[sensors]\nsoil = {{ certificate = {S} }}",
+    "[sensors]\nsoil = [{S}]",
+    '[sensors]\nsoil = ["{S}"]',
+    '[sensors]\nsoil = """{S}',
+    "[sensors]\nsoil = 9999999999999999999999 # {S}\n{S} = 9999999999999999999999",
+    '[sensors]\n{S} = "a"\n{S} = "b"',
+    "[sensors]\n{S}.a = 1\n{S}.a = 2",
+    "[sensors]\n{S} = 1\n[sensors.{S}]",
+    "[sensors.{S}]\n[sensors.{S}]",
+    "[{S}]\na = 1\n[{S}]",
+    "[sensors]\nx = {{ {S} = 1, {S} = 2 }}",
+    "[sensors]\n{S}",
+    "[sensors]\n{S} =",
+    "[sensors]\n{S}: 5",
+    "[sensors]\n= {S}",
+    "[sensors]\n{S} = yes",
+    "[sensors]\n{S} = 007",
+    "[sensors]\n{S} = 1,5",
+    "[sensors]\n{S} = “x”",
+    "[sensors\n{S} = 1",
+    "[sensors.{S}",
+    "[[{S}]",
+    '[sensors]\nsoil = "\\{S}"',
+    "[sensors]\nsoil = '{S}",
+    "[sensors]\nsoil = {S}.pem",
+    "[provisioning]\n{S} = 1",
+    '[provisioning]\ndevice_key = "{S} "\n{S} = "x"',
+    "[pending]\n{S} = 1",
+    '[pending]\n{S} = ""',
+    'pending = ["{S}"]',
+    "sensors = {S}",
+    "{S}",
+    "[sensors]\n" + "{S}." * 500 + "x = 1",
+    "[sensors]\nsoil = " + "[" * 500 + "{S}",
+]
+
+
+@pytest.mark.parametrize("with_site", [True, False])
+@pytest.mark.parametrize("text", MISPLACED)
+def test_a_token_in_any_place_of_the_file_is_never_shown(
+    text: str, with_site: bool, read: Load, site: Site
+) -> None:
+    try:
+        loaded = read(text.format(S=SECRET), site if with_site else None)
+    except ConfigError as error:
+        said = str(error)
+    else:
+        said = "\n".join(loaded.warnings)
+    assert SECRET not in said
+    assert SECRET.lower() not in said.lower()
+
+
+def test_a_name_of_the_site_is_shown(read: Load, site: Site) -> None:
+    with pytest.raises(ConfigError, match=r":2: sensors\.main-meter: "):
+        read("[sensors]\nmain-meter = 5", site)
+
+
 def test_no_repr_shows_a_secret(read: Load) -> None:
     found = read(
         f'[sensors]\nsoil = "{SECRET}"\n[provisioning]\ndevice_key = "{SECRET}"\ndevice_secret = "{SECRET}"'
@@ -179,16 +253,17 @@ def test_no_repr_shows_a_secret(read: Load) -> None:
     assert SECRET not in f"{found.sensors['soil']} {found.provisioning}"
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o620])
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o620, 0o610, 0o601])
 def test_a_file_that_others_may_read_is_refused_with_the_command_that_helps(mode: int, read: Load) -> None:
     with pytest.raises(ConfigError, match=r"chmod 600 credentials\.toml$"):
         read(f'[sensors]\nsoil = "{SECRET}"', mode=mode)
 
 
-def test_a_key_that_others_may_read_is_refused(read: Load, key_pair: Path) -> None:
-    (key_pair / "soil.key").chmod(0o644)
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o620, 0o610, 0o601])
+def test_a_key_that_others_may_read_is_refused(mode: int, read: Load, site: Site, key_pair: Path) -> None:
+    (key_pair / "soil.key").chmod(mode)
     with pytest.raises(ConfigError, match=r"sensors\.soil\.key: .*chmod 600 .*soil\.key"):
-        read('[sensors]\nsoil = { certificate = "soil.pem", key = "soil.key" }')
+        read('[sensors]\nsoil = { certificate = "soil.pem", key = "soil.key" }', secure(site))
 
 
 def test_systemd_may_hand_over_a_file_with_its_own_mode(
@@ -235,10 +310,10 @@ def test_sensors_with_different_values_may_share_a_token(read: Load, tmp_path: P
 
 
 @pytest.mark.parametrize("secret", sorted(EXAMPLES))
-def test_the_text_of_an_example_is_no_secret(secret: str, read: Load) -> None:
+def test_the_text_of_an_example_is_no_secret(secret: str, read: Load, site: Site) -> None:
     text = f'[sensors]\nsoil = "{secret}"\n[provisioning]\ndevice_key = "{secret}"\ndevice_secret = "s"\n'
     with pytest.raises(ConfigError) as raised:
-        read(text)
+        read(text, site)
     assert [mistake.partition(", copy")[0] for mistake in raised.value.mistakes] == [
         "credentials.toml:2: sensors.soil: this is the example's text",
         "credentials.toml:4: provisioning.device_key: this is the example's text",
