@@ -4,6 +4,7 @@ Loading returns frozen objects that are known to be right, or raises `ConfigErro
 Nothing else in the bridge reads these files, and nothing here opens a port or a connection.
 
     toml_lines    on which line each key stands         syntax    what is wrong with a file that is not TOML
+    toml_bounds   how large and deep a file may be
     document      a file, its tables and its mistakes   wording   the rule, the value and the fix, in words
     quantities    "10s", "1GB"                          places    URLs, adapters, names
     tables        the tables of site.toml               site      how they become a Site

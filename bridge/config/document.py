@@ -10,9 +10,12 @@ The elements of a list are counted from 1 there, as people do who count the bloc
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from errno import EINVAL
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -21,12 +24,16 @@ from pydantic.fields import FieldInfo
 
 from bridge.config.quantities import Written
 from bridge.config.syntax import advice
+from bridge.config.toml_bounds import MOST_BYTES, out_of_bounds
 from bridge.config.toml_lines import KeyPath, nearest_line, toml_lines
 from bridge.config.wording import rule, value_text
 from bridge.errors import ConfigError
 from bridge.plain_text import one_line
 
 NOT_WRITTEN: Final = "not written in the table"
+_HINTS = 100  # so many unknown keys are compared with the known ones; a file of thousands is another's
+_LONGEST_KEY = 100  # shown whole
+_LONGEST_SENTENCE = 3000
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -90,11 +97,13 @@ class Document:
         self._homes = homes or {}
         self._mistakes: list[tuple[int, str]] = []
         self._warnings: list[tuple[int, str]] = []
+        if excess := out_of_bounds(text):
+            raise ConfigError([f"{path}:{excess[0]}: {excess[1]}"])
         try:
             self.tables: dict[str, Any] = tomllib.loads(text)
         except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
             line, message = advice(error, text, secret=secret)
-            raise ConfigError([f"{path}:{line}: {message}"]) from None
+            raise ConfigError([f"{path}:{line}: {one_line(message)}"]) from None
         self._lines = toml_lines(text)
         for place in _too_large(self.tables):
             self.mistake(place, "the number needs more than 64 bits")
@@ -116,7 +125,7 @@ class Document:
             ConfigError: it is missing, may not be read, is not UTF-8 or not TOML.
         """
         try:
-            data = path.read_bytes()
+            data = _read(path)
         except FileNotFoundError:
             option = "--credentials" if secret else "--site"
             message = f"{path}: there is no such file: write it, or name it with {option}"
@@ -126,6 +135,9 @@ class Document:
             raise ConfigError([message]) from None
         except OSError as error:
             raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+        if len(data) > MOST_BYTES:
+            megabytes = f"{MOST_BYTES / 1e6:g} MB"
+            raise ConfigError([f"{path}: is larger than {megabytes}: is this the right file?"])
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -214,7 +226,7 @@ class Document:
                 continue
             if key in homes:
                 hint = f"it belongs to {homes[key]}"
-            elif near := nearest(key, known):
+            elif near := nearest(key, known) if len(self._mistakes) < _HINTS else None:
                 meant.add(near)
                 hint = f"did you mean {near}?"
             else:
@@ -224,7 +236,7 @@ class Document:
 
     def _note(self, notes: list[tuple[int, str]], path: KeyPath, message: str) -> None:
         text = f"{self._key_text(path)}: {message}" if path else message
-        notes.append((self.line(path), one_line(text)))
+        notes.append((self.line(path), one_line(text[:_LONGEST_SENTENCE])))
 
     def _key_text(self, path: KeyPath) -> str:
         """The path as the file would write it; in a secret file, a token that stands for a key is hidden."""
@@ -238,6 +250,15 @@ class Document:
         return [f"{self.path}:{line}: {text}" for line, text in sorted(notes, key=lambda note: note[0])]
 
 
+def _read(path: Path) -> bytes:
+    """What a file holds, as far as it may; nothing of a pipe or a device, which may never end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(EINVAL, "it is no regular file")
+        return file.read(MOST_BYTES + 1)
+
+
 def key_text(path: KeyPath) -> str:
     """A path as the file would write it, elements of lists counted from 1: `bus.meters.sensor[2].address`."""
     text = ""
@@ -245,7 +266,7 @@ def key_text(path: KeyPath) -> str:
         if isinstance(part, int):
             text += f"[{part + 1}]"
         else:
-            shown = part if _BARE.fullmatch(part) else value_text(part)
+            shown = part if _BARE.fullmatch(part) and len(part) <= _LONGEST_KEY else value_text(part)
             text += f".{shown}" if text else shown
     return text
 

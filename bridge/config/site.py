@@ -221,7 +221,7 @@ def _sensor(
     useless = set(INHERITED) - set(table) if entry and entry.listener else set()
     meant = document.unknown_keys(path, table, {*Sensor.written(), *theirs} - useless)
     ours = {key: value for key, value in table.items() if key in Sensor.written()}
-    inherited = {key: value for key, value in given.items() if key not in table}
+    inherited = {key: value for key, value in given.items() if key not in ours}
     sensor = document.check(Sensor, path, ours, given={**inherited, "settings": None}, meant=meant)
     if entry is None:
         return None

@@ -13,11 +13,12 @@ from ast import literal_eval
 from bridge.config.toml_lines import toml_lines
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-_UNQUOTED = re.compile(r"""\s*([\w."'-]+)\s*=\s*([^\s"'\[{][^\[{]*?)\s*""")
+_UNQUOTED = re.compile(r"""([\w."'-]+)\s*=\s*([^\s"'\[{][^\[{]*)""")
 _WORD = re.compile(r"=\s*(true|false|yes|no|on|off)\b", re.IGNORECASE)
 _COLON = re.compile(r"""\s*[\w"'-]+\s*:""")
 _INVISIBLE = re.compile("[\u00a0\u2000-\u200f\u2028\u2029\u202f\ufeff]")
 _TYPOGRAPHIC = re.compile("[“”„‘’«»]")
+_LOOKED_AT = 300  # characters of a line
 _KEY = re.compile(r"\s*([A-Za-z0-9_-]+)")
 
 
@@ -51,7 +52,7 @@ def _unfinished(lines: list[str]) -> int:
 
 
 def _sentence(fault: str, lines: list[str], number: int, *, secret: bool) -> str:
-    code = lines[number - 1].partition("#")[0] if number <= len(lines) else ""
+    code = lines[number - 1][:_LOOKED_AT].partition("#")[0] if number <= len(lines) else ""
     if "twice" in fault:
         return _twice(fault, lines, number, secret=secret)
     if "overwrite" in fault or "Duplicate" in fault or "immutable" in fault:
@@ -79,7 +80,7 @@ def _sentence(fault: str, lines: list[str], number: int, *, secret: bool) -> str
     if word := _WORD.search(code):
         meant = "true" if word[1].lower() in ("true", "yes", "on") else "false"
         return f"true and false are written in small letters: {meant}"
-    if unquoted := _UNQUOTED.fullmatch(code):
+    if unquoted := _UNQUOTED.fullmatch(code.strip()):
         return _bare_value(unquoted[1], unquoted[2], secret=secret)
     if "initial character" in fault or "at the end of" in fault:
         return "a name is missing, or needs quotes: names of a–z, 0–9, _ and - need none"
