@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, ValidationInfo, WithJsonSchema
 
+from bridge import spool_file
 from bridge.config.document import NOT_WRITTEN, Table, nearest
 from bridge.config.places import Scheme, check_adapter, check_bus_name, check_plain_name, check_url, parse_url
 from bridge.config.quantities import Duration, Size, Written
@@ -44,6 +45,12 @@ def readable(path: Path) -> Path:
     """The path of a file; ValueError if it is not there or may not be read."""
     if not os.access(path, os.R_OK) or path.is_dir():
         raise ValueError(f"{path} is missing or may not be read")
+    return path
+
+
+def _place_for_a_spool(path: Path, info: ValidationInfo) -> Path:
+    if isinstance(info.context, Written) and (why := spool_file.refusal(path)):
+        raise ValueError(why)
     return path
 
 
@@ -130,7 +137,7 @@ class ThingsBoard(Table):
 class SpoolSettings(Table):
     """[spool]: where readings wait."""
 
-    path: FilePath = Path("/var/lib/serial-bridge/spool.db")
+    path: Annotated[FilePath, AfterValidator(_place_for_a_spool)] = Path("/var/lib/serial-bridge/spool.db")
     """The database file; relative to site.toml. It must survive a reboot."""
     limit: Annotated[int, Size("1MB", "8TB")] = 1_000_000_000
     """Bytes of the database; beyond it the oldest readings expire, counted and logged. Default 1GB."""

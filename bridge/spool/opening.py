@@ -19,6 +19,7 @@ from bridge.files import acting_as_owner
 from bridge.spool.database import Database, is_marked_damaged, mark, quick_check
 from bridge.spool.locks import Presence, beside
 from bridge.spool.schema import SpoolUnavailable
+from bridge.spool_file import occupied
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,9 @@ def open_or_begin_anew(path: Path, *, limit: int) -> tuple[Database, Presence]:
         SpoolUnavailable: it cannot be opened, or is no spool that this version knows.
     """
     with acting_as_owner(path.parent):
+        with suppress(OSError):  # what cannot be looked at cannot be opened, which is said below
+            if why := occupied(path):
+                raise SpoolUnavailable(why)
         return _open_or_begin_anew(path, limit)
 
 

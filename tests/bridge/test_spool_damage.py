@@ -48,6 +48,7 @@ def set_aside(path: Path) -> list[Path]:
 def test_a_file_that_is_no_database_is_set_aside(
     path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
+    Spool.open(path).close()
     path.write_bytes(content)
     with closing(Spool.open(path)) as spool:
         spool.add([reading(1)])
@@ -96,7 +97,7 @@ def test_a_false_alarm_changes_nothing(filled: Path) -> None:
 
 def test_two_damaged_files_of_one_second_are_both_kept(path: Path) -> None:
     for content in (b"first", b"second"):
-        path.unlink(missing_ok=True)
+        Spool.open(path).close()
         path.write_bytes(content)
         Spool.open(path).close()
     assert [aside.read_bytes() for aside in set_aside(path)] == [b"first", b"second"]
@@ -137,7 +138,7 @@ def test_a_database_of_another_program_is_left_alone(path: Path) -> None:
 
 def test_a_directory_that_cannot_be_made_is_told(path: Path) -> None:
     path.write_text("a file where a directory should be")
-    with pytest.raises(SpoolUnavailable, match="cannot be opened"):
+    with pytest.raises(SpoolUnavailable, match="is no folder, name a file in one"):
         Spool.open(path / "spool.db")
 
 
@@ -187,6 +188,7 @@ class TestSalvage:
 
     @pytest.mark.parametrize("content", [b"", b"no database at all, sorry\n" * 500])
     def test_a_file_that_holds_nothing_is_told(self, path: Path, content: bytes) -> None:
+        Spool.open(path).close()
         path.write_bytes(content)
         with closing(Spool.open(path)) as spool:
             (aside,) = set_aside(path)

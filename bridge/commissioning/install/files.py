@@ -15,6 +15,7 @@ from pathlib import Path
 from bridge.commissioning.install.rules import rules
 from bridge.config import Certificate, Credentials, Site
 from bridge.errors import ConfigError
+from bridge.spool_file import folder_refusal
 
 UNITS = Path("/etc/systemd/system")
 RULES = Path("/etc/udev/rules.d/99-serial-bridge.rules")
@@ -142,6 +143,8 @@ def _out_of_reach(places: Places) -> Iterator[str]:
     for path in (places.program, places.site, places.spool, *places.handed_over.values()):
         if not _PLAIN.fullmatch(str(path)):
             yield f'"{path}" has a character that a unit cannot hold: rename it'
+    if why := folder_refusal(places.spool):
+        yield f"[spool] path: {why}"
     for what, path in zip(_HOMES, (places.program, places.site, places.spool), strict=True):
         if any(path.is_relative_to(hidden) for hidden in HIDDEN):
             yield f"{what}, {path}, is where the services have no access: {_HOMES[what]}"
