@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from bridge.errors import SpoolDamaged, SpoolFull
-from bridge.files import acting_as_owner, open_regular
+from bridge.files import NotOurFile, acting_as_owner, open_regular
 from bridge.spool.locks import beside
 from bridge.spool.schema import LATEST, SpoolUnavailable, migrate, schema_version
 
@@ -42,22 +43,23 @@ class Database:
             SpoolDamaged: the file is empty, or no database.
             SpoolUnavailable: it cannot be opened, is another program's, or of a newer schema.
         """
-        with acting_as_owner(path.parent):
+        with translated(path), acting_as_owner(path.parent):
             return cls._open(path, limit)
 
     @classmethod
     def _open(cls, path: Path, limit: int) -> Self:
         if is_marked_damaged(path):
             raise SpoolDamaged(f"{path} was found damaged by another process")
-        if path.exists() and path.stat().st_size == 0:
+        is_new = not path.exists()
+        if not is_new and path.stat().st_size == 0:
             raise SpoolDamaged(f"{path} is damaged: 0 bytes")  # SQLite would take it for a new database
-        with _translated(path):
+        with translated(path):
             connection = sqlite3.connect(
                 path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )
         database = cls(connection, path)
         try:
-            with _translated(path):
+            with translated(path):
                 _set_up(connection, path, limit)
                 is_outdated = schema_version(connection, path) < LATEST
             if is_outdated:
@@ -65,6 +67,8 @@ class Database:
                     migrate(connection, path)
         except BaseException:
             connection.close()
+            if is_new and path.stat().st_size == 0:  # no room for its first page: at the next start it is new
+                path.unlink()
             raise
         return database
 
@@ -81,7 +85,7 @@ class Database:
 
     @classmethod
     def _view(cls, path: Path) -> Self:
-        with _translated(path):
+        with translated(path):
             connection = sqlite3.connect(
                 f"{path.resolve().as_uri()}?mode=ro",
                 uri=True,
@@ -90,7 +94,7 @@ class Database:
                 check_same_thread=False,
             )
         try:
-            with _translated(path):
+            with translated(path):
                 version = schema_version(connection, path)
         except BaseException:
             connection.close()
@@ -114,7 +118,9 @@ class Database:
             SpoolFull: no room on the disk.
             SpoolUnavailable: locked for longer than the busy timeout, read-only, or failing.
         """
-        if is_marked_damaged(self.path):
+        with translated(self.path):
+            is_damaged = is_marked_damaged(self.path)
+        if is_damaged:
             raise SpoolDamaged(f"{self.path} was found damaged by another process")
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
@@ -156,7 +162,7 @@ class Database:
     def _noticing_damage(self) -> Iterator[None]:
         """SQLite's errors in our words, and a mark left of damage."""
         try:
-            with _translated(self.path):
+            with translated(self.path):
                 yield
         except SpoolDamaged:
             with suppress(OSError):  # the disk is full or fails: the others will find the damage themselves
@@ -186,10 +192,10 @@ def wal_target(limit: int) -> int:
 
 
 def wal_bytes(path: Path) -> int:
-    """What the write-ahead log takes on the disk."""
+    """Return what the write-ahead log takes on the disk; 0 where there is none, or the disk does not say."""
     try:
         return beside(path, "-wal").stat().st_size
-    except FileNotFoundError:
+    except OSError:
         return 0
 
 
@@ -200,7 +206,7 @@ def quick_check(path: Path, *, whole: bool) -> None:
         SpoolDamaged: it cannot serve as a database.
         SpoolUnavailable: it cannot be opened.
     """
-    with _translated(path):
+    with translated(path):
         connection = sqlite3.connect(path, isolation_level=None)
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -237,19 +243,34 @@ _UNAVAILABLE = {
     sqlite3.SQLITE_CANTOPEN: "cannot be opened: is it there, and yours?",
     sqlite3.SQLITE_IOERR: "could not be read or written: the disk fails",
 }
+_WRONG_CALL = (  # 0: errors of Python's module itself
+    0, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE, sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG,
+)  # fmt: skip
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """SQLite's errors in our words; those of a wrong call stay as they are."""
+def translated(path: Path) -> Iterator[None]:
+    """SQLite's errors and the system's in our words; those of a wrong call stay as they are.
+
+    Only what says that the file's contents are wrong is damage. All else may be over at the next try.
+    """
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        whole_code = getattr(error, "sqlite_errorcode", 0)
+        code = whole_code & 0xFF
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise SpoolDamaged(f"{path} is damaged: {error}") from error
-        if code == sqlite3.SQLITE_FULL:
+        if code == sqlite3.SQLITE_FULL or whole_code == sqlite3.SQLITE_IOERR_SHMSIZE:
             raise SpoolFull(f"no room on the disk for {path}") from error
-        if reason := _UNAVAILABLE.get(code):
-            raise SpoolUnavailable(f"{path} {reason} ({error})") from error
+        if code in _WRONG_CALL:
+            raise
+        reason = _UNAVAILABLE.get(code, "cannot be used at the moment")
+        raise SpoolUnavailable(f"{path} {reason} ({error})") from error
+    except NotOurFile:
         raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise SpoolFull(f"no room on the disk for {path}") from error
+        raise SpoolUnavailable(f"{path} could not be read or written: {error}") from error

@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bridge.errors import AlreadyRunning
-from bridge.files import acting_as_owner, open_regular
+from bridge.files import NotOurFile, acting_as_owner, open_regular
+from bridge.spool.schema import SpoolUnavailable
 
 
 def beside(spool: Path, suffix: str) -> Path:
@@ -25,10 +26,13 @@ def beside(spool: Path, suffix: str) -> Path:
 def lock(spool: Path, name: str) -> Iterator[None]:
     """Be the only one to do `name` on this spool: "uplink", or "bus-meters" to read the bus `meters`.
 
+    The spool's folder is made if missing.
+
     Raises:
         AlreadyRunning: another process does it; the message names its pid.
+        SpoolUnavailable: the folder can neither be made nor written.
     """
-    descriptor = _open(beside(spool, f".{name}.lock"))
+    descriptor = _open_in_folder(beside(spool, f".{name}.lock"))
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,10 +55,14 @@ def _conflict(name: str, who: str) -> str:
 
 
 class Presence:
-    """A process's hold on a spool: shared to use it, exclusive to create it or set it aside."""
+    """A process's hold on a spool: shared to use it, exclusive to create it or set it aside.
+
+    Raises:
+        SpoolUnavailable: the spool's folder can neither be made nor written.
+    """
 
     def __init__(self, spool: Path) -> None:
-        self._descriptor = _open(beside(spool, ".lock"))
+        self._descriptor = _open_in_folder(beside(spool, ".lock"))
 
     def is_alone(self) -> bool:
         """Take the spool exclusively, if no one else is there."""
@@ -77,6 +85,22 @@ class Presence:
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor = -1
+
+
+def _open_in_folder(path: Path) -> int:
+    """Open a lock file, made if missing, in a folder made if missing. Raises SpoolUnavailable."""
+    try:
+        with acting_as_owner(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return _open(path)
+    except NotOurFile:
+        raise
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise SpoolUnavailable(
+            f"the spool's folder {path.parent} cannot be used ({reason}: {error.filename or path}): "
+            "make it and give it to the service's user, or set path in [spool] of the site file"
+        ) from error
 
 
 def _open(path: Path) -> int:

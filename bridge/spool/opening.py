@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bridge.errors import BridgeError, SpoolDamaged
 from bridge.files import acting_as_owner
-from bridge.spool.database import Database, is_marked_damaged, mark, quick_check
+from bridge.spool.database import Database, is_marked_damaged, mark, quick_check, translated
 from bridge.spool.locks import Presence, beside
 from bridge.spool.schema import SpoolUnavailable
 from bridge.spool_file import occupied
@@ -35,9 +35,10 @@ def open_or_begin_anew(path: Path, *, limit: int) -> tuple[Database, Presence]:
 
     Raises:
         SpoolDamaged: the file is damaged, and another process still has it open.
+        SpoolFull: the disk has no room for what SQLite needs to open it.
         SpoolUnavailable: it cannot be opened, or is no spool that this version knows.
     """
-    with acting_as_owner(path.parent):
+    with translated(path), acting_as_owner(path.parent):
         with suppress(OSError):  # what cannot be looked at cannot be opened, which is said below
             if why := occupied(path):
                 raise SpoolUnavailable(why)
@@ -45,7 +46,7 @@ def open_or_begin_anew(path: Path, *, limit: int) -> tuple[Database, Presence]:
 
 
 def _open_or_begin_anew(path: Path, limit: int) -> tuple[Database, Presence]:
-    presence = enter(path)
+    presence = Presence(path)
     try:
         for _ in range(_ATTEMPTS):
             if is_alone := presence.is_alone():
@@ -68,20 +69,6 @@ def _open_or_begin_anew(path: Path, limit: int) -> tuple[Database, Presence]:
         raise
     presence.close()
     raise SpoolDamaged(f"{damage}; another process still uses it: it is set aside once one starts alone")
-
-
-def enter(path: Path) -> Presence:
-    """The hold on the spool of `path`, not taken yet; its directory is made if missing.
-
-    Raises:
-        SpoolUnavailable: the directory cannot be written.
-    """
-    try:
-        with acting_as_owner(path.parent):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return Presence(path)
-    except OSError as error:
-        raise SpoolUnavailable(f"{path} cannot be opened: {error}") from error
 
 
 def _set_aside_if_damaged(path: Path, limit: int) -> None:

@@ -7,6 +7,7 @@ so a crash repeats and never loses. A reading without a date is not handed out.
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -21,13 +22,15 @@ from bridge.spool.database import Database
 from bridge.spool.dating import Placed
 from bridge.spool.ledger import Account, accounts, book, discrepancies, sensor_id
 from bridge.spool.locks import Presence
-from bridge.spool.opening import enter, open_or_begin_anew
+from bridge.spool.opening import open_or_begin_anew
 from bridge.spool.readings import Reading, Row
 from bridge.spool.reserve import Reserve
 from bridge.spool.room import Room
 from bridge.spool.salvage import Salvaged, salvage
 from bridge.spool.schema import SpoolUnavailable
 from bridge.spool.steps import STEP_ROWS, last_id
+
+logger = logging.getLogger(__name__)
 
 LIMIT_BYTES = 1_000_000_000
 """The default limit of a spool, database and write-ahead log together."""
@@ -58,9 +61,16 @@ class Spool:
 
         Raises:
             SpoolDamaged: the file is damaged, and another process still has it open.
+            SpoolFull: the disk has no room, not even what was kept back.
             SpoolUnavailable: it cannot be opened, or is no spool that this version knows.
         """
-        database, presence = open_or_begin_anew(path, limit=limit)
+        try:
+            database, presence = open_or_begin_anew(path, limit=limit)
+        except (SpoolFull, SpoolUnavailable) as error:
+            if not Reserve(path).release_for_start():
+                raise
+            logger.warning("%s: half of the room kept back there is given up to start; make room", error)
+            database, presence = open_or_begin_anew(path, limit=limit)
         spool = cls(database, presence, limit=limit)
         spool._reserve.hold()
         return spool
@@ -75,7 +85,7 @@ class Spool:
         """
         if not path.exists():
             raise SpoolUnavailable(f"{path}: there is no spool yet")
-        presence = enter(path)
+        presence = Presence(path)
         try:
             presence.share()
             return cls(Database.view(path), presence, limit=LIMIT_BYTES)
