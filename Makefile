@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in /usr/bin/python3 python3; do \
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-debian lint vectors bench faults partial soak kills vm-test deb clean
+.PHONY: demo test test-debian lint vectors bench faults partial soak kills stops vm-test deb clean
 
 demo: $(VENV)/.run
 	@$(BIN)/serial-bridge demo
@@ -44,6 +44,9 @@ soak: $(VENV)/.dev
 
 kills: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.kills --rounds $(or $(ROUNDS),200)
+
+stops: $(VENV)/.dev
+	$(BIN)/python -m tests.faults.stops --rounds $(or $(ROUNDS),50)
 
 deb:
 	.ci/deb/build

@@ -13,7 +13,6 @@ then the uplink stops: nothing taken from a bus is lost by stopping.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import faulthandler
 import logging
 import signal
@@ -26,12 +25,12 @@ from typing import TYPE_CHECKING
 from bridge.clock.kernel_clock import TOLD, system_clock
 from bridge.config import Bus, Certificate, Credentials, CredentialsWatch, Site
 from bridge.diagnostics import Memory
-from bridge.errors import SpoolDamaged
+from bridge.errors import BridgeError, SpoolDamaged
 from bridge.notify import notify, watchdog_s
 from bridge.port.adapter import find_port
 from bridge.reader import Reader
 from bridge.runtime import Runtime
-from bridge.spool import Spool, SpoolWriter, lock
+from bridge.spool import Spool, SpoolUnavailable, SpoolWriter, lock
 from bridge.spool.locks import beside
 
 if TYPE_CHECKING:
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RESTART_AFTER_S = 5.0  # a part that failed for a reason nobody foresaw; soon enough to matter, no spinning
-STOP_WITHIN_S = 2.0  # the promise to whoever sends SIGTERM
 
 
 async def run(site: Site, credentials: Credentials, *, devices: Path | None = None) -> None:
@@ -85,15 +83,22 @@ async def uplink(site: Site, credentials: Credentials) -> None:
 async def reading(
     site: Site, buses: Iterable[Bus], *, devices: Path | None = None
 ) -> AsyncIterator[Callable[[], bool]]:
-    """Reads these buses while the block runs; at its end everything read is committed.
+    """Reads these buses while the block runs; at its end everything read is committed, or said to be lost.
 
     Yields: what tells whether every one of them gets on.
     """
     runtime = Runtime(site.spool.path)
     clock = system_clock(site.clock.trust, runtime)
+    buses = list(buses)
     spool = Spool.open(site.spool.path, limit=site.spool.limit)
     clock.continue_after(spool.stamps())
-    writer = SpoolWriter(spool, commit_every_s=site.spool.commit_every_s)
+    writer = SpoolWriter(
+        spool,
+        commit_every_s=site.spool.commit_every_s,
+        leftovers=[beside(site.spool.path, f".bus-{bus.name}.waiting") for bus in buses],
+        known=lambda: clock.known,
+    )
+    lost = 0
     readers: list[Reader] = []
     try:
         async with _tasks() as start:
@@ -111,7 +116,9 @@ async def reading(
                 start(f"bus {bus.name}", reader.run)
             yield lambda: all(reader.is_advancing() for reader in readers)
     finally:
-        await asyncio.wait_for(writer.close(), STOP_WITHIN_S)
+        lost = await writer.close()
+    if lost:
+        raise SpoolUnavailable(f"{lost} readings are lost: {site.spool.path} did not take them to the end")
 
 
 @asynccontextmanager
@@ -228,13 +235,19 @@ async def _tasks() -> AsyncIterator[Callable[[str, Callable[[], Awaitable[None]]
 
 
 async def _kept_running(name: str, job: Callable[[], Awaitable[None]]) -> None:
+    said = ""
     while True:
         try:
             await job()
         except Exception as error:
             if (damage := _damage(error)) is not None:
                 raise damage from None
-            log.exception("%s failed; it starts again in %.0f s", name, RESTART_AFTER_S)
+            foreseen = _foreseen(error)
+            if foreseen is None:
+                log.exception("%s failed; it starts again in %.0f s", name, RESTART_AFTER_S)
+            elif str(foreseen) != said:
+                said = str(foreseen)
+                log.warning("%s: %s; it is tried again every %.0f s", name, foreseen, RESTART_AFTER_S)
         await asyncio.sleep(RESTART_AFTER_S)
 
 
@@ -245,16 +258,19 @@ def _damage(error: BaseException) -> SpoolDamaged | None:
     return error if isinstance(error, SpoolDamaged) else None
 
 
+def _foreseen(error: BaseException) -> BridgeError | None:
+    """What is wrong with the world, if this error, or all of its group, is that."""
+    if isinstance(error, BaseExceptionGroup):
+        causes = [_foreseen(each) for each in error.exceptions]
+        return causes[0] if all(causes) else None
+    return error if isinstance(error, BridgeError) else None
+
+
 async def _stop_signal() -> None:
     """Returns when the process is asked to stop."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        await stop.wait()
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(ValueError):
-                loop.remove_signal_handler(number)
+        loop.add_signal_handler(number, stop.set)  # to the end: a second one must not cut the stopping short
+    await stop.wait()
     log.info("stopping: what was read is committed first")

@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from bridge.clock.clock import BUILD_DATE, MISSING, Clock, Instant, Told, is_plausible
+from bridge.clock.clock import BUILD_DATE, MISSING, Clock, Instant, Told, following, is_plausible
 
-__all__ = ["BUILD_DATE", "MISSING", "Clock", "Instant", "Told", "is_plausible"]
+__all__ = ["BUILD_DATE", "MISSING", "Clock", "Instant", "Told", "following", "is_plausible"]

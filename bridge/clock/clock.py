@@ -50,6 +50,16 @@ MISSING = (
 """What status says once a machine has run for ten minutes without a time to trust."""
 
 
+def following(measured: int, newest: int | None) -> int:
+    """Return the stamp for a reading measured then, where `newest` is the one before it of its sensor.
+
+    All in milliseconds. It is greater than `newest`, unless that lies so far ahead that the clock was set.
+    """
+    if newest is None or measured > newest or newest - measured > BACKWARD_STEP_MS:
+        return measured
+    return newest + 1
+
+
 @dataclass(frozen=True, slots=True)
 class Instant:
     """When something happened, in nanoseconds since the boot that `boot_id` names."""
@@ -93,32 +103,41 @@ class Clock:
         self._told = told
         self._source: str | None = None
         self._offsets: deque[tuple[int, int]] = deque(maxlen=_OFFSETS_KEPT)  # (valid from boottime, offset)
-        self._stamps: dict[str, int] = {}
+        self._stamps: dict[str, int] = {}  # the newest by sensor, and when that was by the clock:
+        self._measured: dict[str, int] = {}
 
     def now(self) -> Instant:
         """This instant."""
         return Instant(self._boot_id, self._observe())
 
     def ts_ms(self, instant: Instant, sensor: str) -> int | None:
-        """The stamp of a reading of `sensor` taken at `instant`: milliseconds since 1970 UTC.
+        """Return the stamp of a reading of `sensor` taken at `instant`: milliseconds since 1970 UTC.
 
-        Ask once a reading: the next stamp of that sensor is greater than this one.
+        Ask once a reading: the next stamp of that sensor is greater than this one, unless the clock is set
+        back by more than `BACKWARD_STEP_MS` at once.
 
         Returns:
             None while the time is not trusted, and for an instant of another boot.
         """
+        measured = self.measured_ms(instant)
+        if measured is None:
+            return None
+        newest, before = self._stamps.get(sensor), self._measured.get(sensor)
+        stamp = following(measured, newest)
+        if newest is not None and measured <= newest and before is not None:
+            # Stamps may be ahead of the clock already: only how far the clock itself went back is a step.
+            stamp = newest + 1 if before - measured <= BACKWARD_STEP_MS else measured
+        if newest is not None and stamp <= newest:
+            logger.warning("%s: the clock went back %.0f s; believed", sensor, (newest - stamp) / 1000)
+        self._stamps[sensor], self._measured[sensor] = stamp, measured
+        return stamp
+
+    def measured_ms(self, instant: Instant) -> int | None:
+        """Return when `instant` was, in milliseconds since 1970 UTC; None as for `ts_ms`."""
         self._observe()
         if instant.boot_id != self._boot_id or not self._offsets:
             return None
-        stamp = (instant.boottime_ns + self._offset_ns(instant.boottime_ns)) // _NS_PER_MS
-        newest = self._stamps.get(sensor)
-        if newest is not None and stamp <= newest:
-            if newest - stamp <= BACKWARD_STEP_MS:
-                stamp = newest + 1
-            else:
-                logger.warning("%s: the clock went back %.0f s; believed", sensor, (newest - stamp) / 1000)
-        self._stamps[sensor] = stamp
-        return stamp
+        return (instant.boottime_ns + self._offset_ns(instant.boottime_ns)) // _NS_PER_MS
 
     def continue_after(self, stamps: Mapping[str, int]) -> None:
         """Go on above these stamps (of a process that ran before), as if this clock had given them."""

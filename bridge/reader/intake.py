@@ -1,11 +1,17 @@
 """What one sensor tells becomes readings: encoded, stamped, and put into the spool.
 
 Values without one usable number or text are no reading, and neither are those that `publish = "change"`
-suppresses; both are counted. Nothing old is ever shown as fresh.
+suppresses; both are counted. What the server never got does not count as published: the next reading goes,
+changed or not. Nothing old is ever shown as fresh.
+
+ThingsBoard keeps one value per key and millisecond. Of a sensor that tells more, as many are kept as have a
+millisecond to themselves near the one they were taken in; the rest is read and dropped, in the books and in
+the log.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from bridge.clock import Clock, Instant
@@ -18,8 +24,13 @@ if TYPE_CHECKING:
     from bridge.config import Sensor
 
 
+_log = logging.getLogger(__name__)
+
 STAMP_ERROR = "stamp_error_ms"
 """The key under which a reading says how wrong its stamp may be, where nobody was awake when it came."""
+
+AHEAD_MS = 50
+"""So far a stamp may be ahead of the time it is of, because those before it are taken."""
 
 
 class Intake:
@@ -34,6 +45,8 @@ class Intake:
             if sensor.publish == "change"
             else None
         )
+        self._stamps = StampBudget()
+        self._is_too_fast = False
         self._last_ts: int | None = None
         self._last_values: Values | None = None
         self._empty = self._unchanged = self._unstorable = self._uncertain_stamps = 0
@@ -49,15 +62,39 @@ class Intake:
         if not points:
             self._empty += 1
             return
-        ts_ms = self._clock.ts_ms(taken, self._name)
-        if self._on_change is None or self._on_change.keeps(values, taken.boottime_ns / 1e9):
-            if stamp_error_s:
-                self._uncertain_stamps += 1
-                body, points = encode_values({**values, STAMP_ERROR: round(1000 * stamp_error_s)})
-            self._spool.put(Reading(self._name, taken, ts_ms, body, points))
-        else:
+        self._last_ts, self._last_values = self._clock.measured_ms(taken), values
+        if self._on_change is not None and self._spool.was_lost(self._name):
+            self._on_change.forget()
+        if self._on_change is not None and not self._on_change.keeps(values, taken.boottime_ns / 1e9):
             self._unchanged += 1
-        self._last_ts, self._last_values = ts_ms, values
+        elif self._stamps.grants(taken.boottime_ns):
+            self._put(values, body, points, taken, stamp_error_s)
+        else:
+            self._drop()
+
+    def _put(self, values: Values, body: bytes, points: int, taken: Instant, stamp_error_s: float) -> None:
+        """Stamp a reading and put it into the spool; one whose stamp is not its time says by how much."""
+        measured_ms = self._last_ts
+        self._last_ts = ts_ms = self._clock.ts_ms(taken, self._name)
+        if ts_ms is not None and measured_ms is not None and ts_ms - measured_ms > AHEAD_MS:
+            stamp_error_s = max(stamp_error_s, (ts_ms - measured_ms) / 1000)  # the clock was set back
+        if stamp_error_s:
+            self._uncertain_stamps += 1
+            body, points = encode_values({**values, STAMP_ERROR: round(1000 * stamp_error_s)})
+        self._spool.put(Reading(self._name, taken, ts_ms, body, points))
+
+    def _drop(self) -> None:
+        """Book a reading that came too soon after those before it."""
+        if not self._is_too_fast:
+            _log.warning(
+                "%s: gives more than 1000 readings/s, and the server keeps one a millisecond: what is beyond "
+                'counts as dropped; read it less often, with every = "…"',
+                self._name,
+            )
+        self._is_too_fast = True
+        self._spool.lose(self._name)
+        if self._on_change is not None:
+            self._on_change.forget()
 
     def document(self) -> dict[str, Any]:
         """What status says of the sensor's values."""
@@ -69,3 +106,21 @@ class Intake:
             "unstorable": self._unstorable,
             "uncertain_stamps": self._uncertain_stamps,
         }
+
+
+class StampBudget:
+    """How many readings may be stamped: one a millisecond, and a few that come together. Pure."""
+
+    def __init__(self) -> None:
+        self._ahead_ms = 0.0
+        self._latest_ns = 0
+
+    def grants(self, taken_ns: int) -> bool:
+        """Return whether a reading taken then, in ns, can be stamped at most `AHEAD_MS` after that."""
+        passed_ms = max(0, taken_ns - self._latest_ns) / 1e6
+        self._latest_ns = max(taken_ns, self._latest_ns)
+        self._ahead_ms = max(0.0, self._ahead_ms - passed_ms)
+        if self._ahead_ms + 1 > AHEAD_MS:
+            return False
+        self._ahead_ms += 1
+        return True

@@ -2,7 +2,7 @@
 
 A reading is kept whole, as it was measured and with its own time, or not at all. What it is compared with is
 the last one kept, not the last one measured: a value that creeps is kept each time it has crept further than
-the deadband.
+the deadband. Kept means that the server has it or will: whoever learns that it was lost says so.
 """
 
 from __future__ import annotations
@@ -43,6 +43,10 @@ class OnChange:
             return False
         self._kept, self._kept_at_s = present, at_s
         return True
+
+    def forget(self) -> None:
+        """Keep the next reading whatever it is: the last one kept has not reached the server."""
+        self._kept = None
 
     def _is_due(self, at_s: float) -> bool:
         return self._due_after_s is not None and at_s - self._kept_at_s >= self._due_after_s

@@ -60,7 +60,7 @@ class Database:
         database = cls(connection, path)
         try:
             with translated(path):
-                _set_up(connection, path, limit)
+                _set_up(connection, path, limit, is_new=is_new)
                 is_outdated = schema_version(connection, path) < LATEST
             if is_outdated:
                 with database.write():
@@ -217,11 +217,15 @@ def quick_check(path: Path, *, whole: bool) -> None:
         raise SpoolDamaged(f"{path} is damaged: {verdict.splitlines()[-1]}")
 
 
-def _set_up(connection: sqlite3.Connection, path: Path, limit: int) -> None:
-    """SQLite's settings, in an order that matters: the first two only take before WAL and the first table."""
+def _set_up(connection: sqlite3.Connection, path: Path, limit: int, *, is_new: bool) -> None:
+    """SQLite's settings, in an order that matters: the first two only take before WAL and the first table.
+
+    And only they take the lock to write, also where they change nothing, for which others may be waiting.
+    """
     wal_pages = wal_target(limit) // PAGE_BYTES
-    connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
-    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    if is_new:
+        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
     if mode != "wal":
         raise SpoolUnavailable(

@@ -45,6 +45,11 @@ class Account:
         return " + ".join(f"{outcome} {getattr(self, outcome)}" for outcome in outcomes) + f" = {total}"
 
     @property
+    def lost(self) -> int:
+        """How many of them the server never got and will not get by itself."""
+        return self.expired + self.refused + self.dropped
+
+    @property
     def is_balanced(self) -> bool:
         """Whether every reading is accounted for."""
         return self.read == self.delivered + self.queued + self.expired + self.refused + self.dropped
@@ -52,10 +57,15 @@ class Account:
 
 def sensor_id(db: Connection, name: str) -> int:
     """The number of a sensor, with a new account if it has none."""
-    row = db.execute("SELECT id FROM sensor WHERE name = ?", (name,)).fetchone()
+    return sensor_and_stamp(db, name)[0]
+
+
+def sensor_and_stamp(db: Connection, name: str) -> tuple[int, int | None]:
+    """The number of a sensor, with a new account if it has none, and the last stamp it was given."""
+    row = db.execute("SELECT id, newest_ts FROM sensor WHERE name = ?", (name,)).fetchone()
     if row is None:
-        row = db.execute("INSERT INTO sensor(name) VALUES (?) RETURNING id", (name,)).fetchone()
-    return int(row[0])
+        row = db.execute("INSERT INTO sensor(name) VALUES (?) RETURNING id, newest_ts", (name,)).fetchone()
+    return int(row[0]), row[1]
 
 
 def book(db: Connection, outcome: Outcome, counts: Mapping[int, int]) -> None:

@@ -15,12 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from bridge.clock import following
 from bridge.errors import SpoolFull
 from bridge.spool import by_hand, dating
 from bridge.spool.by_hand import Kept
 from bridge.spool.database import Database
 from bridge.spool.dating import Placed
-from bridge.spool.ledger import Account, accounts, book, discrepancies, sensor_id
+from bridge.spool.ledger import Account, accounts, book, discrepancies, sensor_and_stamp
 from bridge.spool.locks import Presence
 from bridge.spool.opening import open_or_begin_anew
 from bridge.spool.readings import Reading, Row
@@ -96,18 +97,24 @@ class Spool:
     def add(self, readings: Sequence[Reading], *, lost: Mapping[str, int] | None = None) -> None:
         """Queue readings, in one transaction.
 
+        A stamp that its sensor had already, from an earlier process or a reading dated meanwhile, is put
+        behind the newest of that sensor.
+
         `lost`: how many readings of each sensor could not be kept; booked as read and dropped.
         """
         self._make_way(partial(self._room.make, sum(len(r.body) + _ROW_BYTES for r in readings)))
         lost = lost or {}
         read = Counter(reading.sensor for reading in readings)
-        newest = {reading.sensor: reading.ts_ms for reading in readings if reading.ts_ms is not None}
-        trusted = [reading.ts_ms for reading in readings if reading.ts_ms is not None]
         with self._database.write() as db:
-            sensors = {name: sensor_id(db, name) for name in (*read, *lost)}
+            sensors, newest = {}, {}
+            for name in (*read, *lost):
+                sensors[name], newest[name] = sensor_and_stamp(db, name)
+            trusted = None
             for reading in readings:
-                sensor, stamp = sensors[reading.sensor], reading.ts_ms
-                if stamp is not None:
+                sensor = sensors[reading.sensor]
+                if reading.ts_ms is not None:
+                    trusted = stamp = following(reading.ts_ms, newest[reading.sensor])
+                    newest[reading.sensor] = stamp
                     db.execute(
                         "INSERT INTO reading(sensor, ts, points, body) VALUES (?, ?, ?, ?)",
                         (sensor, stamp, reading.points, reading.body),
@@ -129,11 +136,15 @@ class Spool:
                 )
             db.executemany(
                 "UPDATE sensor SET read = read + ?1 + ?2, queued = queued + ?1, dropped = dropped + ?2,"
-                " newest_ts = coalesce(?3, newest_ts) WHERE id = ?4",
-                [(read[name], lost.get(name, 0), newest.get(name), id_) for name, id_ in sensors.items()],
+                " newest_ts = ?3 WHERE id = ?4",
+                [(read[name], lost.get(name, 0), newest[name], id_) for name, id_ in sensors.items()],
             )
-            if trusted:
-                db.execute("REPLACE INTO trusted(id, ts) VALUES (1, ?)", (trusted[-1],))
+            if trusted is not None:
+                db.execute("REPLACE INTO trusted(id, ts) VALUES (1, ?)", (trusted,))
+
+    def book_lost(self, lost: Mapping[str, int]) -> None:
+        """Book readings that could not be kept as read and dropped, if need be with the room kept back."""
+        self._make_way(partial(self.add, [], lost=lost))
 
     def last_id(self) -> int:
         """The highest id given so far, whether its row is still there or not; 0 if none."""
@@ -176,6 +187,7 @@ class Spool:
     def refuse(self, id_: int, answer: str, reason: str) -> None:
         """The server will never have this one: keep it apart, with its answer and our reason."""
         self._make_way(partial(self._refuse, id_, answer, reason))
+        self._room.make_for_refused(len(answer) + len(reason) + _ROW_BYTES)
 
     def date(self, boot_id: str, offset_ns: int) -> None:
         """The present boot began `offset_ns` after 1970: readings that wait for the time get their date.
@@ -228,6 +240,15 @@ class Spool:
         """Compare the books with the equation and with every row; one sentence for each discrepancy."""
         with self._database.read() as db:
             return discrepancies(db)
+
+    def wait_for_lock(self, within_s: float) -> None:
+        """Wait at most so long from now on, each time, for another process to finish its transaction."""
+        self._database.connection.execute(f"PRAGMA busy_timeout={round(1000 * within_s)}")
+
+    @property
+    def path(self) -> Path:
+        """The spool's file."""
+        return self._database.path
 
     def close(self) -> None:
         """Let go of the spool."""

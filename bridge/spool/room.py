@@ -12,6 +12,10 @@ from bridge.spool.ledger import book
 logger = logging.getLogger(__name__)
 
 _EXPIRE_ROWS = 1000
+_REFUSED_SHARE = 8  # refused readings take at most this part of the limit,
+_REFUSED_BYTES = 16_000_000  # and at most this: more than anybody looks through
+_EXPIRE_REFUSED_ROWS = 100
+_REFUSED_ROW_BYTES = 60  # what a row takes beside its texts
 _SHRINK_PAGES = 8192
 _VACUUM_PAGES = 1000
 _LOG_EVERY_S = 3600.0
@@ -23,17 +27,30 @@ class Room:
     def __init__(self, database: Database, *, limit: int) -> None:
         self._database = database
         self._limit = limit
+        self._refused_limit = min(limit // _REFUSED_SHARE, _REFUSED_BYTES)
+        self._refused_since = self._refused_limit  # bytes refused since they were last counted; none were yet
         self._expired = 0
-        self._logged_at: float | None = None
+        self._logged_at: dict[str, float] = {}  # by reason
 
     def make(self, incoming: int) -> None:
-        """Expire the oldest readings until `incoming` bytes fit under the limit."""
+        """Expire the oldest readings until `incoming` bytes fit under the limit.
+
+        Refused readings beyond their share go before any that can still be delivered.
+        """
         while self._left() < incoming:
-            if not self._expire():
+            if not self._expire_refused() and not self._expire():
                 break
         pages, free = self._pages()
         if free and pages * PAGE_BYTES > self._limit:  # of a spool whose limit was lowered
             self._database.vacuum(_VACUUM_PAGES)
+
+    def make_for_refused(self, size: int) -> None:
+        """Expire the oldest refused readings, if one more of `size` bytes is beyond their share."""
+        self._refused_since += size
+        if self._refused_since > self._refused_limit // _REFUSED_SHARE:
+            while self._expire_refused():
+                pass
+            self._refused_since = 0
 
     def shrink(self) -> None:
         """Give back a part of the free pages once they are most of the file.
@@ -60,6 +77,27 @@ class Room:
             (free,) = db.execute("PRAGMA freelist_count").fetchone()
         return int(pages), int(free)
 
+    def _expire_refused(self) -> int:
+        """Delete the oldest refused readings if all of them take more than their share; how many."""
+        with self._database.read() as db:
+            (size,) = db.execute(
+                "SELECT coalesce(sum(length(body) + length(answer) + length(reason) + ?), 0) FROM refused",
+                (_REFUSED_ROW_BYTES,),
+            ).fetchone()
+        if size <= self._refused_limit:
+            return 0
+        with self._database.write() as db:
+            removed = db.execute(
+                "DELETE FROM refused WHERE id IN (SELECT id FROM refused ORDER BY id LIMIT ?)"
+                " RETURNING sensor",
+                (_EXPIRE_REFUSED_ROWS,),
+            )
+            counts = Counter(sensor for (sensor,) in removed)
+            book(db, "refused", {sensor: -count for sensor, count in counts.items()})
+            book(db, "expired", counts)
+        self._note_expired(counts.total(), "refused readings have reached their share of its limit")
+        return counts.total()
+
     def _expire(self) -> int:
         """Delete the oldest readings of the queue; how many there were."""
         with self._database.write() as db:
@@ -70,15 +108,14 @@ class Room:
             )
             counts = Counter(sensor for (sensor,) in removed)
             book(db, "expired", counts)
-        expired = sum(counts.values())
-        self._expired += expired
+        self._note_expired(counts.total(), f"it has reached its limit of {self._limit} bytes")
+        return counts.total()
+
+    def _note_expired(self, count: int, reason: str) -> None:
+        """Say now and then that readings expire, and each new reason at once."""
+        self._expired += count
         now = time.monotonic()
-        if expired and (self._logged_at is None or now - self._logged_at > _LOG_EVERY_S):
-            self._logged_at = now
-            logger.warning(
-                "%s has reached its limit of %d bytes: the oldest readings expire, %d so far",
-                self._database.path,
-                self._limit,
-                self._expired,
-            )
-        return expired
+        is_news = reason not in self._logged_at or now - self._logged_at[reason] > _LOG_EVERY_S
+        if count and is_news:
+            self._logged_at[reason] = now
+            logger.warning("%s: %s: the oldest expire, %d so far", self._database.path, reason, self._expired)

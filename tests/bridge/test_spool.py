@@ -229,7 +229,7 @@ class TestLimit:
             rows, _ = spool.rows(0, limit=1)
             assert rows[0].id == sum(account.expired for account in ledger.values()) + 1
             assert spool.audit() == []
-        assert caplog.text.count("has reached its limit") == 1
+        assert caplog.text.count("it has reached its limit") == 1
 
     def test_a_lower_one_takes_effect(self, path: Path) -> None:
         with closing(Spool.open(path)) as spool:

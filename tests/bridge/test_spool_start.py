@@ -142,7 +142,7 @@ class TestErrorsOfTheDisk:
         [
             "SQLITE_PROTOCOL", "SQLITE_IOERR", "SQLITE_IOERR_FSYNC", "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT",
             "SQLITE_LOCKED", "SQLITE_NOMEM", "SQLITE_INTERRUPT", "SQLITE_NOLFS", "SQLITE_CANTOPEN",
-            "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH", "SQLITE_SCHEMA", "SQLITE_ABORT", "SQLITE_INTERNAL",
+            "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH", "SQLITE_SCHEMA", "SQLITE_ABORT",
         ],
     )  # fmt: skip
     def test_what_may_pass_is_no_damage(self, name: str, tmp_path: Path) -> None:
@@ -173,9 +173,12 @@ class TestErrorsOfTheDisk:
             raise OSError(number, os.strerror(number))
 
     def test_a_wrong_call_stays_what_it_is(self, tmp_path: Path) -> None:
-        with pytest.raises(sqlite3.OperationalError), closing(sqlite3.connect(":memory:")) as db:
-            with translated(tmp_path):
-                db.execute("SELECT nothing")
+        with (
+            pytest.raises(sqlite3.OperationalError),
+            closing(sqlite3.connect(":memory:")) as db,
+            translated(tmp_path),
+        ):
+            db.execute("SELECT nothing")
 
     @staticmethod
     def sqlite_error(name: str) -> sqlite3.Error:

@@ -126,7 +126,7 @@ class SimulatedReader:
         self._reader = Reader(
             load_site(path).buses["meters"],
             cast(SpoolWriter, spool),
-            Clock("boot", lambda: round(_now() * 1e9), lambda: 0, lambda wall_ns: False),
+            Clock("boot", lambda: round(_now() * 1e9), lambda: 0, lambda wall_ns: None),
             self._publish,
             find_port=lambda: self.line.path,
             port=cast(Port, self.line),

@@ -61,7 +61,7 @@ class Bench:
 
     def __init__(self, answer: Callable[[bytes], Sequence[Said]], settings: LineSettings = LINE) -> None:
         self.wire = ScriptedLine(settings, answer)
-        clock = Clock("boot", lambda: round(now() * 1e9), lambda: 0, lambda wall_ns: False)
+        clock = Clock("boot", lambda: round(now() * 1e9), lambda: 0, lambda wall_ns: None)
         self.line = Line(self.wire, settings, clock)
 
     async def ask(self, request: Request, *, is_retry: bool = False, gap_s: float = 0.0) -> list[int]:

@@ -102,7 +102,7 @@ class Bus:
             )
         )
         self.sensors = Sensors(settings)
-        clock = Clock("boot", lambda: round(now() * 1e9), lambda: 0, lambda wall_ns: False)
+        clock = Clock("boot", lambda: round(now() * 1e9), lambda: 0, lambda wall_ns: None)
         self._reader = Reader(
             load_site(path).buses["meters"],
             cast(SpoolWriter, Kept()),

@@ -72,7 +72,7 @@ class World(ScriptedLine):
         self._units = {n: SimulatedUnit(n, {at: at for at in range(200)}, {1: 7}) for n in (1, 2)}
         site = folder / "site.toml"
         site.write_text(SITE.format(keys=keys, registers=REGISTERS, more=more))
-        clock = Clock("boot", lambda: round(_now() * 1e9), lambda: 0, lambda wall_ns: False)
+        clock = Clock("boot", lambda: round(_now() * 1e9), lambda: 0, lambda wall_ns: None)
         self._reader = Reader(
             load_site(site).buses["meters"],
             cast(SpoolWriter, self),
