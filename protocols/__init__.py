@@ -15,6 +15,7 @@ from typing import Any
 from protocols.dialogue import Device, LineSettings
 from protocols.errors import PackageError, Problem
 from protocols.framing import Frame, Framer
+from protocols.keys import MeterKey
 from protocols.listening import Listener
 
 Fields = dict[str, Any]
@@ -55,6 +56,8 @@ class Protocol:
         bus_schema: JSON Schema of the keys that a bus has for it, like `schema`.
         declared_by: the same entry as these keys of a bus make it; raises SettingsError with every mistake.
             Until it was called, such an entry finds and decodes nothing. None: all buses speak it alike.
+        with_keys: the same entry, with the keys that decrypt what the sensors of a bus send, by their
+            addresses (`address_of`). None: nothing is decrypted.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Protocol:
     with_models: Callable[[Mapping[str, Mapping[str, Any]]], Protocol] | None = None
     bus_schema: Mapping[str, Any] = field(default_factory=lambda: {"properties": {}, "required": []})
     declared_by: Callable[[Mapping[str, Any]], Protocol] | None = None
+    with_keys: Callable[[Mapping[str, MeterKey]], Protocol] | None = None
 
 
 def without_models(describer: Callable[[], Describe]) -> Callable[[str | None], Describe]:
@@ -101,6 +105,7 @@ CATALOGUE: Mapping[str, str] = {
     "dsmr": "protocols.dsmr",
     "nmea0183": "protocols.nmea0183.entry",
     "sml": "protocols.sml.entry",
+    "dlms-push": "protocols.dlms.entry",
     "vedirect-text": "protocols.vedirect.text",
     "vedirect-hex": "protocols.vedirect.hex_entry",
     "shdlc": "protocols.shdlc.entry",

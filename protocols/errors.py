@@ -32,6 +32,22 @@ class DecodeError(ProtocolError):
         self.data = data
 
 
+class DecryptionError(DecodeError):
+    """A telegram that cannot be decrypted, or must not be used.
+
+    Attributes:
+        reason: which of these it is, to count them: `NO_KEY`, `WRONG_KEY` or `REPLAYED`.
+    """
+
+    NO_KEY = "no_key"
+    WRONG_KEY = "wrong_key"
+    REPLAYED = "replayed"
+
+    def __init__(self, message: str, *, reason: str, field: str, value: object, data: bytes) -> None:
+        super().__init__(message, field=field, value=value, data=data)
+        self.reason = reason
+
+
 class DeviceRefusal(ProtocolError):
     """The device answered that it will not: a fact, not a fault.
 

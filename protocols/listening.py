@@ -80,12 +80,14 @@ class Identity:
         what: what it is and where to find it, for a message: "the server id, hexadecimal digits".
         example: one.
         normal: how an id is kept, whatever way it was written.
+        is_optional: whether a sensor that stands alone on its line may leave it out.
     """
 
     form: re.Pattern[str]
     what: str
     example: str
     normal: Callable[[str], str] = str.strip
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,8 @@ class ListeningKeys:
             "description": f"{self.identity.what}.",
             "examples": [self.identity.example],
         }
-        return {"properties": {"id": identity, "only": only}, "required": ["id"]}
+        required = [] if self.identity.is_optional else ["id"]
+        return {"properties": {"id": identity, "only": only}, "required": required}
 
     def parse(self, keys: Mapping[str, Any]) -> ListeningSettings:
         """The settings that these keys mean.
@@ -140,6 +143,8 @@ class ListeningKeys:
 
     def _id(self, keys: Mapping[str, Any], problems: list[Problem]) -> str:
         if self.identity is None:
+            return ""
+        if "id" not in keys and self.identity.is_optional:
             return ""
         if "id" not in keys:
             problems.append(

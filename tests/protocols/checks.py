@@ -39,7 +39,13 @@ def _second_octet(frame: bytes) -> Collection[int]:
     return (1,)
 
 
+def _opening_flag(frame: bytes) -> Collection[int]:
+    """HDLC: the flag before a frame may be the one that closes the frame before."""
+    return (0,) if frame.startswith(b"\x7e") else ()
+
+
 CHECKS: dict[str, Check] = {
+    "dlms-push": Check(_opening_flag),
     "sds011": Check(_second_octet),
     "jbd-bms": Check(_second_octet),
     "dsmr": Check(_without_crc),

@@ -1,0 +1,59 @@
+"""DLMS/COSEM push: the catalogue's entry. The meter speaks unasked, every 2 to 10 s; 2400 8N1 or another.
+
+The line is told by the grid operator: Norway, Sweden and Austria's M-Bus 2400 8E1 or 8N1, Kamstrup's and
+Landis+Gyr's modules 9600 to 115200.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from protocols import Protocol, without_models
+from protocols.dlms.assembly import LONGEST, StreamFramer
+from protocols.dlms.description import MEASURED_AT, MeterListener, describer, listener_with
+from protocols.keys import MeterKey
+from protocols.listening import Identity, ListeningKeys, ListeningSettings, address_of
+from protocols.obis import UNITS, WITH_TARIFFS, unit_of
+
+_CODE = r"\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}(\*\d{1,3})?"
+
+_KEYS: Final = ListeningKeys(
+    units={**UNITS, MEASURED_AT: ""},
+    identity=Identity(
+        form=re.compile(r"[!-~]{1,64}"),
+        what="the meter's number as it sends it, or its system title",
+        example="7359992890941742",
+        is_optional=True,
+    ),
+    others=re.compile(rf"({'|'.join(sorted(WITH_TARIFFS))})_t([1-9]|[1-5]\d|6[0-3])|{_CODE}"),
+)
+
+
+def _units_of(settings: ListeningSettings) -> dict[str, str]:
+    return {name: unit_of(name) or "" for name in settings.only or _KEYS.units}
+
+
+def _with_keys(keys: Mapping[str, MeterKey]) -> Protocol:
+    return replace(PROTOCOL, listener=listener_with(keys.values()))
+
+
+PROTOCOL: Final = Protocol(
+    name="dlms-push",
+    title="DLMS/COSEM push",
+    spec="IEC 62056-46, -5-3 and -6-2 (DLMS UA Green Book 8, Blue Book 12); IEC 62056-7-3 on M-Bus",
+    line=None,
+    framer=StreamFramer,
+    describer=without_models(describer),
+    schema=_KEYS.schema,
+    settings=_KEYS.parse,
+    device=None,
+    listener=MeterListener,
+    address_of=address_of,
+    units_of=_units_of,
+    longest=LONGEST,
+    bytesizes=frozenset({8}),
+    with_keys=_with_keys,
+)
