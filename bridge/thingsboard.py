@@ -31,7 +31,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from bridge.errors import BridgeError, ConnectionEnded, NotTrusted, UplinkError
+from bridge.errors import BridgeError, ConnectionEnded, NotTrusted, PathTooNarrow, UplinkError
 
 if TYPE_CHECKING:
     from bridge.spool import Row
@@ -279,7 +279,8 @@ def decide(answer: str | UplinkError, sent: Sent) -> Decision:
     to its own failures alike, so it never condemns a reading; more values at once than the limit's bucket
     holds fail for ever, so fewer are sent. 4.00, and every code that is not known here, condemns a reading
     only when it is refused alone, twice, with another of its credential accepted in between: a wrong payload
-    type in the profile refuses them all. So no answer holds the readings behind it for ever.
+    type in the profile refuses them all. So does a path that is too narrow for one of its values. So no
+    answer holds the readings behind it for ever.
     """
     if isinstance(answer, UplinkError):
         return _unanswered(answer, sent)
@@ -299,6 +300,8 @@ def decide(answer: str | UplinkError, sent: Sent) -> Decision:
 def _unanswered(error: UplinkError, sent: Sent) -> Decision:
     if isinstance(error, NotTrusted):
         return Decision(Action.HOLD_LINK, str(error))
+    if isinstance(error, PathTooNarrow):
+        return Decision(Action.REFUSE if sent.suspect else Action.SET_ASIDE, str(error))
     if isinstance(error, ConnectionEnded) and not sent.renewed:
         return Decision(Action.RENEW, str(error))
     return Decision(Action.WAIT if sent.others_answered else Action.BACK_OFF, str(error))

@@ -32,7 +32,7 @@ from bridge.coap.interface import Association, Interface, Transport
 from bridge.coap.lane import Lane
 from bridge.coap.path_limit import PathLimit
 from bridge.coap.udp import UDPAssociation
-from bridge.errors import UplinkError
+from bridge.errors import PathTooNarrow, UplinkError
 
 SURVEY_ROUND_S = 0.5  # on a fast link; half of it before what has not arrived is asked again
 _AIOCOAP_LOG = "bridge.coap.aiocoap"
@@ -179,10 +179,23 @@ class Client:
         """Return the bytes of payload that one datagram to `path` holds, whether or not it would arrive."""
         return self._room(path, self._transport.message_limit)
 
+    def ignored(self, path: Sequence[str], payload_length: int) -> PathTooNarrow | None:
+        """Record that a payload was not answered, twice, by a server that answers pings.
+
+        Returns:
+            What that means if its length may be the reason, and `budget(path)` is less now; else None.
+        """
+        length = payload_length + self._header(path)
+        if self._path.ignored(length, asyncio.get_running_loop().time()):
+            return PathTooNarrow(self.where, length)
+        return None
+
     def _room(self, path: Sequence[str], message_limit: int) -> int:
+        return min(self._transport.payload_limit, message_limit - self._header(path))
+
+    def _header(self, path: Sequence[str]) -> int:
         options = _message(Code.POST, path, b"", self._tuning).opt.encode()
-        header = 4 + TOKEN_LENGTH + len(options) + 1  # and the payload marker
-        return min(self._transport.payload_limit, message_limit - header)
+        return 4 + TOKEN_LENGTH + len(options) + 1  # and the payload marker
 
     @property
     def deadline_s(self) -> float:
@@ -257,7 +270,7 @@ class Client:
                 self._lanes.narrow()
                 if association.heard == lane.heard_before:  # to everybody, not only to this request
                     association.end(silence)
-                elif not lane.is_acknowledged:
+                else:
                     self._path.doubt(lane.length)
                 raise
             finally:

@@ -188,8 +188,8 @@ class Association(ABC):
             implied.remote = lane
             self._hand_over(implied)
         lane.acknowledge()
-        lane.path.answered(lane.length)
         if message.mtype is Type.RST or message.code != Code.EMPTY:
+            lane.path.answered(lane.length)
             lane.answered = True
             self._forget(lane)
         self._hand_over(message)

@@ -191,7 +191,7 @@ class Endpoint(asyncio.DatagramProtocol):
         exchange = _Exchange(request, peer, now)
         self._exchanges[peer, request.mid] = exchange
         self._by_age.append(exchange)
-        if self._faults.hang_after_ack:
+        if self._faults.hang_after_ack or 0 < self._faults.hang_above < len(request.payload):
             exchange.later(PIGGYBACK_TIMEOUT_S, self._acknowledge)
         elif delay_s := self._faults.delay_s or self._chance.uniform(*self._faults.answer_s):
             exchange.later(PIGGYBACK_TIMEOUT_S, self._acknowledge)
@@ -200,7 +200,9 @@ class Endpoint(asyncio.DatagramProtocol):
             self._serve(exchange)
 
     def _is_lost(self, request: Message) -> bool:
-        """Whether the faults lose what is asked under this token."""
+        """Whether the faults lose a request of this length, or what is asked under this token."""
+        if 0 < self._faults.ignore_above < len(request.payload):
+            return True
         if not self._faults.loss_of:
             return False
         shares = [self._faults.loss_of.get(segment, 0.0) for segment in request.texts(coap.URI_PATH)]

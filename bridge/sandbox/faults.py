@@ -32,6 +32,8 @@ class Faults:
         delay_s: time a resource takes; above the server's 0.5 s it acknowledges first.
         answer_s: least and most time a resource takes, scattered between: answers overtake each other.
         swallow_above: datagrams to the server longer than this are lost, in bytes; 0 for none.
+        ignore_above: requests with a longer payload, in bytes, are dropped by the server; 0 for none.
+        hang_above: likewise, after they are acknowledged.
         loss_of: fraction of the requests under a token that is lost, by token.
         refused_share: fraction of requests answered 5.00, with nothing stored.
         hang_after_ack: requests are acknowledged, then neither served nor answered.
@@ -49,6 +51,8 @@ class Faults:
     delay_s: float = 0.0
     answer_s: tuple[float, float] = (0.0, 0.0)
     swallow_above: int = 0
+    ignore_above: int = 0
+    hang_above: int = 0
     loss_of: Mapping[str, float] = field(default_factory=dict)
     refused_share: float = 0.0
     hang_after_ack: bool = False

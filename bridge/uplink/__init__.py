@@ -7,10 +7,11 @@
     feed        what one credential still has to send, and how it fares; pure
     drain       the spool's side: live readings, the backlog in bounded steps, confirmations
     delivery    the server's side: whose turn it is, and what an answer asks for
+    in_flight   the requests under way, and what is asked while they stay unanswered
     clients     the ways to the server, one for all tokens and one for each certificate
     service     wires these together, and shows their status
     throttle    how fast one credential may send: its rate and the size of its messages
-    payload_limit, refusals   what one way to the server does to long messages, and to all
+    refusals    whether the server answers 5.00 to all, and when to ask it again
     pace        how long to wait
 
 Nothing here remembers on disk what was sent. A reading leaves the spool once the server has accepted it and

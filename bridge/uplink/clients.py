@@ -5,12 +5,48 @@ ThingsBoard knows a device by its certificate for a whole connection, so each su
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import Any, Protocol
 
 from bridge.coap import Client
 from bridge.coap.path_limit import PathLimit
 from bridge.config import Certificate, ThingsBoard
+from bridge.errors import PathTooNarrow
+
+
+class Answer(Protocol):
+    """A response; its code as RFC 7252 writes it: "2.01"."""
+
+    @property
+    def code(self) -> str: ...
+
+
+class UplinkClient(Protocol):
+    """What the uplink asks of `bridge.coap.Client`, or of what stands in for it."""
+
+    @property
+    def lanes(self) -> int: ...
+
+    @property
+    def stats(self) -> Any: ...
+
+    async def post(self, path: Sequence[str], payload: bytes, *, at_once: bool = False) -> Answer: ...
+
+    async def ping(self) -> bool: ...
+
+    @property
+    def deadline_s(self) -> float: ...
+
+    async def refresh(self) -> None: ...
+
+    def budget(self, path: Sequence[str]) -> int: ...
+
+    def ignored(self, path: Sequence[str], payload_length: int) -> PathTooNarrow | None: ...
+
+    def longest(self, path: Sequence[str]) -> int: ...
+
+    def reset(self) -> None: ...
 
 
 def connect(

@@ -19,7 +19,7 @@ from bridge.diagnostics import EXCEPTION, attributes
 from bridge.errors import UplinkError
 from bridge.runtime import Runtime
 from bridge.thingsboard import telemetry_path
-from bridge.uplink.delivery import Client
+from bridge.uplink.clients import UplinkClient
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +40,8 @@ class Diagnostics:
         runtime: Runtime,
         credentials: Credentials,
         *,
-        client: Client,
-        own_clients: Mapping[Certificate, Client],
+        client: UplinkClient,
+        own_clients: Mapping[Certificate, UplinkClient],
     ) -> None:
         self._runtime = runtime
         self._credentials = credentials

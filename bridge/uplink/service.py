@@ -13,7 +13,8 @@ from typing import Any
 
 from bridge.config import Certificate, Credentials, Site, Token
 from bridge.thingsboard import telemetry_path
-from bridge.uplink.delivery import Client, Delivery
+from bridge.uplink.clients import UplinkClient
+from bridge.uplink.delivery import Delivery
 from bridge.uplink.drain import Drain
 from bridge.uplink.feed import Feed
 from bridge.uplink.pace import Pace
@@ -47,8 +48,8 @@ class Uplink:
         site: Site,
         credentials: Credentials,
         *,
-        client: Client,
-        own_clients: Mapping[Certificate, Client] | None = None,
+        client: UplinkClient,
+        own_clients: Mapping[Certificate, UplinkClient] | None = None,
         publish: Callable[[dict[str, Any]], None],
         pace: Pace | None = None,
     ) -> None:
@@ -90,7 +91,7 @@ class Uplink:
         """Whether its work moves, on both its sides: the spool is looked at, and no exchange is overdue."""
         return all(part.is_advancing() for part in self._parts)
 
-    def _feeds(self) -> tuple[dict[Client, list[Feed]], dict[str, str]]:
+    def _feeds(self) -> tuple[dict[UplinkClient, list[Feed]], dict[str, str]]:
         """A feed for each credential by its client, and why the remaining sensors have none."""
         sensors_of: defaultdict[Token | Certificate, list[str]] = defaultdict(list)
         strangers: dict[str, str] = {}
@@ -100,7 +101,7 @@ class Uplink:
                 strangers[sensor] = "it has no credential in credentials.toml"
             else:
                 sensors_of[credential].append(sensor)
-        feeds_of: dict[Client, list[Feed]] = {self._client: []}
+        feeds_of: dict[UplinkClient, list[Feed]] = {self._client: []}
         for credential, sensors in sensors_of.items():
             feed = Feed(
                 sensors,
@@ -178,7 +179,7 @@ def _slowed(links: Sequence[_Link], now: float, wall: float) -> dict[str, dict[s
 class _Link:
     """A client, and what is delivered through it; it fares by itself."""
 
-    def __init__(self, client: Client, feeds: Sequence[Feed], drain: Drain, pace: Pace) -> None:
+    def __init__(self, client: UplinkClient, feeds: Sequence[Feed], drain: Drain, pace: Pace) -> None:
         self.client = client
         self.feeds = feeds
         self.delivery = Delivery(feeds, drain, client, pace)

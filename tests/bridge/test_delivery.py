@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from bridge.coap.path_limit import PathLimit
 from bridge.config import Bus, Certificate, Credentials, Sensor, Site, SpoolSettings, ThingsBoard, Token
 from bridge.errors import ConnectionEnded, NotTrusted, PathTooNarrow, SpoolFull, UplinkError
 from bridge.spool import Row, Spool
@@ -49,17 +50,21 @@ class ScriptedClient:
         self.payloads: list[int] = []
         self.refreshes = 0
         self.deadline_s = 300.0
-        self.room = 1024
+        self.path = PathLimit(1024)
 
     @property
     def stats(self) -> Stats:
         return Stats(len(self.asked))
 
     def budget(self, path: Sequence[str]) -> int:
-        return self.room
+        return self.path.limit
 
     def longest(self, path: Sequence[str]) -> int:
         return 1024
+
+    def ignored(self, path: Sequence[str], payload_length: int) -> PathTooNarrow | None:
+        now = asyncio.get_running_loop().time()
+        return PathTooNarrow("tb:5683", payload_length) if self.path.ignored(payload_length, now) else None
 
     async def refresh(self) -> None:
         self.refreshes += 1
@@ -80,7 +85,9 @@ class ScriptedClient:
         self.in_flight[token] += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight.total())
         try:
-            return Response(await self.script(token))
+            code = await self.script(token)
+            self.path.answered(len(payload))
+            return Response(code)
         finally:
             self.in_flight[token] -= 1
 
@@ -557,8 +564,8 @@ async def test_a_held_credential_has_the_name_resolved_before_it_is_tried_again(
 
 async def test_what_the_path_swallows_goes_again_at_once_in_shorter_messages(world: World) -> None:
     async def script(token: str) -> str:
-        if client.room > 200:
-            client.room = 200
+        if client.path.limit > 200:
+            client.path.limit = 200
             raise PathTooNarrow("tb:5683", 1024)
         return "2.01"
 

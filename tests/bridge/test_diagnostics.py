@@ -11,14 +11,18 @@ from typing import Any
 
 import pytest
 
-from bridge.config import Credentials, Token
+from bridge.config import Bus, Credentials, Sensor, Site, SpoolSettings, ThingsBoard, Token
 from bridge.diagnostics import Memory, attributes
 from bridge.errors import UplinkError
+from bridge.gateway import delivering
 from bridge.runtime import Runtime
 from bridge.sandbox.bus import SimulatedBus
+from bridge.sandbox.server import StandIn
+from bridge.spool import Spool
 from bridge.uplink import diagnostics
 from bridge.uplink.diagnostics import Diagnostics
 from tests.bridge.reader.test_reader import Bench, bench, bus_of, sensor, simulated
+from tests.bridge.test_uplink import readings, until
 from tests.loop import on_jumping_clock
 
 __all__ = ["bench", "simulated"]
@@ -180,3 +184,32 @@ def test_of_too_many_exception_codes_the_most_frequent_are_sent(
 ) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
     _many_codes(tmp_path)
+
+
+async def test_statistics_that_raise_end_no_delivery(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another version's status document, whose sensors are a list."""
+    server = StandIn({"A"})
+    await server.start()
+    path = tmp_path / "spool.db"
+    spool = Spool.open(path)
+    (tmp_path / "credentials.toml").touch(mode=0o600)
+    site = Site(
+        name="barn",
+        path=tmp_path / "site.toml",
+        thingsboard=ThingsBoard(url=f"coap://127.0.0.1:{server.port}", diagnostics=True),
+        spool=SpoolSettings(path=path, commit_every_s=0.05),
+        buses={"meters": Bus.model_construct(sensors=(Sensor.model_construct(name="a"),))},
+    )
+    runtime = Runtime(path)
+    runtime.publish("bus-meters", {"bus": "meters", "sensors": ["a"]})
+    async with delivering(site, Credentials({"a": Token("A")})) as is_advancing:
+        await until(lambda: "the statistics' delivery failed" in caplog.text)
+        spool.add(readings("a", range(20)))
+        await until(lambda: spool.ledger()["a"].queued == 0)
+        assert is_advancing()
+    assert spool.ledger()["a"].delivered == 20
+    assert "uplink failed" not in caplog.text
+    spool.close()
+    await server.stop()

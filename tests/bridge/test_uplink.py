@@ -377,3 +377,30 @@ async def test_only_live_readings_may_take_the_servers_time(bench: Bench) -> Non
         await until(bench.is_empty)
     assert bench.stored("A") == set(range(9)) - {5}
     assert 5 in bench.stand_in.stored["A"]["number"].values()
+
+
+@pytest.mark.parametrize("fault", ["swallow_above", "ignore_above", "hang_above"])
+async def test_silence_above_a_length_makes_messages_shorter_and_ends_nothing(
+    bench: Bench, fault: str
+) -> None:
+    """The path swallows them, the server drops them, or it acknowledges them and drops them."""
+    setattr(bench.stand_in.faults, fault, 700)
+    bench.spool.add(readings("a", range(600)))
+    async with bench.uplink("a"):
+        await until(bench.is_empty)
+    assert bench.stored("A") == set(range(600))
+    assert bench.stand_in.received.posts < 600 / 6
+
+
+async def test_a_value_too_long_for_the_path_holds_no_other_reading(bench: Bench) -> None:
+    bench.stand_in.faults.swallow_above = 600
+    bench.spool.add(readings("a", range(5)))
+    bench.spool.add(readings("a", [5], text="x" * 800))
+    bench.spool.add(readings("a", range(6, 60)))
+    async with bench.uplink("a"):
+        await until(lambda: bench.queued("a") == 0)
+        bench.spool.add(readings("a", [60]))
+        await until(lambda: bench.queued("a") == 0)
+    assert bench.stored("A") == set(range(61))
+    assert "text" not in bench.stand_in.stored["A"]  # the rest of its reading, which is kept apart
+    assert bench.spool.ledger()["a"].refused == 1

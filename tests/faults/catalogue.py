@@ -130,6 +130,8 @@ FAULTS: dict[str, Fault] = {
     "5.00 to half": faults(refused_share=0.5),
     "5.00 to 1 of 20": faults(refused_share=0.05),
     "long datagrams swallowed": faults(swallow_above=600),
+    "long requests ignored": faults(ignore_above=500),
+    "long requests acknowledged only": faults(hang_above=500),
     "outage in a flush": flush_cut,
     "scattered answers": faults(answer_s=(0.005, 0.05)),
     "one sensor lost": faults(loss_of={TOKENS["first"]: 1.0}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from bridge.coap.path_limit import FINE, SHORTEST, SURVEY_AGAIN_S, SURVEY_EVERY_S, PathLimit
@@ -61,6 +63,8 @@ def test_a_path_that_has_changed_is_learned_anew() -> None:
     path = PathLimit(FULL)
     path.answered(FULL)
     path.doubt(1100)
+    assert path.is_proven(1100)
+    path.doubt(1100)
     assert not path.is_proven(1100)
     path.swallowed(1100, 0.0)
     survey(path, 800, 0.0)
@@ -105,6 +109,76 @@ def test_a_server_that_swallows_long_requests_alone_is_searched_by_halves() -> N
             swallowed += 1
     assert carries - 3 * FINE <= path.limit <= carries
     assert swallowed <= 10
+
+
+@pytest.mark.parametrize("carries", [330, 500, 700, 1100])
+def test_a_server_that_acknowledges_long_requests_and_drops_them_is_searched_at_once(carries: int) -> None:
+    path, ignored = PathLimit(FULL), 0
+    for now_s in range(300):
+        if path.limit > carries:
+            ignored += path.ignored(path.limit, now_s)
+        else:
+            path.answered(path.limit)
+    assert carries - 3 * FINE <= path.limit <= carries
+    assert ignored <= 7 + 5  # and those of what was tried again
+    assert not path.is_survey_due(SURVEY_EVERY_S - 1)  # its questions are answered: they tell nothing
+
+
+def test_what_was_answered_is_not_ignored_for_its_length() -> None:
+    path = PathLimit(FULL)
+    path.answered(900)
+    assert not path.ignored(900, 0.0)
+    assert path.limit == FULL
+
+
+def test_messages_that_readings_do_not_fill_move_the_search_on() -> None:
+    path, carries, reading = PathLimit(FULL), 1000, 70
+    path.ignored(FULL, 0.0)
+    for now_s in range(1, 30):
+        length = 50 + (path.limit - 50) // reading * reading
+        if length > carries:
+            path.ignored(length, now_s)
+        else:
+            path.answered(length)
+    assert path.limit > carries - reading
+
+
+@pytest.mark.parametrize(("loss", "least_share"), [(0.05, 0.98), (0.1, 0.98), (0.2, 0.9), (0.3, 0.6)])
+@pytest.mark.parametrize("seed", range(5))
+def test_random_loss_makes_no_message_short_for_long(loss: float, least_share: float, seed: int) -> None:
+    """An hour of full messages, each datagram of which is lost with the same chance, both ways."""
+    chance, path, lengths, now_s = random.Random(seed), PathLimit(FULL), [], 0.0
+
+    def arrives() -> bool:
+        return chance.random() < (1 - loss) ** 2
+
+    while now_s < 3600:
+        now_s += 1
+        if path.is_survey_due(now_s):
+            first = [length for length in path.survey() if arrives() or arrives()]
+            passed = max(first, default=path.limit)
+            second = [length for length in path.survey(passed) if arrives() or arrives()]
+            path.surveyed([*first, *second], now_s)
+        length = path.limit - chance.randrange(60)
+        lengths.append(length)
+        if path.is_proven(length):
+            if not any(arrives() for _ in range(4)):
+                path.doubt(length)
+                now_s += 18  # a whole cycle of retransmissions
+                continue
+        elif not (arrives() or arrives()):
+            path.swallowed(length, now_s)
+            continue
+        path.answered(length)
+    assert sum(lengths) / len(lengths) >= least_share * (FULL - 30)
+
+
+def test_a_search_that_silence_by_chance_began_ends_with_an_answer() -> None:
+    path = PathLimit(FULL)
+    path.ignored(900, 0.0)
+    for _ in range(30):
+        path.answered(path.limit)
+    assert path.limit == FULL
 
 
 def test_that_server_is_believed_again_after_a_while() -> None:

@@ -644,6 +644,20 @@ async def test_datagrams_above_a_size_are_swallowed(server: StandIn, client: Cli
     await client.hears_nothing()
 
 
+@pytest.mark.parametrize(("fault", "is_acknowledged"), [("ignore_above", False), ("hang_above", True)])
+async def test_long_requests_are_dropped_while_short_ones_and_questions_are_answered(
+    server: StandIn, client: Client, fault: str, is_acknowledged: bool
+) -> None:
+    setattr(server.faults, fault, 100)
+    assert (await client.ask(READING))[0] == "2.01"
+    long = client.request(b'{"k":"%b"}' % (100 * b"x"))
+    assert (await client.ask(b"", (), code=coap.GET))[0] == "2.05"
+    if is_acknowledged:
+        acknowledgement = await client.reply()
+        assert (acknowledgement.type, acknowledgement.mid) == (coap.ACK, long.mid)
+    await client.hears_nothing()
+
+
 async def test_scattered_answers_overtake_each_other(server: StandIn, client: Client) -> None:
     server.faults.answer_s = (0.005, 0.05)
     sent = [client.request(mid=mid).token for mid in range(500, 530)]
