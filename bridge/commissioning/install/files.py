@@ -31,6 +31,7 @@ ALL = (RULES, READER, UPLINK, ENABLED, SYSUSERS, TMPFILES)
 PACKAGED = Path(__file__).parent / "udev"
 _CHECKOUT = Path(__file__).parents[3] / "udev"
 _PLAIN = re.compile(r"/[\w./+@=,:-]*", re.ASCII)  # needs no quoting in a unit
+_PLACE = re.compile(r"@(program|site|spool|buses|handed_over)@")
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 — by ProtectHome= and PrivateTmp=
 _HOMES = {
     "the program": "install it in /opt: /usr/bin/python3 -m venv /opt/serial-bridge, "
@@ -132,10 +133,8 @@ def template(name: str) -> str:
 
 
 def _rendered(name: str, values: dict[str, str]) -> str:
-    text = template(name)
-    for key, value in values.items():
-        text = text.replace(f"@{key}@", value)
-    return text
+    """A template with its places filled in; what looks like a place in a value is none."""
+    return _PLACE.sub(lambda place: values[place[1]], template(name))
 
 
 def _out_of_reach(places: Places) -> Iterator[str]:

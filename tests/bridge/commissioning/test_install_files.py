@@ -100,3 +100,11 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     sensors = {name: certificate(tmp_path, f"{name}/crt.pem", f"{name}/key.pem") for name in ("a", "b")}
     with pytest.raises(ConfigError, match=r"a/crt\.pem and .*b/crt\.pem have one name"):
         handed_over(Credentials(sensors), tmp_path / "credentials.toml")
+
+
+@pytest.mark.parametrize("name", ["handed_over", "program", "site", "spool", "buses"])
+def test_what_looks_like_a_place_of_a_template_is_text(name: str) -> None:
+    adapter = f"serial:A@{name}@"
+    found = files_of({"meters": adapter})[RULES]
+    assert f'# bus.meters: adapter = "{adapter}"' in found
+    assert f'ENV{{ID_SERIAL_SHORT}}=="A@{name}@"' in found
