@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from bridge import plain_text
 from bridge.commissioning import load
 from bridge.commissioning.models import own_models, own_text
 from bridge.config import Bus, Certificate, Credentials, Site
+from bridge.port.adapter import Adapter, adapters, fitting
 
 
 def summary(site: Site, credentials: Credentials) -> dict[str, Any]:
@@ -19,8 +22,26 @@ def summary(site: Site, credentials: Credentials) -> dict[str, Any]:
         "spool": str(site.spool.path),
         "buses": {name: _bus(bus, credentials) for name, bus in site.buses.items()},
         "models": own_models(site.path),
-        "warnings": [*site.warnings, *credentials.warnings, *overloads],
+        "warnings": [*site.warnings, *credentials.warnings, *shared_ports(site, adapters()), *overloads],
     }
+
+
+def shared_ports(site: Site, present: Sequence[Adapter]) -> Iterator[str]:
+    """Yield a sentence for each bus whose port is another's too, though they name it in different ways.
+
+    Args:
+        present: the adapters of this machine; one that is not plugged in cannot be compared.
+    """
+    users: dict[Path, str] = {}
+    for bus in site.buses.values():
+        devices = [each.device for each in fitting(bus.adapter, present)]
+        if bus.adapter.startswith("/"):
+            devices = [Path(bus.adapter).resolve()]
+        if len(devices) == 1 and (other := users.setdefault(devices[0], bus.name)) != bus.name:
+            yield (
+                f'{site.path}: bus.{bus.name}.adapter: "{bus.adapter}" is {devices[0]}, which is the port of '
+                f"bus {other} too: two buses cannot share a port, see: serial-bridge enroll {bus.name}"
+            )
 
 
 def text(found: dict[str, Any], *, plan: bool = False) -> str:

@@ -7,7 +7,9 @@ only show between tables (one name twice), are reported together: where a table 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import os
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +104,7 @@ def _buses(document: Document, tables: object, own: OwnModels) -> dict[str, Bus]
         return {}
     buses = {name: bus for name, table in tables.items() if (bus := _bus(document, name, table, own))}
     adapters = [(("bus", name, "adapter"), table.get("adapter")) for name, table in _tables(tables)]
-    _unique(document, adapters, "two buses cannot share a port")
+    _unique(document, adapters, "two buses cannot share a port", _same_ports)
     names = [
         (("bus", name, "sensor", index, "name"), block.get("name"))
         for name, table in _tables(tables)
@@ -288,13 +290,42 @@ def _strayed(table: Mapping[str, Any], below: KeyPath) -> str | None:
     return f"this key is the sensor's: write it above [….{below[0]}], which takes all that follows"
 
 
-def _unique(document: Document, entries: Iterable[tuple[KeyPath, object]], why: str) -> None:
-    """Notes each text that was there before."""
+def _itself(text: str) -> tuple[str, ...]:
+    return (text,)
+
+
+def _same_ports(adapter: str) -> tuple[str, ...]:
+    """What an adapter may mean, spelt in one way: two that share a text are one port.
+
+    A USB number without an interface means each of its ports, so "serial:A" and "serial:A:1" are one too.
+    """
+    if adapter.startswith("/") and adapter.isprintable():
+        return (os.path.realpath(adapter),)
+    kind, _, name = adapter.partition(":")
+    serial, _, interface = name.partition(":")
+    if kind != "serial":
+        return (adapter,)
+    if re.fullmatch("[0-9A-Fa-f]{1,2}", interface):
+        return (f"serial:{serial}:{int(interface, 16):x}",)
+    return (adapter,) if interface else tuple(f"serial:{serial}:{number:x}" for number in range(256))
+
+
+def _unique(
+    document: Document,
+    entries: Iterable[tuple[KeyPath, object]],
+    why: str,
+    meanings: Callable[[str], Collection[str]] = _itself,
+) -> None:
+    """Notes each text that was there before, or another that means the same."""
     first: dict[str, KeyPath] = {}
     for path, text in entries:
-        if isinstance(text, str) and (before := first.setdefault(text, path)) != path:
-            place = f"{key_text(before)} on line {document.line(before)}"
-            document.mistake(path, f"{value_text(text)} is also {place}; {why}")
+        if not isinstance(text, str):
+            continue
+        for meaning in meanings(text):
+            if (before := first.setdefault(meaning, path)) != path:
+                place = f"{key_text(before)} on line {document.line(before)}"
+                document.mistake(path, f"{value_text(text)} is also {place}; {why}")
+                break
 
 
 def _tables(value: object) -> list[tuple[Any, Mapping[str, Any]]]:

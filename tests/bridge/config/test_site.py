@@ -10,8 +10,11 @@ from pathlib import Path
 import pydantic
 import pytest
 
+from bridge.commissioning.check import shared_ports
 from bridge.config import RS485, Bus, Sensor, Site, ThingsBoard, load_site
 from bridge.config.places import parse_url
+from bridge.errors import ConfigError
+from bridge.port.adapter import Adapter
 from protocols import protocol
 from protocols.dialogue import LineSettings
 from tests.bridge.config.conftest import GOOD, SITES, Mistakes
@@ -228,3 +231,57 @@ def test_a_protocol_is_imported_only_when_a_bus_speaks_it() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == "[]\n"
+
+
+ONE_PORT = [
+    ("/dev/ttyS0", "/dev//ttyS0"),
+    ("/dev/ttyS0", "/dev/./ttyS0"),
+    ("/dev/ttyS0", "/dev/pts/../ttyS0"),
+    ("serial:A", "serial:A:0"),
+    ("serial:A:1", "serial:A"),
+    ("serial:A:1", "serial:A:01"),
+    ("serial:A:a", "serial:A:0A"),
+]
+TWO_PORTS = [
+    ("serial:A:0", "serial:A:1"),
+    ("serial:A", "serial:B"),
+    ("serial:A", "path:A"),
+    ("/dev/a", "/dev/b"),
+]
+
+
+def with_ports(folder: Path, ports: tuple[str, str]) -> Path:
+    buses = (
+        f'[bus.bus{number}]\nadapter = "{port}"\nprotocol = "modbus-rtu"\nline = "9600 8N1"\n'
+        for number, port in enumerate(ports)
+    )
+    path = folder / "site.toml"
+    path.write_text('site = "s"\n[thingsboard]\nurl = "coap://127.0.0.1"\n' + "".join(buses))
+    return path
+
+
+@pytest.mark.parametrize("ports", ONE_PORT)
+def test_one_port_in_two_spellings_is_no_port_of_two_buses(ports: tuple[str, str], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"is also bus\.bus0\.adapter on line 5; two buses cannot share"):
+        load_site(with_ports(tmp_path, ports))
+
+
+def test_a_link_to_a_port_is_that_port(tmp_path: Path) -> None:
+    (tmp_path / "by-id").symlink_to("/dev/ttyS0")
+    with pytest.raises(ConfigError, match="two buses cannot share a port"):
+        load_site(with_ports(tmp_path, ("/dev/ttyS0", str(tmp_path / "by-id"))))
+
+
+@pytest.mark.parametrize("ports", TWO_PORTS)
+def test_two_ports_are_two(ports: tuple[str, str], tmp_path: Path) -> None:
+    assert len(load_site(with_ports(tmp_path, ports)).buses) == 2
+
+
+def test_one_port_under_two_names_is_noticed_while_it_is_plugged_in(tmp_path: Path) -> None:
+    socket = "pci-0000:00:06.0-usb-0:1:1.0"
+    present = [Adapter(Path("/dev/ttyUSB0"), "AB0JPQ7X", 0, socket, "1-1")]
+    for ports in (("serial:AB0JPQ7X", "/dev/ttyUSB0"), (f"path:{socket}", "serial:AB0JPQ7X")):
+        site = load_site(with_ports(tmp_path, ports))
+        (warning,) = shared_ports(site, present)
+        assert f'bus.bus1.adapter: "{ports[1]}" is /dev/ttyUSB0, which is the port of bus bus0 too' in warning
+        assert list(shared_ports(site, [])) == []
