@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import difflib
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from bridge.commissioning.install import machine
 from bridge.commissioning.install.files import ALL, READER, RULES, SYSUSERS, TMPFILES, UPLINK, File
+from bridge.commissioning.install.root import folder_below
 from bridge.config import Site
+from bridge.files import open_regular
 from bridge.port.adapter import Adapter
 
 Say = Callable[[str], None]
@@ -63,20 +67,31 @@ def diff(difference: Difference, root: Path) -> str:
 def write(difference: Difference, root: Path, say: Say) -> None:
     """Makes the files what they must be, each at once or not at all."""
     for file in difference.write:
-        path = _below(root, file.path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".serial-bridge-") as folder:
-            new = Path(folder) / path.name
-            if file.is_link:
-                new.symlink_to(file.text)
-            else:
-                new.write_text(file.text, "utf-8")
-                new.chmod(0o644)
-            new.replace(path)
+        with folder_below(root, file.path.parent, make=True) as folder:
+            _put(folder, file)
         say(f"wrote {file.path}")
     for gone in difference.remove:
-        _below(root, gone).unlink()
+        with folder_below(root, gone.parent) as folder:
+            os.unlink(gone.name, dir_fd=folder)
         say(f"removed {gone}")
+
+
+def _put(folder: int, file: File) -> None:
+    """Give a file its name in an open folder, when it is complete."""
+    draft = f".{file.path.name}.{secrets.token_hex(8)}"
+    try:
+        if file.is_link:
+            os.symlink(file.text, draft, dir_fd=folder)
+        else:
+            descriptor = open_regular(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, folder=folder)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as new:
+                new.write(file.text)
+                os.fchmod(descriptor, 0o644)
+        os.replace(draft, file.path.name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(draft, dir_fd=folder)
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +155,8 @@ def carry_out(site: Site, plan: Restarts, found: Sequence[Adapter], *, delivers:
     running = machine.units()
     for bus in site.buses.values():
         if bus.name not in linked and (devices := machine.fitting(bus, found)):
-            steps.failures.append(
-                f"udev made no {machine.LINKS / bus.name} for {devices[0]}; why: udevadm test {devices[0]}"
-            )
+            why = f"udevadm test {quote(str(devices[0]))}"
+            steps.failures.append(f"udev made no {machine.LINKS / bus.name} for {devices[0]}; why: {why}")
     missing = [name for name in names if not (name in running and running[name].is_up)]
     for name in steps.start(missing):
         say(f"started {name}")
@@ -184,14 +198,13 @@ def _differ(handed_over: Mapping[str, Path]) -> bool:
 
 def _there(path: Path, root: Path) -> tuple[str, bool] | None:
     """What stands at a path, and whether it is a link; None if nothing does."""
-    below = _below(root, path)
-    if below.is_symlink():
-        return os.readlink(below), True  # noqa: PTH115 — as it is written
     try:
-        return below.read_text("utf-8", errors="replace"), False
+        with folder_below(root, path.parent) as folder:
+            try:
+                return os.readlink(path.name, dir_fd=folder), True
+            except OSError:  # no link
+                descriptor = open_regular(path.name, os.O_RDONLY, folder=folder)
+                with os.fdopen(descriptor, "rb") as file:
+                    return file.read().decode("utf-8", errors="replace"), False
     except FileNotFoundError:
         return None
-
-
-def _below(root: Path, path: Path) -> Path:
-    return root / path.relative_to("/")

@@ -8,9 +8,12 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from shlex import quote
 
+from bridge.commissioning.check import shared_ports
 from bridge.commissioning.install import changes, machine
 from bridge.commissioning.install.files import HIDDEN, Places, files, handed_over
+from bridge.commissioning.install.root import within
 from bridge.config import Credentials, Site, load, load_site
 from bridge.errors import BridgeError, ConfigError, StepsFailed
 from bridge.port.adapter import Adapter
@@ -44,8 +47,8 @@ def install(
     is_live = root == ROOT and machine.SYSTEMD.is_dir()
     if root == ROOT and not dry_run:
         _only_root("install")
-    site, credentials = _load(_below(root, site_path), _below(root, credentials_path))
-    secrets = handed_over(credentials, _below(root, credentials_path)) if credentials else {}
+    site, credentials = _load(within(root, site_path), within(root, credentials_path))
+    secrets = handed_over(credentials, within(root, credentials_path)) if credentials else {}
     places = Places(
         program or _THIS,
         site_path.absolute(),
@@ -56,7 +59,7 @@ def install(
     found = machine.present() if is_live else []
     if mistakes := [*_no_program(program), *_refusals(site, found), *_unreadable(site, root)]:
         raise ConfigError(mistakes)
-    if root != ROOT and not os.path.lexists(_below(root, places.program)):
+    if root != ROOT and not os.path.lexists(root / places.program.relative_to("/")):
         say(f"warning: {root} has no {places.program}, which the services run: install it in there too")
     if not secrets:
         say(f"{credentials_path} is missing: buses are read and readings wait; write it and run this again")
@@ -143,6 +146,7 @@ def _no_program(named: Path | None) -> Iterator[str]:
 
 def _refusals(site: Site, found: list[Adapter]) -> Iterator[str]:
     """Adapters by which a bus cannot be told."""
+    yield from shared_ports(site, found)
     for bus in site.buses.values():
         place = f"{site.path}: bus.{bus.name}.adapter"
         devices = machine.fitting(bus, found)
@@ -168,7 +172,8 @@ def _unreadable(site: Site, root: Path) -> Iterator[str]:
             if not folder.stat().st_mode & stat.S_IXOTH:
                 closed[folder] = "o+x"
     for path, mode in closed.items():
-        yield f"the services, which have a user of their own, may not read {path}: run chmod {mode} {path}"
+        command = f"chmod {mode} {quote(str(path))}"
+        yield f"the services, which have a user of their own, may not read {path}: run {command}"
 
 
 def _show(
@@ -182,11 +187,6 @@ def _show(
         say(f"would stop {name}: {why}")
     if not text and not stop:
         say("nothing to change")
-
-
-def _below(root: Path, path: Path) -> Path:
-    """Where a path of the system in `root` is found from here."""
-    return root / path.absolute().relative_to("/")
 
 
 def _above(root: Path, path: Path) -> Path:

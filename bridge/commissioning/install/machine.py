@@ -7,6 +7,7 @@ next from being tried: half of an installation that runs is better than none.
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -150,7 +151,7 @@ class Steps:
 
 def _run(*command: str, within_s: float = _STEP_WITHIN_S) -> str:
     """Runs a command of the system and returns what it printed."""
-    said = f"`{' '.join(command)}`"
+    said = f"`{shlex.join(command)}`"
     try:
         done = subprocess.run(  # noqa: S603 — the commands above, by their own names
             command,

@@ -428,3 +428,52 @@ def test_into_another_root_files_are_written_and_nothing_is_run(
     (box.root / "opt/serial-bridge/bin").mkdir(parents=True)
     (box.root / PROGRAM.relative_to("/")).touch()
     assert unable not in box.install()
+
+
+COMPONENTS = ["etc", "etc/udev", "etc/udev/rules.d", "etc/systemd", "etc/systemd/system", "etc/tmpfiles.d"]
+
+
+@pytest.mark.parametrize("where", ["absolute", "relative", "dangling"])
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_no_link_of_a_card_leads_what_is_written_out_of_it(
+    component: str, where: str, box: Box, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    link = box.root / component
+    if link.exists():  # /etc holds the site, which stays to be found
+        link.rename(outside / "etc")
+        target = outside / "etc"
+    else:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        target = outside / "missing" if where == "dangling" else outside
+    before = sorted(outside.rglob("*"))
+    link.symlink_to(os.path.relpath(target, link.parent) if where == "relative" else target)
+    with pytest.raises(ConfigError, match="link"):
+        box.install()
+    assert sorted(outside.rglob("*")) == before
+
+
+def test_what_a_card_links_to_here_is_not_read_as_its_own(box: Box, tmp_path: Path) -> None:
+    here = tmp_path / "here.toml"
+    box.site.rename(here)
+    box.site.symlink_to(here)
+    with pytest.raises(ConfigError, match=r"site\.toml: a link leads out of .*, to .*here\.toml"):
+        box.install()
+
+
+def test_a_file_of_a_card_that_is_a_link_is_replaced(box: Box, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("untouched")
+    rules = box.root / RULES.relative_to("/")
+    rules.parent.mkdir(parents=True)
+    rules.symlink_to(outside)
+    box.install()
+    assert outside.read_text() == "untouched"
+    assert not rules.is_symlink()
+
+
+def test_two_buses_with_one_port_under_two_names_are_refused(box: Box) -> None:
+    box.write(SITE.replace("path:pci-0000:00:06.0-usb-0:2:1.0", "path:pci-0000:00:06.0-usb-0:1:1.0"))
+    with pytest.raises(ConfigError, match=r"bus\.soil\.adapter: .* is /dev/ttyUSB0, which is the port"):
+        box.install()
