@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
+from shlex import quote
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -70,7 +71,7 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
     except ValueError:
         raise UnusableFile(
             f"{path} holds no PEM certificate (-----BEGIN CERTIFICATE-----): "
-            f"convert it with: openssl x509 -inform DER -in {path}"
+            f"convert it with: openssl x509 -inform DER -in {quote(str(path))}"
         ) from None
 
 
@@ -132,12 +133,12 @@ def _read_key(path: Path) -> EllipticCurvePrivateKey | RSAPrivateKey:
     except TypeError:
         raise UnusableFile(
             f"the key {path} asks for a passphrase, which no service can give: "
-            f"write it without one: openssl pkey -in {path}"
+            f"write it without one: openssl pkey -in {quote(str(path))}"
         ) from None
     except (ValueError, UnsupportedAlgorithm):
         raise UnusableFile(
             f"{path} holds no PEM private key (-----BEGIN PRIVATE KEY-----): "
-            f"convert it with: openssl pkey -inform DER -in {path}"
+            f"convert it with: openssl pkey -inform DER -in {quote(str(path))}"
         ) from None
     if not isinstance(key, EllipticCurvePrivateKey | RSAPrivateKey):
         raise UnusableFile(f"the key {path} is neither EC nor RSA, which is all that ThingsBoard takes")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from shlex import quote
 
 _SQLITE = b"SQLite format 3\0"  # sqlite.org/fileformat.html §1.3
 _SYSTEM = tuple(
@@ -105,7 +106,7 @@ def _unwritable(folder: Path) -> str | None:
         return f"{folder} is on a disk that cannot be written, choose another"
     status = folder.stat()
     if status.st_uid == os.geteuid() and not status.st_mode & stat.S_IWUSR:
-        return f"{folder} cannot be written by its owner, run: chmod u+w {folder}"
+        return f"{folder} cannot be written by its owner, run: chmod u+w {quote(str(folder))}"
     return None
 
 

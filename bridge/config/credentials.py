@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
@@ -50,7 +51,7 @@ def _readable(path: Path) -> Path:
 
 def _private(path: Path) -> Path:
     if path.stat().st_mode & 0o077 and not _from_systemd(path):
-        raise ValueError(f"others may read {path}, run: chmod 600 {path}")
+        raise ValueError(f"others may read {path}, run: chmod 600 {quote(str(path))}")
     return path
 
 
@@ -127,7 +128,7 @@ def load_credentials(path: Path, site: Site | None = None) -> Credentials:
     document = Document.read(path, secret=True, shown={*_KEYS, *names}, homes=homes)
     tables = document.tables
     if path.stat().st_mode & 0o077 and not _from_systemd(path):
-        document.mistake((), f"others may read this file, run: chmod 600 {path}")
+        document.mistake((), f"others may read this file, run: chmod 600 {quote(str(path))}")
     document.unknown_keys((), tables, ("sensors", "provisioning", "pending"))
     sensors = _sensors(document, tables.get("sensors", {}))
     pending = _pending(document, tables.get("pending", {}))

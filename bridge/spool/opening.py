@@ -13,6 +13,7 @@ import sqlite3
 import time
 from contextlib import closing, suppress
 from pathlib import Path
+from shlex import quote
 
 from bridge.errors import BridgeError, SpoolDamaged
 from bridge.files import acting_as_owner
@@ -129,7 +130,7 @@ def _begin_anew(path: Path, aside: Path, limit: int) -> str:
         db.execute("INSERT INTO sqlite_sequence(name, seq) VALUES ('reading', ?)", (last_id,))
         db.executemany("INSERT INTO aside VALUES (?, ?, ?, ?)", asides)
         db.execute("INSERT INTO aside(name, has_books) VALUES (?, ?)", (aside.name, bool(books)))
-    rescue = f"`serial-bridge spool salvage {aside}` brings back what can be read"
+    rescue = f"`serial-bridge spool salvage {quote(str(aside))}` brings back what can be read"
     if not books:
         return f"its books cannot be read and begin again at 0; {rescue}"
     return f"its books are carried over, what it still holds counts as dropped; {rescue}"

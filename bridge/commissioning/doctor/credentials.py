@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,9 @@ def check(site: Site, path: Path) -> Iterator[Finding]:
     """Every mistake in credentials.toml and in the files it names, their modes among them."""
     if _is_missing(path):
         sentence = f"there is no {path}: readings wait in the spool until it holds the sensors' tokens"
-        yield Finding(AREA, Severity.FAULT, sentence, f"sudo install -m 600 /dev/null {path}")
+        yield Finding(
+            AREA, Severity.FAULT, sentence, f"sudo install -m 600 /dev/null {shlex.quote(str(path))}"
+        )
         return
     if not os.access(path, os.R_OK):
         yield Finding(AREA, Severity.UNSEEN, str(path), "")
@@ -35,9 +38,17 @@ def check(site: Site, path: Path) -> Iterator[Finding]:
         load_credentials(path, site)
     except ConfigError as error:
         for mistake in error.mistakes:
-            told = re.search(r"run: (chmod .*)$", mistake)
-            fix = f"sudo {told[1]}" if told else "serial-bridge check"
-            yield Finding(AREA, Severity.FAULT, mistake, fix)
+            yield Finding(AREA, Severity.FAULT, mistake, _fix(mistake))
+
+
+def _fix(mistake: str) -> str:
+    """The command at the end of a mistake, if it is one and whole; a path in it may hold anything."""
+    told = re.search(r"run: (chmod 600 .*)$", mistake)
+    try:
+        words = shlex.split(told[1]) if told else []
+    except ValueError:
+        words = []
+    return f"sudo {shlex.join(words)}" if len(words) == 3 else "serial-bridge check"
 
 
 def _is_missing(path: Path) -> bool:

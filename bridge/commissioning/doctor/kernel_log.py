@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from bridge.commissioning.doctor.finding import Finding, Machine, Severity
 from bridge.config import Site
@@ -99,7 +100,13 @@ def _taken(recent: Iterable[tuple[float, str]], now_s: float) -> Iterator[Findin
             seen[found[1], found[2]].append(at_s)
     for (socket, program), when in seen.items():
         sentence = f"USB socket {socket}: {program} took the adapter from its driver {_times(when, now_s)}"
-        yield Finding(AREA, Severity.FAULT, sentence, f"sudo systemctl mask --now {program}.service")
+        yield Finding(AREA, Severity.FAULT, sentence, f"sudo systemctl mask --now {_service(program)}")
+
+
+def _service(program: str) -> str:
+    """The service of a program, for a command; the kernel has its name from whoever started it."""
+    name = quote(f"{program}.service")
+    return f"-- {name}" if program.startswith("-") else name
 
 
 def _socket(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 
 from bridge.commissioning.doctor.finding import SERVICE_USER, Finding, Machine, Severity, group_of
 from bridge.config import Bus, Site
@@ -58,7 +59,8 @@ def _bus(bus: Bus, machine: Machine, ours: set[int]) -> Iterator[Finding]:
     if not is_allowed:
         group, who = group_of(device), machine.user.name
         is_ours_to_set = who == SERVICE_USER or group == "root"  # no program of ours should be in that group
-        fix = "sudo serial-bridge install" if is_ours_to_set else f"sudo usermod -aG {group} {who}"
+        join = f"sudo usermod -aG {quote(group)} {quote(who)}"
+        fix = "sudo serial-bridge install" if is_ours_to_set else join
         sentence = f"bus {bus.name}: user {who} may not open {device}, which is for group {group}"
         yield Finding(AREA, Severity.FAULT, sentence, fix)
     for process in holders(device, machine.procfs):
@@ -68,5 +70,6 @@ def _bus(bus: Bus, machine: Machine, ours: set[int]) -> Iterator[Finding]:
 
 def _held(bus: Bus, device: Path, process: Process) -> Finding:
     sentence = f"bus {bus.name}: {device} is held by {process.command} (process {process.pid})"
-    fix = f"sudo systemctl disable --now {process.unit}" if process.unit else f"sudo kill {process.pid}"
+    stop = f"sudo systemctl disable --now {quote(process.unit)}"
+    fix = stop if process.unit else f"sudo kill {process.pid}"
     return Finding(AREA, Severity.FAULT, sentence, fix)

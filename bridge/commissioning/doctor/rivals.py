@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from shlex import quote
 
 from bridge.commissioning.doctor.finding import Finding, Machine, Severity
 from bridge.commissioning.doctor.port import ports
@@ -58,7 +59,7 @@ def _brltty(on_usb: list[str], running: Iterable[Process]) -> Iterator[Finding]:
                 f"brltty (process {process.pid}) takes USB adapters away, because braille displays have the "
                 f"same chips: bus {', '.join(on_usb)}"
             )
-            yield _risk(sentence, f"sudo systemctl mask --now {process.unit or 'brltty.service'}")
+            yield _risk(sentence, f"sudo systemctl mask --now {quote(process.unit or 'brltty.service')}")
 
 
 def _modem_manager(
@@ -105,7 +106,7 @@ def _login(bus: str, device: Path, running: Iterable[Process], machine: Machine)
     wanted = machine.root / "etc/systemd/system/getty.target.wants" / unit
     if who or wanted.is_symlink():
         sentence = f"a login prompt{who} is on {device}, which is bus {bus}"
-        yield _fault(sentence, f"sudo systemctl mask --now {unit}")
+        yield _fault(sentence, f"sudo systemctl mask --now {quote(unit)}")
 
 
 def _console(bus: str, device: Path, machine: Machine) -> Iterator[Finding]:
@@ -119,11 +120,11 @@ def _console(bus: str, device: Path, machine: Machine) -> Iterator[Finding]:
 def _without_console(name: str, machine: Machine) -> str:
     """Takes the console off the kernel's command line, wherever this machine keeps that."""
     for place in _BOOT_FILES:
-        wanted = re.search(rf"console=({name}|serial0)\b", _text(machine.root / place))
+        wanted = re.search(rf"console=({re.escape(name)}|serial0)\b", _text(machine.root / place))
         if wanted:
             grub = "sudo update-grub && " if place.endswith("grub") else ""
-            edit = f's/{wanted[0]}[^ "]* *//'
-            return f"sudo sed -i '{edit}' /{place} && {grub}sudo reboot"
+            edit = quote(f's/{wanted[0]}[^ "]* *//')
+            return f"sudo sed -i {edit} /{place} && {grub}sudo reboot"
     return (
         f"remove console={name}… from the kernel command line (/boot/firmware/cmdline.txt on a Raspberry Pi, "
         "GRUB elsewhere), then: sudo reboot"

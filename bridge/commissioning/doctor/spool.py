@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from shlex import quote
 
 from bridge.commissioning.doctor.finding import Finding, Machine, Severity
 from bridge.config import Site
@@ -44,13 +45,14 @@ def check(site: Site, machine: Machine) -> Iterator[Finding]:
 def _rights(path: Path, machine: Machine) -> Iterator[Finding]:
     user = machine.user
     if not path.parent.is_dir():
-        mode = f"-o {user.name} -g {user.name} " if user.uid else ""
-        yield _fault(f"the spool's folder {path.parent} is missing", f"sudo install -d {mode}{path.parent}")
+        name, folder = quote(user.name), quote(str(path.parent))
+        mode = f"-o {name} -g {name} " if user.uid else ""
+        yield _fault(f"the spool's folder {path.parent} is missing", f"sudo install -d {mode}{folder}")
         return
     for place in (path.parent, path):
         if place.exists() and not user.may(place, os.R_OK | os.W_OK):
             sentence = f"user {user.name} may not write {place}: no reading can be kept"
-            yield _fault(sentence, f"sudo chown -R {user.name}: {path.parent}")
+            yield _fault(sentence, f"sudo chown -R {quote(user.name)}: {quote(str(path.parent))}")
             return
 
 

@@ -7,6 +7,7 @@ certificates alone shows one of them: its server may let nobody else in.
 from __future__ import annotations
 
 import asyncio
+from shlex import quote
 
 from bridge.coap import Client, NotResolved, Refused, Silent, Unreachable
 from bridge.coap.dtls import NoHandshake
@@ -61,7 +62,7 @@ def _fix(site: Site, error: UplinkError) -> str:
         case NotTrusted() | HandshakeBroken():
             return f"openssl s_client -dtls1_2 -showcerts -connect {server.host}:{server.port}"
         case Refused():
-            return f"sudoedit {site.path}"
+            return f"sudoedit {quote(str(site.path))}"
         case Silent():
             return _listen(server.port)
         case Unreachable():
@@ -76,7 +77,7 @@ async def _no_handshake(site: Site, error: NoHandshake) -> Finding:
     async with Client(server.host, _PLAIN_PORT) as plain:
         if await plain.ping():
             sentence = f"DTLS: {error}; UDP passes, port {_PLAIN_PORT} there answers"
-            return _finding(sentence, f"sudoedit {site.path}")
+            return _finding(sentence, f"sudoedit {quote(str(site.path))}")
     return _finding(f"UDP: {error}", _listen(server.port))
 
 
