@@ -11,7 +11,7 @@ import pytest
 
 from bridge.clock import Instant
 from bridge.errors import AlreadyRunning, SpoolDamaged
-from bridge.spool import Account, NothingToSalvage, Reading, Spool, SpoolUnavailable, lock
+from bridge.spool import Account, NothingToSalvage, Reading, Spool, SpoolUnavailable, lock, opening
 from bridge.spool.database import PAGE_BYTES
 from bridge.spool.schema import _STEPS
 
@@ -93,6 +93,41 @@ def test_a_false_alarm_changes_nothing(filled: Path) -> None:
         assert spool.ledger()["s0"].queued == 450
         spool.add([reading(1)])
     assert set_aside(filled) == []
+
+
+def test_a_large_file_is_examined_whole_only_if_it_was_found_damaged(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "_EXAMINED_BYTES", 0)
+    scribble(filled, from_page=20)
+    Spool.open(filled).close()
+    assert set_aside(filled) == [], "reading it all would delay every start"
+    filled.with_name("spool.db.damaged").touch()
+    with closing(Spool.open(filled)) as spool:
+        assert spool.audit() == []
+    assert len(set_aside(filled)) == 1
+
+
+def test_the_write_ahead_log_of_a_damaged_file_goes_aside_with_it(path: Path) -> None:
+    copy = path.parent / "copy" / "spool.db"
+    copy.parent.mkdir()
+    with closing(Spool.open(path)) as spool:
+        spool.add([reading(number) for number in range(1000)])
+        spool._database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        spool.add([reading(number) for number in range(1000, 1200)])  # these are in the log alone
+        for name in ("spool.db", "spool.db-wal"):
+            copy.with_name(name).write_bytes(path.with_name(name).read_bytes())
+    aside = opening._set_aside(copy)
+    with closing(Spool.open(copy)) as spool:
+        assert spool.salvage(aside).queued == {"meter": 1200}
+        assert spool.audit() == []
+
+
+def test_every_commit_is_forced_to_the_disk(filled: Path) -> None:
+    """A power cut takes no committed reading: with NORMAL it could, as far back as the last checkpoint."""
+    with closing(Spool.open(filled)) as spool:
+        (level,) = spool._database.connection.execute("PRAGMA synchronous").fetchone()
+    assert level == 2, "FULL"
 
 
 def test_two_damaged_files_of_one_second_are_both_kept(path: Path) -> None:

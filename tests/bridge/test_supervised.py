@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
-from bridge.config import Site, ThingsBoard
-from bridge.gateway import supervised
+from bridge.clock import Instant
+from bridge.config import Site, ThingsBoard, load_site
+from bridge.gateway import reading, supervised
 from bridge.notify import notify, watchdog_s
+from bridge.runtime import Runtime
+from bridge.sandbox.bus import SimulatedBus
+from bridge.spool import Reading, Spool
+from protocols.modbus.rtu import SimulatedUnit
+from tests.bridge.reader.test_reader import LINE, WITHIN_S, bus_of, sensor
 from tests.loop import on_jumping_clock
 
 WATCHDOG_S = 20
@@ -104,6 +111,37 @@ async def test_nothing_is_told_where_nobody_asked(
     async with supervised(lambda: True, site, "bus-meters"):
         await asyncio.sleep(WATCHDOG_S)
     assert systemd.heard() == []
+
+
+async def test_a_reader_goes_on_above_the_stamps_of_the_process_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What status shows of a reading is the stamp it has, also where the clock was set back meanwhile."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    spool_path = tmp_path / "spool.db"
+    ahead_ms = time.time_ns() // 1_000_000 + 30_000
+    with closing(Spool.open(spool_path)) as spool:
+        spool.add([Reading("a", Instant("the boot before", 1), ahead_ms, b"{}", 0)])
+    with SimulatedBus({1: SimulatedUnit(1, holding={0: 7})}, LINE) as bus:
+        read_site = site_of(tmp_path, bus.path)
+        async with reading(read_site, read_site.buses.values()), asyncio.timeout(WITHIN_S):
+            while (shown := last_ts(spool_path)) is None:  # noqa: ASYNC110 - a file has no event
+                await asyncio.sleep(0.05)
+    assert shown > ahead_ms
+
+
+def last_ts(spool_path: Path) -> int | None:
+    document = Runtime(spool_path).read_all().get("bus-meters", {})
+    stamp: int | None = document.get("sensors", {}).get("a", {}).get("last_ts")
+    return stamp
+
+
+def site_of(folder: Path, adapter: Path) -> Site:
+    """A site of one bus, whose spool lies in the folder."""
+    bus_of(folder, adapter, sensor("a", 1))
+    path = folder / "site.toml"
+    path.write_text(f'{path.read_text()}\n[spool]\npath = "{folder}/spool.db"\n[clock]\ntrust = "system"\n')
+    return load_site(path)
 
 
 def test_a_systemd_that_is_gone_hurts_nobody(systemd: Systemd) -> None:

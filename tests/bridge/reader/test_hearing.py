@@ -147,6 +147,23 @@ def test_a_sensor_that_always_says_something_else_is_thinned_out_all_the_same(
     assert heard.document()["thinned"] > 900
 
 
+def test_what_is_kept_of_a_steady_sensor_lies_on_a_grid_that_does_not_drift(
+    bench: Bench, line: FreeRunningLine, tmp_path: Path
+) -> None:
+    """One telegram in 0.9 s, of which one per 10 s is kept: the grid is of 10 s, not of 10.8."""
+    bus = talkers(tmp_path, line, every="10s", hall="0A")
+    heard = Heard(bus.sensors[0], Intake(bus.sensors[0], bench.writer, system_clock("system")))
+    kept_at_s = []
+    for number in range(1000):
+        before = heard.document()["thinned"]
+        heard.take({"x": 1}, Instant("boot", number * 900_000_000), 0.0)
+        if heard.document()["thinned"] == before:
+            kept_at_s.append(number * 0.9)
+    assert len(kept_at_s) == 91
+    for slot, at_s in enumerate(kept_at_s):
+        assert abs(at_s - 10 * slot) <= 5.0
+
+
 def test_the_keys_of_such_a_sensor_are_judged_all_at_once() -> None:
     assert KEYS.parse({"id": "0a", "only": ["half"]}).choose({"x": 1, "half": 0.5}) == {"half": 0.5}
     with pytest.raises(SettingsError) as caught:
