@@ -11,7 +11,6 @@ import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,45 +21,17 @@ from bridge.reader import Reader
 from bridge.sandbox.wire import Wire
 from bridge.spool import Reading, SpoolWriter
 from protocols.dialogue import LineSettings
-from tests.faults.tagged import Audit, Source, TaggedUnit
+from tests.faults.tagged import Audit
+from tests.faults.tagged_site import Sensor, blocks_of, bus_text, sources_of, tagged_units
 from tests.lines import SimulatedLine
+
+__all__ = ["Sensor", "SimulatedReader"]
 
 SITE = """\
 site = "test"
 [thingsboard]
 url = "coap://127.0.0.1"
-[bus.meters]
-adapter = "/dev/ttyTEST"
-protocol = "modbus-rtu"
-line = "{line}"
-{keys}
 """
-SENSOR = """
-[[bus.meters.sensor]]
-name = "{name}"
-address = {unit}
-every = "{every_ms:.0f}ms"
-[bus.meters.sensor.registers]
-{registers}
-"""
-_TYPES = {1: "uint16", 2: "uint32", 4: "int64"}  # an unsigned one of 64 bits may not fit what is stored
-
-
-@dataclass(frozen=True, slots=True)
-class Sensor:
-    """A sensor of the simulated site.
-
-    Attributes:
-        unit: its address; several sensors may have one.
-        every_s: its rhythm.
-        blocks: (PDU address, registers) of each value; 1, 2 or 4 registers.
-        keys: further lines of its block in site.toml.
-    """
-
-    unit: int
-    every_s: float = 1.0
-    blocks: tuple[tuple[int, int], ...] = ((0, 1),)
-    keys: str = ""
 
 
 class _AuditedSpool:
@@ -102,26 +73,15 @@ class SimulatedReader:
         seed: int = 0,
     ) -> None:
         settings = LineSettings.parse(line)
-        sources = {
-            (f"s{number}", f"k{place}"): Source(sensor.unit, tuple(range(start, start + count)))
-            for number, sensor in enumerate(sensors)
-            for place, (start, count) in enumerate(sensor.blocks)
-        }
-        held: defaultdict[int, set[int]] = defaultdict(set)
-        for sensor in sensors:
-            for start, count in sensor.blocks:
-                held[sensor.unit].update(range(start, start + count))
-        units = {unit: TaggedUnit(unit, range(max(addresses) + 1)) for unit, addresses in held.items()}
-        self.wire = Wire(units, settings, turn_around_s=turn_around_s, seed=seed)
+        self.wire = Wire(tagged_units(sensors), settings, turn_around_s=turn_around_s, seed=seed)
         self.line = SimulatedLine(self.wire, settings)
-        self.audit = Audit(sources)
+        self.audit = Audit(sources_of(sensors))
         self.status: Mapping[str, Any] = {}
         spool = _AuditedSpool(self.wire, self.audit)
         self.read_at = spool.read_at
         path = folder / "site.toml"
         path.write_text(
-            SITE.format(line=line, keys=keys)
-            + "".join(_block(number, sensor) for number, sensor in enumerate(sensors))
+            SITE + bus_text("meters", self.line.path, "modbus-rtu", line, keys) + blocks_of("meters", sensors)
         )
         self._reader = Reader(
             load_site(path).buses["meters"],
@@ -157,17 +117,6 @@ class SimulatedReader:
 
     def _publish(self, document: Mapping[str, Any]) -> None:
         self.status = document
-
-
-def _block(number: int, sensor: Sensor) -> str:
-    registers = "\n".join(
-        f'k{place} = {{ holding = {start}, type = "{_TYPES[count]}" }}'
-        for place, (start, count) in enumerate(sensor.blocks)
-    )
-    block = SENSOR.format(
-        name=f"s{number}", unit=sensor.unit, every_ms=1000 * sensor.every_s, registers=registers
-    )
-    return block.replace("\n[bus.meters.sensor.reg", f"\n{sensor.keys}\n[bus.meters.sensor.reg", 1)
 
 
 def _now() -> float:

@@ -11,7 +11,7 @@ are compared with the log of the wire: what a reading tells must have been on th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from protocols.modbus.rtu import SimulatedUnit
 from protocols.modbus.serial_line import RTU
 
 _UNITS, _TAGS, _ROUNDS = 8, 32, 256
+_EXAMPLES = 10  # wrong values that are kept to be shown
 
 
 class TaggedUnit(SimulatedUnit):
@@ -96,15 +97,27 @@ class Findings:
 class Audit:
     """Holds what arrived against what was served.
 
+    Attributes:
+        findings: the counts.
+        examples: the first values that are not what their source served then.
+
     Args:
         sources: of each (sensor, key).
         tolerance_s: how far a stamp may be from the time at which the wire handed the reply over.
+        words: the words that a reply tells, by the address in their source.
     """
 
-    def __init__(self, sources: Mapping[tuple[str, str], Source], tolerance_s: float = 0.001) -> None:
+    def __init__(
+        self,
+        sources: Mapping[tuple[str, str], Source],
+        tolerance_s: float = 0.001,
+        words: Callable[[Served], Mapping[int, int]] = lambda reply: reply.registers,
+    ) -> None:
         self.findings = Findings()
+        self.examples: list[str] = []
         self._sources = sources
         self._tolerance_s = tolerance_s
+        self._words = words
         self._told: defaultdict[tuple[int, int, int], list[int]] = defaultdict(list)  # word → replies
         self._served: list[Served] = []
         self._was_read: set[int] = set()
@@ -113,9 +126,8 @@ class Audit:
         """Note replies of tagged units; `served` holds those noted before, too."""
         for number in range(len(self._served), len(served)):
             reply = served[number]
-            for address, word in reply.registers.items():
-                assert isinstance(reply.unit, int)
-                self._told[reply.unit, address, word].append(number)
+            for address, word in self._words(reply).items():
+                self._told[int(reply.unit), address, word].append(number)
             self._served.append(reply)
         self.findings.served = len(self._served)
 
@@ -123,10 +135,11 @@ class Audit:
         """Judge a reading: stamped with `taken_at`, its poll was over at `until`, on the wire's clock."""
         for key, value in values.items():
             source = self._sources[sensor, key]
-            assert isinstance(value, int)
+            assert isinstance(value, int | float)
             count = len(source.addresses)
-            words = [value >> 16 * (count - 1 - place) & 0xFFFF for place in range(count)]
+            words = [int(value) >> 16 * (count - 1 - place) & 0xFFFF for place in range(count)]
             self.findings.values += 1
+            wrong_before = self._wrong
             if any(word >> 13 != source.unit % _UNITS for word in words):
                 self.findings.wrong_sensor += 1
             elif (
@@ -139,11 +152,20 @@ class Audit:
                 self.findings.wrong_key += 1
             elif not self._was_served(source, words[0], taken_at, until):
                 self.findings.stale += 1
+            if self._wrong > wrong_before and len(self.examples) < _EXAMPLES:
+                told = ", ".join(
+                    f"unit {word >> 13} tag {word >> 8 & 31} answer {word & 255}" for word in words
+                )
+                self.examples.append(f"{taken_at:.3f} {sensor} {key} of {source}: {value} ({told})")
         self.findings.read = len(self._was_read)
 
     def unread(self) -> list[Served]:
         """Return the replies of which no value arrived, in order."""
         return [reply for number, reply in enumerate(self._served) if number not in self._was_read]
+
+    @property
+    def _wrong(self) -> int:
+        return self.findings.wrong_key + self.findings.wrong_sensor + self.findings.stale
 
     def _was_served(self, source: Source, word: int, taken_at: float, until: float) -> bool:
         numbers = [
