@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in /usr/bin/python3 python3; do \
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-debian lint vectors bench faults partial soak kills stops vm-test deb clean
+.PHONY: demo test test-debian lint vectors bench faults partial soak line-soak kills stops vm-test deb clean
 
 demo: $(VENV)/.run
 	@$(BIN)/serial-bridge demo
@@ -41,6 +41,9 @@ partial: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),60)
+
+line-soak: $(VENV)/.dev
+	$(BIN)/python -m tests.faults.line_soak --minutes $(or $(MINUTES),60)
 
 kills: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.kills --rounds $(or $(ROUNDS),200)

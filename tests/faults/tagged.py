@@ -22,6 +22,7 @@ from protocols.modbus.rtu import SimulatedUnit
 from protocols.modbus.serial_line import RTU
 
 _UNITS, _TAGS, _ROUNDS = 8, 32, 256
+STAMP_ERROR = "stamp_error_ms"
 _EXAMPLES = 10  # wrong values that are kept to be shown
 
 
@@ -132,8 +133,16 @@ class Audit:
         self.findings.served = len(self._served)
 
     def judge(self, sensor: str, values: Mapping[str, object], taken_at: float, until: float) -> None:
-        """Judge a reading: stamped with `taken_at`, its poll was over at `until`, on the wire's clock."""
+        """Judge a reading: stamped with `taken_at`, its poll was over at `until`, on the wire's clock.
+
+        A reading that says how wrong its stamp may be is believed.
+        """
+        stamp_error_ms = values.get(STAMP_ERROR, 0)
+        assert isinstance(stamp_error_ms, int | float)
+        taken_at -= stamp_error_ms / 1000
         for key, value in values.items():
+            if key == STAMP_ERROR:
+                continue
             source = self._sources[sensor, key]
             assert isinstance(value, int | float)
             count = len(source.addresses)
