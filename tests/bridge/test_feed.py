@@ -188,6 +188,16 @@ class TestSettling:
             now = max(now, subject.wait_until)
         assert holds == 3
 
+    def test_a_late_refusal_counts_from_when_its_message_was_sent(self) -> None:
+        subject = feed()
+        for id_ in (1, 2):
+            subject.follow(row(id_), 0.0)
+        answered(subject, subject.take(BUDGET, 0.0), "5.00", 0.2)
+        batch = subject.take(BUDGET, 3.5)
+        subject._throttle.accepted(100_000, 5.0)
+        answered(subject, batch, "5.00", 12.0)
+        assert subject.slowed(12.0) == (pytest.approx(700, rel=0.02), 0.2)
+
     def test_a_message_refused_twice_is_halved_and_one_reading_is_cut_only_after_many(self) -> None:
         subject = feed()
         subject.fill([row(id_, a=1, b=2, c=3, d=4) for id_ in range(1, 9)], 0, 8)

@@ -163,6 +163,13 @@ class TestRate:
         again.refused(10, 3.5, 4.5)
         assert (again.per_s(6.0) or 0) < (rate.per_s(6.0) or 0)
 
+    def test_what_is_lowered_is_the_rate_at_which_the_refused_request_was_sent(self) -> None:
+        """It was answered late, when time had raised the rate again."""
+        rate = self.limited()
+        rate.accepted(10_000, 5.0)
+        rate.refused(10, 3.5, 12.0)
+        assert rate.per_s(12.0) == pytest.approx(70, rel=0.02)
+
     def test_a_limit_fades_with_time_though_nothing_is_sent(self) -> None:
         rate = self.limited()
         assert rate.limited_since == 0.2

@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import textwrap
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -405,6 +406,19 @@ async def test_a_restart_without_notice_is_found_out(world: World, monkeypatch: 
             await client.post(TOKEN, BODY)
         assert (await client.post(TOKEN, BODY)).code == "2.01"
     assert world.secure.handshakes == 2
+
+
+async def test_silence_is_counted_from_the_first_request_however_often_it_is_sent_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dtls, "DEAD_AFTER_S", 2.0)
+    async with world.client(ack_timeout_s=0.3) as client:
+        await client.post(TOKEN, BODY)
+        world.stand_in.forget()
+        began = time.monotonic()
+        with pytest.raises(Forgotten):  # its third transmission leaves after 0.9–1.35 s
+            await client.post(TOKEN, BODY)
+        assert time.monotonic() - began < 2.6
 
 
 async def test_another_port_at_the_nat_is_found_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

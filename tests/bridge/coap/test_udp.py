@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -214,3 +214,23 @@ async def test_an_ipv6_address_is_used_as_it_is() -> None:
     async with peer(bare_con, host="::1") as server, Client("::1", server.port) as client:
         assert (await client.post(PATH, b"{}")).code == "2.01"
         assert client.where == client.stats.address == f"[::1]:{server.port}"
+
+
+class Options:
+    """A socket that notes its options: what IPV6_MTU was set to cannot be read back once it is connected."""
+
+    def __init__(self, family: socket.AddressFamily) -> None:
+        self.family = family
+        self.options: dict[tuple[int, int], int] = {}
+
+    def setsockopt(self, level: int, name: int, value: int) -> None:
+        self.options[level, name] = value
+
+
+def test_datagrams_may_be_fragmented_and_for_ipv6_are_at_what_every_path_carries() -> None:
+    """Numbers of linux/in.h and linux/in6.h; 0 is IP_PMTUDISC_DONT, 1280 stands in RFC 8200 §5."""
+    old, new = Options(socket.AF_INET), Options(socket.AF_INET6)
+    for each in (old, new):
+        udp._allow_fragments(cast("socket.socket", each))
+    assert old.options == {(socket.IPPROTO_IP, 10): 0}
+    assert new.options == {(socket.IPPROTO_IPV6, 23): 0, (socket.IPPROTO_IPV6, 24): 1280}
