@@ -13,10 +13,10 @@ drops fragments. A message that is swallowed for its length would be sent again 
 
 A survey that passes what a request did not means loss, or a server that swallows long requests alone. The
 first time it is taken for loss; the next time the limit is searched by halves with the requests themselves.
-So it is at once for a request that was asked twice of a server that is there (`ignored`): it may acknowledge
-what it then drops. Readings seldom fill a message to the last byte, so every answer moves the search on.
-Silence may have been chance here too: after some answers the shortest length that had none is tried again,
-further and further apart; once it is answered, nothing is left of the search.
+So it is at once for a request that was asked twice of a server that is there (`ignored`), which may
+acknowledge what it then drops. Readings seldom fill a message to the last byte, so every answer moves the
+search on. Silence may have been chance here too: after some answers the shortest length that had none is
+tried again, further and further apart; once it is answered, nothing is left of the search.
 
 Pure: the time is passed in. Lengths are of whole CoAP messages, in bytes, before encryption.
 """
@@ -85,7 +85,10 @@ class PathLimit:
         """Record that a request of this length was not answered, while shorter messages were."""
         if self.is_proven(length):
             return
-        self._note_silence(length)
+        if self._is_retrying:
+            self._retry_after = min(2 * self._retry_after, _RETRY_AFTER[1])
+        self._answers = 0
+        self._swallowed = min(length, self._swallowed or length)
         self.limit = min(self.limit, max(self._proven, length // 2))
         if self._is_searching:
             self.limit = min(self._halfway(), self.longest)
@@ -100,10 +103,8 @@ class PathLimit:
         """
         if self.is_proven(length):
             return False
-        self._note_silence(length)
-        self._passed_surveys = _SEARCH_AFTER
-        self.limit = min(self._halfway(), self.longest)
-        self._survey_at_s = now_s + SURVEY_EVERY_S
+        self._passed_surveys = max(self._passed_surveys, _SEARCH_AFTER)
+        self.swallowed(length, now_s)
         return True
 
     def is_survey_due(self, now_s: float) -> bool:
@@ -134,6 +135,7 @@ class PathLimit:
         is_new, self._is_new = self._is_new, False
         passed = max(answered)
         if self._swallowed is None or passed < self._swallowed:
+            self._passed_surveys = 0  # it is the path
             self.carries(passed)
             return
         self._passed_surveys = self._passed_surveys + 1 if is_new else 0
@@ -149,12 +151,6 @@ class PathLimit:
     @property
     def _is_retrying(self) -> bool:
         return self._answers >= self._retry_after
-
-    def _note_silence(self, length: int) -> None:
-        if self._is_retrying:
-            self._retry_after = min(2 * self._retry_after, _RETRY_AFTER[1])
-        self._answers = 0
-        self._swallowed = min(length, self._swallowed or length)
 
     def _end_search(self) -> None:
         self.limit = self.longest

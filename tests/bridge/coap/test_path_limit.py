@@ -115,13 +115,24 @@ def test_a_server_that_swallows_long_requests_alone_is_searched_by_halves() -> N
 def test_a_server_that_acknowledges_long_requests_and_drops_them_is_searched_at_once(carries: int) -> None:
     path, ignored = PathLimit(FULL), 0
     for now_s in range(300):
+        if path.is_survey_due(now_s):
+            survey(path, FULL, now_s)  # its questions are answered: they tell nothing
         if path.limit > carries:
             ignored += path.ignored(path.limit, now_s)
         else:
             path.answered(path.limit)
     assert carries - 3 * FINE <= path.limit <= carries
     assert ignored <= 7 + 5  # and those of what was tried again
-    assert not path.is_survey_due(SURVEY_EVERY_S - 1)  # its questions are answered: they tell nothing
+
+
+@pytest.mark.parametrize("carries", [800, 1100])
+def test_a_path_that_is_taken_for_such_a_server_is_found_by_the_survey(carries: int) -> None:
+    path = PathLimit(FULL)
+    path.ignored(FULL, 0.0)
+    survey(path, carries, 0.0)
+    assert carries - FINE <= path.limit <= carries
+    path.answered(path.limit)
+    assert path.limit <= carries
 
 
 def test_what_was_answered_is_not_ignored_for_its_length() -> None:
