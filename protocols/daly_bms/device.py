@@ -41,7 +41,7 @@ from protocols.daly_bms.frame import (
     build,
     frames_of,
 )
-from protocols.dialogue import Dialogue, LineSettings, PollResult, Request
+from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult, Request
 from protocols.framing import Direction, Frame
 from protocols.lessons import MOST_SILENCES, Lessons
 
@@ -103,7 +103,10 @@ class Bms:
             if not count:
                 answered |= {command} if self._counts else set()
                 continue
-            frame = yield _request(command, count)
+            try:
+                frame = yield _request(command, count)
+            except NotAsked:
+                continue
             if frame is not None:
                 self._take(command, frame, told)
                 answered.add(command)
@@ -180,4 +183,5 @@ def _request(command: int, count: int) -> Request:
         reply_length=LENGTH * count,
         summary=f"bms: command {command:02X}",
         pause_s=PAUSE_S,
+        shape=command,
     )

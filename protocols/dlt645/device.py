@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Final
 
-from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
+from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
 from protocols.dlt645 import frame as frames
 from protocols.dlt645.data import Item
 from protocols.dlt645.description import NO_SUCH_DATA, NOT_AUTHORISED, error_name
@@ -51,7 +51,10 @@ class Meter:
         refusals: list[DeviceRefusal] = []
         silences = 0
         for item in map(self._items.__getitem__, self._lessons.agenda(self._items)):
-            data = yield from self._fetch(item)
+            try:
+                data = yield from self._fetch(item)
+            except NotAsked:
+                continue
             if data is None:
                 silences += 1
                 is_present = bool(told or refusals)
@@ -111,6 +114,7 @@ class Meter:
             accepts=accepts,
             reply_length=frames.length(_IDENTIFIER + item.octets + len(number)),
             summary=f"meter {self._address}: {item.name} ({item.di})" + (f", part {part}" if part else ""),
+            shape=(item.di, part),
         )
 
 

@@ -21,11 +21,12 @@ keeps the others silent.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
+from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
 from protocols.framing import Frame
 from protocols.iec62056_21 import frame as frames
 from protocols.iec62056_21.data import data_sets, readings
@@ -69,11 +70,18 @@ class Meter:
 
     def poll(self, now: float = 0.0, /) -> Dialogue:
         """Starts one poll."""
+        readout: bytes | None = None
+        with suppress(NotAsked):
+            readout = yield from self._read()
+        return self._result(readout)
+
+    def _read(self) -> Generator[Request, Frame | None, bytes | None]:
+        """Return what the meter tells; None if it does not answer to the end."""
         for request in self._wake_up():
             yield request
         answer = yield self._opening()
         if answer is None:
-            return self._result(None)
+            return None
         told = frames.identification(answer.data)
         assert told is not None
         self._known = told
@@ -82,9 +90,9 @@ class Meter:
             reply = yield request
             self._learn(is_read=reply is not None)
             if reply is None:
-                return self._result(None)
+                return None
             readout = reply.data
-        return self._result(readout)
+        return readout
 
     def _learn(self, *, is_read: bool) -> None:
         """Chooses how the next readout is asked for."""
@@ -131,6 +139,7 @@ class Meter:
             summary=f"{self._named}: identification",
             pause_s=WAKING_S if self._wakes_up else self._before_s,
             rest_s=REST_S,
+            shape="identification",
         )
 
     def _readout(self, told: Identification) -> Sequence[Request]:
@@ -153,6 +162,7 @@ class Meter:
                 pause_s=0.0 if goes_on_by_itself else REACTION_S,
                 rest_s=REST_S,
                 reply_line=replace(self._line, baudrate=baudrate),
+                shape=("readout", baud_char),  # it tells the same at any rate
             )
         ]
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from protocols import Fields, dialogue
 from protocols.battery import ADDRESS, BatteryKeys, BatterySettings
-from protocols.dialogue import Dialogue, LineSettings, PollResult
+from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult
 from protocols.errors import DeviceRefusal
 from protocols.framing import Direction, Frame
 from protocols.jbd_bms import frame as frames
@@ -52,7 +52,10 @@ class Bms:
         answered: list[int] = []
         refusals: list[DeviceRefusal] = []
         for register in self._lessons.agenda(self._registers):
-            frame = yield _request(register)
+            try:
+                frame = yield _request(register)
+            except NotAsked:
+                continue
             if frame is None:
                 is_present = bool(answered or refusals)
                 self._lessons.unanswered(register, is_present=is_present)
@@ -108,4 +111,5 @@ def _request(register: int) -> dialogue.Request:
         reply_length=AROUND,
         summary=f"bms: register {register:02X}",
         longest_reply=MAX_LENGTH,
+        shape=register,
     )

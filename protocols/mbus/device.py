@@ -21,10 +21,11 @@ poll is over, and what was read by then is its result.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from itertools import cycle
 from typing import Final
 
-from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
+from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
 from protocols.errors import DeviceRefusal
 from protocols.framing import Frame
 from protocols.mbus import application, link, secondary
@@ -67,8 +68,9 @@ class Meter:
         items: list[Item] = []
         refusals: list[DeviceRefusal] = []
         is_complete = False
-        if (yield from self._made_ready(bits, refusals)):
-            is_complete = yield from self._read(bits, items, refusals, self._has_all)
+        with suppress(NotAsked):
+            if (yield from self._made_ready(bits, refusals)):
+                is_complete = yield from self._read(bits, items, refusals, self._has_all)
         found = named(items)
         if is_complete:
             refusals += self._missing(found)
@@ -155,6 +157,7 @@ class Meter:
             accepts=lambda frame: frame.data == link.ACKNOWLEDGEMENT,
             reply_length=len(link.ACKNOWLEDGEMENT),
             summary=f"meter {self.address}: {what}",
+            shape=what,  # the replies are alike, but tell no value: one taken for another does no harm
         )
 
     def _ask(self, number: int, bit: int) -> Request:
@@ -176,6 +179,7 @@ class Meter:
             reply_length=self._lengths[min(number, len(self._lengths) - 1)],
             summary=f"meter {self.address}: " + (f"telegram {number + 1}" if number else "data"),
             longest_reply=link.LONGEST,
+            shape="telegram",
         )
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Final
 
-from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
+from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
 from protocols.errors import DecodeError, DeviceRefusal
 from protocols.framing import Direction, Frame
 from protocols.lessons import Lessons
@@ -75,6 +75,13 @@ class Sensor:
         """
         self._lessons.begin(now)
         refusals: list[DeviceRefusal] = []
+        try:
+            return (yield from self._read_out(refusals))
+        except NotAsked:
+            return self._result({}, refusals, complete=False)
+
+    def _read_out(self, refusals: list[DeviceRefusal]) -> Dialogue:
+        """Bring its values, or do what they need to come the next time."""
         answer = yield from self._exchange(self._read())
         if answer is None:
             self._measures, self._serial = False, None
@@ -149,7 +156,10 @@ class Sensor:
             yield from self._start(refusals)
 
     def _identify(self, refusals: list[DeviceRefusal]) -> Generator[Request, Frame | None, None]:
-        answer = yield from self._exchange(self._information())
+        try:
+            answer = yield from self._exchange(self._information())
+        except NotAsked:
+            return
         if answer is None:
             self._lessons.unanswered(SERIAL_NUMBER, is_present=True)
             return
@@ -188,6 +198,7 @@ class Sensor:
             reply_length=_AROUND,
             summary=f"{self._model.name} {self.address}: {what}",
             longest_reply=2 * (_AROUND + most),  # every octet stuffed
+            shape=(asked.address, command),
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
+from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
 from protocols.errors import DeviceRefusal
 from protocols.framing import Frame
 from protocols.lessons import MOST_SILENCES, Lessons
@@ -48,7 +48,10 @@ class VictronDevice:
         refusals: list[DeviceRefusal] = []
         silences = 0
         for register in map(self._registers.__getitem__, self._lessons.agenda(self._registers)):
-            frame = yield _request(register)
+            try:
+                frame = yield _request(register)
+            except NotAsked:
+                continue
             if frame is None:
                 silences += 1
                 is_present = bool(told or refusals)
@@ -102,4 +105,5 @@ def _request(register: Register) -> Request:
         reply_length=len(data),  # of a refusal
         summary=f"register 0x{register.number:04X} ({register.name})",
         longest_reply=len(data) + 2 * _MAX_VALUE,
+        shape=register.number,
     )

@@ -7,17 +7,18 @@ from typing import Any
 import pytest
 
 from protocols import CATALOGUE, Protocol, protocol
-from protocols.dialogue import LineSettings
+from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult
 from protocols.framing import Frame
+from protocols.lessons import LEARN_AFTER
 from tests.protocols.vectors import good_frames
 
 SENSORS: dict[str, dict[str, Any]] = {
     "modbus-rtu": {"address": 1, "model": "eastron-sdm120"},
     "modbus-ascii": {"address": 1, "model": "eastron-sdm120"},
     "mbus": {"id": "12345678"},
-    "dlt645": {"address": "002311905387", "values": ["voltage_a"]},
+    "dlt645": {"address": "002311905387", "values": ["voltage_a", "voltage_b"]},
     "iec62056-21": {"values": ["import_energy"]},
-    "vedirect-hex": {"values": ["panel_power"]},
+    "vedirect-hex": {"values": ["panel_power", "panel_voltage"]},
     "shdlc": {"model": "sps30"},
     "winsen": {},
     "jbd-bms": {},
@@ -40,6 +41,50 @@ def test_no_frame_makes_a_request_raise(entry: Protocol) -> None:
         for data in good_frames(entry.name):
             (frame,) = (event for event in _heard(entry, data) if event.data == data)
             assert request.accepts(frame) in (True, False)
+
+
+@every_polled
+def test_behind_a_silence_the_other_requests_of_a_poll_have_replies_of_their_own(entry: Protocol) -> None:
+    """One that has not is not asked for many seconds after a reply was lost: the wake-up of a sensor, say."""
+    assert entry.device is not None
+    device = entry.device([entry.settings(SENSORS[entry.name])], entry.line or LineSettings(9600))
+    asked = {request.data: request for request in device.planned()}
+    dialogue = device.poll(0.0)
+    try:
+        request = next(dialogue)
+        while True:
+            asked[request.data] = request
+            request = dialogue.send(None)
+    except StopIteration:
+        pass
+    answered = [request for request in asked.values() if request.is_answered]
+    if len(answered) > 1:
+        shapes = [request.shape for request in answered]
+        assert None not in shapes
+        assert len(set(shapes)) == len(shapes)
+
+
+@every_polled
+def test_what_was_not_asked_teaches_nothing(entry: Protocol) -> None:
+    assert entry.device is not None
+    device = entry.device([entry.settings(SENSORS[entry.name])], entry.line or LineSettings(9600))
+    planned = [request.data for request in device.planned()]
+    for _ in range(LEARN_AFTER + 1):
+        result = _not_asked(device.poll(0.0))
+        assert not result.complete
+        assert not any(result.left_out)
+    assert [request.data for request in device.planned()] == planned
+
+
+def _not_asked(dialogue: Dialogue) -> PollResult:
+    """Return what a poll brings of which nothing is asked."""
+    try:
+        request = next(dialogue)
+        while True:
+            request = dialogue.send(None) if request.shape is None else dialogue.throw(NotAsked())
+    except StopIteration as over:
+        result: PollResult = over.value
+        return result
 
 
 def _heard(entry: Protocol, data: bytes) -> list[Frame]:
