@@ -57,7 +57,7 @@ def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
         ((key,), unknown_key(key, ("gas", "decimals"))) for key in sorted({*table} - {"gas", "decimals"})
     ]
     name, decimals = table.get("gas", CO2.name), table.get("decimals", 0)
-    if name not in _GASES:
+    if not isinstance(name, str) or name not in _GASES:
         problems.append((("gas",), f"{name!r} is no gas known here, use one of: {', '.join(_GASES)}"))
     if not is_whole(decimals, 0, MAX_DECIMALS):
         problems.append((("decimals",), f"{decimals!r} is no number of decimals, use 0–{MAX_DECIMALS}"))
