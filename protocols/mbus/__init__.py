@@ -6,6 +6,7 @@ secondary    EN 13757-3: the secondary address, and the selection by it
 records      EN 13757-3: data records: DIF, DIFE, VIF, VIFE, data
 vif          EN 13757-3: the tables of VIF: what a record is about, and its unit
 vife         EN 13757-3: the table of combinable VIFE
+makers       what manufacturers' own VIF and VIFE mean, of makers that publish them
 data         EN 13757-3 annex A: data types: integers, BCD, reals, dates, texts
 items        a record into a name, a unit and a value
 settings     how an installer writes a meter down: its keys, and every mistake in them

@@ -153,7 +153,7 @@ def read(message: Message) -> Telegram | None:
     if 0 < mode <= _HIGHEST_MODE:
         return Telegram(header, mode=mode)
     found = records.parse(message.data[length:])
-    items = tuple(item(record) for record in found.records)
+    items = tuple(item(record, header.get("manufacturer", "")) for record in found.records)
     return Telegram(header, items, found.more_follow, 0, found.manufacturer, found.fault)
 
 

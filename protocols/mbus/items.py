@@ -17,10 +17,12 @@ from typing import Final
 
 from protocols.dialogue import Value
 from protocols.mbus import data
+from protocols.mbus.makers import DETAILS, MAKERS, QUANTITIES, UNKNOWN, Maker
 from protocols.mbus.records import FUNCTIONS, PLAIN_TEXT, Record
 from protocols.mbus.secondary import letters
 from protocols.mbus.vif import FB, FD, FD_FD, FIXED, PRIMARY, Kind, Quantity
-from protocols.mbus.vife import BY_SUFFIX, MANUFACTURER, SECOND_TABLE, modifier
+from protocols.mbus.vife import BY_SUFFIX as STANDARD
+from protocols.mbus.vife import MANUFACTURER, SECOND_TABLE, Modifier, modifier
 
 _MOST: Final = 1 << 63  # beyond it no database keeps an integer
 _LONGEST_TEXT: Final = 60  # characters of a name
@@ -54,16 +56,18 @@ class Item:
     subunit: int = 0
 
 
-def item(record: Record) -> Item:
-    """What a record tells."""
-    quantity, name, rest = _quantity(record)
+def item(record: Record, manufacturer: str = "") -> Item:
+    """Return what a record tells.
+
+    Args:
+        record: as it was read.
+        manufacturer: the three letters of the meter's maker, for the codes that makers define; "" if unknown.
+    """
+    maker = MAKERS.get(manufacturer, UNKNOWN)
+    quantity, name, rest = _quantity(record, maker)
     told, names, per, error, exponent = quantity, [name], "", "", 0
     is_unsigned = quantity.kind is Kind.UNSIGNED
-    for code in _combinable(rest):
-        if isinstance(code, str):
-            names.append(code)
-            continue
-        said = modifier(code)
+    for said in _combinable(rest, maker):
         names += [said.suffix] if said.suffix else []
         told = said.quantity or told
         per += said.per
@@ -105,13 +109,13 @@ def values(items: Mapping[str, Item]) -> dict[str, Value]:
     return {name: one.value for name, one in items.items() if one.value is not None}
 
 
-def _quantity(record: Record) -> tuple[Quantity, str, Sequence[int]]:
+def _quantity(record: Record, maker: Maker) -> tuple[Quantity, str, Sequence[int]]:
     """What the VIF names, its name, and the VIFE left."""
     vif, *vifes = record.vif
     if vif == PLAIN_TEXT:
         return Quantity(""), f"text_{_slug(record.text or '')}", vifes
     if vif == MANUFACTURER:
-        return Quantity(""), "_".join(("manufacturer", *(f"{code:02x}" for code in vifes))), ()
+        return _own(vifes, maker)
     code, table = f"{vif:02x}", PRIMARY
     if vif in _EXTENSIONS and vifes:
         (code, table), (vif, *vifes) = _EXTENSIONS[vif], vifes
@@ -119,17 +123,34 @@ def _quantity(record: Record) -> tuple[Quantity, str, Sequence[int]]:
             code, table, (vif, *vifes) = "fdfd", FD_FD, vifes
         code += f"{vif:02x}"
     quantity = table.get(vif) or Quantity(f"vif_{code}")
+    kind = maker.kinds.get(record.subunit, {}).get(quantity.name)
+    if kind is not None:
+        quantity = replace(quantity, name=kind.name, unit=kind.unit)
     return quantity, quantity.name, vifes
 
 
-def _combinable(vifes: Sequence[int]) -> Iterator[int | str]:
-    """The codes of the combinable VIFE, of the second table as 7Cxx; of the manufacturer's own, a name."""
-    rest = iter(vifes)
-    for code in rest:
-        if code == MANUFACTURER:
-            yield "_".join(("manufacturer", *(f"{own:02x}" for own in rest)))
+def _own(vifes: Sequence[int], maker: Maker) -> tuple[Quantity, str, Sequence[int]]:
+    """What the manufacturer's own VIF names; if that is not known, its numbers."""
+    quantity = maker.quantities.get(vifes[0]) if vifes else None
+    if quantity is not None:
+        return quantity, quantity.name, vifes[1:]
+    return Quantity(""), "_".join(("manufacturer", *(f"{code:02x}" for code in vifes))), ()
+
+
+def _combinable(vifes: Sequence[int], maker: Maker) -> Iterator[Modifier]:
+    """What the combinable VIFE say; of the manufacturer's own, if not known, their numbers."""
+    rest = list(vifes)
+    while rest:
+        code = rest.pop(0)
+        if code == MANUFACTURER and rest and rest[0] in maker.details:
+            yield maker.details[rest.pop(0)]
+        elif code == MANUFACTURER:
+            yield Modifier("_".join(("manufacturer", *(f"{own:02x}" for own in rest))))
+            return
         else:
-            yield code << 8 | next(rest, 0) if code == SECOND_TABLE else code
+            if code == SECOND_TABLE:
+                code = code << 8 | (rest.pop(0) if rest else 0)
+            yield modifier(code)
 
 
 def _slug(text: str) -> str:
@@ -158,18 +179,21 @@ def _scaled(told: Quantity, number: int | float) -> int | float:
 
 _UNITS: Final[Mapping[str, str]] = {
     one.name: one.unit for table in (PRIMARY, FB, FD, FD_FD, FIXED) for one in table.values()
-}
+} | {one.name: one.unit for one in QUANTITIES}
 NAMES: Final = tuple(_UNITS)
 """What a record may be about; the names of its items begin with one of these."""
+
+
+_BY_SUFFIX: Final[Mapping[str, Modifier]] = {one.suffix: one for one in DETAILS} | dict(STANDARD)
 
 
 def _longest_first(words: Iterable[str]) -> str:
     return "|".join(sorted(words, key=len, reverse=True))
 
 
-_OWN = "manufacturer(?:_[0-9a-f]{2})*"
-_BASE = f"{_longest_first(NAMES)}|vif_[0-9a-f]{{2,6}}|fixed_[0-9a-f]{{2}}|{_OWN}|text_[a-z0-9_]+?"
-_SUFFIX = f"_(?:{_longest_first(BY_SUFFIX)}|{_OWN}|vife_[0-9a-f]{{2,4}})"
+_NUMBERED = "manufacturer(?:_[0-9a-f]{2})*"
+_BASE = f"{_longest_first(NAMES)}|vif_[0-9a-f]{{2,6}}|fixed_[0-9a-f]{{2}}|{_NUMBERED}|text_[a-z0-9_]+?"
+_SUFFIX = f"_(?:{_longest_first(_BY_SUFFIX)}|{_NUMBERED}|vife_[0-9a-f]{{2,4}})"
 _NUMBER = "[1-9][0-9]*"
 _NAME = re.compile(
     f"(?P<base>{_BASE})(?P<combinable>(?:{_SUFFIX})*)(?:_max|_min|_error)?"
@@ -190,7 +214,7 @@ def unit_of(name: str) -> str:
     unit = _UNITS.get(match["base"], "")
     per = ""
     for suffix in re.findall(_SUFFIX, match["combinable"]):
-        said = BY_SUFFIX.get(suffix[1:])
+        said = _BY_SUFFIX.get(suffix[1:])
         unit = said.quantity.unit if said and said.quantity else unit
         per += said.per if said else ""
     return unit + per

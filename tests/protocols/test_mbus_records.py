@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from protocols.mbus.data import OCTETS, variable_length
 from protocols.mbus.items import NAMES, Item, is_name, item, named, unit_of
+from protocols.mbus.makers import MAKERS, QUANTITIES
 from protocols.mbus.records import Record, build, parse
 from protocols.mbus.vif import FB, FD, FD_FD, FIXED, PRIMARY
 from protocols.mbus.vife import COMBINABLE, Modifier
@@ -41,12 +42,12 @@ def records(draw: st.DrawFn) -> Record:
     )
 
 
-def told(octets: str) -> Item:
+def told(octets: str, manufacturer: str = "") -> Item:
     """What the only record of these octets tells."""
     found = parse(bytes.fromhex(octets))
     assert not found.fault
     (record,) = found.records
-    return item(record)
+    return item(record, manufacturer)
 
 
 @unhurried
@@ -58,9 +59,9 @@ def test_records_that_are_built_are_read(many: list[Record]) -> None:
 
 
 @unhurried
-@given(records())
-def test_what_a_record_is_called_may_stand_in_a_site_and_has_its_unit(record: Record) -> None:
-    one = item(record)
+@given(records(), st.sampled_from(["", *MAKERS]))
+def test_what_a_record_is_called_may_stand_in_a_site_and_has_its_unit(record: Record, maker: str) -> None:
+    one = item(record, maker)
     assert is_name(one.name)
     assert unit_of(one.name) == one.unit
     assert one.name.startswith(one.quantity)
@@ -71,6 +72,8 @@ def test_one_name_has_one_unit() -> None:
     for table in (PRIMARY, FB, FD, FD_FD, FIXED):
         for quantity in table.values():
             units.setdefault(quantity.name, set()).add(quantity.unit)
+    for quantity in QUANTITIES:
+        units.setdefault(quantity.name, set()).add(quantity.unit)
     assert {name: unit for name, unit in units.items() if len(unit) > 1} == {}
     assert set(units) == set(NAMES)
 
@@ -249,6 +252,56 @@ def test_a_record_is_what_the_standard_says(octets: str, name: str, value: objec
 def test_what_the_meter_says_is_wrong_has_no_value(octets: str, error: str) -> None:
     one = told(octets)
     assert (one.value, one.error) == (None, error)
+
+
+@pytest.mark.parametrize(
+    ("octets", "name", "value", "unit"),
+    [
+        ("04a9 ff8100 89040000", "power_l1", 11.61, "W"),
+        ("04fdc8 ff8300 11090000", "voltage_l3", 232.1, "V"),
+        ("04fdc8 ff8500 bb0f0000", "voltage_l1_l2", 402.7, "V"),
+        ("04fdc8 ff8600 c40f0000", "voltage_l2_l3", 403.6, "V"),
+        ("04fdc8 ff8700 af0f0000", "voltage_l3_l1", 401.5, "V"),
+        ("04fdd9 ff8100 c8010000", "current_l1", 0.456, "A"),
+        ("04fdd9 ff8400 c8010000", "current_neutral", 0.456, "A"),
+        ("0e84 ff8100 835668000000", "energy_l1", 6856830, "Wh"),
+        ("8e4084 ff8200 040100000000", "energy_l2_unit1", 1040, "Wh"),
+        ("0aff d900 0550", "frequency", 50.05, "Hz"),
+        ("02ff e000 eb01", "power_factor", 0.491, ""),
+        ("02ff e0ff8200 18fc", "power_factor_l2", -1.0, ""),
+        ("02ff d200 a2fd", "phase_angle_power", -60.6, "°"),
+        ("02ff c2ff8100 0000", "phase_angle_voltage_l1", 0.0, "°"),
+        ("02ff caff8100 9bff", "phase_angle_current_l1", -10.1, "°"),
+        ("01ff 9700 04", "current_quadrant", 4, ""),
+        ("01ff 9300 01", "active_tariff", 1, ""),
+        ("04ff 9800 9f030000", "power_fails", 927, ""),
+        ("01ff ad00 03", "measuring_elements", 3, ""),
+        ("0dff aa00 0b 3030312d3331352d313441", "type_designation", "A41-513-100", ""),
+        ("0e84 fff200 133900000000", "energy_resettable", 39130, "Wh"),
+        ("848040a900 b3feffff", "reactive_power_unit2", -3.33, "var"),
+        ("84808040a900 e20e0000", "apparent_power_unit4", 38.1, "VA"),
+        ("04ff ec00 15000000", "manufacturer_6c_00", 21, ""),
+    ],
+)
+def test_what_abb_put_behind_ff_has_names_and_units(octets: str, name: str, value: object, unit: str) -> None:
+    one = told(octets, "ABB")
+    assert (one.name, one.value, one.unit) == (name, value, unit)
+    assert unit_of(one.name) == unit
+
+
+def test_what_abb_says_is_not_there_has_no_value() -> None:
+    one = told("04ff a015 00000000", "ABB")
+    assert (one.name, one.value, one.error) == (
+        "current_transformer_numerator",
+        None,
+        "no data available",
+    )
+    assert told("04fdc8 ff8215 00000000", "ABB").value is None
+
+
+def test_another_makers_codes_keep_their_numbers() -> None:
+    assert told("04fdc8 ff81 00 11090000", "SEC").name == "voltage_manufacturer_01_00"
+    assert told("0aff d900 0550", "SEC").name == "manufacturer_59_00"
 
 
 def test_the_second_record_that_says_the_same_has_a_name_of_its_own() -> None:
