@@ -9,7 +9,7 @@ from protocols.meaning import Missing
 from protocols.vedirect import hex as frames
 from protocols.vedirect.device import VictronDevice
 from protocols.vedirect.hex import LONGEST, StreamFramer
-from protocols.vedirect.registers import BY_NUMBER, SIZES
+from protocols.vedirect.registers import BY_NUMBER, SIZES, is_missing
 from protocols.vedirect.settings import SENSOR_SCHEMA, DeviceSettings, parse_settings
 
 
@@ -27,15 +27,14 @@ def describe(frame: Frame) -> Fields:
     }
     if told.flags:
         fields["error"] = frames.error_name(told.flags)
-    if len(told.value) in SIZES:
+    register = BY_NUMBER.get(told.register)
+    value = register.value(told.value) if register and told.value else None
+    if len(told.value) in SIZES and not isinstance(value, Missing) and not is_missing(told.value):
         fields["unsigned"] = int.from_bytes(told.value, "little")
         fields["signed"] = int.from_bytes(told.value, "little", signed=True)
-    register = BY_NUMBER.get(told.register)
-    if register is not None and told.value:
-        value = register.value(told.value)
-        if not isinstance(value, Missing):
-            fields |= {"name": register.name, "value": value}
-            fields |= {"unit": register.meaning.unit} if register.meaning.unit else {}
+    if register is not None and value is not None and not isinstance(value, Missing):
+        fields |= {"name": register.name, "value": value}
+        fields |= {"unit": register.meaning.unit} if register.meaning.unit else {}
     return fields
 
 

@@ -110,7 +110,8 @@ def test_a_value_is_what_the_vector_says(vector: dict[str, dict[str, dict[str, o
         ("panel_power", "01000000", 0.01),
         ("current", "ffffff7f", Missing.NO_VALUE),
         ("current", "2efbffff", -1.234),
-        ("state", "ff", 255),
+        ("state", "fc", 252),
+        ("mode", "ff", 255),
         ("state", "", Missing.NO_VALUE),
         ("state", "010203", Missing.NO_VALUE),
         ("temperature", "7774", 25.0),
@@ -289,3 +290,48 @@ def test_a_device_without_values_is_a_mistake(keys: dict[str, object]) -> None:
 def test_a_megabyte_of_nonsense_is_no_frame(pattern: bytes) -> None:
     data = (pattern * (1_000_000 // len(pattern) + 1))[:1_000_000]
     assert not any(isinstance(event, Frame) for event in heard(data))
+
+
+@pytest.mark.parametrize(
+    ("register", "octets", "name", "value", "unit"),
+    [
+        (0x2027, "5aa10000", "network_panel_power", 413.06, "W"),
+        (0x200A, "24faffff", "network_battery_current", -1.5, "A"),
+        (0x2003, "f401", "network_battery_temperature", 5.0, "°C"),
+        (0xEDB4, "39300000", "panel_mpp_power", 123.45, "W"),
+        (0xEDB6, "10270000", "panel_open_circuit_voltage", 100.0, "V"),
+        (0xECDC, "39300000", "panel_power_2", 123.45, "W"),
+        (0x2200, "e659", "ac_output_voltage", 230.14, "V"),
+        (0x2214, "9cff", "ac_output_current_l1", -1.0, "A"),
+        (0xEDD7, "f6ff", "charger_current", -1.0, "A"),
+        (0x030A, "02000000", "low_voltage_alarms", 2, ""),
+    ],
+)
+def test_a_register_of_victrons_list_has_its_name_and_unit(
+    register: int, octets: str, name: str, value: object, unit: str
+) -> None:
+    fields = HEX.describer(None)(frame(of_register(ASYNC, Told(register, 0, bytes.fromhex(octets)))))
+    assert (fields["name"], fields["value"], fields.get("unit", "")) == (name, value, unit)
+
+
+@pytest.mark.parametrize(
+    ("register", "octets"),
+    [
+        (0x2027, "ffffffff"),
+        (0x2003, "ffff"),
+        (0x2003, "ff7f"),
+        (0xED8D, "ff7f"),
+        (0xEDD7, "ffff"),
+        (0xEDEC, "ffff"),
+        (0x0201, "ff"),
+        (0xEDDA, "ff"),
+        (0xEDB3, "ff"),
+        (0xEDB0, "ff"),
+        (0x1234, "ffff"),  # of no list here
+    ],
+)
+def test_what_is_not_available_is_no_number(register: int, octets: str) -> None:
+    fields = HEX.describer(None)(frame(of_register(GET, Told(register, 0, bytes.fromhex(octets)))))
+    assert fields.keys() == {"command", "register", "flags", "payload"}
+    if register in BY_NUMBER:
+        assert BY_NUMBER[register].value(bytes.fromhex(octets)) is Missing.NO_VALUE
