@@ -140,7 +140,8 @@ def fuzz(folder: Path, files: int, seed: int) -> Counter[str]:
     texts, outcomes = sources(), Counter[str]()
     for number in range(seed, seed + files):
         chance = random.Random(number)
-        site, credentials = chance.choice(texts), CREDENTIALS
+        site = texts[0] if chance.random() < 0.5 else chance.choice(texts)  # README's whole site comes first
+        credentials = CREDENTIALS
         if chance.random() < 0.8:
             site = changed(site, chance)
         else:
