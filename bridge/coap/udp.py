@@ -36,12 +36,12 @@ async def resolve(host: str, port: int) -> list[Address]:
     where = authority(host, port)
     try:
         async with asyncio.timeout(RESOLVE_TIMEOUT_S):
-            found = await _lookup(host, port)
+            answers = await _lookup(host, port)
     except TimeoutError:
         raise NotResolved(where, f"no answer in {RESOLVE_TIMEOUT_S:.0f} s") from None
     except (OSError, UnicodeError) as error:  # UnicodeError: a label too long for DNS
         raise NotResolved(where, getattr(error, "strerror", None) or str(error)) from error
-    return [(family, sockaddr) for family, _, _, _, sockaddr in found]
+    return [(family, sockaddr) for family, _, _, _, sockaddr in answers]
 
 
 async def _lookup(host: str, port: int) -> list[Any]:

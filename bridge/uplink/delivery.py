@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class Delivery:
-    """Sends what the feeds have, as many batches at once as the client has lanes.
+    """Delivery of what the feeds have, as many batches at once as the client has lanes.
 
     Attributes:
         silent_until: nothing is sent before this moment.
@@ -60,7 +60,7 @@ class Delivery:
         self._refused_sensors: set[str] = set()
 
     async def run(self) -> None:
-        """Until cancelled, and with it what is in flight."""
+        """Deliver until cancelled, and end what is in flight then."""
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as exchanges:
             exchanges.create_task(self._in_flight.run())
@@ -72,7 +72,7 @@ class Delivery:
                 await news(self._drain.work, self._idle_s(loop.time()))
 
     def is_advancing(self) -> bool:
-        """Whether every exchange in flight can still end by itself."""
+        """Return whether every exchange in flight can still end by itself."""
         return not self._in_flight.is_overdue(asyncio.get_running_loop().time())
 
     def _is_back(self) -> None:
@@ -81,7 +81,7 @@ class Delivery:
         self._drain.work.set()
 
     def _next(self, now: float) -> Feed | None:
-        """Whose turn it is.
+        """Return the feed whose turn it is; None while nothing may be sent.
 
         After silence, strictly in turn: a message that is never answered must not be the only probe.
         """
@@ -100,7 +100,7 @@ class Delivery:
         return self._silence.is_on or self._distrust.is_on
 
     def _idle_s(self, now: float) -> float | None:
-        """How long until a wait ends; None if there is none, so that only news can change anything."""
+        """Return the seconds until a wait ends; None if there is none, so that only news changes anything."""
         moments = [max(feed.wait_until, self.silent_until) for feed in self._feeds if feed.has_work]
         if moments and (probe_at := self._refusals.probe_at(now)) is not None:
             moments.append(probe_at)
@@ -217,6 +217,6 @@ class Delivery:
         self._renew()
 
     def _renew(self) -> None:
-        """A fresh socket, address and handshake; what is in flight comes back as if never sent."""
+        """Ask for a fresh socket, address and handshake; what is in flight comes back as if never sent."""
         self._connection += 1
         self._client.reset()

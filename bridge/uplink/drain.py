@@ -145,12 +145,12 @@ class Drain:
         others = set(self._feed_of).difference(*(feed.sensors for feed in served))
         rows, scanned = await self._scan(after, others.union(self.strangers))
         scanned = self._head if scanned == after else min(scanned, self._head)
-        found: defaultdict[Feed, list[Row]] = defaultdict(list)
+        rows_of: defaultdict[Feed, list[Row]] = defaultdict(list)
         for row in rows:
             if row.id <= self._head and (owner := self._owner(row)) is not None:
-                found[owner].append(row)
+                rows_of[owner].append(row)
         for feed in served:
-            feed.fill(found[feed], after, scanned)
+            feed.fill(rows_of[feed], after, scanned)
         self.work.set()
         return True
 

@@ -116,7 +116,7 @@ class Uplink:
 
     async def _tell(self, links: Sequence[_Link], drain: Drain) -> None:
         loop = asyncio.get_running_loop()
-        told: dict[str, Any] = {}
+        published: dict[str, Any] = {}
         before, delivered_before = loop.time(), 0
         while True:
             now, delivered = loop.time(), sum(link.delivery.delivered for link in links)
@@ -124,9 +124,9 @@ class Uplink:
             before, delivered_before = now, delivered
             document = self._document(links, drain, now)
             document["delivered_per_s"] = round(rate, 1)
-            if document != told:
+            if document != published:
                 self._publish(document)
-                told = document
+                published = document
             await asyncio.sleep(self._pace.status_every_s)
 
     def _document(self, links: Sequence[_Link], drain: Drain, now: float) -> dict[str, Any]:
@@ -187,16 +187,16 @@ class _Link:
 
 def _together(stats: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The counters of all clients added up; of what cannot be added, the first that there is."""
-    found: dict[str, Any] = {}
+    sums: dict[str, Any] = {}
     for name in stats[0]:
         values = [each[name] for each in stats if each[name] is not None]
         if all(isinstance(value, int) for value in values) and values:
-            found[name] = sum(values)
+            sums[name] = sum(values)
         elif all(isinstance(value, Mapping) for value in values) and values:
-            found[name] = dict(sum(map(Counter, values), Counter()))
+            sums[name] = dict(sum(map(Counter, values), Counter()))
         else:
-            found[name] = next(iter(values), None)
-    return found
+            sums[name] = next(iter(values), None)
+    return sums
 
 
 def _state(*, is_down: bool, held: bool, answered: bool) -> str:

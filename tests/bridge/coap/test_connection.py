@@ -356,3 +356,31 @@ async def test_datagrams_may_be_fragmented() -> None:
         await client.post(PATH, BODY)
         ours: Any = client._connection.current
         assert ours._socket.getsockopt(socket.IPPROTO_IP, 10) == 0  # IP_MTU_DISCOVER, IP_PMTUDISC_DONT
+
+
+async def test_an_acknowledgement_does_not_prove_that_a_length_is_served() -> None:
+    """A server that acknowledges long requests and drops them, and answers pings."""
+    async with peer(empty_ack) as server, Client(FIRST, server.port, ack_timeout_s=0.05) as client:
+        server.pings = reset
+        full = client.budget(PATH)
+        with pytest.raises(Silent):
+            await client.post(PATH, b"x" * full, deadline_s=0.1)
+        assert isinstance(client.ignored(PATH, full), PathTooNarrow)
+        assert client.budget(PATH) < full
+
+
+async def test_a_server_that_stops_to_serve_a_length_is_believed_after_two_silences() -> None:
+    async with peer(bare_con) as server, Client(FIRST, server.port, ack_timeout_s=0.05) as client:
+        server.pings = reset
+        full = client.budget(PATH)
+        await client.post(PATH, b"x" * full)
+        server.script = lambda packet: empty_ack(packet) if len(packet.payload) > 300 else bare_con(packet)
+        is_proven = []
+        for _ in range(2):
+            waiting = asyncio.create_task(client.post(PATH, b"x" * full, deadline_s=0.3))
+            await client.post(PATH, BODY)  # the others are answered meanwhile
+            with pytest.raises(Silent):
+                await waiting
+            is_proven.append(client.ignored(PATH, full) is None)
+        assert is_proven == [True, False]
+        assert client.budget(PATH) < full
