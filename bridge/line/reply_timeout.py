@@ -56,10 +56,14 @@ class ReplyTimeout:
         self._repeats = 0
 
     def answered_again(self, since_first_s: float) -> None:
-        """Note a reply after several tries; it may be that to the first, if that happens again and again."""
+        """Note a reply after several tries.
+
+        If that happens again, it may be that to the first, and the next poll waits long enough to see. If it
+        still takes several tries then, they wake the device: more patience would only feed on itself.
+        """
         self._answered()
         self._repeats += 1
-        if self._repeats >= _REPEATS_TO_DOUBT:
+        if self._repeats == _REPEATS_TO_DOUBT:
             self.came_late(since_first_s)
 
     def missed(self, patience: Patience = Patience.USUAL) -> None:

@@ -169,9 +169,6 @@ async def _asleep_between_polls(folder: Path) -> None:
     assert reader.readings(0, began) >= 55
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the wait for the first reply grows each time the second request wakes it"
-)
 def test_a_device_that_sleeps_between_polls_is_read_in_each(tmp_path: Path) -> None:
     _asleep_between_polls(tmp_path)
 
