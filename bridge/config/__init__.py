@@ -1,10 +1,10 @@
-"""What people write: site.toml and credentials.toml.
+"""The files that people write: site.toml and credentials.toml.
 
-Loading returns frozen objects that are known to be right, or raises `ConfigError` with every mistake at once.
+Loading returns frozen, validated objects, or raises `ConfigError` with every mistake at once.
 Nothing else in the bridge reads these files, and nothing here opens a port or a connection.
 
-    toml_lines    on which line each key stands         syntax    what is wrong with a file that is not TOML
-    toml_bounds   how large and deep a file may be
+    toml_lines    the line of each key                  syntax    advice for a file that is not TOML
+    toml_bounds   bounds on a file's size and depth
     document      a file, its tables and its mistakes   wording   the rule, the value and the fix, in words
     quantities    "10s", "1GB"                          places    URLs, adapters, names
     tables        the tables of site.toml               site      how they become a Site
@@ -47,22 +47,22 @@ __all__ = [
 
 
 def load(site: Path, credentials: Path) -> tuple[Site, Credentials]:
-    """Reads both files.
+    """Read site.toml and credentials.toml.
 
     Raises:
-        ConfigError: every mistake in either.
+        ConfigError: every mistake in either file.
     """
     mistakes: list[str] = []
-    loaded: Site | None = None
+    site_settings: Site | None = None
     secrets: Credentials | None = None
     try:
-        loaded = load_site(site)
+        site_settings = load_site(site)
     except ConfigError as error:
         mistakes += error.mistakes
     try:
-        secrets = load_credentials(credentials, loaded)
+        secrets = load_credentials(credentials, site_settings)
     except ConfigError as error:
         mistakes += error.mistakes
-    if loaded is None or secrets is None:
+    if site_settings is None or secrets is None:
         raise ConfigError(mistakes)
-    return loaded, secrets
+    return site_settings, secrets

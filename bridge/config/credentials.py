@@ -1,6 +1,7 @@
-"""credentials.toml: under which ThingsBoard credential each sensor's readings are sent.
+"""credentials.toml: the ThingsBoard credential under which each sensor's readings are sent.
 
-Apart from the site file, so that one can be mailed and versioned. No message and no repr ever holds a secret.
+A file of its own, so that the site file can be mailed and versioned. No message and no repr ever holds a
+secret.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from bridge.config.document import Document, Table, key_text, nearest
-from bridge.config.quantities import Written
+from bridge.config.quantities import FileContext
 from bridge.config.tables import FilePath, Sensor, Site, readable
 from bridge.config.toml_lines import KeyPath
 from bridge.errors import ConfigError
 
 _TOKEN_LENGTH = 255  # bytes: a CoAP Uri-Path option, RFC 7252 §5.10
 _KEYS = ("sensors", "provisioning", "pending", "certificate", "key", "device_key", "device_secret")
-_EXAMPLES = (  # what stands in README's place of a secret
+_EXAMPLES = (  # README's placeholders for secrets
     "the access token of its device",
     "the profile's provision device key",
     "the profile's provision device secret",
@@ -40,7 +41,7 @@ class Token:
 
 
 def _readable(path: Path) -> Path:
-    """The path of a file that is there; a token in its place is not shown."""
+    """Return the path of a file that can be read; the message does not show it, as it may be a token."""
     try:
         return readable(path)
     except ValueError:
@@ -56,8 +57,11 @@ def _private(path: Path) -> Path:
 
 
 def _handed_over(path: Path, info: ValidationInfo) -> Path:
-    """A file that credentials.toml names; where systemd hands both over, it lies beside that, by its name."""
-    folder = info.context.folder if isinstance(info.context, Written) else None
+    """Return the path of a file that credentials.toml names.
+
+    Where systemd hands over both, the file lies beside credentials.toml, under its own name.
+    """
+    folder = info.context.folder if isinstance(info.context, FileContext) else None
     return folder / path.name if folder and _from_systemd(folder) else path
 
 
@@ -84,7 +88,7 @@ class Certificate(Table):
 
 
 class Provisioning(Table):
-    """[provisioning]: what lets `serial-bridge provision` obtain the sensors' tokens."""
+    """[provisioning]: the keys with which `serial-bridge provision` obtains the sensors' tokens."""
 
     device_key: Secret
     """The device profile's provision device key."""
@@ -97,7 +101,7 @@ Credential = Token | Certificate
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """credentials.toml.
+    """The contents of credentials.toml.
 
     Attributes:
         sensors: the credential of each sensor, by its name.
@@ -115,17 +119,17 @@ class Credentials:
 
 
 def load_credentials(path: Path, site: Site | None = None) -> Credentials:
-    """Reads credentials.toml.
+    """Read credentials.toml.
 
     Args:
         site: the site it belongs to; without it, names and shared credentials cannot be checked.
 
     Raises:
-        ConfigError: every mistake in it, each with file, line, key, rule and fix.
+        ConfigError: every mistake in the file, each with file, line, key, rule and fix.
     """
     names = site.sensors if site else {}
     homes = dict.fromkeys(names, "[sensors]")
-    document = Document.read(path, secret=True, shown={*_KEYS, *names}, homes=homes)
+    document = Document.read(path, secret=True, public_keys={*_KEYS, *names}, homes=homes)
     tables = document.tables
     if path.stat().st_mode & 0o077 and not _from_systemd(path):
         document.mistake((), f"others may read this file, run: chmod 600 {quote(str(path))}")
@@ -143,10 +147,10 @@ def load_credentials(path: Path, site: Site | None = None) -> Credentials:
 
 
 def check_token(text: str) -> str:
-    """A token that fits into one segment of a CoAP path.
+    """Return `text` if it is a token that fits into one segment of a CoAP path.
 
     Raises:
-        ValueError: it does not; the message does not hold it.
+        ValueError: it is not; the message does not hold it.
     """
     if not text.strip():
         raise ValueError("the token is empty, copy it from the device's page in ThingsBoard")
@@ -165,19 +169,19 @@ def _sensors(document: Document, table: object) -> dict[str, Credential]:
     if not isinstance(table, Mapping):
         document.mistake(("sensors",), "this must be a table: [sensors], and a line for each sensor")
         return {}
-    found: dict[str, Credential] = {}
+    credentials: dict[str, Credential] = {}
     for name, value in table.items():
         if credential := _credential(document, ("sensors", name), value):
-            found[name] = credential
-    return found
+            credentials[name] = credential
+    return credentials
 
 
 def _pending(document: Document, table: object) -> dict[str, Token]:
     if not isinstance(table, Mapping):
         document.mistake(("pending",), "this must be a table; `serial-bridge provision` writes it")
         return {}
-    found = {name: _token(document, ("pending", name), value) for name, value in table.items()}
-    return {name: token for name, token in found.items() if token}
+    tokens = {name: _token(document, ("pending", name), value) for name, value in table.items()}
+    return {name: token for name, token in tokens.items() if token}
 
 
 def _credential(document: Document, path: KeyPath, value: object) -> Credential | None:
@@ -200,7 +204,7 @@ def _token(document: Document, path: KeyPath, value: object) -> Token | None:
 def _compare(
     document: Document, credentials: Mapping[str, Credential], pending: Mapping[str, Token], site: Site
 ) -> None:
-    """Holds the credentials against the sensors of the site."""
+    """Note what does not match between the credentials and the sensors of the site."""
     sensors = site.sensors
     for name, credential in credentials.items():
         if name in sensors:
@@ -230,7 +234,7 @@ def _compare(
 
 
 def _check_certificate(document: Document, site: Site, name: str, credential: Certificate) -> None:
-    """A certificate needs a connection to be shown on, and a key of its own."""
+    """Note what keeps a certificate from being used: an unencrypted server, a bad file, its expiry."""
     if site.thingsboard.scheme == "coap":
         document.mistake(
             ("sensors", name),
@@ -238,7 +242,11 @@ def _check_certificate(document: Document, site: Site, name: str, credential: Ce
             "change the url, or give the sensor a token",
         )
         return
-    from bridge.certificates import UnusableFile, now, read_identity  # not where there are none
+    from bridge.certificates import (
+        UnusableFile,
+        now,
+        read_identity,
+    )  # a site without certificates does not load `cryptography`
 
     try:
         identity = read_identity(credential.certificate, credential.key)
@@ -249,33 +257,39 @@ def _check_certificate(document: Document, site: Site, name: str, credential: Ce
         document.warn(("sensors", name), expired)
 
 
-def _check_shared(document: Document, site: Site, sensor: Sensor, others: list[Sensor]) -> None:
-    """Two sensors may be one device in ThingsBoard if no value of one overwrites a value of the other."""
+def _check_shared(document: Document, site: Site, sensor: Sensor, sharing: list[Sensor]) -> None:
+    """Note sensors that share a credential, and so are one device in ThingsBoard.
+
+    They may if no value of one overwrites a value of the other.
+
+    Args:
+        sharing: the sensors seen so far with this credential; `sensor` is appended.
+    """
     path = ("sensors", sensor.name)
-    for other in others:
-        if shared := sorted(_keys(site, sensor) & _keys(site, other)):
+    for neighbour in sharing:
+        if common_keys := sorted(_keys(site, sensor) & _keys(site, neighbour)):
             document.mistake(
                 path,
-                f"has the credential of {key_text(('sensors', other.name))}, and both sensors give "
-                f'"{shared[0]}": one would overwrite the other; give each its own, or rename the values',
+                f"has the credential of {key_text(('sensors', neighbour.name))}, and both sensors give "
+                f'"{common_keys[0]}": one would overwrite the other; give each its own, or rename the values',
             )
             break
     else:
-        if others:
+        if sharing:
             document.warn(
                 path,
-                f"has the credential of {key_text(('sensors', others[0].name))}: one device in ThingsBoard "
+                f"has the credential of {key_text(('sensors', sharing[0].name))}: one device in ThingsBoard "
                 "shows the values of both; if that is not meant, give each its own",
             )
-    others.append(sensor)
+    sharing.append(sensor)
 
 
 def _keys(site: Site, sensor: Sensor) -> set[str]:
-    """The names of a sensor's values."""
+    """Return the names of a sensor's values."""
     return set(site.buses[sensor.bus].protocol.units_of(sensor.settings))
 
 
 def _from_systemd(path: Path) -> bool:
-    """Whether systemd hands us the file: it guards that folder itself, with files of mode 0440."""
+    """Return whether systemd handed over the file: it guards that folder itself, with files of mode 0440."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     return folder is not None and path.absolute().is_relative_to(Path(folder))

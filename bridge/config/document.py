@@ -1,10 +1,10 @@
 """A TOML file that a person wrote, and everything that is wrong with it.
 
-Each mistake is one line that names the file as it was given, the line in it, the key, the rule and the fix:
+Each mistake is one sentence: the file as the caller named it, its line, the key, the rule and the fix.
 
     site.toml:14: bus.meters.sensor[2].address: 300 is not a Modbus unit address, use 1–247
 
-The elements of a list are counted from 1 there, as people do who count the blocks of a file.
+List elements are counted from 1 there, as people count the blocks of a file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any, Final, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
-from bridge.config.quantities import Written
+from bridge.config.quantities import FileContext
 from bridge.config.syntax import advice
 from bridge.config.toml_bounds import MOST_BYTES, out_of_bounds
 from bridge.config.toml_lines import KeyPath, nearest_line, toml_lines
@@ -31,16 +31,17 @@ from bridge.errors import ConfigError
 from bridge.plain_text import one_line
 
 NOT_WRITTEN: Final = "not written in the table"
-_HINTS = 100  # so many unknown keys are compared with the known ones; a file of thousands is another's
-_LONGEST_KEY = 100  # shown whole
+_HINTS = 100  # mistakes up to which unknown keys get a hint; a file of thousands is for another program
+_LONGEST_KEY = 100  # characters; a longer key is shortened in messages
 _LONGEST_SENTENCE = 3000
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Table(BaseModel):
-    """A table of a file. Read from one, its fields have the file's keys; made in code, their own names.
+    """A table of a file.
 
-    A field annotated as `NOT_WRITTEN` has no key of its own; its value comes from where the table stands.
+    Read from a file, its fields have the file's keys; made in code, their own names. A field annotated as
+    `NOT_WRITTEN` has no key of its own: its value comes from the place where the table stands.
     """
 
     model_config = ConfigDict(
@@ -53,8 +54,8 @@ class Table(BaseModel):
     )
 
     @classmethod
-    def written(cls) -> dict[str, FieldInfo]:
-        """The fields by the keys that may stand in the table."""
+    def fields_by_key(cls) -> dict[str, FieldInfo]:
+        """Return the fields by the keys that may stand in the table."""
         return {
             field.alias or name: field
             for name, field in cls.model_fields.items()
@@ -66,11 +67,11 @@ T = TypeVar("T", bound=Table)
 
 
 class Document:
-    """One file: its tables, and the mistakes found so far.
+    """One TOML file: its tables, and the mistakes noted so far.
 
     Attributes:
-        path: the file, as given.
-        tables: what tomllib made of it.
+        path: the file, as the caller named it.
+        tables: the contents, parsed by tomllib.
     """
 
     def __init__(
@@ -79,21 +80,22 @@ class Document:
         text: str,
         *,
         secret: bool = False,
-        shown: Collection[str] = (),
+        public_keys: Collection[str] = (),
         homes: Mapping[str, str] | None = None,
     ) -> None:
-        """
+        """Parse the text of the file.
+
         Args:
-            secret: no value of this file may appear in a message, and of its keys only those in `shown`.
-            shown: the keys of a secret file that are no secret: its own, and the names of the sensors.
-            homes: in which table each key belongs, as its header is written; for those found elsewhere.
+            secret: no value of this file may appear in a message, and of its keys only `public_keys`.
+            public_keys: the keys of a secret file that are no secret: its own, and the names of the sensors.
+            homes: the header of the table in which each key belongs, for keys that stand elsewhere.
 
         Raises:
-            ConfigError: the text is not TOML, or holds an integer of more than 64 bits.
+            ConfigError: the text is not TOML, is nested too deep, or holds an integer of more than 64 bits.
         """
         self.path = path
         self._secret = secret
-        self._shown = shown
+        self._public_keys = public_keys
         self._homes = homes or {}
         self._mistakes: list[tuple[int, str]] = []
         self._warnings: list[tuple[int, str]] = []
@@ -116,13 +118,13 @@ class Document:
         path: Path,
         *,
         secret: bool = False,
-        shown: Collection[str] = (),
+        public_keys: Collection[str] = (),
         homes: Mapping[str, str] | None = None,
     ) -> Self:
-        """Reads the file; the arguments are those of the class.
+        """Read a file and parse it; the arguments are those of the class.
 
         Raises:
-            ConfigError: it is missing, may not be read, is not UTF-8 or not TOML.
+            ConfigError: the file is missing, may not be read, is too large, is not UTF-8 or not TOML.
         """
         try:
             data = _read(path)
@@ -146,28 +148,28 @@ class Document:
             fault = "is UTF-16" if utf_16 else "holds a character that is not UTF-8"
             message = f'{path}:{line}: the file {fault}; save it with the encoding "UTF-8"'
             raise ConfigError([message]) from None
-        return cls(path, text, secret=secret, shown=shown, homes=homes)
+        return cls(path, text, secret=secret, public_keys=public_keys, homes=homes)
 
     def line(self, path: KeyPath) -> int:
-        """The line of `path`, or of the table it is missing from."""
+        """Return the line of `path`, or of the table that it is missing from."""
         return nearest_line(self._lines, path)
 
     def mistake(self, path: KeyPath, message: str) -> None:
-        """Notes a mistake at `path`."""
+        """Note a mistake at `path`."""
         self._note(self._mistakes, path, message)
 
     def warn(self, path: KeyPath, message: str) -> None:
-        """Notes what is odd but allowed."""
+        """Note what is odd but allowed at `path`."""
         self._note(self._warnings, path, message)
 
     @property
     def mistakes(self) -> list[str]:
-        """Every mistake noted, in the order of the file."""
+        """Return every mistake noted, in the order of the file."""
         return self._in_order(self._mistakes)
 
     @property
     def warnings(self) -> list[str]:
-        """Everything odd noted, in the order of the file."""
+        """Return every warning noted, in the order of the file."""
         return self._in_order(self._warnings)
 
     def check(
@@ -176,16 +178,16 @@ class Document:
         path: KeyPath,
         table: object,
         *,
-        given: Mapping[str, Any] | None = None,
-        meant: Collection[str] | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        misspelt: Collection[str] | None = None,
     ) -> T | None:
-        """Checks the table at `path` and notes its mistakes.
+        """Check the table at `path` and note its mistakes.
 
         Args:
-            table: what stands there; need not be a table.
-            given: what is not taken from the table as it stands, by key, or by the name of a field that is
-                not written. Mistakes in these are not noted again.
-            meant: what `unknown_keys` said of the table, if it was asked already.
+            table: the value at `path`, which need not be a table.
+            overrides: values that replace those of the table, by key, or by the name of a field that is not
+                written. Mistakes in these are not noted again.
+            misspelt: the result of `unknown_keys` for this table, if it was called already.
 
         Returns:
             The model, or None if the table has a mistake.
@@ -193,57 +195,62 @@ class Document:
         if not isinstance(table, Mapping):
             self.mistake(path, "this must be a table of keys and values")
             return None
-        keys, given = model.written(), given or {}
-        meant = self.unknown_keys(path, table, keys) if meant is None else meant
-        known = {key: value for key, value in table.items() if key in keys}
-        context = Written(self.path.absolute().parent)
+        keys, overrides = model.fields_by_key(), overrides or {}
+        misspelt = self.unknown_keys(path, table, keys) if misspelt is None else misspelt
+        known_values = {key: value for key, value in table.items() if key in keys}
+        context = FileContext(self.path.absolute().parent)
         try:
-            found = model.model_validate({**known, **given}, context=context, by_alias=True, by_name=False)
+            checked_table = model.model_validate(
+                {**known_values, **overrides}, context=context, by_alias=True, by_name=False
+            )
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 key = str(detail["loc"][0])
-                if key not in given and (key in table or key not in meant):
+                if key not in overrides and (key in table or key not in misspelt):
                     self.mistake((*path, key), rule(detail, key, keys[key], secret=self._secret))
             return None
-        return found if len(known) == len(table) else None
+        return checked_table if len(known_values) == len(table) else None
 
     def unknown_keys(
         self,
         path: KeyPath,
         table: Mapping[str, Any],
-        known: Collection[str],
+        known_keys: Collection[str],
         homes: Mapping[str, str] | None = None,
     ) -> set[str]:
-        """Notes every key that the table may not have; returns the known keys that were probably meant.
+        """Note every key that the table may not have.
 
         Args:
-            homes: like those of the class, of this table's own.
+            homes: like `homes` of the class, for this table alone.
+
+        Returns:
+            The known keys that are probably meant by misspelt ones.
         """
-        meant: set[str] = set()
+        misspelt: set[str] = set()
         homes = {**(homes or {}), **self._homes}
         for key in table:
-            if key in known:
+            if key in known_keys:
                 continue
             if key in homes:
                 hint = f"it belongs to {homes[key]}"
-            elif near := nearest(key, known) if len(self._mistakes) < _HINTS else None:
-                meant.add(near)
+            elif near := nearest(key, known_keys) if len(self._mistakes) < _HINTS else None:
+                misspelt.add(near)
                 hint = f"did you mean {near}?"
             else:
-                hint = f"known are {', '.join(sorted(known))}"
+                hint = f"known are {', '.join(sorted(known_keys))}"
             self.mistake((*path, key), f"there is no such key here, {hint}")
-        return meant
+        return misspelt
 
     def _note(self, notes: list[tuple[int, str]], path: KeyPath, message: str) -> None:
         text = f"{self._key_text(path)}: {message}" if path else message
         notes.append((self.line(path), one_line(text[:_LONGEST_SENTENCE])))
 
     def _key_text(self, path: KeyPath) -> str:
-        """The path as the file would write it; in a secret file, a token that stands for a key is hidden."""
+        """Return the path as the file would write it; in a secret file, hide keys that are not public."""
         if not self._secret:
             return key_text(path)
         return ".".join(
-            key_text((part,)) if part in self._shown else "…" for part in path if isinstance(part, str)
+            key_text((part,)) if part in self._public_keys else "…" for part in path if isinstance(part, str)
         )
 
     def _in_order(self, notes: list[tuple[int, str]]) -> list[str]:
@@ -251,7 +258,11 @@ class Document:
 
 
 def _read(path: Path) -> bytes:
-    """What a file holds, as far as it may; nothing of a pipe or a device, which may never end."""
+    """Return at most `MOST_BYTES` + 1 bytes of a regular file.
+
+    Raises:
+        OSError: the file cannot be read; EINVAL if it is a pipe or a device, which may never end.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -260,19 +271,22 @@ def _read(path: Path) -> bytes:
 
 
 def key_text(path: KeyPath) -> str:
-    """A path as the file would write it, elements of lists counted from 1: `bus.meters.sensor[2].address`."""
+    """Return a path as the file would write it, with list elements counted from 1.
+
+    For example `bus.meters.sensor[2].address`.
+    """
     text = ""
     for part in path:
         if isinstance(part, int):
             text += f"[{part + 1}]"
         else:
-            shown = part if _BARE.fullmatch(part) and len(part) <= _LONGEST_KEY else value_text(part)
-            text += f".{shown}" if text else shown
+            part_text = part if _BARE.fullmatch(part) and len(part) <= _LONGEST_KEY else value_text(part)
+            text += f".{part_text}" if text else part_text
     return text
 
 
 def _too_large(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
-    """Where integers of more than 64 bits stand; tomllib takes them, TOML and what follows do not."""
+    """Yield the places of integers of more than 64 bits, which tomllib takes and TOML does not allow."""
     match value:
         case dict():
             pairs: Iterable[tuple[str | int, object]] = value.items()
@@ -287,7 +301,7 @@ def _too_large(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
         yield from _too_large(inner, (*path, key))
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant."""
-    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+def nearest(word: str, known_words: Iterable[str]) -> str | None:
+    """Return the known word that `word` is most probably a misspelling of; None if none is near."""
+    close = difflib.get_close_matches(word.lower(), list(known_words), n=1, cutoff=0.6)
     return close[0] if close else None

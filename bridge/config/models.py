@@ -2,8 +2,8 @@
 
     models/my-meter.toml          model = "my-meter"
 
-Files are read here; what they say is judged by the protocol, which knows what a register is. A model that has
-the name of one that ships with the bridge is read instead of it. A mistake in one that no sensor names is a
+This module reads the files; the protocol checks their contents, as it knows what a register is. A model with
+the name of one that ships with the bridge replaces that one. A mistake in a model that no sensor names is a
 warning.
 """
 
@@ -27,11 +27,15 @@ class OwnModels:
     """The models of one site.
 
     Attributes:
-        wrong: the names of those in which a mistake was found.
+        wrong: the names of the models that have a mistake.
     """
 
     def __init__(self, site: Path) -> None:
-        """Reads the files. `site`: the site file, which need not be there."""
+        """Read the files of the folder.
+
+        Args:
+            site: the site file, which need not exist.
+        """
         self.wrong: set[str] = set()
         self._documents: dict[str, Document] = {}
         self._unread: dict[str, list[str]] = {}  # by the model's name; "" is the folder
@@ -44,29 +48,29 @@ class OwnModels:
 
     @property
     def mistakes(self) -> list[str]:
-        """Every mistake found so far, each with file and line."""
-        return [line for _, line in self._told()]
+        """Return every mistake noted so far, each with file and line."""
+        return [line for _, line in self._mistakes_by_model()]
 
-    def mistakes_in(self, used: Collection[str]) -> list[str]:
-        """Those in the models of these names, or in the folder."""
-        return [line for name, line in self._told() if name in used or not name]
+    def mistakes_in(self, used_names: Collection[str]) -> list[str]:
+        """Return the mistakes in models that sensors name (`used_names`), and those of the folder itself."""
+        return [line for name, line in self._mistakes_by_model() if name in used_names or not name]
 
-    def warnings_beside(self, used: Collection[str]) -> list[str]:
-        """The others: no sensor names their models, so nothing depends on them."""
-        return [line for name, line in self._told() if name and name not in used]
+    def warnings_beside(self, used_names: Collection[str]) -> list[str]:
+        """Return the mistakes in all other models: no sensor names these, so nothing depends on them."""
+        return [line for name, line in self._mistakes_by_model() if name and name not in used_names]
 
     @property
     def tables(self) -> Mapping[str, Mapping[str, Any]]:
-        """What each file says in which no mistake was found, by the model's name."""
-        return {name: found.tables for name, found in self._documents.items() if name not in self.wrong}
+        """Return the contents of each file without a mistake, by the model's name."""
+        return {name: document.tables for name, document in self._documents.items() if name not in self.wrong}
 
     def place(self, name: str, at: KeyPath = ()) -> str:
-        """File and line of a place in a model: `models/my-meter.toml:14`."""
+        """Return file and line of a place in a model: `models/my-meter.toml:14`."""
         document = self._documents[name]
         return f"{document.path}:{document.line(at)}" if at else str(document.path)
 
     def known_to(self, entry: Protocol) -> Protocol:
-        """The protocol that knows these models too. Their mistakes are noted; wrong ones are left out."""
+        """Return the protocol with these models added; note their mistakes and leave out the wrong ones."""
         if entry.with_models is None or not self.tables:
             return entry
         try:
@@ -77,10 +81,10 @@ class OwnModels:
                 self.wrong.add(str(name))
         return entry.with_models(self.tables)
 
-    def _told(self) -> Iterator[tuple[str, str]]:
-        """Every mistake, with the name of the model that it is in."""
-        found = {name: document.mistakes for name, document in self._documents.items()}
-        return ((name, line) for name, lines in (self._unread | found).items() for line in lines)
+    def _mistakes_by_model(self) -> Iterator[tuple[str, str]]:
+        """Return every mistake, each with the name of its model."""
+        mistakes = {name: document.mistakes for name, document in self._documents.items()}
+        return ((name, line) for name, lines in (self._unread | mistakes).items() for line in lines)
 
     def _files(self, folder: Path) -> list[Path]:
         try:

@@ -19,11 +19,11 @@ Scheme = Literal["coap", "coaps"]
 _PORTS: Mapping[Scheme, int] = {"coap": 5683, "coaps": 5684}  # RFC 7252 §6.1, §6.2
 _ADAPTER = re.compile(r"serial:[!-.0-9;-~]+(:[0-9A-Fa-f]{1,2})?|path:[!-.0-~]+|/[!-~]*[!-.0-~]")
 _ADAPTER_FORMS = '"serial:NUMBER[:INTERFACE]", "path:ID_PATH" or an absolute path such as "/dev/ttyAMA0"'
-NAME_LENGTH = 255  # what ThingsBoard keeps of a device's name
+NAME_LENGTH = 255  # characters of a device's name that ThingsBoard stores
 
 
 class ServerUrl(NamedTuple):
-    """A server's URL, taken apart. No brackets around `host`; `port` is never missing."""
+    """The parts of a server's URL. `host` has no brackets; `port` is never missing."""
 
     scheme: Scheme
     host: str
@@ -31,20 +31,20 @@ class ServerUrl(NamedTuple):
 
 
 def parse_url(text: str) -> ServerUrl:
-    """Reads coap://HOST[:PORT] or coaps://HOST[:PORT]; an IPv6 address stands in brackets.
+    """Read coap://HOST[:PORT] or coaps://HOST[:PORT]; an IPv6 address stands in brackets.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: `text` is something else.
     """
     url = _URL.fullmatch(text)
-    scheme = next((known for known in _PORTS if url and url["scheme"].lower() == known), None)
+    scheme = next((name for name in _PORTS if url and url["scheme"].lower() == name), None)
     if url is None or scheme is None:
         raise ValueError(_no_coap(text, url and url["scheme"].lower()))
     place = url["place"].removesuffix("/")
-    if unwanted := re.search(r"[/?#@]", place):
-        what = {"@": "user or password", "/": "path"}.get(unwanted[0], "query or fragment")
+    if surplus := re.search(r"[/?#@]", place):
+        part_name = {"@": "user or password", "/": "path"}.get(surplus[0], "query or fragment")
         raise ValueError(
-            f"{value_text(text)} must have no {what}, write {scheme}://HOST or {scheme}://HOST:PORT"
+            f"{value_text(text)} must have no {part_name}, write {scheme}://HOST or {scheme}://HOST:PORT"
         )
     parts = _PLACE.fullmatch(place)
     if parts is None or (place.count(":") > 1 and parts["ipv6"] is None):
@@ -56,36 +56,39 @@ def parse_url(text: str) -> ServerUrl:
 
 
 def check_url(text: str) -> str:
-    """The URL of a server, as `parse_url` takes it."""
+    """Return the URL of a server if `parse_url` can read it."""
     parse_url(text)
     return text
 
 
 def check_adapter(text: str) -> str:
-    """Where a bus finds its port: serial:NUMBER[:INTERFACE], path:ID_PATH or an absolute path."""
+    """Return an adapter of the form serial:NUMBER[:INTERFACE], path:ID_PATH or an absolute path."""
     if _ADAPTER.fullmatch(text):
         return text
-    better = _ADAPTER_FORMS
+    suggestion = _ADAPTER_FORMS
     if re.fullmatch(r"tty\w+", text):
-        better = f'"/dev/{text}"'
+        suggestion = f'"/dev/{text}"'
     elif re.fullmatch(r"[A-Z0-9]{6,20}", text):
-        better = f'"serial:{text}"'
-    raise ValueError(f"{value_text(text)} is not an adapter, write {better}")
+        suggestion = f'"serial:{text}"'
+    raise ValueError(f"{value_text(text)} is not an adapter, write {suggestion}")
 
 
 def check_bus_name(text: str) -> str:
-    """The name of a bus; it becomes part of a systemd unit's name and of a path, so it needs no escaping."""
+    """Return the name of a bus of a–z, 0–9 and _, a letter first, at most 64 characters.
+
+    The name becomes part of a systemd unit's name and of a path, so it needs no escaping.
+    """
     if re.fullmatch(r"[a-z][a-z0-9_]{0,63}", text):
         return text
-    better = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-    better = better if better[:1].isalpha() else f"bus_{better}".rstrip("_")
+    suggestion = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    suggestion = suggestion if suggestion[:1].isalpha() else f"bus_{suggestion}".rstrip("_")
     raise ValueError(
-        f"{value_text(text)} cannot name a bus, use a–z, 0–9 and _, a letter first: [bus.{better[:64]}]"
+        f"{value_text(text)} cannot name a bus, use a–z, 0–9 and _, a letter first: [bus.{suggestion[:64]}]"
     )
 
 
 def check_plain_name(text: str) -> str:
-    """A name that people see: printable, no space at its ends, at most 255 characters."""
+    """Return a name that people see: printable, no space at its ends, at most 255 characters."""
     if not text.strip():
         raise ValueError("a name cannot be empty")
     if text != text.strip():
@@ -98,11 +101,11 @@ def check_plain_name(text: str) -> str:
 
 
 def _no_coap(text: str, scheme: str | None) -> str:
-    """What is wrong with a URL of another scheme, or none; with the same host under the right one."""
+    """Return the message for a URL without a scheme or with another one; it shows the host under coap://."""
     host = re.split(r"[/:]", text.rpartition("://")[2])[0]
-    better = f"coap://{host}" if _LABEL.match(host) else "coap://tb.example.com"
+    suggestion = f"coap://{host}" if _LABEL.match(host) else "coap://tb.example.com"
     fault = "has no scheme" if scheme is None else f"is {scheme}, the bridge speaks CoAP"
-    return f'{value_text(text)} {fault}: write "{better}", or coaps:// to encrypt'
+    return f'{value_text(text)} {fault}: write "{suggestion}", or coaps:// to encrypt'
 
 
 def _ipv6(text: str) -> str:

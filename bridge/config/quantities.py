@@ -1,7 +1,7 @@
 """Durations and sizes as people write them: "300ms", "10s", "2h"; "500MB", "1GB".
 
 In a file a number without a unit is refused: ten what? In code, where the name says the unit (`every_s`), the
-same fields take plain numbers. The `Written` context of the validation tells the two apart.
+same fields take plain numbers. The `FileContext` of a validation tells the two apart.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _AMOUNT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([A-Za-z]+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """Context of validating what stands in a file.
+class FileContext:
+    """Context of validating the contents of a file.
 
     Attributes:
         folder: the file's folder, where its relative paths begin.
@@ -34,13 +34,13 @@ class Written:
 
 @dataclass(frozen=True)
 class Quantity:
-    """Annotates a pydantic field that is written as a number with a unit.
+    """Annotation of a pydantic field that is written as a number with a unit.
 
     Attributes:
         least, most: the range allowed, in the same form.
     """
 
-    what: ClassVar[str]
+    noun: ClassVar[str]
     example: ClassVar[str]
     units: ClassVar[Mapping[str, float]]  # each unit in the field's own, smallest first
 
@@ -48,20 +48,20 @@ class Quantity:
     most: str
 
     def read(self, text: str) -> float:
-        """The amount in the field's own unit (seconds, bytes).
+        """Return the amount in the field's own unit (seconds, bytes).
 
         Raises:
-            ValueError: not a number with a unit, or out of range.
+            ValueError: `text` is not a number with a unit, or is out of range.
         """
         amount = self._amount(text)
         if amount is None:
-            raise ValueError(f"{value_text(text)} is not a {self.what}, {self._form}")
+            raise ValueError(f"{value_text(text)} is not a {self.noun}, {self._form}")
         if not (self._amount(self.least) or 0) <= amount <= (self._amount(self.most) or 0):
             raise ValueError(f'{value_text(text)} is out of range, use "{self.least}" to "{self.most}"')
         return amount
 
     def write(self, amount: float) -> str:
-        """The text that `read` takes for this amount, in the largest unit that leaves it whole."""
+        """Return the text that `read` takes for this amount, in the largest unit that leaves it whole."""
         for unit, one in reversed(list(self.units.items())):
             if amount >= one and math.isclose(amount, round(amount / one) * one):
                 return f"{amount / one:.0f}{unit}"
@@ -69,7 +69,7 @@ class Quantity:
 
     @property
     def pattern(self) -> str:
-        """The form as a regular expression, for editors."""
+        """Return the form as a regular expression, for editors."""
         return rf"^[0-9]+(\.[0-9]+)?\s*({'|'.join(self.units)})$"
 
     @property
@@ -82,13 +82,13 @@ class Quantity:
         return float(match[1]) * ones[match[2].lower()] if match and match[2].lower() in ones else None
 
     def _validate(self, value: object, info: ValidationInfo) -> object:
-        if not isinstance(info.context, Written):
+        if not isinstance(info.context, FileContext):
             return value
         if isinstance(value, str):
             return self.read(value)
         if isinstance(value, int | float) and not isinstance(value, bool):
             raise ValueError(f"{value} has no unit, {self._form}")  # noqa: TRY004 — what pydantic collects
-        raise ValueError(f"this is not a {self.what}, {self._form}")
+        raise ValueError(f"this is not a {self.noun}, {self._form}")
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_before_validator_function(self._validate, handler(source))
@@ -102,7 +102,7 @@ class Quantity:
 class Duration(Quantity):
     """A duration, in seconds."""
 
-    what = "duration"
+    noun = "duration"
     example = "10s"
     units: ClassVar[Mapping[str, float]] = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
@@ -110,7 +110,7 @@ class Duration(Quantity):
 class Size(Quantity):
     """A size, in whole bytes."""
 
-    what = "size"
+    noun = "size"
     example = "1GB"
     units: ClassVar[Mapping[str, float]] = {
         "kB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2,
@@ -118,5 +118,5 @@ class Size(Quantity):
     }  # fmt: skip
 
     def read(self, text: str) -> int:
-        """The bytes."""
+        """Return the size in bytes. Errors as for `Quantity.read`."""
         return round(super().read(text))

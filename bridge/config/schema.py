@@ -1,7 +1,7 @@
 """site.toml as a JSON Schema, so that an editor completes keys and marks mistakes while one writes.
 
-It is made from the tables' own fields, with their texts. The keys of a protocol come from the protocol, and
-hold where the bus speaks it. What only shows between tables (one name twice) is for `serial-bridge check`.
+It is generated from the tables' own fields, with their texts. The keys of a protocol come from the protocol,
+and hold where the bus speaks it. `serial-bridge check` alone finds mistakes between tables (one name twice).
 """
 
 from __future__ import annotations
@@ -32,9 +32,13 @@ from protocols.errors import PackageError
 Schema = dict[str, Any]
 
 
-def site_schema(own: OwnModels | None = None) -> Schema:
-    """The schema, in the 2020-12 draft. `own`: the device models of the site that it is for."""
-    entries = [own.known_to(entry) if own else entry for entry in _usable()]
+def site_schema(own_models: OwnModels | None = None) -> Schema:
+    """Return the schema of site.toml, in the 2020-12 draft.
+
+    Args:
+        own_models: the device models of the site that the schema is for.
+    """
+    entries = [own_models.known_to(entry) if own_models else entry for entry in _usable()]
     schema = Site.model_json_schema(by_alias=True)
     definitions: dict[str, Schema] = schema["$defs"]
     _as_written(Site, schema)
@@ -54,50 +58,53 @@ def site_schema(own: OwnModels | None = None) -> Schema:
     for entry in entries:
         for key, rule in entry.bus_schema["properties"].items():
             bus["properties"][key] = {"description": rule["description"]}
-    bus["allOf"] = [_if_spoken(entry, bus["properties"]) for entry in entries]
+    bus["allOf"] = [_rule_for_protocol(entry, bus["properties"]) for entry in entries]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def _usable() -> Iterator[Protocol]:
-    """The protocols that a bus can speak; without those of packages in which something is wrong."""
+    """Yield the protocols that a bus can speak; leave out those of packages that cannot be imported."""
     for name in names():
         with suppress(PackageError):
             yield protocol(name)
 
 
 def _as_written(table: type[Table], schema: Schema) -> None:
-    """Leaves the keys that a file can have, and gives their defaults in the form that a file has."""
-    written = table.written()
-    schema["required"] = [key for key in schema.get("required", ()) if key in written]
-    schema["properties"] = {key: each for key, each in schema["properties"].items() if key in written}
+    """Keep only the keys that a file can have, and give their defaults in the form that a file has."""
+    fields = table.fields_by_key()
+    schema["required"] = [key for key in schema.get("required", ()) if key in fields]
+    schema["properties"] = {key: rule for key, rule in schema["properties"].items() if key in fields}
     texts = _texts(table)
-    for key, each in schema["properties"].items():
-        each["description"] = texts[key]
-        each.pop("title", None)
-        if isinstance(each.get("default"), dict):
-            each.pop("default")  # a table has defaults for each of its keys
-        if each.get("default", 0) is None:  # TOML has no null: what has no value is not written
-            each.pop("default")
-            each |= each.pop("anyOf")[0]
-        quantity = next((note for note in written[key].metadata if isinstance(note, Quantity)), None)
-        if quantity and "default" in each:
-            each["default"] = quantity.write(each["default"])
+    for key, rule in schema["properties"].items():
+        rule["description"] = texts[key]
+        rule.pop("title", None)
+        if isinstance(rule.get("default"), dict):
+            rule.pop("default")  # a table has defaults for each of its keys
+        if rule.get("default", 0) is None:  # TOML has no null: what has no value is not written
+            rule.pop("default")
+            rule |= rule.pop("anyOf")[0]
+        quantity = next((note for note in fields[key].metadata if isinstance(note, Quantity)), None)
+        if quantity and "default" in rule:
+            rule["default"] = quantity.write(rule["default"])
 
 
 def _texts(table: type[Table]) -> dict[str, str]:
-    """The text below each key in the source. Read here alone: a service that starts has no use for it."""
+    """Return the text below each key in the source, by key.
+
+    Only the schema reads these: a service that starts has no use for them.
+    """
     definition = ast.parse(inspect.getsource(table)).body[0]
     assert isinstance(definition, ast.ClassDef)
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for field, text in pairwise(definition.body):
         match field, text:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
-                found[table.model_fields[name].alias or name] = inspect.cleandoc(words)
-    return found
+                texts[table.model_fields[name].alias or name] = inspect.cleandoc(words)
+    return texts
 
 
 def _with_keys_of(entry: Protocol, sensor: Schema) -> Schema:
-    """A sensor's table on a bus that speaks this protocol."""
+    """Return the schema of a sensor's table on a bus that speaks this protocol."""
     return {
         **sensor,
         **{key: rule for key, rule in entry.schema.items() if key != "$defs"},
@@ -106,11 +113,13 @@ def _with_keys_of(entry: Protocol, sensor: Schema) -> Schema:
     }
 
 
-def _if_spoken(entry: Protocol, known: Collection[str]) -> Mapping[str, Any]:
-    """What a bus must have, and may not have of all known keys, if it speaks this protocol."""
-    theirs = dict.fromkeys(set(known) - set(Bus.written()), False) | entry.bus_schema["properties"]
+def _rule_for_protocol(entry: Protocol, known_keys: Collection[str]) -> Mapping[str, Any]:
+    """Return the rule for a bus that speaks this protocol: which keys it must have, and may not have."""
+    key_rules = (
+        dict.fromkeys(set(known_keys) - set(Bus.fields_by_key()), False) | entry.bus_schema["properties"]
+    )
     sensor = {"items": {"$ref": f"#/$defs/Sensor-{entry.name}"}}
-    then: Schema = {"properties": {"sensor": sensor, **theirs}}
+    then: Schema = {"properties": {"sensor": sensor, **key_rules}}
     required = [*entry.bus_schema["required"], *(["line"] if entry.line is None else [])]
     if required:
         then["required"] = required

@@ -1,8 +1,8 @@
 """How site.toml becomes a Site.
 
-A sensor's table holds two kinds of keys: those that the bridge knows of every sensor, and those of its
-protocol (address, registers), which the protocol reads and judges. Mistakes of both kinds, and those that
-only show between tables (one name twice), are reported together: where a table is wrong, the checks go on.
+A sensor's table holds two kinds of keys: those that every sensor has, and those of its protocol (address,
+registers), which the protocol reads and checks. Mistakes of both kinds, and those between tables (one name
+twice), are reported together: a mistake in one table does not end the checks of the others.
 """
 
 from __future__ import annotations
@@ -41,68 +41,68 @@ _HEADERS: dict[type[Table], str] = {
     RS485: "the bus's rs485 = { … }",
     Sensor: "[[bus.NAME.sensor]]",
 }
-_HOMES = {key: header for model, header in reversed(_HEADERS.items()) for key in model.written()}
+_HOMES = {key: header for model, header in reversed(_HEADERS.items()) for key in model.fields_by_key()}
 _NO_LINE = (
     "is missing; the sensor's manual decides: write baud rate, data bits, parity, stop bits, "
     'for example line = "9600 8N1"'
 )
-_OF_ASKING_BUSES = (*INHERITED, "settle")  # what a bus cannot have whose sensors speak unasked
-_RENUMBERED = ("/dev/ttyUSB", "/dev/ttyACM")  # the kernel numbers these as they are plugged in
+_POLLING_KEYS = (*INHERITED, "settle")  # a bus of pushing sensors has none of these
+_RENUMBERED = ("/dev/ttyUSB", "/dev/ttyACM")  # the kernel numbers these in the order of plugging in
 _IN_MEMORY = ("/tmp/", "/run/", "/dev/shm/")  # noqa: S108 — named to warn of them
 
 
 def load_site(path: Path) -> Site:
-    """Reads site.toml.
+    """Read site.toml.
 
     Raises:
-        ConfigError: every mistake in it and in the models that its sensors name, each with file, line, key,
-            rule and fix. Sensors are counted from 1: `sensor[2]` is the second block of its bus.
+        ConfigError: every mistake in the file and in the models that its sensors name, each with file, line,
+            key, rule and fix. Sensors are counted from 1: `sensor[2]` is the second block of its bus.
     """
     document = Document.read(path, homes=_HOMES)
-    own = OwnModels(path)
+    own_models = OwnModels(path)
     tables = document.tables
-    meant = document.unknown_keys((), tables, Site.written())
-    given: dict[str, Any] = {
+    misspelt = document.unknown_keys((), tables, Site.fields_by_key())
+    overrides: dict[str, Any] = {
         "path": path,
         "thingsboard": None,
         "spool": document.check(SpoolSettings, ("spool",), tables.get("spool", {})),
         "clock": document.check(ClockSettings, ("clock",), tables.get("clock", {})),
-        "bus": _buses(document, tables.get("bus", {}), own),
+        "bus": _buses(document, tables.get("bus", {}), own_models),
     }
-    if "thingsboard" not in meant:
+    if "thingsboard" not in misspelt:
         server = tables.get("thingsboard", {})
-        given["thingsboard"] = document.check(ThingsBoard, ("thingsboard",), server)
-    site = document.check(Site, (), tables, given=given, meant=meant)
-    used = _models_named(tables.get("bus"))
-    mistakes = [*document.mistakes, *own.mistakes_in(used)]
+        overrides["thingsboard"] = document.check(ThingsBoard, ("thingsboard",), server)
+    site = document.check(Site, (), tables, overrides=overrides, misspelt=misspelt)
+    model_names = _models_named(tables.get("bus"))
+    mistakes = [*document.mistakes, *own_models.mistakes_in(model_names)]
     if site is None or mistakes:
         raise ConfigError(mistakes)
     _warn(document, site)
-    warnings = (*document.warnings, *own.warnings_beside(used))
-    found = {"warnings": warnings, "fingerprints": fingerprints(tables, own.tables, _contents(site))}
-    return site.model_copy(update=found)
+    warnings = (*document.warnings, *own_models.warnings_beside(model_names))
+    extras = {"warnings": warnings, "fingerprints": fingerprints(tables, own_models.tables, _contents(site))}
+    return site.model_copy(update=extras)
 
 
 def _contents(site: Site) -> list[bytes]:
-    """What the files that the uplink reads at its start hold."""
+    """Return the contents of the files that the uplink reads when it starts."""
     try:
         return [site.thingsboard.ca.read_bytes()] if site.thingsboard.ca is not None else []
-    except OSError:  # the uplink says what is wrong with it
+    except OSError:  # the uplink reports it
         return []
 
 
 def _models_named(buses: object) -> set[str]:
-    """The models that sensors name."""
+    """Return the names of the models that the sensors name."""
     blocks = (block for _, bus in _tables(buses) for _, block in _tables(bus.get("sensor")))
     return {str(block["model"]) for block in blocks if "model" in block}
 
 
-def _buses(document: Document, tables: object, own: OwnModels) -> dict[str, Bus]:
-    """The buses without a mistake, by name."""
+def _buses(document: Document, tables: object, own_models: OwnModels) -> dict[str, Bus]:
+    """Return the buses without a mistake, by name, and note the mistakes of the others."""
     if not isinstance(tables, Mapping):
         document.mistake(("bus",), "a bus has a name and a table of its own: [bus.NAME]")
         return {}
-    buses = {name: bus for name, table in tables.items() if (bus := _bus(document, name, table, own))}
+    buses = {name: bus for name, table in tables.items() if (bus := _bus(document, name, table, own_models))}
     adapters = [(("bus", name, "adapter"), table.get("adapter")) for name, table in _tables(tables)]
     _unique(document, adapters, "two buses cannot share a port", _same_ports)
     names = [
@@ -114,7 +114,8 @@ def _buses(document: Document, tables: object, own: OwnModels) -> dict[str, Bus]
     return buses
 
 
-def _bus(document: Document, name: str, table: object, own: OwnModels) -> Bus | None:
+def _bus(document: Document, name: str, table: object, own_models: OwnModels) -> Bus | None:
+    """Return a bus with its sensors; None if its own keys have a mistake, which is noted."""
     path = ("bus", name)
     if not isinstance(table, Mapping):
         document.mistake(path, "a bus has a name and a table of its own: [bus.NAME]")
@@ -123,24 +124,28 @@ def _bus(document: Document, name: str, table: object, own: OwnModels) -> Bus | 
         check_bus_name(name)
     except ValueError as error:
         document.mistake(path, str(error))
-    spoken = _spoken(table.get("protocol"), own)
-    theirs = set(spoken.bus_schema["properties"]) if spoken else set()
-    meant = document.unknown_keys(path, table, {*Bus.written(), *theirs}, _homes_below(path, table, spoken))
-    entry = _as_declared(document, path, spoken, {key: table[key] for key in theirs & set(table)}, meant)
-    given: dict[str, Any] = {"name": name, "sensor": ()}
+    catalogue_entry = _catalogue_entry(table.get("protocol"), own_models)
+    protocol_keys = set(catalogue_entry.bus_schema["properties"]) if catalogue_entry else set()
+    misspelt = document.unknown_keys(
+        path, table, {*Bus.fields_by_key(), *protocol_keys}, _homes_below(path, table, catalogue_entry)
+    )
+    entry = _as_declared(
+        document, path, catalogue_entry, {key: table[key] for key in protocol_keys & set(table)}, misspelt
+    )
+    overrides: dict[str, Any] = {"name": name, "sensor": ()}
     if "rs485" in table:
-        given["rs485"] = document.check(RS485, (*path, "rs485"), table["rs485"])
+        overrides["rs485"] = document.check(RS485, (*path, "rs485"), table["rs485"])
     if "line" not in table and "protocol" in table:
-        given["line"] = spoken and spoken.line
-        if spoken and spoken.line is None:
+        overrides["line"] = catalogue_entry and catalogue_entry.line
+        if catalogue_entry and catalogue_entry.line is None:
             document.mistake((*path, "line"), _NO_LINE)
     inherited = {key: table[key] for key in INHERITED if key in table}
     if entry:
-        _refuse_asking(document, path, table, entry, _OF_ASKING_BUSES)
+        _refuse_polling_keys(document, path, table, entry, _POLLING_KEYS)
         if "reply_timeout" not in table:
-            given["reply_timeout"] = inherited["reply_timeout"] = f"{1000 * entry.reply_timeout_s:g}ms"
-    ours = {key: value for key, value in table.items() if key in Bus.written()}
-    bus = document.check(Bus, path, ours, given=given, meant=meant)
+            overrides["reply_timeout"] = inherited["reply_timeout"] = f"{1000 * entry.reply_timeout_s:g}ms"
+    bus_values = {key: value for key, value in table.items() if key in Bus.fields_by_key()}
+    bus = document.check(Bus, path, bus_values, overrides=overrides, misspelt=misspelt)
     if bus and bus.line.bytesize not in bus.protocol.bytesizes:
         bits = " or ".join(map(str, sorted(bus.protocol.bytesizes)))
         document.mistake((*path, "line"), f'{bus.protocol.title} has {bits} data bits, "{bus.line}" does not')
@@ -152,34 +157,42 @@ def _bus(document: Document, name: str, table: object, own: OwnModels) -> Bus | 
         return None
     sensors = [
         _sensor(
-            document, (*path, "sensor", index), block, entry, {"bus": name, **(inherited if bus else {})}, own
+            document,
+            (*path, "sensor", index),
+            block,
+            entry,
+            {"bus": name, **(inherited if bus else {})},
+            own_models,
         )
         for index, block in enumerate(blocks)
     ]
-    known = tuple(sensor for sensor in sensors if sensor)
+    right_sensors = tuple(sensor for sensor in sensors if sensor)
     if entry:
         _refuse_neighbours(document, path, entry, sensors)
     if entry and entry.listener:
         _one_for_each_id(document, path, blocks, entry, sensors)
-    return bus and bus.model_copy(update={"sensors": known, "protocol": entry})
+    return bus and bus.model_copy(update={"sensors": right_sensors, "protocol": entry})
 
 
-def _homes_below(path: KeyPath, table: Mapping[str, Any], spoken: Protocol | None) -> dict[str, str]:
-    """Where the keys belong that a sensor of the bus has from its protocol."""
+def _homes_below(path: KeyPath, table: Mapping[str, Any], entry: Protocol | None) -> dict[str, str]:
+    """Return the header under which each key belongs that the bus's table has and its sensors should have."""
     block = f"[[{key_text((*path, 'sensor'))}]]"
     return {
         key: f"[{key_text((*path, 'sensor', key))}], below its {block}"
         if isinstance(value, Mapping)
         else block
         for key, value in table.items()
-        if spoken and key in spoken.schema["properties"]
+        if entry and key in entry.schema["properties"]
     }
 
 
-def _spoken(name: object, own: OwnModels) -> Protocol | None:
-    """The protocol of that name; None if there is none, which is noted with the bus's own keys."""
+def _catalogue_entry(name: object, own_models: OwnModels) -> Protocol | None:
+    """Return the protocol called `name`, with the site's own models.
+
+    None if there is no such protocol: the check of the bus's own keys notes that.
+    """
     try:
-        return own.known_to(protocol(name)) if isinstance(name, str) else None
+        return own_models.known_to(protocol(name)) if isinstance(name, str) else None
     except (KeyError, PackageError):
         return None
 
@@ -187,18 +200,18 @@ def _spoken(name: object, own: OwnModels) -> Protocol | None:
 def _as_declared(
     document: Document,
     path: KeyPath,
-    spoken: Protocol | None,
-    theirs: Mapping[str, Any],
-    meant: Collection[str],
+    entry: Protocol | None,
+    values: Mapping[str, Any],
+    misspelt: Collection[str],
 ) -> Protocol | None:
-    """The protocol as the bus declares it with its own keys, or None if there is a mistake in these."""
-    if spoken is None or spoken.declared_by is None:
-        return spoken
+    """Return the protocol as the bus declares it with the protocol's keys; None if these have a mistake."""
+    if entry is None or entry.declared_by is None:
+        return entry
     try:
-        return spoken.declared_by(theirs)
+        return entry.declared_by(values)
     except SettingsError as error:
         for below, message in error.problems:
-            if below[0] in theirs or below[0] not in meant:
+            if below[0] in values or below[0] not in misspelt:
                 document.mistake((*path, *below), message)
         return None
 
@@ -208,58 +221,62 @@ def _sensor(
     path: KeyPath,
     table: object,
     entry: Protocol | None,
-    given: Mapping[str, Any],
-    own: OwnModels,
+    inherited: Mapping[str, Any],
+    own_models: OwnModels,
 ) -> Sensor | None:
-    """A sensor, or None if its table has a mistake or its protocol is not known."""
+    """Return a sensor; None if its table has a mistake, which is noted, or its protocol is unknown."""
     if not isinstance(table, Mapping):
         document.mistake(path, f"a sensor is a block of its own: [[{key_text(path[:-1])}]]")
         return None
     if entry and entry.listener:
-        _refuse_asking(document, path, table, entry, INHERITED)
-    if entry is None or entry.listener:  # None: whether it is needed is not known
-        given = {"every": "0s", **given}
-    theirs = set(entry.schema["properties"] if entry else table) - set(Sensor.written())
-    useless = set(INHERITED) - set(table) if entry and entry.listener else set()
-    meant = document.unknown_keys(path, table, {*Sensor.written(), *theirs} - useless)
-    ours = {key: value for key, value in table.items() if key in Sensor.written()}
-    inherited = {key: value for key, value in given.items() if key not in ours}
-    sensor = document.check(Sensor, path, ours, given={**inherited, "settings": None}, meant=meant)
+        _refuse_polling_keys(document, path, table, entry, INHERITED)
+    if entry is None or entry.listener:  # None: unknown whether `every` is needed
+        inherited = {"every": "0s", **inherited}
+    protocol_keys = set(entry.schema["properties"] if entry else table) - set(Sensor.fields_by_key())
+    useless_keys = set(INHERITED) - set(table) if entry and entry.listener else set()
+    misspelt = document.unknown_keys(path, table, {*Sensor.fields_by_key(), *protocol_keys} - useless_keys)
+    sensor_values = {key: value for key, value in table.items() if key in Sensor.fields_by_key()}
+    missing_values = {key: value for key, value in inherited.items() if key not in sensor_values}
+    sensor = document.check(
+        Sensor, path, sensor_values, overrides={**missing_values, "settings": None}, misspelt=misspelt
+    )
     if entry is None:
         return None
-    own_keys = {key: value for key, value in table.items() if key in theirs}
+    protocol_values = {key: value for key, value in table.items() if key in protocol_keys}
     try:
-        settings = entry.settings(own_keys)
+        settings = entry.settings(protocol_values)
     except SettingsError as error:
         for below, message in error.problems:
-            if below[:1] and below[0] not in table and below[0] in meant:
-                continue  # the misspelt key is named already
-            if below == ("model",) and str(table.get("model")) in own.wrong:
-                continue  # there is such a model; what is wrong in its file is named
+            if below[:1] and below[0] not in table and below[0] in misspelt:
+                continue  # the misspelt key has a mistake of its own already
+            if below == ("model",) and str(table.get("model")) in own_models.wrong:
+                continue  # the model exists; the mistakes in its file are reported
             document.mistake((*path, *below), _strayed(table, below) or message)
         return None
-    for below, message in entry.odd(own_keys):
+    for below, message in entry.odd(protocol_values):
         document.warn((*path, *below), message)
     return sensor and sensor.model_copy(update={"settings": settings})
 
 
-def _refuse_asking(
+def _refuse_polling_keys(
     document: Document, path: KeyPath, table: Mapping[str, Any], entry: Protocol, keys: Iterable[str]
 ) -> None:
-    """Notes keys that say how to ask, where nobody is asked."""
+    """Note keys that say how to poll, on a bus whose sensors push."""
     for key in keys:
         if entry.listener and key in table:
-            why = f"the sensors of {entry.title} speak unasked, so nothing waits for a reply: leave this out"
-            document.mistake((*path, key), why)
+            message = (
+                f"the sensors of {entry.title} speak unasked, so nothing waits for a reply: leave this out"
+            )
+            document.mistake((*path, key), message)
 
 
 def _refuse_neighbours(
     document: Document, path: KeyPath, entry: Protocol, sensors: Sequence[Sensor | None]
 ) -> None:
-    """Notes sensors that, by their protocol, cannot stand together on one bus."""
-    known = [(index, sensor.settings) for index, sensor in enumerate(sensors) if sensor]
-    for (place, *below), message in entry.conflicts([settings for _, settings in known]):
-        document.mistake((*path, "sensor", known[int(place)][0], *below), message)
+    """Note sensors that their protocol does not allow together on one bus."""
+    places_and_settings = [(index, sensor.settings) for index, sensor in enumerate(sensors) if sensor]
+    for (place, *below), message in entry.conflicts([settings for _, settings in places_and_settings]):
+        document.mistake((*path, "sensor", places_and_settings[int(place)][0], *below), message)
 
 
 def _one_for_each_id(
@@ -269,23 +286,28 @@ def _one_for_each_id(
     entry: Protocol,
     sensors: Sequence[Sensor | None],
 ) -> None:
-    """Notes sensors that would all take the same telegrams whole."""
+    """Note sensors that would each take the same telegrams whole."""
     first: dict[str, str] = {}
     for index, sensor in enumerate(sensors):
         if sensor is None or "only" in blocks[index]:
             continue
-        told_by = entry.address_of(sensor.settings)
-        if (other := first.setdefault(told_by, sensor.name)) != sensor.name:
-            what = f"the id {told_by} is that of" if told_by else "there is one sensor on such a line:"
-            message = f'{what} "{other}"; to divide its values, say in each which it keeps: only = ["…"]'
+        sender_id = entry.address_of(sensor.settings)
+        if (first_sensor := first.setdefault(sender_id, sensor.name)) != sensor.name:
+            claim = f"the id {sender_id} is that of" if sender_id else "there is one sensor on such a line:"
+            message = (
+                f'{claim} "{first_sensor}"; to divide its values, say in each which it keeps: only = ["…"]'
+            )
             document.mistake((*path, "sensor", index), message)
 
 
 def _strayed(table: Mapping[str, Any], below: KeyPath) -> str | None:
-    """What is wrong if a key of the sensor stands below one of its sub-tables: in TOML it belongs to that."""
+    """Return the message for a key of the sensor that stands below one of its sub-tables; else None.
+
+    In TOML every key below the header of a sub-table belongs to that sub-table.
+    """
     parent = table.get(str(below[0])) if len(below) == 2 else None
     value = parent.get(below[1]) if isinstance(parent, Mapping) else None
-    if value is None or isinstance(value, Mapping) or below[1] not in Sensor.written():
+    if value is None or isinstance(value, Mapping) or below[1] not in Sensor.fields_by_key():
         return None
     return f"this key is the sensor's: write it above [….{below[0]}], which takes all that follows"
 
@@ -295,9 +317,9 @@ def _itself(text: str) -> tuple[str, ...]:
 
 
 def _same_ports(adapter: str) -> tuple[str, ...]:
-    """What an adapter may mean, spelt in one way: two that share a text are one port.
+    """Return every port that an adapter may mean, in one spelling: adapters that share a text share a port.
 
-    A USB number without an interface means each of its ports, so "serial:A" and "serial:A:1" are one too.
+    A USB number without an interface means each port of the device, so "serial:A" and "serial:A:1" share one.
     """
     if adapter.startswith("/") and adapter.isprintable():
         return (os.path.realpath(adapter),)
@@ -313,23 +335,23 @@ def _same_ports(adapter: str) -> tuple[str, ...]:
 def _unique(
     document: Document,
     entries: Iterable[tuple[KeyPath, object]],
-    why: str,
+    rule: str,
     meanings: Callable[[str], Collection[str]] = _itself,
 ) -> None:
-    """Notes each text that was there before, or another that means the same."""
+    """Note each text that stands in an earlier entry too, or has the meaning of one there."""
     first: dict[str, KeyPath] = {}
     for path, text in entries:
         if not isinstance(text, str):
             continue
         for meaning in meanings(text):
-            if (before := first.setdefault(meaning, path)) != path:
-                place = f"{key_text(before)} on line {document.line(before)}"
-                document.mistake(path, f"{value_text(text)} is also {place}; {why}")
+            if (earlier_path := first.setdefault(meaning, path)) != path:
+                place = f"{key_text(earlier_path)} on line {document.line(earlier_path)}"
+                document.mistake(path, f"{value_text(text)} is also {place}; {rule}")
                 break
 
 
 def _tables(value: object) -> list[tuple[Any, Mapping[str, Any]]]:
-    """The tables in a table (by key) or in a list (by index), as far as they are tables."""
+    """Return the tables in a table (with their keys) or in a list (with their indexes), and nothing else."""
     pairs = (
         value.items() if isinstance(value, Mapping) else enumerate(value if isinstance(value, list) else ())
     )
@@ -337,7 +359,7 @@ def _tables(value: object) -> list[tuple[Any, Mapping[str, Any]]]:
 
 
 def _warn(document: Document, site: Site) -> None:
-    """Notes what is odd but allowed."""
+    """Note what is odd but allowed."""
     server = site.thingsboard
     if server.port == {"coap": 5684, "coaps": 5683}[server.scheme]:
         document.warn(

@@ -1,7 +1,7 @@
-"""What is wrong with a file that is not TOML, and what to do about it.
+"""Advice for a file that is not TOML: the fault in plain words, and the fix.
 
-tomllib names the place where it could not go on, in a parser's words. The line itself mostly shows what its
-writer meant.
+tomllib names the place at which it stopped, in a parser's words. The line itself mostly shows what its writer
+intended.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _WORD = re.compile(r"=\s*(true|false|yes|no|on|off)\b", re.IGNORECASE)
 _COLON = re.compile(r"""\s*[\w"'-]+\s*:""")
 _INVISIBLE = re.compile("[\u00a0\u2000-\u200f\u2028\u2029\u202f\ufeff]")
 _TYPOGRAPHIC = re.compile("[“”„‘’«»]")
-_LOOKED_AT = 300  # characters of a line
+_LONGEST_LINE = 300  # characters of a line that are examined
 _KEY = re.compile(r"\s*([A-Za-z0-9_-]+)")
 
 
 def advice(error: Exception, text: str, *, secret: bool) -> tuple[int, str]:
-    """The line, counted from 1, and a sentence with the fix.
+    """Return the line, counted from 1, and a sentence with the fix.
 
     Args:
-        error: what tomllib raised for `text`.
+        error: the exception that tomllib raised for `text`.
         secret: nothing from the file may be shown.
     """
     if isinstance(error, RecursionError):
@@ -39,26 +39,28 @@ def advice(error: Exception, text: str, *, secret: bool) -> tuple[int, str]:
 
 
 def _unfinished(lines: list[str]) -> int:
-    """The line that begins what is still open at the end of the file: up to there, the file is right."""
-    right, wrong = 0, len(lines)
-    while wrong - right > 1:
-        middle = (right + wrong) // 2
+    """Return the line that begins what is still open at the end of the file; the lines before are right."""
+    valid, invalid = 0, len(lines)
+    while invalid - valid > 1:
+        middle = (valid + invalid) // 2
         try:
             tomllib.loads("\n".join(lines[:middle]))
-            right = middle
+            valid = middle
         except (ValueError, RecursionError):
-            wrong = middle
-    return wrong
+            invalid = middle
+    return invalid
 
 
 def _sentence(fault: str, lines: list[str], number: int, *, secret: bool) -> str:
-    code = lines[number - 1][:_LOOKED_AT].partition("#")[0] if number <= len(lines) else ""
+    code = lines[number - 1][:_LONGEST_LINE].partition("#")[0] if number <= len(lines) else ""
     if "twice" in fault:
         return _twice(fault, lines, number, secret=secret)
     if "overwrite" in fault or "Duplicate" in fault or "immutable" in fault:
         key = re.search("key '(.*)'", fault) or _KEY.match(code)
-        what = f'"{key[1]}"' if key and not secret else "this key or table"
-        return f"{what} is there already, further up; leave one out, or give each sensor its block in [[ ]]"
+        subject = f'"{key[1]}"' if key and not secret else "this key or table"
+        return (
+            f"{subject} is there already, further up; leave one out, or give each sensor its block in [[ ]]"
+        )
     if _TYPOGRAPHIC.search(code):
         return 'there are typographic quotes, write straight ones: "…"'
     if _INVISIBLE.search(code):
@@ -78,8 +80,8 @@ def _sentence(fault: str, lines: list[str], number: int, *, secret: bool) -> str
     if "=" not in code and _COLON.match(code):
         return "a key and its value are joined by =, not by a colon"
     if word := _WORD.search(code):
-        meant = "true" if word[1].lower() in ("true", "yes", "on") else "false"
-        return f"true and false are written in small letters: {meant}"
+        boolean = "true" if word[1].lower() in ("true", "yes", "on") else "false"
+        return f"true and false are written in small letters: {boolean}"
     if unquoted := _UNQUOTED.fullmatch(code.strip()):
         return _bare_value(unquoted[1], unquoted[2], secret=secret)
     if "initial character" in fault or "at the end of" in fault:
@@ -92,7 +94,7 @@ def _sentence(fault: str, lines: list[str], number: int, *, secret: bool) -> str
 
 
 def _twice(fault: str, lines: list[str], number: int, *, secret: bool) -> str:
-    """`[a.b]` stands in the file a second time; the fault holds its path as a tuple."""
+    """Return the sentence for a table `[a.b]` that is there already; `fault` holds its path as a tuple."""
     path = literal_eval(fault[fault.index("(") : fault.rindex(")") + 1])
     first = toml_lines("\n".join(lines[: number - 1])).get(path)
     where = f"on line {first}" if first else "further up"
@@ -101,7 +103,7 @@ def _twice(fault: str, lines: list[str], number: int, *, secret: bool) -> str:
 
 
 def _bare_value(key: str, value: str, *, secret: bool) -> str:
-    """A value without quotes that is no number, date or boolean."""
+    """Return the sentence for a value without quotes that is no number, date or boolean."""
     if re.fullmatch(r"[+-]?\d+,\d+", value):
         return "a number has a decimal point, not a comma"
     if re.fullmatch(r"[+-]?0\d+", value):

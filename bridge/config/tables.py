@@ -1,6 +1,6 @@
-"""The tables of site.toml: one class each, with every key, its unit, its default and why it is there.
+"""The tables of site.toml: one class each, with every key, its unit, its default and its purpose.
 
-The texts below the keys are also what an editor shows (`serial-bridge schema`). Loading is `site.py`.
+Editors show the texts below the keys, too (`serial-bridge schema`). Loading is `site.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, Validat
 from bridge import spool_file
 from bridge.config.document import NOT_WRITTEN, Table, nearest
 from bridge.config.places import Scheme, check_adapter, check_bus_name, check_plain_name, check_url, parse_url
-from bridge.config.quantities import Duration, Size, Written
+from bridge.config.quantities import Duration, FileContext, Size
 from bridge.config.wording import value_text
 from protocols import Protocol, names, protocol
 from protocols.dialogue import LineSettings
@@ -23,18 +23,18 @@ from protocols.errors import PackageError
 
 T = TypeVar("T")
 
-_ALSO_CALLED = {"p1": "dsmr", "obis": "iec62056-21"}  # not alike, and written for it
-_TELLING = 3  # letters that tell a protocol apart from most others
+_ALIASES = {"p1": "dsmr", "obis": "iec62056-21"}  # people write these; no comparison of spellings finds them
+_DISTINCTIVE_LENGTH = 3  # letters: fewer are part of too many protocols' names
 
 
 def _form(pattern: str) -> WithJsonSchema:
-    """What an editor is told of a text that the bridge reads itself."""
+    """Return the JSON Schema of a text that the bridge parses itself."""
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
 def _file(value: object, info: ValidationInfo) -> object:
-    """A path written in a file begins at that file's folder."""
-    if not isinstance(info.context, Written):
+    """Return a path written in a file as relative to that file's folder."""
+    if not isinstance(info.context, FileContext):
         return value
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
         raise ValueError("this is not a path, write it in quotes")
@@ -42,14 +42,18 @@ def _file(value: object, info: ValidationInfo) -> object:
 
 
 def readable(path: Path) -> Path:
-    """The path of a file; ValueError if it is not there or may not be read."""
+    """Return `path`, the path of a file.
+
+    Raises:
+        ValueError: the file is missing or may not be read.
+    """
     if not os.access(path, os.R_OK) or path.is_dir():
         raise ValueError(f"{path} is missing or may not be read")
     return path
 
 
 def _place_for_a_spool(path: Path, info: ValidationInfo) -> Path:
-    if isinstance(info.context, Written) and (why := spool_file.refusal(path)):
+    if isinstance(info.context, FileContext) and (why := spool_file.refusal(path)):
         raise ValueError(why)
     return path
 
@@ -76,16 +80,16 @@ def _catalogue_entry(value: object) -> object:
     except PackageError as error:
         raise ValueError(str(error)) from None
     except KeyError:
-        meant = " or ".join(f'"{name}"' for name in _meant(str(value).lower()))
-        hint = f"did you mean {meant}?" if meant else f"known are {', '.join(names())}"
+        suggestion = " or ".join(f'"{name}"' for name in _suggestions(str(value).lower()))
+        hint = f"did you mean {suggestion}?" if suggestion else f"known are {', '.join(names())}"
         raise ValueError(f"{value_text(value)} is not a protocol, {hint}") from None
 
 
-def _meant(word: str) -> list[str]:
-    """The protocols that were probably meant by this word in small letters."""
-    if word in _ALSO_CALLED:
-        return [_ALSO_CALLED[word]]
-    longer = [name for name in names() if word in name] if len(word) >= _TELLING else []
+def _suggestions(word: str) -> list[str]:
+    """Return the protocols that `word`, in small letters, probably stands for."""
+    if word in _ALIASES:
+        return [_ALIASES[word]]
+    longer = [name for name in names() if word in name] if len(word) >= _DISTINCTIVE_LENGTH else []
     near = nearest(word, names())
     return longer or ([near] if near else [])
 
@@ -120,17 +124,17 @@ class ThingsBoard(Table):
 
     @property
     def scheme(self) -> Scheme:
-        """Plain or encrypted."""
+        """Return "coap" (plain) or "coaps" (encrypted)."""
         return parse_url(self.url).scheme
 
     @property
     def host(self) -> str:
-        """Name or address, without brackets."""
+        """Return the name or address of the server, without brackets."""
         return parse_url(self.url).host
 
     @property
     def port(self) -> int:
-        """UDP port."""
+        """Return the UDP port of the server."""
         return parse_url(self.url).port
 
 
@@ -170,7 +174,7 @@ INHERITED: Final = (
     "retries",
     "gap",
     "pause_within_reply",
-)  # what a sensor takes from its bus unless it has its own
+)  # keys of a bus that hold for each of its sensors without its own
 
 
 class Sensor(Table):
@@ -197,9 +201,9 @@ class Sensor(Table):
     pause_within_reply_s: Annotated[float, Duration("0s", "10s")] = Field(0.0, alias="pause_within_reply")
     """How long the device may fall silent inside a reply. Default: the bus's."""
     bus: Annotated[str, NOT_WRITTEN]
-    """The bus it hangs on."""
+    """The bus it is connected to."""
     settings: Annotated[object, NOT_WRITTEN]
-    """What its protocol made of the protocol's own keys."""
+    """The settings that its protocol parsed from the protocol's own keys."""
 
 
 class Bus(Table):
@@ -257,5 +261,5 @@ class Site(Table):
 
     @property
     def sensors(self) -> dict[str, Sensor]:
-        """Every sensor of the site, by name."""
+        """Return every sensor of the site, by name."""
         return {sensor.name: sensor for bus in self.buses.values() for sensor in bus.sensors}

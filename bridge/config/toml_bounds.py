@@ -1,9 +1,9 @@
-"""How large and how deep a TOML file may be, looked at before it is parsed.
+"""Bounds on the size and depth of a TOML file, checked before it is parsed.
 
 The time that tomllib takes for a dotted key grows with the square of its parts, and so do the memory and the
 time of whatever walks over the tables; nested lists take one frame of the stack for each level. No file that
 somebody writes comes near these bounds. Strings and comments are passed over: dots in them do not
-count. Whether the text is TOML is not judged here: that is for the parser to say.
+count. The parser decides whether the text is TOML, not this module.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 
 MOST_BYTES = 2_000_000
-"""A site of 247 sensors with a hundred registers each of their own stays below."""
+"""Bytes of a file; a site of 247 sensors, each with a hundred registers of its own, has fewer."""
 MOST_PARTS = 16
-"""Of a dotted key; the deepest key of a site has eight."""
+"""Parts of a dotted key; the deepest key of a site has eight."""
 MOST_LEVELS = 16
-"""Of lists and tables in one value."""
+"""Nested lists and tables in one value."""
 
 _TOKEN = re.compile(
     r'''
@@ -31,7 +31,7 @@ _TOKEN = re.compile(
 
 
 def out_of_bounds(text: str) -> tuple[int, str] | None:
-    """Return the line and a sentence of what is too large or too deep; None if nothing is."""
+    """Return the line of what exceeds a bound, and a sentence that says so; None if nothing does."""
     parts = levels = 0
     for token in _TOKEN.finditer(text):
         match token.lastgroup:
@@ -44,7 +44,7 @@ def out_of_bounds(text: str) -> tuple[int, str] | None:
             case "other" | "comment":
                 parts = 0
             case "unclosed":
-                return None  # the parser comes no further
+                return None  # the parser stops here too
         if parts >= MOST_PARTS:
             return _line(text, token), f"a key has more than {MOST_PARTS} parts with dots between them"
         if levels > MOST_LEVELS:

@@ -1,9 +1,9 @@
-"""On which line each key of a TOML file stands.
+"""The line of each key in a TOML file.
 
-tomllib says what a file means, not where. This walks over the same text once more and notes the line of
-every table, key and list element. It never judges: it is only run on text that tomllib has accepted, so
-whatever is no string, list or table must be a number, a date or a boolean, and ends where the next comma,
-bracket, comment or line begins.
+tomllib returns the values of a file, not their lines. This walks over the same text once more and notes the
+line of every table, key and list element. It validates nothing: it only runs on text that tomllib has
+accepted, so whatever is no string, list or table is a number, a date or a boolean, and ends at the next
+comma, bracket, comment or line end.
 
 A path is what one would write after the parsed file to reach a value: ("bus", "meters", "sensor", 0, "name").
 """
@@ -36,7 +36,7 @@ _SCALAR = re.compile(r"[^,\]}#\r\n]+")
 
 
 def toml_lines(text: str) -> dict[KeyPath, int]:
-    """The line, counted from 1, of every table, key and list element of a TOML text.
+    """Return the line, counted from 1, of every table, key and list element of a TOML text.
 
     A table without a header of its own (`a`, where only [a.b] is written) has the line that first names it.
 
@@ -47,7 +47,7 @@ def toml_lines(text: str) -> dict[KeyPath, int]:
 
 
 def nearest_line(lines: Mapping[KeyPath, int], path: KeyPath) -> int:
-    """The line of `path`, or, where that is not in the file, of the table that it is missing from."""
+    """Return the line of `path`; if `path` is not in the file, that of the table it is missing from."""
     for length in range(len(path), 0, -1):
         if path[:length] in lines:
             return lines[path[:length]]
@@ -68,7 +68,7 @@ class _Walk:
             self._skip(_BLANK)
 
     def _header(self) -> KeyPath:
-        """`[a.b]` or `[[a.b]]`: the table that the pairs below it belong to."""
+        """Read `[a.b]` or `[[a.b]]`; return the table that the pairs below it belong to."""
         line = self._line()
         opening = self._skip(_HEADER_OPENS)
         *parents, name = self._key()
@@ -86,11 +86,11 @@ class _Walk:
         return path
 
     def _latest(self, path: KeyPath) -> KeyPath:
-        """A table, or the last element of an array of tables."""
+        """Return the path of a table, or of the last element of an array of tables."""
         return (*path, self._elements[path] - 1) if path in self._elements else path
 
     def _pair(self, table: KeyPath) -> KeyPath:
-        """`a.b = value`; returns the table, for the next pair."""
+        """Read `a.b = value`; return the table, for the next pair."""
         line = self._line()
         path = table
         for part in self._key():
@@ -131,7 +131,7 @@ class _Walk:
             self._skip(_BLANK)
 
     def _key(self) -> list[str]:
-        """A dotted key: its parts as tomllib names them."""
+        """Read a dotted key; return its parts as tomllib names them."""
         parts: list[str] = []
         while True:
             part = self._skip(_PART)
@@ -140,7 +140,7 @@ class _Walk:
                 return parts
 
     def _skip(self, pattern: re.Pattern[str]) -> str:
-        """Moves past the pattern, if it is there; returns what it was."""
+        """Move past the pattern if it matches here; return the text it matched, "" if none."""
         match = pattern.match(self._text, self._at)
         if match is None:
             return ""

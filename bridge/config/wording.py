@@ -1,4 +1,4 @@
-"""What pydantic found, in words for the person who wrote the file: the rule, the value, the fix."""
+"""A mistake found by pydantic, in words for the person who wrote the file: the rule, the value, the fix."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pydantic_core import ErrorDetails
 
 from bridge.plain_text import one_line
 
-_SHOWN = 60  # characters of a value in a message
+_LONGEST_VALUE = 60  # characters of a value in a message
 
 
 def rule(error: ErrorDetails, key: str, field: FieldInfo, *, secret: bool) -> str:
-    """One mistake in words.
+    """Return one mistake in words.
 
     Args:
-        key, field: where in the table it was found; the field's examples show what would be right.
+        key, field: the field of the table that has it; its examples show what would be right.
         secret: the value must not be shown.
     """
     value = "this" if secret else value_text(error["input"])
@@ -38,19 +38,19 @@ def rule(error: ErrorDetails, key: str, field: FieldInfo, *, secret: bool) -> st
         case "greater_than_equal" | "less_than_equal" | "finite_number":
             return f"{value} is out of range{_range(field)}"
         case "literal_error":
-            expected = str(error["ctx"]["expected"]).replace("'", '"')
-            return f"{value} is not known here, use {expected}"
+            choices = str(error["ctx"]["expected"]).replace("'", '"')
+            return f"{value} is not known here, use {choices}"
         case _:
             return f"{value} does not belong here{example}"
 
 
 def value_text(value: object) -> str:
-    """A value as TOML writes it, shortened."""
+    """Return a value as TOML writes it, shortened."""
     match value:
         case bool():
             return str(value).lower()
         case str():
-            text = value if len(value) <= _SHOWN else value[: _SHOWN - 1] + "…"
+            text = value if len(value) <= _LONGEST_VALUE else value[: _LONGEST_VALUE - 1] + "…"
             return f'"{one_line(text)}"'
         case Mapping():
             return "a table { … }"
