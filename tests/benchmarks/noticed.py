@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tempfile
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -30,19 +31,16 @@ STEP_S = 0.37  # each run fails that much longer
 NOTICED_S = 2.0
 
 
-def main(*, runs: int = 3) -> bool:
+def main(failures: Iterable[str] = FAILURES, *, runs: int = 3) -> bool:
     """Print the times of each failure; return whether all are within the bound."""
-    slowest = 0.0
-    for failure, name in FAILURES.items():
-        times = [asyncio.run(_run(name, FAILS_S + STEP_S * number)) for number in range(runs)]
-        slowest = max(slowest, *times)
+    slowest, count = 0.0, 0
+    for failure in failures:
+        times = [asyncio.run(_run(FAILURES[failure], FAILS_S + STEP_S * number)) for number in range(runs)]
+        slowest, count = max(slowest, *times), count + runs
         shown = ", ".join(f"{time_s:.2f} s" for time_s in times)
         print(f"  a server that {failure}: noticed {shown} after it is back", flush=True)
     good = slowest <= NOTICED_S
-    print(
-        f"  slowest of {runs * len(FAILURES)}: {slowest:.2f} s (at most {NOTICED_S:g}): "
-        f"{'kept' if good else 'NOT KEPT'}"
-    )
+    print(f"  slowest of {count}: {slowest:.2f} s (at most {NOTICED_S:g}): {'kept' if good else 'NOT KEPT'}")
     return good
 
 
