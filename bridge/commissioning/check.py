@@ -1,4 +1,4 @@
-"""`check`: both files are right; what would run, sensor by sensor. Opens no port and no connection."""
+"""`check`: what the two files make the bridge do, sensor by sensor. Opens no port and no connection."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bridge.port.adapter import Adapter, adapters, fitting
 
 
 def summary(site: Site, credentials: Credentials) -> dict[str, Any]:
-    """What the files say, as data: buses with devices, requests and wire time, own models, and warnings."""
+    """Return the document of `check --json`: buses with devices, requests and wire time, models, warnings."""
     overloads = filter(None, map(load.warning, site.buses.values()))
     return {
         "site": site.name,
@@ -34,48 +34,49 @@ def shared_ports(site: Site, present: Sequence[Adapter]) -> Iterator[str]:
     """
     users: dict[Path, str] = {}
     for bus in site.buses.values():
-        devices = [each.device for each in fitting(bus.adapter, present)]
+        devices = [adapter.device for adapter in fitting(bus.adapter, present)]
         if bus.adapter.startswith("/"):
             devices = [Path(bus.adapter).resolve()]
-        if len(devices) == 1 and (other := users.setdefault(devices[0], bus.name)) != bus.name:
+        if len(devices) == 1 and (other_bus := users.setdefault(devices[0], bus.name)) != bus.name:
             yield (
                 f'{site.path}: bus.{bus.name}.adapter: "{bus.adapter}" is {devices[0]}, which is the port of '
-                f"bus {other} too: two buses cannot share a port, see: serial-bridge enroll {bus.name}"
+                f"bus {other_bus} too: two buses cannot share a port, see: serial-bridge enroll {bus.name}"
             )
 
 
-def text(found: dict[str, Any], *, plan: bool = False) -> str:
-    """The summary for the person at the cabinet; with `plan`, every request of each sensor."""
-    lines = [f"site {found['site']}: delivers to {found['thingsboard']}, keeps readings in {found['spool']}"]
-    for name, bus in found["buses"].items():
-        share = load.figure(f"{100 * bus['load']:.0f} %", at_least=bus["at_least"])
-        asked = "sensors speak unasked" if bus["unasked"] else f"{share} of the wire asked for"
-        lines.append(f"bus {name}: {bus['protocol']} at {bus['line']} on {bus['adapter']}, {asked}")
+def text(document: dict[str, Any], *, plan: bool = False) -> str:
+    """Return the summary for the person at the cabinet; with `plan`, every request of each sensor."""
+    server, spool = document["thingsboard"], document["spool"]
+    lines = [f"site {document['site']}: delivers to {server}, keeps readings in {spool}"]
+    for name, bus in document["buses"].items():
+        share = load.figure(f"{100 * bus['load']:.0f} %", is_lower_bound=bus["is_lower_bound"])
+        usage = "sensors speak unasked" if bus["unasked"] else f"{share} of the wire asked for"
+        lines.append(f"bus {name}: {bus['protocol']} at {bus['line']} on {bus['adapter']}, {usage}")
         for sensor, row in bus["sensors"].items():
-            lines.append(f"  {sensor:<20} {_manner(row, unasked=bus['unasked'])}, {row['credential']}")
+            lines.append(f"  {sensor:<20} {_manner_text(row, unasked=bus['unasked'])}, {row['credential']}")
             if plan:
-                lines += map(_planned, row["plan"])
-    lines += [own_text(model) for model in found["models"]]
-    lines += [f"warning: {warning}" for warning in found["warnings"]]
+                lines += map(_request_line, row["plan"])
+    lines += [own_text(model) for model in document["models"]]
+    lines += [f"warning: {warning}" for warning in document["warnings"]]
     lines.append("ok")
     return plain_text.lines(lines)
 
 
-def _planned(ask: dict[str, Any]) -> str:
-    """One request of the plan."""
-    wire = load.figure(f"{1000 * ask['wire_s']:6.1f} ms", at_least=ask["at_least"])
+def _request_line(ask: dict[str, Any]) -> str:
+    """Return the line for one request of the plan."""
+    wire = load.figure(f"{1000 * ask['wire_s']:6.1f} ms", is_lower_bound=ask["is_lower_bound"])
     return f"    {wire}  {ask['request']}"
 
 
-def _manner(row: dict[str, Any], *, unasked: bool) -> str:
-    """How a sensor is asked or heard."""
+def _manner_text(row: dict[str, Any], *, unasked: bool) -> str:
+    """Return how a sensor is polled, or how often one that pushes is read."""
     every = f"every {row['every_s']:g} s"
     if unasked:
-        kept = f"one {every}" if row["every_s"] else "every telegram"
-        return f"id {row['address']}, {kept}" if row["address"] else kept
+        rhythm = f"one {every}" if row["every_s"] else "every telegram"
+        return f"id {row['address']}, {rhythm}" if row["address"] else rhythm
     requests = f"{row['requests']} request{'s' if row['requests'] != 1 else ''}"
     address = f"address {row['address']}, " if row["address"] else ""
-    wire = load.figure(f"{1000 * row['wire_s']:.0f} ms", at_least=row["at_least"])
+    wire = load.figure(f"{1000 * row['wire_s']:.0f} ms", is_lower_bound=row["is_lower_bound"])
     return f"{address}{every}, {requests} ({wire} of wire)"
 
 
@@ -86,7 +87,7 @@ def _bus(bus: Bus, credentials: Credentials) -> dict[str, Any]:
             "every_s": sensor.every_s,
             "requests": 0,
             "wire_s": 0.0,
-            "at_least": False,
+            "is_lower_bound": False,
             "plan": [],
             "credential": _credential(credentials, sensor.name),
         }
@@ -98,9 +99,9 @@ def _bus(bus: Bus, credentials: Credentials) -> dict[str, Any]:
             sensors[sensor.name] |= {
                 "requests": len(demand.asks),
                 "wire_s": demand.wire_s,
-                "at_least": demand.at_least,
+                "is_lower_bound": demand.is_lower_bound,
                 "plan": [
-                    {"request": ask.summary, "wire_s": ask.wire_s, "at_least": ask.at_least}
+                    {"request": ask.summary, "wire_s": ask.wire_s, "is_lower_bound": ask.is_lower_bound}
                     for ask in demand.asks
                 ],
             }
@@ -110,7 +111,7 @@ def _bus(bus: Bus, credentials: Credentials) -> dict[str, Any]:
         "line": str(bus.line),
         "unasked": bus.protocol.listener is not None,
         "load": sum(demand.share for demand in demands),
-        "at_least": any(demand.at_least for demand in demands),
+        "is_lower_bound": any(demand.is_lower_bound for demand in demands),
         "sensors": sensors,
     }
 

@@ -68,7 +68,7 @@ def test_where_the_device_decides_how_long_its_reply_is_the_time_is_the_least(
     site = site.replace("modbus-rtu", protocol).replace('line = "115200 8N1"\n', "")
     (tmp_path / "site.toml").write_text(site.replace('reply_timeout = "300ms"\n', ""))
     found = summary(load_site(tmp_path / "site.toml"), Credentials({}, None))
-    assert found["buses"]["meters"]["at_least"]
+    assert found["buses"]["meters"]["is_lower_bound"]
     told = text(found, plan=True)
     assert re.search(r"on /dev/ttyTEST, at least \d+ % of the wire asked for\n", told)
     assert re.search(r"\(at least \d+ ms of wire\), ", told)
