@@ -1,1 +1,1 @@
-"""What an installer uses; no service imports it."""
+"""The work behind the commands of an installer; no service imports it."""

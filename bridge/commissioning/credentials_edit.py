@@ -1,7 +1,7 @@
-"""Writes tokens into credentials.toml: comments, order and owner stay, and there is always a whole file.
+"""Edit tokens in credentials.toml: comments, order and owner stay, and a reader always finds a whole file.
 
-What was edited is read back as plain TOML before it is written: an edit that would change anything else is
-not made.
+The edited text is parsed as plain TOML before it is written: an edit that would change anything else is not
+made.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _PENDING_COMMENT = "asked for, not confirmed yet: `serial-bridge provision` goes
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Be the only one who edits this file.
+    """Lock the file against other processes that edit it, until the end of the block.
 
     Raises:
-        AlreadyRunning: another process does.
-        ConfigError: its folder is missing or may not be entered.
+        AlreadyRunning: another process holds the lock.
+        ConfigError: the folder of the file is missing or may not be entered.
     """
     try:
         descriptor = os.open(path.absolute().parent, os.O_RDONLY | os.O_CLOEXEC)
@@ -46,63 +46,67 @@ def alone(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def store(path: Path, tokens: Mapping[str, str], pending: Mapping[str, str]) -> None:
-    """Adds tokens to [sensors] and makes [pending] hold exactly these, or leaves it out if there are none.
+def store(path: Path, tokens: Mapping[str, str], pending_tokens: Mapping[str, str]) -> None:
+    """Add tokens to [sensors], and make [pending] hold exactly `pending`; remove it if that is empty.
 
     Raises:
-        ConfigError: the file cannot be replaced, or its layout does not let itself be edited.
+        ConfigError: the file cannot be replaced, or is written in a way that cannot be edited safely.
     """
-    edit(path, lambda text: _edited(path, text, tokens, pending))
+    edit(path, lambda text: _edited_text(path, text, tokens, pending_tokens))
 
 
-def _edited(path: Path, text: str, tokens: Mapping[str, str], pending: Mapping[str, str]) -> str:
-    expected = tomllib.loads(text)
+def _edited_text(path: Path, text: str, tokens: Mapping[str, str], pending_tokens: Mapping[str, str]) -> str:
+    expected_tables = tomllib.loads(text)
     with suppress(tomllib.TOMLDecodeError, TOMLKitError):
         document = tomlkit.parse(text)
-        _add(document, expected, "sensors", tokens)
-        _remove(document, expected, [name for name in expected.get("pending", ()) if name not in pending])
-        _add(document, expected, "pending", pending)
-        if pending:
+        _add(document, expected_tables, "sensors", tokens)
+        _remove(
+            document,
+            expected_tables,
+            [name for name in expected_tables.get("pending", ()) if name not in pending_tokens],
+        )
+        _add(document, expected_tables, "pending", pending_tokens)
+        if pending_tokens:
             document["pending"].comment(_PENDING_COMMENT)
-        edited = tomlkit.dumps(document)
-        if tomllib.loads(edited) == expected:
-            return edited
+        edited_text = tomlkit.dumps(document)
+        if tomllib.loads(edited_text) == expected_tables:
+            return edited_text
     raise ConfigError([f"{path}: cannot be edited as it is written: begin the tokens with a line [sensors]"])
 
 
 def _add(
-    document: tomlkit.TOMLDocument, expected: dict[str, Any], name: str, tokens: Mapping[str, str]
+    document: tomlkit.TOMLDocument, expected_tables: dict[str, Any], name: str, tokens: Mapping[str, str]
 ) -> None:
     if not tokens:
         return
     if name not in document:
         document[name] = tomlkit.table()
-    table: Any = document[name]  # load_credentials took it for a table
+    table: Any = document[name]  # a table: load_credentials has checked that
     body = _body(table)
     end = _end(body)
-    belongs_to_the_next, body[end:] = body[end:], []
+    next_table_items, body[end:] = body[end:], []
     table.update(tokens)
-    body += belongs_to_the_next
-    expected.setdefault(name, {}).update(tokens)
+    body += next_table_items
+    expected_tables.setdefault(name, {}).update(tokens)
 
 
-def _remove(document: tomlkit.TOMLDocument, expected: dict[str, Any], settled: Sequence[str]) -> None:
-    """Takes tokens out of [pending]; the table goes with the last of them, unless a comment stands in it."""
-    for name in settled:
-        del document["pending"][name], expected["pending"][name]
-    if settled and not expected["pending"]:
+def _remove(document: tomlkit.TOMLDocument, expected_tables: dict[str, Any], names: Sequence[str]) -> None:
+    """Remove tokens from [pending], and the table with the last of them unless it holds a comment."""
+    for name in names:
+        del document["pending"][name], expected_tables["pending"][name]
+    if names and not expected_tables["pending"]:
         if any(isinstance(item, Comment) for _, item in _body(document["pending"])):
             return
-        del document["pending"], expected["pending"]
+        del document["pending"], expected_tables["pending"]
 
 
 def _body(table: Any) -> list[tuple[Key | None, Item]]:
-    """Its keys, comments and blank lines; empty if dotted keys all over the file make up the table."""
+    """Return the table's keys, comments and blank lines; nothing if only dotted keys make up the table."""
     return getattr(table.value, "body", [])
 
 
 def _end(body: list[tuple[Key | None, Item]]) -> int:
-    """Where a table ends for its reader: at the first blank line after its last key."""
+    """Return the index where a table ends for a person: at the first blank line after its last key."""
     last = max((at for at, (key, _) in enumerate(body) if key is not None), default=-1)
     blank = (at for at, (_, item) in enumerate(body) if at > last and isinstance(item, Whitespace))
     return next(blank, len(body))

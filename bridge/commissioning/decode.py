@@ -1,13 +1,14 @@
-"""Bytes into events, for the eye and for other programs: no port, no network, and a site file only where its
-bus is named.
+"""`decode`: turn bytes into events, for people and for programs.
+
+This needs no port and no network, and a site file only if a bus is named.
 
 The bytes are one stream of a line, both directions; the end of the input counts as silence. Every byte is in
 exactly one event:
 
     {"offset": 0, "frame": "0104…", "fields": {…}}        {"offset": 9, "noise": "00", "reason": "checksum"}
 
-`-` reads streams from the standard input, one a line, and adds "stream": n; a line that is no hex is answered
-with {"stream": n, "error": "…"}, and the next one is read.
+`-` reads streams from the standard input, one a line, and adds "stream": n. A line that is no hex becomes
+{"stream": n, "error": "…"}, and decoding goes on with the next.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ Line = dict[str, Any]
 
 
 def entry_of(name: str | None, bus: str | None, site: Path) -> Protocol:
-    """The protocol to decode with: the one of that name, or, where a bus is named, what that bus speaks.
+    """Return the protocol to decode with: the one called `name`, or, if `bus` is not None, that of the bus.
 
     Raises:
-        KeyError: no such protocol.
-        PackageError: a package's protocol cannot be used.
-        ConfigError: there is no such bus, it speaks another protocol, the site file has mistakes; or the
-            frames are declared by a bus and none is named.
+        KeyError: there is no such protocol.
+        PackageError: the protocol of a package cannot be used.
+        ConfigError: there is no such bus, it speaks another protocol, or the site file has mistakes; or a bus
+            declares the frames of this protocol, and `bus` is None.
     """
     if bus is None:
         entry = protocol(name or "")
@@ -54,16 +55,19 @@ def entry_of(name: str | None, bus: str | None, site: Path) -> Protocol:
 def run(
     entry: Protocol, hex_or_dash: str, model: str | None, as_json: bool, stdin: TextIO, out: TextIO
 ) -> int:
-    """The command `decode`.
+    """Run the command `decode`.
+
+    Args:
+        hex_or_dash: the bytes of one stream in hex, or "-" for one stream on each line of `stdin`.
 
     Returns:
-        0; 1 if a line was no hex, or there was not one frame.
+        The exit status: 0, or 1 if a line was no hex or there was no frame at all.
 
     Raises:
         ConfigError: the protocol has no such model.
     """
     try:
-        entry.describer(model)  # a wrong name is told before the first line is read
+        entry.describer(model)  # a wrong name fails before the first line is read
     except KeyError:
         raise ConfigError([_no_model(entry, str(model))]) from None
     lines = (
@@ -84,7 +88,7 @@ def run(
 
 
 def decode_stream(entry: Protocol, data: bytes, model: str | None) -> Iterator[Line]:
-    """The events of one stream, in order."""
+    """Yield the events of one stream, in order."""
     framer = entry.framer()
     describe = entry.describer(model)
     offset = 0
@@ -97,31 +101,31 @@ def decode_stream(entry: Protocol, data: bytes, model: str | None) -> Iterator[L
 
 
 def decode_lines(entry: Protocol, lines: Iterable[str], model: str | None) -> Iterator[Line]:
-    """The events of many streams, one a line of hex, numbered from 0."""
+    """Yield the events of many streams, one a line of hex, numbered from 0."""
     for number, line in enumerate(lines):
         for event in _decode_one(entry, line, model):
             yield {"stream": number} | event
 
 
 def text(line: Line) -> str:
-    """An event as one line for people."""
+    """Return an event as one line for people."""
     stream = f"{line['stream']}: " if "stream" in line else ""
     if "error" in line:
         return f"{stream}{line['error']}"
     if "noise" in line:
-        return f"{stream}{line['offset']:5}  {_spaced(line['noise'])}  — {line['reason']}"
-    fields = "  ".join(f"{name}={_shown(value)}" for name, value in line["fields"].items())
-    return f"{stream}{line['offset']:5}  {_spaced(line['frame'])}  {fields}"
+        return f"{stream}{line['offset']:5}  {_spaced_hex(line['noise'])}  — {line['reason']}"
+    fields = "  ".join(f"{name}={_value_text(value)}" for name, value in line["fields"].items())
+    return f"{stream}{line['offset']:5}  {_spaced_hex(line['frame'])}  {fields}"
 
 
 def _no_model(entry: Protocol, model: str) -> str:
-    """What to say of a model that a protocol does not have."""
+    """Return the sentence for a model that a protocol does not have."""
     if not entry.models():
         return f"{entry.title} has no models, leave --model out"
     close = get_close_matches(model.lower(), entry.models(), 3)
-    told = f", use {' or '.join(close)}" if close else ""
+    suggestion = f", use {' or '.join(close)}" if close else ""
     return (
-        f'there is no model "{model}" of {entry.title}{told}; '
+        f'there is no model "{model}" of {entry.title}{suggestion}; '
         f"`serial-bridge protocols {entry.name}` lists all"
     )
 
@@ -139,26 +143,26 @@ def _decode_one(entry: Protocol, digits: str, model: str | None) -> Iterator[Lin
 
 
 def _joined(events: Iterable[Event]) -> Iterator[Event]:
-    """The same events, neighbouring noise of one reason joined."""
-    held: Noise | None = None
+    """Yield the same events, with neighbouring noise of one reason joined."""
+    noise: Noise | None = None
     for event in events:
-        if isinstance(event, Noise) and held is not None and held.reason == event.reason:
-            held = Noise(held.data + event.data, held.reason)
+        if isinstance(event, Noise) and noise is not None and noise.reason == event.reason:
+            noise = Noise(noise.data + event.data, noise.reason)
             continue
-        if held is not None:
-            yield held
-        held = event if isinstance(event, Noise) else None
+        if noise is not None:
+            yield noise
+        noise = event if isinstance(event, Noise) else None
         if isinstance(event, Frame):
             yield event
-    if held is not None:
-        yield held
+    if noise is not None:
+        yield noise
 
 
-def _spaced(digits: str) -> str:
+def _spaced_hex(digits: str) -> str:
     return bytes.fromhex(digits).hex(" ")
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}: {_shown(item)}" for name, item in value.items()) + "}"
+        return "{" + ", ".join(f"{name}: {_value_text(item)}" for name, item in value.items()) + "}"
     return str(value)

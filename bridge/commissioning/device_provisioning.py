@@ -1,4 +1,4 @@
-"""ThingsBoard's device provisioning over CoAP, as pure functions: the request, and what its answers mean.
+"""ThingsBoard's device provisioning over CoAP, as pure functions: the request and the meaning of answers.
 
 Follows ThingsBoard 4.3: JsonConverter.buildProvisionRequestMsg (common/proto) and DeviceProvisionServiceImpl
 (application). Success is 2.01, every refusal 4.00, both with a JSON body that is labelled as plain text.
@@ -22,7 +22,7 @@ NAME_TAKEN = (
 
 
 def request(device: str, token: str, settings: Provisioning) -> bytes:
-    """Asks for a device with this name and this token."""
+    """Return the request to create a device with this name and this token, as JSON."""
     document = {
         "deviceName": device,
         "provisionDeviceKey": settings.device_key,
@@ -34,19 +34,19 @@ def request(device: str, token: str, settings: Provisioning) -> bytes:
 
 
 def read_answer(response: Response) -> dict[str, object]:
-    """The body, whatever its Content-Format says; empty if it is no object."""
+    """Return the body as JSON, whatever its Content-Format says; empty if it is no object."""
     try:
-        found = json.loads(response.payload)
+        document = json.loads(response.payload)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def granted_token(answer: Mapping[str, object]) -> str:
-    """The token of a SUCCESS; not the one asked for if the device was made beforehand.
+    """Return the token of a SUCCESS; it differs from the requested one if the device was made beforehand.
 
     Raises:
-        ValueError: there is none that can be used; the message says what to do.
+        ValueError: there is no usable token; the message says what to do.
     """
     if answer.get("credentialsType") != "ACCESS_TOKEN":
         raise ValueError(
@@ -60,7 +60,7 @@ def granted_token(answer: Mapping[str, object]) -> str:
 
 
 def refusal(response: Response, answer: Mapping[str, object]) -> str:
-    """Why nobody is provisioned, and what to look at."""
+    """Return the sentence that says why no device is provisioned, and what to compare."""
     if answer.get("status") == "NOT_FOUND":
         return (
             "ThingsBoard provisions nobody with this device key and secret (NOT_FOUND): compare "

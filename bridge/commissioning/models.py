@@ -1,4 +1,4 @@
-"""What `models` and `models NAME` show: register maps, where they are from, and what proves them.
+"""`models` and `models NAME`: register maps, their sources, and the vectors that prove them.
 
 The maps are those that ship with the bridge and those in the folder `models` beside a site file.
 """
@@ -29,14 +29,14 @@ class Shelf:
 
     Attributes:
         library: the models.
-        files: of the site's own, by name: the file.
+        files: the files of the site's own models, by the model's name.
     """
 
     library: Library = models.SHIPPED
     files: Mapping[str, str] = field(default_factory=dict)
 
     def replaces(self, name: str) -> bool:
-        """Whether a model of the site's own is read instead of one that ships."""
+        """Return whether a model of the site's own replaces one that ships."""
         return name in self.files and name in models.names()
 
 
@@ -44,31 +44,33 @@ SHIPPED = Shelf()
 
 
 def shelf(site: Path) -> Shelf:
-    """The models of the site with this file, which need not be there.
+    """Return the models of the site with this file, which need not exist.
 
     Raises:
-        ConfigError: every mistake in its own.
+        ConfigError: every mistake in the site's own models.
     """
-    own = _own(site)
-    if own.mistakes:
-        raise ConfigError(own.mistakes)
-    return _shelf(own)
+    site_models = _site_models(site)
+    if site_models.mistakes:
+        raise ConfigError(site_models.mistakes)
+    return _shelf(site_models)
 
 
-def _own(site: Path) -> OwnModels:
-    """The site's own models, judged."""
-    own = OwnModels(site)
-    own.known_to(protocol("modbus-rtu"))
-    return own
+def _site_models(site: Path) -> OwnModels:
+    """Return the site's own models, with their mistakes noted."""
+    site_models = OwnModels(site)
+    site_models.known_to(protocol("modbus-rtu"))
+    return site_models
 
 
-def _shelf(own: OwnModels) -> Shelf:
-    """These models, without the wrong ones, and those that ship."""
-    return Shelf(Library.of(own.tables), {name: own.place(name) for name in own.tables})
+def _shelf(site_models: OwnModels) -> Shelf:
+    """Return the site's own models without mistakes, and those that ship."""
+    return Shelf(
+        Library.of(site_models.tables), {name: site_models.place(name) for name in site_models.tables}
+    )
 
 
-def listing(known: Shelf = SHIPPED) -> list[dict[str, Any]]:
-    """One entry a model, sorted by name: what it is, how far to trust it, and whose it is."""
+def listing(models_shelf: Shelf = SHIPPED) -> list[dict[str, Any]]:
+    """Return one row a model, sorted by name: its title, how far to trust it, and the file it comes from."""
     return [
         {
             "name": model.name,
@@ -77,25 +79,25 @@ def listing(known: Shelf = SHIPPED) -> list[dict[str, Any]]:
             "confirmed": model.confirmed,
             "registers": len(model.registers),
             "vectors": len(model.vectors),
-            "file": known.files.get(model.name),
-            "replaces_shipped": known.replaces(model.name),
+            "file": models_shelf.files.get(model.name),
+            "replaces_shipped": models_shelf.replaces(model.name),
         }
-        for model in map(known.library.model, known.library.names())
+        for model in map(models_shelf.library.model, models_shelf.library.names())
     ]
 
 
-def describe(name: str, known: Shelf = SHIPPED) -> dict[str, Any]:
-    """All of one model: its map, where it is from, how far it is to be trusted, and its vectors replayed.
+def describe(name: str, models_shelf: Shelf = SHIPPED) -> dict[str, Any]:
+    """Return all of one model: its map, its sources, how far to trust it, and its vectors replayed.
 
     Raises:
-        KeyError: no such model.
+        KeyError: there is no such model.
     """
-    model = known.library.model(name)
+    model = models_shelf.library.model(name)
     return {
         "name": model.name,
         "title": model.title,
-        "file": known.files.get(name),
-        "replaces_shipped": known.replaces(name),
+        "file": models_shelf.files.get(name),
+        "replaces_shipped": models_shelf.replaces(name),
         "sources": list(model.sources),
         "confirmed": model.confirmed,
         "line": str(model.line) if model.line else None,
@@ -103,32 +105,32 @@ def describe(name: str, known: Shelf = SHIPPED) -> dict[str, Any]:
         "note": model.note,
         "limits": _limits(model),
         "registers": [_register(register) for register in model.registers],
-        "vectors": _replayed(model),
+        "vectors": _vector_rows(model),
     }
 
 
 def is_right(model: Mapping[str, Any]) -> bool:
-    """Whether every vector of a described model read what it says."""
+    """Return whether every vector of a described model decodes to its stated values."""
     return not any(vector["differences"] for vector in model["vectors"])
 
 
 def own_models(site: Path) -> list[dict[str, Any]]:
-    """The site's own models without a mistake, described; for `check`."""
-    known = _shelf(_own(site))
-    return [describe(name, known) for name in known.files]
+    """Return the site's own models without a mistake, described; for `check`."""
+    models_shelf = _shelf(_site_models(site))
+    return [describe(name, models_shelf) for name in models_shelf.files]
 
 
 def listing_text(rows: list[dict[str, Any]]) -> str:
-    """The listing for people, one line a model."""
+    """Return the listing for people, one line a model."""
     return plain_text.lines(
         f"{row['name']:<22} {row['registers']:>3} registers  {row['line'] or '':<9}  {row['title']}"
-        + (f"  ({_whose(row)})" if row["file"] else "" if row["confirmed"] else "  (manual not seen)")
+        + (f"  ({_origin_text(row)})" if row["file"] else "" if row["confirmed"] else "  (manual not seen)")
         for row in rows
     )
 
 
 def readme_table(rows: list[dict[str, Any]]) -> str:
-    """The listing as README's table."""
+    """Return the listing as README's table."""
     lines = ["| model | what | registers | line as delivered |", "|---|---|---|---|"]
     lines += [
         f"| `{row['name']}` | {row['title']} | {row['registers']} | {row['line'] or 'see manual'} |"
@@ -138,15 +140,15 @@ def readme_table(rows: list[dict[str, Any]]) -> str:
 
 
 def own_text(model: Mapping[str, Any]) -> str:
-    """One line on a model of the site's own."""
-    return f"model {model['name']}: {_whose(model)}; {replayed_text(model)}"
+    """Return one line about a model of the site's own."""
+    return f"model {model['name']}: {_origin_text(model)}; {replayed_text(model)}"
 
 
 def model_text(model: Mapping[str, Any]) -> str:
-    """One model for people: where it is from, its registers, then what its vectors show."""
+    """Return one model for people: its sources, its registers, then the result of its vectors."""
     lines = [f"{model['name']}: {model['title']}"]
     if model["file"]:
-        lines.append(_whose(model))
+        lines.append(_origin_text(model))
     if model["line"]:
         lines.append(f"line: {model['line']}" + ("" if model["line_confirmed"] else " (look at the manual)"))
     lines += [f"source: {source}" for source in model["sources"]]
@@ -174,24 +176,25 @@ def model_text(model: Mapping[str, Any]) -> str:
 
 
 def replayed_text(model: Mapping[str, Any]) -> str:
-    """What the vectors of a described model showed, in a few words."""
+    """Return the result of a described model's vectors, in a few words."""
     vectors = model["vectors"]
     if not vectors:
         return "no vectors: nothing proves this map but a look at the display"
-    wrong = [str(number) for number, vector in enumerate(vectors, 1) if vector["differences"]]
+    wrong_numbers = [str(number) for number, vector in enumerate(vectors, 1) if vector["differences"]]
     replayed = f"{len(vectors)} vector{'s' if len(vectors) != 1 else ''} replayed"
-    if not wrong:
+    if not wrong_numbers:
         return f"{replayed}: all right"
-    return f"{replayed}: number {' and '.join(wrong)} not as {'it says' if len(wrong) == 1 else 'they say'}"
+    claim = "it says" if len(wrong_numbers) == 1 else "they say"
+    return f"{replayed}: number {' and '.join(wrong_numbers)} not as {claim}"
 
 
-def _whose(model: Mapping[str, Any]) -> str:
+def _origin_text(model: Mapping[str, Any]) -> str:
     if model["replaces_shipped"]:
         return f"{model['file']}, instead of the one that ships with the bridge"
     return f"{model['file']}, the site's own"
 
 
-def _replayed(model: Model) -> list[dict[str, Any]]:
+def _vector_rows(model: Model) -> list[dict[str, Any]]:
     return [
         {
             "source": vector.source or None,
@@ -205,20 +208,27 @@ def _replayed(model: Model) -> list[dict[str, Any]]:
 
 
 def _limits(model: Model) -> list[str]:
-    """What the device does not stand, beyond the specification."""
-    limits, free = model.limits, Limits()
-    most = {"registers": (limits.max_registers, free.max_registers), "bits": (limits.max_bits, free.max_bits)}
-    found = [f"at most {ours} {what} in a read" for what, (ours, theirs) in most.items() if ours != theirs]
-    if limits.min_registers != free.min_registers:
-        found.append(f"at least {limits.min_registers} registers in a read")
+    """Return what the device does not allow although the specification does."""
+    limits, usual = model.limits, Limits()
+    maxima = {
+        "registers": (limits.max_registers, usual.max_registers),
+        "bits": (limits.max_bits, usual.max_bits),
+    }
+    sentences = [
+        f"at most {model_limit} {noun} in a read"
+        for noun, (model_limit, usual_limit) in maxima.items()
+        if model_limit != usual_limit
+    ]
+    if limits.min_registers != usual.min_registers:
+        sentences.append(f"at least {limits.min_registers} registers in a read")
     if model.gap_s:
-        found.append(f"{1000 * model.gap_s:g} ms of rest between a reply and the next request")
-    touched = sorted(f"{table.plural} {span} are never read" for table, span in limits.forbidden)
-    return found + touched
+        sentences.append(f"{1000 * model.gap_s:g} ms of rest between a reply and the next request")
+    forbidden_spans = sorted(f"{table.plural} {span} are never read" for table, span in limits.forbidden)
+    return sentences + forbidden_spans
 
 
 def _register(register: Register) -> dict[str, Any]:
-    shown: dict[str, Any] = {
+    row: dict[str, Any] = {
         "name": register.name,
         "table": register.table.key,
         "address": register.start,
@@ -226,15 +236,15 @@ def _register(register: Register) -> dict[str, Any]:
         "unit": register.unit,
     }
     if register.scale is not None:
-        shown["scale"] = f"{register.scale[0].key} {register.scale[1]}"
+        row["scale"] = f"{register.scale[0].key} {register.scale[1]}"
     if register.encoding is not None:
-        shown["encoding"] = register.encoding
+        row["encoding"] = register.encoding
     if register.order != _PLAIN_ORDER:
-        shown["order"] = register.order
-    plain = Register(name="", table=register.table, start=0)
-    shown |= {key: getattr(register, key) for key in _SCALE if getattr(register, key) != getattr(plain, key)}
+        row["order"] = register.order
+    default = Register(name="", table=register.table, start=0)
+    row |= {key: getattr(register, key) for key in _SCALE if getattr(register, key) != getattr(default, key)}
     if register.enum:
-        shown["enum"] = dict(register.enum)
+        row["enum"] = dict(register.enum)
     if register.invalid:
-        shown["invalid"] = sorted(register.invalid)
-    return shown
+        row["invalid"] = sorted(register.invalid)
+    return row

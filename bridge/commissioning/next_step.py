@@ -10,5 +10,5 @@ SITE = Path("/etc/serial-bridge/site.toml")
 
 
 def command(words: str, site: Path) -> str:
-    """A command of the bridge for a site, which is named where it is not the one in its usual place."""
+    """Return a command of the bridge, with --site unless the site file is in its usual place."""
     return words if site == SITE else f"{words} --site {shlex.quote(str(site))}"

@@ -1,4 +1,4 @@
-"""`protocols`: what a bus can speak; those that ship, then those that other packages bring."""
+"""`protocols`: the protocols that a bus can speak: those that ship, then those of other packages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _MANNER = {True: "asked", False: "speaks unasked", None: "asked or not, as decla
 
 
 def listing() -> list[dict[str, Any]]:
-    """One entry a protocol. One of a package also says which; one that cannot be used says why instead."""
+    """Return one row a protocol.
+
+    A protocol of a package has the package's name and version; one that cannot be used has the error instead.
+    """
     rows = [_row(protocol(name)) for name in CATALOGUE]
     for name in dict.fromkeys(installed.names()):
         origins = installed.origins(name)
@@ -24,16 +27,16 @@ def listing() -> list[dict[str, Any]]:
 
 
 def listing_text(rows: list[dict[str, Any]]) -> str:
-    """The listing for people."""
+    """Return the listing for people."""
     width = max(len(row["name"]) for row in rows) + 2
     lines = []
     for row in rows:
         if "error" in row:
             lines.append(f"{row['name']:<{width}}not used: {row['error']}")
             continue
-        said = [row["title"], _MANNER[row["asked"]], *([row["line"]] if row["line"] else [])]
+        traits = [row["title"], _MANNER[row["asked"]], *([row["line"]] if row["line"] else [])]
         spec = row["spec"] + (f" (from {row['package']} {row['version']})" if row["package"] else "")
-        lines += [f"{row['name']:<{width}}{', '.join(said)}", f"{'':<{width}}{spec}"]
+        lines += [f"{row['name']:<{width}}{', '.join(traits)}", f"{'':<{width}}{spec}"]
     return plain_text.lines(lines)
 
 

@@ -1,13 +1,13 @@
-"""`provision`: obtains an access token for each sensor of the site that has none.
+"""`provision`: obtain an access token for each sensor of the site that has none.
 
-ThingsBoard's device provisioning is not repeatable: once a device is created, asking again is a FAILURE, and
-the token it made up cannot be had a second time. So the token is ours: made up here, **written to
-credentials.toml as pending before it is sent**, and asked for under that value. Then an answer that was lost,
-a power cut or Ctrl-C costs nothing: the next request is a FAILURE, and if the pending token opens the device
-all the same, it was we who created it.
+ThingsBoard's device provisioning is not repeatable: once a device is created, a second request is a FAILURE,
+and a token made up by the server cannot be obtained again. So the gateway makes up the token, **writes it to
+credentials.toml as pending before it is sent**, and requests a device with that token. Then a lost answer, a
+power cut or Ctrl-C costs nothing: the next request is a FAILURE, and if the pending token opens the device
+all the same, an earlier request of ours created it.
 
     SUCCESS    the token in the answer is the device's: ours, or that of a device made beforehand
-    FAILURE    ours works: a request whose answer was lost created it. It does not: the name is taken
+    FAILURE    if our token works, a request whose answer was lost created the device; else the name is taken
     NOT_FOUND  the device key or secret is wrong, or the profile does not provision: nobody else is asked for
 """
 
@@ -35,7 +35,7 @@ from bridge.config import Credentials, Provisioning, Site, load_credentials
 from bridge.errors import BridgeError, ConfigError, UplinkError
 from bridge.uplink import connect
 
-DEADLINE_S = 10.0  # then the request is made again: with the same token it is the same request
+DEADLINE_S = 10.0  # then the request is repeated: with the same token it is the same request
 TRIES = 3
 WORKERS = 4
 
@@ -51,7 +51,7 @@ WOULD_ASK = "would be asked for"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one sensor.
+    """The result for one sensor.
 
     Attributes:
         device: its name in ThingsBoard.
@@ -65,8 +65,8 @@ class Outcome:
     reason: str = ""
 
     def __str__(self) -> str:
-        named = f' as "{self.device}"' if self.device != self.sensor else ""
-        return f"{self.sensor}: {self.result}{named}" + (f": {self.reason}" if self.reason else "")
+        device = f' as "{self.device}"' if self.device != self.sensor else ""
+        return f"{self.sensor}: {self.result}{device}" + (f": {self.reason}" if self.reason else "")
 
 
 class ProvisioningRefused(BridgeError):
@@ -74,7 +74,7 @@ class ProvisioningRefused(BridgeError):
 
 
 class Client(Protocol):
-    """What is asked of `bridge.coap.Client`."""
+    """The part of `bridge.coap.Client` that provisioning uses."""
 
     async def post(self, path: Sequence[str], payload: bytes, *, deadline_s: float) -> coap.Response: ...
 
@@ -84,7 +84,7 @@ class Client(Protocol):
 
 
 def planned(site: Site, path: Path, prefix: str = "") -> list[Outcome]:
-    """The devices that would be asked for. Errors as for `load_credentials`."""
+    """Return the devices that `provision` would ask for. Errors as for `load_credentials`."""
     credentials = load_credentials(path, site)
     missing = _missing(site, credentials)
     if missing:
@@ -93,20 +93,25 @@ def planned(site: Site, path: Path, prefix: str = "") -> list[Outcome]:
 
 
 async def provision(
-    site: Site, path: Path, prefix: str = "", *, begin: Callable[[int], None], told: Callable[[Outcome], None]
+    site: Site,
+    path: Path,
+    prefix: str = "",
+    *,
+    begin: Callable[[int], None],
+    report: Callable[[Outcome], None],
 ) -> list[Outcome]:
-    """Asks for what is missing and writes it to credentials.toml.
+    """Obtain a token for each sensor without a credential, and write it to credentials.toml.
 
     Args:
         path: credentials.toml.
-        prefix: what a device's name has before its sensor's.
-        begin: told once how many sensors have no credential.
-        told: each sensor's outcome, as soon as it is known.
+        prefix: the beginning of each device's name, before the name of its sensor.
+        begin: called once with the number of sensors that have no credential.
+        report: called with each sensor's outcome, as soon as it is known.
 
     Raises:
-        ConfigError: the file is not right, cannot be replaced, or has no [provisioning].
-        AlreadyRunning: it is being provisioned by another process.
-        ProvisioningRefused, UplinkError: the rest was given up; what was obtained is written.
+        ConfigError: the file has a mistake, cannot be replaced, or has no [provisioning].
+        AlreadyRunning: another process provisions from this file.
+        ProvisioningRefused, UplinkError: the rest was given up; the tokens obtained so far are written.
     """
     with alone(path):
         credentials = load_credentials(path, site)
@@ -115,12 +120,12 @@ async def provision(
         if not missing:
             return []
         settings = _provisioning(path, credentials)
-        asked = credentials.pending.items()
-        pending = {name: token.value for name, token in asked if name not in credentials.sensors}
+        earlier_tokens = credentials.pending.items()
+        pending = {name: token.value for name, token in earlier_tokens if name not in credentials.sensors}
         pending |= {name: _new_token() for name in missing if name not in pending}
         store(path, {}, pending)
         async with _client(site) as client:
-            job = _Job(path, settings, prefix, pending, client, told)
+            job = _Job(path, settings, prefix, pending, client, report)
             try:
                 return await job.run(missing)
             finally:
@@ -152,7 +157,7 @@ def _new_token() -> str:
 
 
 class _Job:
-    """One run: the tokens asked for, and what is known of them."""
+    """One run of provisioning: the tokens requested, and those confirmed."""
 
     def __init__(
         self,
@@ -161,20 +166,26 @@ class _Job:
         prefix: str,
         pending: dict[str, str],
         client: Client,
-        told: Callable[[Outcome], None],
+        report: Callable[[Outcome], None],
     ) -> None:
         self._path = path
         self._settings = settings
         self._prefix = prefix
         self._pending = pending
         self._client = client
-        self._told = told
+        self._report = report
         self._tokens: dict[str, str] = {}
         self._outcomes: list[Outcome] = []
         self._given_up: BridgeError | None = None
 
     async def run(self, sensors: Sequence[str]) -> list[Outcome]:
-        """The first alone: if the server is not there or the keys are wrong, no other is asked for."""
+        """Ask for every sensor and return the outcomes.
+
+        The first is asked for alone: if the server is not there or the keys are wrong, no other follows.
+
+        Raises:
+            ProvisioningRefused, UplinkError: the rest was given up.
+        """
         waiting = iter(sensors)
         await self._work(iter([next(waiting)]))
         await asyncio.gather(*(self._work(waiting) for _ in range(WORKERS)))
@@ -183,7 +194,7 @@ class _Job:
         return self._outcomes
 
     def store(self) -> None:
-        """Writes what is known; the rest stays pending."""
+        """Write the confirmed tokens; the others stay pending."""
         store(self._path, self._tokens, self._pending)
 
     async def _work(self, waiting: Iterator[str]) -> None:
@@ -194,7 +205,7 @@ class _Job:
                 self._given_up = error
                 return
             self._outcomes.append(outcome)
-            self._told(outcome)
+            self._report(outcome)
 
     async def _obtain(self, sensor: str) -> Outcome:
         for _ in range(TRIES - 1):
@@ -228,7 +239,7 @@ class _Job:
         is_ours = token == self._pending[sensor]
         self._keep(sensor, token)
         if not is_ours:
-            self.store()  # nobody here knows it but this answer
+            self.store()  # the token is known from this answer alone
         return Outcome(sensor, device, CREATED if is_ours else FOUND)
 
     def _keep(self, sensor: str, token: str) -> None:
@@ -236,10 +247,10 @@ class _Job:
         del self._pending[sensor]
 
     async def _opens(self, token: str) -> bool:
-        """Whether the server knows the token: it answers the device's attributes, or that there are none.
+        """Return whether the server knows the token: it answers the device's attributes, or that it has none.
 
         Raises:
-            UplinkError: it did not say.
+            UplinkError: the answer shows neither.
         """
         response = await self._client.get(("api", "v1", token, "attributes"), deadline_s=DEADLINE_S)
         if response.code in ("2.05", "4.04"):

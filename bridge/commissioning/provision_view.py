@@ -1,4 +1,4 @@
-"""What `provision` shows: a line for each sensor, and on a terminal a bar below them."""
+"""The output of `provision`: a line for each sensor, and on a terminal a progress bar below them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _AGAIN = "run `serial-bridge provision` again for the rest: what was asked for i
 
 
 def show(site: Site, path: Path, prefix: str, *, dry_run: bool, as_json: bool) -> int:
-    """Provisions, or with `dry_run` only says what would be asked for; returns the exit status.
+    """Provision the site, or with `dry_run` only list what would be asked for; return the exit status.
 
     Raises:
-        ConfigError, AlreadyRunning: before anything was asked for.
+        ConfigError, AlreadyRunning: nothing was asked for.
     """
     view = _View(site, as_json=as_json)
     error = ""
@@ -33,11 +33,11 @@ def show(site: Site, path: Path, prefix: str, *, dry_run: bool, as_json: bool) -
         outcomes = planned(site, path, prefix)
         view.begin(len(outcomes))
         for outcome in outcomes:
-            view.told(outcome)
+            view.report(outcome)
     else:
         with view.running():
             try:
-                event_loop.run(provision(site, path, prefix, begin=view.begin, told=view.told))
+                event_loop.run(provision(site, path, prefix, begin=view.begin, report=view.report))
             except (ProvisioningRefused, UplinkError) as reason:
                 error = str(reason)
     view.end(path, error)
@@ -72,7 +72,7 @@ class _View:
         elif self._site.thingsboard.scheme == "coap":
             self._console.print("note: coap:// is not encrypted: who listens on the way can read the tokens")
 
-    def told(self, outcome: Outcome) -> None:
+    def report(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
         self._console.print(one_line(outcome))
         self._bar.advance(self._task)

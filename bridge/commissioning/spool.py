@@ -1,6 +1,7 @@
-"""`spool`: look at what waits or was refused, and settle it. Safe while readers and the uplink run.
+"""`spool`: list, export, retry or drop readings that are queued or refused.
 
-Every function ends in one sentence for the person at the cabinet, with the next step if there is one.
+Safe while readers and the uplink run. Functions that change the spool return one sentence for the person at
+the cabinet, with the next step if there is one.
 """
 
 from __future__ import annotations
@@ -23,28 +24,29 @@ COLUMNS = ("sensor", "ts", "state", "key", "value", "answer", "reason")
 
 
 def audit(site: Site) -> list[str]:
-    """Every discrepancy between the books, the equation and the rows, a sentence each; none: all is well."""
+    """Return each discrepancy between ledger, equation and rows in a sentence; none if the books balance."""
     with closing(Spool.view(site.spool.path)) as spool:
         return spool.audit()
 
 
 def audited(site: Site) -> str:
-    """What stands behind an audit that found nothing."""
+    """Return the sentence for an audit without discrepancies: how many readings and sensors it covered."""
     with closing(Spool.view(site.spool.path)) as spool:
         books = spool.ledger().values()
-    read, queued = sum(account.read for account in books), sum(account.queued for account in books)
+    read_count = sum(account.read for account in books)
+    queued_count = sum(account.queued for account in books)
     sensors = "1 sensor" if len(books) == 1 else f"{len(books)} sensors"
-    return f"the books balance: {_readings(read)} of {sensors}, {queued} queued"
+    return f"the books balance: {_readings(read_count)} of {sensors}, {queued_count} queued"
 
 
 def refused(site: Site, sensor: str | None) -> list[dict[str, Any]]:
-    """What the server will not have: sensor, time, its answer, our reason, and the values."""
+    """Return the refused readings: sensor, time, the server's answer, the bridge's reason, and the values."""
     with closing(Spool.view(site.spool.path)) as spool:
-        return [_document(kept) for kept in spool.refused(sensor)]
+        return [_document(reading) for reading in spool.refused(sensor)]
 
 
 def refused_text(rows: list[dict[str, Any]]) -> str:
-    """The same for people."""
+    """Return the refused readings for people."""
     if not rows:
         return "nothing was refused"
     lines = [
@@ -65,12 +67,15 @@ def refused_text(rows: list[dict[str, Any]]) -> str:
 def export(
     site: Site, sensor: str | None, form: Literal["jsonl", "csv"], out: TextIO, *, is_shown: bool = False
 ) -> int:
-    """Writes what waits and what was refused, a JSON object or CSV rows each; how many readings. No secrets.
+    """Write queued and refused readings to `out`, as a JSON object or CSV rows each. No secrets.
 
     `ts` is null (in CSV: empty) while the time of a reading is not known.
 
     Args:
         is_shown: `out` is a terminal: CSV, which has no escapes, is without characters that steer one.
+
+    Returns:
+        How many readings were written.
     """
     count = 0
     with closing(Spool.view(site.spool.path)) as spool:
@@ -91,19 +96,18 @@ def export(
 
 
 def retry(site: Site, sensor: str | None) -> str:
-    """Queues again what was refused."""
+    """Queue refused readings again; return the sentence that says how many."""
     with closing(Spool.open(site.spool.path, limit=site.spool.limit)) as spool:
         count = spool.retry(sensor)
-    whose = f" of {sensor}" if sensor else ""
+    of_sensor = f" of {sensor}" if sensor else ""
     if not count:
-        return f"nothing{whose} was refused"
-    return (
-        f"{_readings(count)}{whose} queued again; `serial-bridge status` shows whether the server takes them"
-    )
+        return f"nothing{of_sensor} was refused"
+    next_step = "`serial-bridge status` shows whether the server takes them"
+    return f"{_readings(count)}{of_sensor} queued again; {next_step}"
 
 
 def at_stake(site: Site, sensor: str) -> str:
-    """What a drop would give up, for the question before it."""
+    """Return how many readings `drop` would give up, for the question before it."""
     with closing(Spool.view(site.spool.path)) as spool:
         account = spool.ledger().get(sensor)
     if account is None:
@@ -112,7 +116,7 @@ def at_stake(site: Site, sensor: str) -> str:
 
 
 def drop(site: Site, sensor: str) -> str:
-    """Gives up what is queued and refused of a sensor."""
+    """Give up the queued and refused readings of a sensor; return the sentence that says how many."""
     with closing(Spool.open(site.spool.path, limit=site.spool.limit)) as spool:
         count = spool.drop(sensor)
     if not count:
@@ -121,10 +125,10 @@ def drop(site: Site, sensor: str) -> str:
 
 
 def reassign(site: Site, old: str, new: str) -> str:
-    """Gives what is queued and refused of one sensor to another of the site.
+    """Give the queued and refused readings of one sensor to another; return the sentence that says how many.
 
     Raises:
-        ConfigError: the other is not in the site file.
+        ConfigError: `new` is not in the site file.
     """
     if new not in site.sensors:
         raise ConfigError(
@@ -140,37 +144,38 @@ def reassign(site: Site, old: str, new: str) -> str:
 
 
 def salvage(site: Site, file: Path) -> str:
-    """Brings back what a damaged file, set aside earlier, still holds."""
+    """Queue again what a damaged file, set aside earlier, still holds; return a sentence with the counts."""
     with closing(Spool.open(site.spool.path, limit=site.spool.limit)) as spool:
-        found = spool.salvage(file)
-    unreadable = f", {found.unreadable} could not be read" if found.unreadable else ""
-    if not found.queued:
+        result = spool.salvage(file)
+    unreadable = f", {result.unreadable} could not be read" if result.unreadable else ""
+    if not result.queued:
         return f"{file} holds nothing that is not back already{unreadable}"
-    each = ", ".join(f"{name} {count}" for name, count in sorted(found.queued.items()))
-    return (
-        f"{_readings(found.queued.total())} queued again ({each}){unreadable}; {file} is not needed any more"
-    )
+    counts = ", ".join(f"{name} {count}" for name, count in sorted(result.queued.items()))
+    readings = _readings(result.queued.total())
+    return f"{readings} queued again ({counts}){unreadable}; {file} is not needed any more"
 
 
 def _all(spool: Spool, sensor: str | None) -> Iterator[dict[str, Any]]:
-    for kept in spool.queued(sensor):
-        yield _document(kept)
-    for kept in spool.refused(sensor):
-        yield _document(kept)
+    for reading in spool.queued(sensor):
+        yield _document(reading)
+    for reading in spool.refused(sensor):
+        yield _document(reading)
 
 
-def _document(kept: Kept) -> dict[str, Any]:
+def _document(reading: Kept) -> dict[str, Any]:
     document = {
-        "sensor": kept.sensor,
-        "ts": kept.ts_ms,
-        "state": "queued" if kept.answer is None else "refused",
-        "values": json.loads(kept.body),
+        "sensor": reading.sensor,
+        "ts": reading.ts_ms,
+        "state": "queued" if reading.answer is None else "refused",
+        "values": json.loads(reading.body),
     }
-    return document if kept.answer is None else {**document, "answer": kept.answer, "reason": kept.reason}
+    if reading.answer is None:
+        return document
+    return {**document, "answer": reading.answer, "reason": reading.reason}
 
 
 def _cell(value: object, is_shown: bool) -> object:
-    """A cell of a CSV table."""
+    """Return a cell of a CSV table; for a terminal, without characters that steer it."""
     return one_line(value) if is_shown and isinstance(value, str) else value
 
 

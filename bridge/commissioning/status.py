@@ -1,7 +1,7 @@
-"""`status`: what the two places that know say, side by side.
+"""`status`: the ledger in the spool and the documents in the runtime folder, side by side.
 
-The spool holds the ledger, which survives everything; the runtime folder holds what changes every second.
-Nothing here asks a running process anything, so a wedged one cannot hide.
+The ledger survives everything; the documents change every second. No running process is asked for anything,
+so one that hangs cannot hide it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NEVER = {
 
 
 def collect(site: Site) -> dict[str, Any]:
-    """The contract of `status --json`: version, ledger, sensors, buses, uplink, clock.
+    """Return the document of `status --json`: version, ledger, sensors, buses, uplink, clock.
 
     Sensors that are no longer configured but still have readings in the spool are listed with `bus` null.
     """
@@ -46,11 +46,11 @@ def collect(site: Site) -> dict[str, Any]:
     sensors: dict[str, Any] = {}
     buses: dict[str, Any] = {}
     for bus in site.buses.values():
-        document = _alive(documents.get(f"bus-{bus.name}"))
-        told = document.pop("sensors", {})
+        document = _process_document(documents.get(f"bus-{bus.name}"))
+        rows = document.pop("sensors", {})
         buses[bus.name] = document
         for sensor in bus.sensors:
-            row = {"bus": bus.name, **NEVER, **told.get(sensor.name, {})}
+            row = {"bus": bus.name, **NEVER, **rows.get(sensor.name, {})}
             if not document["running"]:
                 row["state"] = NOT_RUNNING
             sensors[sensor.name] = row | _account(books.pop(sensor.name, None))
@@ -61,20 +61,23 @@ def collect(site: Site) -> dict[str, Any]:
         "ledger": {column: sum(row[column] for row in sensors.values()) for column in COLUMNS},
         "sensors": sensors,
         "buses": buses,
-        "uplink": _alive(documents.get("uplink")),
+        "uplink": _process_document(documents.get("uplink")),
         "clock": _clock(site, runtime),
     }
 
 
 def request_forgetting(site: Site, sensor: str) -> str:
-    """Ask the reader of a sensor to forget what it learned of it; return what happens, in a sentence.
+    """Ask the reader of a sensor to forget what it learned about it; return a sentence for the person.
 
     Raises:
-        ConfigError: no such sensor, nobody reads its bus, or it is another user who does.
+        ConfigError: there is no such sensor, no process reads its bus, or the process is another user's.
     """
-    bus = next((bus for bus in site.buses.values() for each in bus.sensors if each.name == sensor), None)
+    bus = next(
+        (bus for bus in site.buses.values() for entry in bus.sensors if entry.name == sensor),
+        None,
+    )
     if bus is None:
-        names = ", ".join(each.name for bus in site.buses.values() for each in bus.sensors)
+        names = ", ".join(entry.name for bus in site.buses.values() for entry in bus.sensors)
         raise ConfigError([f'{site.path}: there is no sensor "{sensor}"; the sensors are: {names}'])
     try:
         is_asked = Runtime(site.spool.path).request_forgetting(bus.name, sensor)
@@ -86,14 +89,14 @@ def request_forgetting(site: Site, sensor: str) -> str:
 
 
 def show(site: Site) -> None:
-    """Prints the status once."""
+    """Print the status once."""
     from rich.console import Console
 
     Console().print(_picture(collect(site)))
 
 
 def watch_it(site: Site) -> None:
-    """Shows the status afresh every second until interrupted."""
+    """Print the status afresh every second until interrupted."""
     from rich.live import Live
 
     with Live(_picture(collect(site)), screen=False, auto_refresh=False) as live:
@@ -105,8 +108,8 @@ def watch_it(site: Site) -> None:
             typer.echo()
 
 
-def _alive(document: dict[str, Any] | None) -> dict[str, Any]:
-    """What a process published; if it is gone, its state is that."""
+def _process_document(document: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the document of a process; of one that has ended, without its errors and with that state."""
     if document is None or not document["running"]:
         past = {
             key: value
@@ -118,18 +121,18 @@ def _alive(document: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _clock(site: Site, runtime: Runtime) -> dict[str, Any]:
-    """Where the time comes from or what is missing, and the readings whose time could only be estimated."""
+    """Return the source of the time or what it lacks, and the readings whose time could only be estimated."""
     clock = system_clock(site.clock.trust, runtime)
-    placed = read_placed(site.spool.path)
-    return {"state": clock.state, "source": clock.source, "placed": asdict(placed) if placed else None}
+    placement = read_placed(site.spool.path)
+    return {"state": clock.state, "source": clock.source, "placed": asdict(placement) if placement else None}
 
 
 def _account(account: Account | None) -> dict[str, int]:
     return {column: getattr(account, column) if account else 0 for column in COLUMNS}
 
 
-def _picture(found: dict[str, Any]) -> Any:
-    """The status as a table of the sensors, narrow enough for a laptop, and lines for the rest."""
+def _picture(document: dict[str, Any]) -> Any:
+    """Return the status for a terminal: a table of sensors that fits a laptop, and lines for the rest."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -139,17 +142,17 @@ def _picture(found: dict[str, Any]) -> Any:
     for heading in columns:
         table.add_column(heading, justify="left" if heading in columns[:2] else "right", no_wrap=True)
     table.add_column("values")
-    for name, row in found["sensors"].items():
+    for name, row in document["sensors"].items():
         books = (row[column] for column in columns[3:])
         cells = (name, row["state"], age(row["last_ts"]), *books, values(row["last_values"], 3))
         table.add_row(*(Text(one_line(cell)) for cell in cells))  # a str would be read as markup
-    return Group(table, Text(""), Text(lines(_lines(found))))
+    return Group(table, Text(""), Text(lines(_lines(document))))
 
 
 def _trouble(row: dict[str, Any]) -> str:
-    """What went wrong with a sensor since its reader started, and what of it was not delivered for good."""
-    counted = ("timeouts", "crc_errors", "exceptions", "late_replies", "expired", "refused", "dropped")
-    troubles = [f"{row[key]} {key.replace('_', ' ')}" for key in counted if row[key]]
+    """Return a sensor's failures since its reader started, and its readings that were lost or refused."""
+    keys = ("timeouts", "crc_errors", "exceptions", "late_replies", "expired", "refused", "dropped")
+    troubles = [f"{row[key]} {key.replace('_', ' ')}" for key in keys if row[key]]
     if left_out := row.get("unstorable"):
         troubles.append(
             f"{left_out} values left out that ThingsBoard cannot store as numbers (2^63 or beyond)"
@@ -157,33 +160,33 @@ def _trouble(row: dict[str, Any]) -> str:
     return ", ".join(troubles)
 
 
-def _lines(found: dict[str, Any]) -> Iterator[str]:
-    """What troubles the sensors, then buses, uplink and ledger, a line each."""
-    for name, row in found["sensors"].items():
+def _lines(document: dict[str, Any]) -> Iterator[str]:
+    """Yield the troubles of the sensors, then buses, uplink and ledger, a line each."""
+    for name, row in document["sensors"].items():
         if trouble := _trouble(row):
             yield f"{name}: {trouble}"
-    for name, bus in found["buses"].items():
+    for name, bus in document["buses"].items():
         yield f"bus {name}: {bus['state']}" + (f", {bus['error']}" if bus.get("error") else "")
-        for sender, told in bus.get("line", {}).get("not_configured", {}).items():
-            who = f'id = "{sender}"' if sender else "a sensor without id"
-            said = f"{told['telegrams']} telegrams: {values(told['last_values'])}"
-            yield f"  heard, not configured: {who} ({said})"
-    uplink = found["uplink"]
+        for sender, row in bus.get("line", {}).get("not_configured", {}).items():
+            sender_text = f'id = "{sender}"' if sender else "a sensor without id"
+            telegrams = f"{row['telegrams']} telegrams: {values(row['last_values'])}"
+            yield f"  heard, not configured: {sender_text} ({telegrams})"
+    uplink = document["uplink"]
     yield f"uplink: {uplink['state']}" + (f", {uplink['last_error']}" if uplink.get("last_error") else "")
     for sensor, hold in uplink.get("holds", {}).items():
         yield f"  {sensor} waits: {hold['reason']}"
-    for sensor, slowed in uplink.get("slowed", {}).items():
+    for sensor, pace in uplink.get("slowed", {}).items():
         yield (
-            f"  {sensor} slowed to {slowed['values_per_s']:g} values/s "
-            f"since {_clock_time(slowed['since'])}: {slowed['reason']}"
+            f"  {sensor} slowed to {pace['values_per_s']:g} values/s "
+            f"since {_clock_time(pace['since'])}: {pace['reason']}"
         )
-    yield f"clock: {found['clock']['state']}"
-    if placed := found["clock"]["placed"]:
+    yield f"clock: {document['clock']['state']}"
+    if placement := document["clock"]["placed"]:
         yield (
-            f"  {placed['readings']} readings of a boot that never knew the time were placed "
-            f"between {_date(placed['from_ms'])} and {_date(placed['to_ms'])}"
+            f"  {placement['readings']} readings of a boot that never knew the time were placed "
+            f"between {_date(placement['from_ms'])} and {_date(placement['to_ms'])}"
         )
-    books = found["ledger"]
+    books = document["ledger"]
     counts = " + ".join(f"{column} {books[column]}" for column in COLUMNS if column != "read")
     yield f"ledger: read {books['read']} = {counts}"
 
@@ -197,13 +200,13 @@ def _date(ts_ms: int) -> str:
 
 
 def values(last: dict[str, Any] | None, most: int = 4) -> str:
-    """The first few values of a sensor, for a cell of a table."""
-    shown = [f"{key} {value}" for key, value in list((last or {}).items())[:most]]
-    return ", ".join(shown) + (" …" if last and len(last) > most else "")
+    """Return the first few values of a sensor, for a cell of a table."""
+    texts = [f"{key} {value}" for key, value in list((last or {}).items())[:most]]
+    return ", ".join(texts) + (" …" if last and len(last) > most else "")
 
 
 def age(last_ts: int | None) -> str:
-    """How long ago the last reading was on the wire, for people."""
+    """Return how long ago the last reading was on the wire, for people."""
     if last_ts is None:
         return "-"
     seconds = max(0.0, time.time() - last_ts / 1000)

@@ -1,4 +1,4 @@
-"""`try`: ask one sensor once, or wait for it to speak, and show what it says; nothing is stored or sent."""
+"""`try`: poll one sensor once, or wait for it to push, and show its values; nothing is stored or sent."""
 
 from __future__ import annotations
 
@@ -30,13 +30,16 @@ HEAR_FOR_S: Final = 30.0
 
 
 async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
-    """Polls the sensor, or hears it; returns its values with units, what was asked, and what it refused.
+    """Poll the sensor once, or wait for it to push.
+
+    Returns:
+        Its values with units, the requests, and what it refused: the document of `try --json`.
 
     Raises:
-        ConfigError: no such sensor.
-        AlreadyRunning: the bus is being read.
+        ConfigError: there is no such sensor.
+        AlreadyRunning: another process reads the bus.
         PortLost: the port is missing, busy or failed.
-        NoReply: the sensor kept silent, or was not understood.
+        NoReply: nothing came from the sensor, or nothing that could be decoded.
     """
     bus, sensor = _find(site, name)
     with ExitStack() as stack:
@@ -46,7 +49,7 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
             raise AlreadyRunning(f"{running}: `serial-bridge status` shows its values") from None
         except NotOurFile:
             raise
-        except OSError:  # the spool was not made yet, or is out of reach: the port's own lock is left
+        except OSError:  # no spool yet, or it is out of reach: the port's own lock still protects the bus
             pass
         port = Port()
         try:
@@ -55,10 +58,10 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
             raise PortLost(f"bus {bus.name}: {lost}") from lost
         try:
             if bus.protocol.listener is not None:
-                return await _hear(bus, sensor, port, system_clock(site.clock.trust))
+                return await _wait_for_push(bus, sensor, port, system_clock(site.clock.trust))
             line = Line(port, bus.line, system_clock(site.clock.trust))
             make = bus.protocol.device
-            assert make is not None, "it neither speaks unasked nor is it asked"
+            assert make is not None, "a protocol is polled or pushes"
             device = make([sensor.settings], bus.line)
             await line.listen(asyncio.get_running_loop().time() + bus.settle_s)
             outcome = await _poll(device, partial(_ask, line, sensor, device.address))
@@ -72,7 +75,7 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
 
 
 def text(answer: dict[str, Any]) -> str:
-    """The answer for the person at the cabinet."""
+    """Return the answer for the person at the cabinet."""
     lines = [f"{answer['sensor']} {'answers' if answer['asked'] else 'speaks'} on bus {answer['bus']}"]
     width = max(map(len, answer["values"]), default=0)
     lines += [
@@ -81,9 +84,11 @@ def text(answer: dict[str, Any]) -> str:
     ]
     if not answer["values"]:
         lines.append("  no usable value")
-    for asked in answer["asked"]:
-        took = "no reply" if asked["turn_around_ms"] is None else f"after {asked['turn_around_ms']:.1f} ms"
-        lines.append(f"asked {asked['request']}: {took}")
+    for exchange in answer["asked"]:
+        result = (
+            "no reply" if exchange["turn_around_ms"] is None else f"after {exchange['turn_around_ms']:.1f} ms"
+        )
+        lines.append(f"asked {exchange['request']}: {result}")
     lines += [f"refused: {refusal}" for refusal in answer["refusals"]]
     if answer["out_of_limits"]:
         lines.append(f"{answer['out_of_limits']} values outside their min and max were left out")
@@ -132,7 +137,7 @@ def _answer(bus: Bus, sensor: Sensor, outcome: Outcome) -> dict[str, Any]:
     if isinstance(result, ProtocolError):
         raise NoReply(f"{sensor.name} answers without sense: {result}") from result
     (values,) = result.values
-    return _told(bus, sensor, values) | {
+    return _document(bus, sensor, values) | {
         "complete": result.complete,
         "asked": [
             {
@@ -146,8 +151,8 @@ def _answer(bus: Bus, sensor: Sensor, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _told(bus: Bus, sensor: Sensor, values: Values) -> dict[str, Any]:
-    """What a sensor told, with units; nothing was asked, refused or left out."""
+def _document(bus: Bus, sensor: Sensor, values: Values) -> dict[str, Any]:
+    """Return the document of an answer for which nothing was asked, refused or left out."""
     units = bus.protocol.units_of(sensor.settings)
     return {
         "sensor": sensor.name,
@@ -161,36 +166,40 @@ def _told(bus: Bus, sensor: Sensor, values: Values) -> dict[str, Any]:
     }
 
 
-async def _hear(bus: Bus, sensor: Sensor, port: Port, clock: Clock) -> dict[str, Any]:
-    """What the sensor says first; NoReply with what was heard instead."""
+async def _wait_for_push(bus: Bus, sensor: Sensor, port: Port, clock: Clock) -> dict[str, Any]:
+    """Return the document for the first telegram with values from the sensor.
+
+    Raises:
+        NoReply: none came within `HEAR_FOR_S`; the message says what came instead.
+    """
     entry, settings = bus.protocol, cast(ListeningSettings, sensor.settings)
     assert entry.listener is not None
     ear, listener = Ear(port, entry.framer(), clock), entry.listener()
     loop = asyncio.get_running_loop()
     deadline = loop.time() + HEAR_FOR_S
-    others: set[str] = set()
+    other_senders: set[str] = set()
     octets = 0
-    while (left := deadline - loop.time()) > 0:
-        for event, _ in await ear.hear(left):
+    while (remaining_s := deadline - loop.time()) > 0:
+        for event, _ in await ear.hear(remaining_s):
             octets += len(event.data)
             for telegram in _telegrams(listener, event):
                 values = settings.choose(telegram.values)
                 if settings.id not in telegram.ids:
-                    others.add(telegram.sender)
+                    other_senders.add(telegram.sender)
                 elif values:
-                    return _told(bus, sensor, values)
-    heard = f"{sensor.name} on {port.path} at {bus.line}"
-    if others:
-        raise NoReply(f"{heard}: heard were {', '.join(sorted(others))}: compare its id")
+                    return _document(bus, sensor, values)
+    place = f"{sensor.name} on {port.path} at {bus.line}"
+    if other_senders:
+        raise NoReply(f"{place}: heard were {', '.join(sorted(other_senders))}: compare its id")
     if octets:
-        raise NoReply(f"{heard}: something speaks, but no frame is whole: compare baud rate and parity")
+        raise NoReply(f"{place}: something speaks, but no frame is whole: compare baud rate and parity")
     raise NoReply(
-        f"{heard} was not heard for {HEAR_FOR_S:.0f} s: check its power and its wiring (RX and TX?)"
+        f"{place} was not heard for {HEAR_FOR_S:.0f} s: check its power and its wiring (RX and TX?)"
     )
 
 
 def _telegrams(listener: Listener, event: Event) -> Sequence[Telegram]:
-    """What an event says; nothing if it is noise or makes no sense."""
+    """Return the telegrams of an event; none if it is noise or cannot be decoded."""
     try:
         return listener.hear(event) if isinstance(event, Frame) else ()
     except ProtocolError:
@@ -198,16 +207,16 @@ def _telegrams(listener: Listener, event: Event) -> Sequence[Telegram]:
 
 
 def _silence(bus: Bus, sensor: Sensor, address: str, path: str, line: Line) -> str:
-    """One sentence: what was heard instead of a reply, and what to look at next."""
-    asked = f"{sensor.name}{f' (address {address})' if address else ''} on {path} at {bus.line}"
+    """Return one sentence: what came instead of a reply, and what to look at next."""
+    place = f"{sensor.name}{f' (address {address})' if address else ''} on {path} at {bus.line}"
     if line.stations[address].crc_errors or line.stray_octets:
         return (
-            f"{asked}: something answers, but no frame is whole: compare baud rate and parity with its "
+            f"{place}: something answers, but no frame is whole: compare baud rate and parity with its "
             "manual, then look for a second device with this address and for missing termination"
         )
     if line.foreign_frames:
-        return f"{asked}: another address answers: check the address set on the sensor"
+        return f"{place}: another address answers: check the address set on the sensor"
     return (
-        f"{asked} does not answer: check its power, then A and B (swapped?), the address set on it, "
+        f"{place} does not answer: check its power, then A and B (swapped?), the address set on it, "
         "and baud rate and parity in its manual"
     )

@@ -1,7 +1,7 @@
-"""Replaces a file in one step: a reader, or a power cut, finds the old one or the new one, whole.
+"""Replace a file in one step: a reader, or a power cut, finds the old one or the new one, whole.
 
-The new file is written beside the old one, flushed to the disk, and takes its name. The folder may be of
-somebody who lays a link meanwhile, so it is opened once, and everything in it is reached through that.
+The new file is written beside the old one, flushed to the disk, and takes its name. The owner of the folder
+may put a link there meanwhile, so the folder is opened once and its files are reached through its descriptor.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from bridge.files import NotOurFile, acting_as_owner, open_regular, read_all
 _LARGEST_BYTES = 100_000_000
 
 
-def edit(path: Path, edited: Callable[[str], str]) -> None:
-    """Give a file of somebody's the text that `edited` makes of its own; nothing if that is the same.
+def edit(path: Path, transform: Callable[[str], str]) -> None:
+    """Replace the text of a person's file by `transform` of it; do nothing if that is the same.
 
-    Its owner and mode stay. A link stays one, to the replaced file.
+    Owner and mode of the file stay. A link stays one, to the replaced file.
 
     Raises:
-        ConfigError: it cannot be read or replaced.
+        ConfigError: the file cannot be read or replaced.
     """
     try:
         with acting_as_owner(path if path.stat().st_uid == 0 else path.parent):
-            _edit(path.resolve(), edited)
+            _edit(path.resolve(), transform)
     except NotOurFile as error:
         raise ConfigError([str(error)]) from None
     except OSError as error:
@@ -38,25 +38,25 @@ def edit(path: Path, edited: Callable[[str], str]) -> None:
         ) from None
 
 
-def _edit(path: Path, edited: Callable[[str], str]) -> None:
-    with _opened(os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as folder:
-        with _opened(open_regular(path.name, os.O_RDONLY, folder=folder)) as file:
-            old = os.fstat(file)
-            before = read_all(file, _LARGEST_BYTES).decode("utf-8-sig")
-        after = edited(before)
-        if after != before:
-            _replace(folder, path.name, after.encode(), old)
+def _edit(path: Path, transform: Callable[[str], str]) -> None:
+    with _closing(os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as folder:
+        with _closing(open_regular(path.name, os.O_RDONLY, folder=folder)) as file:
+            old_status = os.fstat(file)
+            old_text = read_all(file, _LARGEST_BYTES).decode("utf-8-sig")
+        new_text = transform(old_text)
+        if new_text != old_text:
+            _replace(folder, path.name, new_text.encode(), old_status)
 
 
-def _replace(folder: int, name: str, data: bytes, old: os.stat_result) -> None:
+def _replace(folder: int, name: str, data: bytes, old_status: os.stat_result) -> None:
     """Put a file with these contents in the place of another in an open folder."""
     draft = f".{name}.{secrets.token_hex(8)}"
     descriptor = open_regular(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, folder=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
-                os.fchown(descriptor, old.st_uid, old.st_gid)
-            os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+            if (old_status.st_uid, old_status.st_gid) != (os.geteuid(), os.getegid()):
+                os.fchown(descriptor, old_status.st_uid, old_status.st_gid)
+            os.fchmod(descriptor, stat.S_IMODE(old_status.st_mode))
             file.write(data)
             file.flush()
             os.fsync(descriptor)
@@ -68,7 +68,7 @@ def _replace(folder: int, name: str, data: bytes, old: os.stat_result) -> None:
 
 
 @contextmanager
-def _opened(descriptor: int) -> Iterator[int]:
+def _closing(descriptor: int) -> Iterator[int]:
     try:
         yield descriptor
     finally:

@@ -261,7 +261,7 @@ def test_what_an_adapter_calls_itself_is_text(tmp_path: Path) -> None:
 
 def test_what_a_server_says_of_a_device_is_text(site: Path, capfd: pytest.CaptureFixture[str]) -> None:
     view = _View(load_site(site), as_json=False)
-    view.told(Outcome("pump [/off]", HOSTILE, FAILED, HOSTILE))
+    view.report(Outcome("pump [/off]", HOSTILE, FAILED, HOSTILE))
     view.end(site, HOSTILE)
     shown = "".join(capfd.readouterr())
     assert_harmless(shown)

@@ -52,7 +52,9 @@ class Gateway:
         """Runs it; the result of each sensor."""
         self.told.clear()
         site = self.site(count, port)
-        outcomes = await provision(site, self.path, prefix, begin=self.missing.append, told=self.told.append)
+        outcomes = await provision(
+            site, self.path, prefix, begin=self.missing.append, report=self.told.append
+        )
         assert outcomes == self.told
         return {outcome.sensor: outcome.result for outcome in outcomes}
 
