@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from protocols.errors import DeviceRefusal
 from protocols.framing import Frame, Framer
@@ -164,4 +164,13 @@ class Device(Protocol):
 
     def planned(self) -> Sequence[Request]:
         """The requests of the next poll, should each be answered."""
+        ...
+
+
+@runtime_checkable
+class SharesAddress(Protocol):
+    """A device that can heed others of its address, which are asked in another rhythm."""
+
+    def keep_apart(self, others: Sequence[Device], /) -> None:
+        """Ask, where the address stands that, so that no reply can be taken for one to these others."""
         ...

@@ -8,15 +8,15 @@ address.
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bridge.errors import Cause
 from bridge.reader.schedule import SILENT_AFTER, Schedule
-from protocols.dialogue import Device, PollResult
+from protocols.dialogue import Device, PollResult, SharesAddress
 
 if TYPE_CHECKING:
     from bridge.config import Bus, Sensor
@@ -221,16 +221,29 @@ def _ms(seconds: float | None) -> float | None:
 
 
 def groups(bus: Bus) -> list[Group]:
-    """The sensors of a bus by address, rhythm and manner of asking, in the order of the file."""
+    """Return the sensors of a bus by address, rhythm and manner of asking, in the order of the file.
+
+    Those of one address heed each other: the later ones ask so that their replies can be told apart.
+    """
     make = bus.protocol.device
     assert make is not None, "its sensors speak unasked"
+
+    def made(sensors: list[Sensor], others: Sequence[Group]) -> Device:
+        device = make([sensor.settings for sensor in sensors], bus.line)
+        if others and isinstance(device, SharesAddress):
+            device.keep_apart([other.device for other in others])
+        return device
+
     alike: dict[tuple[object, ...], list[Sensor]] = {}
     for sensor in bus.sensors:
         address = bus.protocol.address_of(sensor.settings)
         asked_so = sensor.reply_timeout_s, sensor.retries, sensor.gap_s, sensor.pause_within_reply_s
         key = (address, sensor.every_s, *asked_so)
         alike.setdefault(key, []).append(sensor)
-    return [
-        Group(sensors, partial(make, [sensor.settings for sensor in sensors], bus.line))
-        for sensors in alike.values()
-    ]
+    ordered: list[Group] = []
+    groups_of: defaultdict[object, list[Group]] = defaultdict(list)
+    for (unit, *_), sensors in alike.items():
+        group = Group(sensors, partial(made, sensors, tuple(groups_of[unit])))
+        groups_of[unit].append(group)
+        ordered.append(group)
+    return ordered

@@ -9,6 +9,7 @@ allows. What happens to a read:
     silent ──────▶ if the unit has answered nothing in this poll, it is not there: the poll is over
                    if it has: as below
 
+    made longer ─▶ asked as it is wanted, without what was added to tell its reply apart; then as below
     one value ───▶ fails; in three polls in a row, and it is left out for a while
     several ─────▶ if nothing of their table was told yet, one alone: if that fails too, all of them fail;
                    else they are asked for in halves, cut at a hole if there is one, and so on
@@ -26,10 +27,11 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Final
 
-from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
+from protocols.dialogue import Device, Dialogue, LineSettings, NotAsked, PollResult, Request, Values
 from protocols.errors import DeviceRefusal
 from protocols.framing import Frame
 from protocols.modbus import pdu
+from protocols.modbus.apart import counted
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.knowledge import Knowledge, Place
 from protocols.modbus.payload import Fetch, scaled_into
@@ -65,6 +67,7 @@ class _Visit:
         refusals: what was refused.
         is_present: whether the unit has answered anything, if only by refusing.
         silences: requests that it left unanswered.
+        distrusts_added: a read was given without the registers added to it only; one such lesson is enough.
         owed: the shapes of the replies to these, which may still come.
         reason: why the last request failed, in words.
     """
@@ -72,6 +75,7 @@ class _Visit:
     replies: list[tuple[Fetch, bytes]] = field(default_factory=list)
     refusals: list[DeviceRefusal] = field(default_factory=list)
     is_present: bool = False
+    distrusts_added: bool = False
     silences: int = 0
     owed: set[Hashable] = field(default_factory=set)
     reason: str = ""
@@ -120,6 +124,12 @@ class ModbusDevice:
         """Its unit address."""
         return str(self._unit)
 
+    def keep_apart(self, others: Sequence[Device], /) -> None:
+        """Ask for other lengths than these devices of the same unit, where it stands that."""
+        reads = (read for other in others if isinstance(other, ModbusDevice) for read in other._known.reads)
+        self._known.keep_apart(counted(reads))
+        self._prepare()
+
     def planned(self) -> list[Request]:
         """The requests of the next poll, should each be answered."""
         return [self._fetch(read).request for read in self._known.agenda()]
@@ -148,6 +158,8 @@ class ModbusDevice:
     def _bring(self, read: Read, visit: _Visit) -> _Step:
         """Ask for a read, and for its parts if it is not given as it stands."""
         was_whole = self._known.is_whole(read)
+        if visit.distrusts_added and not was_whole:
+            read = self._known.bare(read)
         outcome = yield from self._ask(read, visit, is_repeated=not self._known.is_doubtful(read))
         if outcome is _Outcome.REFUSED and was_whole:
             outcome = yield from self._ask(read, visit)
@@ -155,11 +167,25 @@ class ModbusDevice:
             return outcome
         is_silent = outcome is _Outcome.SILENT
         self._known.failed(read)
+        if self._known.bare(read) != read:
+            return (
+                outcome
+                if is_silent and was_whole
+                else (yield from self._bring_bare(read, visit, is_silent=is_silent))
+            )
         if len(read.wanted) == 1:
             self._known.missing(read, visit.reason, is_silent=is_silent)
         elif not (is_silent and was_whole):
             return (yield from self._bring_parts(read, visit, is_silent=is_silent, was_whole=was_whole))
         return outcome
+
+    def _bring_bare(self, read: Read, visit: _Visit, *, is_silent: bool) -> _Step:
+        """Bring what a read was to bring without the registers that were added to it."""
+        outcome = yield from self._bring(self._known.bare(read), visit)
+        if outcome is _Outcome.READ and not self._known.is_whole(read):
+            self._known.cut_added(read, is_silent=is_silent)
+            visit.distrusts_added = True
+        return _Outcome.CUT if outcome is _Outcome.READ else outcome
 
     def _ask(self, read: Read, visit: _Visit, *, is_repeated: bool = True) -> _Step:
         """Ask for a read once, unless the poll is over or its reply could be mistaken."""
@@ -241,7 +267,7 @@ class ModbusDevice:
                 self._known.missing(alone, visit.reason, is_silent=outcome is _Outcome.SILENT)
         trial = self._known.trial()
         if trial is not None and self._wanted <= visit.places() | self._known.lessons.left_out.keys():
-            is_whole = True
+            is_whole = bool(trial.reads)
             for read in trial.reads:
                 outcome = yield from self._ask(read, visit, is_repeated=False)
                 is_whole = is_whole and outcome is _Outcome.READ

@@ -10,6 +10,8 @@ and what was learned from reads that failed is tried again by time, at a growing
 
     a cut      two parts are read, the whole is not: it is asked for whole again, beside its parts, so that no
                value is at stake; answered once, the cut is gone
+               registers that were added to tell replies apart (`apart`), and that the unit does not stand,
+               are a hole like any other
     left out   a value that is refused or left unanswered even alone: see `protocols.lessons`
 
 What is tried and left unanswered costs the line a time-out: it comes at most every 20 s, whatever is due.
@@ -19,10 +21,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from protocols.lessons import LEARN_AFTER, RETRY_SILENT_S, Backoff, Lessons
+from protocols.modbus.apart import Length, told_apart
 from protocols.modbus.plan import Cost, Limits, Read, Span, plan
 from protocols.modbus.registers import Table
 
@@ -53,6 +56,7 @@ class Knowledge:
         self._no_trials_before = -math.inf
         self._now = 0.0
         self._polls = 0
+        self._taken: Mapping[Length, int] = {}
         self._planned_for: object = None
         self._reads: tuple[Read, ...] = ()
         self.replan()
@@ -61,6 +65,11 @@ class Knowledge:
     def reads(self) -> tuple[Read, ...]:
         """The plan: what brings all that is wanted and not left out."""
         return self._reads
+
+    def keep_apart(self, taken: Mapping[Length, int]) -> None:
+        """Plan reads of other lengths than `taken`, where the unit stands that; as for `told_apart`."""
+        self._taken = taken
+        self.replan()
 
     def begin(self, now: float) -> None:
         """Begin a poll at `now`, in seconds of a monotonic clock."""
@@ -71,16 +80,17 @@ class Knowledge:
     def agenda(self) -> list[Read]:
         """Return the reads of a poll in their order.
 
-        The doubtful ones come last. If there are no others, a single value goes before a read that was never
-        answered: it tells a unit that is silent on that read from one that is not there. If all values are
-        left out, it is one of them, another one in each poll.
+        The doubtful ones come last, and those with added registers that were never answered. If there are no
+        others, a single value goes before a doubtful read that was never answered: it tells a unit that is
+        silent on that read from one that is not there. If all values are left out, it is one of them, another
+        one in each poll.
         """
         if not self._reads:
             items = list(self.lessons.left_out)
             return [self.alone(items[self._polls % len(items)])] if items else []
-        reads = sorted(self._reads, key=self.is_doubtful)
+        reads = sorted(self._reads, key=self._is_risky)
         first = reads[0]
-        if self.is_doubtful(first) and not self.is_whole(first) and len(first.wanted) > 1:
+        if self.is_doubtful(first) and not self.is_whole(first) and first != self.sample(first):
             reads.insert(0, self.sample(first))
         return reads
 
@@ -91,6 +101,10 @@ class Knowledge:
     def read(self, table: Table, wanted: Sequence[Span]) -> Read:
         """Return the read that brings these spans and nothing else."""
         return self._limits.read(table, wanted)
+
+    def bare(self, read: Read) -> Read:
+        """Return a read without the registers that were added to tell its reply apart."""
+        return self.read(read.table, read.wanted)
 
     def alone(self, place: Place) -> Read:
         """Return the read of one value."""
@@ -103,6 +117,9 @@ class Knowledge:
     def is_doubtful(self, read: Read) -> bool:
         """Whether a read was left unanswered the last time."""
         return _place(read) in self._doubtful
+
+    def _is_risky(self, read: Read) -> bool:
+        return self.is_doubtful(read) or not (self.is_whole(read) or read == self.bare(read))
 
     def answered(self, read: Read) -> None:
         """Record that a read was answered."""
@@ -134,6 +151,13 @@ class Knowledge:
         if cut not in self._cuts:
             self._cuts[cut] = Backoff.after(self._now, is_silent=is_silent)
 
+    def cut_added(self, read: Read, *, is_silent: bool) -> None:
+        """Record that a read is given without the registers added to it only."""
+        bare, asked = self.bare(read).span, read.span
+        for added in Span(asked.start, bare.start), Span(bare.end, asked.end):
+            if added.start < added.end:
+                self.cut((read.table, added), is_silent=is_silent)
+
     def due(self) -> Place | None:
         """Return what is left out and to be asked for again; None if no time has come."""
         return self.lessons.due() if self._now >= self._no_trials_before else None
@@ -148,7 +172,7 @@ class Knowledge:
         if cut is None or max(self._cuts[cut].at, self._no_trials_before) > self._now:
             return None
         joined = self._plan(self._cuts.keys() - {cut})
-        return Trial(cut, tuple(read for read in joined if read not in self._reads))
+        return Trial(cut, tuple(read for read in joined if _needs(read, cut)))
 
     def tried(self, trial: Trial, *, is_whole: bool) -> None:
         """Record how a trial went; a cut that is no longer needed is gone."""
@@ -159,7 +183,7 @@ class Knowledge:
 
     def replan(self) -> None:
         """Plan anew, if anything was learned since the last plan."""
-        known = frozenset(self._cuts), frozenset(self.lessons.left_out)
+        known = frozenset(self._cuts), frozenset(self.lessons.left_out), tuple(self._taken.items())
         if known != self._planned_for:
             self._planned_for = known
             self._reads = tuple(self._plan(self._cuts))
@@ -172,7 +196,19 @@ class Knowledge:
             forbidden=self._limits.forbidden | holes | left_out,
             cuts=frozenset((table, cut) for table, cut in cuts if isinstance(cut, int)),
         )
-        return plan(self._wanted - left_out, limits, self._cost)
+        reads = plan(self._wanted - left_out, limits, self._cost)
+        if limits.cuts:  # reads must be short here: none is made longer than one that was answered
+            longest = max((span.end - span.start for _, span in self._whole), default=1)
+            limits = replace(limits, max_registers=min(limits.max_registers, longest))
+        return told_apart(reads, limits, self._taken)
+
+
+def _needs(read: Read, cut: Cut) -> bool:
+    """Return whether a read is possible without a cut only."""
+    table, where = cut
+    if isinstance(where, Span):
+        return read.table is table and read.span.overlaps(where)
+    return read.table is table and read.span.start < where < read.span.end
 
 
 def _place(read: Read) -> Place:

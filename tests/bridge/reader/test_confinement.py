@@ -162,7 +162,7 @@ def test_what_an_interrupted_poll_brought_is_kept(tmp_path: Path) -> None:
 
 @on_jumping_clock
 async def _rhythms(world: World) -> None:
-    world.sensors._answer = lambda request: [(0.02, telling(request[0], 7))]
+    world.sensors._answer = lambda request: [(0.02, telling(request[0], *[7] * request[5]))]
     await run(world.read_by(), 60.5)
 
 

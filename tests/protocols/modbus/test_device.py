@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -14,6 +15,7 @@ from protocols import protocol
 from protocols.dialogue import LineSettings, PollResult
 from protocols.framing import Direction, Frame
 from protocols.lessons import LEARN_AFTER, LONGEST_RETRY_S, RETRY_REFUSED_S
+from protocols.modbus.apart import MOST_ADDED
 from protocols.modbus.device import ModbusDevice
 from protocols.modbus.rtu import RequestFramer, SimulatedUnit, adu
 from protocols.modbus.settings import parse_settings
@@ -319,11 +321,13 @@ def test_a_lost_reply_teaches_nothing() -> None:
 
 
 def test_after_a_silence_nothing_is_asked_whose_reply_could_be_mistaken() -> None:
-    polled, answering = device(holding(0, 100, 200, 300, 301)), unit(upto=302)
+    registers = {f"r{at}": {"input": at} for at in (0, 100, 200)} | {"h": {"holding": 0}}
+    polled = device({"registers": registers, "limits": {"max_registers": 1}})
+    answering = unit(upto=1, input={0: 7, 100: 8, 200: 9})
     poll(polled, answering)
     lost = iter([False, True])
     result, asked = poll(polled, answering, now=1, silent=lambda _: next(lost, False))
-    assert asked == ["holding registers 0", "holding registers 100", "holding registers 300–301"]
+    assert asked == ["input registers 0", "input registers 100", "holding registers 0"]
     shapes = [request.shape for request in polled.planned()]
     assert len(set(shapes)) < len(shapes)
     assert not result.complete
@@ -355,7 +359,7 @@ def test_a_known_maximum_is_kept() -> None:
 
 def test_silence_ends_a_poll_and_keeps_what_was_read() -> None:
     result, asked = poll(device(holding(0, 100)), unit(), replies=1)
-    assert asked == ["holding registers 0", "holding registers 100"]
+    assert asked == ["holding registers 0", "holding registers 100–101", "holding registers 100"]
     assert (result.values, result.complete) == (({"r0": 1000},), False)
 
 
@@ -442,7 +446,7 @@ def test_a_unit_that_answers_no_short_read_is_asked_for_more() -> None:
         return 3 if quantity(asked) < 4 else None
 
     result, asked = poll(polled, unit(), refused=refused)
-    assert asked == ["holding registers 0–3", "holding registers 40–43", "holding registers 99–102"]
+    assert asked == ["holding registers 0–3", "holding registers 40–44", "holding registers 97–102"]
     assert result == PollResult(({"r0": 1000, "r102": 1102, "r40": 1040, "r41": 1041},))
 
 
@@ -472,3 +476,61 @@ def test_a_unit_that_gives_only_shorter_reads_from_now_on_is_cut_after_several_p
         result, asked = poll(polled, answering, now=float(now), silent=silent, refused=refused)
     assert (result.complete, result.left_out) == (True, ())
     assert not any(map(is_long, asked))
+
+
+def test_reads_of_one_length_are_made_of_different_lengths_and_no_more_requests() -> None:
+    polled, answering = device(holding(0, 40, 80, 120, 160)), unit()
+    result, asked = poll(polled, answering)
+    assert result == PollResult(({f"r{at}": at + 1000 for at in (0, 40, 80, 120, 160)},))
+    assert sorted(map(quantity, asked)) == [1, 2, 3, 4, 5]
+    assert len({request.shape for request in polled.planned()}) == 5
+    assert sum(request.reply_length for request in polled.planned()) <= 5 * 7 + 2 * 10
+
+
+def test_more_registers_are_asked_for_before_the_wanted_ones_where_those_behind_are_forbidden() -> None:
+    limits = {"forbidden": {"holding": [[41, 50], [100, 119]]}, "max_registers": 3}
+    _, asked = poll(device(holding(0, 40, 99, limits=limits)), unit())
+    assert asked == ["holding registers 0", "holding registers 39–40", "holding registers 97–99"]
+
+
+def test_many_reads_of_one_length_share_few_lengths() -> None:
+    polled = device(holding(*range(0, 2000, 100)))
+    shapes = Counter(request.shape for request in polled.planned())
+    assert set(shapes.values()) == {20 // (MOST_ADDED + 1)}
+
+
+def test_sensors_of_one_unit_in_two_rhythms_are_told_apart_too() -> None:
+    first, second = device(holding(0, 100)), device(holding(40, 140))
+    second.keep_apart([first])
+    assert len({request.shape for polled in (first, second) for request in polled.planned()}) == 4
+
+
+@pytest.mark.parametrize("is_silent", [False, True], ids=["refused", "silent"])
+def test_a_unit_that_does_not_stand_registers_nobody_wants_loses_no_value_and_is_asked_as_before(
+    is_silent: bool,
+) -> None:
+    wanted = (0, 40, 80, 120, 160)
+    polled, answering = device(holding(*wanted)), unit()
+
+    def is_odd(asked: str) -> bool:
+        return quantity(asked) > 1
+
+    more = 0
+    for now in range(12 * len(wanted)):
+        result, asked = poll(
+            polled,
+            answering,
+            now=float(now),
+            silent=lambda asked: is_silent and is_odd(asked),
+            refused=lambda asked: 2 if is_odd(asked) else None,
+        )
+        assert result.values == ({f"r{at}": at + 1000 for at in wanted},)
+        assert result.complete
+        more += len(asked) - len(wanted)
+        assert len(asked) <= len(wanted) + 2
+    assert more <= 12 * len(wanted)
+    result, asked = poll(polled, answering, now=LONGEST_RETRY_S - 1, refused=lambda asked: None)
+    for hour in range(1, 20):
+        result, asked = poll(polled, answering, now=2 * hour * LONGEST_RETRY_S)
+        assert result.complete
+    assert len({request.shape for request in polled.planned()}) == 5, "they are asked for again, by time"
