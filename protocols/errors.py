@@ -37,6 +37,7 @@ class DecryptionError(DecodeError):
 
     Attributes:
         reason: which of these it is, to count them: `NO_KEY`, `WRONG_KEY` or `REPLAYED`.
+        message: one sentence, with the meter and the next step.
     """
 
     NO_KEY = "no_key"
@@ -46,6 +47,7 @@ class DecryptionError(DecodeError):
     def __init__(self, message: str, *, reason: str, field: str, value: object, data: bytes) -> None:
         super().__init__(message, field=field, value=value, data=data)
         self.reason = reason
+        self.message = message
 
 
 class DeviceRefusal(ProtocolError):

@@ -85,28 +85,34 @@ def run(
 ) -> None:
     """Reads every bus and delivers, until stopped."""
     from bridge import event_loop, gateway
+    from bridge.config import with_keys
 
     _log_to_stderr(verbose)
     loaded, secrets = _load(site, credentials)
-    event_loop.run(gateway.run(loaded, secrets, devices=devices))
+    keyed = with_keys(loaded, secrets_of(site, credentials))
+    event_loop.run(gateway.run(keyed, secrets, devices=devices))
 
 
 @app.command()
 def read(
     bus: Annotated[str, typer.Argument(help="The bus, as named in the site file.")],
     site: SitePath = SITE,
+    credentials: CredentialsPath = None,
     devices: DevicesPath = None,
     verbose: Verbose = 0,
 ) -> None:
     """Reads one bus into the spool, until stopped."""
     from bridge import event_loop, gateway
-    from bridge.config import load_site
+    from bridge.config import load_site, with_keys
 
     _log_to_stderr(verbose)
     loaded = load_site(site)
     if bus not in loaded.buses:
         raise ConfigError([f'{site}: there is no bus "{bus}"; the buses are: {", ".join(loaded.buses)}'])
-    event_loop.run(gateway.read(loaded, loaded.buses[bus], devices=devices))
+    keyed = with_keys(
+        loaded.model_copy(update={"buses": {bus: loaded.buses[bus]}}), secrets_of(site, credentials)
+    )
+    event_loop.run(gateway.read(loaded, keyed.buses[bus], devices=devices))
 
 
 @app.command()
@@ -289,6 +295,7 @@ def schema(site: SitePath = SITE) -> None:
 def try_sensor(
     sensor: Annotated[str, typer.Argument(help="The sensor, as named in the site file.")],
     site: SitePath = SITE,
+    credentials: CredentialsPath = None,
     devices: DevicesPath = None,
     as_json: AsJson = False,
 ) -> None:
@@ -298,9 +305,10 @@ def try_sensor(
     """
     from bridge import event_loop
     from bridge.commissioning.try_sensor import ask, text
-    from bridge.config import load_site
+    from bridge.config import load_site, with_keys
 
-    answer = event_loop.run(ask(load_site(site), sensor, devices))
+    keyed = with_keys(load_site(site), secrets_of(site, credentials))
+    answer = event_loop.run(ask(keyed, sensor, devices))
     print_json(answer) if as_json else say(text(answer))
     raise typer.Exit(not answer["values"])
 

@@ -9,6 +9,7 @@ Nothing else in the bridge reads these files, and nothing here opens a port or a
     quantities    "10s", "1GB"                          places    URLs, adapters, names
     tables        the tables of site.toml               site      how they become a Site
     credentials   credentials.toml                      watch     its edits while the bridge runs
+    decryption    the keys of meters that encrypt
     models        a site's own device models            schema    site.toml for editors
     fingerprints  which service an edit concerns
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bridge.config.credentials import Certificate, Credentials, Provisioning, Token, load_credentials
+from bridge.config.decryption import with_keys
 from bridge.config.models import OwnModels
 from bridge.config.schema import site_schema
 from bridge.config.site import load_site
@@ -43,6 +45,7 @@ __all__ = [
     "load_credentials",
     "load_site",
     "site_schema",
+    "with_keys",
 ]
 
 

@@ -15,6 +15,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
+from bridge.config import decryption
 from bridge.config.document import Document, Table, key_text, nearest
 from bridge.config.quantities import FileContext
 from bridge.config.tables import FilePath, Sensor, Site, readable
@@ -22,7 +23,10 @@ from bridge.config.toml_lines import KeyPath
 from bridge.errors import ConfigError
 
 _TOKEN_LENGTH = 255  # bytes: a CoAP Uri-Path option, RFC 7252 §5.10
-_KEYS = ("sensors", "provisioning", "pending", "certificate", "key", "device_key", "device_secret")
+_KEYS = (
+    *("sensors", "provisioning", "pending", "certificate", "device_key", "device_secret"),
+    *(decryption.TABLE, *decryption.KEYS),
+)
 _EXAMPLES = (  # README's placeholders for secrets
     "the access token of its device",
     "the profile's provision device key",
@@ -133,7 +137,8 @@ def load_credentials(path: Path, site: Site | None = None) -> Credentials:
     tables = document.tables
     if path.stat().st_mode & 0o077 and not _from_systemd(path):
         document.mistake((), f"others may read this file, run: chmod 600 {quote(str(path))}")
-    document.unknown_keys((), tables, ("sensors", "provisioning", "pending"))
+    document.unknown_keys((), tables, ("sensors", "provisioning", "pending", decryption.TABLE))
+    decryption.read_keys(document, site)
     sensors = _sensors(document, tables.get("sensors", {}))
     pending = _pending(document, tables.get("pending", {}))
     provisioning = None

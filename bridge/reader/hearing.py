@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +23,7 @@ from bridge.reader.ear import Ear
 from bridge.reader.group import SensorState
 from bridge.reader.intake import Intake
 from protocols.dialogue import Values
-from protocols.errors import ProtocolError
+from protocols.errors import DecryptionError, ProtocolError
 from protocols.framing import Event, Frame
 from protocols.listening import Listener, Telegram
 
@@ -51,6 +52,7 @@ class Hearing:
         news: Callable[[], None],
     ) -> None:
         self.heard = 0
+        self._name = bus.name
         self._protocol = bus.protocol
         self._port = port
         self._clock = clock
@@ -61,6 +63,7 @@ class Hearing:
             known = self._sensors.setdefault(bus.protocol.address_of(sensor.settings), [])
             known.append(Heard(sensor, intakes[sensor.name]))
         self._unknown: dict[str, dict[str, Any]] = {}
+        self._undecrypted: Counter[str] = Counter()  # by the reason
         self._frames = self._foreign = self._nonsense = self._damaged = self._stray_octets = 0
 
     async def run(self) -> None:
@@ -92,6 +95,11 @@ class Hearing:
         self._frames += 1
         try:
             return listener.hear(event)
+        except DecryptionError as error:
+            self._undecrypted[error.reason] += 1
+            if self._undecrypted[error.reason] == 1:
+                _log.warning("bus %s: %s", self._name, error.message)
+            return ()
         except ProtocolError as error:
             self._nonsense += 1
             _log.debug("%s: %s", event.data.hex(" "), error)
@@ -135,6 +143,7 @@ class Hearing:
             "foreign_frames": self._foreign,
             "crc_errors": self._damaged,
             "nonsense": self._nonsense,
+            **self._undecrypted,
             "stray_octets": self._stray_octets,
             "not_configured": dict(self._unknown),
         }

@@ -59,7 +59,8 @@ class Decryption:
             raise _error(
                 telegram,
                 DecryptionError.NO_KEY,
-                f"meter {title} encrypts what it sends: its key is not there",
+                f"meter {title} encrypts what it sends: write its key under [decryption] in credentials.toml "
+                "or decryption.toml",
             )
         last = self._counters.get(telegram.system_title)
         if last is not None and telegram.invocation_counter <= last:
@@ -76,7 +77,9 @@ class Decryption:
             self._counters[telegram.system_title] = telegram.invocation_counter
             return meant
         raise _error(
-            telegram, DecryptionError.WRONG_KEY, f"the key does not decrypt what meter {title} sends"
+            telegram,
+            DecryptionError.WRONG_KEY,
+            f"the key does not decrypt what meter {title} sends: compare it with what the grid operator told",
         )
 
 
