@@ -103,6 +103,7 @@ CATALOGUE: Mapping[str, str] = {
     "iec62056-21": "protocols.iec62056_21.entry",
     "iec62056-21-d": "protocols.iec62056_21.mode_d",
     "dsmr": "protocols.dsmr",
+    "dsmr-encrypted": "protocols.dsmr_encrypted",
     "nmea0183": "protocols.nmea0183.entry",
     "sml": "protocols.sml.entry",
     "dlms-push": "protocols.dlms.entry",

@@ -44,7 +44,13 @@ def _opening_flag(frame: bytes) -> Collection[int]:
     return (0,) if frame.startswith(b"\x7e") else ()
 
 
+def _every_octet(frame: bytes) -> Collection[int]:
+    """Encrypted P1: the tag takes the key to be checked, which no framer has."""
+    return range(len(frame))
+
+
 CHECKS: dict[str, Check] = {
+    "dsmr-encrypted": Check(_every_octet),
     "dlms-push": Check(_opening_flag),
     "sds011": Check(_second_octet),
     "jbd-bms": Check(_second_octet),
