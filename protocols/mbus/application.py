@@ -7,7 +7,8 @@
 
 id to medium are the meter's secondary address, as in a selection (`secondary`).
 
-Bits 12–8 of the signature are the encryption mode. What is encrypted has no value here. Old meters write
+Bits 12–8 of the signature are the encryption mode. Modes 5 and 7 are decrypted where there is a key
+(`security`); what else is encrypted has no value here. Old meters write
 other things into the signature (FFFF is seen): a mode above 15, which no standard defines, counts as none.
 """
 
@@ -20,7 +21,9 @@ from typing import Any, Final
 from construct import Byte, Bytes, Int16ul, Struct
 
 from protocols import layout
-from protocols.mbus import records, secondary
+from protocols.errors import FrameError
+from protocols.keys import MeterKey
+from protocols.mbus import records, secondary, security
 from protocols.mbus.items import Item, counter, item
 from protocols.mbus.link import Message
 from protocols.mbus.secondary import Secondary
@@ -138,8 +141,19 @@ class Telegram:
     fault: str = ""
 
 
-def read(message: Message) -> Telegram | None:
-    """What a meter's data say; None if they are of a kind that holds no records."""
+def read(message: Message, key: MeterKey | None = None) -> Telegram | None:
+    """Return what a meter's data say; None if they are of a kind that holds no records.
+
+    Args:
+        key: the meter's, if it encrypts.
+    """
+    counter = b""
+    if message.ci == security.AFL:
+        try:
+            ci, data, counter = security.without_layer(message.data)
+        except FrameError as error:
+            return Telegram({}, fault=str(error))
+        message = Message(message.c, message.a, ci, data)
     if message.ci == FIXED:
         return _fixed(message.data)
     if message.ci not in _HEADERS:
@@ -150,15 +164,28 @@ def read(message: Message) -> Telegram | None:
         return Telegram({}, fault="the telegram ends within its header")
     header = _told(layout.parse(declared, message.data[:length])) if declared else {}
     mode = header.get("signature", 0) >> 8 & 0x1F
+    data = message.data[length:]
     if 0 < mode <= _HIGHEST_MODE:
-        return Telegram(header, mode=mode)
-    found = records.parse(message.data[length:])
+        if key is None or message.ci != LONG_HEADER or mode not in security.EXTENSION_LENGTH:
+            return Telegram(header, mode=mode)
+        address, access_number = message.data[: secondary.LENGTH], header["access_number"]
+        try:
+            data = security.decrypted(address, access_number, header["signature"], data, key, counter)
+        except FrameError as error:
+            return Telegram(header, mode=mode, fault=str(error))
+    found = records.parse(data)
     items = tuple(item(record, header.get("manufacturer", "")) for record in found.records)
     return Telegram(header, items, found.more_follow, 0, found.manufacturer, found.fault)
 
 
 def secondary_of(message: Message) -> Secondary | None:
     """The address that a meter's data tell; None if they tell none."""
+    if message.ci == security.AFL:
+        try:
+            ci, data, _ = security.without_layer(message.data)
+        except FrameError:
+            return None
+        message = Message(message.c, message.a, ci, data)
     if message.ci == LONG_HEADER and len(message.data) >= HEADER_LENGTH:
         return secondary.parse(message.data[: secondary.LENGTH])
     if message.ci == FIXED and len(message.data) == FIXED_DATA.sizeof():

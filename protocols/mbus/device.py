@@ -28,6 +28,7 @@ from typing import Final
 from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
 from protocols.errors import DeviceRefusal
 from protocols.framing import Frame
+from protocols.keys import MeterKey
 from protocols.mbus import application, link, secondary
 from protocols.mbus.application import Telegram
 from protocols.mbus.items import Item, named, values
@@ -44,8 +45,11 @@ Step = Generator[Request, Frame | None, bool]
 class Meter:
     """The meter that serves sensors with these settings, which name one address."""
 
-    def __init__(self, sensors: Sequence[MeterSettings], line: LineSettings) -> None:
+    def __init__(
+        self, sensors: Sequence[MeterSettings], line: LineSettings, key: MeterKey | None = None
+    ) -> None:
         self._sensors = tuple(sensors)
+        self._key = key
         self._secondary = sensors[0].secondary
         self._a = link.SELECTED if sensors[0].address is None else sensors[0].address
         self._lengths = [link.length(application.HEADER_LENGTH)]  # of its telegrams, as far as known
@@ -105,7 +109,7 @@ class Meter:
                 return False
             message = link.parse(frame)
             assert message is not None
-            telegram = application.read(message)
+            telegram = application.read(message, self._key)
             if telegram is None or telegram.mode:
                 refusals.append(_refusal(message, telegram))
                 return False
@@ -193,7 +197,10 @@ def _refusal(message: Message, telegram: Telegram | None) -> DeviceRefusal:
     if code is not None:
         return DeviceRefusal(application.error_name(code), code=code, request="data")
     if telegram is not None:
-        reason = f"the telegram is encrypted (mode {telegram.mode}); have the meter set to send it plain"
+        reason = telegram.fault or (
+            f"the telegram is encrypted (mode {telegram.mode}): write its key under [decryption] in "
+            "credentials.toml or decryption.toml, or have the meter set to send it plain"
+        )
         return DeviceRefusal(reason, code=telegram.mode, request="data")
     code = message.ci or 0
     return DeviceRefusal(f"data of a kind that is not read here (CI {code:02X})", code=code, request="data")

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from protocols import Protocol, without_models
 from protocols.dialogue import LineSettings
+from protocols.keys import MeterKey
 from protocols.mbus.description import describe
 from protocols.mbus.device import Meter
 from protocols.mbus.link import LONGEST, StreamFramer
-from protocols.mbus.settings import SENSOR_SCHEMA, conflicts, parse_settings, units_of
+from protocols.mbus.settings import SENSOR_SCHEMA, MeterSettings, conflicts, parse_settings, units_of
 
 # EN 13757-2: a meter answers within 330 bit times and 50 ms; the slowest line has 300 baud.
 _REPLY_TIMEOUT_S: Final = 330 / 300 + 0.05
 
-PROTOCOL = Protocol(
+
+def _with_keys(keys: Mapping[str, MeterKey]) -> Protocol:
+    def device(sensors: Sequence[MeterSettings], line: LineSettings) -> Meter:
+        return Meter(sensors, line, keys.get(sensors[0].station))
+
+    return replace(PROTOCOL, device=device)
+
+
+PROTOCOL: Final = Protocol(
     name="mbus",
     title="M-Bus, wired",
     spec="EN 13757-2 and EN 13757-3",
@@ -30,4 +41,5 @@ PROTOCOL = Protocol(
     reply_timeout_s=_REPLY_TIMEOUT_S,
     longest=LONGEST,
     bytesizes=frozenset({8}),
+    with_keys=_with_keys,
 )
