@@ -1,12 +1,20 @@
 """SML messages into values under our names, and into fields for people.
 
 A value goes by the name of its OBIS code where it has one and the unit is that quantity's, and by the code
-itself otherwise. Octets are hexadecimal digits, those of the manufacturer text. What only says again which
-meter this is, its server id among the values and its public key, is no value.
+itself otherwise. Octets are hexadecimal digits, those of the manufacturer text, and so is a number of the
+device (C = 0 or 96) that a meter writes in characters. What only says again which meter this is, its server
+id among the values and its public key, is no value.
+
+A server id is told in hexadecimal digits. site.toml may write it as the meter's label does, too: as the
+fourteen characters of DIN 43863-5, or as the characters themselves where the id is made of them.
+
+    0a 01 45 4d 48 00 00 c3 12 a1     1EMH0012784289      medium, maker, block, eight digits
+    30 32 32 38 30 38 31 36           02280816
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
@@ -34,6 +42,9 @@ from protocols.sml.units import UNITS
 MANUFACTURER: Final = "manufacturer"
 _MANUFACTURER = Code(129, 129, 199, 130, 3)
 _MANUFACTURER_TOO = Code(1, 0, 96, 50, 1, 1)  # of newer meters
+_DIN_43863_5 = re.compile(rb"[\x09\x0a]([\x01-\x0f])([A-Z]{3})(.)(.{4})", re.DOTALL)
+_OF_THE_DEVICE = (0, 96)  # C of its numbers
+_TEXT = re.compile(rb"[0-9A-Za-z][ -~]{2,}")
 _PUBLIC_KEY = Code(129, 129, 199, 130, 5)
 
 
@@ -47,7 +58,19 @@ class MeterListener:
             DecodeError: an element cannot be read, or a message's checksum is wrong.
         """
         lists = [value_list(message) for message in messages(data_of(frame)) if message.tag == GET_LIST_RES]
-        return [Telegram(told.server_id.hex(), values_of(told)) for told in lists]
+        return [Telegram(told.server_id.hex(), values_of(told), labels_of(told.server_id)) for told in lists]
+
+
+def labels_of(server_id: bytes) -> tuple[str, ...]:
+    """Return the other ways to write a server id, as the meter's label has it, in lower-case letters."""
+    if _is_text(server_id):
+        return (server_id.decode("ascii").lower(),)
+    match = _DIN_43863_5.fullmatch(server_id)
+    if match is None:
+        return ()
+    medium, maker, block, number = match.groups()
+    label = f"{medium[0]:X}{maker.decode('ascii')}{block.hex()}{int.from_bytes(number, 'big'):08}"
+    return (label.lower(),)
 
 
 def values_of(told: ValueList) -> Values:
@@ -96,7 +119,7 @@ def _value(entry: Entry) -> Values:
     if entry.code in (_MANUFACTURER, _MANUFACTURER_TOO):
         name, value = MANUFACTURER, _meant(entry, is_text=True)
     else:
-        name, value = str(entry.code), _meant(entry)
+        name, value = str(entry.code), _meant(entry, is_text=_is_number_in_characters(entry))
     found = quantity(entry.code)
     if found and isinstance(entry.value, int) and not isinstance(entry.value, bool):
         unit = "" if entry.unit is None else UNITS.get(entry.unit, "")
@@ -116,3 +139,11 @@ def _meant(entry: Entry, *, is_text: bool = False) -> Value | None:
         case bytes():
             return entry.value.decode("ascii", "replace") if is_text else entry.value.hex()
     return None
+
+
+def _is_number_in_characters(entry: Entry) -> bool:
+    return entry.code.c in _OF_THE_DEVICE and isinstance(entry.value, bytes) and _is_text(entry.value)
+
+
+def _is_text(octets: bytes) -> bool:
+    return _TEXT.fullmatch(octets) is not None

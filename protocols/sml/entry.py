@@ -22,8 +22,8 @@ _CODE = r"\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}(\*\d{1,3})?"
 KEYS: Final = ListeningKeys(
     units={**UNITS, MANUFACTURER: ""},
     identity=Identity(
-        form=re.compile(r"([0-9a-f]{2})+"),
-        what="the meter's server id in hexadecimal digits",
+        form=re.compile(r"([0-9a-f]{2})+|[0-9a-f][a-z]{3}[0-9a-f]{2}\d{8}"),
+        what="the meter's server id in hexadecimal digits, or the number on its label (1EMH0012784289)",
         example="0a01454d4800004b2d61",
         normal=lambda written: _BETWEEN_DIGITS.sub("", written).lower(),
     ),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from protocols.errors import DecodeError, SettingsError
 from protocols.framing import Frame
-from protocols.sml.description import MeterListener, describe
+from protocols.sml.description import MeterListener, describe, labels_of
 from protocols.sml.entry import PROTOCOL
 from protocols.sml.transport import StreamFramer
 from tests.protocols.sml.building import (
@@ -182,7 +182,7 @@ def test_a_server_id_is_taken_as_it_is_found(written: str) -> None:
 
 @pytest.mark.parametrize("keys", [{}, {"id": "1 EMH 00 1234"}, {"id": "0a0"}, {"id": ""}])
 def test_what_is_no_server_id_is_told_with_an_example(keys: dict[str, object]) -> None:
-    with pytest.raises(SettingsError, match="the meter's server id in hexadecimal digits, for example id = "):
+    with pytest.raises(SettingsError, match=r"the meter's server id .*, for example id = "):
         PROTOCOL.settings(keys)
 
 
@@ -197,3 +197,32 @@ def test_a_server_id_without_quotes_is_told_so() -> None:
 def test_what_is_no_value_is_told(name: str) -> None:
     with pytest.raises(SettingsError, match=f"'{name}' is none of its values"):
         PROTOCOL.settings({"id": SERVER.hex(), "only": [name]})
+
+
+@pytest.mark.parametrize(
+    ("server_id", "labels"),
+    [
+        ("0a01454d480000c312a1", ("1emh0012784289",)),
+        ("090149534b000403df63", ("1isk0067362659",)),
+        ("3032323830383136", ("02280816",)),
+        ("06454d4801027156cd45", ()),
+        ("01a815133577030102", ()),
+    ],
+)
+def test_a_server_id_may_be_written_as_the_label_has_it(server_id: str, labels: tuple[str, ...]) -> None:
+    assert labels_of(bytes.fromhex(server_id)) == labels
+    for label in labels:
+        assert PROTOCOL.settings({"id": label.upper()}).id == label
+
+
+def test_a_telegram_is_of_the_sensor_that_its_label_names() -> None:
+    server = bytes.fromhex("0a01454d480000c312a1")
+    (heard,) = MeterListener().hear(Frame(telegram(server=server)))
+    assert heard.ids == (server.hex(), "1emh0012784289")
+
+
+def test_a_device_number_in_characters_is_told_as_they_stand() -> None:
+    number = bytes((0, 0, 96, 1, 255, 255))
+    assert values(entry(number, value=octets(b"0002280816"))) == {"0-0:96.1.255": "0002280816"}
+    assert values(entry(number, value=octets(b"\x00\x28"))) == {"0-0:96.1.255": "0028"}
+    assert values(entry(SOMETHING, value=octets(b"1234"))) == {"129-129:200.201.1": "31323334"}
