@@ -82,15 +82,16 @@ class BatteryKeys:
         return units
 
     def choose(self, told: Fields, names: Sequence[str]) -> Values:
-        """The values of these names; of a list one for each cell or thermometer."""
+        """Return the values of these names; of a list one for each cell or thermometer that has one."""
         return dict(self._chosen(told, names))
 
     def _chosen(self, told: Fields, names: Sequence[str]) -> Iterator[tuple[str, Value]]:
         for name in names:
             if name in self.lists:
                 for number, value in enumerate(told.get(name, ()), start=1):
-                    yield _numbered(name, number), value
-            elif name in told:
+                    if value is not None:
+                        yield _numbered(name, number), value
+            elif told.get(name) is not None:
                 yield name, told[name]
 
 

@@ -5,8 +5,9 @@
     93   state, MOSFETs, remaining capacity   94   numbers of cells and thermometers, charger, load, cycles
     95   voltages of the cells, three a frame     96   temperatures, seven a frame
 
-The current is sent with 30000 added, temperatures with 40. The document does not say which way a current is
-positive: real units count discharge as positive, and so it is told.
+The current is sent with 30000 added, temperatures with 40. FF or FFFF stands where nothing is measured: a
+thermometer that is not there, a cell that is not wired; it is None here. The document does not say which
+way a current is positive: real units count discharge as positive, and so it is told.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ CELLS_A_FRAME: Final = 3
 TEMPERATURES_A_FRAME: Final = 7
 _NO_CURRENT: Final = 30000
 _ICE: Final = 40
+_NO_OCTET, _NO_WORD = 0xFF, 0xFFFF
 _STATES: Final = ("stationary", "charging", "discharging")
 
 DATA: Final[Mapping[int, Construct[Any, Any]]] = {
@@ -102,10 +104,10 @@ def values(command: int, data: bytes) -> Fields:
     if command not in DATA:
         return {}
     fields = layout.parse(DATA[command], data)
-    fields |= {name: fields[name] / 10 for name in _TENTHS if name in fields}
-    fields |= {name: fields[name] / 1000 for name in _MILLIVOLTS if name in fields}
+    fields |= {name: _scaled(fields[name], 10) for name in _TENTHS if name in fields}
+    fields |= {name: _scaled(fields[name], 1000) for name in _MILLIVOLTS if name in fields}
     fields |= {name: bool(fields[name]) for name in _FLAGS if name in fields}
-    fields |= {name: fields[name] - _ICE for name in _SHIFTED if name in fields}
+    fields |= {name: _celsius(fields[name]) for name in _SHIFTED if name in fields}
     if command == SUMMARY:
         fields["current"] = (fields["current"] - _NO_CURRENT) / 10
     elif command == STATE:
@@ -113,7 +115,15 @@ def values(command: int, data: bytes) -> Fields:
         if fields["state"] < len(_STATES):
             fields["operation"] = _STATES[fields["state"]]
     elif command == CELL_VOLTAGES:
-        fields["cell_voltages"] = [raw / 1000 for raw in fields["cell_voltages"]]
+        fields["cell_voltages"] = [_scaled(raw, 1000) for raw in fields["cell_voltages"]]
     elif command == TEMPERATURES:
-        fields["temperatures"] = [raw - _ICE for raw in fields["temperatures"]]
+        fields["temperatures"] = [_celsius(raw) for raw in fields["temperatures"]]
     return fields
+
+
+def _scaled(raw: int, divide: int) -> float | None:
+    return None if raw == _NO_WORD else raw / divide
+
+
+def _celsius(raw: int) -> int | None:
+    return None if raw == _NO_OCTET else raw - _ICE

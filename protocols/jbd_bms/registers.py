@@ -8,6 +8,7 @@
 
 Current is positive while charging; temperatures are in 0.1 K.
 
+Quirk: 0 or FFFF stands for a thermometer that is not connected, which none can measure: it is None here.
 Quirk: newer firmware sends more octets behind the temperatures in 03; they are left alone.
 """
 
@@ -99,7 +100,7 @@ def values(register: int, data: bytes) -> Fields:
     if register == BASIC_INFORMATION:
         return _basic(data)
     if register == CELL_VOLTAGES:
-        return {"cell_voltages": [word / 1000 for word in _words(data)]}
+        return {"cell_voltages": [None if word == 0xFFFF else word / 1000 for word in _words(data)]}
     if register == HARDWARE:
         return {"hardware": data.decode("ascii", "replace").strip("\0 ")}
     if register == ERROR_COUNTS:
@@ -118,8 +119,12 @@ def _basic(data: bytes) -> Fields:
     date = fields.pop("production_date")
     if month := date >> 5 & 0xF:
         fields["production_date"] = f"{2000 + (date >> 9)}-{month:02}-{date & 0x1F:02}"
-    fields["temperatures"] = [(raw - _ICE) / 10 for raw in fields["temperatures"]]
+    fields["temperatures"] = [_celsius(raw) for raw in fields["temperatures"]]
     return fields | {"charge_enabled": bool(fields["fet"] & 1), "discharge_enabled": bool(fields["fet"] & 2)}
+
+
+def _celsius(raw: int) -> float | None:
+    return None if raw in (0, 0xFFFF) else (raw - _ICE) / 10
 
 
 def _words(data: bytes) -> list[int]:

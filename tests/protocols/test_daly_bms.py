@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from protocols.daly_bms import commands
 from protocols.daly_bms.commands import describe
 from protocols.daly_bms.device import KEYS, VALUES, Bms, SimulatedBms
 from protocols.daly_bms.entry import PROTOCOL
@@ -235,3 +236,9 @@ def test_the_keys_of_a_bms() -> None:
 def test_a_mistake_is_named(keys: dict[str, object], told: str) -> None:
     with pytest.raises(SettingsError, match=told):
         KEYS.parse(keys)
+
+
+def test_what_is_not_measured_is_no_number() -> None:
+    assert commands.values(0x96, bytes.fromhex("0143ff44ffffffff"))["temperatures"][:3] == [27, None, 28]
+    assert commands.values(0x95, bytes.fromhex("010cb5ffff0cb200"))["cell_voltages"] == [3.253, None, 3.25]
+    assert commands.values(0x92, bytes.fromhex("ff01430200000000"))["max_temperature"] is None

@@ -205,3 +205,11 @@ def test_the_keys_of_a_bms() -> None:
 def test_a_mistake_is_named(keys: dict[str, object], told: str) -> None:
     with pytest.raises(SettingsError, match=told):
         KEYS.parse(keys)
+
+
+def test_a_thermometer_that_is_not_connected_has_no_value_and_the_next_keeps_its_number() -> None:
+    data = REGISTERS[3][:-6] + bytes.fromhex("0b8b ffff 0b84")
+    result, _ = answered(bms("temperatures").poll(0.0), SimulatedBms({3: data}))
+    assert result.values == ({"temperature_1": 22.4, "temperature_3": 21.7},)
+    result, _ = answered(bms("cell_voltages").poll(0.0), SimulatedBms({4: bytes.fromhex("0f45 ffff")}))
+    assert result.values == ({"cell_voltage_1": 3.909},)
