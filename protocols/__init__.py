@@ -100,6 +100,7 @@ CATALOGUE: Mapping[str, str] = {
     "modbus-ascii": "protocols.modbus.ascii",
     "mbus": "protocols.mbus.entry",
     "dlt645": "protocols.dlt645.entry",
+    "dlt645-1997": "protocols.dlt645.entry_1997",
     "iec62056-21": "protocols.iec62056_21.entry",
     "iec62056-21-d": "protocols.iec62056_21.mode_d",
     "dsmr": "protocols.dsmr",

@@ -7,7 +7,8 @@ from typing import Final
 
 from protocols import Fields
 from protocols.dlt645 import frame as frames
-from protocols.dlt645.data import BY_IDENTIFIER
+from protocols.dlt645.data import Item
+from protocols.dlt645.edition import DLT645_2007, Edition
 from protocols.framing import Frame
 
 NO_SUCH_DATA: Final = 0x02
@@ -21,8 +22,6 @@ ERRORS: Final[Mapping[int, str]] = {  # the bits of ERR
     0x20: "too many time periods of the day",
     0x40: "too many tariffs",
 }
-_WITH_IDENTIFIER = (frames.READ_DATA, frames.READ_FOLLOWING_DATA)
-_IDENTIFIER = 4
 
 
 def error_name(code: int) -> str:
@@ -31,7 +30,7 @@ def error_name(code: int) -> str:
     return ", ".join(said) or f"error 0x{code:02X}, not in the standard"
 
 
-def describe(frame: Frame) -> Fields:
+def describe(frame: Frame, edition: Edition = DLT645_2007) -> Fields:
     """Address, control, data without the offset, and what they say; the value if its identifier is known."""
     message = frames.parse(frame)
     fields: Fields = {
@@ -46,15 +45,14 @@ def describe(frame: Frame) -> Fields:
             fields |= {"error": message.data[0], "error_name": error_name(message.data[0])}
     elif is_reply and message.function == frames.READ_ADDRESS:
         fields["read_address"] = message.data[::-1].hex()
-    elif message.function in _WITH_IDENTIFIER and len(message.data) >= _IDENTIFIER:
-        fields["di"] = message.data[:_IDENTIFIER][::-1].hex()
-        if is_reply and message.function == frames.READ_DATA and not message.control & frames.MORE_FOLLOW:
-            fields |= _value(fields["di"], message.data[_IDENTIFIER:])
+    elif message.function in (edition.read, edition.read_following) and len(message.data) >= edition.octets:
+        fields["di"] = message.data[: edition.octets][::-1].hex()
+        if is_reply and message.function == edition.read and not message.control & frames.MORE_FOLLOW:
+            fields |= _value(edition.item_of(fields["di"].upper()), message.data[edition.octets :])
     return fields
 
 
-def _value(di: str, data: bytes) -> Fields:
-    item = BY_IDENTIFIER.get(di.upper())
+def _value(item: Item | None, data: bytes) -> Fields:
     value = item.value(data) if item else None
     if item is None or value is None:
         return {}

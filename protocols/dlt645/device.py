@@ -14,6 +14,7 @@ from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult, Req
 from protocols.dlt645 import frame as frames
 from protocols.dlt645.data import Item
 from protocols.dlt645.description import NO_SUCH_DATA, NOT_AUTHORISED, error_name
+from protocols.dlt645.edition import DLT645_2007, Edition
 from protocols.dlt645.frame import Message, StreamFramer
 from protocols.dlt645.settings import MeterSettings
 from protocols.errors import DeviceRefusal
@@ -22,14 +23,16 @@ from protocols.lessons import MOST_SILENCES, Lessons
 
 MAX_PARTS: Final = 255  # their number is one octet, from 1 on
 
-_IDENTIFIER = 4
 _LASTING = NO_SUCH_DATA | NOT_AUTHORISED
 
 
 class Meter:
     """The meter that serves sensors with these settings, which name one address."""
 
-    def __init__(self, sensors: Sequence[MeterSettings], line: LineSettings) -> None:
+    def __init__(
+        self, sensors: Sequence[MeterSettings], line: LineSettings, edition: Edition = DLT645_2007
+    ) -> None:
+        self._edition = edition
         self._sensors = tuple(sensors)
         self._address = sensors[0].address
         self._items = {item.di: item for sensor in sensors for item in sensor.items}
@@ -88,15 +91,18 @@ class Meter:
             if reply.control & frames.REFUSED:
                 code = reply.data[0] if reply.data else 0
                 return DeviceRefusal(error_name(code), code=code, request=f"{item.di} ({item.name})")
-            data += reply.data[_IDENTIFIER : len(reply.data) - bool(part)]
+            data += reply.data[
+                self._edition.octets : len(reply.data) - bool(part and self._edition.has_part_numbers)
+            ]
             if not reply.control & frames.MORE_FOLLOW:
                 break
         return data
 
     def _request(self, item: Item, part: int = 0) -> Request:
         """Asks for a value, or for a further part of it."""
-        number = bytes((part,)) if part else b""
-        function = frames.READ_FOLLOWING_DATA if part else frames.READ_DATA
+        edition = self._edition
+        number = bytes((part,)) if part and edition.has_part_numbers else b""
+        function = edition.read_following if part else edition.read
         asked = Message(self._address, function, item.identifier + number)
 
         def accepts(frame: Frame) -> bool:
@@ -112,7 +118,7 @@ class Meter:
             data=frames.build(asked),
             framer=StreamFramer,
             accepts=accepts,
-            reply_length=frames.length(_IDENTIFIER + item.octets + len(number)),
+            reply_length=frames.length(edition.octets + item.octets + len(number)),
             summary=f"meter {self._address}: {item.name} ({item.di})" + (f", part {part}" if part else ""),
             shape=(item.di, part),
         )

@@ -6,15 +6,18 @@ from protocols import Protocol, without_models
 from protocols.dialogue import LineSettings
 from protocols.dlt645.description import describe
 from protocols.dlt645.device import Meter
+from protocols.dlt645.edition import DLT645_2007
 from protocols.dlt645.frame import StreamFramer
-from protocols.dlt645.settings import SENSOR_SCHEMA, MeterSettings, conflicts, parse_settings
+from protocols.dlt645.settings import MeterSettings, conflicts, parse_settings, sensor_schema
 
 
-def _address_of(settings: MeterSettings) -> str:
+def address_of(settings: MeterSettings) -> str:
+    """Return the address of the meter, twelve digits."""
     return settings.address
 
 
-def _units_of(settings: MeterSettings) -> dict[str, str]:
+def units_of(settings: MeterSettings) -> dict[str, str]:
+    """Return the values that are read, each with its unit."""
     return {item.name: item.unit for item in settings.items}
 
 
@@ -25,11 +28,11 @@ PROTOCOL = Protocol(
     line=LineSettings(2400, 8, "E", 1),
     framer=StreamFramer,
     describer=without_models(lambda: describe),
-    schema=SENSOR_SCHEMA,
+    schema=sensor_schema(DLT645_2007),
     settings=parse_settings,
     device=Meter,
-    address_of=_address_of,
+    address_of=address_of,
     conflicts=conflicts,
-    units_of=_units_of,
+    units_of=units_of,
     bytesizes=frozenset({8}),
 )

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from protocols.dlt645.data import ITEMS, MAX_TARIFF, Item, is_format
+from protocols.dlt645.data import Item, is_format
+from protocols.dlt645.edition import DLT645_2007, Edition
 from protocols.dlt645.frame import ANY_ADDRESS, BROADCAST, covers
 from protocols.errors import Problem, SettingsError
 
@@ -33,63 +34,88 @@ class MeterSettings:
     items: tuple[Item, ...]
 
 
+_USUAL: Final = "energy_import"
 _ADDRESS = re.compile(r"(?:AA)*(?:[0-9]{2})*")
 _TARIFF = re.compile(r"_t[0-9]+$")
-_NAMES: Final = [name for name in ITEMS if not _TARIFF.search(name)]
-_WITH_TARIFFS: Final = [name for name in _NAMES if f"{name}_t1" in ITEMS]
 _FORMAT: Final = r"^((XX)+(\.(XX)+)?|X(XX)*\.X(XX)*|(NN)+|YYMMDDWW|hhmmss)$"
-_DI = re.compile(r"[0-9A-Fa-f]{8}")
+_DIGITS: Final = {4: "eight", 2: "four"}  # octets of an identifier → its digits
 _ITEM_KEYS: Final = ("di", "format", "unit", "signed")
+_KEYS: Final = ("address", "values", "identifiers")
 
-SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
-    "properties": {
-        "address": {
-            "type": "string",
-            "pattern": "^([0-9]{1,12}|(?=.{12}$)(AA)+([0-9]{2})*)$",
-            "not": {"const": BROADCAST},
-            "description": f'the digits on the meter; "{ANY_ADDRESS}" for the only meter on the line',
-        },
-        "values": {
-            "type": "array",
-            "items": {
+
+def sensor_schema(edition: Edition) -> Mapping[str, Any]:
+    """Return the JSON Schema of a meter's own keys."""
+    names = _names(edition)
+    tariffs = f"^({'|'.join(_with_tariffs(edition))})_t[1-9][0-9]?$"
+    digits = 2 * edition.octets
+    return {
+        "properties": {
+            "address": {
                 "type": "string",
-                "anyOf": [{"enum": _NAMES}, {"pattern": f"^({'|'.join(_WITH_TARIFFS)})_t[1-9][0-9]?$"}],
+                "pattern": "^([0-9]{1,12}|(?=.{12}$)(AA)+([0-9]{2})*)$",
+                "not": {"const": BROADCAST},
+                "description": f'the digits on the meter; "{ANY_ADDRESS}" for the only meter on the line',
             },
-            "uniqueItems": True,
-            "description": "values of the standard's tables; _t1, _t2 … behind an energy for a tariff",
-        },
-        "identifiers": {
-            "type": "object",
-            "description": "values by their data identifier, as the meter's manual gives them",
-            "additionalProperties": {
-                "type": "object",
-                "properties": {
-                    "di": {"type": "string", "pattern": "^[0-9A-Fa-f]{8}$", "description": "DI3 first"},
-                    "format": {"type": "string", "pattern": _FORMAT, "description": "as the manual has it"},
-                    "unit": {"type": "string"},
-                    "signed": {"type": "boolean", "default": False, "description": "highest bit is a sign"},
+            "values": {
+                "type": "array",
+                "items": {
+                    "type": "string",
+                    "anyOf": [{"enum": names}, {"pattern": tariffs}],
                 },
-                "required": ["di", "format"],
-                "additionalProperties": False,
+                "uniqueItems": True,
+                "description": "values of the standard's tables; _t1, _t2 … behind an energy for a tariff",
+            },
+            "identifiers": {
+                "type": "object",
+                "description": "values by their data identifier, as the meter's manual gives them",
+                "additionalProperties": {
+                    "type": "object",
+                    "properties": {
+                        "di": {
+                            "type": "string",
+                            "pattern": f"^[0-9A-Fa-f]{{{digits}}}$",
+                            "description": f"DI{edition.octets - 1} first",
+                        },
+                        "format": {
+                            "type": "string",
+                            "pattern": _FORMAT,
+                            "description": "as the manual has it",
+                        },
+                        "unit": {"type": "string"},
+                        "signed": {
+                            "type": "boolean",
+                            "default": False,
+                            "description": "highest bit is a sign",
+                        },
+                    },
+                    "required": ["di", "format"],
+                    "additionalProperties": False,
+                },
             },
         },
-    },
-    "required": ["address"],
-    "anyOf": [{"required": ["values"]}, {"required": ["identifiers"]}],
-}
-_KEYS: Final = tuple(SENSOR_SCHEMA["properties"])
+        "required": ["address"],
+        "anyOf": [{"required": ["values"]}, {"required": ["identifiers"]}],
+    }
 
 
-def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
-    """A sensor's own keys.
+def _names(edition: Edition) -> list[str]:
+    return [name for name in edition.items if not _TARIFF.search(name)]
+
+
+def _with_tariffs(edition: Edition) -> list[str]:
+    return [name for name in _names(edition) if f"{name}_t1" in edition.items]
+
+
+def parse_settings(table: Mapping[str, Any], edition: Edition = DLT645_2007) -> MeterSettings:
+    """Return the settings that a sensor's own keys mean.
 
     Raises:
         SettingsError: with every mistake.
     """
     problems: list[Problem] = [((key,), _unknown(key, _KEYS)) for key in table if key not in _KEYS]
     address = _address(table.get("address"), problems)
-    items = _named(table.get("values", []), problems)
-    own = _own(table.get("identifiers", {}), problems)
+    items = _named(table.get("values", []), edition, problems)
+    own = _own(table.get("identifiers", {}), edition, problems)
     names = {item.name for item in items}
     problems += [
         (("identifiers", item.name), "this name is among the values too, choose another")
@@ -97,7 +123,7 @@ def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
         if item.name in names
     ]
     if not table.get("values") and not table.get("identifiers"):
-        problems.append(((), f'needs values to read, for example values = ["{_NAMES[1]}", "voltage_a"]'))
+        problems.append(((), f'needs values to read, for example values = ["{_USUAL}", "voltage_a"]'))
     if problems:
         raise SettingsError(problems)
     return MeterSettings(address, (*items, *own))
@@ -144,15 +170,15 @@ def _address(written: object, problems: list[Problem]) -> str:
     return ANY_ADDRESS
 
 
-def _named(names: object, problems: list[Problem]) -> list[Item]:
+def _named(names: object, edition: Edition, problems: list[Problem]) -> list[Item]:
     if not isinstance(names, list):
-        problems.append((("values",), f'{_shown(names)} is no list, write for example ["{_NAMES[1]}"]'))
+        problems.append((("values",), f'{_shown(names)} is no list, write for example ["{_USUAL}"]'))
         return []
     found: dict[str, Item] = {}
     for index, name in enumerate(names):
-        item = ITEMS.get(name) if isinstance(name, str) else None
+        item = edition.items.get(name) if isinstance(name, str) else None
         if item is None:
-            problems.append((("values", index), _unknown_value(name)))
+            problems.append((("values", index), _unknown_value(name, edition)))
         elif name in found:
             problems.append((("values", index), f"{_shown(name)} is there twice"))
         else:
@@ -160,28 +186,30 @@ def _named(names: object, problems: list[Problem]) -> list[Item]:
     return list(found.values())
 
 
-def _own(table: object, problems: list[Problem]) -> list[Item]:
+def _own(table: object, edition: Edition, problems: list[Problem]) -> list[Item]:
     if not isinstance(table, Mapping):
         problems.append(
             (("identifiers",), 'is no table, write [….identifiers], below it NAME = { di = "…" }')
         )
         return []
-    items = [_item(name, entry, problems) for name, entry in table.items()]
+    items = [_item(name, entry, edition, problems) for name, entry in table.items()]
     return [item for item in items if item]
 
 
-def _item(name: str, entry: object, problems: list[Problem]) -> Item | None:
+def _item(name: str, entry: object, edition: Edition, problems: list[Problem]) -> Item | None:
     at = ("identifiers", name)
     if not isinstance(entry, Mapping):
-        example = 'write for example { di = "02010100", format = "XXX.X" }'
+        usual = edition.example
+        example = f'write for example {{ di = "{usual.di}", format = "{usual.format}" }}'
         problems.append((at, f"{_shown(entry)} is no identifier, {example}"))
         return None
     before = len(problems)
     problems += [((*at, key), _unknown(key, _ITEM_KEYS)) for key in entry if key not in _ITEM_KEYS]
     di, form = entry.get("di"), entry.get("format")
     unit, is_signed = entry.get("unit", ""), entry.get("signed", False)
-    if not isinstance(di, str) or not _DI.fullmatch(di):
-        rule = 'eight hexadecimal digits in quotes, DI3 first, for example "02010100"'
+    if not isinstance(di, str) or not re.fullmatch(f"[0-9A-Fa-f]{{{2 * edition.octets}}}", di):
+        digits, first = _DIGITS[edition.octets], f"DI{edition.octets - 1} first"
+        rule = f'{digits} hexadecimal digits in quotes, {first}, for example "{edition.example.di}"'
         problems.append(((*at, "di"), f"is missing: {rule}" if di is None else f"{_shown(di)} is not {rule}"))
     if not isinstance(form, str) or not is_format(form):
         rule = (
@@ -199,10 +227,13 @@ def _item(name: str, entry: object, problems: list[Problem]) -> Item | None:
     return Item(name, str(di).upper(), str(form), str(unit), is_signed is True)
 
 
-def _unknown_value(name: object) -> str:
-    if isinstance(name, str) and _TARIFF.search(name) and (base := _TARIFF.sub("", name)) in _WITH_TARIFFS:
-        return f'"{name}" is no value, tariffs of an energy are "{base}_t1" to "_t{MAX_TARIFF}"'
-    close = sorted(get_close_matches(str(name).lower(), _NAMES, 3)) or _NAMES[:3]
+def _unknown_value(name: object, edition: Edition) -> str:
+    tariffs = _with_tariffs(edition)
+    if isinstance(name, str) and _TARIFF.search(name) and (base := _TARIFF.sub("", name)) in tariffs:
+        last = max(number for number in range(1, 64) if f"{base}_t{number}" in edition.items)
+        return f'"{name}" is no value, tariffs of an energy are "{base}_t1" to "_t{last}"'
+    names = _names(edition)
+    close = sorted(get_close_matches(str(name).lower(), names, 3)) or names[:3]
     return f"{_shown(name)} is no value, use {' or '.join(close)}; others go below identifiers"
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 
 from protocols.dialogue import Value
 from protocols.dlt645 import frame as frames
-from protocols.dlt645.data import ITEMS
 from protocols.dlt645.description import NO_SUCH_DATA
+from protocols.dlt645.edition import DLT645_2007, Edition
 from protocols.dlt645.frame import Message
 from protocols.framing import Frame
 from protocols.simulation import Address, Dialect
 
-_IDENTIFIER = 4
+_MOST = frames.MAX_DATA - 5  # beside an identifier of 2007 and the number of a part
 
 
 @dataclass(slots=True)
@@ -25,19 +25,22 @@ class SimulatedMeter:
 
     Attributes:
         address: its twelve digits.
-        data: identifier (eight hexadecimal digits) → the octets of its value, lowest first.
+        data: identifier (hexadecimal digits) → the octets of its value, lowest first.
         preamble: how many FE it sends before a reply.
         most: octets of a value in one reply.
+        edition: of the standard.
     """
 
     address: str
     data: dict[str, bytes] = field(default_factory=dict)
     preamble: int = frames.PREAMBLE
-    most: int = frames.MAX_DATA - _IDENTIFIER - 1
+    most: int = _MOST
+    edition: Edition = DLT645_2007
+    _part: int = 0  # of the value that was told last, where parts have no number
 
     def put(self, name: str, value: Value) -> None:
         """Has it tell this value, by the name in the tables; ValueError if it does not fit."""
-        item = ITEMS[name]
+        item = self.edition.items[name]
         self.data[item.di] = item.encode(value)
 
     def answer(self, request: Frame) -> bytes | None:
@@ -45,23 +48,27 @@ class SimulatedMeter:
         asked = frames.parse(request)
         if not frames.covers(asked.address, self.address):
             return None
-        match asked.function:
-            case frames.READ_ADDRESS:
-                return self._reply(asked, bytes.fromhex(self.address)[::-1])
-            case frames.READ_DATA if len(asked.data) >= _IDENTIFIER:
-                return self._tell(asked, 0)
-            case frames.READ_FOLLOWING_DATA if len(asked.data) == _IDENTIFIER + 1:
-                return self._tell(asked, asked.data[_IDENTIFIER])
+        octets = self.edition.octets
+        if asked.function == frames.READ_ADDRESS:
+            return self._reply(asked, bytes.fromhex(self.address)[::-1])
+        if asked.function == self.edition.read and len(asked.data) >= octets:
+            return self._tell(asked, 0)
+        if asked.function == self.edition.read_following:
+            if not self.edition.has_part_numbers and len(asked.data) == octets:
+                return self._tell(asked, self._part + 1)
+            if len(asked.data) == octets + 1:
+                return self._tell(asked, asked.data[octets])
         return None
 
     def _tell(self, asked: Message, part: int) -> bytes:
-        identifier = asked.data[:_IDENTIFIER]
+        self._part = part
+        identifier = asked.data[: self.edition.octets]
         octets = self.data.get(identifier[::-1].hex().upper())
         if octets is None or part * self.most >= len(octets):
             return self._reply(asked, bytes((NO_SUCH_DATA,)), frames.REFUSED)
         behind = (part + 1) * self.most
         data = identifier + octets[part * self.most : behind]
-        if part:
+        if part and self.edition.has_part_numbers:
             data += bytes((part,))
         return self._reply(asked, data, frames.MORE_FOLLOW if behind < len(octets) else 0)
 

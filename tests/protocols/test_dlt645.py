@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from protocols.dialogue import Dialogue, PollResult, Values
 from protocols.dlt645.data import BY_IDENTIFIER, ITEMS, Item
 from protocols.dlt645.device import Meter
+from protocols.dlt645.edition import DLT645_1997
 from protocols.dlt645.entry import PROTOCOL
 from protocols.dlt645.frame import (
     MAX_PREAMBLE,
@@ -310,3 +311,50 @@ def test_an_address_that_stands_for_a_neighbour_too_is_refused() -> None:
         '"AAAAAAAAAAAA" calls the meter "002311905387" of this line too: write all twelve digits',
     )
     assert [path for path, _ in conflicts([part, named, anyone])] == [(0, "address"), (2, "address")]
+
+
+def of_1997(*names: str, **keys: object) -> Meter:
+    settings = parse_settings({"address": ADDRESS, "values": list(names)} | keys, DLT645_1997)
+    return Meter([settings], LINE, DLT645_1997)
+
+
+def test_a_meter_of_1997_is_asked_by_two_octets_and_function_1() -> None:
+    device = of_1997("energy_import", "voltage_a", "active_power", "energy_export_t2")
+    (request, *_) = device.planned()
+    assert request.data.hex() == "fefefefe68875390112300680102" + "43c3" + "7716"
+    simulated = SimulatedMeter(ADDRESS, edition=DLT645_1997)
+    values: Values = {"energy_import": 1426.79, "voltage_a": 223, "active_power": 12.3456}
+    for name, value in values.items():
+        simulated.put(name, value)
+    result, asked = answered(device.poll(0.0), simulated)
+    assert asked[0] == "energy_import (9010)"
+    assert result.values == (values,)
+    assert [str(refusal) for refusal in result.refusals] == ["9022 (energy_export_t2): no such data"]
+
+
+def test_a_long_value_of_1997_comes_in_parts_without_numbers() -> None:
+    own = {"identifiers": {"label": {"di": "C0FF", "format": "NN" * 12}}}
+    octets = bytes.fromhex("101112131415161718192021")
+    simulated = SimulatedMeter(ADDRESS, {"C0FF": octets}, most=5, edition=DLT645_1997)
+    device = Meter([parse_settings({"address": ADDRESS} | own, DLT645_1997)], LINE, DLT645_1997)
+    result, asked = answered(device.poll(0.0), simulated)
+    assert len(asked) == 3
+    assert result.values == ({"label": octets[::-1].hex()},)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"values": ["energy_import_t15"]}, "tariffs of an energy are .energy_import_t1. to ._t14."),
+        ({"identifiers": {"a": {"di": "02010100", "format": "XXXX"}}}, "is not four hexadecimal digits"),
+        ({"values": ["frequency"]}, "is no value"),
+    ],
+)
+def test_a_mistake_in_the_keys_of_1997_is_named(keys: dict[str, object], told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        parse_settings({"address": ADDRESS} | keys, DLT645_1997)
+
+
+def test_every_value_of_the_tables_of_1997_has_an_identifier_of_its_own() -> None:
+    assert len({item.di for item in DLT645_1997.items.values()}) == len(DLT645_1997.items)
+    assert all(DLT645_1997.item_of(item.di) is item for item in DLT645_1997.items.values())

@@ -17,6 +17,7 @@ SENSORS: dict[str, dict[str, Any]] = {
     "modbus-ascii": {"address": 1, "model": "eastron-sdm120"},
     "mbus": {"id": "12345678"},
     "dlt645": {"address": "002311905387", "values": ["voltage_a", "voltage_b"]},
+    "dlt645-1997": {"address": "002311905387", "values": ["voltage_a"]},
     "iec62056-21": {"values": ["import_energy"]},
     "vedirect-hex": {"values": ["panel_power", "panel_voltage"]},
     "shdlc": {"model": "sps30"},

@@ -15,7 +15,7 @@ from protocols.framing import Event, Frame, Noise
 
 FOLDER = Path(__file__).parent.parent / "vectors"
 
-IDLE = {"dlt645": b"\xfe"}
+IDLE = {"dlt645": b"\xfe", "dlt645-1997": b"\xfe"}
 """Octets that may stand before a frame in any number, as part of it: those that end a noise join it."""
 
 ALONE = {"mbus": b"\xe5"}

@@ -1,0 +1,86 @@
+"""What is asked on a wire of its own, simulated at its own speed and read by the real command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from bridge.sandbox.bus import SimulatedBus, Unit
+from bridge.sandbox.server import StandIn
+from protocols import protocol
+from protocols.dialogue import Values
+from protocols.dlt645 import simulation as dlt645
+from protocols.dlt645.edition import DLT645_1997
+from protocols.simulation import Dialect
+from tests.end_to_end.conftest import World
+
+pytestmark = pytest.mark.end_to_end
+
+SITE = """\
+site = "test"
+
+[thingsboard]
+url = "coap://127.0.0.1:{port}"
+
+[spool]
+path = "{{folder}}/spool.db"
+commit_every = "200ms"
+
+[bus.wire]
+adapter = "{adapter}"
+protocol = "{protocol}"
+
+[[bus.wire.sensor]]
+name = "device"
+every = "0s"
+{keys}
+"""
+METER = "002311905387"
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """One device on a line of its own: how it is played, its keys in site.toml, and what it tells."""
+
+    protocol: str
+    unit: Callable[[], Unit]
+    dialect: Dialect
+    address: str
+    keys: str
+    told: Values
+
+
+def _meter_of_1997() -> Unit:
+    meter = dlt645.SimulatedMeter(METER, edition=DLT645_1997)
+    for name, value in _METER_OF_1997.items():
+        meter.put(name, value)
+    return meter
+
+
+_METER_OF_1997: Values = {"energy_import": 1426.79, "voltage_a": 223, "active_power": 1.2345}
+WIRES = [
+    Wire(
+        "dlt645-1997",
+        _meter_of_1997,
+        dlt645.DIALECT,
+        METER,
+        f'address = "{METER}"\nvalues = {list(_METER_OF_1997)}'.replace("'", '"'),
+        _METER_OF_1997,
+    ),
+]
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.protocol)
+async def test_a_device_is_read_and_delivered(world: World, server: StandIn, wire: Wire) -> None:
+    line = protocol(wire.protocol).line
+    assert line is not None
+    server.tokens.add("T1")
+    with SimulatedBus({wire.address: wire.unit()}, line, dialect=wire.dialect) as bus:
+        site = SITE.format(port=server.port, adapter=bus.path, protocol=wire.protocol, keys=wire.keys)
+        world.write(site, {"device": "T1"})
+        process = world.start("run")
+        await world.until(lambda: all(len(server.stored.get("T1", {}).get(key, ())) > 1 for key in wire.told))
+        assert world.stop(process) == 0, world.log
+    assert {key: series[max(series)] for key, series in server.stored["T1"].items()} == wire.told
