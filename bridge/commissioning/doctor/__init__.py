@@ -1,12 +1,12 @@
-"""`doctor`: what keeps readings from being taken or delivered, and one command for each.
+"""`doctor`: find what keeps readings from being taken or delivered, and one command that mends each.
 
-It looks, and changes nothing. It needs no running service and disturbs none. Without root it sees less, and
-says what.
+The checks change nothing. They need no running service and disturb none. Without root some are skipped, and
+the output lists these.
 
-    port          there, the right one, allowed, free        usb      drivers, two of one serial number
+    port          present, the right one, allowed, free      usb      drivers, shared serial numbers
     rivals        programs that want the port too            clock    synchronized, or vouched for
     kernel_log    resets, interference, undervoltage         spool    limit, disk, rights
-    credentials   right, and nobody else's to read           uplink   DNS, UDP, DTLS
+    credentials   correct, and private                       uplink   DNS, UDP, DTLS
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ __all__ = ["Finding", "Machine", "Severity", "as_json", "examine", "text", "wron
 
 
 async def examine(site: Site, credentials_path: Path, machine: Machine) -> list[Finding]:
-    """Everything there is to say, in the order of a reading's way."""
-    found: list[Finding] = []
+    """Run every check; return the findings in the order of a reading's way, from adapter to server."""
+    findings: list[Finding] = []
     for area in (usb, port, rivals, kernel_log, clock, spool):
-        found += area.check(site, machine)
-    found += credentials.check(site, credentials_path)
-    found += await uplink.check(site, credentials.load(site, credentials_path))
-    return [_for_site(finding, site.path) for finding in found]
+        findings += area.check(site, machine)
+    findings += credentials.check(site, credentials_path)
+    findings += await uplink.check(site, credentials.load(site, credentials_path))
+    return [_for_site(finding, site.path) for finding in findings]
 
 
-def wrong(found: list[Finding]) -> list[Finding]:
-    """Without what could only not be seen."""
-    return [finding for finding in found if finding.severity is not Severity.UNSEEN]
+def wrong(findings: list[Finding]) -> list[Finding]:
+    """Return the findings, without checks skipped for lack of permission."""
+    return [finding for finding in findings if finding.severity is not Severity.UNSEEN]
 
 
-def text(found: list[Finding]) -> str:
-    """For people: the version, each finding with its command, then what was not seen."""
+def text(findings: list[Finding]) -> str:
+    """Return, for people, the version, each finding with its command, then the checks that were skipped."""
     lines = [f"serial-bridge {VERSION}"]
-    for finding in wrong(found):
+    for finding in wrong(findings):
         lines += [f"{finding.severity.value}: {finding.sentence}", f"  {finding.fix}"]
-    if not wrong(found):
+    if not wrong(findings):
         lines.append("nothing wrong was found")
-    if unseen := [finding.sentence for finding in found if finding.severity is Severity.UNSEEN]:
-        lines.append(f"not seen: {', '.join(unseen)}; run it with sudo to see these too")
+    if unseen_things := [finding.sentence for finding in findings if finding.severity is Severity.UNSEEN]:
+        lines.append(f"not seen: {', '.join(unseen_things)}; run it with sudo to see these too")
     return plain_text.lines(lines)
 
 
-def as_json(found: list[Finding]) -> dict[str, Any]:
-    """For programs."""
+def as_json(findings: list[Finding]) -> dict[str, Any]:
+    """Return the findings for programs: the document of `doctor --json`."""
     return {
         "version": VERSION,
         "findings": [
@@ -63,14 +63,14 @@ def as_json(found: list[Finding]) -> dict[str, Any]:
                 "sentence": finding.sentence,
                 "fix": finding.fix,
             }
-            for finding in wrong(found)
+            for finding in wrong(findings)
         ],
-        "unseen": [finding.sentence for finding in found if finding.severity is Severity.UNSEEN],
+        "unseen": [finding.sentence for finding in findings if finding.severity is Severity.UNSEEN],
     }
 
 
 def _for_site(finding: Finding, site: Path) -> Finding:
-    """The finding; where a command of the bridge mends it, that command names the site."""
+    """Return the finding; if its fix is a command of the bridge, that names the site."""
     if finding.fix.removeprefix("sudo ").startswith("serial-bridge "):
         return replace(finding, fix=command(finding.fix, site))
     return finding

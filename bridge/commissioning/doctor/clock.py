@@ -1,4 +1,4 @@
-"""Whether the readings get the right time, and go on getting it."""
+"""The time of readings: right now, and likely to stay right."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _FIX = "sudo timedatectl set-ntp true"
 
 
 def check(site: Site, _machine: Machine) -> Iterator[Finding]:
-    """Whether the kernel says that it is synchronized, and what else vouches for the time if it does not."""
+    """Check whether the kernel's clock is synchronized, and if not, what else vouches for the time."""
     yield from judge(system_clock(site.clock.trust, Runtime(site.spool.path)), is_synchronized())
 
 
 def judge(clock: Clock, is_synchronized: bool) -> Iterator[Finding]:
-    """What is to be said of a clock."""
+    """Yield what is wrong with a clock."""
     if is_synchronized:
         return
     if clock.source is None:

@@ -1,4 +1,4 @@
-"""Whether the secrets are there, right, and nobody else's to read."""
+"""The secrets: present, correct, and private."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AREA = "credentials"
 
 
 def load(site: Site, path: Path) -> Credentials | None:
-    """The credentials, if they are right and this user may read them."""
+    """Return the credentials; None if they have a mistake or this user may not read them."""
     try:
         return load_credentials(path, site)
     except (ConfigError, OSError):
@@ -24,7 +24,7 @@ def load(site: Site, path: Path) -> Credentials | None:
 
 
 def check(site: Site, path: Path) -> Iterator[Finding]:
-    """Every mistake in credentials.toml and in the files it names, their modes among them."""
+    """Yield every mistake in credentials.toml and in the files it names, including their modes."""
     if _is_missing(path):
         sentence = f"there is no {path}: readings wait in the spool until it holds the sensors' tokens"
         yield Finding(
@@ -42,17 +42,17 @@ def check(site: Site, path: Path) -> Iterator[Finding]:
 
 
 def _fix(mistake: str) -> str:
-    """The command at the end of a mistake, if it is one and whole; a path in it may hold anything."""
-    told = re.search(r"run: (chmod 600 .*)$", mistake)
+    """Return the chmod command at the end of a mistake, if it is whole; a path in it may hold anything."""
+    fix = re.search(r"run: (chmod 600 .*)$", mistake)
     try:
-        words = shlex.split(told[1]) if told else []
+        words = shlex.split(fix[1]) if fix else []
     except ValueError:
         words = []
     return f"sudo {shlex.join(words)}" if len(words) == 3 else "serial-bridge check"
 
 
 def _is_missing(path: Path) -> bool:
-    """False, too, where this user may not even look."""
+    """Return whether there is no such file; False, too, where this user may not even look."""
     try:
         return not path.exists()
     except PermissionError:

@@ -1,4 +1,4 @@
-"""What a check says, and the machine it looks at."""
+"""The result of a check, and the machine it looks at."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ SERVICE_USER = "serial-bridge"
 
 
 class Severity(Enum):
-    """What it means for the readings."""
+    """What a finding means for the readings."""
 
     FAULT = "fault"  # something does not work now
-    RISK = "risk"  # it will not, one day
-    UNSEEN = "unseen"  # it could not be looked at for lack of rights
+    RISK = "risk"  # something will stop working, one day
+    UNSEEN = "unseen"  # the check was skipped for lack of permission
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong.
+    """One thing that is wrong, or one check that was skipped.
 
     Attributes:
         area: the check it comes from.
-        sentence: what is wrong, where, and what follows. Of what is UNSEEN: a noun.
+        severity: UNSEEN for a check that was skipped.
+        sentence: what is wrong, where, and what follows. For UNSEEN: a noun, the thing that was not seen.
         fix: one command that mends it, or shows what has to be mended; a sentence where the place varies.
     """
 
@@ -45,21 +46,24 @@ class Person:
     uid: int
     gids: Collection[int]
 
-    def may(self, path: Path, wanted: int) -> bool:
-        """Whether `path` may be read (os.R_OK) and written (os.W_OK), as far as its mode says.
+    def may(self, path: Path, access: int) -> bool:
+        """Return whether the user may access `path`, as far as its mode says.
+
+        Args:
+            access: os.R_OK, os.W_OK, or both.
 
         Raises:
-            OSError: it is not there, or may not be looked at.
+            OSError: the file is missing, or may not be looked at.
         """
-        found = path.stat()
+        status = path.stat()
         if self.uid == os.geteuid():
-            return os.access(path, wanted)
-        shift = 6 if found.st_uid == self.uid else 3 if found.st_gid in self.gids else 0
-        return self.uid == 0 or found.st_mode >> shift & wanted == wanted
+            return os.access(path, access)
+        shift = 6 if status.st_uid == self.uid else 3 if status.st_gid in self.gids else 0
+        return self.uid == 0 or status.st_mode >> shift & access == access
 
 
 def service_user() -> Person:
-    """Who runs the services; before they are installed, whoever runs this."""
+    """Return the user who runs the services; before they are installed, the one who runs this."""
     try:
         entry = pwd.getpwnam(SERVICE_USER)
     except KeyError:
@@ -75,7 +79,7 @@ def _user_name(uid: int) -> str:
 
 
 def group_of(path: Path) -> str:
-    """The name of a file's group, or its number."""
+    """Return the name of a file's group, or its number."""
     gid = path.stat().st_gid
     try:
         return grp.getgrgid(gid).gr_name
@@ -85,11 +89,11 @@ def group_of(path: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where a check finds what it looks at.
+    """Where the checks find the parts of the machine that they look at.
 
     Attributes:
-        root: what /etc, /usr, /run and /boot lie below.
-        user: who must be able to use ports and spool.
+        root: the folder that holds /etc, /usr, /run and /boot.
+        user: the user who must be able to use ports and spool.
     """
 
     sysfs: Path = Path("/sys")

@@ -1,4 +1,4 @@
-"""Each bus's port: there, the right one, allowed, and nobody else's."""
+"""Each bus's port: present, the right one, allowed, and held by no other program."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ AREA = "port"
 
 
 def check(site: Site, machine: Machine) -> Iterator[Finding]:
-    """What keeps a bus from its port."""
+    """Yield what keeps a bus from its port."""
     documents = Runtime(site.spool.path).read_all().values()
-    ours = {document["pid"] for document in documents if document["running"]}
+    own_pids = {document["pid"] for document in documents if document["running"]}
     for bus in site.buses.values():
-        yield from _bus(bus, machine, ours)
+        yield from _bus(bus, machine, own_pids)
     if os.geteuid() != 0 and site.buses:
         yield Finding(AREA, Severity.UNSEEN, "which programs of other users hold a port", "")
 
 
 def ports(site: Site, machine: Machine) -> dict[str, Path]:
-    """The device file of each bus that has one now, links followed."""
-    found = {}
+    """Return the device file of each bus that has one now, links followed."""
+    devices = {}
     for bus in site.buses.values():
         try:
             device = Path(find_adapter(bus.adapter, machine.sysfs))
         except PortLost:
             continue
         if bus.adapter.startswith(("serial:", "path:")) or device.exists():
-            found[bus.name] = device.resolve()
-    return found
+            devices[bus.name] = device.resolve()
+    return devices
 
 
-def _bus(bus: Bus, machine: Machine, ours: set[int]) -> Iterator[Finding]:
+def _bus(bus: Bus, machine: Machine, own_pids: set[int]) -> Iterator[Finding]:
     enroll = f"sudo serial-bridge enroll {bus.name}"
-    if wrong := refusal(bus.adapter, list(adapters(machine.sysfs))):
-        yield Finding(AREA, Severity.FAULT, f"bus {bus.name}: {wrong}", enroll)
+    if flaw := refusal(bus.adapter, list(adapters(machine.sysfs))):
+        yield Finding(AREA, Severity.FAULT, f"bus {bus.name}: {flaw}", enroll)
         return
     try:
         device = Path(find_adapter(bus.adapter, machine.sysfs)).resolve()
@@ -57,14 +57,16 @@ def _bus(bus: Bus, machine: Machine, ours: set[int]) -> Iterator[Finding]:
         yield Finding(AREA, Severity.FAULT, f"bus {bus.name}: {device} is not there: plug it in", enroll)
         return
     if not is_allowed:
-        group, who = group_of(device), machine.user.name
-        is_ours_to_set = who == SERVICE_USER or group == "root"  # no program of ours should be in that group
-        join = f"sudo usermod -aG {quote(group)} {quote(who)}"
+        group, user_name = group_of(device), machine.user.name
+        is_ours_to_set = (
+            user_name == SERVICE_USER or group == "root"
+        )  # no program of ours should be in that group
+        join = f"sudo usermod -aG {quote(group)} {quote(user_name)}"
         fix = "sudo serial-bridge install" if is_ours_to_set else join
-        sentence = f"bus {bus.name}: user {who} may not open {device}, which is for group {group}"
+        sentence = f"bus {bus.name}: user {user_name} may not open {device}, which is for group {group}"
         yield Finding(AREA, Severity.FAULT, sentence, fix)
     for process in holders(device, machine.procfs):
-        if process.pid not in ours and process.unit != f"serial-bridge@{bus.name}.service":
+        if process.pid not in own_pids and process.unit != f"serial-bridge@{bus.name}.service":
             yield _held(bus, device, process)
 
 

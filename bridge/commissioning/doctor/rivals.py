@@ -1,11 +1,12 @@
-"""Programs that take a serial port for what they are for: braille displays, modems, GPS, logins, the console.
+"""Programs that take a serial port for their own device: a braille display, modem, GPS, login or console.
 
     brltty          claims the USB device itself: FTDI, CP210x and CH340 chips are in braille displays too
     ModemManager    writes AT commands into a new port to find out whether it is a modem
-    gpsd            is handed CP210x and PL2303 adapters by its own udev rules (60-gpsd.rules)
-    getty, console  on a port that was the machine's own before
+    gpsd            gets CP210x and PL2303 adapters from its own udev rules (60-gpsd.rules)
+    getty, console  use a port that the machine had for itself
 
-Whoever has a port open is found by `port`; these are named before they have it, or after they took it away.
+`port` finds programs that have a port open; this module finds these before they open it, or after they took
+it away.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _risk = partial(Finding, AREA, Severity.RISK)
 
 
 def check(site: Site, machine: Machine) -> Iterator[Finding]:
-    """Who else would have the port of a bus."""
+    """Yield the programs that want the port of a bus too."""
     running = list(processes(machine.procfs))
     usb = {adapter.device: adapter.usb for adapter in adapters(machine.sysfs) if adapter.usb}
     devices = ports(site, machine)
@@ -48,7 +49,7 @@ def check(site: Site, machine: Machine) -> Iterator[Finding]:
 
 
 def _is_usb(bus: Bus) -> bool:
-    """Whether it says so itself: an adapter that was taken away cannot be asked."""
+    """Return whether the text of the adapter says USB: one that a program took away cannot be looked up."""
     return bus.adapter.startswith("serial:") or "-usb" in bus.adapter
 
 
@@ -65,24 +66,24 @@ def _brltty(on_usb: list[str], running: Iterable[Process]) -> Iterator[Finding]:
 def _modem_manager(
     on_usb: dict[str, Path], running: Iterable[Process], machine: Machine
 ) -> Iterator[Finding]:
-    asked = [bus for bus, device in on_usb.items() if not _is_ignored(device, machine)]
+    open_buses = [bus for bus, device in on_usb.items() if not _is_ignored(device, machine)]
     for process in running:
-        if process.command == "ModemManager" and asked:
+        if process.command == "ModemManager" and open_buses:
             sentence = (
                 f"ModemManager (process {process.pid}) sends AT commands into a new port to find modems, "
-                f"and nothing keeps it from bus {', '.join(asked)}"
+                f"and nothing keeps it from bus {', '.join(open_buses)}"
             )
             yield _risk(sentence, "sudo serial-bridge install")
 
 
 def _is_ignored(device: Path, machine: Machine) -> bool:
-    """Whether a udev rule, such as ours, tells ModemManager to leave the port alone."""
+    """Return whether a udev rule, such as ours, tells ModemManager to leave the port alone."""
     try:
         number = (machine.sysfs / "class/tty" / device.name / "dev").read_text().strip()
-        told = (machine.root / "run/udev/data" / f"c{number}").read_text(errors="replace")
+        properties = (machine.root / "run/udev/data" / f"c{number}").read_text(errors="replace")
     except OSError:
         return False
-    return re.search(r"^E:ID_MM_(PORT|DEVICE)_IGNORE=1$", told, re.MULTILINE) is not None
+    return re.search(r"^E:ID_MM_(PORT|DEVICE)_IGNORE=1$", properties, re.MULTILINE) is not None
 
 
 def _gpsd(bus: str, device: Path, usb: str, machine: Machine) -> Iterator[Finding]:
@@ -99,13 +100,17 @@ def _gpsd(bus: str, device: Path, usb: str, machine: Machine) -> Iterator[Findin
 def _login(bus: str, device: Path, running: Iterable[Process], machine: Machine) -> Iterator[Finding]:
     unit = f"serial-getty@{device.name}.service"
     names = {device.name, str(device)}
-    who = next(
-        (f" (process {one.pid})" for one in running if "getty" in one.command and names & {*one.arguments}),
+    process_text = next(
+        (
+            f" (process {process.pid})"
+            for process in running
+            if "getty" in process.command and names & {*process.arguments}
+        ),
         "",
     )
-    wanted = machine.root / "etc/systemd/system/getty.target.wants" / unit
-    if who or wanted.is_symlink():
-        sentence = f"a login prompt{who} is on {device}, which is bus {bus}"
+    enabled_unit = machine.root / "etc/systemd/system/getty.target.wants" / unit
+    if process_text or enabled_unit.is_symlink():
+        sentence = f"a login prompt{process_text} is on {device}, which is bus {bus}"
         yield _fault(sentence, f"sudo systemctl mask --now {quote(unit)}")
 
 
@@ -118,12 +123,12 @@ def _console(bus: str, device: Path, machine: Machine) -> Iterator[Finding]:
 
 
 def _without_console(name: str, machine: Machine) -> str:
-    """Takes the console off the kernel's command line, wherever this machine keeps that."""
+    """Return the command that takes the console off the kernel's command line, wherever that is kept."""
     for place in _BOOT_FILES:
-        wanted = re.search(rf"console=({re.escape(name)}|serial0)\b", _text(machine.root / place))
-        if wanted:
+        argument = re.search(rf"console=({re.escape(name)}|serial0)\b", _text(machine.root / place))
+        if argument:
             grub = "sudo update-grub && " if place.endswith("grub") else ""
-            edit = quote(f's/{wanted[0]}[^ "]* *//')
+            edit = quote(f's/{argument[0]}[^ "]* *//')
             return f"sudo sed -i {edit} /{place} && {grub}sudo reboot"
     return (
         f"remove console={name}… from the kernel command line (/boot/firmware/cmdline.txt on a Raspberry Pi, "

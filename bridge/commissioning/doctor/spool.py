@@ -1,4 +1,4 @@
-"""Whether readings find room: under the spool's limit, on the disk, and for the user who writes them."""
+"""Room for readings: under the spool's limit, on the disk, and for the user who writes them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bridge.spool.database import PAGE_BYTES, Database, wal_bytes, wal_target
 
 AREA = "spool"
 
-_NEAR = 0.8  # of the limit; in a queue that fills, time enough to act
+_NEAR = 0.8  # share of the limit; leaves time to act while the queue fills
 _DISK_LEAST = 64_000_000  # bytes; below, other programs of the machine suffer first
 
 _fault = partial(Finding, AREA, Severity.FAULT)
@@ -25,21 +25,21 @@ _risk = partial(Finding, AREA, Severity.RISK)
 
 
 def check(site: Site, machine: Machine) -> Iterator[Finding]:
-    """Room and rights of the spool's file and folder."""
+    """Check room and rights of the spool's file and folder."""
     path = site.spool.path
     try:
         yield from _rights(path, machine)
         if not path.parent.is_dir():
             return
-        used = _used(path, site.spool.limit) if path.exists() else 0
+        used_bytes = _used(path, site.spool.limit) if path.exists() else 0
     except PermissionError:
         yield Finding(AREA, Severity.UNSEEN, f"the spool {path}", "")
         return
     except BridgeError as error:
         yield _fault(str(error), "serial-bridge spool audit")
         return
-    yield from _limit(site, used)
-    yield from _disk(site, used)
+    yield from _limit(site, used_bytes)
+    yield from _disk(site, used_bytes)
 
 
 def _rights(path: Path, machine: Machine) -> Iterator[Finding]:
@@ -57,7 +57,7 @@ def _rights(path: Path, machine: Machine) -> Iterator[Finding]:
 
 
 def _used(path: Path, limit: int) -> int:
-    """Bytes that count against the limit: free pages inside the file are room, the log has its share.
+    """Return the bytes that count against the limit: without free pages, with a share for the WAL.
 
     Errors as for `Database.view`.
     """
@@ -69,33 +69,36 @@ def _used(path: Path, limit: int) -> int:
     return int(pages - free) * PAGE_BYTES + max(wal_bytes(path), 3 * wal_target(limit) // 2)
 
 
-def _limit(site: Site, used: int) -> Iterator[Finding]:
+def _limit(site: Site, used_bytes: int) -> Iterator[Finding]:
     limit = site.spool.limit
-    if used < _NEAR * limit:
+    if used_bytes < _NEAR * limit:
         return
     expired = sum(account.expired for account in read_ledger(site.spool.path).values())
-    lost = f", {expired} have" if expired else ""
+    expired_text = f", {expired} have" if expired else ""
     sentence = (
-        f"the spool holds {100 * used // limit} % of its limit of {_size(limit)}: beyond it the oldest "
+        f"the spool holds {100 * used_bytes // limit} % of its limit of {_size(limit)}: beyond it the oldest "
     )
-    yield _risk(f"{sentence}readings expire{lost}; see why they are not delivered", "serial-bridge status")
+    yield _risk(
+        f"{sentence}readings expire{expired_text}; see why they are not delivered", "serial-bridge status"
+    )
 
 
-def _disk(site: Site, used: int) -> Iterator[Finding]:
+def _disk(site: Site, used_bytes: int) -> Iterator[Finding]:
     folder = site.spool.path.parent
     disk = os.statvfs(folder)
-    left = disk.f_bavail * disk.f_frsize
-    wanted = max(0, site.spool.limit - used)
+    free_bytes = disk.f_bavail * disk.f_frsize
+    growth_bytes = max(0, site.spool.limit - used_bytes)
     show = "sudo du -xh --max-depth=2 / | sort -h | tail -n 20"
-    if left < _DISK_LEAST:
-        yield _fault(f"the disk of {folder} is nearly full, {_size(left)} are left", show)
-    elif left < wanted:
-        sentence = f"the spool may grow by {_size(wanted)}, and the disk of {folder} has {_size(left)} left"
+    if free_bytes < _DISK_LEAST:
+        yield _fault(f"the disk of {folder} is nearly full, {_size(free_bytes)} are left", show)
+    elif free_bytes < growth_bytes:
+        room = f"the disk of {folder} has {_size(free_bytes)} left"
+        sentence = f"the spool may grow by {_size(growth_bytes)}, and {room}"
         yield _risk(f"{sentence}: set a smaller limit in [spool], or make room", show)
 
 
 def _size(count: int) -> str:
-    """As site.toml writes it."""
+    """Return a size as site.toml writes it."""
     for unit, size in (("GB", 10**9), ("MB", 10**6)):
         if count >= size:
             return f"{round(count / size, 1):g}{unit}"

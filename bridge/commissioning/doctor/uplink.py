@@ -1,7 +1,7 @@
-"""How far a message to the server gets: name, way, encryption.
+"""The way of a message to the server: name, network, encryption.
 
-One small question is asked as the uplink would ask it, and any answer will do, a refusal too. A site that has
-certificates alone shows one of them: its server may let nobody else in.
+The check sends one small request as the uplink would; any answer will do, even a refusal. A site that has
+only certificates presents one of them: its server may let nobody else in.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _PLAIN_PORT = 5683
 
 
 async def check(site: Site, credentials: Credentials | None = None) -> list[Finding]:
-    """Asks the server of the site."""
+    """Send one request to the server of the site; return what went wrong."""
     server = site.thingsboard
-    known = credentials.sensors.values() if credentials else ()
-    certificates = [each for each in known if isinstance(each, Certificate)]
-    client, own = connect(server, certificates, lanes=1)
-    if own and len(certificates) == len(known):
-        client = own[certificates[0]]
+    sensor_credentials = credentials.sensors.values() if credentials else ()
+    certificates = [credential for credential in sensor_credentials if isinstance(credential, Certificate)]
+    client, sensor_clients = connect(server, certificates, lanes=1)
+    if sensor_clients and len(certificates) == len(sensor_credentials):
+        client = sensor_clients[certificates[0]]
     try:
         async with client, asyncio.timeout(TIMEOUT_S):
             await client.get(_QUESTION, deadline_s=ANSWER_TIMEOUT_S)
@@ -47,14 +47,14 @@ async def check(site: Site, credentials: Credentials | None = None) -> list[Find
 
 
 def _stage(error: UplinkError) -> str:
-    """What failed: the name server, the way there and back, or the encryption."""
+    """Return the part that failed: "DNS", "UDP" (the way there and back) or "DTLS"."""
     if isinstance(error, NotResolved):
         return "DNS"
     return "DTLS" if isinstance(error, NotTrusted | HandshakeBroken) else "UDP"
 
 
 def _fix(site: Site, error: UplinkError) -> str:
-    """A command that shows the cause."""
+    """Return a command that shows the cause."""
     server = site.thingsboard
     match error:
         case NotResolved():
@@ -72,7 +72,7 @@ def _fix(site: Site, error: UplinkError) -> str:
 
 
 async def _no_handshake(site: Site, error: NoHandshake) -> Finding:
-    """Nothing came back to a handshake: no UDP, or no DTLS there? A plain port that answers tells."""
+    """Return the finding for a handshake without an answer: no DTLS if a plain port answers, else no UDP."""
     server = site.thingsboard
     async with Client(server.host, _PLAIN_PORT) as plain:
         if await plain.ping():
@@ -82,7 +82,7 @@ async def _no_handshake(site: Site, error: NoHandshake) -> Finding:
 
 
 def _listen(port: int) -> str:
-    """Shows whether anything comes back."""
+    """Return a command that shows whether datagrams come back."""
     return f"sudo tcpdump -ni any udp port {port}"
 
 

@@ -1,7 +1,7 @@
-"""`install`: has udev and systemd run a site, each bus when its adapter is there, and the uplink always.
+"""`install`: have udev and systemd run a site, each bus when its adapter is there, and the uplink always.
 
-rules     an adapter in site.toml as udev recognises it
-files     what has to be written, from a site: pure
-machine   the system as it runs: its units, its adapters, and the commands that change it
-changes   the difference between the two, and making it
+rules     an adapter of site.toml as a udev rule
+files     the files that a site needs: pure
+machine   the running system: its units, its adapters, and the commands that change it
+changes   the difference between the two, and how to remove it
 """

@@ -1,8 +1,8 @@
-"""What differs between a site and the machine, and making the one the other's truth.
+"""The difference between a site and the machine, and the changes that make the machine fit the site.
 
-Nothing is remembered between two installs: files and running services are looked at.
-A service says in its status with which part of the site it was started, so only those restart that an edit
-concerns; one that was restarted in between, for another reason, is not restarted again.
+Nothing is remembered between two installs: the files and the running services are the state.
+The status of a service names the part of the site that it was started with, so an edit restarts only the
+services that it concerns; one that was restarted in between, for another reason, is not restarted again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Difference:
     """The files that must change.
 
     Attributes:
-        write: those missing or different. remove: those that are there and must not be.
+        write: the files that are missing or different.
+        remove: the files that are there and must not be.
     """
 
     write: tuple[File, ...]
@@ -40,40 +41,42 @@ class Difference:
 
     @property
     def paths(self) -> set[Path]:
-        """All of them."""
+        """Return the paths of all files that must change."""
         return {*self.remove, *(file.path for file in self.write)}
 
 
-def compare(wanted: Sequence[File], root: Path) -> Difference:
-    """Holds what must be there against what is."""
-    differ = tuple(file for file in wanted if _there(file.path, root) != (file.text, file.is_link))
-    kept = {file.path for file in wanted}
-    return Difference(differ, tuple(path for path in ALL if path not in kept and _there(path, root)))
+def compare(site_files: Sequence[File], root: Path) -> Difference:
+    """Compare the files that must be in the system with those that are."""
+    differing = tuple(file for file in site_files if _contents(file.path, root) != (file.text, file.is_link))
+    site_paths = {file.path for file in site_files}
+    return Difference(
+        differing, tuple(path for path in ALL if path not in site_paths and _contents(path, root))
+    )
 
 
 def diff(difference: Difference, root: Path) -> str:
-    """The difference as a unified diff."""
+    """Return the difference as a unified diff."""
     after = {file.path: file for file in difference.write}
     lines: list[str] = []
     for path in (*after, *difference.remove):
-        there = _there(path, root)
-        old = there[0].splitlines() if there else []
+        contents = _contents(path, root)
+        old = contents[0].splitlines() if contents else []
         new = after[path].text.splitlines() if path in after else []
-        names = (str(path) if there else "/dev/null", str(path) if path in after else "/dev/null")
+        names = (str(path) if contents else "/dev/null", str(path) if path in after else "/dev/null")
         lines += difflib.unified_diff(old, new, *names, lineterm="")
     return "\n".join(lines)
 
 
 def write(difference: Difference, root: Path, say: Say) -> None:
-    """Makes the files what they must be, each at once or not at all."""
+    """Write and remove the files of a difference, each in one step."""
     for file in difference.write:
         with folder_below(root, file.path.parent, make=True) as folder:
             _put(folder, file)
         say(f"wrote {file.path}")
-    for gone in difference.remove:
-        with folder_below(root, gone.parent) as folder:
-            os.unlink(gone.name, dir_fd=folder)
-        say(f"removed {gone}")
+    for path in difference.remove:
+        with folder_below(root, path.parent) as folder:
+            os.unlink(path.name, dir_fd=folder)
+        say(f"removed {path}")
 
 
 def _put(folder: int, file: File) -> None:
@@ -99,7 +102,8 @@ class Restarts:
     """The services that must change.
 
     Attributes:
-        stop: by name, and why; those of the site are started afterwards, like all that are missing.
+        stop: the reason to stop a service, by its name; those of the site are started afterwards, like all
+            that are missing.
         recognise: the devices for which udev has not done what the rules say.
     """
 
@@ -108,55 +112,57 @@ class Restarts:
 
 
 def restarts(
-    site: Site, handed_over: Mapping[str, Path], difference: Difference, found: Sequence[Adapter]
+    site: Site, handed_over: Mapping[str, Path], difference: Difference, present: Sequence[Adapter]
 ) -> Restarts:
-    """Holds the services that run, and the links that udev made, against the site.
+    """Compare the running services, and the links that udev made, with the site.
 
     Args:
         handed_over: the credentials' files, by the names under which the uplink has them.
-        found: the adapters that are present.
+        present: the adapters of this machine.
     """
     parts = {machine.unit_of(bus): f"bus-{bus}" for bus in site.buses}
     if handed_over:
         parts[machine.UPLINK] = "uplink"
-    why: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for name, unit in machine.units().items():
         if not unit.is_active:
             continue
         part = parts.get(name)
-        own_file = UPLINK if name == machine.UPLINK else READER
+        unit_file = UPLINK if name == machine.UPLINK else READER
         if part is None:
-            why[name] = "it is no longer wanted"
-        elif own_file in difference.paths:
-            why[name] = "its unit changed"
+            reasons[name] = "it is no longer wanted"
+        elif unit_file in difference.paths:
+            reasons[name] = "its unit changed"
         elif f"{part} {site.fingerprints[part]}" not in unit.status:
-            why[name] = f"its part of {site.path.name} changed"
+            reasons[name] = f"its part of {site.path.name} changed"
         elif part == "uplink" and _differ(handed_over):
-            why[name] = "the credentials changed"
+            reasons[name] = "the credentials changed"
     has_new_rules = RULES in difference.paths
-    return Restarts(why, _unrecognised(site, found, has_new_rules=has_new_rules))
+    return Restarts(reasons, _unrecognised(site, present, has_new_rules=has_new_rules))
 
 
-def carry_out(site: Site, plan: Restarts, found: Sequence[Adapter], *, delivers: bool, say: Say) -> list[str]:
-    """Has udev and systemd do what the files say; what failed, a sentence each."""
+def carry_out(
+    site: Site, plan: Restarts, present: Sequence[Adapter], *, delivers: bool, say: Say
+) -> list[str]:
+    """Have udev and systemd do what the files say; return the failures, a sentence each."""
     steps = machine.Steps()
     steps.stop(tuple(plan.stop))
-    for name, why in plan.stop.items():
-        say(f"stopped {name}: {why}")
+    for name, reason in plan.stop.items():
+        say(f"stopped {name}: {reason}")
     steps.make_user_and_folders(SYSUSERS, TMPFILES)
     steps.reload()
     steps.recognise(plan.recognise)
-    # Buses that changed places found each other's links in their way; those are gone now.
-    steps.recognise(_unrecognised(site, found))
-    linked = machine.links()
-    names = [machine.unit_of(bus) for bus in site.buses if bus in linked]
+    # Links of buses that changed places were in each other's way; the old ones are gone now.
+    steps.recognise(_unrecognised(site, present))
+    links = machine.links()
+    names = [machine.unit_of(bus) for bus in site.buses if bus in links]
     if delivers:
         names.append(machine.UPLINK)
     running = machine.units()
     for bus in site.buses.values():
-        if bus.name not in linked and (devices := machine.fitting(bus, found)):
-            why = f"udevadm test {quote(str(devices[0]))}"
-            steps.failures.append(f"udev made no {machine.LINKS / bus.name} for {devices[0]}; why: {why}")
+        if bus.name not in links and (devices := machine.fitting(bus, present)):
+            test = f"udevadm test {quote(str(devices[0]))}"
+            steps.failures.append(f"udev made no {machine.LINKS / bus.name} for {devices[0]}; why: {test}")
     missing = [name for name in names if not (name in running and running[name].is_up)]
     for name in steps.start(missing):
         say(f"started {name}")
@@ -164,7 +170,11 @@ def carry_out(site: Site, plan: Restarts, found: Sequence[Adapter], *, delivers:
 
 
 def undo(running: Sequence[str], difference: Difference, root: Path, say: Say) -> list[str]:
-    """Stops the services, removes the files and has udev and systemd forget; what failed, a sentence each."""
+    """Stop the services, remove the files and have udev and systemd reload.
+
+    Returns:
+        The failures, a sentence each.
+    """
     steps = machine.Steps()
     steps.stop(running)
     for name in running:
@@ -178,26 +188,26 @@ def undo(running: Sequence[str], difference: Difference, root: Path, say: Say) -
     return steps.failures
 
 
-def _unrecognised(site: Site, found: Sequence[Adapter], *, has_new_rules: bool = False) -> tuple[Path, ...]:
-    """The devices that have not the link they should have, or whose rules are new."""
-    linked = machine.links()
-    wanted = {bus.name: machine.fitting(bus, found) for bus in site.buses.values()}
-    stale = [device for bus, device in linked.items() if device not in wanted.get(bus, [])]
-    new = [
+def _unrecognised(site: Site, present: Sequence[Adapter], *, has_new_rules: bool = False) -> tuple[Path, ...]:
+    """Return the devices that do not have the link they should have, or whose rules are new."""
+    links = machine.links()
+    bus_devices = {bus.name: machine.fitting(bus, present) for bus in site.buses.values()}
+    stale_devices = [device for bus, device in links.items() if device not in bus_devices.get(bus, [])]
+    new_devices = [
         device
-        for bus, devices in wanted.items()
+        for bus, devices in bus_devices.items()
         for device in devices
-        if has_new_rules or linked.get(bus) != device
+        if has_new_rules or links.get(bus) != device
     ]
-    return tuple(dict.fromkeys([*stale, *new]))
+    return tuple(dict.fromkeys([*stale_devices, *new_devices]))
 
 
 def _differ(handed_over: Mapping[str, Path]) -> bool:
     return any(machine.handed_over(name) != source.read_bytes() for name, source in handed_over.items())
 
 
-def _there(path: Path, root: Path) -> tuple[str, bool] | None:
-    """What stands at a path, and whether it is a link; None if nothing does."""
+def _contents(path: Path, root: Path) -> tuple[str, bool] | None:
+    """Return the text of the file at a path, and whether it is a link; None if there is none."""
     try:
         with folder_below(root, path.parent) as folder:
             try:

@@ -1,8 +1,8 @@
-"""What stands on a machine that runs a site: files, and what must be in them. Nothing is read but templates.
+"""The files on a machine that runs a site, and their contents. Only templates are read here.
 
 The services run as a user of their own, see neither /home nor /root, and write to the spool's folder alone.
-So what they need must lie where they may read it; what does not is refused here, in one sentence, rather than
-found in the journal of a service that does not start.
+So everything they need must lie where they may read it; anything that does not is refused here, in one
+sentence, rather than in the journal of a service that does not start.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ _HOMES = {
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What must stand at a path: a text, or a link.
+    """The contents that a path must have: a text, or a link.
 
     Attributes:
-        text: of a link, where it leads.
+        text: for a link, its target.
     """
 
     path: Path
@@ -56,7 +56,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where things are on the machine that is to run the site.
+    """The places of things on the machine that is to run the site.
 
     Attributes:
         program: serial-bridge itself.
@@ -72,10 +72,10 @@ class Places:
 
 
 def files(site: Site, places: Places) -> tuple[File, ...]:
-    """Everything that must be written; without credentials nothing for the uplink.
+    """Return every file that must be written; without credentials none for the uplink.
 
     Raises:
-        ConfigError: a place or an adapter that udev or systemd cannot use, each with what to do.
+        ConfigError: udev or systemd cannot use a place or an adapter; each message says what to do.
     """
     mistakes = [*_out_of_reach(places)]
     lines: list[str] = []
@@ -95,55 +95,59 @@ def files(site: Site, places: Places) -> tuple[File, ...]:
             f"LoadCredential={name}:{path}" for name, path in places.handed_over.items()
         ),
     }
-    found = [
+    site_files = [
         File(RULES, _rendered(RULES.name, values)),
         File(SYSUSERS, _rendered("serial-bridge.sysusers.conf", values)),
         File(TMPFILES, _rendered("serial-bridge.tmpfiles.conf", values)),
         File(READER, _rendered(READER.name, values)),
     ]
     if places.handed_over:
-        found += [File(UPLINK, _rendered(UPLINK.name, values)), File(ENABLED, f"../{UPLINK.name}", True)]
-    return tuple(found)
+        site_files += [File(UPLINK, _rendered(UPLINK.name, values)), File(ENABLED, f"../{UPLINK.name}", True)]
+    return tuple(site_files)
 
 
 def handed_over(credentials: Credentials, path: Path) -> dict[str, Path]:
-    """What systemd hands over to the uplink: credentials.toml and the files it names, by their bare names.
+    """Return the files that systemd hands over to the uplink, by their bare names.
+
+    These are credentials.toml and the files it names.
 
     Args:
-        path: where the credentials were read from.
+        path: the file that the credentials were read from.
 
     Raises:
-        ConfigError: two files have one name, so that one could not be told from the other.
+        ConfigError: two files have one name, so that systemd cannot hand over both.
     """
-    found = {"credentials.toml": path}
+    paths = {"credentials.toml": path}
     for credential in credentials.sensors.values():
         if not isinstance(credential, Certificate):
             continue
         for file in (credential.certificate, credential.key):
-            if (other := found.setdefault(file.name, file)) != file:
-                why = f"{other} and {file} have one name, and systemd hands files over by name: rename one"
+            if (first_path := paths.setdefault(file.name, file)) != file:
+                why = (
+                    f"{first_path} and {file} have one name, and systemd hands files over by name: rename one"
+                )
                 raise ConfigError([f"{path}: {why}"])
-    return found
+    return paths
 
 
 def template(name: str) -> str:
-    """A file of udev/: in the package, or beside it in a checkout."""
+    """Return the text of a file of udev/: in the package, or beside it in a checkout."""
     folder = PACKAGED if PACKAGED.is_dir() else _CHECKOUT
     return (folder / name).read_text("utf-8")
 
 
 def _rendered(name: str, values: dict[str, str]) -> str:
-    """A template with its places filled in; what looks like a place in a value is none."""
+    """Return a template with its places filled in; a value may hold text that looks like a place."""
     return _PLACE.sub(lambda place: values[place[1]], template(name))
 
 
 def _out_of_reach(places: Places) -> Iterator[str]:
-    """What the services could not use."""
+    """Yield a sentence for each place that the services could not use."""
     for path in (places.program, places.site, places.spool, *places.handed_over.values()):
         if not _PLAIN.fullmatch(str(path)):
             yield f'"{path}" has a character that a unit cannot hold: rename it'
     if why := folder_refusal(places.spool):
         yield f"[spool] path: {why}"
-    for what, path in zip(_HOMES, (places.program, places.site, places.spool), strict=True):
+    for noun, path in zip(_HOMES, (places.program, places.site, places.spool), strict=True):
         if any(path.is_relative_to(hidden) for hidden in HIDDEN):
-            yield f"{what}, {path}, is where the services have no access: {_HOMES[what]}"
+            yield f"{noun}, {path}, is where the services have no access: {_HOMES[noun]}"

@@ -1,4 +1,4 @@
-"""The two commands: what is checked before anything is touched, and what is said."""
+"""The two commands: the checks before anything is changed, the steps, and the output."""
 
 from __future__ import annotations
 
@@ -32,66 +32,66 @@ def install(
     dry_run: bool,
     say: Callable[[str], None],
 ) -> None:
-    """Has udev and systemd run a site; repeated, it changes what differs.
+    """Have udev and systemd run a site; on a second run, change only what differs.
 
     Args:
         site_path, credentials_path, program: as the services will find them; program None: this one.
-        root: another folder than / is written to, and nothing is run: the system in it does that at its boot.
+        root: a folder other than / is written to, and nothing is run: the system in it does that at its boot.
         dry_run: only say what would be done.
-        say: takes each line for the person.
+        say: called with each line for the person.
 
     Raises:
-        ConfigError: nothing was touched; every reason, a line each.
-        StepsFailed: what failed; the rest is done.
+        ConfigError: every reason why nothing was changed, a line each.
+        StepsFailed: every step that failed; the others are done.
     """
     is_live = root == ROOT and machine.SYSTEMD.is_dir()
     if root == ROOT and not dry_run:
         _only_root("install")
     site, credentials = _load(within(root, site_path), within(root, credentials_path))
-    secrets = handed_over(credentials, within(root, credentials_path)) if credentials else {}
+    secret_files = handed_over(credentials, within(root, credentials_path)) if credentials else {}
     places = Places(
         program or _THIS,
         site_path.absolute(),
         _above(root, site.spool.path.absolute().parent),
-        {name: _above(root, path.absolute()) for name, path in secrets.items()},
+        {name: _above(root, path.absolute()) for name, path in secret_files.items()},
     )
-    wanted = files(site, places)
-    found = machine.present() if is_live else []
-    if mistakes := [*_no_program(program), *_refusals(site, found), *_unreadable(site, root)]:
+    site_files = files(site, places)
+    present = machine.present() if is_live else []
+    if mistakes := [*_no_program(program), *_refusals(site, present), *_unreadable(site, root)]:
         raise ConfigError(mistakes)
     if root != ROOT and not os.path.lexists(root / places.program.relative_to("/")):
         say(f"warning: {root} has no {places.program}, which the services run: install it in there too")
-    if not secrets:
+    if not secret_files:
         say(f"{credentials_path} is missing: buses are read and readings wait; write it and run this again")
-    difference = changes.compare(wanted, root)
-    plan = changes.restarts(site, secrets, difference, found) if is_live else None
+    difference = changes.compare(site_files, root)
+    plan = changes.restarts(site, secret_files, difference, present) if is_live else None
     if dry_run:
         _show(difference, plan, root, say)
         return
-    said: list[str] = []
+    lines: list[str] = []
 
     def tell(line: str) -> None:
-        said.append(line)
+        lines.append(line)
         say(line)
 
     changes.write(difference, root, tell)
-    failures = changes.carry_out(site, plan, found, delivers=bool(secrets), say=tell) if plan else []
-    if not said and not failures:
+    failures = changes.carry_out(site, plan, present, delivers=bool(secret_files), say=tell) if plan else []
+    if not lines and not failures:
         say("nothing to change")
     if plan is None and difference.paths:
         say("systemd does not run there: it does the rest when that system boots")
     for bus in site.buses.values():
-        if is_live and not machine.fitting(bus, found):
+        if is_live and not machine.fitting(bus, present):
             say(f'bus {bus.name}: adapter "{bus.adapter}" is not plugged in; the bus starts when it is')
     if failures:
         raise StepsFailed(failures)
 
 
 def uninstall(*, root: Path, dry_run: bool, say: Callable[[str], None]) -> None:
-    """Stops the services and removes what `install` wrote; the site, its credentials and readings stay.
+    """Stop the services and remove what `install` wrote; the site, its credentials and readings stay.
 
     Raises:
-        StepsFailed: what failed; the rest is done.
+        StepsFailed: every step that failed; the others are done.
     """
     is_live = root == ROOT and machine.SYSTEMD.is_dir()
     if root == ROOT and not dry_run:
@@ -118,7 +118,7 @@ def uninstall(*, root: Path, dry_run: bool, say: Callable[[str], None]) -> None:
 
 
 def _load(site: Path, credentials: Path) -> tuple[Site, Credentials | None]:
-    """Both files; None where there are no credentials yet."""
+    """Return site and credentials; None where there are no credentials yet."""
     if credentials.exists():
         return load(site, credentials)
     return load_site(site), None
@@ -131,9 +131,9 @@ def _only_root(command: str) -> None:
         )
 
 
-def _no_program(named: Path | None) -> Iterator[str]:
-    """What the services could not run, of the program that this is."""
-    if named is not None:
+def _no_program(program: Path | None) -> Iterator[str]:
+    """Yield why the services could not run the program that runs this; nothing if another one is named."""
+    if program is not None:
         return
     if not os.access(_THIS, os.X_OK):
         yield f"{_THIS} is missing: install the program as README says, or name it with --program"
@@ -144,13 +144,13 @@ def _no_program(named: Path | None) -> Iterator[str]:
         )
 
 
-def _refusals(site: Site, found: list[Adapter]) -> Iterator[str]:
-    """Adapters by which a bus cannot be told."""
-    yield from shared_ports(site, found)
+def _refusals(site: Site, present: list[Adapter]) -> Iterator[str]:
+    """Yield a sentence for each adapter that does not name one port alone."""
+    yield from shared_ports(site, present)
     for bus in site.buses.values():
         place = f"{site.path}: bus.{bus.name}.adapter"
-        devices = machine.fitting(bus, found)
-        if why := refusal(bus.adapter, found):
+        devices = machine.fitting(bus, present)
+        if why := refusal(bus.adapter, present):
             yield f"{place}: {why}"
         elif len(devices) > 1:
             names = " and ".join(map(str, devices))
@@ -158,20 +158,20 @@ def _refusals(site: Site, found: list[Adapter]) -> Iterator[str]:
 
 
 def _unreadable(site: Site, root: Path) -> Iterator[str]:
-    """Files of the site that the services' user may not read."""
-    used = [site.path, *sorted((site.path.parent / "models").glob("*.toml"))]
+    """Yield a sentence for each file of the site that the services' user may not read."""
+    site_paths = [site.path, *sorted((site.path.parent / "models").glob("*.toml"))]
     if site.thingsboard.ca is not None:
-        used.append(site.thingsboard.ca)
-    closed: dict[Path, str] = {}
-    for path in map(Path.absolute, used):
+        site_paths.append(site.thingsboard.ca)
+    modes: dict[Path, str] = {}
+    for path in map(Path.absolute, site_paths):
         if not path.stat().st_mode & stat.S_IROTH:
-            closed[path] = "o+r"
+            modes[path] = "o+r"
         for folder in path.parents:
             if folder == root.absolute():
                 break
             if not folder.stat().st_mode & stat.S_IXOTH:
-                closed[folder] = "o+x"
-    for path, mode in closed.items():
+                modes[folder] = "o+x"
+    for path, mode in modes.items():
         command = f"chmod {mode} {quote(str(path))}"
         yield f"the services, which have a user of their own, may not read {path}: run {command}"
 
@@ -179,17 +179,17 @@ def _unreadable(site: Site, root: Path) -> Iterator[str]:
 def _show(
     difference: changes.Difference, plan: changes.Restarts | None, root: Path, say: Callable[[str], None]
 ) -> None:
-    """What would be done."""
+    """Show what would be done."""
     if text := changes.diff(difference, root):
         say(text)
     stop = plan.stop if plan else {}
-    for name, why in stop.items():
-        say(f"would stop {name}: {why}")
+    for name, reason in stop.items():
+        say(f"would stop {name}: {reason}")
     if not text and not stop:
         say("nothing to change")
 
 
 def _above(root: Path, path: Path) -> Path:
-    """The path that the system in `root` has for one found from here."""
+    """Return the name that the system in `root` has for a path of this machine."""
     root = root.absolute()
     return Path("/") / path.relative_to(root) if path.is_relative_to(root) else path

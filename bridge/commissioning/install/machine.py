@@ -1,7 +1,7 @@
-"""The system as it runs: its adapters, its units, and the commands that change it.
+"""The running system: its adapters, its units, and the commands that change it.
 
-Every command has a deadline, and a failure is one sentence with what was run. A failed step does not keep the
-next from being tried: half of an installation that runs is better than none.
+Every command has a deadline, and a failure is one sentence that names the command. A failed step does not
+keep the next from being tried: half of an installation that runs is better than none.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ UPLINK = "serial-bridge-uplink.service"
 READERS = "serial-bridge@*.service"
 
 _STEP_WITHIN_S = 30.0
-_START_WITHIN_S = 90.0  # one that examines a damaged spool takes longer, and goes on
+_START_WITHIN_S = 90.0  # a service that examines a damaged spool takes longer, and goes on
 
 
 class StepFailed(BridgeError):
@@ -40,8 +40,8 @@ class Unit:
 
     Attributes:
         is_active: it runs, or tries to.
-        is_up: it said that it is.
-        status: what it says of itself.
+        is_up: it has reported that it is ready.
+        status: the text of its own status.
     """
 
     is_active: bool
@@ -50,45 +50,45 @@ class Unit:
 
 
 def unit_of(bus: str) -> str:
-    """The service that reads a bus."""
+    """Return the service that reads a bus."""
     return f"serial-bridge@{bus}.service"
 
 
 def present() -> list[Adapter]:
-    """The adapters of this machine."""
+    """Return the adapters of this machine."""
     return list(adapter.adapters())
 
 
-def fitting(bus: Bus, found: Sequence[Adapter]) -> list[Path]:
-    """The devices that are, or claim to be, the port of a bus."""
+def fitting(bus: Bus, present: Sequence[Adapter]) -> list[Path]:
+    """Return the devices that are, or claim to be, the port of a bus."""
     if not bus.adapter.startswith("/"):
-        return [one.device for one in adapter.fitting(bus.adapter, found)]
+        return [entry.device for entry in adapter.fitting(bus.adapter, present)]
     device = Path(bus.adapter)
     return [device.resolve()] if device.exists() else []
 
 
 def links() -> dict[str, Path]:
-    """The device of each bus for which udev has made a link."""
+    """Return the device of each bus for which udev has made a link."""
     if not LINKS.is_dir():
         return {}
     return {link.name: link.resolve() for link in sorted(LINKS.iterdir())}
 
 
 def units() -> dict[str, Unit]:
-    """The bridge's services that systemd has loaded, by name."""
-    shown = _run("systemctl", "show", "--property=Id,ActiveState,StatusText", READERS, UPLINK)
-    found = {}
-    for block in shown.split("\n\n"):
-        said = dict(line.partition("=")[::2] for line in block.splitlines())
-        if "Id" in said:
-            state = said.get("ActiveState", "")
+    """Return the bridge's services that systemd has loaded, by name."""
+    output = _run("systemctl", "show", "--property=Id,ActiveState,StatusText", READERS, UPLINK)
+    services = {}
+    for block in output.split("\n\n"):
+        properties = dict(line.partition("=")[::2] for line in block.splitlines())
+        if "Id" in properties:
+            state = properties.get("ActiveState", "")
             is_active = state not in ("inactive", "failed")
-            found[said["Id"]] = Unit(is_active, state == "active", said.get("StatusText", ""))
-    return found
+            services[properties["Id"]] = Unit(is_active, state == "active", properties.get("StatusText", ""))
+    return services
 
 
 def handed_over(name: str) -> bytes | None:
-    """What the uplink that runs was given under a name; None if nothing."""
+    """Return the contents of a file that systemd handed over to the running uplink; None if it did not."""
     try:
         return (CREDENTIALS / name).read_bytes()
     except OSError:
@@ -99,45 +99,45 @@ class Steps:
     """The commands that change the system, one after the other.
 
     Attributes:
-        failures: a sentence for each that failed.
+        failures: a sentence for each command that failed.
     """
 
     def __init__(self) -> None:
         self.failures: list[str] = []
 
     def make_user_and_folders(self, sysusers: Path, tmpfiles: Path) -> None:
-        """The services' user, the spool's folder and that of the status documents."""
+        """Make the services' user, the spool's folder and that of the status documents."""
         self._try("systemd-sysusers", str(sysusers))
         self._try("systemd-tmpfiles", "--create", str(tmpfiles))
 
     def reload(self) -> None:
-        """Has systemd and udev read their files again."""
+        """Have systemd and udev read their files again."""
         self._try("systemctl", "daemon-reload")
         self._try("udevadm", "control", "--reload")
 
     def recognise(self, devices: Sequence[Path]) -> None:
-        """Has udev apply its rules to devices that are there already, and waits for it."""
+        """Have udev apply its rules to devices that are there already, and wait until it has."""
         if devices:
             self._try("udevadm", "trigger", "--action=change", *map(str, devices))
             self._try("udevadm", "settle", f"--timeout={_STEP_WITHIN_S / 2:.0f}")
 
     def stop(self, names: Sequence[str]) -> None:
-        """Stops services."""
+        """Stop services."""
         if names:
             self._try("systemctl", "stop", *names)
 
     def start(self, names: Sequence[str]) -> Iterator[str]:
-        """Starts services; yields those that are up then. Why another is not stands in the journal."""
+        """Start services; yield those that are up then. The journal says why another is not."""
         if not names:
             return
         try:
             _run("systemctl", "start", *names, within_s=_START_WITHIN_S)
-            found = units()
+            services = units()
         except StepFailed as failure:
             self.failures.append(str(failure))
             return
         for name in names:
-            if name in found and found[name].is_up:
+            if name in services and services[name].is_up:
                 yield name
             else:
                 self.failures.append(f"{name} did not start; why: journalctl -n 20 -u {name}")
@@ -150,10 +150,14 @@ class Steps:
 
 
 def _run(*command: str, within_s: float = _STEP_WITHIN_S) -> str:
-    """Runs a command of the system and returns what it printed."""
-    said = f"`{shlex.join(command)}`"
+    """Run a command of the system and return what it printed.
+
+    Raises:
+        StepFailed: it is missing, failed, or did not end within `within_s` seconds.
+    """
+    command_text = f"`{shlex.join(command)}`"
     try:
-        done = subprocess.run(  # noqa: S603 — the commands above, by their own names
+        result = subprocess.run(  # noqa: S603 — the commands above, by their own names
             command,
             env={**os.environ, "LC_ALL": "C.UTF-8", "SYSTEMD_COLORS": "0"},
             stdin=subprocess.DEVNULL,
@@ -163,10 +167,16 @@ def _run(*command: str, within_s: float = _STEP_WITHIN_S) -> str:
             check=False,
         )
     except FileNotFoundError:
-        raise StepFailed(f"{said} cannot be run: {command[0]} is missing, install systemd and udev") from None
+        raise StepFailed(
+            f"{command_text} cannot be run: {command[0]} is missing, install systemd and udev"
+        ) from None
     except subprocess.TimeoutExpired:
-        raise StepFailed(f"{said} did not end within {within_s:.0f} s: run it by hand to see why") from None
-    if done.returncode:
-        why = (done.stderr.strip() or done.stdout.strip() or f"status {done.returncode}").splitlines()[-1]
-        raise StepFailed(f"{said} failed: {why}")
-    return done.stdout
+        raise StepFailed(
+            f"{command_text} did not end within {within_s:.0f} s: run it by hand to see why"
+        ) from None
+    if result.returncode:
+        why = (result.stderr.strip() or result.stdout.strip() or f"status {result.returncode}").splitlines()[
+            -1
+        ]
+        raise StepFailed(f"{command_text} failed: {why}")
+    return result.stdout

@@ -1,4 +1,4 @@
-"""The system in a folder, such as a mounted card: what its links say counts there, not here.
+"""The system in a folder, such as a mounted card: its links lead to places on the card, not to places here.
 
 A link on a card to /etc/udev means the card's own; followed from here it would lead to this machine's. So a
 path below another root is walked folder by folder, and a link on the way is refused. On this machine, whose
@@ -21,15 +21,15 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 @contextmanager
 def folder_below(root: Path, path: Path, *, make: bool = False) -> Iterator[int]:
-    """Open a folder of the system in `root`; its descriptor.
+    """Open a folder of the system in `root` and yield its descriptor until the end of the block.
 
     Args:
         path: absolute, as that system names it.
-        make: whether a missing one is made.
+        make: make the folder if it is missing.
 
     Raises:
-        FileNotFoundError: it is missing.
-        ConfigError: a link, or what is no folder, is on the way.
+        FileNotFoundError: the folder is missing.
+        ConfigError: on the way is a link, or something that is no folder.
     """
     links = 0 if root == HERE else os.O_NOFOLLOW
     descriptor = os.open(root, _FOLDER)
@@ -49,7 +49,7 @@ def folder_below(root: Path, path: Path, *, make: bool = False) -> Iterator[int]
 
 
 def within(root: Path, path: Path) -> Path:
-    """Return where a file of the system in `root` is read from here.
+    """Return the path from here of a file of the system in `root`.
 
     Raises:
         ConfigError: links lead out of that system.

@@ -1,4 +1,4 @@
-"""An adapter of site.toml in the words of a udev rule: what udev must have found out about a device.
+"""An adapter of site.toml as a udev rule: the properties that udev must have found for a device.
 
 serial:AB0JPQ7X:1    ENV{ID_SERIAL_SHORT} of a USB device, and ENV{ID_USB_INTERFACE_NUM}
 path:ID_PATH         ENV{ID_PATH}
@@ -12,23 +12,23 @@ from pathlib import PurePosixPath
 
 from bridge.config import Bus
 
-_MATCHED = re.compile(r"[0-9A-Za-z_#+\-.:=@/]+")
-"""What udev leaves in a serial number or a path, and takes literally in a rule."""
+_LITERAL = re.compile(r"[0-9A-Za-z_#+\-.:=@/]+")
+"""The characters that udev leaves in a serial number or a path, and takes literally in a rule."""
 
 
 def rules(bus: Bus) -> str:
-    """The rules that say that a device is the port of this bus, a line each.
+    """Return the rules that mark a device as the port of this bus, a line each.
 
     Raises:
         ValueError: udev cannot know such a device; the message says what to write.
     """
     comment = f'# bus.{bus.name}: adapter = "{bus.adapter}"'
-    found = f'ENV{{SERIAL_BRIDGE_BUS}}="{bus.name}", GOTO="serial_bridge_bus"'
-    return "\n".join([comment, *(f"{match}, {found}" for match in _matches(bus.adapter))])
+    action = f'ENV{{SERIAL_BRIDGE_BUS}}="{bus.name}", GOTO="serial_bridge_bus"'
+    return "\n".join([comment, *(f"{match}, {action}" for match in _matches(bus.adapter))])
 
 
 def _matches(adapter: str) -> list[str]:
-    """What to find in a device, in one of these ways."""
+    """Return the conditions for a device, any one of which is enough."""
     kind, _, name = adapter.partition(":")
     if kind == "path":
         return [f'ENV{{ID_PATH}}=="{_literal(name)}"']
@@ -46,6 +46,6 @@ def _matches(adapter: str) -> list[str]:
 
 
 def _literal(text: str) -> str:
-    if not _MATCHED.fullmatch(text):
+    if not _LITERAL.fullmatch(text):
         raise ValueError(f'"{text}" has a character that udev never writes, see: serial-bridge enroll')
     return text
