@@ -1,4 +1,4 @@
-"""What `make bench` writes into README."""
+"""What `make bench` writes into docs/performance."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ BEGIN, END = table.markers(table.BENCH)
 
 
 def test_the_tables_replace_what_stood_between_the_markers(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    page = tmp_path / "performance.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     for _ in range(2):
-        table.write([[table.Row("polls", "ours"), table.Row("9600 baud", "0.99")]], readme)
-    text = readme.read_text()
+        table.write([[table.Row("polls", "ours"), table.Row("9600 baud", "0.99")]], page)
+    text = page.read_text()
     assert text.startswith(f"before\n{BEGIN}\nMeasured ")
     assert text.endswith(f"\n\n| polls | ours |\n| --- | --: |\n| 9600 baud | 0.99 |\n{END}\nafter\n")
     assert "old" not in text
 
 
 def test_without_markers_nothing_is_written(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text("no place")
+    page = tmp_path / "performance.md"
+    page.write_text("no place")
     with pytest.raises(ValueError, match="has no"):
-        table.write([], readme)
+        table.write([], page)
 
 
-def test_readme_has_a_place_for_the_tables() -> None:
-    text = table.README.read_text()
+def test_the_page_has_a_place_for_the_tables() -> None:
+    text = table.PERFORMANCE.read_text()
     assert text.index(BEGIN) < text.index(END)

@@ -10,7 +10,8 @@ back is held against what the vector says:
 
 Not counted are vectors that are `optional` (two readings are defensible), values of a telegram that means "no
 data" (`semantic`), and what a device's register map makes of a Modbus reply: that takes `--model`, and the
-tests of the maps. Exit 1 if anything is missed. For the folder of the tests the README's table is written.
+tests of the maps. Exit 1 if anything is missed. For the tests' own folder it writes the table of
+docs/contributing.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 
 from bridge.commissioning import decode
 from protocols import CATALOGUE, protocol
-from tests.benchmarks.table import Row, markdown, put
+from tests.benchmarks.table import DOCS, Row, markdown, put
 from tests.protocols.vectors import FOLDER, IDLE, NAMES, Vector, holds_a_good_one, path_of
 
 MARKER = "vectors"
@@ -115,7 +116,7 @@ def main(folder: Path) -> int:
     for what in missed:
         print(f"missed: {what}")
     if folder.resolve() == FOLDER.resolve():
-        put(MARKER, markdown(table(tallies)))
+        put(MARKER, markdown(table(tallies)), DOCS / "contributing.md")
     return int(bool(missed))
 
 

@@ -20,7 +20,8 @@ from typing import Self
 
 from bridge.sandbox.device_faults import LineFaults, Part, Stall, UnitFaults
 from bridge.sandbox.pty import Pty
-from bridge.sandbox.wire import Served, Unit, Wire
+from bridge.sandbox.transmission import Served
+from bridge.sandbox.wire import Unit, Wire
 from protocols.dialogue import LineSettings
 from protocols.modbus.simulation import MODBUS_RTU
 from protocols.simulation import Address, Dialect

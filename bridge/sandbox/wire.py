@@ -23,12 +23,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from bridge.sandbox.device_faults import DEVICE_BUSY, LineFaults, Stall, UnitFaults
+from bridge.sandbox.transmission import Served, Transmission
 from protocols.dialogue import LineSettings
 from protocols.framing import Frame
-from protocols.modbus import pdu
 from protocols.modbus.simulation import MODBUS_RTU
 from protocols.simulation import Address, Dialect
 
@@ -43,84 +43,6 @@ class Unit(Protocol):
     def answer(self, request: Frame) -> bytes | None:
         """Return the whole reply to a request, or None where a device keeps silent."""
         ...
-
-
-class Served(NamedTuple):
-    """One undamaged reply.
-
-    Attributes:
-        unit: the address it came from.
-        at: when its first octets were handed over, in seconds of the wire's clock.
-        request: the message it answers, without what carries it (Modbus: the PDU).
-        reply: its own.
-        delay_s: how much later than due the octets were handed over: whoever moves the clock was late.
-    """
-
-    unit: Address
-    at: float
-    request: bytes
-    reply: bytes
-    delay_s: float = 0.0
-
-    @property
-    def registers(self) -> dict[int, int]:
-        """The Modbus registers it told, by PDU address; empty if it told none."""
-        if self.reply[0] not in (pdu.READ_HOLDING_REGISTERS, pdu.READ_INPUT_REGISTERS):
-            return {}
-        start = pdu.REQUESTS[self.request[0]].parse(self.request)["start"]
-        data = pdu.REPLIES[self.reply[0]].parse(self.reply)["data"]
-        return {start + at // 2: int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)}
-
-
-class _Transmission:
-    """Octets on the wire: the host's, a device's, or noise.
-
-    Attributes:
-        data: as they arrive; those that overlapped with others are garbled.
-        ends: when each octet is through.
-        collides: False behind a converter, which has a line of its own to the host.
-        served: what a whole reply counts as if nothing garbles it.
-    """
-
-    __slots__ = ("_octet_s", "_sent", "collides", "data", "ends", "served")
-
-    def __init__(
-        self, data: bytes, ends: list[float], octet_s: float, *, collides: bool, served: Served | None
-    ) -> None:
-        self.data = bytearray(data)
-        self.ends = ends
-        self.collides = collides
-        self.served = served
-        self._sent = data
-        self._octet_s = octet_s
-
-    @property
-    def begins_at(self) -> float:
-        return self.ends[0] - self._octet_s
-
-    @property
-    def ends_at(self) -> float:
-        return self.ends[-1]
-
-    @property
-    def is_garbled(self) -> bool:
-        return self.data != self._sent
-
-    def garble(self, begin: float, end: float, chance: random.Random) -> None:
-        """Spoil the octets that are on the wire between two times."""
-        for place, octet_end in enumerate(self.ends):
-            if octet_end - self._octet_s < end and begin < octet_end:
-                self.data[place] ^= chance.randint(1, 255)
-
-    def seal(self) -> None:
-        """Leave a garbled frame without a chance of being good.
-
-        The last octet is not what it was, and the number of wrong bits is odd: CRC-16, whose polynomial has
-        the factor x + 1, notices any odd number; the other protocols end in a fixed octet.
-        """
-        before = zip(self.data[:-1], self._sent[:-1], strict=True)
-        flipped = sum((arriving ^ sent).bit_count() for arriving, sent in before)
-        self.data[-1] = self._sent[-1] ^ (0x60 if flipped % 2 else 0x40)
 
 
 @dataclass(slots=True)
@@ -181,8 +103,8 @@ class Wire:
             tuple[float, int, Callable[[float, float], bytes]]
         ] = []  # a heap: what happens when
         self._number = 0  # decides where two events are due at once
-        self._on_wire: list[_Transmission] = []
-        self._request_parts: list[_Transmission] = []  # of the request that is not yet through
+        self._on_wire: list[Transmission] = []
+        self._request_parts: list[Transmission] = []  # of the request that is not yet through
         self._now = 0.0
         self._host_until = 0.0  # when the last octet of the host will have been through
         self._busy_until = 0.0  # the same of anybody whom the host has heard
@@ -245,7 +167,7 @@ class Wire:
 
     # Requests on their way to the devices.
 
-    def _hear(self, request: Frame, parts: tuple[_Transmission, ...], due: float, now: float) -> bytes:
+    def _hear(self, request: Frame, parts: tuple[Transmission, ...], due: float, now: float) -> bytes:
         """Give a request that is through to those it is for."""
         if any(part.is_garbled for part in parts):
             return b""
@@ -346,7 +268,7 @@ class Wire:
             reply += self._random.randbytes(self._random.randint(1, 4))
         return reply
 
-    def _send(self, transmission: _Transmission, pause_at: int | None = None) -> None:
+    def _send(self, transmission: Transmission, pause_at: int | None = None) -> None:
         """Hand a transmission to the host, in the chunks in which a UART does."""
         length = len(transmission.data)
         size = _CHUNK if self.paced else length
@@ -355,7 +277,7 @@ class Wire:
         ):
             self._at(transmission.ends[end - 1], partial(self._hand_over, transmission, start, end))
 
-    def _hand_over(self, transmission: _Transmission, start: int, end: int, due: float, now: float) -> bytes:
+    def _hand_over(self, transmission: Transmission, start: int, end: int, due: float, now: float) -> bytes:
         """Octets that have come off the wire."""
         self._busy_until = max(self._busy_until, transmission.ends_at)
         is_last = end == len(transmission.data)
@@ -378,14 +300,14 @@ class Wire:
         pause_at: int | None = None,
         pause_s: float = 0.0,
         served: Served | None = None,
-    ) -> _Transmission:
+    ) -> Transmission:
         """Put octets on the wire from a time on; they spoil, and are spoilt by, all that overlap."""
         octet_s = self._line.duration_s(1) if self.paced else 0.0
         ends = [begins_at + (place + 1) * octet_s for place in range(len(data))]
         if pause_at:
             ends[pause_at:] = [end + pause_s for end in ends[pause_at:]]
         collides = not self.line_faults.converter.share
-        laid = _Transmission(data, ends, octet_s, collides=collides, served=served)
+        laid = Transmission(data, ends, octet_s, collides=collides, served=served)
         if self.paced and collides:
             self._on_wire = [other for other in self._on_wire if other.ends_at > self._now]
             for other in self._on_wire:

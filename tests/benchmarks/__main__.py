@@ -30,11 +30,11 @@ from tests.benchmarks import (
     wear,
 )
 
-SHOWN = line, decode, spool, network, process  # in README's table, which is written by this very command
+SHOWN = line, decode, spool, network, process  # in docs/performance, which is written by this very command
 
 
 def main() -> None:
-    """Runs them all, and writes README's table."""
+    """Runs them all, and writes docs/performance."""
     tables = []
     for benchmark in (*SHOWN, footprint, coap_rate, dtls, flush, held, backlog, wear):
         print(f"\n{benchmark.__name__.rpartition('.')[2]}: {(benchmark.__doc__ or '').splitlines()[0]}")

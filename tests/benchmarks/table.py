@@ -1,4 +1,4 @@
-"""README's tables, each written between two markers by the command that makes it: `make bench` for one."""
+"""The pages' tables, each written between two markers by the command that makes it: `make bench` for one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-README = Path(__file__).parents[2] / "README.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PERFORMANCE = DOCS / "performance.md"
 BENCH = "bench"
 
 
@@ -22,13 +23,13 @@ class Row(tuple[str, ...]):
         return super().__new__(cls, cells)
 
 
-def write(tables: Sequence[Sequence[Row]], readme: Path = README) -> None:
-    """Replaces what stands between the markers.
+def write(tables: Sequence[Sequence[Row]], page: Path = PERFORMANCE) -> None:
+    """Replace what stands between the markers.
 
     Raises:
         ValueError: the markers are missing.
     """
-    put(BENCH, "\n\n".join([machine(), *(markdown(rows) for rows in tables if rows)]), readme)
+    put(BENCH, "\n\n".join([machine(), *(markdown(rows) for rows in tables if rows)]), page)
 
 
 def markers(name: str) -> tuple[str, str]:
@@ -36,22 +37,22 @@ def markers(name: str) -> tuple[str, str]:
     return f"<!-- {name} -->", f"<!-- /{name} -->"
 
 
-def put(marker: str, text: str, readme: Path = README) -> None:
+def put(marker: str, text: str, page: Path) -> None:
     """Replaces what stands between the markers of that name.
 
     Raises:
         ValueError: the markers are missing.
     """
     begin, end = markers(marker)
-    before, found, rest = readme.read_text().partition(begin)
+    before, found, rest = page.read_text().partition(begin)
     _, closed, after = rest.partition(end)
     if not (found and closed):
-        raise ValueError(f"{readme} has no {begin} … {end}")
-    readme.write_text(f"{before}{begin}\n{text}\n{end}{after}")
+        raise ValueError(f"{page} has no {begin} … {end}")
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}")
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """A table as README shows it; the first row is its head."""
+    """A table as a page shows it; the first row is its head."""
     head, *body = rows
     rule = Row("---", *["--:"] * (len(head) - 1))
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *body))

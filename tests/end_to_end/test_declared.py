@@ -1,4 +1,4 @@
-"""The sensors that README describes in site.toml alone, read by the real command and delivered."""
+"""The sensors that docs/protocols.md describes in site.toml alone, read by the real command and delivered."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ from protocols.declared.entry import declaration
 from protocols.declared.simulation import SimulatedSensor, dialect
 from protocols.dialogue import LineSettings
 from tests.end_to_end.conftest import World
+from tests.pages import BLOCKS
 from tests.protocols.vectors import vectors
 
 pytestmark = pytest.mark.end_to_end
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-BLOCKS = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
 DUST, TANKS = (
     next(block for block in BLOCKS if block.startswith(f"[bus.{name}]")) for name in ("dust", "tanks")
 )

@@ -21,7 +21,7 @@ from typing import Any
 
 from bridge.sandbox.bus import SimulatedBus
 from bridge.sandbox.server import StandIn
-from bridge.sandbox.wire import Served
+from bridge.sandbox.transmission import Served
 from bridge.spool import Spool, read_ledger
 from tests.end_to_end.conftest import World
 from tests.faults.played_bus import PlayedBus

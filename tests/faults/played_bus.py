@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.sandbox.bus import SimulatedBus
-from bridge.sandbox.wire import Served
+from bridge.sandbox.transmission import Served
 from protocols.dialogue import LineSettings
 from protocols.dlt645 import frame as frames
 from protocols.dlt645.data import BY_IDENTIFIER

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bridge.sandbox.wire import Served
+from bridge.sandbox.transmission import Served
 from protocols.framing import Frame
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.rtu import SimulatedUnit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.sandbox.wire import Served
+from bridge.sandbox.transmission import Served
 from tests.faults.tagged import STAMP_ERROR, Audit, Findings, Source, tagged
 
 KEYS = {("a", "x"): Source(1, (0,)), ("a", "y"): Source(1, (5, 6)), ("b", "x"): Source(2, (0,))}

@@ -12,7 +12,7 @@ from protocols import protocol
 from protocols.framing import Frame
 from tests.protocols.vectors import hear
 
-CAPTURES: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "vectors/captures.json").read_text())
+CAPTURES: list[dict[str, Any]] = json.loads((Path(__file__).with_name("captures.json")).read_text())
 
 
 def fields_of(capture: dict[str, Any]) -> dict[str, Any]:

@@ -21,9 +21,9 @@ from pathlib import Path
 
 from bridge.config import load
 from bridge.errors import ConfigError
+from tests.pages import BLOCKS
 
 SITES = Path(__file__).parent / "sites"
-README = Path(__file__).parents[3] / "README.md"
 CREDENTIALS = """[sensors]
 main-meter = "A1_TEST_TOKEN"
 soil = "A2_TEST_TOKEN"
@@ -52,7 +52,7 @@ KEYS = (
 
 def sources() -> list[str]:
     """The files that are changed."""
-    blocks: list[str] = re.findall(r"```toml\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    blocks: list[str] = BLOCKS
     return [*blocks, *(path.read_text("utf-8") for path in sorted(SITES.glob("*.toml")))]
 
 

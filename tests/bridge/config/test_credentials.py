@@ -22,9 +22,9 @@ from bridge.config import (
 from bridge.errors import ConfigError
 from tests.bridge.config.conftest import GOOD, SITES
 from tests.certificates import EXPIRED, Authority
+from tests.pages import ALL
 
-README = (Path(__file__).parents[3] / "README.md").read_text()
-EXAMPLES = set(re.findall('= "(the (?:access|profile).*)"', README))
+EXAMPLES = set(re.findall('= "(the (?:access|profile).*)"', ALL))
 SECRET = "A1b2C3d4E5f6G7h8"
 Load = Callable[..., Credentials]
 

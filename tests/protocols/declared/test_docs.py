@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,12 +17,12 @@ from protocols.declared.types import TYPES
 from protocols.dialogue import LineSettings, Values
 from protocols.framing import Frame
 from protocols.listening import ListeningSettings
+from tests.pages import BLOCKS, PAGES
 from tests.protocols.vectors import Vector, hear, vectors
 
-README = (Path(__file__).parents[3] / "README.md").read_text()
 SHOWN: dict[str, Any] = {
     name: bus
-    for block in re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    for block in BLOCKS
     for name, bus in tomllib.loads(block).get("bus", {}).items()
     if bus.get("protocol") == "declared"
 }
@@ -80,7 +79,7 @@ def test_the_tank_shown_is_asked_and_answers() -> None:
 
 
 def test_the_table_names_every_key_type_and_checksum() -> None:
-    section = README.partition("### A sensor that nobody has met")[2].partition("\n## ")[0]
+    section = PAGES["protocols"].partition("## A sensor that nobody has met")[2].partition("\n## ")[0]
     for name in (*KEYS, *TYPES):
         assert f"`{name}`" in section or f"`{name} = " in section, name
     listed = re.findall(r"`([a-z0-9-]+)`", section.partition("Checksums:")[2].partition("\n\n")[0])

@@ -1,4 +1,4 @@
-"""What README says is true: its files load, its commands exist, its tables are those of the program."""
+"""What README and docs/ say is true: files load, commands exist, tables are the program's, links lead on."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ from protocols.modbus import models
 from tests import vectors_check
 from tests.benchmarks.table import markdown
 from tests.bridge.config.conftest import SITES
-
-README = (Path(__file__).parent.parent / "README.md").read_text()
-BLOCKS = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+from tests.pages import ALL, BLOCKS, PAGES, README, ROOT
 
 
 def test_the_two_files_of_the_walk_load_without_a_warning(tmp_path: Path) -> None:
@@ -51,7 +49,7 @@ def test_the_meters_shown_are_read_as_they_stand(
     assert [sensor.name for sensor in load_site(tmp_path / "site.toml").buses[bus].sensors] == names
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"serial-bridge ([a-z]+)", README))))
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"serial-bridge ([a-z]+)", ALL))))
 def test_a_command_that_is_named_exists(name: str) -> None:
     assert name in get_command(app).commands
 
@@ -61,11 +59,11 @@ def test_the_mistakes_shown_are_what_is_said(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as caught:
         load_site(Path("site.toml"))
-    assert textwrap.indent(str(caught.value), "    ") in README
+    assert textwrap.indent(str(caught.value), "    ") in PAGES["operations"]
 
 
 def test_the_models_are_those_that_ship() -> None:
-    assert readme_table(listing()) in README
+    assert readme_table(listing()) in PAGES["models"]
 
 
 def test_the_model_shown_is_right_and_reads_what_its_vector_says() -> None:
@@ -78,4 +76,20 @@ def test_the_table_of_vectors_is_what_the_decoder_says_of_them() -> None:
     tallies, strange = vectors_check.check(vectors_check.FOLDER, vectors_check.here)
     assert [what for tally in tallies for what in tally.missed] == []
     assert strange == []
-    assert markdown(vectors_check.table(tallies)) in README
+    assert markdown(vectors_check.table(tallies)) in PAGES["contributing"]
+
+
+def test_readme_is_a_front_door() -> None:
+    assert len(README.encode()) <= 10_000
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}.md" for name in PAGES)])
+def test_a_link_leads_to_a_page_and_a_heading_of_it(page: str) -> None:
+    path = ROOT / page
+    for target in re.findall(r"\]\(([^)#:]*(?:#[^)]*)?)\)", path.read_text("utf-8")):
+        name, _, heading = target.partition("#")
+        other = path.parent / name if name else path
+        assert other.is_file(), target
+        titles = re.findall(r"(?m)^#+ (.*)$", other.read_text("utf-8"))
+        anchors = {re.sub(r"[^a-z0-9]+", "-", title.lower()) for title in titles}
+        assert not heading or heading in anchors, target
