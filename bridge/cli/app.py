@@ -136,8 +136,10 @@ def check(
 ) -> None:
     """Checks both files and says what would run; opens nothing."""
     from bridge.commissioning.check import summary, text
+    from bridge.config import with_keys
 
     loaded, secrets = _load(site, credentials)
+    with_keys(loaded, secrets_of(site, credentials))
     found = summary(loaded, secrets)
     print_json(found) if as_json else say(text(found, plan=plan))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from bridge.cli import main
 from bridge.config import load_credentials, load_site, with_keys
 from bridge.errors import ConfigError
 
@@ -108,3 +110,16 @@ def test_a_key_of_no_sensor_is_a_warning(site: Path) -> None:
     assert any("credentials.toml:3: " in line and 'did you mean "house"?' in line for line in warnings), (
         warnings
     )
+
+
+def test_check_reads_the_keys_file_too(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret(site.with_name("credentials.toml"), '[sensors]\nhouse = "T1"\n')
+    own = secret(site.with_name("decryption.toml"), '[decryption]\nhouse = "0011"\n')
+    monkeypatch.setattr(sys, "argv", ["serial-bridge", "check", "--site", str(site)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said == f"{own}:2: decryption.house: a key has 32 hexadecimal digits, this one has 4\n"
