@@ -1,7 +1,7 @@
 """X.509 certificates and keys in files, and the names in a certificate.
 
-What is wrong with a file is said with its path and the fix: `check` shows it, and a running uplink holds the
-sensor. Imported only where coaps is used: a site without certificates does not pay for `cryptography`.
+An error about a file gives its path and the fix: `check` shows it, and a running uplink holds the sensor.
+Import this module only where coaps is used: a site without certificates does not pay for `cryptography`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class UnusableFile(NotTrusted):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a device shows to be recognized, and the proof that it is its own.
+    """A device's certificate with the private key that proves it.
 
     Attributes:
         path: the file of the certificate, for messages.
@@ -40,28 +40,28 @@ class Identity:
     key: EllipticCurvePrivateKey | RSAPrivateKey
 
     def expired(self, now: datetime) -> str | None:
-        """The sentence that its validity is over at `now`; None if it is not."""
-        ended = self.certificate.not_valid_after_utc
-        if now <= ended:
+        """Return a sentence if the certificate has expired at `now`; None if it has not."""
+        end = self.certificate.not_valid_after_utc
+        if now <= end:
             return None
-        return f"the certificate {self.path} expired on {ended:%Y-%m-%d}, ThingsBoard refuses it: renew it"
+        return f"the certificate {self.path} expired on {end:%Y-%m-%d}, ThingsBoard refuses it: renew it"
 
 
 def read_identity(certificate: Path, key: Path) -> Identity:
-    """A device's certificate and its private key.
+    """Read a device's certificate and its private key.
 
     Raises:
-        UnusableFile: one of the files is missing, may not be read or is not PEM; they do not belong together.
+        UnusableFile: a file is missing, may not be read or is not PEM, or the two do not belong together.
     """
-    found = read_certificates(certificate)[0]
+    device_certificate = read_certificates(certificate)[0]
     private = _read_key(key)
-    if _spki(private.public_key()) != _spki(found.public_key()):
+    if _spki(private.public_key()) != _spki(device_certificate.public_key()):
         raise UnusableFile(f"the key {key} does not belong to the certificate {certificate}: pair them anew")
-    return Identity(certificate, found, private)
+    return Identity(certificate, device_certificate, private)
 
 
 def read_certificates(path: Path) -> list[x509.Certificate]:
-    """All certificates of a PEM file, at least one.
+    """Return all certificates of a PEM file, at least one.
 
     Raises:
         UnusableFile: as for `read_identity`.
@@ -76,7 +76,7 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
 
 
 def fits(certificate: x509.Certificate, name: str) -> bool:
-    """Whether one of the certificate's alternative names is `name`; its common name does not count.
+    """Return whether `name` is one of the certificate's alternative names; its common name does not count.
 
     Args:
         name: a host name or an IP address. A `*` in the certificate stands for the whole first label of a
@@ -84,22 +84,22 @@ def fits(certificate: x509.Certificate, name: str) -> bool:
     """
     if (address := as_address(name)) is not None:
         return address in _alternatives(certificate).get_values_for_type(x509.IPAddress)
-    wanted = ascii_name(name)
-    parent = wanted.partition(".")[2]
-    wildcard = f"*.{parent}" if "." in parent else wanted
-    offered = _alternatives(certificate).get_values_for_type(x509.DNSName)
-    return not {wanted, wildcard}.isdisjoint(offer.lower().rstrip(".") for offer in offered)
+    host = ascii_name(name)
+    parent = host.partition(".")[2]
+    wildcard = f"*.{parent}" if "." in parent else host
+    host_names = _alternatives(certificate).get_values_for_type(x509.DNSName)
+    return not {host, wildcard}.isdisjoint(host_name.lower().rstrip(".") for host_name in host_names)
 
 
 def names(certificate: x509.Certificate) -> list[str]:
-    """The host names and addresses the certificate is for."""
-    found = _alternatives(certificate)
-    addresses = found.get_values_for_type(x509.IPAddress)
-    return found.get_values_for_type(x509.DNSName) + [str(address) for address in addresses]
+    """Return the host names and addresses that the certificate is for."""
+    alternatives = _alternatives(certificate)
+    addresses = alternatives.get_values_for_type(x509.IPAddress)
+    return alternatives.get_values_for_type(x509.DNSName) + [str(address) for address in addresses]
 
 
 def as_address(name: str) -> IPv4Address | IPv6Address | None:
-    """The IP address that `name` is; None if it is the name of a host."""
+    """Return the IP address that `name` is; None if it is the name of a host."""
     try:
         return ip_address(name)
     except ValueError:
@@ -107,7 +107,7 @@ def as_address(name: str) -> IPv4Address | IPv6Address | None:
 
 
 def ascii_name(host: str) -> str:
-    """A host name as certificates write it: lower case, punycode, no dot at its end."""
+    """Return a host name as certificates write it: lower case, punycode, no dot at its end."""
     try:
         return host.rstrip(".").encode("idna").decode().lower()
     except UnicodeError:  # no name of a host; it will fit no certificate
@@ -115,7 +115,7 @@ def ascii_name(host: str) -> str:
 
 
 def now() -> datetime:
-    """What the gateway's clock says."""
+    """Return the time of the gateway's clock, in UTC."""
     return datetime.now(UTC)
 
 
@@ -129,7 +129,7 @@ def _alternatives(certificate: x509.Certificate) -> x509.SubjectAlternativeName:
 def _read_key(path: Path) -> EllipticCurvePrivateKey | RSAPrivateKey:
     data = _read(path)
     try:
-        key = serialization.load_pem_private_key(data, None)
+        private_key = serialization.load_pem_private_key(data, None)
     except TypeError:
         raise UnusableFile(
             f"the key {path} asks for a passphrase, which no service can give: "
@@ -140,9 +140,9 @@ def _read_key(path: Path) -> EllipticCurvePrivateKey | RSAPrivateKey:
             f"{path} holds no PEM private key (-----BEGIN PRIVATE KEY-----): "
             f"convert it with: openssl pkey -inform DER -in {quote(str(path))}"
         ) from None
-    if not isinstance(key, EllipticCurvePrivateKey | RSAPrivateKey):
+    if not isinstance(private_key, EllipticCurvePrivateKey | RSAPrivateKey):
         raise UnusableFile(f"the key {path} is neither EC nor RSA, which is all that ThingsBoard takes")
-    return key
+    return private_key
 
 
 def _read(path: Path) -> bytes:

@@ -1,12 +1,14 @@
-"""Files in folders that somebody else may write: the spool's, the runtime folder, a site in somebody's home.
+"""Files in folders that another user may write: the spool's, the runtime folder, a site in a home folder.
 
-Who may write a folder decides what its names lead to. A link there can make root overwrite a file of the
-system, or hand a new one to a stranger; a named pipe can make a reader wait for ever. Two rules prevent both:
+The user who may write a folder decides where its names lead. A link there can make root overwrite a file of
+the system, or hand a new one to a stranger; a named pipe can make a reader wait for ever. Two rules prevent
+both:
 
     acting_as_owner   while it lasts, root has no more rights than the owner of the folder
     open_regular      never through a link, never waiting; a regular file with one name, or an error
 
-What has been opened is judged, read and changed by its descriptor; a path may lead elsewhere a moment later.
+A file that is open is checked, read and changed by its descriptor; its path may lead elsewhere a moment
+later.
 """
 
 from __future__ import annotations
@@ -26,10 +28,10 @@ _identity_lock = threading.RLock()  # effective ids belong to the process: one t
 
 
 class NotOurFile(BridgeError, OSError):
-    """The name of a file of ours is that of a link, a pipe, a folder, or of another file too."""
+    """A file of ours has a name that is a link, a pipe or a folder, or that is another file's too."""
 
-    def __init__(self, errno: int, what: str, path: Path | str) -> None:
-        super().__init__(errno, what, str(path))
+    def __init__(self, errno: int, fault: str, path: Path | str) -> None:
+        super().__init__(errno, fault, str(path))
 
     def __str__(self) -> str:
         return f"{self.filename}: {self.strerror}, so it is left alone; remove it, then try again"
@@ -37,11 +39,10 @@ class NotOurFile(BridgeError, OSError):
 
 @contextmanager
 def acting_as_owner(folder: Path) -> Iterator[None]:
-    """Act as the owner of `folder` if this process is root and the owner is not; else change nothing.
+    """Act as the owner of `folder` until the end of the block, if this process is root and the owner is not.
 
-    Effective user, group and supplementary groups are those of the owner until the end of the block. A folder
-    that is missing has the owner of the nearest one above it; one behind a link that is not root's, the
-    owner of that link.
+    Effective user, group and supplementary groups become those of the owner. A folder that is missing has the
+    owner of the nearest one above it; one behind a link that is not root's, the owner of that link.
 
     Raises:
         OSError: root may not become another user here, or the folder cannot be looked at.
@@ -67,14 +68,14 @@ def acting_as_owner(folder: Path) -> Iterator[None]:
 
 
 def open_regular(path: Path | str, flags: int, mode: int = 0o644, *, folder: int | None = None) -> int:
-    """Open a regular file with `os.open`'s flags; the descriptor is the caller's to close.
+    """Open a regular file with `os.open`'s flags and return its descriptor, which the caller closes.
 
     Args:
-        mode: of a file that is made.
+        mode: the mode of a file that is created.
         folder: descriptor of the folder in which a relative `path` lies.
 
     Raises:
-        NotOurFile: it is a link, no regular file, or a file with a second name.
+        NotOurFile: `path` is a link, no regular file, or a file with a second name.
         OSError: as for `os.open`.
     """
     flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -104,7 +105,7 @@ def read_regular(path: Path, most: int) -> bytes:
 
 
 def replace_regular(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Give the name `path` to a new file; who reads it finds the old one or this one, whole.
+    """Replace the file `path` by a new one; a reader finds the old one or the new one, whole.
 
     The draft beside it, `path` with ".new", is not forced to the disk.
 
@@ -120,10 +121,10 @@ def replace_regular(path: Path, data: bytes, mode: int = 0o644) -> None:
 
 
 def read_all(descriptor: int, most: int) -> bytes:
-    """Return what a file holds from its beginning.
+    """Return the contents of a file from its beginning.
 
     Raises:
-        OSError: EFBIG if that is more than `most` bytes, or it cannot be read.
+        OSError: EFBIG if the file holds more than `most` bytes, or it cannot be read.
     """
     data = bytearray()
     while chunk := os.pread(descriptor, most + 1 - len(data), len(data)):
@@ -134,7 +135,7 @@ def read_all(descriptor: int, most: int) -> bytes:
 
 
 def _owner(folder: Path) -> tuple[int, int]:
-    """The user and group by whose rights a folder is touched."""
+    """Return the user and group whose rights apply in a folder."""
     folder = folder.absolute()
     for place in (folder, *folder.parents):
         if place.is_symlink() and (link := place.lstat()).st_uid != 0:
@@ -146,7 +147,7 @@ def _owner(folder: Path) -> tuple[int, int]:
 
 
 def _groups(uid: int, gid: int) -> list[int]:
-    """The supplementary groups of a user; of one without a name, the given group alone."""
+    """Return the supplementary groups of a user; for one without a name, `gid` alone."""
     try:
         user = pwd.getpwuid(uid)
     except KeyError:

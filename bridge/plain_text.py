@@ -1,11 +1,12 @@
-"""Text from elsewhere, shown to a person: names in files, values off the wire, what servers and programs say.
+"""Text from elsewhere, shown to a person: names in files, values off the wire, messages of servers and
+programs.
 
-A terminal obeys some characters: an escape sequence colours, overwrites or answers, a line break begins a
-line of somebody else's, a bidirectional override changes the order. So what is not printable becomes "�"
-before it is shown. Markup means nothing here: text is text.
+A terminal obeys some characters: an escape sequence colours, overwrites or answers, a line break lets a text
+pose as a line of ours, a bidirectional override changes the order. So unprintable characters become "�"
+before a text is shown. Markup means nothing here: text is text.
 
     one_line    a field, a cell, a sentence        json_text   for programs: escaped, so that nothing is lost
-    lines       several of these, a line each      visible     what has its own line breaks
+    lines       several of these, a line each      visible     a text with line breaks of its own
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ import json
 import re
 from collections.abc import Iterable
 
-_UNSEEN = "�"
+_REPLACEMENT = "�"
 _NOT_ASCII = re.compile(r"[^\n -~]")
 
 
 def one_line(text: object) -> str:
     """Return the text without characters that would break the line, hide something or steer a terminal."""
-    shown = str(text)
-    return shown if shown.isprintable() else "".join(c if c.isprintable() else _UNSEEN for c in shown)
+    line = str(text)
+    return line if line.isprintable() else "".join(c if c.isprintable() else _REPLACEMENT for c in line)
 
 
 def lines(texts: Iterable[object]) -> str:
@@ -30,11 +31,11 @@ def lines(texts: Iterable[object]) -> str:
 
 
 def visible(text: object) -> str:
-    """Return a text of several lines, of which everything else that is not printable is replaced."""
+    """Return a text of several lines, with everything else that is not printable replaced."""
     return lines(str(text).split("\n"))
 
 
 def json_text(data: object, *, indent: int | None = None) -> str:
-    """Return a JSON document in which what is not printable is escaped; letters of all scripts are not."""
+    """Return a JSON document in which unprintable characters are escaped; letters of all scripts stay."""
     text = json.dumps(data, indent=indent, ensure_ascii=False)
     return _NOT_ASCII.sub(lambda char: char[0] if char[0].isprintable() else json.dumps(char[0])[1:-1], text)

@@ -1,7 +1,7 @@
-"""Whether a path can be that of the spool, and whether what stands there has ever been one.
+"""Checks of the spool's path: whether a spool may be there, and whether the file there has ever been one.
 
-The services may write the whole folder of the spool, and a file that is damaged is set aside. So the folder
-must be the spool's own and no part of the system, and a file that never was a spool is nothing to set aside.
+The services may write the whole folder of the spool, and a damaged spool is set aside. So the folder
+must be the spool's own and no part of the system, and a file that never was a spool must not be moved.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _SQLITE = b"SQLite format 3\0"  # sqlite.org/fileformat.html §1.3
 _SYSTEM = tuple(
     map(Path, ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/sbin", "/sys", "/usr"))
 )
-"""Nothing in these is for data. Memory that calls itself a disk is in /dev, and allowed."""
+"""The system's own folders. A RAM disk lies in /dev, and is allowed."""
 _SHARED = frozenset(
     map(
         Path,
@@ -35,25 +35,27 @@ _SHARED = frozenset(
         ),
     )
 )
-"""Every program has something in these, so they are nobody's own."""
+"""Folders in which every program has something, so that none of them is the spool's own."""
 _MEMORY = Path("/dev/shm")  # noqa: S108 — named to be let through
 _USUAL = "/var/lib/serial-bridge/spool.db"
 
 
 def refusal(path: Path) -> str | None:
-    """Return why a spool cannot be at `path`, with what to write instead; None if it can be."""
-    named = Path(os.path.normpath(path.absolute()))
-    for folder in dict.fromkeys((named.parent, _real(named.parent), _real(named).parent)):
-        if why := folder_refusal(folder):
-            return why
+    """Return why a spool cannot be at `path`, and what to write instead; None if it can."""
+    absolute_path = Path(os.path.normpath(path.absolute()))
+    for folder in dict.fromkeys(
+        (absolute_path.parent, _real(absolute_path.parent), _real(absolute_path).parent)
+    ):
+        if reason := folder_refusal(folder):
+            return reason
     try:
-        return occupied(named) or _unwritable(named.parent)
+        return occupied(absolute_path) or _unwritable(absolute_path.parent)
     except OSError:
         return None  # this user may not look
 
 
 def folder_refusal(folder: Path) -> str | None:
-    """Return why a folder cannot be that of a spool, going by its name alone; None if it can."""
+    """Return why a folder cannot be that of a spool, judged by its name alone; None if it can."""
     if folder in _SHARED:
         return f"{folder} is a folder that all programs share: give the spool its own, as in {_USUAL}"
     for system in _SYSTEM:
@@ -63,7 +65,7 @@ def folder_refusal(folder: Path) -> str | None:
 
 
 def occupied(path: Path) -> str | None:
-    """Return why what stands at a path is no spool and must stay as it is; None if it is one, or nothing.
+    """Return why the file at `path` is no spool and must stay as it is; None if it is a spool, or missing.
 
     Raises:
         OSError: this user may not look.
@@ -84,7 +86,7 @@ def occupied(path: Path) -> str | None:
 
 
 def _was_ours(path: Path) -> bool:
-    """Whether a spool was ever opened at this path: who opens one makes a lock beside it first."""
+    """Return whether a spool was ever opened at this path: opening one makes a lock beside it first."""
     return path.with_name(path.name + ".lock").exists()
 
 
@@ -97,7 +99,7 @@ def _head(path: Path) -> bytes:
 
 
 def _unwritable(folder: Path) -> str | None:
-    """Why nobody could make a file in a folder, or make that folder."""
+    """Return why nobody could make a file in a folder, or make that folder; None if somebody could."""
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir():

@@ -247,11 +247,8 @@ def _check_certificate(document: Document, site: Site, name: str, credential: Ce
             "change the url, or give the sensor a token",
         )
         return
-    from bridge.certificates import (
-        UnusableFile,
-        now,
-        read_identity,
-    )  # a site without certificates does not load `cryptography`
+    # Imported here, so that a site without certificates does not load `cryptography`.
+    from bridge.certificates import UnusableFile, now, read_identity
 
     try:
         identity = read_identity(credential.certificate, credential.key)

@@ -4,7 +4,7 @@
     house = "00112233445566778899AABBCCDDEEFF"
     barn = { key = "0011…", authentication_key = "FFEE…" }
 
-They stand in credentials.toml, or in decryption.toml beside it. A reader needs them and must see no token: as
+The keys are in credentials.toml, or in decryption.toml beside it. A reader needs them and must see no token: as
 a service it cannot open credentials.toml, so there the keys have the file of their own, which belongs to the
 service's user. No message and no repr ever holds a key.
 """
@@ -68,26 +68,26 @@ def read_keys(document: Document, site: Site | None) -> dict[str, MeterKey]:
 
 
 def _key(document: Document, path: KeyPath, value: object) -> MeterKey | None:
-    """One sensor's keys: the key alone, or a table of both."""
+    """Return one sensor's keys, written as the key alone or as a table of both; None if there is none."""
     table: Mapping[str, object] = value if isinstance(value, Mapping) else {"key": value}
     if isinstance(value, Mapping):
         document.unknown_keys(path, value, KEYS)
         if "key" not in value:
             document.mistake((*path, "key"), "is missing: it is the one that decrypts")
-    parsed: dict[str, bytes] = {}
+    octets: dict[str, bytes] = {}
     for name in KEYS:
         place = (*path, name) if isinstance(value, Mapping) else path
-        written = table.get(name, "")
+        digits = table.get(name, "")
         if name not in table:
             continue
-        if not isinstance(written, str):
+        if not isinstance(digits, str):
             document.mistake(place, "write the key in quotes: 32 hexadecimal digits")
             continue
         try:
-            parsed[name] = parse_key(written)
+            octets[name] = parse_key(digits)
         except ValueError as error:
             document.mistake(place, str(error))
-    return MeterKey(parsed["key"], parsed.get("authentication_key")) if "key" in parsed else None
+    return MeterKey(octets["key"], octets.get("authentication_key")) if "key" in octets else None
 
 
 def _check_sensor(document: Document, site: Site, name: str) -> None:
@@ -105,9 +105,13 @@ def _check_sensor(document: Document, site: Site, name: str) -> None:
 
 
 def _keyed(bus: Bus, keys: Mapping[str, MeterKey]) -> Bus:
-    """The bus with a protocol that has the keys of its sensors."""
+    """Return the bus with a protocol that has the keys of its sensors."""
     entry = bus.protocol
-    own = {
+    bus_keys = {
         entry.address_of(sensor.settings): keys[sensor.name] for sensor in bus.sensors if sensor.name in keys
     }
-    return bus.model_copy(update={"protocol": entry.with_keys(own)}) if own and entry.with_keys else bus
+    return (
+        bus.model_copy(update={"protocol": entry.with_keys(bus_keys)})
+        if bus_keys and entry.with_keys
+        else bus
+    )

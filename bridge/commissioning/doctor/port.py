@@ -58,9 +58,8 @@ def _bus(bus: Bus, machine: Machine, own_pids: set[int]) -> Iterator[Finding]:
         return
     if not is_allowed:
         group, user_name = group_of(device), machine.user.name
-        is_ours_to_set = (
-            user_name == SERVICE_USER or group == "root"
-        )  # no program of ours should be in that group
+        # No program of ours should be in the group root: a udev rule gives the port another one.
+        is_ours_to_set = user_name == SERVICE_USER or group == "root"
         join = f"sudo usermod -aG {quote(group)} {quote(user_name)}"
         fix = "sudo serial-bridge install" if is_ours_to_set else join
         sentence = f"bus {bus.name}: user {user_name} may not open {device}, which is for group {group}"
