@@ -1,4 +1,4 @@
-"""The commands: what a person types, and nothing that a service needs."""
+"""The command line: the commands that a person types, and nothing that a service needs."""
 
 from __future__ import annotations
 

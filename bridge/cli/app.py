@@ -1,4 +1,4 @@
-"""The commands: one function each; what a command needs is imported when it runs.
+"""The commands, one function each; a command imports its own needs when it runs.
 
 Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
 """
@@ -49,8 +49,8 @@ Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log m
 app.add_typer(spool_cli.app, name="spool")
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         typer.echo(f"serial-bridge {VERSION}")
         raise typer.Exit
 
@@ -69,7 +69,7 @@ def serial_bridge(
 def demo(
     seconds: Annotated[float, typer.Option(help="How long to run.", min=5)] = 40,
 ) -> None:
-    """Shows the whole job: no hardware, no server, one outage."""
+    """Show the whole job: no hardware, no server, one outage."""
     from bridge import event_loop
     from bridge.sandbox.demo import show
 
@@ -83,13 +83,13 @@ def run(
     devices: DevicesPath = None,
     verbose: Verbose = 0,
 ) -> None:
-    """Reads every bus and delivers, until stopped."""
+    """Read every bus and deliver, until stopped."""
     from bridge import event_loop, gateway
     from bridge.config import with_keys
 
     _log_to_stderr(verbose)
-    loaded, secrets = _load(site, credentials)
-    keyed = with_keys(loaded, secrets_of(site, credentials))
+    site_settings, secrets = _load(site, credentials)
+    keyed = with_keys(site_settings, secrets_of(site, credentials))
     event_loop.run(gateway.run(keyed, secrets, devices=devices))
 
 
@@ -101,28 +101,31 @@ def read(
     devices: DevicesPath = None,
     verbose: Verbose = 0,
 ) -> None:
-    """Reads one bus into the spool, until stopped."""
+    """Read one bus into the spool, until stopped."""
     from bridge import event_loop, gateway
     from bridge.config import load_site, with_keys
 
     _log_to_stderr(verbose)
-    loaded = load_site(site)
-    if bus not in loaded.buses:
-        raise ConfigError([f'{site}: there is no bus "{bus}"; the buses are: {", ".join(loaded.buses)}'])
+    site_settings = load_site(site)
+    if bus not in site_settings.buses:
+        raise ConfigError(
+            [f'{site}: there is no bus "{bus}"; the buses are: {", ".join(site_settings.buses)}']
+        )
     keyed = with_keys(
-        loaded.model_copy(update={"buses": {bus: loaded.buses[bus]}}), secrets_of(site, credentials)
+        site_settings.model_copy(update={"buses": {bus: site_settings.buses[bus]}}),
+        secrets_of(site, credentials),
     )
-    event_loop.run(gateway.read(loaded, keyed.buses[bus], devices=devices))
+    event_loop.run(gateway.read(site_settings, keyed.buses[bus], devices=devices))
 
 
 @app.command()
 def uplink(site: SitePath = SITE, credentials: CredentialsPath = None, verbose: Verbose = 0) -> None:
-    """Delivers what the spool holds to ThingsBoard, until stopped."""
+    """Deliver what the spool holds to ThingsBoard, until stopped."""
     from bridge import event_loop, gateway
 
     _log_to_stderr(verbose)
-    loaded, secrets = _load(site, credentials)
-    event_loop.run(gateway.uplink(loaded, secrets))
+    site_settings, secrets = _load(site, credentials)
+    event_loop.run(gateway.uplink(site_settings, secrets))
 
 
 @app.command()
@@ -134,14 +137,14 @@ def check(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Checks both files and says what would run; opens nothing."""
+    """Check both files and say what would run; open nothing."""
     from bridge.commissioning.check import summary, text
     from bridge.config import with_keys
 
-    loaded, secrets = _load(site, credentials)
-    with_keys(loaded, secrets_of(site, credentials))
-    found = summary(loaded, secrets)
-    print_json(found) if as_json else say(text(found, plan=plan))
+    site_settings, secrets = _load(site, credentials)
+    with_keys(site_settings, secrets_of(site, credentials))
+    document = summary(site_settings, secrets)
+    print_json(document) if as_json else say(text(document, plan=plan))
 
 
 @app.command("provision")
@@ -154,7 +157,7 @@ def provision_sensors(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be asked for.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Has ThingsBoard create a device for each sensor without one."""
+    """Have ThingsBoard create a device for each sensor without one."""
     from bridge.commissioning.provision_view import show
     from bridge.config import load_site
 
@@ -174,19 +177,19 @@ def status(
         ),
     ] = None,
 ) -> None:
-    """Shows sensors, buses, uplink and the ledger."""
+    """Show sensors, buses, uplink and the ledger."""
     from bridge.commissioning.status import collect, request_forgetting, show, watch_it
     from bridge.config import load_site
 
-    loaded = load_site(site)
+    site_settings = load_site(site)
     if forget is not None:
-        typer.echo(request_forgetting(loaded, forget))
+        typer.echo(request_forgetting(site_settings, forget))
     elif watch:
-        watch_it(loaded)
+        watch_it(site_settings)
     elif as_json:
-        print_json(collect(loaded))
+        print_json(collect(site_settings))
     else:
-        show(loaded)
+        show(site_settings)
 
 
 @app.command()
@@ -205,21 +208,21 @@ def decode(
     site: SitePath = SITE,
     as_json: AsJson = False,
 ) -> None:
-    """Takes bytes apart into frames and values.
+    """Take bytes apart into frames and values.
 
     Exit status 1 if there is not one frame.
     """
     from bridge.commissioning.decode import entry_of
     from bridge.commissioning.decode import run as decode_streams
 
-    *named, data = words
-    if len(named) > 1 or not (named or bus):
+    *names, data = words
+    if len(names) > 1 or not (names or bus):
         raise typer.BadParameter("name one protocol (or --bus), then all bytes in one word, or -")
     try:
-        entry = entry_of(named[0] if named else None, bus, site)
+        entry = entry_of(names[0] if names else None, bus, site)
     except KeyError:
         raise typer.BadParameter(
-            f"{named[0]!r} is not a protocol; `serial-bridge protocols` lists them"
+            f"{names[0]!r} is not a protocol; `serial-bridge protocols` lists them"
         ) from None
     raise typer.Exit(decode_streams(entry, data, model, as_json, sys.stdin, sys.stdout))
 
@@ -229,7 +232,7 @@ def protocols(
     name: Annotated[str | None, typer.Argument(help="A protocol, to see the keys of its sensors.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Lists the protocols a bus can speak, or shows one."""
+    """List the protocols a bus can speak, or show one."""
     from bridge.commissioning.protocol_page import page, page_text
     from bridge.commissioning.protocols import listing, listing_text
     from protocols import protocol
@@ -239,12 +242,12 @@ def protocols(
         print_json(rows) if as_json else say(listing_text(rows))
         return
     try:
-        found = page(protocol(name))
+        document = page(protocol(name))
     except KeyError:
         raise typer.BadParameter(
             f"{name!r} is not a protocol; `serial-bridge protocols` lists them"
         ) from None
-    print_json(found) if as_json else say(page_text(found))
+    print_json(document) if as_json else say(page_text(document))
 
 
 @app.command()
@@ -255,20 +258,20 @@ def models(
     site: SitePath = SITE,
     as_json: AsJson = False,
 ) -> None:
-    """Lists the device models, or shows and proves one."""
+    """List the device models, or show and prove one."""
     from bridge.commissioning.models import describe, is_right, listing, listing_text, model_text, shelf
 
-    known = shelf(site)
+    models_shelf = shelf(site)
     if name is None:
-        rows = listing(known)
+        rows = listing(models_shelf)
         print_json(rows) if as_json else say(listing_text(rows))
         return
     try:
-        found = describe(name, known)
+        document = describe(name, models_shelf)
     except KeyError:
         raise typer.BadParameter(f"{name!r} is not a model; `serial-bridge models` lists them") from None
-    print_json(found) if as_json else say(model_text(found))
-    raise typer.Exit(not is_right(found))
+    print_json(document) if as_json else say(model_text(document))
+    raise typer.Exit(not is_right(document))
 
 
 @app.command()
@@ -278,7 +281,7 @@ def simulate(
     ],
     site: SitePath = SITE,
 ) -> None:
-    """Plays a site's sensors, for `run --devices FOLDER`."""
+    """Play a site's sensors, for `run --devices FOLDER`."""
     from bridge.config import load_site
     from bridge.sandbox.sensors import simulate_until_stopped
 
@@ -287,7 +290,7 @@ def simulate(
 
 @app.command()
 def schema(site: SitePath = SITE) -> None:
-    """Prints the JSON Schema of site.toml, for editors."""
+    """Print the JSON Schema of site.toml, for editors."""
     from bridge.config import OwnModels, site_schema
 
     print_json(site_schema(OwnModels(site)))
@@ -301,9 +304,9 @@ def try_sensor(
     devices: DevicesPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Asks one sensor once, or hears it; nothing is stored or sent.
+    """Poll one sensor once, or wait for it to push; store and send nothing.
 
-    Exit status 1 if it tells no value.
+    Exit status 1 if no value came.
     """
     from bridge import event_loop
     from bridge.commissioning.try_sensor import ask, text
@@ -322,7 +325,7 @@ app.command()(doctor_cli.doctor)
 
 
 def main() -> None:
-    """Runs the command line; every foreseen error is one sentence on standard error."""
+    """Run the command line; print every foreseen error as one sentence on standard error."""
     sys.excepthook = _print_traceback
     try:
         app()
@@ -345,7 +348,7 @@ def main() -> None:
 
 
 def _load(site: Path, credentials: Path | None) -> tuple[Site, Credentials]:
-    """Both files; the mistakes of both at once."""
+    """Return site and credentials, or raise with the mistakes of both at once."""
     from bridge.config import load
 
     return load(site, secrets_of(site, credentials))
@@ -361,7 +364,10 @@ def _print_traceback(
 
 
 def _log_to_stderr(verbose: int) -> None:
-    """INFO, or DEBUG with the bytes. Under systemd the journal adds the time, and takes the level as <n>."""
+    """Log INFO to standard error; with `verbose` 1 DEBUG too, with 2 also the bytes on the wire.
+
+    Under systemd the journal adds the time, and takes the level as <n>.
+    """
     import logging
 
     from bridge.cli.logs import PlainFormatter

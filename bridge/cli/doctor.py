@@ -12,7 +12,7 @@ def doctor(
     credentials: CredentialsPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Says what is wrong with this machine, and what mends it.
+    """Find what is wrong with this machine, and what mends it.
 
     Exit status 1 if anything is.
     """
@@ -23,7 +23,7 @@ def doctor(
     from bridge.commissioning.doctor import as_json as document
     from bridge.config import load_site
 
-    logging.getLogger("bridge").addHandler(logging.NullHandler())  # its warnings are what is looked for
-    found = event_loop.run(examine(load_site(site), secrets_of(site, credentials), Machine()))
-    print_json(document(found)) if as_json else say(text(found))
-    raise typer.Exit(bool(wrong(found)))
+    logging.getLogger("bridge").addHandler(logging.NullHandler())  # the findings say what its warnings would
+    findings = event_loop.run(examine(load_site(site), secrets_of(site, credentials), Machine()))
+    print_json(document(findings)) if as_json else say(text(findings))
+    raise typer.Exit(bool(wrong(findings)))

@@ -1,4 +1,4 @@
-"""`serial-bridge enroll`: the conversation. What it finds and writes is `bridge.commissioning.enroll`."""
+"""`serial-bridge enroll`: the conversation. The work itself is `bridge.commissioning.enroll`."""
 
 from __future__ import annotations
 
@@ -25,22 +25,24 @@ def enroll(
     site: SitePath = SITE,
     as_json: AsJson = False,
 ) -> None:
-    """Says which adapter a bus has, and writes it."""
+    """Find out which adapter a bus has, and write it."""
     from bridge.commissioning import enroll as job
 
-    bus = bus and _named(bus)
-    known = job.buses(site)
+    bus = bus and _checked_name(bus)
+    bus_adapters = job.buses(site)
     job.check_writable(site)
-    found = _find(site, port, timeout, is_silent=yes)
-    say(one_line(found), err=as_json)
-    bus = bus or _named(_ask(known, err=as_json))
-    adapter = found.identity.adapter
-    if other := job.taken_by(site, bus, found.port):
+    proposal = _find(site, port, timeout, is_silent=yes)
+    say(one_line(proposal), err=as_json)
+    bus = bus or _checked_name(_ask(bus_adapters, err=as_json))
+    adapter = proposal.identity.adapter
+    if other_bus := job.taken_by(site, bus, proposal.port):
         raise typer.BadParameter(
-            f"{found.port.device} is bus {one_line(other)} already: give that another one first"
+            f"{proposal.port.device} is bus {one_line(other_bus)} already: give that another one first"
         )
-    is_written = bus in known and (
-        known[bus] == adapter or yes or typer.confirm(_question(site, bus, known[bus], adapter), err=as_json)
+    is_written = bus in bus_adapters and (
+        bus_adapters[bus] == adapter
+        or yes
+        or typer.confirm(_question(site, bus, bus_adapters[bus], adapter), err=as_json)
     )
     if is_written:
         job.write(site, bus, adapter)
@@ -49,47 +51,47 @@ def enroll(
             {
                 "bus": bus,
                 "adapter": adapter,
-                "by": found.identity.kind.value,
-                "flaw": found.identity.flaw,
-                "port": str(found.port.device),
-                "product": found.port.product,
+                "by": proposal.identity.kind.value,
+                "flaw": proposal.identity.flaw,
+                "port": str(proposal.port.device),
+                "product": proposal.port.product,
                 "written": is_written,
                 "next": job.next_step(site) if is_written else None,
             }
         )
     elif is_written:
         say(f'{site}: bus {bus} has adapter "{adapter}"\nnext: {job.next_step(site)}')
-    elif bus not in known:
+    elif bus not in bus_adapters:
         say(f"{site} has no bus {bus} yet; to copy into it:\n\n{job.block(bus, adapter)}")
     raise typer.Exit(not is_written)
 
 
 def _find(site: Path, port: Path | None, timeout_s: float, *, is_silent: bool) -> Proposal:
-    """The adapter that is meant: named, the one that is there, or the one that is plugged in now."""
+    """Return the adapter of `port`, else the only free one, else the one that is plugged in now."""
     from bridge.commissioning import enroll as job
     from bridge.port.adapter import adapters
 
     if port is not None:
         return job.by_port(port)
-    offered = job.spare(site)
-    if offered and (
-        is_silent or typer.confirm(f"{offered.port.device} is no bus's yet: that one?", True, err=True)
+    proposal = job.spare(site)
+    if proposal and (
+        is_silent or typer.confirm(f"{proposal.port.device} is no bus's yet: that one?", True, err=True)
     ):
-        return offered
-    before = list(adapters())
+        return proposal
+    adapters_before = list(adapters())
     say(f"plug the adapter in now (waiting {timeout_s:g} s)", err=True)
-    return job.plugged_in(before, timeout_s, site=site)
+    return job.plugged_in(adapters_before, timeout_s, site=site)
 
 
-def _ask(known: dict[str, str], *, err: bool) -> str:
-    """Which bus it is, with what each has now."""
-    for name, adapter in known.items():
+def _ask(bus_adapters: dict[str, str], *, err: bool) -> str:
+    """Ask for the bus, with a list of the buses and their present adapters."""
+    for name, adapter in bus_adapters.items():
         say(one_line(f"  {name:<16} {adapter or 'has no adapter yet'}"), err=err)
     bus: str = typer.prompt("which bus is it", err=err)
     return bus
 
 
-def _named(bus: str) -> str:
+def _checked_name(bus: str) -> str:
     from bridge.config.places import check_bus_name
 
     try:
@@ -98,6 +100,6 @@ def _named(bus: str) -> str:
         raise typer.BadParameter(str(error)) from None
 
 
-def _question(site: Path, bus: str, before: str, adapter: str) -> str:
-    instead = f' instead of "{before}"' if before else ""
-    return one_line(f'write adapter = "{adapter}"{instead} for bus {bus} into {site}?')
+def _question(site: Path, bus: str, old_adapter: str, adapter: str) -> str:
+    replaced_text = f' instead of "{old_adapter}"' if old_adapter else ""
+    return one_line(f'write adapter = "{adapter}"{replaced_text} for bus {bus} into {site}?')

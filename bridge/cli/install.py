@@ -12,8 +12,8 @@ from bridge.cli.options import SITE, CredentialsPath, SitePath, say, secrets_of
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
 
 
-def _root(told: str) -> Any:
-    return typer.Option("--root", help=told, metavar="FOLDER", file_okay=False)
+def _root(help_text: str) -> Any:
+    return typer.Option("--root", help=help_text, metavar="FOLDER", file_okay=False)
 
 
 def install(
@@ -31,7 +31,7 @@ def install(
     ] = Path("/"),
     dry_run: DryRun = False,
 ) -> None:
-    """Has each bus start with its adapter, and the uplink at boot.
+    """Have each bus start with its adapter, and the uplink at boot.
 
     Run it again after every edit: only what the edit concerns is restarted.
     """
@@ -45,7 +45,7 @@ def uninstall(
     root: Annotated[Path, _root("Remove it from the system in this folder, and run nothing.")] = Path("/"),
     dry_run: DryRun = False,
 ) -> None:
-    """Undoes `install`; the site and every reading stay."""
+    """Undo `install`; the site and every reading stay."""
     from bridge.commissioning.install import install as job
 
     job.uninstall(root=root.absolute(), dry_run=dry_run, say=say)

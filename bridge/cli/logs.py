@@ -1,4 +1,4 @@
-"""How log records are written."""
+"""The form of log records."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from bridge.plain_text import visible
 
 
 class PlainFormatter(logging.Formatter):
-    """Writes records whose text steers no terminal and begins no line of its own.
+    """Formatter of log records whose text steers no terminal and begins no line of its own.
 
-    Further lines of a record are indented: what a device or a server made up cannot pass for a record, nor
+    Further lines of a record are indented: text made up by a device or a server cannot pass for a record, nor
     for a priority, which the journal reads where a line begins.
     """
 

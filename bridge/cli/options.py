@@ -21,7 +21,7 @@ CredentialsPath = Annotated[
     typer.Option(
         "--credentials",
         envvar="SERIAL_BRIDGE_CREDENTIALS",
-        help="The credentials file; that beside the site file unless told.",
+        help="The credentials file; default: the one beside the site file.",
         metavar="FILE",
     ),
 ]
@@ -29,7 +29,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 
 def secrets_of(site: Path, credentials: Path | None) -> Path:
-    """The credentials file: as told, else what systemd hands over (LoadCredential=), else beside the site."""
+    """Return the path of the credentials file.
+
+    It is `credentials` if that is not None, else the file that systemd hands over (LoadCredential=), else the
+    one beside the site file.
+    """
     if credentials is not None:
         return credentials
     if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
@@ -45,5 +49,5 @@ def print_json(data: object) -> None:
 
 
 def say(text: object, *, err: bool = False) -> None:
-    """Print a text of one or more lines; nothing in it steers a terminal."""
+    """Print a text of one or more lines, without characters that steer a terminal."""
     typer.echo(visible(text), err=err)

@@ -13,16 +13,16 @@ from bridge.cli.options import SITE, AsJson, SitePath, print_json, say
 from bridge.plain_text import lines, one_line
 
 app = typer.Typer(
-    help="Shows and settles what waits or was refused.",
+    help="List, export, retry or drop readings that are queued or refused.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
-Whose = Annotated[str | None, typer.Argument(metavar="[SENSOR]", help="Of this sensor only.")]
+SensorFilter = Annotated[str | None, typer.Argument(metavar="[SENSOR]", help="Of this sensor only.")]
 
 
 class Form(Enum):
-    """How readings are written."""
+    """The format in which readings are written."""
 
     JSONL = "jsonl"
     CSV = "csv"
@@ -30,25 +30,25 @@ class Form(Enum):
 
 @app.command()
 def audit(site: SitePath = SITE, as_json: AsJson = False) -> None:
-    """Compares the ledger with every row of the spool.
+    """Compare the ledger with every row of the spool.
 
     Exit status 1 and a line for each discrepancy, if there is any.
     """
     from bridge.commissioning import spool
     from bridge.config import load_site
 
-    loaded = load_site(site)
-    found = spool.audit(loaded)
+    site_settings = load_site(site)
+    discrepancies = spool.audit(site_settings)
     if as_json:
-        print_json({"discrepancies": found})
+        print_json({"discrepancies": discrepancies})
     else:
-        say(lines(found) if found else spool.audited(loaded))
-    raise typer.Exit(1 if found else 0)
+        say(lines(discrepancies) if discrepancies else spool.audited(site_settings))
+    raise typer.Exit(1 if discrepancies else 0)
 
 
 @app.command()
-def refused(sensor: Whose = None, site: SitePath = SITE, as_json: AsJson = False) -> None:
-    """Lists what the server refused, with its answer."""
+def refused(sensor: SensorFilter = None, site: SitePath = SITE, as_json: AsJson = False) -> None:
+    """List what the server refused, with its answer."""
     from bridge.commissioning import spool
     from bridge.config import load_site
 
@@ -62,7 +62,7 @@ def export(
     form: Annotated[Form, typer.Option("--format", help="A JSON object a line, or CSV.")] = Form.JSONL,
     site: SitePath = SITE,
 ) -> None:
-    """Writes what is queued or refused to standard output."""
+    """Write what is queued or refused to standard output."""
     from bridge.commissioning import spool
     from bridge.config import load_site
 
@@ -71,8 +71,8 @@ def export(
 
 
 @app.command()
-def retry(sensor: Whose = None, site: SitePath = SITE) -> None:
-    """Queues again what was refused."""
+def retry(sensor: SensorFilter = None, site: SitePath = SITE) -> None:
+    """Queue again what was refused."""
     from bridge.commissioning import spool
     from bridge.config import load_site
 
@@ -85,14 +85,14 @@ def drop(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     site: SitePath = SITE,
 ) -> None:
-    """Gives up what is queued or refused of a sensor."""
+    """Give up what is queued or refused of a sensor."""
     from bridge.commissioning import spool
     from bridge.config import load_site
 
-    loaded = load_site(site)
+    site_settings = load_site(site)
     if not yes:
-        typer.confirm(one_line(f"Give up {spool.at_stake(loaded, sensor)} for good?"), abort=True)
-    say(one_line(spool.drop(loaded, sensor)))
+        typer.confirm(one_line(f"Give up {spool.at_stake(site_settings, sensor)} for good?"), abort=True)
+    say(one_line(spool.drop(site_settings, sensor)))
 
 
 @app.command()
@@ -101,7 +101,7 @@ def reassign(
     new: Annotated[str, typer.Argument(help="The sensor of the site that gets them.")],
     site: SitePath = SITE,
 ) -> None:
-    """Gives one sensor's readings to another, renamed one."""
+    """Give one sensor's readings to another, renamed one."""
     from bridge.commissioning import spool
     from bridge.config import load_site
 
@@ -113,7 +113,7 @@ def salvage(
     file: Annotated[Path, typer.Argument(help="The damaged file that was set aside, *.damaged-DATE.")],
     site: SitePath = SITE,
 ) -> None:
-    """Brings back what a damaged file still holds."""
+    """Bring back what a damaged file still holds."""
     from bridge.commissioning import spool
     from bridge.config import load_site
 
