@@ -4,9 +4,9 @@
     house = "00112233445566778899AABBCCDDEEFF"
     barn = { key = "0011…", authentication_key = "FFEE…" }
 
-The keys are in credentials.toml, or in decryption.toml beside it. A reader needs them and must see no token: as
-a service it cannot open credentials.toml, so there the keys have the file of their own, which belongs to the
-service's user. No message and no repr ever holds a key.
+The keys are in credentials.toml, or in decryption.toml beside it. A reader needs them and must see no token:
+as a service it cannot open credentials.toml, so there the keys have the file of their own, which belongs to
+the service's user. No message and no repr ever holds a key.
 """
 
 from __future__ import annotations
