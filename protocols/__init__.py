@@ -119,6 +119,7 @@ CATALOGUE: Mapping[str, str] = {
     "honeywell-hpma-compact": "protocols.hpma.compact",
     "jbd-bms": "protocols.jbd_bms.entry",
     "daly-bms": "protocols.daly_bms.entry",
+    "jk-bms": "protocols.jk_bms",
     "declared": "protocols.declared.entry",
 }
 

@@ -13,8 +13,12 @@ from protocols import protocol
 from protocols.dialogue import Values
 from protocols.dlt645 import simulation as dlt645
 from protocols.dlt645.edition import DLT645_1997
+from protocols.jk_bms import SimulatedBms as SimulatedJk
 from protocols.simulation import Dialect
 from tests.end_to_end.conftest import World
+from tests.end_to_end.test_batteries import alone
+from tests.protocols.test_jk_bms import DATA as JK_DATA
+from tests.protocols.test_jk_bms import PACK as JK_PACK
 
 pytestmark = pytest.mark.end_to_end
 
@@ -69,6 +73,7 @@ WIRES = [
         f'address = "{METER}"\nvalues = {list(_METER_OF_1997)}'.replace("'", '"'),
         _METER_OF_1997,
     ),
+    Wire("jk-bms", lambda: SimulatedJk(JK_DATA), alone(protocol("jk-bms").framer), "bms", "", JK_PACK),
 ]
 
 

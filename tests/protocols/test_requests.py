@@ -24,6 +24,7 @@ SENSORS: dict[str, dict[str, Any]] = {
     "winsen": {},
     "jbd-bms": {},
     "daly-bms": {},
+    "jk-bms": {},
 }
 POLLED = [protocol(name) for name in CATALOGUE if protocol(name).device and not protocol(name).declared_by]
 every_polled = pytest.mark.parametrize("entry", POLLED, ids=lambda entry: entry.name)
