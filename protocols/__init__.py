@@ -120,6 +120,7 @@ CATALOGUE: Mapping[str, str] = {
     "jbd-bms": "protocols.jbd_bms.entry",
     "daly-bms": "protocols.daly_bms.entry",
     "jk-bms": "protocols.jk_bms",
+    "pylontech": "protocols.pylontech",
     "declared": "protocols.declared.entry",
 }
 

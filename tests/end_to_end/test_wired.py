@@ -14,11 +14,13 @@ from protocols.dialogue import Values
 from protocols.dlt645 import simulation as dlt645
 from protocols.dlt645.edition import DLT645_1997
 from protocols.jk_bms import SimulatedBms as SimulatedJk
+from protocols.pylontech import SimulatedBattery
 from protocols.simulation import Dialect
 from tests.end_to_end.conftest import World
 from tests.end_to_end.test_batteries import alone
 from tests.protocols.test_jk_bms import DATA as JK_DATA
 from tests.protocols.test_jk_bms import PACK as JK_PACK
+from tests.protocols.test_pylontech import INFO as PYLONTECH_INFO
 
 pytestmark = pytest.mark.end_to_end
 
@@ -72,6 +74,14 @@ WIRES = [
         METER,
         f'address = "{METER}"\nvalues = {list(_METER_OF_1997)}'.replace("'", '"'),
         _METER_OF_1997,
+    ),
+    Wire(
+        "pylontech",
+        lambda: SimulatedBattery(2, PYLONTECH_INFO),
+        alone(protocol("pylontech").framer),
+        "bms",
+        'values = ["voltage", "current", "cycles"]',
+        {"voltage": 48.39, "current": 0.0, "cycles": 132},
     ),
     Wire("jk-bms", lambda: SimulatedJk(JK_DATA), alone(protocol("jk-bms").framer), "bms", "", JK_PACK),
 ]

@@ -25,6 +25,7 @@ SENSORS: dict[str, dict[str, Any]] = {
     "jbd-bms": {},
     "daly-bms": {},
     "jk-bms": {},
+    "pylontech": {},
 }
 POLLED = [protocol(name) for name in CATALOGUE if protocol(name).device and not protocol(name).declared_by]
 every_polled = pytest.mark.parametrize("entry", POLLED, ids=lambda entry: entry.name)
