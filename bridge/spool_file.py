@@ -80,7 +80,9 @@ def occupied(path: Path) -> str | None:
         return f"{path} is a folder, name the file in it: {path / 'spool.db'}"
     if not stat.S_ISREG(status.st_mode):
         return f"{path} is no regular file, name one in a folder, as in {_USUAL}"
-    if status.st_size and _head(path) != _SQLITE and not _was_ours(path):
+    # In this order: to close a file that SQLite has open drops its locks; who closes the database next then
+    # takes itself for the last and deletes the log of the others (sqlite.org/howtocorrupt.html §2.2).
+    if status.st_size and not _was_ours(path) and _head(path) != _SQLITE:
         return f"{path} is a file of something else, name one that is not there yet"
     return None
 

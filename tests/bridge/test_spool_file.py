@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,7 @@ from bridge.commissioning.install.files import files
 from bridge.config import load_site
 from bridge.errors import ConfigError
 from bridge.spool import Spool, SpoolUnavailable
+from bridge.spool_file import occupied
 from tests.udev.sites import PLACES, site_of
 
 SITE = 'site = "s"\n[thingsboard]\nurl = "coap://127.0.0.1:9"\n[spool]\npath = "{path}"\n[bus.meters]\n'
@@ -167,3 +169,15 @@ def test_a_folder_that_its_owner_may_not_write_is_told_with_the_command(tmp_path
     (tmp_path / "data").mkdir(mode=0o555)
     (mistake,) = mistakes(tmp_path, "data/spool.db")
     assert mistake.endswith(f"cannot be written by its owner, run: chmod u+w {tmp_path}/data")
+
+
+def test_to_look_at_a_spool_in_use_drops_none_of_its_locks(tmp_path: Path) -> None:
+    path = tmp_path / "spool.db"
+    spool = Spool.open(path, limit=1_000_000_000)
+    assert occupied(path) is None
+    another = "import sys; from pathlib import Path; from bridge.spool import Spool; "
+    another += "Spool.open(Path(sys.argv[1]), limit=10**9).close()"
+    subprocess.run([sys.executable, "-c", another, path], check=True, timeout=30)
+    assert path.with_name("spool.db-wal").exists(), "the other was not the last to close it"
+    spool.close()
+    assert not path.with_name("spool.db-wal").exists()
