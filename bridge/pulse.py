@@ -1,4 +1,4 @@
-"""Whether a task gets on, for a watchdog: not that its event loop turns, but that its own work moves."""
+"""The heartbeat of a task, for a watchdog: proof that the task's own work moves, not only its event loop."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import math
 GRACE_S = 10.0  # what a loaded machine may be late
 
 
-class Pulse:
-    """A task says by when it will have got on; whoever watches asks whether it is overdue."""
+class Heartbeat:
+    """The deadline of a task's next sign of life: the task extends it, a watchdog asks if it has passed."""
 
     def __init__(self) -> None:
-        self._due = math.inf
+        self._deadline = math.inf
 
-    def expect(self, within_s: float) -> None:
-        """The task will say so again within that many seconds, whatever happens."""
-        self._due = asyncio.get_running_loop().time() + within_s + GRACE_S
+    def extend(self, within_s: float) -> None:
+        """Promise the next `extend` within that many seconds; `GRACE_S` is added for a loaded machine."""
+        self._deadline = asyncio.get_running_loop().time() + within_s + GRACE_S
 
     @property
-    def is_beating(self) -> bool:
-        """Whether it is not overdue."""
-        return asyncio.get_running_loop().time() <= self._due
+    def is_alive(self) -> bool:
+        """Return whether the deadline has not passed; True before the first `extend`."""
+        return asyncio.get_running_loop().time() <= self._deadline

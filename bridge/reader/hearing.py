@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bridge.clock import Clock, Instant
 from bridge.port import Port
-from bridge.pulse import Pulse
+from bridge.pulse import Heartbeat
 from bridge.reader.ear import Ear
 from bridge.reader.group import SensorState
 from bridge.reader.intake import Intake
@@ -48,7 +48,7 @@ class Hearing:
         port: Port,
         intakes: dict[str, Intake],
         clock: Clock,
-        pulse: Pulse,
+        heartbeat: Heartbeat,
         news: Callable[[], None],
     ) -> None:
         self.heard = 0
@@ -56,7 +56,7 @@ class Hearing:
         self._protocol = bus.protocol
         self._port = port
         self._clock = clock
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._news = news
         self._sensors: dict[str, list[Heard]] = {}
         for sensor in bus.sensors:
@@ -78,7 +78,7 @@ class Hearing:
         for sensor in self._each():
             sensor.start(now())
         while True:
-            self._pulse.expect(_LOOK_EVERY_S)
+            self._heartbeat.extend(_LOOK_EVERY_S)
             for event, taken in await ear.hear(_LOOK_EVERY_S):
                 for telegram in self._told(listener, event):
                     self._take(telegram, taken, now())

@@ -23,7 +23,7 @@ from bridge.errors import BridgeError, Cause, NoReply
 from bridge.line import LateReply, Line, Patience, Reply
 from bridge.line.reply_timeout import LONGEST_S
 from bridge.port import Port
-from bridge.pulse import Pulse
+from bridge.pulse import Heartbeat
 from bridge.reader.group import Group, groups
 from bridge.reader.intake import Intake
 from bridge.reader.poll import Outcome, ask_again, poll, replay
@@ -47,7 +47,7 @@ class Polling:
         port: what carries the bytes; open whenever `run` is called.
         intakes: of each sensor, by name.
         clock: when it is.
-        pulse: told how long the next step may take.
+        heartbeat: told how long the next step may take.
         news: called when something changed that status tells.
 
     Attributes:
@@ -60,13 +60,13 @@ class Polling:
         port: Port,
         intakes: dict[str, Intake],
         clock: Clock,
-        pulse: Pulse,
+        heartbeat: Heartbeat,
         news: Callable[[], None],
     ) -> None:
         self.heard = 0
         self._bus = bus
         self._intakes = intakes
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._news = news
         self._line = Line(port, bus.line, clock)
         self._groups = groups(bus)
@@ -80,14 +80,14 @@ class Polling:
             PortLost: always, in the end.
         """
         now = asyncio.get_running_loop().time
-        self._pulse.expect(self._bus.settle_s)
+        self._heartbeat.extend(self._bus.settle_s)
         await self._line.listen(now() + self._bus.settle_s)
         while True:
             started = now()
             group = self._schedule.take(started)
             if group is None:
                 wake_at = self._schedule.wake_at(started)
-                self._pulse.expect(wake_at - started)
+                self._heartbeat.extend(wake_at - started)
                 await self._line.listen(wake_at)
                 continue
             if self._is_held(group, started):
@@ -181,7 +181,9 @@ class Polling:
         """
         request = request.with_rests(group.pause_within_reply_s)
         tries = _tries(group, patience)
-        self._pulse.expect(len(tries) * self._line.patience_s(request, group.reply_timeout_s, group.gap_s))
+        self._heartbeat.extend(
+            len(tries) * self._line.patience_s(request, group.reply_timeout_s, group.gap_s)
+        )
         try:
             reply = await ask_again(
                 self._line,

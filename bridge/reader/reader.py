@@ -21,7 +21,7 @@ from bridge.errors import PortLost
 from bridge.event_loop import call_in_thread
 from bridge.port import OPEN_TIMEOUT_S, Port, State
 from bridge.port.adapter import find_adapter
-from bridge.pulse import Pulse
+from bridge.pulse import Heartbeat
 from bridge.reader.hearing import Hearing
 from bridge.reader.intake import Intake
 from bridge.reader.polling import Polling
@@ -67,10 +67,12 @@ class Reader:
         self._publish = publish
         self._find_port = find_port or partial(find_adapter, bus.adapter)
         self._port = port or Port()
-        self._pulse = Pulse()
+        self._heartbeat = Heartbeat()
         intakes = {sensor.name: Intake(sensor, spool, clock) for sensor in bus.sensors}
         talk = Hearing if bus.protocol.listener else Polling
-        self._talk: Polling | Hearing = talk(bus, self._port, intakes, clock, self._pulse, self._publish_soon)
+        self._talk: Polling | Hearing = talk(
+            bus, self._port, intakes, clock, self._heartbeat, self._publish_soon
+        )
         self._memory = memory
         self._forgotten = forgotten
         self._looking: asyncio.Future[str] | None = None
@@ -105,10 +107,10 @@ class Reader:
 
     def is_advancing(self) -> bool:
         """Whether its work moves: a poll ended, or the next step lies ahead with its timer armed."""
-        return self._pulse.is_beating
+        return self._heartbeat.is_alive
 
     async def _open(self) -> None:
-        self._pulse.expect(LOOK_TIMEOUT_S + OPEN_TIMEOUT_S)
+        self._heartbeat.extend(LOOK_TIMEOUT_S + OPEN_TIMEOUT_S)
         await self._port.open(await self._device_file(), self._bus.line, self._bus.rs485)
         _log.info(
             "bus %s: reads %d sensors on %s, %s",
@@ -151,10 +153,10 @@ class Reader:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._retry_s
         self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
-        self._pulse.expect(LOOK_TIMEOUT_S)
+        self._heartbeat.extend(LOOK_TIMEOUT_S)
         before = await self._identity()
         while (left := deadline - loop.time()) > 0:
-            self._pulse.expect(LOOK_EVERY_S + LOOK_TIMEOUT_S)
+            self._heartbeat.extend(LOOK_EVERY_S + LOOK_TIMEOUT_S)
             await asyncio.sleep(min(left, LOOK_EVERY_S))
             identity = await self._identity()
             if identity is not None and identity != before:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bridge.errors import SpoolFull
-from bridge.pulse import Pulse
+from bridge.pulse import Heartbeat
 from bridge.spool import Row, Spool, SpoolUnavailable
 from bridge.uplink.feed import Feed
 from bridge.uplink.pace import Pace, news
@@ -55,7 +55,7 @@ class Drain:
         self._feed_of = {sensor: feed for feed in feeds for sensor in feed.sensors}
         self._commit_every_s = commit_every_s
         self._pace = pace
-        self._pulse = Pulse()
+        self._heartbeat = Heartbeat()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="uplink-spool")
         self._head = 0
         self._steps = count(1)
@@ -92,7 +92,7 @@ class Drain:
 
     def is_advancing(self) -> bool:
         """Whether its work moves: a look at the spool ended, or the next lies ahead with its timer armed."""
-        return self._pulse.is_beating
+        return self._heartbeat.is_alive
 
     def has_more_for(self, feed: Feed, now: float) -> bool:
         """The feed ran short, and the spool was not read to its end for it."""
@@ -110,7 +110,7 @@ class Drain:
             if loop.time() - self._confirmed_at >= self._commit_every_s:
                 await self._confirm()
             if not await self._fill():
-                self._pulse.expect(self._pace.look_every_s)
+                self._heartbeat.extend(self._pace.look_every_s)
                 await news(self.hunger, self._pace.look_every_s)
 
     async def _follow(self) -> None:
@@ -198,5 +198,5 @@ class Drain:
         return await self._in_thread(lambda: self._spool.rows(after, limit=_SCAN_ROWS, skip=names))
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
-        self._pulse.expect(SPOOL_WITHIN_S)
+        self._heartbeat.extend(SPOOL_WITHIN_S)
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
