@@ -28,7 +28,7 @@ Pattern = tuple[int | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a frame: its place, its type, what it means, and whether it names the sensor."""
+    """A field of a frame: its place, its type, its meaning, and whether it identifies the sensor."""
 
     name: str
     at: int
@@ -39,7 +39,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """A frame that tells its length: so many octets as stand there, and `add`."""
+    """A length field in the frame: its number plus `add` is the length of the frame, in octets."""
 
     at: int
     type: Type
@@ -59,7 +59,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What takes octets of a frame. `what` it is, for messages, and the `path` of its key below the frame."""
+    """A span of octets in a frame. `what` names it in messages; `path` is its key below the frame."""
 
     at: int
     size: int
@@ -69,13 +69,13 @@ class Part:
 
     @property
     def end(self) -> int:
-        """The place behind it."""
+        """Return the place of the first octet behind this part."""
         return self.at + self.size
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """A frame.
+    """The layout of a frame, as the keys of a bus declare it.
 
     Attributes:
         sync: what it begins with.
@@ -95,7 +95,7 @@ class Declaration:
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """All that takes octets, in the order of the frame; what is counted from its end comes last.
+        """Return the parts in the order of the frame; those counted from its end come last.
 
         If the length is fixed, nothing is counted from the end any more.
         """
@@ -110,22 +110,22 @@ class Declaration:
 
     @property
     def front(self) -> int:
-        """Octets that are counted from the beginning, gaps between them included."""
+        """Return how many octets are counted from the beginning, gaps between parts included."""
         return max(part.end for part in self.parts if part.at >= 0)
 
     @property
     def back(self) -> int:
-        """Octets that are counted from the end."""
+        """Return how many octets are counted from the end."""
         return max((-part.at for part in self.parts if part.at < 0), default=0)
 
     @property
     def shortest(self) -> int:
-        """Octets of the shortest frame."""
+        """Return the length of the shortest frame, in octets."""
         return self.length if isinstance(self.length, int) else self.front + self.back
 
     @property
     def id(self) -> Field | None:
-        """The field that names the sensor."""
+        """Return the field that identifies the sensor; None if the frame has none."""
         return next((field for field in self.fields if field.is_id), None)
 
     def _parts(self) -> Iterator[Part]:
@@ -146,7 +146,10 @@ class Declaration:
 
 
 def misplaced(declared: Declaration) -> list[Problem]:
-    """What does not fit: parts outside the frame or across each other, an impossible length, a wrong span."""
+    """Return the contradictions of a declaration.
+
+    They are: parts outside the frame or across each other, an impossible length, a wrong span.
+    """
     outside = list(_outside(declared))
     return outside or [*_overlaps(declared.parts), *_lengths(declared), *_span(declared)]
 
@@ -166,7 +169,7 @@ def _outside(declared: Declaration) -> Iterator[Problem]:
 
 
 def _overlaps(parts: Sequence[Part]) -> Iterator[Problem]:
-    """Parts across each other; fields may share their octets if they read the same ones in the same way."""
+    """Yield parts that overlap; fields may share octets if they read the same ones in the same way."""
     before: Part | None = None
     for part in parts:
         if before and before.at < part.end and part.at < before.end:
@@ -186,7 +189,7 @@ def _octets(part: Part) -> str:
 
 
 def _lengths(declared: Declaration) -> Iterator[Problem]:
-    """A length that no frame can have."""
+    """Yield a problem for a length that no frame can have."""
     if isinstance(declared.length, int):
         return
     least, most, add = declared.shortest, declared.longest, declared.length.add
@@ -202,7 +205,7 @@ def _lengths(declared: Declaration) -> Iterator[Problem]:
 
 
 def _span(declared: Declaration) -> Iterator[Problem]:
-    """A span that is empty, lies outside, or holds the checksum itself: in the shortest or longest frame."""
+    """Yield a checked span that is empty, outside, or holds the checksum in the shortest or longest frame."""
     if declared.check is None:
         return
     check = declared.check

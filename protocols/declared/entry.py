@@ -40,7 +40,7 @@ _SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
 
 
 def declaration(table: Mapping[str, Any]) -> Declared:
-    """What a bus declares.
+    """Return the frame and the request that a bus declares.
 
     Args:
         table: its keys `frame` and `request`.
@@ -64,12 +64,12 @@ def declaration(table: Mapping[str, Any]) -> Declared:
 
 
 def declared_by(table: Mapping[str, Any]) -> Protocol:
-    """The protocol that a bus declares. Arguments and errors as of `declaration`."""
+    """Return the protocol that a bus declares; arguments and errors are those of `declaration`."""
     return entry(declaration(table))
 
 
 def entry(declared: Declared) -> Protocol:
-    """The protocol of a declaration."""
+    """Return the protocol of a declaration."""
     frame, request, keys = declared.frame, declared.request, declared.keys
     shape = either(frame.shape, request.shape) if request else frame.shape
 

@@ -73,7 +73,7 @@ FIELDS_SCHEMA: Final[Mapping[str, Any]] = {
 def parse_fields(
     table: object, order: Order, begin: int, at: Path, problems: list[Problem]
 ) -> tuple[Field, ...]:
-    """The fields, in the order of the file; what is wrong with them is added to `problems`.
+    """Return the fields, in the order of the file; add their mistakes to `problems`.
 
     Args:
         order: of their octets, unless they say so.
@@ -128,7 +128,7 @@ def _parse(
 
 
 def _contradictions(entry: Mapping[str, Any], kind: Type) -> Iterator[tuple[str, str]]:
-    """Keys that are each right and do not go together, or not with the type."""
+    """Yield each key that is right by itself but contradicts another key or the type, with the reason."""
     if "offset" in entry and "at" not in entry:
         yield "offset", "is added to the value; where the field stands is `at`: write that too"
     if entry.get("id"):
@@ -148,7 +148,7 @@ def _contradictions(entry: Mapping[str, Any], kind: Type) -> Iterator[tuple[str,
 
 
 def _never_told(entry: Mapping[str, Any], kind: Type, bits: int) -> Iterator[tuple[str, str]]:
-    """Numbers of an enum that no frame can tell."""
+    """Yield each enum number that no frame can carry, with the reason."""
     least, most, what = 0, (1 << bits) - 1, kind.name
     if "bit" in entry:
         most, what = 1, f"bit {entry['bit']}"

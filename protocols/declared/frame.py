@@ -27,7 +27,7 @@ Raws = Mapping[str, Any]
 
 
 class DeclaredFrame:
-    """The frame of a declaration in which nothing is misplaced.
+    """A declared frame without contradictions: it parses and builds frames.
 
     Attributes:
         declared: the declaration.
@@ -40,14 +40,14 @@ class DeclaredFrame:
         self._layout = "frame" / Struct(*_members(declared))
 
     def parse(self, data: bytes) -> dict[str, Any]:
-        """What stands in each field of a good frame."""
+        """Return the raw content of each field of a good frame, by field name."""
         found = layout.parse(self._layout, data)
         return {
             part.field.name: found[_member(part.at)] for part in self.declared.parts if part.field is not None
         }
 
     def build(self, raws: Raws, rest: bytes = b"") -> bytes:
-        """A good frame with these fields; octets between them are 0. `rest`: those that nobody declared.
+        """Return a frame with these fields and its checksum; undeclared octets are 0 but for `rest`.
 
         Raises:
             ValueError: a field is missing or does not fit.
@@ -66,7 +66,7 @@ class DeclaredFrame:
         return data[:at] + number.to_bytes(size, check.order) + data[at + size :]
 
     def sender(self, raws: Raws) -> str | None:
-        """The id in a frame; "" if its frames carry none, None if what stands in this one is no id."""
+        """Return the id in a frame; "" if its frames carry none, None if its octets are no id."""
         field = self.declared.id
         if field is None:
             return ""
@@ -74,7 +74,7 @@ class DeclaredFrame:
         return None if isinstance(found, Missing) else str(found)
 
     def values(self, raws: Raws) -> tuple[Values, int]:
-        """What the fields mean, but for the id; and how many lay outside their limits and were left out."""
+        """Return the values of all fields but the id, and how many were left out as beyond their limits."""
         found: Values = {}
         out_of_limits = 0
         for field in self.declared.fields:
@@ -91,12 +91,12 @@ class DeclaredFrame:
 
     @property
     def units(self) -> dict[str, str]:
-        """Its values, each with its unit or ""."""
+        """Return the names of the values, each with its unit or ""."""
         return {field.name: field.meaning.unit for field in self.declared.fields if not field.is_id}
 
 
 def either(reply: Shape, request: Shape) -> Shape:
-    """Both directions of a line. Where a request begins like a reply, replies alone are found."""
+    """Return the shape of replies and requests together; where both begin alike, replies alone are found."""
 
     def of(data: bytes, at: int = 0) -> Shape:
         return reply if reply.head.match(data, at) else request
@@ -116,7 +116,7 @@ def either(reply: Shape, request: Shape) -> Shape:
 
 
 def _members(declared: Declaration) -> Iterator[Construct[Any, Any]]:
-    """The members of the layout, in the order of the frame."""
+    """Yield the members of the layout, in the order of the frame."""
     front = [part for part in declared.parts if part.at >= 0]
     back = [part for part in declared.parts if part.at < 0]
     if isinstance(declared.length, int):
@@ -128,7 +128,7 @@ def _members(declared: Declaration) -> Iterator[Construct[Any, Any]]:
 
 
 def _run(parts: Sequence[Part], begin: int, end: int, declared: Declaration) -> Iterator[Construct[Any, Any]]:
-    """These parts as members, and what nobody declared between them."""
+    """Yield these parts as members of a layout, with padding for undeclared octets between them."""
     at = begin
     for part in parts:
         if part.at < at:
@@ -157,12 +157,12 @@ def _as_member(part: Part, declared: Declaration) -> Construct[Any, Any]:
 
 
 def _member(at: int) -> str:
-    """The name of the member at this place, which several fields may read."""
+    """Return the name of the member at this place, which several fields may read."""
     return f"at_{at}"
 
 
 def _shape(declared: Declaration) -> Shape:
-    """How the frame is recognised: sync and length are the head, what is wrong behind them a flaw."""
+    """Return the shape of the frame: sync and length are its head, mistakes behind them are flaws."""
     told = declared.length
     head = list(declared.sync)
     if isinstance(told, Length):
@@ -187,7 +187,7 @@ def _shape(declared: Declaration) -> Shape:
 
 
 def _flaw(check: Check | None, end: bytes) -> Callable[[bytes], str | None]:
-    """What tells the flaw of a frame; noise makes it look at many that are none."""
+    """Return a function that names the flaw of a frame; fast, for noise brings many candidates."""
     if check is None:
         return lambda data: None if data.endswith(end) else "end"
     of, order, start, stop = check.checksum.of, check.order, check.start, check.stop

@@ -92,7 +92,7 @@ _LENGTH_KEYS: Final = ("at", "type", "order", "add", "max")
 
 
 def parse_frame(table: object, at: Path, problems: list[Problem]) -> Declaration | None:
-    """The frame that a table declares, or None; what is wrong with it is added to `problems`."""
+    """Return the frame that a table declares, or None; add its mistakes to `problems`."""
     if not isinstance(table, Mapping):
         problems.append((at, f"is no table, write [bus.NAME.{at[-1]}], below it what its sensors send"))
         return None
@@ -159,7 +159,7 @@ def _end(table: Mapping[str, Any], at: Path, problems: list[Problem]) -> bytes:
 def _length(
     table: Mapping[str, Any], order: Order, at: Path, problems: list[Problem]
 ) -> tuple[int | Length, int]:
-    """The length, and octets of the longest frame."""
+    """Return the length, and the octets of the longest frame."""
     entry, at = table.get("length", 2), (*at, "length")
     if is_whole(entry, 2, LONGEST):
         return entry, entry

@@ -26,12 +26,12 @@ _PLACE: Final = {"type": "integer", "minimum": -LONGEST, "maximum": LONGEST}
 
 
 def octets_schema(other: str) -> dict[str, Any]:
-    """JSON Schema of octets, among which this (a regular expression) may stand."""
+    """Return the JSON Schema of octets among which `other` (a regular expression) may stand."""
     return {"type": "string", "pattern": rf"^\s*(({_HEX}|{other})\s*)+$"}
 
 
 def checksum_schema(*, placed: bool) -> dict[str, Any]:
-    """JSON Schema of a checksum. `placed`: it may stand anywhere."""
+    """Return the JSON Schema of a checksum; with `placed`, of one that may stand anywhere in the frame."""
     names = {"enum": [*CHECKSUMS, NONE]}
     keys = {
         "name": {"enum": list(CHECKSUMS), "description": "what data sheets call it"},
@@ -50,7 +50,7 @@ def checksum_schema(*, placed: bool) -> dict[str, Any]:
 
 
 def octets(text: object, *, wild: str) -> Pattern | None:
-    """The octets that a text says, None for the token `wild` ("??" or "{id}"); None if it says none."""
+    """Return the octets in a text, None for the token `wild` ("??", "{id}"); None if it is malformed."""
     if not isinstance(text, str):
         return None
     rest = re.sub(r"\s+", "", text)
@@ -61,7 +61,7 @@ def octets(text: object, *, wild: str) -> Pattern | None:
 
 
 def order_of(table: Mapping[str, Any], otherwise: Order, at: Path, problems: list[Problem]) -> Order:
-    """The key `order` of a table."""
+    """Return the key `order` of a table, or `otherwise`; add a mistake in it to `problems`."""
     found = table.get("order", otherwise)
     for order in ORDERS:
         if found == order:
@@ -73,7 +73,7 @@ def order_of(table: Mapping[str, Any], otherwise: Order, at: Path, problems: lis
 def parse_check(
     entry: object, order: Order, at: Path, problems: list[Problem], *, end: int | None
 ) -> Check | None:
-    """A checksum, by its name alone or as a table.
+    """Return the checksum that a name alone or a table declares; add its mistakes to `problems`.
 
     Args:
         order: of its octets, unless it says so.

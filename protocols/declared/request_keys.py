@@ -37,7 +37,7 @@ _KEYS: Final = tuple(REQUEST_SCHEMA["properties"])
 def parse_request(
     table: object, id_field: Field | None, order: Order, at: Path, problems: list[Problem]
 ) -> Declaration | None:
-    """The request that a table declares, or None; what is wrong with it is added to `problems`.
+    """Return the request that a table declares, or None; add its mistakes to `problems`.
 
     Args:
         id_field: the field of the reply that names the sensor.
@@ -81,7 +81,7 @@ def _faults(written: object, sent: tuple[int | None, ...] | None, id_field: Fiel
 
 
 def _declared(sent: tuple[int | None, ...], kind: Type, check: Any) -> Declaration:
-    """The request as a frame of fixed length."""
+    """Return the request as a frame of fixed length."""
     fields: tuple[Field, ...] = ()
     if None in sent:
         at = sent.index(None)

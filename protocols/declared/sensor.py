@@ -28,30 +28,30 @@ ALONE = "-"
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a bus declares: the frame its sensors send and, if they are asked, the request."""
+    """The frame that the sensors of a bus send and, if they are polled, the request for it."""
 
     frame: DeclaredFrame
     request: DeclaredFrame | None
 
     @property
     def id(self) -> Field | None:
-        """The field that names a sensor: of the frame, or of the request alone."""
+        """Return the field that identifies a sensor: of the frame, or of the request alone."""
         return self.frame.declared.id or (self.request.declared.id if self.request else None)
 
     @property
     def keys(self) -> ListeningKeys:
-        """The keys of its sensors."""
+        """Return the reader of its sensors' keys."""
         return ListeningKeys(self.frame.units, _identity(self.id) if self.id else None)
 
 
 class DeclaredListener:
-    """Hears sensors that speak unasked."""
+    """Reads the frames of sensors that push."""
 
     def __init__(self, declared: Declared) -> None:
         self._frame = declared.frame
 
     def hear(self, frame: Frame) -> Sequence[Telegram]:
-        """What one frame says.
+        """Return the telegram of one frame.
 
         Raises:
             DecodeError: no id stands where one should.
@@ -66,7 +66,7 @@ class DeclaredListener:
 
 
 class DeclaredDevice:
-    """One sensor that is asked: one request, one frame."""
+    """A polled sensor: one request, answered with one frame."""
 
     def __init__(self, declared: Declared, sensors: Sequence[ListeningSettings], line: LineSettings) -> None:
         assert declared.request is not None
@@ -86,15 +86,15 @@ class DeclaredDevice:
 
     @property
     def address(self) -> str:
-        """Its id."""
+        """Return the id of the sensor, or `ALONE`."""
         return self._id or ALONE
 
     def planned(self) -> list[Request]:
-        """The one request."""
+        """Return the one request of each poll."""
         return [self._request]
 
     def poll(self, now: float = 0.0, /) -> Dialogue:
-        """Starts one poll."""
+        """Start one poll."""
         frame = yield self._request
         if frame is None:
             return PollResult(tuple({} for _ in self._sensors), complete=False)
@@ -103,7 +103,7 @@ class DeclaredDevice:
         return PollResult(told, out_of_limits=out_of_limits)
 
     def _accepts(self, frame: Frame) -> bool:
-        """Whether a frame is this sensor's, as far as it says whose it is."""
+        """Return whether a frame is from this sensor, or does not say from which it is."""
         try:
             raws = self._frame.parse(frame.data)
         except ProtocolError:
@@ -115,7 +115,7 @@ _NUMBER = re.compile("0[xX]([0-9A-Fa-f]+)|[0-9]+")
 
 
 def _identity(field: Field) -> Identity:
-    """What the ids look like that stand in a field; numbers may be written as 0x…, too."""
+    """Return the form of the ids in a field; numbers may also be written as 0x…."""
     kind = field.type
     if kind.kind is Kind.TEXT:
         return _text_identity(field)
@@ -137,7 +137,7 @@ def _identity(field: Field) -> Identity:
 
 
 def _text_identity(field: Field) -> Identity:
-    """Texts that a frame can carry, and tells as they are written."""
+    """Return the form of ids that are texts: those that a frame carries exactly as they are written."""
     kind = field.type
 
     def normal(text: str) -> str:

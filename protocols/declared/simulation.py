@@ -14,7 +14,7 @@ from protocols.simulation import Address, Dialect
 
 
 class SimulatedSensor:
-    """A sensor with values to tell.
+    """A simulated sensor of a declaration.
 
     Attributes:
         address: its id, "-" if it has none.
@@ -27,14 +27,14 @@ class SimulatedSensor:
         self._declared = declared
 
     def answer(self, request: Frame) -> bytes | None:
-        """The frame that it sends; None if another one is asked."""
+        """Return the reply to a request; None if it is for another sensor."""
         if _address(self._declared, request) != self.address:
             return None
         return _reply(self._declared, self.address, self.raws)
 
 
 def dialect(declared: Declared) -> Dialect:
-    """What a simulated line must know of a declaration with a request; a refusal, it has none, is silence."""
+    """Return the dialect of a declaration with a request; it has no refusal, so a refusal is silence."""
     assert declared.request is not None
     asked = declared.request.shape
 
@@ -44,7 +44,7 @@ def dialect(declared: Declared) -> Dialect:
         return reply[:at] + bytes((reply[at] ^ 0xFF,)) + reply[at:][1:]
 
     def misaddressed(reply: Frame) -> bytes:
-        """With another id; where frames carry none, they cannot."""
+        """Return the reply with another id; where frames carry no id, return it as it is."""
         field = declared.frame.declared.id
         raws = declared.frame.parse(reply.data)
         other = "1" if field and declared.frame.sender(raws) != "1" else "2"
@@ -62,7 +62,7 @@ def dialect(declared: Declared) -> Dialect:
 
 
 def _address(declared: Declared, frame: Frame) -> Address:
-    """The id in a request, or in a frame that a sensor sent."""
+    """Return the id in a request, or in a frame from a sensor."""
     assert declared.request is not None
     is_request = declared.request.shape.head.match(frame.data)
     side = declared.request if is_request else declared.frame

@@ -21,7 +21,7 @@ LONGEST_STRING: Final = 64
 
 
 class Kind(Enum):
-    """What the octets are."""
+    """The kind of content in the octets of a field."""
 
     UNSIGNED = "uint"
     SIGNED = "int"
@@ -32,7 +32,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """One type of field.
+    """A type of field.
 
     Attributes:
         name: as it is written: "uint16".
@@ -48,12 +48,12 @@ class Type:
 
     @property
     def bits(self) -> int | None:
-        """How wide its integers are; None if it is none."""
+        """Return the width of its integers, in bits; None if it is no integer."""
         return 8 * self.size if self.kind in (Kind.UNSIGNED, Kind.SIGNED) else None
 
     @property
     def layout(self) -> Construct[Any, Any]:
-        """Its declaration in a frame; digits and texts are its octets."""
+        """Return its member in a layout; digits and texts are plain octets there."""
         if self.kind is Kind.FLOAT:
             return FormatField(">" if self.order == "big" else "<", "f" if self.size == 4 else "d")
         if self.bits is None:
@@ -61,7 +61,7 @@ class Type:
         return BytesInteger(self.size, signed=self.kind is Kind.SIGNED, swapped=self.order == "little")
 
     def read(self, raw: Any) -> int | float | str | Missing:
-        """The number or text that its layout parsed."""
+        """Return the number or text of a raw value that its layout parsed."""
         if self.kind is Kind.TEXT:
             return text(raw)
         if self.kind is Kind.DIGITS:
@@ -74,7 +74,7 @@ class Type:
         return int(raw)
 
     def pattern(self, raw: Any) -> int:
-        """Its octets as an unsigned number."""
+        """Return the octets of a raw value as an unsigned number."""
         if self.kind is Kind.FLOAT:
             return int.from_bytes(plan("f" if self.size == 4 else "d").pack(raw), "big")
         return (
@@ -82,7 +82,7 @@ class Type:
         )
 
     def write(self, value: int | str) -> Any:
-        """What its layout builds of a whole number, digits or a text: the inverse of `read`."""
+        """Return the raw value of a whole number, digits or a text: the inverse of `read`."""
         if self.kind is Kind.TEXT:
             return str(value).encode().ljust(self.size, b"\0")
         if self.kind is Kind.DIGITS:
@@ -113,7 +113,7 @@ TYPES: Final[Mapping[str, tuple[Kind, int]]] = {
 
 
 def type_of(name: object, order: Order = "big") -> Type | None:
-    """The type of that name; None if there is none."""
+    """Return the type of that name; None if there is none."""
     if not isinstance(name, str):
         return None
     if name in TYPES:

@@ -32,7 +32,7 @@ class Describer:
         self._asked: tuple[int, int] | None = None
 
     def __call__(self, frame: Frame) -> Fields:
-        """Address, command, state, data, and what they say."""
+        """Return address, command, state and data of a frame, and the values in it."""
         asked, told = frames.request(frame), frames.reply(frame)
         if told is not None and (asked is None or self._asked == (told.address, told.command)):
             self._asked = None

@@ -44,7 +44,7 @@ Exchange = Generator[Request, Frame | None, Miso | None]
 
 
 class Sensor:
-    """The sensor that serves these settings, which name one address."""
+    """The device of these settings, all with one address."""
 
     def __init__(self, sensors: Sequence[SensorSettings], line: LineSettings) -> None:
         self._sensors = tuple(sensors)
@@ -57,11 +57,11 @@ class Sensor:
 
     @property
     def address(self) -> str:
-        """Its address on the line."""
+        """Return the address on the line."""
         return str(self._first.address)
 
     def planned(self) -> list[Request]:
-        """The requests of the next poll, should each be answered."""
+        """Return the requests of the next poll, provided that each is answered."""
         requests = [self._read()]
         if self._wants_serial and self._serial is None:
             requests.append(self._information())
@@ -81,7 +81,7 @@ class Sensor:
             return self._result({}, refusals, complete=False)
 
     def _read_out(self, refusals: list[DeviceRefusal]) -> Dialogue:
-        """Bring its values, or do what they need to come the next time."""
+        """Read the values, or do what the sensor needs to have them at the next poll."""
         answer = yield from self._exchange(self._read())
         if answer is None:
             self._measures, self._serial = False, None
@@ -110,7 +110,7 @@ class Sensor:
         return PollResult(told, complete=complete, refusals=tuple(refusals), left_out=left_out)
 
     def _values(self, answer: Miso) -> Values:
-        """What a reply says; nothing if it says that there is nothing new."""
+        """Return the values of a reply; none if it has no new measurement."""
         if not answer.data:
             return {}
         values = self._model.values(answer.data)
@@ -124,7 +124,7 @@ class Sensor:
         return values and values | {DEVICE_ERROR: bool(answer.state & frames.ERROR_FLAG)}
 
     def _start(self, refusals: list[DeviceRefusal]) -> Generator[Request, Frame | None, None]:
-        """Tells it to measure; one that does already refuses, which is as good."""
+        """Start the measurement; a sensor that already measures refuses, which is as good."""
         answer = yield from self._exchange(
             self._request(START_MEASUREMENT, self._first.form.start, 0, "start of the measurement")
         )
@@ -141,7 +141,7 @@ class Sensor:
             )
 
     def _wake(self, refusals: list[DeviceRefusal]) -> Generator[Request, Frame | None, None]:
-        """Wakes it, if it only slept, and starts the measurement."""
+        """Wake the sensor, in case it sleeps, and start the measurement."""
         yield Request(
             data=PULSE,
             framer=StreamFramer,
@@ -181,7 +181,7 @@ class Sensor:
         return self._request(DEVICE_INFORMATION, self._model.serial, 32, "serial number")
 
     def _request(self, command: int, data: bytes, most: int, what: str) -> Request:
-        """A command, answered with at most so many octets of data."""
+        """Return the request of a command whose reply has at most `most` octets of data."""
         asked = Mosi(self._first.address, command, data)
 
         def accepts(frame: Frame) -> bool:

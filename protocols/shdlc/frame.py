@@ -74,12 +74,12 @@ class Miso:
 
     @property
     def error(self) -> int:
-        """Why the command was not executed; 0 if it was."""
+        """Return the error code: why the command was not executed; 0 if it was."""
         return self.state & ERROR_CODE
 
 
 def build(message: Mosi | Miso) -> bytes:
-    """The frame of a request or reply."""
+    """Return the frame of a request or reply."""
     if isinstance(message, Mosi):
         fields = {"address": message.address, "command": message.command, "data": message.data}
         return _checked(layout.build(_MOSI, **fields))
@@ -93,7 +93,7 @@ def build(message: Mosi | Miso) -> bytes:
 
 
 def request(frame: Frame) -> Mosi | None:
-    """What a frame that a framer found says as a request; None if it is none."""
+    """Return a frame from a framer as a request; None if it is none."""
     octets = content(frame.data)
     if not _is_mosi(octets):
         return None
@@ -102,7 +102,7 @@ def request(frame: Frame) -> Mosi | None:
 
 
 def reply(frame: Frame) -> Miso | None:
-    """What a frame that a framer found says as a reply; None if it is none."""
+    """Return a frame from a framer as a reply; None if it is none."""
     octets = content(frame.data)
     if not _is_miso(octets):
         return None
@@ -111,7 +111,7 @@ def reply(frame: Frame) -> Miso | None:
 
 
 def content(frame: bytes) -> bytes:
-    """What stands between the two 7E of a frame, as it was before stuffing, the checksum included."""
+    """Return the octets between the two 7E of a frame, unstuffed, the checksum included."""
     octets = frame[1:-1]
     if _ESCAPE not in octets:
         return octets
@@ -119,12 +119,12 @@ def content(frame: bytes) -> bytes:
 
 
 def enclosed(content: bytes) -> bytes:
-    """The frame with this content: stuffed, between two 7E."""
+    """Return the frame with this content: stuffed, between two 7E."""
     return _FLAG + _RESERVED.sub(lambda octet: bytes((0x7D, octet[0][0] ^ 0x20)), content) + _FLAG
 
 
 class StreamFramer(SearchFramer):
-    """Finds the frames of both directions of a line."""
+    """Framer of both directions of a line."""
 
     def __init__(self) -> None:
         super().__init__(_SHAPE)

@@ -39,7 +39,7 @@ _NO_VALUE = 0x7FFF
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What a sensor measures.
+    """A quantity that a sensor measures.
 
     Attributes:
         name: ours.
@@ -54,7 +54,7 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One way in which a sensor gives its values.
+    """A format in which a sensor reports its values.
 
     Attributes:
         start: data of the command that starts the measurement in this format.
@@ -69,7 +69,7 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A sensor.
+    """A model of sensor.
 
     Attributes:
         name: in site.toml.
@@ -90,7 +90,7 @@ class Model:
     sleeps: bool = False
 
     def values(self, data: bytes) -> Values | None:
-        """The measured values of a reply, whatever its format; None if it has the length of none."""
+        """Return the measured values of a reply in any of its formats; None if its length fits none."""
         for form in self.formats.values():
             if layout.size(form.declared) == len(data):
                 break
@@ -103,7 +103,7 @@ class Model:
         return {name: value for name, value in values.items() if value is not None}
 
     def encode(self, values: Mapping[str, float], form: Format) -> bytes:
-        """A reply that says this: the inverse of `values`."""
+        """Return the data of a reply with these values: the inverse of `values`."""
         if form.number is Float32b:
             return layout.build(form.declared, **values)
         words = {each.name: round(values[each.name] * each.divide) for each in self.quantities}
@@ -125,7 +125,7 @@ def _format(start: bytes, number: Construct[Any, Any], quantities: tuple[Quantit
 def _of_words(
     name: str, quantities: tuple[Quantity, ...], read: bytes, serial: bytes, *, begins_with_zeros: bool
 ) -> Model:
-    """A sensor that gives signed words, and nothing else."""
+    """Return the model of a sensor whose only format is words."""
     formats = {"integer": _format(b"\x00", Int16sb, quantities)}
     return Model(name, quantities, formats, read, serial, begins_with_zeros)
 
@@ -195,5 +195,5 @@ _ERRORS: Final[Mapping[int, str]] = {  # SPS30 §5.2 table 6; NO_DATA and 7F: se
 
 
 def error_name(code: int) -> str:
-    """What an error code of a reply means."""
+    """Return the name of an error code of a reply."""
     return _ERRORS.get(code, f"error 0x{code:02X}, not in the datasheet")

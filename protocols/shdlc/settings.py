@@ -23,7 +23,7 @@ SERIAL_NUMBER: Final = "serial_number"
 
 @dataclass(frozen=True, slots=True)
 class SensorSettings:
-    """A sensor: which it is, and what is read from it.
+    """The settings of a sensor: which it is, and which values are read from it.
 
     Attributes:
         address: on its line.
@@ -39,7 +39,7 @@ class SensorSettings:
 
     @property
     def format(self) -> str:
-        """The name of its form in site.toml."""
+        """Return the name of its format in site.toml."""
         return next(name for name, form in self.model.formats.items() if form is self.form)
 
 
@@ -73,7 +73,7 @@ _KEYS: Final = tuple(SENSOR_SCHEMA["properties"])
 
 
 def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
-    """A sensor's own keys.
+    """Return the settings in a sensor's own keys.
 
     Raises:
         SettingsError: with every mistake.
@@ -91,12 +91,12 @@ def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
 
 
 def address_of(settings: SensorSettings) -> str:
-    """The address, for people and to tell which sensors share a device."""
+    """Return the address as text; sensors with the same one share a device."""
     return str(settings.address)
 
 
 def conflicts(sensors: Sequence[SensorSettings]) -> list[Problem]:
-    """Sensors that would be one device of two models, or one that is started in two formats."""
+    """Return the problems of sensors with one address but different models or formats."""
     problems: list[Problem] = []
     first: dict[int, tuple[int, SensorSettings]] = {}
     for place, settings in enumerate(sensors):
@@ -118,7 +118,7 @@ def conflicts(sensors: Sequence[SensorSettings]) -> list[Problem]:
 
 
 def units_of(settings: SensorSettings) -> dict[str, str]:
-    """The unit of each value that these settings bring, or ""."""
+    """Return the unit of each value that these settings bring, or ""."""
     units = {each.name: each.unit for each in settings.model.quantities}
     return {name: units.get(name, "") for name in settings.values}
 

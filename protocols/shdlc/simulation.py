@@ -34,7 +34,7 @@ NOT_A_PARAMETER = 0x04
 
 
 class Mode(Enum):
-    """What a sensor does."""
+    """The operating mode of a sensor."""
 
     ASLEEP = "asleep"
     IDLE = "idle"
@@ -53,7 +53,7 @@ _COMMANDS = {command for _, command in _NEXT}
 
 @dataclass(slots=True)
 class SimulatedSensor:
-    """A sensor with something to measure.
+    """A simulated sensor.
 
     Attributes:
         model: what it is.
@@ -77,11 +77,11 @@ class SimulatedSensor:
     _form: Format | None = None
 
     def pull_low(self) -> None:
-        """Hears an octet that is no frame."""
+        """Wake the interface, as any octet on the line does."""
         self.is_active = True
 
     def answer(self, request: Frame) -> bytes | None:
-        """The whole reply; None if the request is for another sensor, or this one sleeps."""
+        """Return the whole reply; None if the request is for another sensor, or this one sleeps."""
         asked = frames.request(request)
         if asked is None or asked.address != self.address:
             return None
@@ -94,7 +94,7 @@ class SimulatedSensor:
         return frames.build(Miso(self.address, asked.command, state, data))
 
     def _done(self, asked: Mosi) -> tuple[int, bytes]:
-        """What a command brings: an error code or 0, and data."""
+        """Execute a command; return its error code, or 0, and the data of the reply."""
         if asked.command == READ_MEASURED_VALUES:
             return self._read(asked.data)
         if asked.command == DEVICE_INFORMATION:
