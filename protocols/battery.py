@@ -1,4 +1,4 @@
-"""What all battery management systems share: the one key of their sensors, and values that are lists.
+"""Settings of all battery management systems: the one key of their sensors, and values that are lists.
 
 A battery stands alone on its line, so it needs no address; a sensor may say which of its values are read. The
 voltages of its cells and its thermometers are lists: one value for each, with its number behind the name.
@@ -20,7 +20,7 @@ ADDRESS: Final = "bms"
 
 @dataclass(frozen=True, slots=True)
 class BatterySettings:
-    """A battery: the values that are read from it."""
+    """The settings of a battery: the values that are read from it."""
 
     values: tuple[str, ...]
 
@@ -41,7 +41,7 @@ class BatteryKeys:
 
     @property
     def schema(self) -> dict[str, Any]:
-        """JSON Schema of the keys."""
+        """Return the JSON Schema of the keys."""
         but = f" but {' and '.join(self.unusual)}" if self.unusual else ""
         values = {
             "type": "array",
@@ -53,7 +53,7 @@ class BatteryKeys:
         return {"properties": {"values": values}, "required": []}
 
     def parse(self, table: Mapping[str, Any]) -> BatterySettings:
-        """The settings that these keys mean.
+        """Return the settings in these keys.
 
         Raises:
             SettingsError: with every mistake.
@@ -74,7 +74,7 @@ class BatteryKeys:
         return BatterySettings(tuple(values))
 
     def units_of(self, settings: BatterySettings) -> dict[str, str]:
-        """The unit of each value that these settings may bring, or ""."""
+        """Return the unit of each value that these settings may bring, or ""."""
         units: dict[str, str] = {}
         for name in settings.values:
             names = (_numbered(name, number) for number in range(1, self.lists.get(name, 0) + 1))
@@ -82,7 +82,7 @@ class BatteryKeys:
         return units
 
     def choose(self, told: Fields, names: Sequence[str]) -> Values:
-        """Return the values of these names; of a list one for each cell or thermometer that has one."""
+        """Return the values of these names; for a list, one value for each cell or thermometer in it."""
         return dict(self._chosen(told, names))
 
     def _chosen(self, told: Fields, names: Sequence[str]) -> Iterator[tuple[str, Value]]:
@@ -96,7 +96,7 @@ class BatteryKeys:
 
 
 def address_of(settings: BatterySettings) -> str:
-    """All sensors of a line are one battery."""
+    """Return the one address: all sensors of a line are one battery."""
     return ADDRESS
 
 

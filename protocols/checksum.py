@@ -23,7 +23,7 @@ crc16_kermit: Final = crc16.kermit
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """One way to check octets.
+    """A checksum algorithm.
 
     Attributes:
         size: octets that it takes in a frame.
@@ -39,7 +39,7 @@ _FEW = 32  # octets that are xored sooner one by one
 
 
 def _sum(data: bytes) -> int:
-    """The sum of the octets. The low half of Adler-32 is that and 1, reckoned some ten times as fast."""
+    """Return the sum of the octets, from the low half of Adler-32 (sum + 1), which is ten times as fast."""
     if len(data) <= _SUMMED:
         return (adler32(data) & 0xFFFF) - 1
     return sum((adler32(data[at : at + _SUMMED]) & 0xFFFF) - 1 for at in range(0, len(data), _SUMMED))
@@ -58,7 +58,7 @@ def _sum8_inverted(data: bytes) -> int:
 
 
 def _xor8(data: bytes) -> int:
-    """All octets, xored: one half of them onto the other, and again, until one is left."""
+    """Return the XOR of all octets: fold one half onto the other until one octet is left."""
     if len(data) <= _FEW:
         return reduce(xor, data, 0)
     number, bits = int.from_bytes(data, "big"), 8 << (len(data) - 1).bit_length()

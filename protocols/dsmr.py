@@ -83,7 +83,7 @@ _ZONES = {"W": "+01:00", "S": "+02:00", "": ""}
 
 
 class Meter(NamedTuple):
-    """What a telegram says of one meter: its identifier, also as it is sent, its values, and their units."""
+    """A meter in a telegram: its identifier, decoded and as sent, its values, and their units."""
 
     id: str
     sent_id: str
@@ -92,7 +92,7 @@ class Meter(NamedTuple):
 
 
 def identifier(sent: str) -> str:
-    """An equipment identifier of a telegram: the characters, where the digits stand for some."""
+    """Return an equipment identifier of a telegram, decoded where its hexadecimal digits stand for text."""
     try:
         characters = bytes.fromhex(sent).decode("ascii")
     except ValueError:
@@ -101,7 +101,7 @@ def identifier(sent: str) -> str:
 
 
 def meters(data: bytes) -> list[Meter]:
-    """The meters that a telegram speaks of, the electricity meter first."""
+    """Return the meters in a telegram, the electricity meter first."""
     first_line, _, text = data.decode("ascii").partition("\r\n\r\n")
     channels: dict[int, list[tuple[str, DataSet, DataSet | None]]] = {_MAIN: []}
     sets = [*data_sets(text.rpartition("!")[0]), None]
@@ -123,17 +123,17 @@ def meters(data: bytes) -> list[Meter]:
 
 
 class StreamFramer(SearchFramer):
-    """Finds telegrams."""
+    """Framer of telegrams."""
 
     def __init__(self) -> None:
         super().__init__(_SHAPE)
 
 
 class TelegramListener:
-    """Hears a P1 port."""
+    """Reads the telegrams of a P1 port."""
 
     def hear(self, frame: Frame) -> Sequence[Telegram]:
-        """One telegram of each meter that has values."""
+        """Return a telegram for each meter that has values."""
         return [
             Telegram(meter.id, meter.values, also=(meter.sent_id,) if meter.sent_id != meter.id else ())
             for meter in meters(frame.data)
@@ -142,7 +142,7 @@ class TelegramListener:
 
 
 def describe(frame: Frame) -> Fields:
-    """First line, objects as they are written, and what they say of each meter."""
+    """Return the first line of a frame, its objects as they are written, and the values of each meter."""
     text = frame.data.decode("ascii")
     first_line, _, body = text.removeprefix("/").partition("\r\n\r\n")
     body, _, check = body.rpartition("!")
@@ -199,14 +199,14 @@ def _put_peaks(meter: Meter, texts: Sequence[str]) -> None:
 
 
 def _put_measured(meter: Meter, date: str, written: str) -> None:
-    """Adds what an M-Bus meter said last, and when; nothing if that was never."""
+    """Add the last reading of an M-Bus meter and its time; nothing if it has none yet."""
     measured_at = _iso_date(date)
     if measured_at and any(_put(meter, known, written) for known in _MBUS_QUANTITIES):
         meter.values["measured_at"] = measured_at
 
 
 def _put(meter: Meter, known: Quantity, written: str) -> bool:
-    """Adds a value, if what is written is an amount of this quantity; whether it is."""
+    """Add the value if the text is an amount of this quantity; return whether it is."""
     digits, _, unit = written.partition("*")
     amount = obis.number(digits)
     value: Value | None = None if amount is None else obis.in_unit(amount, unit.strip(), known.unit)
@@ -220,7 +220,7 @@ def _put(meter: Meter, known: Quantity, written: str) -> bool:
 
 
 def _iso_date(written: str) -> str | None:
-    """YYMMDDhhmmss with W for winter, S for summer time, in ISO 8601; None if it is no date."""
+    """Return YYMMDDhhmmss with W (winter) or S (summer time) in ISO 8601; None if it is no date."""
     match = _DATE.fullmatch(written)
     if match is None:
         return None
@@ -233,7 +233,7 @@ def _iso_date(written: str) -> str | None:
 
 
 def _extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
-    """Octets of the telegram that begins here; among the first `heard` its end is not."""
+    """Return the length of the telegram at `at`; its end is not among the first `heard` octets."""
     first_line = _FIRST_LINE.match(buffer, at)
     if first_line is None:
         return None if _FIRST_LINE_BEGUN.fullmatch(buffer, at) else 0

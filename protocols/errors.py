@@ -1,4 +1,4 @@
-"""What can be wrong with bytes, and with what somebody wrote about a sensor."""
+"""The errors of protocols: in the octets on a line, and in the settings of a sensor."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ Problem = tuple[Path, str]  # where in a sensor's table, and the rule, the value
 
 
 class ProtocolError(Exception):
-    """The bytes."""
+    """The octets on the line are at fault."""
 
 
 class FrameError(ProtocolError):
-    """Bytes handed over as one frame are not one: length or checksum."""
+    """Octets passed as one frame are not one: wrong length or checksum."""
 
 
 class DecodeError(ProtocolError):
-    """Well framed, makes no sense.
+    """A good frame has content that cannot be right.
 
     Attributes:
         field: the field under its manual's name.
@@ -51,7 +51,7 @@ class DecryptionError(DecodeError):
 
 
 class DeviceRefusal(ProtocolError):
-    """The device answered that it will not: a fact, not a fault.
+    """A refusal by the device: a fact, not a fault.
 
     Attributes:
         code: the device's own number for the reason (Modbus: the exception code).
@@ -77,4 +77,4 @@ class SettingsError(ValueError):
 
 
 class PackageError(Exception):
-    """A protocol that another package brings cannot be used: one sentence with the package's name."""
+    """A protocol of another package cannot be used; one sentence with the name of the package."""

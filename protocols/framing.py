@@ -22,7 +22,7 @@ from typing import Protocol
 
 
 class Direction(Enum):
-    """Who sent a frame, where its layout tells."""
+    """The sender of a frame, where its layout tells."""
 
     REQUEST = "request"
     REPLY = "reply"
@@ -38,7 +38,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Bytes that belong to no good frame. `reason` is one word: "noise", "checksum", "length", "cut" ..."""
+    """Octets outside any good frame. `reason` is one word: "noise", "checksum", "length", "cut" ..."""
 
     data: bytes
     reason: str
@@ -48,17 +48,17 @@ Event = Frame | Noise
 
 
 class Framer(Protocol):
-    """What every framer answers to."""
+    """The interface of every framer."""
 
     @property
     def pending(self) -> bytes:
-        """Bytes fed and not yet part of an event."""
+        """Return the octets fed that are not yet part of an event."""
         ...
 
     def feed(self, data: bytes) -> list[Event]:
-        """Takes bytes as they arrived; returns the events they settle, in the order of the stream."""
+        """Take octets as they arrived; return the events that they settle, in the order of the stream."""
         ...
 
     def silence(self) -> list[Event]:
-        """The line fell silent: settles all that is pending. A hint from the line, never measured here."""
+        """Settle all pending octets: the line, which measures it and not the framer, fell silent."""
         ...

@@ -24,7 +24,7 @@ GROUP: Final = "serial_bridge.protocols"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a protocol is from: a package and its version."""
+    """The origin of a protocol: a package and its version."""
 
     package: str
     version: str
@@ -39,17 +39,17 @@ def _points() -> tuple[EntryPoint, ...]:
 
 
 def names() -> list[str]:
-    """The names under which packages bring protocols, sorted; a name used twice is there twice."""
+    """Return the names under which packages bring protocols, sorted; a name used twice is there twice."""
     return [point.name for point in _points()]
 
 
 def origins(name: str) -> list[Origin]:
-    """The packages that bring a protocol of this name."""
+    """Return the packages that bring a protocol of this name."""
     return [_origin(point) for point in _points() if point.name == name]
 
 
 def load(name: str, taken: Collection[str]) -> object:
-    """What a package brings under this name.
+    """Return the object that a package brings under this name.
 
     Args:
         taken: the names of those that ship.

@@ -1,4 +1,4 @@
-"""How Construct declarations are run, and the one place where Construct's errors become ours.
+"""Run Construct declarations; the one place where Construct's errors become this package's.
 
 A declaration is interpreted, never compiled: a compiled one accepts truncated input. Construct ignores
 what follows the last field, so the length is checked here.
@@ -18,7 +18,7 @@ from protocols.errors import DecodeError, FrameError
 
 
 def parse(declared: Construct[Any, Any], data: bytes) -> dict[str, Any]:
-    """The fields of `data`, which must be exactly one such layout; constants and padding included.
+    """Return the fields of `data`, exactly one such layout; constants and padding included.
 
     Raises:
         FrameError: `data` is shorter or longer than the layout.
@@ -39,7 +39,7 @@ def parse(declared: Construct[Any, Any], data: bytes) -> dict[str, Any]:
 
 
 def build(declared: Construct[Any, Any], **fields: Any) -> bytes:
-    """The bytes of one such layout.
+    """Return the octets of one such layout.
 
     Raises:
         ValueError: a field is missing or does not fit.
@@ -52,7 +52,7 @@ def build(declared: Construct[Any, Any], **fields: Any) -> bytes:
 
 @cache
 def size(declared: Construct[Any, Any]) -> int | None:
-    """Bytes that the layout takes, or None where that depends on what stands in it."""
+    """Return the length of the layout, in octets; None if it depends on the content."""
     try:
         return declared.sizeof()
     except SizeofError:
@@ -61,12 +61,12 @@ def size(declared: Construct[Any, Any]) -> int | None:
 
 @cache
 def plan(code: str) -> struct.Struct:
-    """The `struct` plan for a payload in the high-byte-first order of nearly every bus: plan("f")."""
+    """Return the `struct` plan for a payload in the high-byte-first order of nearly every bus: plan("f")."""
     return struct.Struct(">" + code)
 
 
 def shortest_float32(octets: bytes) -> float:
-    """The float with the shortest text that still means this float32 (big endian); NaN and Inf stay."""
+    """Return the float with the shortest text that still is this float32 (big endian); NaN and Inf stay."""
     (exact,) = plan("f").unpack(octets)
     if not math.isfinite(exact):
         return float(exact)

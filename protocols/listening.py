@@ -24,7 +24,7 @@ _FEW = 16  # names that fit a message
 
 @dataclass(frozen=True, slots=True)
 class Telegram:
-    """What one sensor said of itself.
+    """The values that one sensor reported.
 
     Attributes:
         sender: the id that the frame carries, as site.toml writes it; "" if it carries none.
@@ -38,15 +38,15 @@ class Telegram:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Every way in which site.toml may write the sender's id."""
+        """Return every way in which site.toml may write the sender's id."""
         return (self.sender, *self.also)
 
 
 class Listener(Protocol):
-    """Hears the frames of one line, in their order."""
+    """Reads the frames of one line, in their order."""
 
     def hear(self, frame: Frame) -> Sequence[Telegram]:
-        """What a good frame says.
+        """Return the telegrams in a good frame, one for each sensor; none if it has no values.
 
         Raises:
             DecodeError: it makes no sense.
@@ -67,13 +67,13 @@ class ListeningSettings:
     only: tuple[str, ...]
 
     def choose(self, values: Values) -> Values:
-        """Those of the values that this sensor keeps."""
+        """Return the values that these settings select."""
         return {name: values[name] for name in self.only if name in values} if self.only else values
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a sensor's id looks like.
+    """The form of a sensor's id.
 
     Attributes:
         form: matches an id, whole, as it is kept (`normal`).
@@ -92,7 +92,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class ListeningKeys:
-    """Reads the keys of sensors that speak unasked.
+    """Reads the keys of sensors that push.
 
     Attributes:
         units: the values that they can give, each with its unit or "".
@@ -106,7 +106,7 @@ class ListeningKeys:
 
     @property
     def schema(self) -> dict[str, Any]:
-        """JSON Schema of the keys."""
+        """Return the JSON Schema of the keys."""
         named: dict[str, Any] = {"enum": list(self.units)}
         only: dict[str, Any] = {
             "type": "array",
@@ -125,7 +125,7 @@ class ListeningKeys:
         return {"properties": {"id": identity, "only": only}, "required": required}
 
     def parse(self, keys: Mapping[str, Any]) -> ListeningSettings:
-        """The settings that these keys mean.
+        """Return the settings in these keys.
 
         Raises:
             SettingsError: every mistake.
@@ -138,7 +138,7 @@ class ListeningKeys:
         return ListeningSettings(name, only)
 
     def units_of(self, settings: ListeningSettings) -> dict[str, str]:
-        """The values that a sensor with these settings gives, as far as that is known, with their units."""
+        """Return the values of a sensor with these settings, as far as they are known, with their units."""
         return {name: self.units.get(name, "") for name in settings.only or self.units}
 
     def _id(self, keys: Mapping[str, Any], problems: list[Problem]) -> str:
@@ -171,7 +171,7 @@ class ListeningKeys:
         return name
 
     def _like(self, name: str) -> str:
-        """The names there are, or of many those that are like this one."""
+        """Return the names of all values, or of many only those most like `name`, for a message."""
         names = list(self.units)
         if len(names) <= _FEW:
             return ", ".join(names)
@@ -194,5 +194,5 @@ class ListeningKeys:
 
 
 def address_of(settings: ListeningSettings) -> str:
-    """The id by which a sensor is known on its line."""
+    """Return the id by which a sensor is known on its line."""
     return settings.id

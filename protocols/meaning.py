@@ -1,4 +1,4 @@
-"""What a raw number means, wherever it stood: in a register, or in a frame that somebody declared.
+"""The value of a raw number, wherever it stands: in a register, or in a declared frame.
 
     number → invalid? → mask or bit → enum, or scale and offset → min, max
 
@@ -22,7 +22,7 @@ from protocols.dialogue import Value
 
 
 class Missing(Enum):
-    """Why there is no value."""
+    """The reason why there is no value."""
 
     NO_VALUE = "no value"
     OUT_OF_LIMITS = "out of limits"
@@ -30,7 +30,7 @@ class Missing(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """How a raw number becomes a value.
+    """The rule by which a raw number becomes a value.
 
     Attributes:
         divide, multiply, offset: value = raw × multiply ÷ divide + offset.
@@ -53,7 +53,7 @@ class Meaning:
     unit: str = ""
 
     def meant(self, number: int | float, pattern: int) -> Value | Missing:
-        """The value that a raw number means. `pattern`: its octets as an unsigned number."""
+        """Return the value of a raw number, whose octets are `pattern` as an unsigned number."""
         if number in self.invalid or pattern in self.invalid:
             return Missing.NO_VALUE
         if isinstance(number, int):
@@ -68,15 +68,15 @@ class Meaning:
 
     @property
     def is_raw(self) -> bool:
-        """Whether an integer is the value as it stands, if it is neither invalid nor taken apart."""
+        """Return whether a raw integer is the value itself, unless it is invalid or taken apart."""
         return (self.multiply, self.divide, self.offset, self.min, self.max) == (1, 1, 0, None, None)
 
     def scaled(self, number: int | float) -> int | float | Missing:
-        """The number to scale, if within its limits."""
+        """Return the value of a number: scaled, and checked against the limits."""
         return self._within(_scaled(number, self.multiply, self.divide, self.offset))
 
     def named(self, number: int, otherwise: Value) -> Value:
-        """The text that stands for a number, if one does."""
+        """Return the text for a number of the enum, or `otherwise`."""
         return self.enum.get(number, otherwise)
 
     def _within(self, value: int | float) -> int | float | Missing:
@@ -88,7 +88,7 @@ class Meaning:
 
 
 def bcd(octets: bytes) -> int | None:
-    """The number whose digits these octets are, the highest first; None if one is no digit."""
+    """Return the number whose decimal digits are these octets, highest first; None if one is no digit."""
     digits = octets.hex()
     return int(digits) if digits.isdecimal() else None
 
@@ -131,7 +131,7 @@ def _scaled(raw: int | float, multiply: float, divide: float, offset: float) -> 
 
 @cache
 def _exact(multiply: float, divide: float, offset: float) -> tuple[Fraction, Fraction]:
-    """Factor and shift as the decimals that were written, not as the binary fractions nearest to them."""
+    """Return factor and shift as the decimals that were written, not as the nearest binary fractions."""
     return Fraction(repr(multiply)) / Fraction(repr(divide)), Fraction(repr(offset))
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a table: what it may hold, in words and in JSON Schema."""
+    """A key of a table: its rule in words and in JSON Schema."""
 
     schema: Mapping[str, Any]
     rule: str
@@ -25,12 +25,12 @@ class Key:
 
 
 def is_number(value: object) -> bool:
-    """A TOML number that is finite; true and false are none."""
+    """Return whether a TOML value is a finite number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_whole(value: object, least: int, most: int) -> bool:
-    """A TOML integer from `least` to `most`; true and false are none."""
+    """Return whether a TOML value is an integer from `least` to `most`; true and false are none."""
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
@@ -108,7 +108,7 @@ _EXCLUDE: Final = {
 
 
 def meaning_of(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a `Meaning` that these keys give, each of which holds what it may."""
+    """Return the arguments of a `Meaning` for these keys, all of which are valid."""
     invalid = entry.get("invalid", [])
     return {key: entry[key] for key in MEANING_KEYS if key in entry} | {
         "enum": {_enum_number(key) or 0: text for key, text in entry.get("enum", {}).items()},
@@ -117,7 +117,7 @@ def meaning_of(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def contradictions(entry: Mapping[str, Any], kind: str, bits: int | None) -> Iterator[tuple[str, str]]:
-    """Keys of a meaning that are each right and do not go together, or not with the type.
+    """Yield each key of a meaning that is right by itself but contradicts another key or the type.
 
     Args:
         kind: the type, as it is written.
@@ -138,16 +138,16 @@ def contradictions(entry: Mapping[str, Any], kind: str, bits: int | None) -> Ite
 
 
 def unknown_key(key: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
-    """What to say about a key that nobody knows."""
+    """Return the message for an unknown key."""
     close = get_close_matches(key, known, 1)
     return f"is no key here, did you mean {close[0]}?" if close else f"is no key here, use {', '.join(known)}"
 
 
 def misspelt(table: Mapping[str, Any], known: tuple[str, ...]) -> set[str]:
-    """The known keys that are probably meant by unknown ones; what lacks them is told already."""
+    """Return the known keys that unknown ones are probably meant to be; they are not reported as missing."""
     return {close for key in table if key not in known for close in get_close_matches(key, known, 1)}
 
 
 def shown(value: object) -> str:
-    """A value as it stands in the file."""
+    """Return a value as it stands in the file."""
     return f'"{value}"' if isinstance(value, str) else str(value)

@@ -37,7 +37,7 @@ _NUMBER = re.compile(r" *([+-]?\d{1,16}(?:[.,]\d{1,12})?) *")
 
 
 class Code(NamedTuple):
-    """A code in its six groups; None where the meter leaves a group out."""
+    """An OBIS code in its six groups; None where the meter leaves a group out."""
 
     a: int | None
     b: int | None
@@ -47,7 +47,7 @@ class Code(NamedTuple):
     f: int = NOW
 
     def __str__(self) -> str:
-        """As it is written: the groups that were given, the billing period unless it is now."""
+        """Return the code as it is written: the groups that are present, the billing period if not now."""
         medium = "" if self.a is None else f"{self.a}-{self.b}:"
         c, d = ((_NUMBERS.get(group, group) if self.a is None else group) for group in (self.c, self.d))
         tariff = "" if self.e is None else f".{self.e}"
@@ -56,14 +56,14 @@ class Code(NamedTuple):
 
 
 class Quantity(NamedTuple):
-    """A value that has a name: ours, and the unit it is given in."""
+    """A quantity: our name for it, and the unit of its values."""
 
     name: str
     unit: str
 
 
 def parse(text: str) -> Code | None:
-    """The code that is written so; None if it is none."""
+    """Return the code in a text; None if it is none."""
     match = _CODE.fullmatch(text)
     if match is None:
         return None
@@ -72,7 +72,7 @@ def parse(text: str) -> Code | None:
 
 
 def quantity(code: Code) -> Quantity | None:
-    """What a code means, if it is one of the usual ones; the channel says nothing of that."""
+    """Return the quantity of a code, whatever its channel; None if it is not a usual one."""
     if code.f != NOW:
         return None
     medium = ELECTRICITY if code.a is None else code.a
@@ -85,7 +85,7 @@ def quantity(code: Code) -> Quantity | None:
 
 
 def unit_of(name: str) -> str | None:
-    """The unit of a value of this name, "" if it has none; None if there is no such value."""
+    """Return the unit of the value of this name, "" if it has none; None if there is no such value."""
     total, _, tariff = name.rpartition("_t")
     is_tariff = total in WITH_TARIFFS and tariff.isdecimal() and 1 <= int(tariff) <= MAX_TARIFF
     return UNITS.get(total if is_tariff else name)
@@ -98,7 +98,7 @@ def number(text: str) -> Decimal | None:
 
 
 def in_unit(number: Decimal, unit: str, wanted: str) -> int | float | None:
-    """The same amount in another unit; None if that is no matter of powers of ten.
+    """Return the amount in another unit; None if the units differ by more than a power of ten.
 
     Whole numbers stay whole, and no digit is made up: 2.027 kW are 2027 W.
     """
@@ -108,14 +108,14 @@ def in_unit(number: Decimal, unit: str, wanted: str) -> int | float | None:
 
 
 def plain(number: Decimal) -> int | float:
-    """The number as a value: whole if it has no decimals."""
+    """Return a decimal as a value: an int if it has no decimals."""
     exponent = number.as_tuple().exponent
     return float(number) if isinstance(exponent, int) and exponent < 0 else int(number)
 
 
 @dataclass(frozen=True, slots=True)
 class _Flow:
-    """What C counts, in one direction: active, reactive or apparent."""
+    """The flow that group C counts, in one direction: active, reactive or apparent."""
 
     name: str
     unit: str
@@ -168,7 +168,7 @@ _OF_OTHERS: Final[Mapping[tuple[int, int, int, int], Quantity]] = {
 
 
 def _of_flows() -> Iterator[tuple[tuple[int, int], Quantity]]:
-    """C and D → quantity, of the flows and their phases."""
+    """Yield groups C and D with their quantity, for all flows and their phases."""
     for shift, phase in _PHASES.items():
         for c, flow in _FLOWS.items():
             yield (c + shift, 4), Quantity(f"{flow.name}_demand{phase}", flow.unit)

@@ -92,20 +92,20 @@ UNITS: Final[Mapping[str, str]] = {
 
 
 class StreamFramer(SearchFramer):
-    """Finds reports and commands."""
+    """Framer of reports and commands."""
 
     def __init__(self) -> None:
         super().__init__(_SHAPE)
 
 
 class Describer:
-    """Describes frames; the values are those of a model, or if None of the usual one with such a report."""
+    """Describes frames; the values are those of `model`, if None of the usual model with such a report."""
 
     def __init__(self, model: str | None) -> None:
         self._names = None if model is None else MODELS[model]
 
     def __call__(self, frame: Frame) -> Fields:
-        """Command and data, or the words of a report and what they say."""
+        """Return command and data of a frame, or the words of a report and the values in them."""
         if frame.direction is Direction.REQUEST:
             fields = layout.parse(COMMAND, frame.data)
             return {"command": fields["command"], "data": fields["data"]}
@@ -118,10 +118,10 @@ class Describer:
 
 
 class ReportListener:
-    """Hears the reports of the one sensor on a line."""
+    """Reads the reports of the one sensor on a line."""
 
     def hear(self, frame: Frame) -> list[Telegram]:
-        """What a report says in each model that has such a one; nothing if it answers a command."""
+        """Return the telegram of a report, with its values in each model of that length; none of a reply."""
         if frame.direction is Direction.REQUEST:
             return []
         report = layout.parse(REPORT, frame.data)
@@ -139,7 +139,7 @@ class SensorSettings(ListeningSettings):
 
 
 def parse_settings(keys: Mapping[str, Any]) -> SensorSettings:
-    """The settings of a sensor: the values of its model, or those of them that it keeps.
+    """Return the settings of a sensor: all values of its model, or the ones chosen by `only`.
 
     Raises:
         SettingsError: with every mistake.
@@ -154,7 +154,7 @@ def parse_settings(keys: Mapping[str, Any]) -> SensorSettings:
 
 
 def conflicts(sensors: Sequence[SensorSettings]) -> list[Problem]:
-    """Sensors that contradict the first one: on a line is one, and what its words mean its model says."""
+    """Return the problems of sensors whose model differs from the first one's: a line has a single sensor."""
     return [
         (
             (place, "model"),

@@ -80,17 +80,17 @@ KEYS: Final = ListeningKeys(
 
 
 class StreamFramer(SearchFramer):
-    """Finds reports, commands and answers."""
+    """Framer of reports, commands and replies."""
 
     def __init__(self) -> None:
         super().__init__(_SHAPE)
 
 
 class ReportListener:
-    """Hears the reports of all sensors on a line."""
+    """Reads the reports of all sensors on a line."""
 
     def hear(self, frame: Frame) -> list[Telegram]:
-        """What a report says; nothing if the frame is a command or its answer."""
+        """Return the telegram of a report; none of a command or its reply."""
         fields = _parsed(frame)
         values = _values(fields)
         if not values:
@@ -99,7 +99,7 @@ class ReportListener:
 
 
 def describe(frame: Frame) -> Fields:
-    """The id, and the masses or the command."""
+    """Return the id of a frame, and the masses or the command in it."""
     fields = _parsed(frame)
     told: Fields = {"id": fields["id"].hex()}
     if "command" in fields:
@@ -112,7 +112,7 @@ def _parsed(frame: Frame) -> Fields:
 
 
 def _values(fields: Fields) -> Values:
-    """The masses of a report; none of any other frame."""
+    """Return the masses of a report, in µg/m³; none of any other frame."""
     if "pm100" in fields:
         return {"pm100": fields["pm100"]}
     if "pm2_5" in fields:

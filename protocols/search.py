@@ -29,7 +29,7 @@ def _faultless(data: bytes) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How the frames of a protocol are recognised.
+    """The rules by which the frames of a protocol are recognised.
 
     Attributes:
         head: matches where a frame may begin, as soon as `extent` can be asked. Octets that may stand before
@@ -62,7 +62,7 @@ class Shape:
 
 
 class SearchFramer:
-    """Finds the frames of one shape in a stream."""
+    """Framer that finds the frames of one shape in a stream."""
 
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
@@ -76,11 +76,11 @@ class SearchFramer:
 
     @property
     def pending(self) -> bytes:
-        """The unfinished frame, or what may become the head of one."""
+        """Return the unfinished frame, or octets that may become the head of one."""
         return self._pending
 
     def feed(self, data: bytes) -> list[Event]:
-        """Takes bytes as they arrived; returns the events they settle."""
+        """Take octets as they arrived; return the events that they settle."""
         buffer = self._pending + data
         if len(buffer) < self._due:
             self._pending = buffer
@@ -88,7 +88,7 @@ class SearchFramer:
         return self._settle(buffer, final=False)
 
     def silence(self) -> list[Event]:
-        """Settles what is pending: unfinished starts are noise, finished frames behind them are not."""
+        """Settle the pending octets: unfinished starts are noise, finished frames behind them are not."""
         return self._settle(self._pending, final=True)
 
     def _settle(self, unsettled: bytes, *, final: bool) -> list[Event]:
@@ -133,7 +133,7 @@ class SearchFramer:
         return events
 
     def _noise(self, buffer: bytes, taken: int, at: int, final: bool) -> list[Event]:
-        """What lies before `at` and is no frame: up to `_broken`, it belonged to one that had a flaw."""
+        """Return the noise before `at`; up to `_broken` it belonged to a frame with a flaw."""
         broken = min(max(taken, self._broken), at)
         noise: list[Event] = [Noise(buffer[taken:broken], self._flaw)] if taken < broken else []
         if broken < at:

@@ -19,7 +19,7 @@ Address = int | str
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One protocol, from the sensors' side.
+    """A protocol from the sensors' side.
 
     Attributes:
         framer: finds the requests that a sensor hears.

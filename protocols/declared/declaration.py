@@ -1,4 +1,4 @@
-"""What was declared of a frame, and where everything stands in it.
+"""The layout that a bus declares for a frame, and the check that its parts fit.
 
     sync … | length … | fields … | rest | … checksum | end
     at = 0, 1, 2 …                      at = …, -2, -1

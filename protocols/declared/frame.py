@@ -23,7 +23,7 @@ from protocols.meaning import Missing
 from protocols.search import Shape
 
 Raws = Mapping[str, Any]
-"""What the layout parsed of each field, by its name."""
+"""Raw content of each field as the layout parsed it, by the field's name."""
 
 
 class DeclaredFrame:

@@ -1,4 +1,4 @@
-"""How the octets of a declared field are written: the types of its key `type`, in either byte order."""
+"""The types of a declared field, for its key `type`: how its octets are written, in either byte order."""
 
 from __future__ import annotations
 

@@ -61,14 +61,14 @@ _HEAD_LENGTH = 4
 
 
 class StreamFramer(SearchFramer):
-    """Finds reports, commands and replies."""
+    """Framer of reports, commands and replies."""
 
     def __init__(self) -> None:
         super().__init__(_SHAPE)
 
 
 class ReportListener:
-    """Hears the one sensor on a line.
+    """Reads the frames of the one sensor on a line.
 
     Args:
         names: the masses that its version reports.
@@ -78,7 +78,7 @@ class ReportListener:
         self._describe = describer(names)
 
     def hear(self, frame: Frame) -> list[Telegram]:
-        """The masses of a report or reply: none while all are zero, for then the sensor is starting up."""
+        """Return the telegram of a report or reply: without masses while all are zero, as during start-up."""
         fields = self._describe(frame)
         values: Values = {name: fields[name] for name in COMPACT if name in fields}
         if not values:
@@ -87,7 +87,7 @@ class ReportListener:
 
 
 def describer(names: Sequence[str]) -> Callable[[Frame], Fields]:
-    """Makes a function that turns frames into fields; reports bring the masses of these names."""
+    """Return a function that turns frames into fields; reports have the masses of these names."""
     first = _FIRST_WORD[tuple(names)]
 
     def describe(frame: Frame) -> Fields:

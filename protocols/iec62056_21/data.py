@@ -25,7 +25,7 @@ _NOW = "*255"
 
 
 class DataSet(NamedTuple):
-    """An address and the texts in the brackets behind it."""
+    """A data set: an address and the texts in the brackets behind it."""
 
     address: str
     texts: tuple[str, ...]
@@ -33,7 +33,7 @@ class DataSet(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a data set says.
+    """The value of a data set.
 
     Attributes:
         address: as the meter writes it.
@@ -50,19 +50,19 @@ class Reading:
     shown: Value
 
     def is_called(self, wanted: str) -> bool:
-        """Whether site.toml means this one: by its name, or by its code, with what the meter leaves out."""
+        """Return whether site.toml means this reading: by its name, or its code in short or in full."""
         if wanted in (self.name, self.address):
             return True
         asked, told = parse(wanted), parse(self.address)
         return asked is not None and told is not None and _same(asked, told)
 
     def value_as(self, wanted: str) -> Value:
-        """In our unit by its name, in the meter's by its code."""
+        """Return the value in our unit if called by our name, in the meter's if called by code."""
         return self.value if wanted == self.name else self.shown
 
 
 def data_sets(text: str) -> Iterator[DataSet]:
-    """The data sets of a message, in order."""
+    """Yield the data sets of a message, in order."""
     address, behind = "", 0
     texts: list[str] = []
     for bracket in _BRACKETS.finditer(text):
@@ -79,12 +79,12 @@ def data_sets(text: str) -> Iterator[DataSet]:
 
 
 def readings(sets: Sequence[DataSet]) -> list[Reading]:
-    """What they say, without those that say nothing."""
+    """Return the readings of data sets, without those that have no value."""
     return [found for found in map(_reading, sets) if found]
 
 
 def values(found: Sequence[Reading]) -> Values:
-    """All values by their names; where two have one name, the first has it, others go by their address."""
+    """Return all values by name; of two with one name, the second goes by its address."""
     told: Values = {}
     for reading in found:
         name = reading.address if reading.name in told else reading.name
@@ -111,7 +111,7 @@ def _reading(data_set: DataSet) -> Reading | None:
 
 
 def _same(asked: Code, told: Code) -> bool:
-    """Whether two codes are one, if what is left out goes without saying."""
+    """Return whether two codes mean the same, where groups that are left out have their usual numbers."""
     is_one_channel = None in (asked.a, told.a) or asked[:2] == told[:2]
     return (
         is_one_channel and asked[2:4] == told[2:4] and (asked.e or 0) == (told.e or 0) and asked.f == told.f

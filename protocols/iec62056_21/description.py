@@ -11,7 +11,7 @@ from protocols.iec62056_21.data import data_sets, readings, values
 
 
 def describe(frame: Frame) -> Fields:
-    """What stands in a message, its data as they are written, and what they say in our names and units."""
+    """Return the fields of a message: its data as written, and the values in our names and units."""
     data = frame.data
     address, acknowledged = frames.opened(data), frames.acknowledged(data)
     if address is not None:

@@ -56,7 +56,7 @@ _ENDS_TELEGRAM = re.compile(rb"!|/|\r\n\r\n|[^\t\r\n -~]")
 
 @dataclass(frozen=True, slots=True)
 class Identification:
-    """Who a meter says it is.
+    """The identification of a meter.
 
     Attributes:
         manufacturer: three letters; the third is small if it reacts within 20 ms.
@@ -70,51 +70,51 @@ class Identification:
 
     @property
     def encoded(self) -> bytes:
-        """As it goes on the wire."""
+        """Return the message as it goes on the wire."""
         return f"/{self.manufacturer}{self.baud_char}{self.text}\r\n".encode("ascii")
 
 
 def opening(address: str = "") -> bytes:
-    """The message that opens a dialogue."""
+    """Return the message that opens a dialogue; without an address every meter answers it."""
     return b"/?%b!\r\n" % address.encode("ascii")
 
 
 def acknowledgement(baud_char: str) -> bytes:
-    """Asks for the readout, at the rate of this character."""
+    """Return the acknowledgement that asks for the readout at the rate of this character."""
     return ACK + f"0{baud_char}0\r\n".encode("ascii")
 
 
 def block(data: str) -> bytes:
-    """The data message of a readout; `data` are its lines, each with its CR LF."""
+    """Return the data message of a readout; `data` are its lines, each with its CR LF."""
     body = f"{data}!\r\n".encode("ascii") + ETX
     return STX + body + bytes((_BCC(body),))
 
 
 def opened(data: bytes) -> str | None:
-    """The address in an opening; None if it is none."""
+    """Return the address in an opening; None if it is none."""
     match = _OPENING.fullmatch(data)
     return match and match[1].decode("ascii")
 
 
 def identification(data: bytes) -> Identification | None:
-    """The identification at the head of a message; None if it has none."""
+    """Return the identification at the head of a message; None if it has none."""
     match = _IDENTIFICATION.match(data)
     return match and Identification(*(group.decode("ascii") for group in match.groups()))
 
 
 def acknowledged(data: bytes) -> tuple[str, str, str] | None:
-    """Procedure, baud character and mode of an acknowledgement; None if it is none."""
+    """Return procedure, baud character and mode of an acknowledgement; None if it is none."""
     match = _ACKNOWLEDGEMENT.fullmatch(data)
     return match and (match[1].decode(), match[2].decode(), match[3].decode())
 
 
 def command(data: bytes) -> str:
-    """The command of a programming message: R1, P0 …; "" if it is none."""
+    """Return the command of a programming message: R1, P0 …; "" if it is none."""
     return data[1:3].decode("ascii") if data.startswith(SOH) else ""
 
 
 def data_of(data: bytes) -> str:
-    """The data in a message, without what carries them; "" if it has none."""
+    """Return the data in a message, without head, checksum and end; "" if it has none."""
     if data[:1] in (SOH, STX):
         text = data[1:-2].partition(STX)[2] if data.startswith(SOH) else data[1:-2]
     else:
@@ -123,13 +123,13 @@ def data_of(data: bytes) -> str:
 
 
 class StreamFramer(SearchFramer):
-    """Finds the messages of both directions of a line."""
+    """Framer of both directions of a line."""
 
     def __init__(self) -> None:
         super().__init__(_STREAM)
 
     def silence(self) -> list[Event]:
-        """Settles what is pending; an identification is complete if nothing came behind it."""
+        """Settle the pending octets; an identification with nothing behind it is complete."""
         self._shape = _STREAM_AT_REST
         events = super().silence()
         self._shape = _STREAM
@@ -137,14 +137,14 @@ class StreamFramer(SearchFramer):
 
 
 class IdentificationFramer(SearchFramer):
-    """Finds the answer to an opening: the identification, in mode A with the data that follow it."""
+    """Framer of the answer to an opening: the identification, in mode A with the data behind it."""
 
     def __init__(self) -> None:
         super().__init__(_ANSWER)
 
 
 class ReadoutFramer(SearchFramer):
-    """Finds the data message of a readout."""
+    """Framer of the data message of a readout."""
 
     def __init__(self) -> None:
         super().__init__(_READOUT)
@@ -163,14 +163,17 @@ def _direction(message: bytes) -> Direction:
 
 
 def _stream_extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
-    """Octets of whatever message begins here; among the first `heard` its end is not."""
+    """Return the length of the message at `at`; its end is not among the first `heard` octets."""
     if buffer[at] == _SLASH:
         return _line_extent(buffer, at, heard)
     return _block_extent(buffer, at, heard) if buffer[at] < ACK[0] else _ACKNOWLEDGEMENT_LENGTH
 
 
 def _extent_at_rest(buffer: bytes, at: int, heard: int = 0) -> int | None:
-    """The same where nothing follows: an identification begins no telegram, no ETX is due."""
+    """Return the length of the message at `at` on a silent line.
+
+    An identification then begins no telegram, and no ETX is due.
+    """
     extent = _stream_extent(buffer, at, heard)
     line = _LINE.match(buffer, at) if extent is None else None
     if line is None:
@@ -207,7 +210,7 @@ def _data_begin(buffer: bytes, behind: int) -> int | None:
 
 
 def _is_begun(buffer: bytes, at: int) -> bool:
-    """Whether what begins here may become a line."""
+    """Return whether the octets at `at` may become a line."""
     return len(buffer) - at < _MAX_LINE and _LINE_BEGUN.fullmatch(buffer, at) is not None
 
 
@@ -228,7 +231,7 @@ def _telegram_extent(buffer: bytes, at: int, begin: int, heard: int = 0) -> int 
 
 
 def _block_extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
-    """Octets of a data or programming message."""
+    """Return the length of a data or programming message at `at`."""
     text_at = at + 1
     if buffer[at] == SOH[0]:
         text_at = at + 4

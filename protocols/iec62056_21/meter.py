@@ -46,7 +46,7 @@ _OF_A_VALUE = 20  # octets of a data set, about
 
 
 class Meter:
-    """The meter that serves sensors with these settings, which name one address."""
+    """The device of the sensors with these settings, all with one address."""
 
     def __init__(self, sensors: Sequence[MeterSettings], line: LineSettings) -> None:
         self._sensors = tuple(sensors)
@@ -61,22 +61,22 @@ class Meter:
 
     @property
     def address(self) -> str:
-        """The address in its opening; "" if it needs none."""
+        """Return the address in the opening; "" if the meter needs none."""
         return self._sensors[0].address
 
     def planned(self) -> list[Request]:
-        """The requests of the next poll, should each be answered, at the rate of the last one."""
+        """Return the requests of the next poll, provided that each is answered at the last baud rate."""
         return [*self._wake_up(), self._opening(), *self._readout(self._known)]
 
     def poll(self, now: float = 0.0, /) -> Dialogue:
-        """Starts one poll."""
+        """Start one poll."""
         readout: bytes | None = None
         with suppress(NotAsked):
             readout = yield from self._read()
         return self._result(readout)
 
     def _read(self) -> Generator[Request, Frame | None, bytes | None]:
-        """Return what the meter tells; None if it does not answer to the end."""
+        """Return the readout of the meter; None if it does not answer to the end."""
         for request in self._wake_up():
             yield request
         answer = yield self._opening()
@@ -95,7 +95,7 @@ class Meter:
         return readout
 
     def _learn(self, *, is_read: bool) -> None:
-        """Chooses how the next readout is asked for."""
+        """Choose how to ask for the next readout."""
         if not is_read and not self._worked:
             self._stays = not self._stays
         self._worked, self._broke_off = is_read, not is_read
@@ -110,7 +110,7 @@ class Meter:
 
     @property
     def _before_s(self) -> float:
-        """Least quiet time before a dialogue."""
+        """Return the least quiet time before a dialogue, in seconds."""
         return BREAK_OFF_S if self._broke_off else REACTION_S
 
     def _wake_up(self) -> Sequence[Request]:
@@ -143,7 +143,7 @@ class Meter:
         )
 
     def _readout(self, told: Identification) -> Sequence[Request]:
-        """How the readout is had of a meter that identified itself so; nothing is left to ask in mode A."""
+        """Return the requests for the readout of a meter with this identification; none in mode A."""
         baud_char = told.baud_char
         if baud_char in BAUDRATES_C and self._stays:
             baud_char = next((c for c, rate in BAUDRATES_C.items() if rate == self._line.baudrate), "0")

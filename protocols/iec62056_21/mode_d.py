@@ -43,10 +43,10 @@ _KEYS: Final = ListeningKeys(
 
 
 class TelegramListener:
-    """Hears a line of mode D."""
+    """Reads the frames of a mode D line."""
 
     def hear(self, frame: Frame) -> Sequence[Telegram]:
-        """What a telegram says; nothing of other messages."""
+        """Return the telegram of a frame; none of other messages."""
         named, sets = identification(frame.data), list(data_sets(data_of(frame.data)))
         if named is None or not sets:
             return ()

@@ -1,4 +1,4 @@
-"""What a meter says of itself in site.toml.
+"""The settings of a meter in site.toml.
 
 address = "45678903"                           # on its label; needless for the only meter on a line
 values = ["import_energy", "voltage_l1",       # by their names here, or …
@@ -24,7 +24,7 @@ _CODE: Final = r"^[0-9A-Z]+([.:*&-][0-9A-Z]+)+$"
 
 @dataclass(frozen=True, slots=True)
 class MeterSettings:
-    """A sensor: the meter it is, and what is read from it.
+    """The settings of a sensor: its meter, and the values that are read.
 
     Attributes:
         address: who is asked; "" asks whoever hears it.
@@ -38,7 +38,7 @@ class MeterSettings:
 
     @property
     def units(self) -> dict[str, str]:
-        """The values with their units; that of a code is the meter's own, and not known here."""
+        """Return the unit of each value; "" for a code, whose unit only its meter knows."""
         return {name: obis.unit_of(name) or "" for name in self.values}
 
 
@@ -75,7 +75,7 @@ _KEYS: Final = tuple(SENSOR_SCHEMA["properties"])
 
 
 def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
-    """A sensor's own keys.
+    """Return the settings in a sensor's own keys.
 
     Raises:
         SettingsError: with every mistake.
@@ -92,7 +92,7 @@ def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
 
 
 def conflicts(sensors: Sequence[MeterSettings]) -> list[Problem]:
-    """What is wrong with sensors on one line: one without address, whom any meter answers, beside another."""
+    """Return the problems of sensors on one line: a sensor without address, which any meter answers."""
     named = next((settings.address for settings in sensors if settings.address), None)
     if named is None:
         return []

@@ -19,7 +19,7 @@ Said = tuple[int, bytes]
 
 @dataclass(slots=True)
 class SimulatedMeter:
-    """A meter with data to read.
+    """A simulated meter.
 
     Attributes:
         identification: who it says it is; its baud character decides the mode.
@@ -35,7 +35,7 @@ class SimulatedMeter:
     _is_open: bool = False
 
     def answer(self, request: Frame) -> Iterator[Said]:
-        """What it says to a message: nothing, or one message after the other."""
+        """Yield the messages that answer a request, each with its baud rate."""
         was_open, self._is_open = self._is_open, False
         offered = self.identification.baud_char
         if frames.opened(request.data) in ("", self.address):
@@ -55,7 +55,7 @@ class SimulatedMeter:
 
     @property
     def readout(self) -> bytes:
-        """The message with its data."""
+        """Return the message with the data."""
         return frames.block("".join(f"{address}({text})\r\n" for address, text in self.data.items()))
 
 

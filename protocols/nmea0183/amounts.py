@@ -26,7 +26,7 @@ _HUNDREDTHS: Final = Decimal("0.01")
 
 
 def speed(amount: Decimal | None, unit: str) -> Decimal | None:
-    """A speed in metres per second, to the millimetre where it was reckoned."""
+    """Return a speed in m/s, to the millimetre where it is converted; None without amount or known unit."""
     factor = METRES_PER_SECOND.get(unit)
     if amount is None or factor is None:
         return None
@@ -34,7 +34,7 @@ def speed(amount: Decimal | None, unit: str) -> Decimal | None:
 
 
 def pressure(amount: Decimal | None, unit: str) -> Decimal | None:
-    """A pressure in hPa, to the pascal where it was reckoned."""
+    """Return a pressure in hPa, to the pascal where it is converted; None without amount or known unit."""
     factor = _HECTOPASCALS.get(unit)
     if amount is None or factor is None:
         return None
@@ -42,7 +42,7 @@ def pressure(amount: Decimal | None, unit: str) -> Decimal | None:
 
 
 def temperature(amount: Decimal | None, unit: str) -> Decimal | None:
-    """A temperature in °C, to the hundredth where it was reckoned."""
+    """Return a temperature in °C, from °F to the hundredth; None without amount or known unit."""
     if amount is None or unit not in ("C", "F", "K"):
         return None
     if unit == "F":

@@ -65,22 +65,22 @@ UNITS: Final[Mapping[str, str]] = {
 
 
 def values(sentence: Sentence) -> Values:
-    """What a sentence tells; nothing if the device mistrusts it."""
+    """Return the values of a sentence; none if the device itself marks them as invalid."""
     found = _VALUES.get(sentence.type, _nothing)(sentence)
     return {name: plain(value) for name, value in found if value is not None}
 
 
 class SentenceListener:
-    """Hears a line with one device."""
+    """Reads the sentences of the one device on a line."""
 
     def hear(self, frame: Frame) -> Sequence[Telegram]:
-        """What the sentence tells, if it is one of those that values are taken from."""
+        """Return the telegram of a sentence; none if no values are taken from its type."""
         sentence = parse(frame.data)
         return [Telegram("", values(sentence))] if sentence.type in _VALUES else []
 
 
 def describe(frame: Frame) -> Fields:
-    """Talker, sentence and fields as sent, the position in degrees, and the values with their units."""
+    """Return talker, type and fields as sent, the position in degrees, and the values with their units."""
     sentence = parse(frame.data)
     fields: Fields = {"talker": sentence.talker, "type": sentence.type, "fields": list(sentence.fields)}
     if sentence.type == "RMC":
@@ -288,7 +288,7 @@ _VALUES: Final[Mapping[str, Callable[[Sentence], Found]]] = {
 
 
 def _position(sentence: Sentence, first: int) -> Found:
-    """Latitude and longitude of four fields, in degrees."""
+    """Yield latitude and longitude of four fields, in degrees."""
     for name, limit, sides in (("latitude", 90, "NS"), ("longitude", 180, "EW")):
         written, side = sentence.number(first), sentence.text(first + 1).upper()
         first += 2
@@ -307,7 +307,7 @@ _KEYS: Final = ListeningKeys(
 
 
 def _units_of(settings: ListeningSettings) -> dict[str, str]:
-    """Of a transducer the unit is known before it speaks if its kind is told in one."""
+    """Return the unit of each value; for a transducer it is known if its kind is converted to one."""
     units = _KEYS.units_of(settings)
     ours = {name: CONVERTED.get(name.partition("_")[0], ("", None))[0] for name in units}
     return {name: unit or ours[name] for name, unit in units.items()}

@@ -36,7 +36,7 @@ _NUMBER = re.compile(r"[+-]?(?=\.?\d)\d{0,12}(?:\.\d{0,12})?")
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """What stands between the start and the check.
+    """The content of a sentence, between its start and its check.
 
     Attributes:
         talker: two letters; P… is a maker's own sentence.
@@ -53,36 +53,36 @@ class Sentence:
         return self.fields[number - 1].strip() if number <= len(self.fields) else ""
 
     def number(self, number: int) -> Decimal | None:
-        """The same as a number; None if it is none."""
+        """Return the field of this number, from 1 on, as a decimal; None if it is none."""
         return decimal(self.text(number))
 
 
 def parse(data: bytes) -> Sentence:
-    """The sentence in a frame."""
+    """Return the sentence in a frame."""
     address, *fields = data[1:].rpartition(b"*")[0].decode("ascii").split(",")
     return Sentence(address[:2], address[2:], tuple(fields))
 
 
 def build(talker: str, sentence: str, fields: Sequence[str], start: str = "$") -> bytes:
-    """The frame of a sentence."""
+    """Return the frame of a sentence."""
     body = ",".join((talker + sentence, *fields))
     return f"{start}{body}*{_CHECK(body.encode('ascii')):02X}\r\n".encode("ascii")
 
 
 class StreamFramer(SearchFramer):
-    """Finds sentences."""
+    """Framer of sentences."""
 
     def __init__(self) -> None:
         super().__init__(_SHAPE)
 
 
 def decimal(text: str) -> Decimal | None:
-    """The number in a field; None if it is none."""
+    """Return the number in a field; None if it is none."""
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
 def _extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
-    """Octets of the sentence that begins here; among the first `heard` its end is not, but for a CR."""
+    """Return the length of the sentence at `at`; none of the first `heard` octets but a last CR ends it."""
     end = _END.search(buffer, max(at, heard - 2) + 1, at + MAX_LENGTH - 1)
     if end is None:
         return None if len(buffer) - at < MAX_LENGTH else 0

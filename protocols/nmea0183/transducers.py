@@ -48,7 +48,7 @@ CONVERTED: Final[Mapping[str, tuple[str, Callable[[Decimal | None, str], Decimal
 
 @dataclass(frozen=True, slots=True)
 class Transducer:
-    """One of an XDR: what we call it, its value or None, and the unit of that or ""."""
+    """A transducer of an XDR: our name for it, its value or None, and the unit of the value or ""."""
 
     name: str
     value: Decimal | None
@@ -56,7 +56,7 @@ class Transducer:
 
 
 def transducers(sentence: Sentence) -> Iterator[Transducer]:
-    """Those of an XDR, each of a whole group of four fields: kind, value, unit, name."""
+    """Yield the transducers of an XDR, each of a whole group of four fields: kind, value, unit, name."""
     taken: set[str] = set()
     for kind, written, unit, name in zip(*[iter(sentence.fields)] * 4, strict=False):
         kind_name, units = _KINDS.get(kind, (f"{_OTHER_KIND}_{kind}", {}))
@@ -73,7 +73,7 @@ def transducers(sentence: Sentence) -> Iterator[Transducer]:
 
 
 def _name(kind: str, name: str, taken: Container[str]) -> str:
-    """What a transducer is called that has this name, or none, beside others."""
+    """Return our name for a transducer with this name, or with none; it is not among `taken`."""
     kind, name = (re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_") for text in (kind, name))
     stem = f"{kind}_{name}" if name else kind
     numbered = (f"{stem}_{number}" for number in count(2 if name else 1))
@@ -83,4 +83,4 @@ def _name(kind: str, name: str, taken: Container[str]) -> str:
 NAMES: Final = re.compile(
     rf"({'|'.join((*(name for name, _ in _KINDS.values()), 'speed', _OTHER_KIND))})(_[a-z0-9]+)+"
 )
-"""What a transducer can be called."""
+"""The form of a transducer's name."""

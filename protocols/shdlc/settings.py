@@ -1,4 +1,4 @@
-"""What a sensor says of itself in site.toml.
+"""The settings of a sensor in site.toml.
 
 model = "sps30"
 address = 0                                    # the default, and all that an SPS30 can have

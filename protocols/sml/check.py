@@ -14,7 +14,7 @@ CHECK_LENGTH = 2
 
 
 def is_right(check: bytes, checked: bytes) -> bool:
-    """Whether these are the two octets behind what was checked."""
+    """Return whether `check` holds the two checksum octets of `checked`."""
     return check in (
         crc16_x25(checked).to_bytes(CHECK_LENGTH, "little"),
         crc16_kermit(checked).to_bytes(CHECK_LENGTH, "big"),

@@ -49,10 +49,10 @@ _PUBLIC_KEY = Code(129, 129, 199, 130, 5)
 
 
 class MeterListener:
-    """Hears the meters of a line: each list of values is a telegram of its server."""
+    """Reads the frames of a line's meters: each list of values is a telegram of its server."""
 
     def hear(self, frame: Frame) -> Sequence[Telegram]:
-        """What the lists of a frame tell.
+        """Return a telegram for each list of values in a frame.
 
         Raises:
             DecodeError: an element cannot be read, or a message's checksum is wrong.
@@ -74,7 +74,7 @@ def labels_of(server_id: bytes) -> tuple[str, ...]:
 
 
 def values_of(told: ValueList) -> Values:
-    """The values of a list, each in the unit that its name has."""
+    """Return the values of a list, each in the unit of its name."""
     values: Values = {}
     for entry in told.entries:
         if entry.value != told.server_id and entry.code != _PUBLIC_KEY:
@@ -83,7 +83,7 @@ def values_of(told: ValueList) -> Values:
 
 
 def describe(frame: Frame) -> Fields:
-    """What a frame's messages are; of a list the server, what stands under each code, and the values."""
+    """Return the messages of a frame by name; of a list its server, the entries by code, and the values."""
     fields: Fields = {"messages": []}
     try:
         for message in messages(data_of(frame)):
@@ -106,7 +106,7 @@ def _described(message: Message) -> Fields:
 
 
 def _full(code: Code) -> str:
-    """The code with all six groups."""
+    """Return the code with all six groups, as text."""
     return "{}-{}:{}.{}.{}*{}".format(*code)
 
 
@@ -130,7 +130,7 @@ def _value(entry: Entry) -> Values:
 
 
 def _meant(entry: Entry, *, is_text: bool = False) -> Value | None:
-    """The value in the unit beside it; None if there is none, or only a time."""
+    """Return the value of an entry in the entry's own unit; None if it has none, or only a time."""
     match entry.value:
         case bool():
             return entry.value

@@ -27,7 +27,7 @@ _MAX_DEPTH = 16  # of lists in lists; the trees of SML_GetProcParameter have no 
 
 
 class Reader:
-    """Reads elements, one after the other. What it raises is a DecodeError."""
+    """Reads elements one after the other; each of its methods raises `DecodeError` at malformed octets."""
 
     def __init__(self, data: bytes) -> None:
         self.at = 0
@@ -35,11 +35,11 @@ class Reader:
 
     @property
     def is_at_end(self) -> bool:
-        """Whether nothing is left."""
+        """Return whether all octets are read."""
         return self.at >= len(self._data)
 
     def element(self, name: str, depth: int = 0) -> Element:
-        """The next element, which the specification calls `name`, or which is part of one of that name."""
+        """Read the next element, which is, or is part of, what the specification calls `name`."""
         kind, length = self._head(name)
         if kind == _LIST:
             if depth == _MAX_DEPTH:
@@ -55,18 +55,18 @@ class Reader:
         raise self._error(name, f"type {kind >> 4} of {length} octets is none", octets.hex())
 
     def list_of(self, name: str, length: int) -> None:
-        """Reads the head of a list that has so many elements; they follow."""
+        """Read the head of a list that must have `length` elements; the elements follow it."""
         kind, found = self._head(name)
         if (kind, found) != (_LIST, length):
             raise self._error(name, f"is no list of {length}", found)
 
     def end_of_message(self) -> None:
-        """Reads 00."""
+        """Read the octet 00 that ends a message."""
         if (octet := self._octets("endOfSmlMsg", 1)) != END_OF_MESSAGE:
             raise self._error("endOfSmlMsg", "is not 00", octet.hex())
 
     def _head(self, name: str) -> tuple[int, int]:
-        """Type and length: elements of a list, otherwise octets without those of the head."""
+        """Read a head: its type, and its length in elements of a list or in octets behind the head."""
         begun = self.at
         (octet,) = self._octets(name, 1)
         kind, length = octet & _TYPE, octet & _LENGTH

@@ -68,7 +68,7 @@ _UNSIGNED_8, _INTEGER_8, _UNSIGNED_16, _UNSIGNED_32 = (
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message.
+    """A message of a file.
 
     Attributes:
         tag: what it is; `NAMES` has the usual ones.
@@ -83,7 +83,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One value of a list.
+    """An entry of a list of values.
 
     Attributes:
         code: what it is.
@@ -100,7 +100,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class ValueList:
-    """What an SML_GetList.Res tells.
+    """The content of an SML_GetList.Res.
 
     Attributes:
         server_id: of the meter.
@@ -113,7 +113,7 @@ class ValueList:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """What an SML_Attention.Res tells.
+    """The content of an SML_Attention.Res.
 
     Attributes:
         server_id: of the meter.
@@ -127,7 +127,7 @@ class Attention:
 
 
 def messages(data: bytes) -> Iterator[Message]:
-    """The messages of a frame's data.
+    """Yield the messages in the data of a frame.
 
     Raises:
         DecodeError: an element cannot be read, or a message's checksum is wrong.
@@ -149,7 +149,7 @@ def messages(data: bytes) -> Iterator[Message]:
 
 
 def value_list(message: Message) -> ValueList:
-    """What an SML_GetList.Res tells.
+    """Return the list of values in an SML_GetList.Res.
 
     Raises:
         DecodeError: it is not of that form.
@@ -162,7 +162,7 @@ def value_list(message: Message) -> ValueList:
 
 
 def attention(message: Message) -> Attention:
-    """What an SML_Attention.Res tells.
+    """Return the event in an SML_Attention.Res.
 
     Raises:
         DecodeError: it is not of that form.
@@ -184,7 +184,7 @@ def _entry(element: Element, data: bytes) -> Entry:
 
 
 class _Fields(dict[str, Element]):
-    """The elements of a list by their names, with the data of the frame they are from."""
+    """The elements of a list by their names, with the data of their frame."""
 
     def __init__(self, named: Mapping[str, Element], data: bytes) -> None:
         super().__init__(named)
@@ -192,25 +192,25 @@ class _Fields(dict[str, Element]):
 
     @classmethod
     def named(cls, names: Sequence[str], element: Element, data: bytes) -> _Fields:
-        """Gives these names to the elements of a list, which must be as many."""
+        """Return the elements of a list under these names; their numbers must be equal."""
         if not isinstance(element, list) or len(element) != len(names):
             raise cls({names[0]: element}, data).wrong(names[0])
         return cls(dict(zip(names, element, strict=True)), data)
 
     def octets(self, name: str) -> bytes:
-        """The octet string of that name."""
+        """Return the octet string of that name."""
         found = self[name]
         if not isinstance(found, bytes):
             raise self.wrong(name)
         return found
 
     def number(self, name: str, within: range) -> int:
-        """The number of that name."""
+        """Return the number of that name, which must lie in `within`."""
         found = self[name]
         if not isinstance(found, int) or found not in within:
             raise self.wrong(name)
         return found
 
     def wrong(self, name: str) -> DecodeError:
-        """What stands under that name is not what belongs there."""
+        """Return the error that the element of that name does not belong there."""
         return DecodeError("does not belong there", field=name, value=self[name], data=self._data)

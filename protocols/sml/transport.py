@@ -41,13 +41,13 @@ _ESCAPED = re.compile(rb"(?s)(?<!\x1b)(?:\x1b{8})*\x1b{4}(?!\x1b{4})(.{4})")
 
 
 def data_of(frame: Frame) -> bytes:
-    """The data of a frame that a framer found."""
+    """Return the data of a frame from a framer: unescaped, without start, fill and end."""
     fill = layout.parse(END, frame.data[-_END_LENGTH:])["fill"]
     return frame.data[len(_START) : -_END_LENGTH - fill].replace(2 * _ESCAPE, _ESCAPE)
 
 
 class StreamFramer(SearchFramer):
-    """Finds the frames of a line."""
+    """Framer of a line."""
 
     def __init__(self) -> None:
         extent = _Extent()
@@ -77,7 +77,7 @@ class _Extent:
         self._found: re.Match[bytes] | None = None
 
     def __call__(self, buffer: bytes, at: int, heard: int = 0) -> int | None:
-        """Octets of the frame that begins here; among the first `heard` no escape is complete."""
+        """Return the length of the frame at `at`; the first `heard` octets hold no complete escape."""
         begin = at + len(_START)
         if buffer is not self._buffer or not self._from <= begin <= self._to:
             undecided = len(buffer[: max(0, heard - _LONGEST_ESCAPED)].rstrip(_ESCAPE[:1]))

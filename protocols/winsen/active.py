@@ -20,10 +20,10 @@ KEYS: Final = ListeningKeys(dict(GASES.values()))
 
 
 class ReportListener:
-    """Hears the reports of the one sensor on a line."""
+    """Reads the reports of the one sensor on a line."""
 
     def hear(self, frame: Frame) -> list[Telegram]:
-        """Return what a report says; nothing of a request or a reply.
+        """Return the telegram of a report; none of a request or a reply.
 
         Raises:
             DecodeError: the gas or the unit is not known.

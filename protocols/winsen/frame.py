@@ -27,7 +27,7 @@ READ_CONCENTRATION: Final = 0x86
 
 
 class Gas(NamedTuple):
-    """What a sensor measures: the name of its value, and the unit it is told in."""
+    """A gas: the name of its value, and the unit that it is reported in."""
 
     name: str
     unit: str
@@ -86,7 +86,7 @@ _HEAD_LENGTH = 4
 
 
 def build(declared: Construct[Any, Any], **fields: object) -> bytes:
-    """A request or reply with these fields and its check."""
+    """Return a request or reply with these fields and its checksum."""
     octets = layout.build(declared, **fields, check=0)[:-1]
     return octets + bytes((_check(octets),))
 
@@ -104,7 +104,7 @@ def concentration(fields: Mapping[str, Any]) -> tuple[Gas, int | float] | None:
 
 
 def describe(frame: Frame) -> Fields:
-    """Return command and data, or of a report gas and concentration.
+    """Return command and data of a frame, or gas and concentration of a report.
 
     A reply to 86 does not tell its gas: it is called CO₂, which most sensors that are asked measure.
     """
@@ -125,7 +125,7 @@ def describe(frame: Frame) -> Fields:
 
 
 class StreamFramer(SearchFramer):
-    """Finds the frames of both directions of a line."""
+    """Framer of both directions of a line."""
 
     def __init__(self) -> None:
         super().__init__(_SHAPE)

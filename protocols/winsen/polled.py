@@ -41,14 +41,14 @@ _SCHEMA: Final[Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class SensorSettings:
-    """A sensor: its gas, and how many decimals the concentration has."""
+    """The settings of a sensor: its gas, and how many decimals the concentration has."""
 
     gas: Gas = CO2
     decimals: int = 0
 
 
 def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
-    """Return the settings that a sensor's own keys mean.
+    """Return the settings in a sensor's own keys.
 
     Raises:
         SettingsError: with every mistake.
@@ -67,7 +67,7 @@ def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
 
 
 class Sensor:
-    """The sensor on a line."""
+    """The one sensor on a line."""
 
     address = "1"
 
@@ -75,7 +75,7 @@ class Sensor:
         self._sensors = tuple(sensors)
 
     def planned(self) -> list[Request]:
-        """The one request of each poll."""
+        """Return the one request of each poll."""
         return [
             Request(
                 data=frames.build(REQUEST, command=READ_CONCENTRATION, data=bytes(5)),
@@ -87,7 +87,7 @@ class Sensor:
         ]
 
     def poll(self, now: float = 0.0, /) -> Dialogue:
-        """Starts one poll."""
+        """Start one poll."""
         (request,) = self.planned()
         frame = yield request
         if frame is None:
@@ -100,7 +100,7 @@ class Sensor:
 
 @dataclass(slots=True)
 class SimulatedSensor:
-    """A sensor that answers: the other side of the line.
+    """A simulated sensor.
 
     Attributes:
         co2: what it measures, in ppm.
@@ -109,7 +109,7 @@ class SimulatedSensor:
     co2: int
 
     def answer(self, request: Frame) -> bytes | None:
-        """The whole reply; None to what is no request for the concentration."""
+        """Return the whole reply; None if the request is not for the concentration."""
         if request.direction is not Direction.REQUEST or request.data[2] != READ_CONCENTRATION:
             return None
         data = self.co2.to_bytes(2, "big") + bytes(4)
