@@ -117,6 +117,7 @@ CATALOGUE: Mapping[str, str] = {
     "winsen-active": "protocols.winsen.active",
     "honeywell-hpma": "protocols.hpma.standard",
     "honeywell-hpma-compact": "protocols.hpma.compact",
+    "cubic": "protocols.cubic",
     "jbd-bms": "protocols.jbd_bms.entry",
     "daly-bms": "protocols.daly_bms.entry",
     "jk-bms": "protocols.jk_bms",

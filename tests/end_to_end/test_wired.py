@@ -10,6 +10,8 @@ import pytest
 from bridge.sandbox.bus import SimulatedBus, Unit
 from bridge.sandbox.server import StandIn
 from protocols import protocol
+from protocols.cubic import MODELS
+from protocols.cubic import SimulatedSensor as SimulatedCubic
 from protocols.dialogue import Values
 from protocols.dlt645 import simulation as dlt645
 from protocols.dlt645.edition import DLT645_1997
@@ -82,6 +84,14 @@ WIRES = [
         "bms",
         'values = ["voltage", "current", "cycles"]',
         {"voltage": 48.39, "current": 0.0, "cycles": 132},
+    ),
+    Wire(
+        "cubic",
+        lambda: SimulatedCubic(MODELS["pm1006"], 12),
+        alone(protocol("cubic").framer),
+        "bms",
+        'model = "pm1006"',
+        {"pm2_5": 12},
     ),
     Wire("jk-bms", lambda: SimulatedJk(JK_DATA), alone(protocol("jk-bms").framer), "bms", "", JK_PACK),
 ]

@@ -25,6 +25,7 @@ SENSORS: dict[str, dict[str, Any]] = {
     "jbd-bms": {},
     "daly-bms": {},
     "jk-bms": {},
+    "cubic": {"model": "cm1106"},
     "pylontech": {},
 }
 POLLED = [protocol(name) for name in CATALOGUE if protocol(name).device and not protocol(name).declared_by]
