@@ -153,7 +153,7 @@ class Line:
             station.sent(request, sent, is_retry=is_retry)
             wait_s = station.reply_timeout.wait_s(reply_timeout_s, patience)
             overheard = Overheard()
-            heard = await self._hear(request, sent + wait_s, overheard)
+            heard = await self._hear(station, request, sent + wait_s, overheard)
         except Exception:
             self._framer = None  # it may be what failed
             raise
@@ -255,7 +255,9 @@ class Line:
                 self._sort(event, arrival)
         return bool(data)
 
-    async def _hear(self, request: Request, due: float, overheard: Overheard) -> tuple[Frame, Arrival] | None:
+    async def _hear(
+        self, station: Station, request: Request, due: float, overheard: Overheard
+    ) -> tuple[Frame, Arrival] | None:
         """Return the reply with the arrival of its first octet; None if none began until `due`.
 
         A reply that began is heard to its end. What else is heard is counted in `overheard`.
@@ -284,7 +286,8 @@ class Line:
             if not data:
                 events += framer.silence()
             for index, (event, began) in enumerate(events):
-                if isinstance(event, Frame) and request.accepts(event):
+                is_reply = isinstance(event, Frame) and request.accepts(event)
+                if isinstance(event, Frame) and is_reply and not station.is_for_earlier(request, event):
                     self.has_echo = echo.is_found
                     self.echoes += echo.is_found
                     for other, other_began in events[index + 1 :]:

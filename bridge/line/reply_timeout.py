@@ -29,7 +29,7 @@ _MARGIN_S = 0.030
 _WIDE, _WIDE_MARGIN_S = 2.0, 0.045  # over the slowest of a few
 _SLOWER = 1.5  # how much slower than ever seen a reply may be
 _RECENT = 20
-_WAKE_MARGIN_S = 0.016  # the latency timer of a USB adapter
+_PROBE_MARGIN_S = 0.016  # the latency timer of a USB adapter
 _WAKE_S = 0.100  # for a device that never answered
 
 
@@ -92,11 +92,10 @@ class ReplyTimeout:
         `limit_s` is the configured reply time-out.
         """
         learned_s = self._learned_s(limit_s)
-        if patience is Patience.WAKE:
-            p99_s = self.times.percentile_s(99) if self.is_known else None
-            return min(learned_s, _WAKE_S if p99_s is None else p99_s + _WAKE_MARGIN_S)
-        if patience is Patience.PROBE:
-            return learned_s
+        if patience in (Patience.WAKE, Patience.PROBE):
+            p99_s = self.times.percentile_s(99) if self.times.count >= GUESSED_AFTER else None
+            guess_s = _WAKE_S if patience is Patience.WAKE else limit_s
+            return min(learned_s, guess_s if p99_s is None else p99_s + _PROBE_MARGIN_S)
         if patience is Patience.WIDE:
             learned_s = self.wide_s(limit_s)
         elif self.misses >= MISSES_TO_DOUBT:

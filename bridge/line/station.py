@@ -170,7 +170,7 @@ class Station:
         answerable = [each for each in self._questions if each.is_open and accepts(each.request, frame)]
         if not answerable:
             return None
-        question = answerable[0]
+        question = min(answerable, key=lambda each: -math.inf if each.older else each.tries[0])
         self.late_replies += 1
         is_certain = (
             len(answerable) == 1
@@ -187,6 +187,16 @@ class Station:
             question.older -= 1
             self._extend(question, at)
         return Late(question.request, turn_around_s, is_certain)
+
+    def is_for_earlier(self, request: Request, frame: Frame) -> bool:
+        """Return whether a reply to `request` is rather that to another one, which was sent before.
+
+        A refusal does not say what it refuses, and a device answers in turn.
+        """
+        return any(
+            each.is_open and each.request.data != request.data and accepts(each.request, frame)
+            for each in self._questions
+        )
 
     def noise(self, at: float) -> None:
         """Note that something was heard that belongs to nothing, perhaps to a late reply of this address."""

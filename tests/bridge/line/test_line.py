@@ -237,6 +237,21 @@ async def test_a_hold_is_of_one_address_and_shape_and_ends() -> None:
 
 
 @on_jumping_clock
+async def test_a_refusal_that_may_be_of_an_earlier_request_is_taken_for_that() -> None:
+    """A refusal has no length: that of the longer read comes late, before the reply to the shorter one."""
+    refusal = adu(1, bytes((0x83, 2)))
+    late = [(REPLY_TIMEOUT_S + 0.1, refusal), (REPLY_TIMEOUT_S + 0.15, telling(1, 5))]
+    bench = Bench(script(late, [], [(0.020, telling(1, 8, 9, 10))], [(0.020, telling(1, 6))]))
+    with pytest.raises(NoReply):
+        await bench.ask(asking(1, 0, 2))
+    assert await bench.ask(asking(1, 0, 1)) == [5]
+    assert bench.line.stations["1"].late_replies == 1
+    assert not bench.line.stations["1"].is_owing
+    assert await bench.ask(asking(1, 100, 3)) == [8, 9, 10]
+    assert await bench.ask(asking(1, 50, 1)) == [6], "nothing is owed any more"
+
+
+@on_jumping_clock
 async def test_a_look_alike_long_after_is_nobodys_and_teaches_nothing() -> None:
     bench = Bench(script([], [(0.020, telling(1, 1, 2))]))
     with pytest.raises(NoReply):

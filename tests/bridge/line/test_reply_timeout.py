@@ -93,7 +93,7 @@ def test_a_silent_device_is_probed_cheaply_and_with_growing_patience_now_and_the
     timeout = seen(*[0.005] * 30)
     waits = []
     for _ in range(6):
-        assert timeout.wait_s(LIMIT_S, Patience.PROBE) == pytest.approx(0.050)
+        assert timeout.wait_s(LIMIT_S, Patience.PROBE) == pytest.approx(0.021)
         assert timeout.wait_s(LIMIT_S, Patience.WAKE) == pytest.approx(0.021)
         waits.append(timeout.wait_s(LIMIT_S, Patience.WIDE))
         timeout.missed(Patience.PROBE)
