@@ -57,7 +57,7 @@ class _Entry(Generic[Key]):
     missed_slots: int = 0
     cost_s: float = 0.0  # what its polls took of late, while it was not silent
     wait_s: float = 0.0  # so long its next poll may wait for a reply, where that is beyond the configured
-    probes: int = 0  # since it fell silent
+    probes: int = 0  # since it fell silent, from 0 or 1 on, so that of those silent half are probed twice
     patience: Patience = Patience.USUAL  # of the poll under way
     is_at_expense: bool = False  # others may lose slots by the poll under way
     lateness: TurnAround = field(default_factory=TurnAround)  # of the last 1000 slots that were asked
@@ -95,6 +95,7 @@ class Schedule(Generic[Key]):
         self._entries = {key: _Entry(key, every) for key, every in every_s.items()}
         self._probe_at = -math.inf  # no silent device is asked before
         self._wide_at = -math.inf  # nor with more patience than usual
+        self._fallen_silent = 0  # how often a device fell silent
         self._slow_at = -math.inf  # no slow device is waited for before, where others lose slots by that
 
     def take(self, now: float) -> Key | None:
@@ -159,6 +160,9 @@ class Schedule(Generic[Key]):
             self._revive(entry)
         else:
             entry.misses += 1
+            if entry.misses == SILENT_AFTER:
+                entry.probes = self._fallen_silent % 2
+                self._fallen_silent += 1
 
     def hold(self, key: Key, until: float, *, is_taken: bool = False) -> None:
         """Ask a device not before `until`; `is_taken`: it was to be asked now, and its slot passes."""

@@ -155,19 +155,22 @@ def test_nine_dead_of_ten_leave_the_living_one_its_rate(tmp_path: Path) -> None:
 
 
 @on_jumping_clock
-async def _comes_back(folder: Path, count: int, dead: set[int], within_s: float, answered_s: float) -> None:
+async def _comes_back(
+    folder: Path, count: int, dead: set[int], within_s: float, answered_s: float, dead_s: float
+) -> None:
     bus = Bus(folder, "9600 8E1", count, every_s=1.0)
     loop = asyncio.get_running_loop()
-    back = loop.time() + answered_s + 60
-    loop.call_at(back - 60, bus.sensors.dead.update, dead)
+    back = loop.time() + answered_s + dead_s
+    loop.call_at(back - dead_s, bus.sensors.dead.update, dead)
     loop.call_at(back, bus.sensors.dead.discard, count)
-    await bus.run(answered_s + 60 + within_s)
+    await bus.run(answered_s + dead_s + within_s)
     assert any(at >= back for at in bus.sensors.answered[count])
 
 
+@pytest.mark.parametrize("dead_s", [60, 70.2, 90.1, 133])
 @pytest.mark.parametrize("answered_s", [6, 6.5, WARM_UP_S, WARM_UP_S + 0.7])
 @pytest.mark.parametrize(("count", "dead", "within_s"), [(5, {5}, 3.0), (10, set(range(2, 11)), 15.0)])
 def test_one_that_comes_back_is_soon_read_again(
-    tmp_path: Path, count: int, dead: set[int], within_s: float, answered_s: float
+    tmp_path: Path, count: int, dead: set[int], within_s: float, answered_s: float, dead_s: float
 ) -> None:
-    _comes_back(tmp_path, count, dead, within_s, answered_s)
+    _comes_back(tmp_path, count, dead, within_s, answered_s, dead_s)
