@@ -237,8 +237,8 @@ class Document:
                 misspelt.add(near)
                 hint = f"did you mean {near}?"
             else:
-                hint = f"known are {', '.join(sorted(known_keys))}"
-            self.mistake((*path, key), f"there is no such key here, {hint}")
+                hint = f"use {', '.join(sorted(known_keys))}"
+            self.mistake((*path, key), f"unknown key; {hint}")
         return misspelt
 
     def _note(self, notes: list[tuple[int, str]], path: KeyPath, message: str) -> None:
