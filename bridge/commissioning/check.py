@@ -50,7 +50,7 @@ def text(document: dict[str, Any], *, plan: bool = False) -> str:
     lines = [f"site {document['site']}: delivers to {server}, keeps readings in {spool}"]
     for name, bus in document["buses"].items():
         share = load.figure(f"{100 * bus['load']:.0f} %", is_lower_bound=bus["is_lower_bound"])
-        usage = "sensors speak unasked" if bus["unasked"] else f"{share} of the wire asked for"
+        usage = "sensors push" if bus["unasked"] else f"{share} of the wire's time"
         lines.append(f"bus {name}: {bus['protocol']} at {bus['line']} on {bus['adapter']}, {usage}")
         for sensor, row in bus["sensors"].items():
             lines.append(f"  {sensor:<20} {_manner_text(row, unasked=bus['unasked'])}, {row['credential']}")

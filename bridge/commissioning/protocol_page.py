@@ -11,7 +11,7 @@ from protocols import Protocol
 
 _WIDTH = 100
 _PHASES = ("_l1", "_l2", "_l3"), ("_a", "_b", "_c")
-_MANNER = {True: "are asked", False: "speak unasked", None: "are asked or not, as declared"}
+_MANNER = {True: "are polled", False: "push", None: "are polled or push, as declared"}
 
 
 def page(entry: Protocol) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from bridge import plain_text
 from protocols import CATALOGUE, Protocol, brought, installed, protocol
 from protocols.errors import PackageError
 
-_MANNER = {True: "asked", False: "speaks unasked", None: "asked or not, as declared"}
+_MANNER = {True: "polled", False: "pushing", None: "polled or pushing, as declared"}
 
 
 def listing() -> list[dict[str, Any]]:

@@ -135,7 +135,7 @@ async def _ask(line: Line, sensor: Sensor, address: str, request: Request) -> Re
 def _answer(bus: Bus, sensor: Sensor, outcome: Outcome) -> dict[str, Any]:
     result = outcome.result
     if isinstance(result, ProtocolError):
-        raise NoReply(f"{sensor.name} answers without sense: {result}") from result
+        raise NoReply(f"{sensor.name} sent a reply that makes no sense: {result}") from result
     (values,) = result.values
     return _document(bus, sensor, values) | {
         "complete": result.complete,
@@ -190,7 +190,7 @@ async def _wait_for_push(bus: Bus, sensor: Sensor, port: Port, clock: Clock) -> 
                     return _document(bus, sensor, values)
     place = f"{sensor.name} on {port.path} at {bus.line}"
     if other_senders:
-        raise NoReply(f"{place}: heard were {', '.join(sorted(other_senders))}: compare its id")
+        raise NoReply(f"{place}: only {', '.join(sorted(other_senders))} sent something: compare its id")
     if octets:
         raise NoReply(f"{place}: something speaks, but no frame is whole: compare baud rate and parity")
     raise NoReply(

@@ -264,9 +264,7 @@ def _refuse_polling_keys(
     """Note keys that say how to poll, on a bus whose sensors push."""
     for key in keys:
         if entry.listener and key in table:
-            message = (
-                f"the sensors of {entry.title} speak unasked, so nothing waits for a reply: leave this out"
-            )
+            message = f"the sensors of {entry.title} push, so nothing waits for a reply: leave this out"
             document.mistake((*path, key), message)
 
 

@@ -62,13 +62,13 @@ class CredentialsWatch:
         try:
             credentials = load_credentials(path, self._site)
         except ConfigError as error:
-            log.error("the credentials in use stay, the edited ones are not right:\n%s", error)  # noqa: TRY400
+            log.error("the edited credentials have mistakes, so the old ones stay in use:\n%s", error)  # noqa: TRY400
             return False
         if is_untouched and credentials == self.current:
             return False
         self.current = credentials
         self._last_stamp, self._is_confirmed = _stamp(credentials), False
-        log.info("%s was edited: its credentials are taken", path)
+        log.info("%s was edited: its credentials are in use now", path)
         return True
 
 

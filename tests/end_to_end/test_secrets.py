@@ -104,7 +104,7 @@ async def test_no_secret_is_found_outside_its_file(world: World, server: StandIn
             await world.until(lambda: server.received.answers["4.00"] > 2)
             server.faults.poison = b""
             write_credentials(world, BROKEN)
-            await world.until(lambda: "the edited ones are not right" in world.log)
+            await world.until(lambda: "the edited credentials have mistakes" in world.log)
             said.append(("check", (await run("check")).encode()))
             write_credentials(world, f'"{WRONG}"')
             assert "completed" in await run("provision")

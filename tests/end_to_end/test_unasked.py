@@ -61,7 +61,7 @@ async def test_each_id_goes_to_its_own_device_and_an_unknown_one_is_listed(
     world.write(SITE.format(port=server.port, adapter=line.path), {"kitchen": "T1", "street": "T2"})
     checked = world.command("check").stdout
     assert "bus dust: sds011 at 9600 8N1" in checked
-    assert "sensors speak unasked" in checked
+    assert "sensors push" in checked
     process = world.start("run")
     await world.until(lambda: world.status()["buses"]["dust"]["state"] == "ready")
     for tenths in range(100, 105):

@@ -70,7 +70,7 @@ def test_where_the_device_decides_how_long_its_reply_is_the_time_is_the_least(
     found = summary(load_site(tmp_path / "site.toml"), Credentials({}, None))
     assert found["buses"]["meters"]["is_lower_bound"]
     told = text(found, plan=True)
-    assert re.search(r"on /dev/ttyTEST, at least \d+ % of the wire asked for\n", told)
+    assert re.search(r"on /dev/ttyTEST, at least \d+ % of the wire's time\n", told)
     assert re.search(r"\(at least \d+ ms of wire\), ", told)
     assert re.search(rf"\n    at least +\d+\.\d ms  .*{request_said}\n", told)
     assert re.search(r"is loaded at least \d+ %: heat needs at least \d+ ms of wire", told)

@@ -36,10 +36,10 @@ def test_every_key_of_a_bus_is_explained_down_to_the_last_table() -> None:
 
 def test_a_page_says_who_talks_first_and_names_the_values() -> None:
     shown = page_text(page(protocol("sml")))
-    assert "its sensors speak unasked" in shown
+    assert "its sensors push" in shown
     assert "import_energy" in shown
     assert "id (required): the meter's server id" in shown
-    assert "its sensors are asked" in page_text(page(protocol("mbus")))
+    assert "its sensors are polled" in page_text(page(protocol("mbus")))
 
 
 def test_three_phases_are_one_name() -> None:
