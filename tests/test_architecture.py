@@ -66,3 +66,18 @@ def test_every_file_can_be_read_in_one_sitting() -> None:
         if (lines := len(path.read_text("utf-8").splitlines())) > 400
     }
     assert long == {}
+
+
+RESTRICTED = ("wb-mqtt-serial",)  # its templates may be used with their maker's devices alone
+
+
+def test_no_fact_is_from_a_source_whose_licence_keeps_it_elsewhere() -> None:
+    models = (ROOT / "protocols/modbus/models").glob("*.toml")
+    vectors = (ROOT / "tests").rglob("*.json")
+    cited = [
+        f"{path.relative_to(ROOT)}: {source}"
+        for path in (*models, *vectors)
+        for source in RESTRICTED
+        if source in path.read_text("utf-8")
+    ]
+    assert cited == []
