@@ -81,18 +81,18 @@ class BatteryKeys:
             units |= dict.fromkeys(names if name in self.lists else [name], self.units[name])
         return units
 
-    def choose(self, told: Fields, names: Sequence[str]) -> Values:
+    def choose(self, fields: Fields, names: Sequence[str]) -> Values:
         """Return the values of these names; for a list, one value for each cell or thermometer in it."""
-        return dict(self._chosen(told, names))
+        return dict(self._chosen(fields, names))
 
-    def _chosen(self, told: Fields, names: Sequence[str]) -> Iterator[tuple[str, Value]]:
+    def _chosen(self, fields: Fields, names: Sequence[str]) -> Iterator[tuple[str, Value]]:
         for name in names:
             if name in self.lists:
-                for number, value in enumerate(told.get(name, ()), start=1):
+                for number, value in enumerate(fields.get(name, ()), start=1):
                     if value is not None:
                         yield _numbered(name, number), value
-            elif told.get(name) is not None:
-                yield name, told[name]
+            elif fields.get(name) is not None:
+                yield name, fields[name]
 
 
 def address_of(settings: BatterySettings) -> str:

@@ -91,13 +91,13 @@ class Meter(NamedTuple):
     units: dict[str, str]
 
 
-def identifier(sent: str) -> str:
+def identifier(sent_id: str) -> str:
     """Return an equipment identifier of a telegram, decoded where its hexadecimal digits stand for text."""
     try:
-        characters = bytes.fromhex(sent).decode("ascii")
+        characters = bytes.fromhex(sent_id).decode("ascii")
     except ValueError:
-        return sent
-    return characters if characters and characters.isprintable() and " " not in sent else sent
+        return sent_id
+    return characters if characters and characters.isprintable() and " " not in sent_id else sent_id
 
 
 def meters(data: bytes) -> list[Meter]:
@@ -105,21 +105,21 @@ def meters(data: bytes) -> list[Meter]:
     first_line, _, text = data.decode("ascii").partition("\r\n\r\n")
     channels: dict[int, list[tuple[str, DataSet, DataSet | None]]] = {_MAIN: []}
     sets = [*data_sets(text.rpartition("!")[0]), None]
-    for told, behind in pairwise(sets):
-        code = obis.parse(told.address) if told else None
-        if told and code:
+    for data_set, behind in pairwise(sets):
+        code = obis.parse(data_set.address) if data_set else None
+        if data_set and code:
             channel = code.b or 0 if code.a == 0 else _MAIN
-            channels.setdefault(channel, []).append((_short(code), told, behind))
-    found = []
-    for channel, told_here in channels.items():
+            channels.setdefault(channel, []).append((_short(code), data_set, behind))
+    channel_meters = []
+    for channel, channel_sets in channels.items():
         numbers = _IDENTIFIERS if channel == _MAIN else _MBUS_IDENTIFIERS
-        names = {short: told.texts[0] for short, told, _ in told_here if told.texts[0]}
+        names = {short: data_set.texts[0] for short, data_set, _ in channel_sets if data_set.texts[0]}
         name = next((names[number] for number in numbers if number in names), None)
         if channel == _MAIN:
             name = name or first_line.removeprefix("/")
         if name:
-            found.append(_meter(name, told_here))
-    return found
+            channel_meters.append(_meter(name, channel_sets))
+    return channel_meters
 
 
 class StreamFramer(SearchFramer):
@@ -148,7 +148,9 @@ def describe(frame: Frame) -> Fields:
     body, _, check = body.rpartition("!")
     fields: Fields = {
         "identification": first_line,
-        "objects": {told.address: list(told.texts) for told in data_sets(body) if told.address},
+        "objects": {
+            data_set.address: list(data_set.texts) for data_set in data_sets(body) if data_set.address
+        },
         "meters": [meter._asdict() for meter in meters(frame.data)],
     }
     return fields | ({"crc": check.strip()} if check.strip() else {})
@@ -158,32 +160,32 @@ def _short(code: Code) -> str:
     return f"{code.c}.{code.d}.{code.e}"
 
 
-def _meter(sent_id: str, told_here: Sequence[tuple[str, DataSet, DataSet | None]]) -> Meter:
+def _meter(sent_id: str, channel_sets: Sequence[tuple[str, DataSet, DataSet | None]]) -> Meter:
     meter = Meter(identifier(sent_id), sent_id, {}, {})
-    has_mean_currents = any(short in _MEAN_CURRENTS for short, _, _ in told_here)
-    for short, told, behind in told_here:
+    has_mean_currents = any(short in _MEAN_CURRENTS for short, _, _ in channel_sets)
+    for short, data_set, behind in channel_sets:
         if short == _PEAKS:
-            _put_peaks(meter, told.texts)
+            _put_peaks(meter, data_set.texts)
         elif short == _LIMITED and not has_mean_currents:
-            _put(meter, _CURRENT_LIMIT, told.texts[0])
-        elif short in _MBUS_VALUES and len(told.texts) == 2:
-            _put_measured(meter, told.texts[0], told.texts[1])
-        elif short == _MBUS_VALUE_OLD and len(told.texts) == 6 and behind and not behind.address:
-            _put_measured(meter, told.texts[0], f"{behind.texts[0]}*{told.texts[5]}")
+            _put(meter, _CURRENT_LIMIT, data_set.texts[0])
+        elif short in _MBUS_VALUES and len(data_set.texts) == 2:
+            _put_measured(meter, data_set.texts[0], data_set.texts[1])
+        elif short == _MBUS_VALUE_OLD and len(data_set.texts) == 6 and behind and not behind.address:
+            _put_measured(meter, data_set.texts[0], f"{behind.texts[0]}*{data_set.texts[5]}")
         else:
-            code = obis.parse(told.address)
-            known = _OWN.get(short) or (obis.quantity(code) if code else None)
-            if known:
-                _put_dated(meter, known, told.texts)
+            code = obis.parse(data_set.address)
+            quantity = _OWN.get(short) or (obis.quantity(code) if code else None)
+            if quantity:
+                _put_dated(meter, quantity, data_set.texts)
     return meter
 
 
-def _put_dated(meter: Meter, known: Quantity, texts: Sequence[str]) -> None:
+def _put_dated(meter: Meter, quantity: Quantity, texts: Sequence[str]) -> None:
     """Add a value, and beside a maximum the time when it was reached."""
     amount = next((text for text in texts if "*" in text), texts[0])
     reached_at = next(filter(None, map(_iso_date, texts)), None)
-    if _put(meter, known, amount) and reached_at:
-        meter.values[known.name + _AT] = reached_at
+    if _put(meter, quantity, amount) and reached_at:
+        meter.values[quantity.name + _AT] = reached_at
 
 
 def _put_peaks(meter: Meter, texts: Sequence[str]) -> None:
@@ -198,30 +200,30 @@ def _put_peaks(meter: Meter, texts: Sequence[str]) -> None:
             _put_dated(meter, Quantity(f"{_PEAK.name}_month{number}", _PEAK.unit), (reached_at, amount))
 
 
-def _put_measured(meter: Meter, date: str, written: str) -> None:
+def _put_measured(meter: Meter, date: str, amount: str) -> None:
     """Add the last reading of an M-Bus meter and its time; nothing if it has none yet."""
     measured_at = _iso_date(date)
-    if measured_at and any(_put(meter, known, written) for known in _MBUS_QUANTITIES):
+    if measured_at and any(_put(meter, quantity, amount) for quantity in _MBUS_QUANTITIES):
         meter.values["measured_at"] = measured_at
 
 
-def _put(meter: Meter, known: Quantity, written: str) -> bool:
+def _put(meter: Meter, quantity: Quantity, text: str) -> bool:
     """Add the value if the text is an amount of this quantity; return whether it is."""
-    digits, _, unit = written.partition("*")
+    digits, _, unit = text.partition("*")
     amount = obis.number(digits)
-    value: Value | None = None if amount is None else obis.in_unit(amount, unit.strip(), known.unit)
-    if amount is None and not known.unit:  # a state in words: TARIFF 1, ON
-        value = written.strip() or None
+    value: Value | None = None if amount is None else obis.in_unit(amount, unit.strip(), quantity.unit)
+    if amount is None and not quantity.unit:  # a state in words: TARIFF 1, ON
+        value = text.strip() or None
     if value is not None:
-        meter.values[known.name] = value
-        if known.unit:
-            meter.units[known.name] = known.unit
+        meter.values[quantity.name] = value
+        if quantity.unit:
+            meter.units[quantity.name] = quantity.unit
     return value is not None
 
 
-def _iso_date(written: str) -> str | None:
+def _iso_date(stamp: str) -> str | None:
     """Return YYMMDDhhmmss with W (winter) or S (summer time) in ISO 8601; None if it is no date."""
-    match = _DATE.fullmatch(written)
+    match = _DATE.fullmatch(stamp)
     if match is None:
         return None
     year, month, day, hour, minute, second, season = match.groups()
@@ -232,12 +234,12 @@ def _iso_date(written: str) -> str | None:
     return date.isoformat()
 
 
-def _extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
-    """Return the length of the telegram at `at`; its end is not among the first `heard` octets."""
+def _extent(buffer: bytes, at: int, searched_length: int = 0) -> int | None:
+    """Return the length of the telegram at `at`; its end is not among the first `searched_length` octets."""
     first_line = _FIRST_LINE.match(buffer, at)
     if first_line is None:
         return None if _FIRST_LINE_BEGUN.fullmatch(buffer, at) else 0
-    stop = _STOP.search(buffer, max(first_line.end(), heard - _LONGEST_END), at + MAX_LENGTH - 6)
+    stop = _STOP.search(buffer, max(first_line.end(), searched_length - _LONGEST_END), at + MAX_LENGTH - 6)
     if stop is None:
         return None if len(buffer) - at < MAX_LENGTH - 6 else 0
     if stop[0] != b"!":

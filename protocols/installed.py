@@ -48,11 +48,11 @@ def origins(name: str) -> list[Origin]:
     return [_origin(point) for point in _points() if point.name == name]
 
 
-def load(name: str, taken: Collection[str]) -> object:
+def load(name: str, shipped: Collection[str]) -> object:
     """Return the object that a package brings under this name.
 
     Args:
-        taken: the names of those that ship.
+        shipped: the names of those that ship.
 
     Raises:
         KeyError: no package brings it.
@@ -62,7 +62,7 @@ def load(name: str, taken: Collection[str]) -> object:
     if not points:
         raise KeyError(name)
     brought = " and ".join(str(_origin(point)) for point in points)
-    if name in taken:
+    if name in shipped:
         raise PackageError(
             f'{brought}: brings "{name}", which ships with the bridge and is used; it needs another name'
         )
@@ -71,9 +71,9 @@ def load(name: str, taken: Collection[str]) -> object:
     try:
         return points[0].load()
     except (Exception, SystemExit) as error:  # code of others: whatever it raises
-        what = str(error).splitlines()[0] if str(error) else "without a word"
+        reason = str(error).splitlines()[0] if str(error) else "without a word"
         raise PackageError(
-            f'{brought}: "{name}" cannot be loaded ({type(error).__name__}: {what}), '
+            f'{brought}: "{name}" cannot be loaded ({type(error).__name__}: {reason}), '
             "update or uninstall the package"
         ) from error
 

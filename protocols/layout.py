@@ -17,7 +17,7 @@ from construct import Construct, ConstructError, Container, SizeofError, StreamE
 from protocols.errors import DecodeError, FrameError
 
 
-def parse(declared: Construct[Any, Any], data: bytes) -> dict[str, Any]:
+def parse(layout: Construct[Any, Any], data: bytes) -> dict[str, Any]:
     """Return the fields of `data`, exactly one such layout; constants and padding included.
 
     Raises:
@@ -26,35 +26,35 @@ def parse(declared: Construct[Any, Any], data: bytes) -> dict[str, Any]:
     """
     stream = BytesIO(data)
     try:
-        parsed = declared.parse_stream(stream)
+        parsed = layout.parse_stream(stream)
     except StreamError as error:
-        raise FrameError(f"{declared.name}: {len(data)} bytes are too few: {data.hex(' ')}") from error
+        raise FrameError(f"{layout.name}: {len(data)} bytes are too few: {data.hex(' ')}") from error
     except ConstructError as error:
         place = (error.path or "").rpartition(" -> ")[2]
         message = str(error).splitlines()[-1]
         raise DecodeError(message, field=place, value=data.hex(" "), data=data) from error
     if stream.tell() != len(data):
-        raise FrameError(f"{declared.name}: {len(data) - stream.tell()} bytes too many: {data.hex(' ')}")
+        raise FrameError(f"{layout.name}: {len(data) - stream.tell()} bytes too many: {data.hex(' ')}")
     return _plain(parsed)
 
 
-def build(declared: Construct[Any, Any], **fields: Any) -> bytes:
+def build(layout: Construct[Any, Any], **fields: Any) -> bytes:
     """Return the octets of one such layout.
 
     Raises:
         ValueError: a field is missing or does not fit.
     """
     try:
-        return declared.build(fields)
+        return layout.build(fields)
     except (ConstructError, KeyError) as error:
-        raise ValueError(f"{declared.name}: {error}") from error
+        raise ValueError(f"{layout.name}: {error}") from error
 
 
 @cache
-def size(declared: Construct[Any, Any]) -> int | None:
+def size(layout: Construct[Any, Any]) -> int | None:
     """Return the length of the layout, in octets; None if it depends on the content."""
     try:
-        return declared.sizeof()
+        return layout.sizeof()
     except SizeofError:
         return None
 

@@ -107,10 +107,10 @@ class ListeningKeys:
     @property
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the keys."""
-        named: dict[str, Any] = {"enum": list(self.units)}
+        known_names: dict[str, Any] = {"enum": list(self.units)}
         only: dict[str, Any] = {
             "type": "array",
-            "items": {"anyOf": [named, {"type": "string"}]} if self.others else named,
+            "items": {"anyOf": [known_names, {"type": "string"}]} if self.others else known_names,
             "minItems": 1,
             "description": "The values to keep. Default: all.",
         }
@@ -155,17 +155,17 @@ class ListeningKeys:
                 )
             )
             return ""
-        written = keys["id"]
-        if not isinstance(written, str):
+        sender_id = keys["id"]
+        if not isinstance(sender_id, str):
             example = f'for example id = "{self.identity.example}"'  # 0xA160 has become 41312
             problems.append((("id",), f"is a text: write it in quotes, {example}"))
             return ""
-        name = self.identity.normal(written)
+        name = self.identity.normal(sender_id)
         if not self.identity.form.fullmatch(name):
             problems.append(
                 (
                     ("id",),
-                    f'{written!r} is not {self.identity.what}, for example id = "{self.identity.example}"',
+                    f'{sender_id!r} is not {self.identity.what}, for example id = "{self.identity.example}"',
                 )
             )
         return name

@@ -115,7 +115,9 @@ def text(octets: bytes, encoding: str | None = None) -> str | Missing:
         characters = octets.decode(codec)
     except UnicodeDecodeError:
         characters = octets.decode(codec if encoding else "latin-1", "ignore")
-    return "".join(one for one in characters if one.isprintable()).strip() or Missing.NO_VALUE
+    return (
+        "".join(character for character in characters if character.isprintable()).strip() or Missing.NO_VALUE
+    )
 
 
 def _scaled(raw: int | float, multiply: float, divide: float, offset: float) -> int | float:

@@ -129,23 +129,29 @@ def contradictions(entry: Mapping[str, Any], kind: str, bits: int | None) -> Ite
         yield "mask", f"0x{entry['mask']:X} is wider than {kind}"
     if "mask" in entry and kind.startswith("int"):
         yield "mask", f'takes bits, which have no sign, from {kind}: write type = "u{kind}"'
-    for one, others in _EXCLUDE.items():
-        for key in others:
-            if {one, key} <= set(entry):
-                yield key, f"does not go with {one}, keep one of the two"
+    for main_key, excluded_keys in _EXCLUDE.items():
+        for key in excluded_keys:
+            if {main_key, key} <= set(entry):
+                yield key, f"does not go with {main_key}, keep one of the two"
     if "min" in entry and "max" in entry and entry["min"] > entry["max"]:
         yield "min", f"{entry['min']} is above max = {entry['max']}, swap them"
 
 
-def unknown_key(key: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
+def unknown_key(key: str, known_keys: Mapping[str, Any] | tuple[str, ...]) -> str:
     """Return the message for an unknown key."""
-    close = get_close_matches(key, known, 1)
-    return f"is no key here, did you mean {close[0]}?" if close else f"is no key here, use {', '.join(known)}"
+    close = get_close_matches(key, known_keys, 1)
+    return (
+        f"is no key here, did you mean {close[0]}?"
+        if close
+        else f"is no key here, use {', '.join(known_keys)}"
+    )
 
 
-def misspelt(table: Mapping[str, Any], known: tuple[str, ...]) -> set[str]:
+def misspelt(table: Mapping[str, Any], known_keys: tuple[str, ...]) -> set[str]:
     """Return the known keys that unknown ones are probably meant to be; they are not reported as missing."""
-    return {close for key in table if key not in known for close in get_close_matches(key, known, 1)}
+    return {
+        close for key in table if key not in known_keys for close in get_close_matches(key, known_keys, 1)
+    }
 
 
 def shown(value: object) -> str:

@@ -77,11 +77,11 @@ def quantity(code: Code) -> Quantity | None:
         return None
     medium = ELECTRICITY if code.a is None else code.a
     tariff = code.e or 0
-    found = QUANTITIES.get((medium, code.c, code.d, tariff))
-    if found is None and medium == ELECTRICITY and code.d in _TARIFFED and tariff <= MAX_TARIFF:
+    known_quantity = QUANTITIES.get((medium, code.c, code.d, tariff))
+    if known_quantity is None and medium == ELECTRICITY and code.d in _TARIFFED and tariff <= MAX_TARIFF:
         total = QUANTITIES.get((medium, code.c, code.d, 0))
-        found = total and Quantity(f"{total.name}_t{tariff}", total.unit)
-    return found
+        known_quantity = total and Quantity(f"{total.name}_t{tariff}", total.unit)
+    return known_quantity
 
 
 def unit_of(name: str) -> str | None:
@@ -97,14 +97,14 @@ def number(text: str) -> Decimal | None:
     return match and Decimal(match[1].replace(",", "."))
 
 
-def in_unit(number: Decimal, unit: str, wanted: str) -> int | float | None:
+def in_unit(number: Decimal, unit: str, target: str) -> int | float | None:
     """Return the amount in another unit; None if the units differ by more than a power of ten.
 
     Whole numbers stay whole, and no digit is made up: 2.027 kW are 2027 W.
     """
     base, power = _UNITS.get(unit, (unit, 0))
-    wanted_base, wanted_power = _UNITS.get(wanted, (wanted, 0))
-    return plain(number.scaleb(power - wanted_power)) if base == wanted_base else None
+    target_base, target_power = _UNITS.get(target, (target, 0))
+    return plain(number.scaleb(power - target_power)) if base == target_base else None
 
 
 def plain(number: Decimal) -> int | float:
@@ -167,7 +167,7 @@ _OF_OTHERS: Final[Mapping[tuple[int, int, int, int], Quantity]] = {
 }
 
 
-def _of_flows() -> Iterator[tuple[tuple[int, int], Quantity]]:
+def _flow_quantities() -> Iterator[tuple[tuple[int, int], Quantity]]:
     """Yield groups C and D with their quantity, for all flows and their phases."""
     for shift, phase in _PHASES.items():
         for c, flow in _FLOWS.items():
@@ -178,8 +178,8 @@ def _of_flows() -> Iterator[tuple[tuple[int, int], Quantity]]:
 
 
 def _electricity() -> Iterator[tuple[tuple[int, int, int], Quantity]]:
-    for (c, d), found in _of_flows():
-        yield (c, d, 0), found
+    for (c, d), flow_quantity in _flow_quantities():
+        yield (c, d, 0), flow_quantity
     for shift, phase in _PHASES.items():
         for c, (name, unit) in _MOMENTS.items():
             yield (c + shift, 7, 0), Quantity(name + phase, unit)

@@ -147,9 +147,9 @@ def parse_settings(keys: Mapping[str, Any]) -> SensorSettings:
     name = keys.get("model", DEFAULT)
     if not isinstance(name, str) or name not in MODELS:
         close = get_close_matches(str(name).lower(), MODELS, 3) or MODELS
-        told = f"{name!r} is no Plantower sensor known here, use {' or '.join(close)}"
-        raise SettingsError([(("model",), told)])
-    settings = ListeningKeys({each: UNITS[each] for each in MODELS[name]}).parse(keys)
+        message = f"{name!r} is no Plantower sensor known here, use {' or '.join(close)}"
+        raise SettingsError([(("model",), message)])
+    settings = ListeningKeys({value_name: UNITS[value_name] for value_name in MODELS[name]}).parse(keys)
     return SensorSettings("", settings.only or tuple(MODELS[name]), name)
 
 

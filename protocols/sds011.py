@@ -101,10 +101,10 @@ class ReportListener:
 def describe(frame: Frame) -> Fields:
     """Return the id of a frame, and the masses or the command in it."""
     fields = _parsed(frame)
-    told: Fields = {"id": fields["id"].hex()}
+    description: Fields = {"id": fields["id"].hex()}
     if "command" in fields:
-        told |= {"command": fields["command"], "data": fields["data"].hex()}
-    return told | _values(fields)
+        description |= {"command": fields["command"], "data": fields["data"].hex()}
+    return description | _values(fields)
 
 
 def _parsed(frame: Frame) -> Fields:

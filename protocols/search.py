@@ -69,7 +69,8 @@ class SearchFramer:
         self._begun = re.compile(b"[%b]" % re.escape(shape.starts))
         self._settled = b""  # the last octets before those pending, as many as the head looks back
         self._pending = b""
-        self._heard = 0  # so many octets were pending when it was too early to tell how long the frame is
+        # so many octets were pending when it was too early to tell how long the frame is
+        self._searched_length = 0
         self._due = 0  # so many must be pending before there is anything to settle
         self._broken = 0  # so many pending octets belonged to a frame that had a flaw
         self._flaw = ""  # that flaw
@@ -96,46 +97,46 @@ class SearchFramer:
         buffer, base = self._settled + unsettled, len(self._settled)
         search, preamble, extent_of, flaw_of = shape.head.search, shape.head.groups, shape.extent, shape.flaw
         events: list[Event] = []
-        end, heard = len(buffer), base + self._heard
-        resumed = shape.resumed if self._heard else None
-        self._heard = self._due = 0
+        end, searched_length = len(buffer), base + self._searched_length
+        resumed = shape.resumed if self._searched_length else None
+        self._searched_length = self._due = 0
         self._broken += base
-        at = taken = base  # where to look next; what lies before is settled
+        at = settled = base  # where to look next; what lies before is settled
         while head := search(buffer, at):
             at, start = head.start(), head.start(preamble)
-            extent = resumed(buffer, start, heard) if resumed else extent_of(buffer, start)
+            extent = resumed(buffer, start, searched_length) if resumed else extent_of(buffer, start)
             resumed = None
             behind = end + 1 if extent is None else start + extent
             if behind > end and not final:
-                self._heard, self._due = (end - at, 0) if extent is None else (0, behind - at)
+                self._searched_length, self._due = (end - at, 0) if extent is None else (0, behind - at)
                 break
             data = buffer[start:behind] if behind <= end else b""
             flaw = flaw_of(data) if data else None
             if data and flaw is None:
-                if taken < at:
-                    events += self._noise(buffer, taken, at, final)
+                if settled < at:
+                    events += self._noise(buffer, settled, at, final)
                 events.append(Frame(buffer[at:behind], shape.direction(data)))
-                at = taken = self._broken = behind
+                at = settled = self._broken = behind
                 continue
             if flaw is not None and at >= self._broken:
                 if at > self._broken or flaw != self._flaw:
-                    events += self._noise(buffer, taken, at, final)
-                    taken = at
+                    events += self._noise(buffer, settled, at, final)
+                    settled = at
                 self._broken, self._flaw = behind, flaw
             at = start + 1
         else:
             begun = None if final else self._begun.search(buffer, max(at, end - shape.head_length + 1))
             at = begun.start() if begun else end
-        events += self._noise(buffer, taken, at, final)
+        events += self._noise(buffer, settled, at, final)
         self._settled = buffer[max(0, at - shape.lookbehind) : at]
         self._pending = buffer[at:]
         self._broken = max(0, self._broken - at)
         return events
 
-    def _noise(self, buffer: bytes, taken: int, at: int, final: bool) -> list[Event]:
+    def _noise(self, buffer: bytes, settled: int, at: int, final: bool) -> list[Event]:
         """Return the noise before `at`; up to `_broken` it belonged to a frame with a flaw."""
-        broken = min(max(taken, self._broken), at)
-        noise: list[Event] = [Noise(buffer[taken:broken], self._flaw)] if taken < broken else []
+        broken = min(max(settled, self._broken), at)
+        noise: list[Event] = [Noise(buffer[settled:broken], self._flaw)] if settled < broken else []
         if broken < at:
             noise.append(Noise(buffer[broken:at], "cut" if final else "noise"))
         return noise

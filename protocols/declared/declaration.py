@@ -145,21 +145,21 @@ class Declaration:
             yield Part(-len(self.end), len(self.end), END, ("end",))
 
 
-def misplaced(declared: Declaration) -> list[Problem]:
+def misplaced(declaration: Declaration) -> list[Problem]:
     """Return the contradictions of a declaration.
 
     They are: parts outside the frame or across each other, an impossible length, a wrong span.
     """
-    outside = list(_outside(declared))
-    return outside or [*_overlaps(declared.parts), *_lengths(declared), *_span(declared)]
+    outside = list(_outside(declaration))
+    return outside or [*_overlaps(declaration.parts), *_lengths(declaration), *_span(declaration)]
 
 
-def _outside(declared: Declaration) -> Iterator[Problem]:
-    most = declared.longest
-    for part in declared.parts:
+def _outside(declaration: Declaration) -> Iterator[Problem]:
+    most = declaration.longest
+    for part in declaration.parts:
         if part.at >= 0 and part.end > most:
             yield part.path, f"takes {_octets(part)}, the frame has {most}: the last one is {most - 1}"
-        elif part.at < -most or (part.at < 0 and declared.length == most):
+        elif part.at < -most or (part.at < 0 and declaration.length == most):
             yield part.path, f"begins before the frame, which has {most} octets"
         elif part.at < 0 < part.end:
             yield (
@@ -173,11 +173,11 @@ def _overlaps(parts: Sequence[Part]) -> Iterator[Problem]:
     before: Part | None = None
     for part in parts:
         if before and before.at < part.end and part.at < before.end:
-            one, other = before.field, part.field
-            if not (one and other):
-                named, across = (part, before) if part.field or not before.field else (before, part)
-                yield named.path, f"takes {_octets(named)}, which {across.what} takes"
-            elif (one.at, one.type) != (other.at, other.type):
+            first, second = before.field, part.field
+            if not (first and second):
+                overlapping, across = (part, before) if part.field or not before.field else (before, part)
+                yield overlapping.path, f"takes {_octets(overlapping)}, which {across.what} takes"
+            elif (first.at, first.type) != (second.at, second.type):
                 rule = "to take several bits of the same octets, give both fields the same at, type and order"
                 yield part.path, f"takes {_octets(part)}, which {before.what} takes; {rule}"
         if before is None or part.end >= before.end or part.at < 0 <= before.at:
@@ -188,40 +188,40 @@ def _octets(part: Part) -> str:
     return f"octet {part.at}" if part.size == 1 else f"octets {part.at} to {part.end - 1}"
 
 
-def _lengths(declared: Declaration) -> Iterator[Problem]:
+def _lengths(declaration: Declaration) -> Iterator[Problem]:
     """Yield a problem for a length that no frame can have."""
-    if isinstance(declared.length, int):
+    if isinstance(declaration.length, int):
         return
-    least, most, add = declared.shortest, declared.longest, declared.length.add
-    told = add + (1 << 8 * declared.length.type.size) - 1
+    least, most, add = declaration.shortest, declaration.longest, declaration.length.add
+    highest = add + (1 << 8 * declaration.length.type.size) - 1
     if least > most:
         yield ("length", "max"), f"{most} octets are too few: what is declared takes {least}"
-    elif add > most or told < least:
+    elif add > most or highest < least:
         yield (
             ("length", "add"),
-            f"the frame would have {add}–{told} octets, which must meet the {least}–{most} that are "
+            f"the frame would have {add}–{highest} octets, which must meet the {least}–{most} that are "
             "declared: what counts the octet, which does it not count?",
         )
 
 
-def _span(declared: Declaration) -> Iterator[Problem]:
+def _span(declaration: Declaration) -> Iterator[Problem]:
     """Yield a checked span that is empty, outside, or holds the checksum in the shortest or longest frame."""
-    if declared.check is None:
+    if declaration.check is None:
         return
-    check = declared.check
-    shown = f"the span from = {check.start}, to = {'the end' if check.stop is None else check.stop}"
-    for length in (declared.shortest, declared.longest):
+    check = declaration.check
+    span = f"the span from = {check.start}, to = {'the end' if check.stop is None else check.stop}"
+    for length in (declaration.shortest, declaration.longest):
         start, at = _from_front(check.start, length), _from_front(check.at, length)
         stop = length if check.stop is None else _from_front(check.stop, length)
         if start < 0 or stop > length:
-            what = f"goes beyond a frame of {length} octets"
+            fault = f"goes beyond a frame of {length} octets"
         elif start >= stop:
-            what = "is empty: `from` is its first octet, `to` the one behind its last"
+            fault = "is empty: `from` is its first octet, `to` the one behind its last"
         elif start < at + check.checksum.size and at < stop:
-            what = f"holds the checksum itself, which stands at {check.at}"
+            fault = f"holds the checksum itself, which stands at {check.at}"
         else:
             continue
-        yield ("checksum",), f"{shown} {what}"
+        yield ("checksum",), f"{span} {fault}"
         return
 
 

@@ -68,22 +68,22 @@ def declared_by(table: Mapping[str, Any]) -> Protocol:
     return entry(declaration(table))
 
 
-def entry(declared: Declared) -> Protocol:
+def entry(declarations: Declared) -> Protocol:
     """Return the protocol of a declaration."""
-    frame, request, keys = declared.frame, declared.request, declared.keys
+    frame, request, keys = declarations.frame, declarations.request, declarations.keys
     shape = either(frame.shape, request.shape) if request else frame.shape
 
-    def describe(found: Frame) -> Fields:
-        if request and found.direction is Direction.REQUEST:
-            return {"request": request.sender(request.parse(found.data))}
-        raws = frame.parse(found.data)
-        shown = {name: raw.hex() if isinstance(raw, bytes) else raw for name, raw in raws.items()}
+    def describe(wire_frame: Frame) -> Fields:
+        if request and wire_frame.direction is Direction.REQUEST:
+            return {"request": request.sender(request.parse(wire_frame.data))}
+        raws = frame.parse(wire_frame.data)
+        raw_fields = {name: raw.hex() if isinstance(raw, bytes) else raw for name, raw in raws.items()}
         values, _ = frame.values(raws)
-        named = {"id": frame.sender(raws)} if frame.declared.id else {}
-        return {**named, "raw": shown, "values": values}
+        identity = {"id": frame.sender(raws)} if frame.declared.id else {}
+        return {**identity, "raw": raw_fields, "values": values}
 
     def device(sensors: Sequence[ListeningSettings], line: LineSettings) -> DeclaredDevice:
-        return DeclaredDevice(declared, sensors, line)
+        return DeclaredDevice(declarations, sensors, line)
 
     def address(settings: ListeningSettings) -> str:
         return address_of(settings) or (ALONE if request else "")
@@ -97,7 +97,7 @@ def entry(declared: Declared) -> Protocol:
         device=device if request else None,
         address_of=address,
         units_of=keys.units_of,
-        listener=None if request else lambda: DeclaredListener(declared),
+        listener=None if request else lambda: DeclaredListener(declarations),
         longest=shape.longest,
         declared_by=None,
     )

@@ -95,7 +95,7 @@ def parse_fields(
         if field.at < 0 <= field.at + field.type.size and "at" not in entry:
             problems.append(((*at, name), "there is no room behind the field before, write where it stands"))
             continue
-        if field.is_id and any(other.is_id for other in fields):
+        if field.is_id and any(earlier.is_id for earlier in fields):
             problems.append(((*at, name, "id"), "another field is the id, a sensor has one"))
         fields.append(field)
         begin = field.at + field.type.size
@@ -144,19 +144,19 @@ def _contradictions(entry: Mapping[str, Any], kind: Type) -> Iterator[tuple[str,
             yield key, f"means nothing for {kind.name}, leave it out"
     yield from contradictions(entry, kind.name, kind.bits)
     if kind.bits is not None and "enum" in entry:
-        yield from _never_told(entry, kind, kind.bits)
+        yield from _unreachable_numbers(entry, kind, kind.bits)
 
 
-def _never_told(entry: Mapping[str, Any], kind: Type, bits: int) -> Iterator[tuple[str, str]]:
+def _unreachable_numbers(entry: Mapping[str, Any], kind: Type, bits: int) -> Iterator[tuple[str, str]]:
     """Yield each enum number that no frame can carry, with the reason."""
-    least, most, what = 0, (1 << bits) - 1, kind.name
+    least, most, place = 0, (1 << bits) - 1, kind.name
     if "bit" in entry:
-        most, what = 1, f"bit {entry['bit']}"
+        most, place = 1, f"bit {entry['bit']}"
     elif "mask" in entry:
         mask = entry["mask"]
-        most, what = mask // (mask & -mask), f"mask 0x{mask:X}, which is shifted down to bit 0"
+        most, place = mask // (mask & -mask), f"mask 0x{mask:X}, which is shifted down to bit 0"
     elif kind.kind is Kind.SIGNED:
         least, most = -(1 << bits - 1), (1 << bits - 1) - 1
     for number in meaning_of(entry)["enum"]:
         if not least <= number <= most:
-            yield "enum", f"{number} never stands in {what}, use {least}–{most}"
+            yield "enum", f"{number} never stands in {place}, use {least}–{most}"

@@ -34,16 +34,18 @@ class DeclaredFrame:
         shape: how it is recognised.
     """
 
-    def __init__(self, declared: Declaration) -> None:
-        self.declared = declared
-        self.shape = _shape(declared)
-        self._layout = "frame" / Struct(*_members(declared))
+    def __init__(self, declaration: Declaration) -> None:
+        self.declared = declaration
+        self.shape = _shape(declaration)
+        self._layout = "frame" / Struct(*_members(declaration))
 
     def parse(self, data: bytes) -> dict[str, Any]:
         """Return the raw content of each field of a good frame, by field name."""
-        found = layout.parse(self._layout, data)
+        members = layout.parse(self._layout, data)
         return {
-            part.field.name: found[_member(part.at)] for part in self.declared.parts if part.field is not None
+            part.field.name: members[_member(part.at)]
+            for part in self.declared.parts
+            if part.field is not None
         }
 
     def build(self, raws: Raws, rest: bytes = b"") -> bytes:
@@ -70,12 +72,12 @@ class DeclaredFrame:
         field = self.declared.id
         if field is None:
             return ""
-        found = field.type.read(raws[field.name])
-        return None if isinstance(found, Missing) else str(found)
+        identity = field.type.read(raws[field.name])
+        return None if isinstance(identity, Missing) else str(identity)
 
     def values(self, raws: Raws) -> tuple[Values, int]:
         """Return the values of all fields but the id, and how many were left out as beyond their limits."""
-        found: Values = {}
+        values: Values = {}
         out_of_limits = 0
         for field in self.declared.fields:
             if field.is_id:
@@ -86,8 +88,8 @@ class DeclaredFrame:
             if isinstance(value, Missing):
                 out_of_limits += value is Missing.OUT_OF_LIMITS
             else:
-                found[field.name] = value
-        return found, out_of_limits
+                values[field.name] = value
+        return values, out_of_limits
 
     @property
     def units(self) -> dict[str, str]:
@@ -115,19 +117,21 @@ def either(reply: Shape, request: Shape) -> Shape:
     )
 
 
-def _members(declared: Declaration) -> Iterator[Construct[Any, Any]]:
+def _members(declaration: Declaration) -> Iterator[Construct[Any, Any]]:
     """Yield the members of the layout, in the order of the frame."""
-    front = [part for part in declared.parts if part.at >= 0]
-    back = [part for part in declared.parts if part.at < 0]
-    if isinstance(declared.length, int):
-        yield from _run(front, 0, declared.length, declared)
+    front = [part for part in declaration.parts if part.at >= 0]
+    back = [part for part in declaration.parts if part.at < 0]
+    if isinstance(declaration.length, int):
+        yield from _run(front, 0, declaration.length, declaration)
         return
-    yield from _run(front, 0, declared.front, declared)
-    yield "rest" / Bytes(this.length + (declared.length.add - declared.shortest))
-    yield from _run(back, -declared.back, 0, declared)
+    yield from _run(front, 0, declaration.front, declaration)
+    yield "rest" / Bytes(this.length + (declaration.length.add - declaration.shortest))
+    yield from _run(back, -declaration.back, 0, declaration)
 
 
-def _run(parts: Sequence[Part], begin: int, end: int, declared: Declaration) -> Iterator[Construct[Any, Any]]:
+def _run(
+    parts: Sequence[Part], begin: int, end: int, declaration: Declaration
+) -> Iterator[Construct[Any, Any]]:
     """Yield these parts as members of a layout, with padding for undeclared octets between them."""
     at = begin
     for part in parts:
@@ -135,25 +139,27 @@ def _run(parts: Sequence[Part], begin: int, end: int, declared: Declaration) -> 
             continue  # other bits of the octets before
         if part.at > at:
             yield Padding(part.at - at)
-        yield _as_member(part, declared)
+        yield _as_member(part, declaration)
         at = part.end
     if at < end:
         yield Padding(end - at)
 
 
-def _as_member(part: Part, declared: Declaration) -> Construct[Any, Any]:
+def _as_member(part: Part, declaration: Declaration) -> Construct[Any, Any]:
     if part.field is not None:
         return _member(part.at) / part.field.type.layout
     if part.what == SYNC:
-        return f"sync_{part.at}" / Const(bytes(octet or 0 for octet in declared.sync[part.at : part.end]))
+        return f"sync_{part.at}" / Const(bytes(octet or 0 for octet in declaration.sync[part.at : part.end]))
     if part.what == END:
-        return "end" / Const(declared.end)
+        return "end" / Const(declaration.end)
     if part.what == CHECKSUM:
-        assert declared.check is not None
-        return "checksum" / BytesInteger(part.size, swapped=declared.check.order == "little")
-    assert isinstance(declared.length, Length)
-    told = declared.length
-    return "length" / Rebuild(told.type.layout, len_(this.rest) + (declared.shortest - told.add))
+        assert declaration.check is not None
+        return "checksum" / BytesInteger(part.size, swapped=declaration.check.order == "little")
+    assert isinstance(declaration.length, Length)
+    length_field = declaration.length
+    return "length" / Rebuild(
+        length_field.type.layout, len_(this.rest) + (declaration.shortest - length_field.add)
+    )
 
 
 def _member(at: int) -> str:
@@ -161,19 +167,22 @@ def _member(at: int) -> str:
     return f"at_{at}"
 
 
-def _shape(declared: Declaration) -> Shape:
+def _shape(declaration: Declaration) -> Shape:
     """Return the shape of the frame: sync and length are its head, mistakes behind them are flaws."""
-    told = declared.length
-    head = list(declared.sync)
-    if isinstance(told, Length):
-        head += [None] * (told.at + told.type.size - len(head))
-    shortest, longest = declared.shortest, declared.longest
+    length_field = declaration.length
+    head = list(declaration.sync)
+    if isinstance(length_field, Length):
+        head += [None] * (length_field.at + length_field.type.size - len(head))
+    shortest, longest = declaration.shortest, declaration.longest
 
     def extent(buffer: bytes, at: int) -> int:
-        if isinstance(told, int):
-            return told
-        place = at + told.at
-        length = int.from_bytes(buffer[place : place + told.type.size], told.type.order) + told.add
+        if isinstance(length_field, int):
+            return length_field
+        place = at + length_field.at
+        length = (
+            int.from_bytes(buffer[place : place + length_field.type.size], length_field.type.order)
+            + length_field.add
+        )
         return length if shortest <= length <= longest else 0
 
     return Shape(
@@ -182,7 +191,7 @@ def _shape(declared: Declaration) -> Shape:
         starts=bytes(range(256)) if head[0] is None else bytes((head[0],)),
         longest=longest,
         extent=extent,
-        flaw=_flaw(declared.check, declared.end),
+        flaw=_flaw(declaration.check, declaration.end),
     )
 
 

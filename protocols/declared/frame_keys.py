@@ -98,8 +98,8 @@ def parse_frame(table: object, at: Path, problems: list[Problem]) -> Declaration
         return None
     before = len(problems)
     problems += [((*at, key), unknown_key(key, _KEYS)) for key in table if key not in _KEYS]
-    meant = misspelt(table, _KEYS)
-    needed = {key: text for key, text in _MISSING.items() if key not in table and key not in meant}
+    misspelt_keys = misspelt(table, _KEYS)
+    needed = {key: text for key, text in _MISSING.items() if key not in table and key not in misspelt_keys}
     problems += [((*at, key), f"is missing: {text}") for key, text in needed.items()]
     order = order_of(table, "big", at, problems)
     sync = _sync(table, at, problems)
@@ -110,7 +110,7 @@ def parse_frame(table: object, at: Path, problems: list[Problem]) -> Declaration
         check = parse_check(table["checksum"], order, (*at, "checksum"), problems, end=len(end))
     begin = max(len(sync), length.at + length.type.size if isinstance(length, Length) else 0)
     fields = parse_fields(table.get("fields", {}), order, begin, (*at, "fields"), problems)
-    if len(problems) > before or meant:
+    if len(problems) > before or misspelt_keys:
         return None
     if all(field.is_id for field in fields):
         problems.append(((*at, "fields"), "there is no value among them yet"))
@@ -118,9 +118,9 @@ def parse_frame(table: object, at: Path, problems: list[Problem]) -> Declaration
     if check is None and fixed < _LEAST_WITHOUT_CHECKSUM:
         text = "without one, `sync` and `end` need two octets or more, or noise becomes readings"
         problems.append(((*at, "checksum"), text))
-    declared = Declaration(sync, length, longest, check, end, fields)
-    problems += [((*at, *path), message) for path, message in misplaced(declared)]
-    return None if len(problems) > before else declared
+    declaration = Declaration(sync, length, longest, check, end, fields)
+    problems += [((*at, *path), message) for path, message in misplaced(declaration)]
+    return None if len(problems) > before else declaration
 
 
 _MISSING: Final = {

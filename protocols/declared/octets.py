@@ -25,9 +25,9 @@ ORDER_RULE: Final = 'is no order, use "big" (the highest octet first) or "little
 _PLACE: Final = {"type": "integer", "minimum": -LONGEST, "maximum": LONGEST}
 
 
-def octets_schema(other: str) -> dict[str, Any]:
-    """Return the JSON Schema of octets among which `other` (a regular expression) may stand."""
-    return {"type": "string", "pattern": rf"^\s*(({_HEX}|{other})\s*)+$"}
+def octets_schema(alternative: str) -> dict[str, Any]:
+    """Return the JSON Schema of octets among which `alternative` (a regular expression) may stand."""
+    return {"type": "string", "pattern": rf"^\s*(({_HEX}|{alternative})\s*)+$"}
 
 
 def checksum_schema(*, placed: bool) -> dict[str, Any]:
@@ -53,20 +53,20 @@ def octets(text: object, *, wild: str) -> Pattern | None:
     """Return the octets in a text, None for the token `wild` ("??", "{id}"); None if it is malformed."""
     if not isinstance(text, str):
         return None
-    rest = re.sub(r"\s+", "", text)
-    tokens = _TOKEN.findall(rest)
-    if not tokens or "".join(tokens) != rest or any(t in ("??", _ID) and t != wild for t in tokens):
+    digits = re.sub(r"\s+", "", text)
+    tokens = _TOKEN.findall(digits)
+    if not tokens or "".join(tokens) != digits or any(t in ("??", _ID) and t != wild for t in tokens):
         return None
     return tuple(None if token == wild else int(token, 16) for token in tokens)
 
 
 def order_of(table: Mapping[str, Any], otherwise: Order, at: Path, problems: list[Problem]) -> Order:
     """Return the key `order` of a table, or `otherwise`; add a mistake in it to `problems`."""
-    found = table.get("order", otherwise)
+    order_name = table.get("order", otherwise)
     for order in ORDERS:
-        if found == order:
+        if order_name == order:
             return order
-    problems.append(((*at, "order"), f"{shown(found)} {ORDER_RULE}"))
+    problems.append(((*at, "order"), f"{shown(order_name)} {ORDER_RULE}"))
     return otherwise
 
 
@@ -82,18 +82,18 @@ def parse_check(
     if entry == NONE:
         return None
     table: Mapping[str, Any] = entry if isinstance(entry, Mapping) else {"name": entry}
-    named = (*at, "name") if isinstance(entry, Mapping) else at
-    known = ("name", "at", "from", "to", "order") if end is not None else ("name", "from", "to", "order")
+    name_path = (*at, "name") if isinstance(entry, Mapping) else at
+    known_keys = ("name", "at", "from", "to", "order") if end is not None else ("name", "from", "to", "order")
     before = len(problems)
-    problems += [((*at, key), unknown_key(key, known)) for key in table if key not in known]
+    problems += [((*at, key), unknown_key(key, known_keys)) for key in table if key not in known_keys]
     for key in ("at", "from", "to"):
-        if key in known and key in table and not is_whole(table[key], -LONGEST, LONGEST):
+        if key in known_keys and key in table and not is_whole(table[key], -LONGEST, LONGEST):
             text = f"{shown(table[key])} is no place in a frame, count octets from 0, or from the end: -1"
             problems.append(((*at, key), text))
     order = order_of(table, order, at, problems)
     checksum = CHECKSUMS.get(table["name"]) if isinstance(table.get("name"), str) else None
     if checksum is None:
-        problems.append((named, _no_checksum(table.get("name"))))
+        problems.append((name_path, _no_checksum(table.get("name"))))
     if checksum is None or len(problems) > before:
         return None
     place = table.get("at", -checksum.size - (end or 0))
@@ -105,6 +105,6 @@ def parse_check(
 def _no_checksum(name: object) -> str:
     if name is None:
         return f'is missing: what the data sheet calls it, for example "{next(iter(CHECKSUMS))}"'
-    begun = [known for known in CHECKSUMS if known.startswith(str(name).lower())]
+    begun = [candidate for candidate in CHECKSUMS if candidate.startswith(str(name).lower())]
     close = begun or get_close_matches(str(name).lower(), CHECKSUMS, 3, 0.4) or list(CHECKSUMS)
     return f"{shown(name)} is no checksum, use {' or '.join(close)}"

@@ -48,44 +48,44 @@ def parse_request(
         return None
     before = len(problems)
     problems += [((*at, key), unknown_key(key, _KEYS)) for key in table if key not in _KEYS]
-    meant = misspelt(table, _KEYS)
+    misspelt_keys = misspelt(table, _KEYS)
     check = None
     if "checksum" in table:
         check = parse_check(table["checksum"], order, (*at, "checksum"), problems, end=None)
-    sent = octets(table.get("send"), wild="{id}")
-    if "send" not in meant:
-        problems += [((*at, "send"), text) for text in _faults(table.get("send"), sent, id_field)]
-    if sent is None or len(problems) > before:
+    pattern = octets(table.get("send"), wild="{id}")
+    if "send" not in misspelt_keys:
+        problems += [((*at, "send"), text) for text in _faults(table.get("send"), pattern, id_field)]
+    if pattern is None or len(problems) > before:
         return None
     kind = id_field.type if id_field else type_of("uint8")
     assert kind is not None
-    declared = _declared(sent, kind, check)
-    problems += [((*at, *path), message) for path, message in misplaced(declared)]
-    return None if len(problems) > before else declared
+    declaration = _declaration(pattern, kind, check)
+    problems += [((*at, *path), message) for path, message in misplaced(declaration)]
+    return None if len(problems) > before else declaration
 
 
-def _faults(written: object, sent: tuple[int | None, ...] | None, id_field: Field | None) -> list[str]:
-    if written is None:
+def _faults(text: object, pattern: tuple[int | None, ...] | None, id_field: Field | None) -> list[str]:
+    if text is None:
         return ['is missing: what is sent to the sensor, for example send = "FF 01 86 00 00 00 00 00 79"']
-    if sent is None or len(sent) > LONGEST // 2:
-        return [f'{shown(written)} is nothing to send, write octets in hexadecimal digits: "FF 01 {{id}} 86"']
-    if all(octet is None for octet in sent):
+    if pattern is None or len(pattern) > LONGEST // 2:
+        return [f'{shown(text)} is nothing to send, write octets in hexadecimal digits: "FF 01 {{id}} 86"']
+    if all(octet is None for octet in pattern):
         return ["write what is sent around {id} too"]
-    if sent.count(None) > 1:
+    if pattern.count(None) > 1:
         return ["{id} stands there twice, once is enough"]
-    if id_field and None not in sent:
+    if id_field and None not in pattern:
         return [
             f"asks nobody by name, but the field {id_field.name} is the id: write {{id}} where it is sent"
         ]
     return []
 
 
-def _declared(sent: tuple[int | None, ...], kind: Type, check: Any) -> Declaration:
+def _declaration(pattern: tuple[int | None, ...], kind: Type, check: Any) -> Declaration:
     """Return the request as a frame of fixed length."""
     fields: tuple[Field, ...] = ()
-    if None in sent:
-        at = sent.index(None)
-        sent = (*sent[:at], *[None] * kind.size, *sent[at + 1 :])
+    if None in pattern:
+        at = pattern.index(None)
+        pattern = (*pattern[:at], *[None] * kind.size, *pattern[at + 1 :])
         fields = (Field(ID, at, kind, Meaning(), is_id=True),)
-    length = len(sent) + (check.checksum.size if check else 0)
-    return Declaration(sent, length, length, check, b"", fields)
+    length = len(pattern) + (check.checksum.size if check else 0)
+    return Declaration(pattern, length, length, check, b"", fields)

@@ -47,8 +47,8 @@ class Declared:
 class DeclaredListener:
     """Reads the frames of sensors that push."""
 
-    def __init__(self, declared: Declared) -> None:
-        self._frame = declared.frame
+    def __init__(self, declarations: Declared) -> None:
+        self._frame = declarations.frame
 
     def hear(self, frame: Frame) -> Sequence[Telegram]:
         """Return the telegram of one frame.
@@ -68,13 +68,15 @@ class DeclaredListener:
 class DeclaredDevice:
     """A polled sensor: one request, answered with one frame."""
 
-    def __init__(self, declared: Declared, sensors: Sequence[ListeningSettings], line: LineSettings) -> None:
-        assert declared.request is not None
-        self._frame = declared.frame
+    def __init__(
+        self, declarations: Declared, sensors: Sequence[ListeningSettings], line: LineSettings
+    ) -> None:
+        assert declarations.request is not None
+        self._frame = declarations.frame
         self._sensors = tuple(sensors)
         self._id = sensors[0].id
-        field = declared.request.declared.id
-        data = declared.request.build({ID: field.type.write(self._id)} if field else {})
+        field = declarations.request.declared.id
+        data = declarations.request.build({ID: field.type.write(self._id)} if field else {})
         self._request = Request(
             data=data,
             framer=lambda: SearchFramer(self._frame.shape),
@@ -99,8 +101,8 @@ class DeclaredDevice:
         if frame is None:
             return PollResult(tuple({} for _ in self._sensors), complete=False)
         values, out_of_limits = self._frame.values(self._frame.parse(frame.data))
-        told = tuple(sensor.choose(values) for sensor in self._sensors)
-        return PollResult(told, out_of_limits=out_of_limits)
+        sensor_values = tuple(sensor.choose(values) for sensor in self._sensors)
+        return PollResult(sensor_values, out_of_limits=out_of_limits)
 
     def _accepts(self, frame: Frame) -> bool:
         """Return whether a frame is from this sensor, or does not say from which it is."""

@@ -21,10 +21,10 @@ class SimulatedSensor:
         raws: what stands in the fields of its frame but for the id, unscaled.
     """
 
-    def __init__(self, declared: Declared, address: str = ALONE, **raws: Any) -> None:
+    def __init__(self, declarations: Declared, address: str = ALONE, **raws: Any) -> None:
         self.address = address
         self.raws = raws
-        self._declared = declared
+        self._declared = declarations
 
     def answer(self, request: Frame) -> bytes | None:
         """Return the reply to a request; None if it is for another sensor."""
@@ -33,27 +33,27 @@ class SimulatedSensor:
         return _reply(self._declared, self.address, self.raws)
 
 
-def dialect(declared: Declared) -> Dialect:
+def dialect(declarations: Declared) -> Dialect:
     """Return the dialect of a declaration with a request; it has no refusal, so a refusal is silence."""
-    assert declared.request is not None
-    asked = declared.request.shape
+    assert declarations.request is not None
+    request_shape = declarations.request.shape
 
     def damaged(reply: bytes) -> bytes:
-        check = declared.frame.declared.check
+        check = declarations.frame.declared.check
         at = check.at if check else 0
         return reply[:at] + bytes((reply[at] ^ 0xFF,)) + reply[at:][1:]
 
     def misaddressed(reply: Frame) -> bytes:
         """Return the reply with another id; where frames carry no id, return it as it is."""
-        field = declared.frame.declared.id
-        raws = declared.frame.parse(reply.data)
-        other = "1" if field and declared.frame.sender(raws) != "1" else "2"
-        return _reply(declared, other, raws)
+        field = declarations.frame.declared.id
+        raws = declarations.frame.parse(reply.data)
+        other_id = "1" if field and declarations.frame.sender(raws) != "1" else "2"
+        return _reply(declarations, other_id, raws)
 
     return Dialect(
-        framer=lambda: SearchFramer(asked),
-        address=lambda frame: _address(declared, frame),
-        concerns=lambda request, address: _address(declared, request) == address,
+        framer=lambda: SearchFramer(request_shape),
+        address=lambda frame: _address(declarations, frame),
+        concerns=lambda request, address: _address(declarations, request) == address,
         message=lambda frame: frame.data,
         refused=lambda request, code: b"",
         misaddressed=misaddressed,
@@ -61,15 +61,15 @@ def dialect(declared: Declared) -> Dialect:
     )
 
 
-def _address(declared: Declared, frame: Frame) -> Address:
+def _address(declarations: Declared, frame: Frame) -> Address:
     """Return the id in a request, or in a frame from a sensor."""
-    assert declared.request is not None
-    is_request = declared.request.shape.head.match(frame.data)
-    side = declared.request if is_request else declared.frame
+    assert declarations.request is not None
+    is_request = declarations.request.shape.head.match(frame.data)
+    side = declarations.request if is_request else declarations.frame
     return side.sender(side.parse(frame.data)) or ALONE
 
 
-def _reply(declared: Declared, address: str, raws: dict[str, Any]) -> bytes:
-    field = declared.frame.declared.id
-    named = {field.name: field.type.write(address)} if field else {}
-    return declared.frame.build({**raws, **named})
+def _reply(declarations: Declared, address: str, raws: dict[str, Any]) -> bytes:
+    field = declarations.frame.declared.id
+    id_field = {field.name: field.type.write(address)} if field else {}
+    return declarations.frame.build({**raws, **id_field})

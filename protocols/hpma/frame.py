@@ -95,10 +95,10 @@ def describer(names: Sequence[str]) -> Callable[[Frame], Fields]:
             words = layout.parse(REPORT, frame.data)["data"]
             return {"words": words} | dict(zip(names, words[first:], strict=False))
         fields = layout.parse(MESSAGE, frame.data)
-        told: Fields = {"command": fields["command"], "data": fields["data"].hex()}
+        message: Fields = {"command": fields["command"], "data": fields["data"].hex()}
         if frame.direction is Direction.REPLY and fields["command"] == READ_RESULTS:
-            told |= _results(fields["data"])
-        return told
+            message |= _results(fields["data"])
+        return message
 
     return describe
 

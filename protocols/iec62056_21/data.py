@@ -49,16 +49,16 @@ class Reading:
     unit: str
     shown: Value
 
-    def is_called(self, wanted: str) -> bool:
+    def is_called(self, key: str) -> bool:
         """Return whether site.toml means this reading: by its name, or its code in short or in full."""
-        if wanted in (self.name, self.address):
+        if key in (self.name, self.address):
             return True
-        asked, told = parse(wanted), parse(self.address)
-        return asked is not None and told is not None and _same(asked, told)
+        key_code, code = parse(key), parse(self.address)
+        return key_code is not None and code is not None and _same(key_code, code)
 
-    def value_as(self, wanted: str) -> Value:
+    def value_as(self, key: str) -> Value:
         """Return the value in our unit if called by our name, in the meter's if called by code."""
-        return self.value if wanted == self.name else self.shown
+        return self.value if key == self.name else self.shown
 
 
 def data_sets(text: str) -> Iterator[DataSet]:
@@ -80,39 +80,44 @@ def data_sets(text: str) -> Iterator[DataSet]:
 
 def readings(sets: Sequence[DataSet]) -> list[Reading]:
     """Return the readings of data sets, without those that have no value."""
-    return [found for found in map(_reading, sets) if found]
+    return [reading for reading in map(_reading, sets) if reading]
 
 
-def values(found: Sequence[Reading]) -> Values:
+def values(data_readings: Sequence[Reading]) -> Values:
     """Return all values by name; of two with one name, the second goes by its address."""
-    told: Values = {}
-    for reading in found:
-        name = reading.address if reading.name in told else reading.name
-        told.setdefault(name, reading.value_as(name))
-    return told
+    values_by_name: Values = {}
+    for reading in data_readings:
+        name = reading.address if reading.name in values_by_name else reading.name
+        values_by_name.setdefault(name, reading.value_as(name))
+    return values_by_name
 
 
 def _reading(data_set: DataSet) -> Reading | None:
     if not data_set.address:
         return None
-    written = next((text for text in data_set.texts if "*" in text), data_set.texts[0])
-    digits, _, unit = written.partition("*")
+    text = next((text for text in data_set.texts if "*" in text), data_set.texts[0])
+    digits, _, unit = text.partition("*")
     unit = unit.strip()
     amount, code = number(digits), parse(data_set.address)
-    known = quantity(code) if code else None
-    if amount is not None and known:
-        value = in_unit(amount, unit, known.unit)
+    known_quantity = quantity(code) if code else None
+    if amount is not None and known_quantity:
+        value = in_unit(amount, unit, known_quantity.unit)
         if value is not None:
-            return Reading(data_set.address, known.name, value, known.unit, shown=plain(amount))
+            return Reading(
+                data_set.address, known_quantity.name, value, known_quantity.unit, shown=plain(amount)
+            )
     name = data_set.address.removesuffix(_NOW)
     if amount is not None and (unit or "." in digits or "," in digits):
         return Reading(data_set.address, name, plain(amount), unit, shown=plain(amount))
-    return Reading(data_set.address, name, written, "", shown=written) if written else None
+    return Reading(data_set.address, name, text, "", shown=text) if text else None
 
 
-def _same(asked: Code, told: Code) -> bool:
+def _same(key_code: Code, code: Code) -> bool:
     """Return whether two codes mean the same, where groups that are left out have their usual numbers."""
-    is_one_channel = None in (asked.a, told.a) or asked[:2] == told[:2]
+    is_one_channel = None in (key_code.a, code.a) or key_code[:2] == code[:2]
     return (
-        is_one_channel and asked[2:4] == told[2:4] and (asked.e or 0) == (told.e or 0) and asked.f == told.f
+        is_one_channel
+        and key_code[2:4] == code[2:4]
+        and (key_code.e or 0) == (code.e or 0)
+        and key_code.f == code.f
     )

@@ -19,10 +19,10 @@ def describe(frame: Frame) -> Fields:
     if acknowledged is not None:
         return dict(zip(("protocol", "baud_char", "mode"), acknowledged, strict=True))
     fields: Fields = {}
-    if named := frames.identification(data):
-        fields["manufacturer"] = named.manufacturer
-        fields["baud_char"] = named.baud_char
-        fields["identification"] = named.text
+    if identification := frames.identification(data):
+        fields["manufacturer"] = identification.manufacturer
+        fields["baud_char"] = identification.baud_char
+        fields["identification"] = identification.text
     else:
         if command := frames.command(data):
             fields["command"] = command
@@ -34,12 +34,12 @@ def _data_fields(text: str) -> Fields:
     sets = list(data_sets(text))
     if not sets:
         return {}
-    found = readings(sets)
-    written: dict[str, Any] = {
+    meter_readings = readings(sets)
+    texts_by_address: dict[str, Any] = {
         address: texts[0] if len(texts) == 1 else list(texts) for address, texts in sets
     }
     return {
-        "data": written,
-        "values": values(found),
-        "units": {reading.name: reading.unit for reading in found if reading.unit},
+        "data": texts_by_address,
+        "values": values(meter_readings),
+        "units": {reading.name: reading.unit for reading in meter_readings if reading.unit},
     }

@@ -162,19 +162,19 @@ def _direction(message: bytes) -> Direction:
     return Direction.REQUEST if is_request else Direction.REPLY
 
 
-def _stream_extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
-    """Return the length of the message at `at`; its end is not among the first `heard` octets."""
+def _stream_extent(buffer: bytes, at: int, searched_length: int = 0) -> int | None:
+    """Return the length of the message at `at`; its end is not among the first `searched_length` octets."""
     if buffer[at] == _SLASH:
-        return _line_extent(buffer, at, heard)
-    return _block_extent(buffer, at, heard) if buffer[at] < ACK[0] else _ACKNOWLEDGEMENT_LENGTH
+        return _line_extent(buffer, at, searched_length)
+    return _block_extent(buffer, at, searched_length) if buffer[at] < ACK[0] else _ACKNOWLEDGEMENT_LENGTH
 
 
-def _extent_at_rest(buffer: bytes, at: int, heard: int = 0) -> int | None:
+def _extent_at_rest(buffer: bytes, at: int, searched_length: int = 0) -> int | None:
     """Return the length of the message at `at` on a silent line.
 
     An identification then begins no telegram, and no ETX is due.
     """
-    extent = _stream_extent(buffer, at, heard)
+    extent = _stream_extent(buffer, at, searched_length)
     line = _LINE.match(buffer, at) if extent is None else None
     if line is None:
         return extent
@@ -183,7 +183,7 @@ def _extent_at_rest(buffer: bytes, at: int, heard: int = 0) -> int | None:
     return len(buffer) - at if buffer.endswith(b"!" + _CRLF) else extent
 
 
-def _line_extent(buffer: bytes, at: int, heard: int) -> int | None:
+def _line_extent(buffer: bytes, at: int, searched_length: int) -> int | None:
     line = _LINE.match(buffer, at)
     if line is None:
         return None if _is_begun(buffer, at) else 0
@@ -193,7 +193,7 @@ def _line_extent(buffer: bytes, at: int, heard: int) -> int | None:
     begin = _data_begin(buffer, behind)
     if begin is None:
         return None
-    return _telegram_extent(buffer, at, begin, heard) if begin > behind else behind - at
+    return _telegram_extent(buffer, at, begin, searched_length) if begin > behind else behind - at
 
 
 def _data_begin(buffer: bytes, behind: int) -> int | None:
@@ -214,10 +214,10 @@ def _is_begun(buffer: bytes, at: int) -> bool:
     return len(buffer) - at < _MAX_LINE and _LINE_BEGUN.fullmatch(buffer, at) is not None
 
 
-def _telegram_extent(buffer: bytes, at: int, begin: int, heard: int = 0) -> int | None:
+def _telegram_extent(buffer: bytes, at: int, begin: int, searched_length: int = 0) -> int | None:
     """Return the octets of a telegram of mode D whose data begin there."""
     is_framed = buffer[begin : begin + 1] == STX
-    start = max(begin + is_framed, heard - _LONGEST_END)
+    start = max(begin + is_framed, searched_length - _LONGEST_END)
     end = _ENDS_TELEGRAM.search(buffer, start, at + MAX_LENGTH - len(_CRLF))
     if end is None:
         return None if len(buffer) - at < MAX_LENGTH else 0
@@ -230,20 +230,20 @@ def _telegram_extent(buffer: bytes, at: int, begin: int, heard: int = 0) -> int 
     return behind - at + (_BLOCK_END if is_framed and buffer[behind : behind + 1] == ETX else 0)
 
 
-def _block_extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
+def _block_extent(buffer: bytes, at: int, searched_length: int = 0) -> int | None:
     """Return the length of a data or programming message at `at`."""
     text_at = at + 1
     if buffer[at] == SOH[0]:
         text_at = at + 4
         if buffer[at + 3] in _ENDS:  # a command without data
             return 5
-    end = _NO_TEXT.search(buffer, max(text_at, heard), at + MAX_LENGTH - 1)
+    end = _NO_TEXT.search(buffer, max(text_at, searched_length), at + MAX_LENGTH - 1)
     if end is None:
         return None if len(buffer) - at < MAX_LENGTH else 0
     return end.end() + 1 - at if end[0] in _ENDS else 0
 
 
-def _answer_extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
+def _answer_extent(buffer: bytes, at: int, searched_length: int = 0) -> int | None:
     line = _IDENTIFICATION.match(buffer, at)
     if line is None:
         return None if _is_begun(buffer, at) else 0
@@ -251,18 +251,18 @@ def _answer_extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
     if line[2].decode("ascii") in BAUDRATES_B | BAUDRATES_C:
         return behind - at
     if buffer[behind : behind + 1] == STX:
-        data = _block_extent(buffer, behind, heard)
+        data = _block_extent(buffer, behind, searched_length)
         return data and behind - at + data
     begin = _data_begin(buffer, behind)
     if begin is None or begin == behind:
         return None if begin is None else 0
-    return _telegram_extent(buffer, at, begin, heard)
+    return _telegram_extent(buffer, at, begin, searched_length)
 
 
 def _shape(
     heads: Mapping[bytes, bytes], extent: Callable[..., int | None], longest: int = MAX_LENGTH
 ) -> Shape:
-    head = re.compile(b"|".join(start + rest for start, rest in heads.items()))
+    head = re.compile(b"|".join(start + rest_of_head for start, rest_of_head in heads.items()))
     return Shape(head, _MAX_HEAD, b"".join(heads), longest, extent, _flaw, _direction, resumed=extent)
 
 

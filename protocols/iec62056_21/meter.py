@@ -82,11 +82,11 @@ class Meter:
         answer = yield self._opening()
         if answer is None:
             return None
-        told = frames.identification(answer.data)
-        assert told is not None
-        self._known = told
+        identification = frames.identification(answer.data)
+        assert identification is not None
+        self._known = identification
         readout = answer.data  # in mode A the data stand behind the identification
-        for request in self._readout(told):
+        for request in self._readout(identification):
             reply = yield request
             self._learn(is_read=reply is not None)
             if reply is None:
@@ -101,11 +101,13 @@ class Meter:
         self._worked, self._broke_off = is_read, not is_read
 
     def _result(self, readout: bytes | None) -> PollResult:
-        found = [] if readout is None else readings(list(data_sets(frames.data_of(readout))))
+        meter_readings = [] if readout is None else readings(list(data_sets(frames.data_of(readout))))
         values: list[Values] = []
         for sensor in self._sensors:
-            told = ((name, next((r for r in found if r.is_called(name)), None)) for name in sensor.values)
-            values.append({name: reading.value_as(name) for name, reading in told if reading})
+            chosen_readings = (
+                (name, next((r for r in meter_readings if r.is_called(name)), None)) for name in sensor.values
+            )
+            values.append({name: reading.value_as(name) for name, reading in chosen_readings if reading})
         return PollResult(tuple(values), complete=readout is not None)
 
     @property
@@ -142,9 +144,9 @@ class Meter:
             shape="identification",
         )
 
-    def _readout(self, told: Identification) -> Sequence[Request]:
+    def _readout(self, identification: Identification) -> Sequence[Request]:
         """Return the requests for the readout of a meter with this identification; none in mode A."""
-        baud_char = told.baud_char
+        baud_char = identification.baud_char
         if baud_char in BAUDRATES_C and self._stays:
             baud_char = next((c for c, rate in BAUDRATES_C.items() if rate == self._line.baudrate), "0")
         baudrate = (BAUDRATES_B | BAUDRATES_C).get(baud_char)

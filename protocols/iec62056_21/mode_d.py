@@ -47,13 +47,15 @@ class TelegramListener:
 
     def hear(self, frame: Frame) -> Sequence[Telegram]:
         """Return the telegram of a frame; none of other messages."""
-        named, sets = identification(frame.data), list(data_sets(data_of(frame.data)))
-        if named is None or not sets:
+        sender, sets = identification(frame.data), list(data_sets(data_of(frame.data)))
+        if sender is None or not sets:
             return ()
-        found = readings(sets)
-        numbers = [r for number in _NUMBERS for r in found if r.is_called(number)]
-        own = str(numbers[0].value) if numbers else named.encoded.decode("ascii").strip("/\r\n")
-        return [Telegram(own, values([reading for reading in found if reading not in numbers]))]
+        telegram_readings = readings(sets)
+        numbers = [r for number in _NUMBERS for r in telegram_readings if r.is_called(number)]
+        meter_id = str(numbers[0].value) if numbers else sender.encoded.decode("ascii").strip("/\r\n")
+        return [
+            Telegram(meter_id, values([reading for reading in telegram_readings if reading not in numbers]))
+        ]
 
 
 def _units_of(settings: ListeningSettings) -> dict[str, str]:

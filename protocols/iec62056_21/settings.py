@@ -93,44 +93,42 @@ def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
 
 def conflicts(sensors: Sequence[MeterSettings]) -> list[Problem]:
     """Return the problems of sensors on one line: a sensor without address, which any meter answers."""
-    named = next((settings.address for settings in sensors if settings.address), None)
-    if named is None:
+    other_address = next((settings.address for settings in sensors if settings.address), None)
+    if other_address is None:
         return []
     message = (
-        f'is missing: without it every meter of the line answers, also "{named}" of another sensor; '
+        f'is missing: without it every meter of the line answers, also "{other_address}" of another sensor; '
         "write the number on this meter's label"
     )
     return [((place, "address"), message) for place, settings in enumerate(sensors) if not settings.address]
 
 
-def _address(written: object, problems: list[Problem]) -> str:
-    if isinstance(written, str) and re.fullmatch(_ADDRESS, written):
-        return written
-    if isinstance(written, int) and not isinstance(written, bool):
-        message = f'{written} is a number, write what the meter is asked by in quotes: "{written}"'
+def _address(address: object, problems: list[Problem]) -> str:
+    if isinstance(address, str) and re.fullmatch(_ADDRESS, address):
+        return address
+    if isinstance(address, int) and not isinstance(address, bool):
+        message = f'{address} is a number, write what the meter is asked by in quotes: "{address}"'
     else:
         rule = f"in quotes, at most {MAX_ADDRESS} characters without / and !"
-        message = f"{_shown(written)} is no address of a meter, write the number on its label {rule}"
+        message = f"{_shown(address)} is no address of a meter, write the number on its label {rule}"
     problems.append((("address",), message))
     return ""
 
 
-def _values(written: object, problems: list[Problem]) -> tuple[str, ...]:
-    if not isinstance(written, list) or not written:
+def _values(names: object, problems: list[Problem]) -> tuple[str, ...]:
+    if not isinstance(names, list) or not names:
         rule = 'write the values to read as a list, for example ["import_energy", "import_power"]'
-        problems.append(
-            (("values",), f"is missing: {rule}" if written is None else f"{_shown(written)}: {rule}")
-        )
+        problems.append((("values",), f"is missing: {rule}" if names is None else f"{_shown(names)}: {rule}"))
         return ()
-    found: list[str] = []
-    for index, name in enumerate(written):
+    accepted: list[str] = []
+    for index, name in enumerate(names):
         if not isinstance(name, str) or (obis.unit_of(name) is None and not re.fullmatch(_CODE, name)):
             problems.append((("values", index), _unknown_value(name)))
-        elif name in found:
+        elif name in accepted:
             problems.append((("values", index), f"{_shown(name)} is there twice"))
         else:
-            found.append(name)
-    return tuple(found)
+            accepted.append(name)
+    return tuple(accepted)
 
 
 def _unknown_value(name: object) -> str:

@@ -66,8 +66,8 @@ UNITS: Final[Mapping[str, str]] = {
 
 def values(sentence: Sentence) -> Values:
     """Return the values of a sentence; none if the device itself marks them as invalid."""
-    found = _VALUES.get(sentence.type, _nothing)(sentence)
-    return {name: plain(value) for name, value in found if value is not None}
+    candidates = _VALUES.get(sentence.type, _nothing)(sentence)
+    return {name: plain(value) for name, value in candidates if value is not None}
 
 
 class SentenceListener:
@@ -86,11 +86,18 @@ def describe(frame: Frame) -> Fields:
     if sentence.type == "RMC":
         fields["status"] = sentence.text(2)
         fields |= {name: plain(value) for name, value in _position(sentence, 3) if value is not None}
-    told = values(sentence)
-    if not told:
+    sentence_values = values(sentence)
+    if not sentence_values:
         return fields
-    units = UNITS if sentence.type != "XDR" else {found.name: found.unit for found in transducers(sentence)}
-    return fields | {"values": told, "units": {name: units[name] for name in told if units.get(name)}}
+    units = (
+        UNITS
+        if sentence.type != "XDR"
+        else {transducer.name: transducer.unit for transducer in transducers(sentence)}
+    )
+    return fields | {
+        "values": sentence_values,
+        "units": {name: units[name] for name in sentence_values if units.get(name)},
+    }
 
 
 Found = Iterator[tuple[str, Decimal | None]]
@@ -290,11 +297,11 @@ _VALUES: Final[Mapping[str, Callable[[Sentence], Found]]] = {
 def _position(sentence: Sentence, first: int) -> Found:
     """Yield latitude and longitude of four fields, in degrees."""
     for name, limit, sides in (("latitude", 90, "NS"), ("longitude", 180, "EW")):
-        written, side = sentence.number(first), sentence.text(first + 1).upper()
+        number, side = sentence.number(first), sentence.text(first + 1).upper()
         first += 2
-        if written is None or written < 0 or not side or side not in sides:
+        if number is None or number < 0 or not side or side not in sides:
             continue
-        degrees, minutes = divmod(written, 100)
+        degrees, minutes = divmod(number, 100)
         angle = (degrees + minutes / 60).quantize(_CENTIMETRES)
         if minutes < 60 and angle <= limit:
             yield name, angle if side == sides[0] else -angle
@@ -309,8 +316,8 @@ _KEYS: Final = ListeningKeys(
 def _units_of(settings: ListeningSettings) -> dict[str, str]:
     """Return the unit of each value; for a transducer it is known if its kind is converted to one."""
     units = _KEYS.units_of(settings)
-    ours = {name: CONVERTED.get(name.partition("_")[0], ("", None))[0] for name in units}
-    return {name: unit or ours[name] for name, unit in units.items()}
+    converted_units = {name: CONVERTED.get(name.partition("_")[0], ("", None))[0] for name in units}
+    return {name: unit or converted_units[name] for name, unit in units.items()}
 
 
 PROTOCOL = Protocol(

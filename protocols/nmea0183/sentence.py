@@ -81,9 +81,12 @@ def decimal(text: str) -> Decimal | None:
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
-def _extent(buffer: bytes, at: int, heard: int = 0) -> int | None:
-    """Return the length of the sentence at `at`; none of the first `heard` octets but a last CR ends it."""
-    end = _END.search(buffer, max(at, heard - 2) + 1, at + MAX_LENGTH - 1)
+def _extent(buffer: bytes, at: int, searched_length: int = 0) -> int | None:
+    """Return the length of the sentence at `at`.
+
+    None of the first `searched_length` octets ends it, but for a CR as the last of them.
+    """
+    end = _END.search(buffer, max(at, searched_length - 2) + 1, at + MAX_LENGTH - 1)
     if end is None:
         return None if len(buffer) - at < MAX_LENGTH else 0
     line_end = _LINE_END.match(buffer, end.start())

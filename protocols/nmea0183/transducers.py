@@ -57,27 +57,29 @@ class Transducer:
 
 def transducers(sentence: Sentence) -> Iterator[Transducer]:
     """Yield the transducers of an XDR, each of a whole group of four fields: kind, value, unit, name."""
-    taken: set[str] = set()
-    for kind, written, unit, name in zip(*[iter(sentence.fields)] * 4, strict=False):
+    used_names: set[str] = set()
+    for kind, amount, unit, name in zip(*[iter(sentence.fields)] * 4, strict=False):
         kind_name, units = _KINDS.get(kind, (f"{_OTHER_KIND}_{kind}", {}))
         if kind == "S" and unit in METRES_PER_SECOND:
             kind_name = "speed"
-        called = _name(kind_name, name, taken)
-        taken.add(called)
-        value = decimal(written)
+        value_name = _name(kind_name, name, used_names)
+        used_names.add(value_name)
+        value = decimal(amount)
         if kind_name in CONVERTED:
-            ours, converted = CONVERTED[kind_name]
-            yield Transducer(called, converted(value, unit), ours)
+            converted_unit, convert = CONVERTED[kind_name]
+            yield Transducer(value_name, convert(value, unit), converted_unit)
         else:
-            yield Transducer(called, value, units.get(unit, unit))
+            yield Transducer(value_name, value, units.get(unit, unit))
 
 
-def _name(kind: str, name: str, taken: Container[str]) -> str:
-    """Return our name for a transducer with this name, or with none; it is not among `taken`."""
+def _name(kind: str, name: str, used_names: Container[str]) -> str:
+    """Return our name for a transducer with this name, or with none; it is not among `used_names`."""
     kind, name = (re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_") for text in (kind, name))
     stem = f"{kind}_{name}" if name else kind
     numbered = (f"{stem}_{number}" for number in count(2 if name else 1))
-    return next(called for called in chain([stem] if name else [], numbered) if called not in taken)
+    return next(
+        candidate for candidate in chain([stem] if name else [], numbered) if candidate not in used_names
+    )
 
 
 NAMES: Final = re.compile(

@@ -29,29 +29,29 @@ class Describer:
 
     def __init__(self, model: str | None) -> None:
         self._model = MODELS["sps30" if model is None else model]
-        self._asked: tuple[int, int] | None = None
+        self._last_request: tuple[int, int] | None = None
 
     def __call__(self, frame: Frame) -> Fields:
         """Return address, command, state and data of a frame, and the values in it."""
-        asked, told = frames.request(frame), frames.reply(frame)
-        if told is not None and (asked is None or self._asked == (told.address, told.command)):
-            self._asked = None
-            return self._reply(told)
-        assert asked is not None, "a framer finds requests and replies"
-        self._asked = asked.address, asked.command
-        return _fields(asked)
+        request, reply = frames.request(frame), frames.reply(frame)
+        if reply is not None and (request is None or self._last_request == (reply.address, reply.command)):
+            self._last_request = None
+            return self._reply(reply)
+        assert request is not None, "a framer finds requests and replies"
+        self._last_request = request.address, request.command
+        return _fields(request)
 
-    def _reply(self, told: Miso) -> Fields:
-        fields = _fields(told) | {"state": told.state}
-        if told.error:
-            return fields | {"error_name": error_name(told.error)}
-        if told.command == READ_MEASURED_VALUES:
-            return fields | (self._model.values(told.data) or {})
-        if told.command == DEVICE_INFORMATION:
-            return fields | {"information": told.data.rstrip(b"\0").decode("ascii", "replace")}
-        if told.command == READ_VERSION and len(told.data) == _VERSION:
-            major, minor, _, *others = told.data
-            hardware, protocol = others[:2], others[2:]
+    def _reply(self, reply: Miso) -> Fields:
+        fields = _fields(reply) | {"state": reply.state}
+        if reply.error:
+            return fields | {"error_name": error_name(reply.error)}
+        if reply.command == READ_MEASURED_VALUES:
+            return fields | (self._model.values(reply.data) or {})
+        if reply.command == DEVICE_INFORMATION:
+            return fields | {"information": reply.data.rstrip(b"\0").decode("ascii", "replace")}
+        if reply.command == READ_VERSION and len(reply.data) == _VERSION:
+            major, minor, _, *version_octets = reply.data
+            hardware, protocol = version_octets[:2], version_octets[2:]
             return fields | {
                 "firmware": f"{major}.{minor}",
                 "hardware": "{}.{}".format(*hardware),

@@ -50,7 +50,7 @@ class Sensor:
         self._sensors = tuple(sensors)
         self._first = sensors[0]
         self._model = self._first.model
-        self._wants_serial = any(SERIAL_NUMBER in each.values for each in sensors)
+        self._wants_serial = any(SERIAL_NUMBER in settings.values for settings in sensors)
         self._serial: str | None = None
         self._lessons: Lessons[str] = Lessons()
         self._measures = False
@@ -103,11 +103,11 @@ class Sensor:
     def _result(self, values: Values, refusals: list[DeviceRefusal], *, complete: bool) -> PollResult:
         if values and self._serial is not None:
             values = values | {SERIAL_NUMBER: self._serial}
-        told = tuple(
+        sensor_values = tuple(
             {name: values[name] for name in sensor.values if name in values} for sensor in self._sensors
         )
-        left_out = self._lessons.named({name: name for name in sensor.values} for sensor in self._sensors)
-        return PollResult(told, complete=complete, refusals=tuple(refusals), left_out=left_out)
+        unavailable = self._lessons.named({name: name for name in sensor.values} for sensor in self._sensors)
+        return PollResult(sensor_values, complete=complete, refusals=tuple(refusals), left_out=unavailable)
 
     def _values(self, answer: Miso) -> Values:
         """Return the values of a reply; none if it has no new measurement."""
@@ -180,25 +180,25 @@ class Sensor:
     def _information(self) -> Request:
         return self._request(DEVICE_INFORMATION, self._model.serial, 32, "serial number")
 
-    def _request(self, command: int, data: bytes, most: int, what: str) -> Request:
+    def _request(self, command: int, data: bytes, most: int, purpose: str) -> Request:
         """Return the request of a command whose reply has at most `most` octets of data."""
-        asked = Mosi(self._first.address, command, data)
+        message = Mosi(self._first.address, command, data)
 
         def accepts(frame: Frame) -> bool:
             answer = frames.reply(frame)
             if answer is None or frame.direction is Direction.REQUEST:
                 return False
             is_whole = not (answer.error and answer.data)  # what is refused brings no data
-            return is_whole and (answer.address, answer.command) == (asked.address, asked.command)
+            return is_whole and (answer.address, answer.command) == (message.address, message.command)
 
         return Request(
-            data=frames.build(asked),
+            data=frames.build(message),
             framer=StreamFramer,
             accepts=accepts,
             reply_length=_AROUND,
-            summary=f"{self._model.name} {self.address}: {what}",
+            summary=f"{self._model.name} {self.address}: {purpose}",
             longest_reply=2 * (_AROUND + most),  # every octet stuffed
-            shape=(asked.address, command),
+            shape=(message.address, command),
         )
 
 

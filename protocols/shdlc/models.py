@@ -99,14 +99,19 @@ class Model:
         if self.begins_with_zeros and not any(data):
             return {}
         fields = layout.parse(form.declared, data)
-        values = {each.name: _value(each, form.number, fields[each.name]) for each in self.quantities}
+        values = {
+            quantity.name: _value(quantity, form.number, fields[quantity.name])
+            for quantity in self.quantities
+        }
         return {name: value for name, value in values.items() if value is not None}
 
     def encode(self, values: Mapping[str, float], form: Format) -> bytes:
         """Return the data of a reply with these values: the inverse of `values`."""
         if form.number is Float32b:
             return layout.build(form.declared, **values)
-        words = {each.name: round(values[each.name] * each.divide) for each in self.quantities}
+        words = {
+            quantity.name: round(values[quantity.name] * quantity.divide) for quantity in self.quantities
+        }
         return layout.build(form.declared, **words)
 
 
@@ -119,10 +124,12 @@ def _value(quantity: Quantity, number: Construct[Any, Any], raw: Any) -> Value |
 
 
 def _format(start: bytes, number: Construct[Any, Any], quantities: tuple[Quantity, ...]) -> Format:
-    return Format(start, number, "measured values" / Struct(*(each.name / number for each in quantities)))
+    return Format(
+        start, number, "measured values" / Struct(*(quantity.name / number for quantity in quantities))
+    )
 
 
-def _of_words(
+def _word_model(
     name: str, quantities: tuple[Quantity, ...], read: bytes, serial: bytes, *, begins_with_zeros: bool
 ) -> Model:
     """Return the model of a sensor whose only format is words."""
@@ -162,17 +169,17 @@ MODELS: Final[Mapping[str, Model]] = {
             serial=b"\x03",
             sleeps=True,
         ),
-        _of_words(
+        _word_model(
             "sfa30",
             (Quantity("formaldehyde", "ppb", 5), _HUMIDITY, _TEMPERATURE),
             read=b"\x02",
             serial=b"\x06",
             begins_with_zeros=False,
         ),
-        _of_words(
+        _word_model(
             "svm40", (_VOC, _HUMIDITY, _TEMPERATURE), read=b"\x0a", serial=b"\x03", begins_with_zeros=True
         ),
-        _of_words(
+        _word_model(
             "svm41",
             (_HUMIDITY, _TEMPERATURE, _VOC, _NOX),
             read=b"\x10",

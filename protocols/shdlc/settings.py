@@ -100,39 +100,39 @@ def conflicts(sensors: Sequence[SensorSettings]) -> list[Problem]:
     problems: list[Problem] = []
     first: dict[int, tuple[int, SensorSettings]] = {}
     for place, settings in enumerate(sensors):
-        before, other = first.setdefault(settings.address, (place, settings))
+        before, earlier = first.setdefault(settings.address, (place, settings))
         where = f"sensor[{before + 1}], which has address {settings.address} too"
-        if settings.model is not other.model:
-            told = (
-                f"{settings.model.name} contradicts {other.model.name} of {where}: one device is one model, "
-                "give each device an address or a bus of its own"
+        if settings.model is not earlier.model:
+            message = (
+                f"{settings.model.name} contradicts {earlier.model.name} of {where}: "
+                "one device is one model, give each device an address or a bus of its own"
             )
-            problems.append(((place, "model"), told))
-        elif settings.form is not other.form:
-            told = (
-                f"{settings.format} contradicts {other.format} of {where}: one device is started in one "
+            problems.append(((place, "model"), message))
+        elif settings.form is not earlier.form:
+            message = (
+                f"{settings.format} contradicts {earlier.format} of {where}: one device is started in one "
                 "format, write the same in both"
             )
-            problems.append(((place, "format"), told))
+            problems.append(((place, "format"), message))
     return problems
 
 
 def units_of(settings: SensorSettings) -> dict[str, str]:
     """Return the unit of each value that these settings bring, or ""."""
-    units = {each.name: each.unit for each in settings.model.quantities}
+    units = {quantity.name: quantity.unit for quantity in settings.model.quantities}
     return {name: units.get(name, "") for name in settings.values}
 
 
 def _model(name: object, problems: list[Problem]) -> Model:
     if isinstance(name, str) and name in MODELS:
         return MODELS[name]
-    known = " or ".join(f'"{each}"' for each in MODELS)
+    names = " or ".join(f'"{model_name}"' for model_name in MODELS)
     problems.append(
         (
             ("model",),
-            f"is missing: which sensor it is, {known}"
+            f"is missing: which sensor it is, {names}"
             if name is None
-            else f"{_shown(name)} is no model, use {known}",
+            else f"{_shown(name)} is no model, use {names}",
         )
     )
     return next(iter(MODELS.values()))
@@ -151,30 +151,30 @@ def _form(name: object, model: Model, problems: list[Problem]) -> Format:
     if isinstance(name, str) and name in model.formats:
         return model.formats[name]
     if name is not None:
-        known = " or ".join(f'"{form}"' for form in model.formats)
-        problems.append((("format",), f"{_shown(name)} is no format of {model.name}, use {known}"))
+        form_names = " or ".join(f'"{form}"' for form in model.formats)
+        problems.append((("format",), f"{_shown(name)} is no format of {model.name}, use {form_names}"))
     return next(iter(model.formats.values()))
 
 
 def _values(names: object, model: Model, problems: list[Problem]) -> tuple[str, ...]:
-    known = [*_all(model), SERIAL_NUMBER]
+    value_names = [*_all(model), SERIAL_NUMBER]
     if not isinstance(names, list) or not names:
         problems.append(
-            (("values",), f'{_shown(names)} is no list of values, write for example ["{known[0]}"]')
+            (("values",), f'{_shown(names)} is no list of values, write for example ["{value_names[0]}"]')
         )
         return ()
     for index, name in enumerate(names):
-        if name not in known:
-            close = get_close_matches(str(name).lower(), known, 3) or known
-            told = f"{_shown(name)} is no value of {model.name}, use {' or '.join(close)}"
-            problems.append((("values", index), told))
+        if name not in value_names:
+            close = get_close_matches(str(name).lower(), value_names, 3) or value_names
+            message = f"{_shown(name)} is no value of {model.name}, use {' or '.join(close)}"
+            problems.append((("values", index), message))
         elif name in names[:index]:
             problems.append((("values", index), f"{_shown(name)} is there twice"))
     return tuple(names)
 
 
 def _all(model: Model) -> tuple[str, ...]:
-    return (*(each.name for each in model.quantities), DEVICE_ERROR)
+    return (*(quantity.name for quantity in model.quantities), DEVICE_ERROR)
 
 
 def _unknown(key: str) -> str:

@@ -82,38 +82,38 @@ class SimulatedSensor:
 
     def answer(self, request: Frame) -> bytes | None:
         """Return the whole reply; None if the request is for another sensor, or this one sleeps."""
-        asked = frames.request(request)
-        if asked is None or asked.address != self.address:
+        message = frames.request(request)
+        if message is None or message.address != self.address:
             return None
-        if self.mode is Mode.ASLEEP and not (self.is_active and asked.command == WAKE_UP):
+        if self.mode is Mode.ASLEEP and not (self.is_active and message.command == WAKE_UP):
             self.is_active = True
             return None
         self.is_active = False
-        error, data = self._done(asked)
+        error, data = self._execute(message)
         state = error | frames.ERROR_FLAG * self.has_fault
-        return frames.build(Miso(self.address, asked.command, state, data))
+        return frames.build(Miso(self.address, message.command, state, data))
 
-    def _done(self, asked: Mosi) -> tuple[int, bytes]:
+    def _execute(self, message: Mosi) -> tuple[int, bytes]:
         """Execute a command; return its error code, or 0, and the data of the reply."""
-        if asked.command == READ_MEASURED_VALUES:
-            return self._read(asked.data)
-        if asked.command == DEVICE_INFORMATION:
-            return self._inform(asked.data)
-        if asked.command in (SLEEP, WAKE_UP) and not self.model.sleeps:
+        if message.command == READ_MEASURED_VALUES:
+            return self._read(message.data)
+        if message.command == DEVICE_INFORMATION:
+            return self._inform(message.data)
+        if message.command in (SLEEP, WAKE_UP) and not self.model.sleeps:
             return UNKNOWN_COMMAND, b""
-        if (self.mode, asked.command) in _NEXT:
-            return self._change(asked), b""
-        return (NOT_ALLOWED if asked.command in _COMMANDS else UNKNOWN_COMMAND), b""
+        if (self.mode, message.command) in _NEXT:
+            return self._change(message), b""
+        return (NOT_ALLOWED if message.command in _COMMANDS else UNKNOWN_COMMAND), b""
 
-    def _change(self, asked: Mosi) -> int:
-        if asked.command == START_MEASUREMENT:
-            form = next((form for form in self.model.formats.values() if form.start == asked.data), None)
+    def _change(self, message: Mosi) -> int:
+        if message.command == START_MEASUREMENT:
+            form = next((form for form in self.model.formats.values() if form.start == message.data), None)
             if form is None:
                 return NOT_A_PARAMETER
             self._form = form
-        elif asked.data:
+        elif message.data:
             return WRONG_LENGTH
-        self.mode = _NEXT[self.mode, asked.command]
+        self.mode = _NEXT[self.mode, message.command]
         return 0
 
     def _read(self, data: bytes) -> tuple[int, bytes]:
@@ -143,9 +143,9 @@ def _refused(request: Frame, code: int) -> bytes:
 
 
 def _misaddressed(reply: Frame) -> bytes:
-    told = frames.reply(reply)
-    assert told is not None, "a sensor replies"
-    return frames.build(Miso(told.address ^ 1, told.command, told.state, told.data))
+    message = frames.reply(reply)
+    assert message is not None, "a sensor replies"
+    return frames.build(Miso(message.address ^ 1, message.command, message.state, message.data))
 
 
 def _damaged(reply: bytes) -> bytes:

@@ -58,7 +58,10 @@ class MeterListener:
             DecodeError: an element cannot be read, or a message's checksum is wrong.
         """
         lists = [value_list(message) for message in messages(data_of(frame)) if message.tag == GET_LIST_RES]
-        return [Telegram(told.server_id.hex(), values_of(told), labels_of(told.server_id)) for told in lists]
+        return [
+            Telegram(meter_list.server_id.hex(), values_of(meter_list), labels_of(meter_list.server_id))
+            for meter_list in lists
+        ]
 
 
 def labels_of(server_id: bytes) -> tuple[str, ...]:
@@ -73,11 +76,11 @@ def labels_of(server_id: bytes) -> tuple[str, ...]:
     return (label.lower(),)
 
 
-def values_of(told: ValueList) -> Values:
+def values_of(meter_list: ValueList) -> Values:
     """Return the values of a list, each in the unit of its name."""
     values: Values = {}
-    for entry in told.entries:
-        if entry.value != told.server_id and entry.code != _PUBLIC_KEY:
+    for entry in meter_list.entries:
+        if entry.value != meter_list.server_id and entry.code != _PUBLIC_KEY:
             values |= _value(entry)
     return values
 
@@ -96,40 +99,40 @@ def describe(frame: Frame) -> Fields:
 
 def _described(message: Message) -> Fields:
     if message.tag == GET_LIST_RES:
-        told = value_list(message)
-        entries = {_full(entry.code): _shown(entry) for entry in told.entries}
-        return {"server_id": told.server_id.hex(), **entries, "values": values_of(told)}
+        meter_list = value_list(message)
+        entries = {_code_text(entry.code): _shown(entry) for entry in meter_list.entries}
+        return {"server_id": meter_list.server_id.hex(), **entries, "values": values_of(meter_list)}
     if message.tag == ATTENTION_RES:
-        heard = attention(message)
-        return {"server_id": heard.server_id.hex(), "attention": heard.number.hex(), "text": heard.message}
+        event = attention(message)
+        return {"server_id": event.server_id.hex(), "attention": event.number.hex(), "text": event.message}
     return {}
 
 
-def _full(code: Code) -> str:
+def _code_text(code: Code) -> str:
     """Return the code with all six groups, as text."""
     return "{}-{}:{}.{}.{}*{}".format(*code)
 
 
 def _shown(entry: Entry) -> Fields:
     unit = entry.unit if entry.unit is None else UNITS.get(entry.unit, entry.unit)
-    return {"value": _meant(entry, is_text=entry.code == _MANUFACTURER), "unit": unit}
+    return {"value": _own_value(entry, is_text=entry.code == _MANUFACTURER), "unit": unit}
 
 
 def _value(entry: Entry) -> Values:
     if entry.code in (_MANUFACTURER, _MANUFACTURER_TOO):
-        name, value = MANUFACTURER, _meant(entry, is_text=True)
+        name, value = MANUFACTURER, _own_value(entry, is_text=True)
     else:
-        name, value = str(entry.code), _meant(entry, is_text=_is_number_in_characters(entry))
-    found = quantity(entry.code)
-    if found and isinstance(entry.value, int) and not isinstance(entry.value, bool):
+        name, value = str(entry.code), _own_value(entry, is_text=_is_number_in_characters(entry))
+    known_quantity = quantity(entry.code)
+    if known_quantity and isinstance(entry.value, int) and not isinstance(entry.value, bool):
         unit = "" if entry.unit is None else UNITS.get(entry.unit, "")
-        amount = in_unit(Decimal(entry.value).scaleb(entry.scaler), unit, found.unit)
+        amount = in_unit(Decimal(entry.value).scaleb(entry.scaler), unit, known_quantity.unit)
         if amount is not None:
-            name, value = found.name, amount
+            name, value = known_quantity.name, amount
     return {} if value is None else {name: value}
 
 
-def _meant(entry: Entry, *, is_text: bool = False) -> Value | None:
+def _own_value(entry: Entry, *, is_text: bool = False) -> Value | None:
     """Return the value of an entry in the entry's own unit; None if it has none, or only a time."""
     match entry.value:
         case bool():

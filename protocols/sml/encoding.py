@@ -56,9 +56,9 @@ class Reader:
 
     def list_of(self, name: str, length: int) -> None:
         """Read the head of a list that must have `length` elements; the elements follow it."""
-        kind, found = self._head(name)
-        if (kind, found) != (_LIST, length):
-            raise self._error(name, f"is no list of {length}", found)
+        kind, elements = self._head(name)
+        if (kind, elements) != (_LIST, length):
+            raise self._error(name, f"is no list of {length}", elements)
 
     def end_of_message(self) -> None:
         """Read the octet 00 that ends a message."""

@@ -168,8 +168,8 @@ def attention(message: Message) -> Attention:
         DecodeError: it is not of that form.
     """
     fields = _Fields.named(_ATTENTION_RES, message.body, message.data)
-    told = fields["attentionMsg"]
-    text = told.decode("utf-8", "replace") if isinstance(told, bytes) else ""
+    text_octets = fields["attentionMsg"]
+    text = text_octets.decode("utf-8", "replace") if isinstance(text_octets, bytes) else ""
     return Attention(fields.octets("serverId"), fields.octets("attentionNo"), text)
 
 
@@ -186,8 +186,8 @@ def _entry(element: Element, data: bytes) -> Entry:
 class _Fields(dict[str, Element]):
     """The elements of a list by their names, with the data of their frame."""
 
-    def __init__(self, named: Mapping[str, Element], data: bytes) -> None:
-        super().__init__(named)
+    def __init__(self, elements: Mapping[str, Element], data: bytes) -> None:
+        super().__init__(elements)
         self._data = data
 
     @classmethod
@@ -199,17 +199,17 @@ class _Fields(dict[str, Element]):
 
     def octets(self, name: str) -> bytes:
         """Return the octet string of that name."""
-        found = self[name]
-        if not isinstance(found, bytes):
+        element = self[name]
+        if not isinstance(element, bytes):
             raise self.wrong(name)
-        return found
+        return element
 
     def number(self, name: str, within: range) -> int:
         """Return the number of that name, which must lie in `within`."""
-        found = self[name]
-        if not isinstance(found, int) or found not in within:
+        element = self[name]
+        if not isinstance(element, int) or element not in within:
             raise self.wrong(name)
-        return found
+        return element
 
     def wrong(self, name: str) -> DecodeError:
         """Return the error that the element of that name does not belong there."""

@@ -76,14 +76,14 @@ class _Extent:
         self._from = self._to = -1  # behind any start between these two, `_found` is next
         self._found: re.Match[bytes] | None = None
 
-    def __call__(self, buffer: bytes, at: int, heard: int = 0) -> int | None:
-        """Return the length of the frame at `at`; the first `heard` octets hold no complete escape."""
+    def __call__(self, buffer: bytes, at: int, searched_length: int = 0) -> int | None:
+        """Return the length of the frame at `at`; no escape ends in its first `searched_length` octets."""
         begin = at + len(_START)
         if buffer is not self._buffer or not self._from <= begin <= self._to:
-            undecided = len(buffer[: max(0, heard - _LONGEST_ESCAPED)].rstrip(_ESCAPE[:1]))
-            self._found = found = _ESCAPED.search(buffer, max(begin, undecided))
+            undecided = len(buffer[: max(0, searched_length - _LONGEST_ESCAPED)].rstrip(_ESCAPE[:1]))
+            self._found = escape = _ESCAPED.search(buffer, max(begin, undecided))
             self._buffer, self._from = buffer, begin
-            self._to = found.start(1) - len(_ESCAPE) if found else len(buffer)
+            self._to = escape.start(1) - len(_ESCAPE) if escape else len(buffer)
         if self._found is None:
             return None if len(buffer) - at < LONGEST else 0
         extent = self._found.end() - at

@@ -85,9 +85,9 @@ _HEAD = re.compile(
 _HEAD_LENGTH = 4
 
 
-def build(declared: Construct[Any, Any], **fields: object) -> bytes:
+def build(structure: Construct[Any, Any], **fields: object) -> bytes:
     """Return a request or reply with these fields and its checksum."""
-    octets = layout.build(declared, **fields, check=0)[:-1]
+    octets = layout.build(structure, **fields, check=0)[:-1]
     return octets + bytes((_check(octets),))
 
 
@@ -113,15 +113,17 @@ def describe(frame: Frame) -> Fields:
         return {"command": fields["command"], "data": fields["data"].hex()}
     if frame.data[1] < _FIRST_COMMAND:
         fields = layout.parse(REPORT, frame.data)
-        told = {name: fields[name] for name in ("gas_type", "unit_code", "decimals", "concentration_raw")}
-        told["full_scale"] = fields["full_scale"]
+        description = {
+            name: fields[name] for name in ("gas_type", "unit_code", "decimals", "concentration_raw")
+        }
+        description["full_scale"] = fields["full_scale"]
         measured = concentration(fields)
-        return told | ({measured[0].name: measured[1]} if measured else {})
+        return description | ({measured[0].name: measured[1]} if measured else {})
     fields = layout.parse(REPLY, frame.data)
-    told = {"command": fields["command"], "data": fields["data"].hex()}
+    description = {"command": fields["command"], "data": fields["data"].hex()}
     if fields["command"] == READ_CONCENTRATION:
-        told["co2"] = int.from_bytes(fields["data"][:2], "big")
-    return told
+        description["co2"] = int.from_bytes(fields["data"][:2], "big")
+    return description
 
 
 class StreamFramer(SearchFramer):
