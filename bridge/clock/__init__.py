@@ -1,4 +1,4 @@
-"""When it is: stamps that are given once (clock), and what vouches for the time they are of: the kernel
+"""Time: instants and their stamps (clock), and the sources that vouch for the wall clock: the kernel
 (kernel_clock) or the server (server_time)."""
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""When a reading was on the wire, told so that it can be dated before anyone knows the date.
+"""The time at which a reading was on the wire, recorded so that it can be dated once the time is known.
 
 A gateway without a battery-backed clock boots in 1970, or at the hour of its last shutdown, and learns the
 time later or never. So a reading is taken with an `Instant`: the boot it happened in, and the time since that
 boot (CLOCK_BOOTTIME, which no one sets and which counts suspend). What turns an instant into a date is an
 offset, wall clock minus boottime, and an offset counts only if somebody vouches for it: the kernel, a
-battery-backed clock, or the server, who told its own. An instant taken before that gets no stamp yet; any
-offset trusted later in the same boot dates it.
+battery-backed clock, or the server, which reported its own. An instant taken before that gets no stamp yet;
+any offset trusted later in the same boot dates it.
 
 A reading gets the offset that was valid when it was taken, not the one valid when it is stamped, and its
 stamp is fixed once. Stamps of one sensor strictly increase, because ThingsBoard keeps one value per key and
@@ -31,7 +31,7 @@ BUILD_DATE = RELEASED
 """No trustworthy clock shows less than this: the software did not exist."""
 
 LIFETIME_YEARS = 20
-"""Nor more than this after `BUILD_DATE`: a clock with a flat battery may come up anywhere."""
+"""Nor more than this many years after `BUILD_DATE`: a clock with a flat battery may come up anywhere."""
 
 BACKWARD_STEP_MS = 60_000
 """A backward step up to this is a correction: stamps wait for time to catch up. A larger one is believed."""
@@ -47,13 +47,14 @@ MISSING = (
     "spool: let NTP through (UDP port 123) or connect the server, or set the clock and write "
     '[clock] trust = "system"'
 )
-"""What status says once a machine has run for ten minutes without a time to trust."""
+"""The message of `status` once a machine has run for ten minutes without a time to trust."""
 
 
 def following(measured: int, newest: int | None) -> int:
-    """Return the stamp for a reading measured then, where `newest` is the one before it of its sensor.
+    """Return the stamp of a reading measured at `measured`, after the stamp `newest` of the same sensor.
 
-    All in milliseconds. It is greater than `newest`, unless that lies so far ahead that the clock was set.
+    All in milliseconds since 1970 UTC. The stamp is greater than `newest`, unless `newest` lies more than
+    `BACKWARD_STEP_MS` ahead: then the clock was set back, and `measured` is believed.
     """
     if newest is None or measured > newest or newest - measured > BACKWARD_STEP_MS:
         return measured
@@ -62,7 +63,7 @@ def following(measured: int, newest: int | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """When something happened, in nanoseconds since the boot that `boot_id` names."""
+    """A moment, in nanoseconds since the boot that `boot_id` names."""
 
     boot_id: str
     boottime_ns: int
@@ -70,7 +71,7 @@ class Instant:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """When a boot began, in nanoseconds since 1970 UTC, as somebody else knows, and who that is."""
+    """The start of a boot, in nanoseconds since 1970 UTC, and the source that reported it."""
 
     boot_id: str
     offset_ns: int
@@ -78,14 +79,15 @@ class Told:
 
 
 class Clock:
-    """Tells instants and dates them.
+    """The clock of a process: it takes instants, and dates them once the time is trusted.
 
     Args:
         boot_id: name of this boot.
         boottime_ns: nanoseconds since boot, suspend included; never steps.
         wall_ns: nanoseconds since 1970 UTC; may step.
-        vouched: why the wall clock is to be believed when it shows that many nanoseconds; None if it is not.
-        told: what somebody else says the time is, for when nothing vouches for the wall clock.
+        vouched: returns why the wall clock is to be trusted while it shows that many nanoseconds; None if it
+            is not to be trusted.
+        told: returns the time as the server reports it, for when nothing vouches for the wall clock.
     """
 
     def __init__(
@@ -107,14 +109,14 @@ class Clock:
         self._measured: dict[str, int] = {}
 
     def now(self) -> Instant:
-        """This instant."""
+        """Return this instant."""
         return Instant(self._boot_id, self._observe())
 
     def ts_ms(self, instant: Instant, sensor: str) -> int | None:
         """Return the stamp of a reading of `sensor` taken at `instant`: milliseconds since 1970 UTC.
 
-        Ask once a reading: the next stamp of that sensor is greater than this one, unless the clock is set
-        back by more than `BACKWARD_STEP_MS` at once.
+        Call once for each reading: the next stamp of that sensor is greater than this one, unless the clock
+        is set back by more than `BACKWARD_STEP_MS` at once.
 
         Returns:
             None while the time is not trusted, and for an instant of another boot.
@@ -122,31 +124,31 @@ class Clock:
         measured = self.measured_ms(instant)
         if measured is None:
             return None
-        newest, before = self._stamps.get(sensor), self._measured.get(sensor)
+        newest, previous_ms = self._stamps.get(sensor), self._measured.get(sensor)
         stamp = following(measured, newest)
-        if newest is not None and measured <= newest and before is not None:
+        if newest is not None and measured <= newest and previous_ms is not None:
             # Stamps may be ahead of the clock already: only how far the clock itself went back is a step.
-            stamp = newest + 1 if before - measured <= BACKWARD_STEP_MS else measured
+            stamp = newest + 1 if previous_ms - measured <= BACKWARD_STEP_MS else measured
         if newest is not None and stamp <= newest:
             logger.warning("%s: the clock went back %.0f s; believed", sensor, (newest - stamp) / 1000)
         self._stamps[sensor], self._measured[sensor] = stamp, measured
         return stamp
 
     def measured_ms(self, instant: Instant) -> int | None:
-        """Return when `instant` was, in milliseconds since 1970 UTC; None as for `ts_ms`."""
+        """Return the date of `instant`, in milliseconds since 1970 UTC; None as for `ts_ms`."""
         self._observe()
         if instant.boot_id != self._boot_id or not self._offsets:
             return None
         return (instant.boottime_ns + self._offset_ns(instant.boottime_ns)) // _NS_PER_MS
 
     def continue_after(self, stamps: Mapping[str, int]) -> None:
-        """Go on above these stamps (of a process that ran before), as if this clock had given them."""
+        """Continue above `stamps`, the newest of each sensor, as if this clock and no other had made them."""
         for sensor, stamp in stamps.items():
             self._stamps[sensor] = max(stamp, self._stamps.get(sensor, stamp))
 
     @property
     def known(self) -> Told | None:
-        """What dates the readings of this boot that waited for the time; None while it is not trusted."""
+        """Return the offset that dates the waiting readings of this boot; None while no time is trusted."""
         self._observe()
         if not self._offsets:
             return None
@@ -154,51 +156,51 @@ class Clock:
 
     @property
     def is_vouched(self) -> bool:
-        """Whether this machine knows the time by itself now."""
+        """Return whether this machine itself vouches for the time now, without the server."""
         return self._vouched(self._wall_ns()) is not None
 
     @property
     def source(self) -> str | None:
-        """Why the time is trusted now; None if it is not, or only goes on from when it was."""
+        """Return why the time is trusted now; None if it is not, or only carried on from a trusted one."""
         self._observe()
         return self._source
 
     @property
     def state(self) -> str:
-        """One line for `status`: where the time comes from, or what is missing."""
+        """Return one line for `status`: where the time comes from, or what is missing."""
         boottime_ns = self._observe()
         if self._source is not None:
             return self._source
-        shown = _date(self._wall_ns())
+        date = _date(self._wall_ns())
         if self._offsets:
-            return f"going on from the last trusted time: the system clock shows {shown}"
-        waiting = f"waiting for the time: the system clock shows {shown}"
+            return f"going on from the last trusted time: the system clock shows {date}"
+        waiting = f"waiting for the time: the system clock shows {date}"
         return f"{waiting}; {MISSING}" if boottime_ns >= _PATIENCE_NS else waiting
 
     def _observe(self) -> int:
-        """Note the offset if it is trusted and new; return the boottime."""
-        before, wall_ns, boottime_ns = self._boottime_ns(), self._wall_ns(), self._boottime_ns()
-        while boottime_ns - before > _SAMPLING_NS:  # preempted between the two clocks
-            before, wall_ns, boottime_ns = boottime_ns, self._wall_ns(), self._boottime_ns()
+        """Record the offset if it is trusted and new; return the boottime in nanoseconds."""
+        earlier_ns, wall_ns, boottime_ns = self._boottime_ns(), self._wall_ns(), self._boottime_ns()
+        while boottime_ns - earlier_ns > _SAMPLING_NS:  # preempted between the two clocks
+            earlier_ns, wall_ns, boottime_ns = boottime_ns, self._wall_ns(), self._boottime_ns()
         offset_ns = wall_ns - boottime_ns
         self._source = self._vouched(wall_ns)
         if self._source is None:
-            told = self._told()
-            if told is None or told.boot_id != self._boot_id:
+            server_time = self._told()
+            if server_time is None or server_time.boot_id != self._boot_id:
                 return boottime_ns
-            self._source, offset_ns = told.source, told.offset_ns
+            self._source, offset_ns = server_time.source, server_time.offset_ns
         if not self._offsets:
             logger.info("the time is trusted (%s): %s", self._source, _date(boottime_ns + offset_ns))
         elif abs(change_ns := offset_ns - self._offsets[-1][1]) <= _SAMPLING_NS:
             return boottime_ns
         elif abs(change_ns) > _NS_PER_S:
-            shown = _date(boottime_ns + offset_ns)
-            logger.info("the clock was set %+.1f s, to %s", change_ns / _NS_PER_S, shown)
+            date = _date(boottime_ns + offset_ns)
+            logger.info("the clock was set %+.1f s, to %s", change_ns / _NS_PER_S, date)
         self._offsets.append((boottime_ns, offset_ns))
         return boottime_ns
 
     def _offset_ns(self, boottime_ns: int) -> int:
-        """The offset valid at `boottime_ns`; for what came before the first, the first."""
+        """Return the offset valid at `boottime_ns`, in nanoseconds; the first one for any earlier time."""
         for since, offset_ns in reversed(self._offsets):
             if since <= boottime_ns:
                 return offset_ns
@@ -210,7 +212,7 @@ _LATEST_NS = int(BUILD_DATE.replace(year=BUILD_DATE.year + LIFETIME_YEARS).times
 
 
 def is_plausible(wall_ns: int) -> bool:
-    """Whether this software can be running at that time."""
+    """Return whether this software can be running at `wall_ns`, in nanoseconds since 1970 UTC."""
     return _EARLIEST_NS <= wall_ns <= _LATEST_NS
 
 

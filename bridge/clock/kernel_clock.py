@@ -1,4 +1,4 @@
-"""The clocks of this machine, and who vouches for them.
+"""The clocks of this machine, and what vouches for them.
 
 `trust = "auto"` believes the wall clock if the kernel says that it is synchronized (NTP, PTP, GPS daemons
 tell it so), or if a battery-backed clock set it at boot and it shows a time at which this software can be
@@ -20,7 +20,7 @@ from bridge.clock import Clock, Told, is_plausible
 from bridge.runtime import Runtime
 
 TOLD = "clock"
-"""The runtime document in which the uplink says what the server told it."""
+"""The name of the runtime document in which the uplink publishes the server's time."""
 
 _STA_UNSYNC, _TIME_ERROR = 0x0040, 5  # adjtimex(2)
 _STATUS_OFFSET = 5 * ctypes.sizeof(
@@ -34,32 +34,34 @@ _RTCS = Path("/sys/class/rtc")
 
 
 def system_clock(trust: Literal["auto", "system"], runtime: Runtime | None = None) -> Clock:
-    """The clock of this machine.
+    """Return the clock of this machine.
 
-    `trust`: "system" believes the wall clock whatever it shows; "auto" as told above, and if nobody vouches,
-    what the uplink that publishes in `runtime` was told by the server.
+    Args:
+        trust: "system" believes the wall clock whatever it shows; "auto" by the rule at the head of this
+            module and, if nothing vouches for the wall clock, by the server's time.
+        runtime: where the uplink publishes the server's time; None for no such source.
     """
     return Clock(
         boot_id(),
         boottime_ns,
         time.time_ns,
         _auto() if trust == "auto" else lambda _: 'the system clock, as [clock] trust = "system" says',
-        _told(runtime) if runtime is not None and trust == "auto" else lambda: None,
+        _server_time(runtime) if runtime is not None and trust == "auto" else lambda: None,
     )
 
 
 def boot_id() -> str:
-    """The name of this boot."""
+    """Return the identifier of this boot, as the kernel has it (random(4))."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def boottime_ns() -> int:
-    """Nanoseconds since boot, suspend included."""
+    """Return the nanoseconds since boot, suspend included (CLOCK_BOOTTIME)."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 def is_synchronized() -> bool:
-    """Whether the kernel says so; False too where it may not be asked."""
+    """Return whether the kernel reports its clock as synchronized; False where adjtimex(2) is forbidden."""
     timex = ctypes.create_string_buffer(_TIMEX_BYTES)  # modes = 0: only look
     state = _libc.adjtimex(timex)
     status = ctypes.c_int.from_buffer(timex, _STATUS_OFFSET).value
@@ -67,12 +69,12 @@ def is_synchronized() -> bool:
 
 
 def has_set_clock_at_boot(rtcs: Path = _RTCS, machine: str | None = None) -> bool:
-    """Whether this machine has a battery-backed clock, or a host's, from which the kernel set its own.
+    """Return whether the kernel set its clock from a battery-backed clock, or from a host's.
 
-    An RTC whose battery is flat counts from 1970 or 2000, and did not.
+    An RTC whose battery is flat counts from 1970 or 2000, which is not plausible: that is False.
     """
-    found = [*rtcs.glob("rtc*")]
-    for rtc in found:
+    devices = [*rtcs.glob("rtc*")]
+    for rtc in devices:
         try:
             did_set = (rtc / "hctosys").read_text().strip() == "1"
             shows_s = int((rtc / "since_epoch").read_text())
@@ -80,7 +82,7 @@ def has_set_clock_at_boot(rtcs: Path = _RTCS, machine: str | None = None) -> boo
             continue
         if did_set and is_plausible(shows_s * 1_000_000_000):
             return True
-    return not found and (machine or platform.machine()) in _HAS_CMOS_CLOCK
+    return not devices and (machine or platform.machine()) in _HAS_CMOS_CLOCK
 
 
 def _auto() -> Callable[[int], str | None]:
@@ -96,12 +98,12 @@ def _auto() -> Callable[[int], str | None]:
     return vouched
 
 
-def _told(runtime: Runtime) -> Callable[[], Told | None]:
-    """What the server told the uplink, looked up at most once a second."""
+def _server_time(runtime: Runtime) -> Callable[[], Told | None]:
+    """Return a callable for the server's time as the uplink published it, read at most once a second."""
     latest: Told | None = None
     looked_ns: int | None = None
 
-    def told() -> Told | None:
+    def published() -> Told | None:
         nonlocal latest, looked_ns
         now_ns = boottime_ns()
         if looked_ns is None or now_ns - looked_ns >= _LOOK_EVERY_NS:
@@ -111,7 +113,7 @@ def _told(runtime: Runtime) -> Callable[[], Told | None]:
                 latest = Told(document["boot_id"], document["offset_ns"], document["source"])
         return latest
 
-    return told
+    return published
 
 
 _libc = ctypes.CDLL(None)

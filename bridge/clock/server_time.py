@@ -38,10 +38,15 @@ _DEADLINE_S = 10.0
 
 
 class Asked(Protocol):
-    """Who asks the server: `bridge.coap.Client`."""
+    """A client of the server that can GET a resource: `bridge.coap.Client`."""
 
     async def get(self, path: Sequence[str], *, deadline_s: float) -> Response:
-        """The answer; UplinkError if there is none."""
+        """Return the answer.
+
+        Raises:
+            UplinkError: no answer came within `deadline_s`.
+        """
+        ...
 
 
 class NoTime(UplinkError):
@@ -49,14 +54,19 @@ class NoTime(UplinkError):
 
 
 class Narrowing:
-    """What is known of the offset, server's clock minus boottime, in nanoseconds: it is in [low, high)."""
+    """The bounds of the offset, server's clock minus boottime, in nanoseconds: it is in [low, high)."""
 
     def __init__(self) -> None:
         self.low = self.high = 0
         self.answers = 0
 
     def answered(self, sent_ns: int, received_ns: int, seconds: int) -> None:
-        """The server's clock was in that second at some moment between these boottimes."""
+        """Narrow the bounds by an answer: the server's clock was in `seconds` between these two boottimes.
+
+        Args:
+            sent_ns, received_ns: when the request went out and the answer came in.
+            seconds: the answer, in whole seconds since 1970 UTC.
+        """
         low, high = seconds * NS_PER_S - received_ns, (seconds + 1) * NS_PER_S - sent_ns
         if self.answers and max(low, self.low) < min(high, self.high):
             low, high = max(low, self.low), min(high, self.high)
@@ -65,16 +75,16 @@ class Narrowing:
 
     @property
     def width_ns(self) -> int:
-        """How much is unknown."""
+        """Return the distance of the bounds, in nanoseconds."""
         return self.high - self.low
 
     @property
     def middle_ns(self) -> int:
-        """The best guess."""
+        """Return the best guess of the offset, in nanoseconds."""
         return (self.low + self.high) // 2
 
     def next_edge_ns(self, now_ns: int) -> int:
-        """The first boottime after now at which the server's second changes, by the best guess."""
+        """Return the next boottime after `now_ns` at which the server's second changes, by the best guess."""
         return now_ns + NS_PER_S - (now_ns + self.middle_ns) % NS_PER_S
 
 
@@ -83,17 +93,17 @@ async def ask(
     boottime_ns: Callable[[], int],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Narrowing:
-    """Asks the server until its clock is known to `NARROW_NS`, or as well as its round trips allow.
+    """Ask the server until its clock is known to `NARROW_NS`, or as well as its round trips allow.
 
     Raises:
-        UplinkError: it did not answer, or not with a time.
+        UplinkError: the server did not answer, or not with a time.
     """
-    found = Narrowing()
+    offset = Narrowing()
     round_trip_ns = 0
-    while found.answers < MOST_ANSWERS and (not found.answers or found.width_ns > NARROW_NS):
-        if found.answers:
+    while offset.answers < MOST_ANSWERS and (not offset.answers or offset.width_ns > NARROW_NS):
+        if offset.answers:
             wait_ns = (
-                found.next_edge_ns(boottime_ns() + round_trip_ns // 2) - boottime_ns() - round_trip_ns // 2
+                offset.next_edge_ns(boottime_ns() + round_trip_ns // 2) - boottime_ns() - round_trip_ns // 2
             )
             await sleep(max(0, wait_ns) / NS_PER_S)
         sent_ns = boottime_ns()
@@ -105,17 +115,17 @@ async def ask(
             raise NoTime(
                 f"the server does not tell the time: {response.code} {response.payload[:8].hex(' ')}"
             )
-        found.answered(sent_ns, received_ns, seconds)
-    return found
+        offset.answered(sent_ns, received_ns, seconds)
+    return offset
 
 
 class TimeKeeper:
-    """The uplink's second job: to learn the time if nothing here knows it, and date what waits for it.
+    """The uplink's second job: it learns the time if nothing here vouches for it, and dates waiting readings.
 
     Args:
-        clock: this process's; one that is told what `publish` publishes.
-        client: the way to the server.
-        site: whose server and whose spool.
+        clock: this process's clock, which also reads what `publish` publishes.
+        client: the connection to the server.
+        site: the configuration, for its server and its spool.
         publish: takes {"boot_id", "offset_ns", "source", "accuracy_ms"}, for every process of this boot.
     """
 
@@ -136,7 +146,7 @@ class TimeKeeper:
         self._is_failing = False
 
     async def run(self) -> None:
-        """Until cancelled.
+        """Keep the time and date waiting readings, until cancelled.
 
         Raises:
             SpoolDamaged, SpoolUnavailable: the spool cannot be opened.
@@ -151,17 +161,17 @@ class TimeKeeper:
                 while True:
                     if not self._clock.is_vouched and loop.time() >= ask_at:
                         ask_at = loop.time() + await self._ask()
-                    if (known := self._clock.known) is not None:
-                        await loop.run_in_executor(thread, _date, spool, known)
+                    if (offset := self._clock.known) is not None:
+                        await loop.run_in_executor(thread, _date, spool, offset)
                     await asyncio.sleep(LOOK_EVERY_S)
             finally:
                 thread.submit(spool.close)
 
     async def _ask(self) -> float:
-        """Asks the server and publishes what it says; how long that will do, in seconds."""
+        """Ask the server and publish its time; return after how many seconds to ask again."""
         here = self._clock.now()
         try:
-            found = await ask(self._client, lambda: self._clock.now().boottime_ns)
+            offset = await ask(self._client, lambda: self._clock.now().boottime_ns)
         except UplinkError as error:
             if not self._is_failing:
                 logger.warning("nobody here knows the time, and the server cannot be asked: %s", error)
@@ -173,17 +183,17 @@ class TimeKeeper:
         self._publish(
             {
                 "boot_id": here.boot_id,
-                "offset_ns": found.middle_ns,
-                "source": f"the clock of {self._server}, to ±{found.width_ns // 2_000_000} ms",
-                "accuracy_ms": found.width_ns // 2_000_000,
+                "offset_ns": offset.middle_ns,
+                "source": f"the clock of {self._server}, to ±{offset.width_ns // 2_000_000} ms",
+                "accuracy_ms": offset.width_ns // 2_000_000,
             }
         )
         return ASK_AGAIN_S
 
 
-def _date(spool: Spool, known: Told) -> None:
-    """In a thread: a disk may be slow. What cannot be dated now is at the next look."""
+def _date(spool: Spool, offset: Told) -> None:
+    """Date the waiting readings of a boot, in a thread because a disk may be slow; failures are retried."""
     try:
-        spool.date(known.boot_id, known.offset_ns)
+        spool.date(offset.boot_id, offset.offset_ns)
     except (SpoolFull, SpoolUnavailable) as error:
         logger.debug("readings go on waiting for their date: %s", error)
