@@ -1,5 +1,5 @@
-"""A bus's serial device: which one it is (adapter), how it is opened (serial_device), what its driver made of
-our wishes (driver), and the bytes that come and go (port)."""
+"""A bus's serial device: finding it (adapter), opening it (serial_device), checking how its driver runs it
+(driver), and moving its bytes (port)."""
 
 from __future__ import annotations
 

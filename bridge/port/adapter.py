@@ -1,4 +1,4 @@
-"""Which device file an adapter in site.toml means today.
+"""The device file that an adapter in site.toml means today.
 
 Kernel names are no identity: ttyUSB0 and ttyUSB1 swap when two adapters are plugged in the other order. So a
 site names what stays, and it is looked up in sysfs each time the port is opened; that needs no udev, so it
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SYSFS = Path("/sys")
 
 _latest: dict[Path, tuple[frozenset[tuple[str, int]], tuple[Adapter, ...]]] = {}
-"""By the root of a sysfs: names and inodes at the last look, and what they were."""
+"""The last listing of each sysfs root: the names and inodes of its devices, and their descriptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +53,25 @@ class Adapter:
 
 
 def find_port(bus: Bus, devices: Path | None = None, sysfs: Path = SYSFS) -> str:
-    """The device file of a bus.
+    """Return the device file of a bus.
 
     Args:
         devices: a folder with a link for each bus, by its name, used before the adapter in site.toml. A link
-            to one of several devices that fit is not trusted: who made it could not tell them apart.
+            to one of several devices that fit is not trusted: its maker could not tell them apart.
 
     Raises:
         PortLost: the adapter is not plugged in, or several fit.
     """
     if devices is None or not (link := devices / bus.name).exists():
         return find_adapter(bus.adapter, sysfs, next_step=": plug it in, or see: serial-bridge doctor")
-    found = fitting(bus.adapter, adapters(sysfs))
-    if link.resolve() in [one.device for one in found]:
-        _one(bus.adapter, found)
+    matches = fitting(bus.adapter, adapters(sysfs))
+    if link.resolve() in [match.device for match in matches]:
+        _only_match(bus.adapter, matches)
     return str(link)
 
 
 def find_adapter(adapter: str, sysfs: Path = SYSFS, *, next_step: str = "") -> str:
-    """The device file of "serial:…", "path:…" or an absolute path.
+    """Return the device file of "serial:…", "path:…" or an absolute path.
 
     Args:
         next_step: ends the sentence about an adapter that is not plugged in.
@@ -81,29 +81,29 @@ def find_adapter(adapter: str, sysfs: Path = SYSFS, *, next_step: str = "") -> s
     """
     if adapter.startswith("/"):
         return adapter
-    return _one(adapter, fitting(adapter, adapters(sysfs)), next_step)
+    return _only_match(adapter, fitting(adapter, adapters(sysfs)), next_step)
 
 
-def fitting(adapter: str, found: Iterable[Adapter]) -> list[Adapter]:
-    """Those of these that "serial:…" or "path:…" means; none that an absolute path does."""
+def fitting(adapter: str, candidates: Iterable[Adapter]) -> list[Adapter]:
+    """Return the candidates that "serial:…" or "path:…" means; none for an absolute path."""
     kind, _, name = adapter.partition(":")
     if kind == "path":
-        return [one for one in found if one.id_path == name]
+        return [candidate for candidate in candidates if candidate.id_path == name]
     serial, _, interface = name.partition(":")
     return [
-        one
-        for one in found
+        candidate
+        for candidate in candidates
         if kind == "serial"
-        and one.serial == serial
-        and (not interface or one.interface == int(interface, 16))
+        and candidate.serial == serial
+        and (not interface or candidate.interface == int(interface, 16))
     ]
 
 
 def adapters(sysfs: Path = SYSFS) -> tuple[Adapter, ...]:
     """Return the serial devices of this machine that have hardware behind them, by name.
 
-    A device never changes while it is there, and one that comes back has another inode: so a look reads the
-    list of names, and describes them anew only if that list is another than at the last look.
+    A device never changes while it is there, and one that comes back has another inode: so a call reads the
+    list of names, and describes the devices anew only if that list differs from the last one.
     """
     try:
         with os.scandir(sysfs / "class" / "tty") as entries:
@@ -118,17 +118,17 @@ def adapters(sysfs: Path = SYSFS) -> tuple[Adapter, ...]:
     return latest[1]
 
 
-def _one(adapter: str, found: list[Adapter], next_step: str = "") -> str:
-    if not found:
+def _only_match(adapter: str, matches: list[Adapter], next_step: str = "") -> str:
+    if not matches:
         raise PortLost(f'adapter "{adapter}" is not plugged in{next_step}')
-    if len(found) > 1:
-        ways = [f'"path:{one.id_path}" ({one.device})' for one in found]
+    if len(matches) > 1:
+        ways = [f'"path:{match.id_path}" ({match.device})' for match in matches]
         raise PortLost(f'adapter "{adapter}" fits several devices: write {" or ".join(ways)}')
-    return str(found[0].device)
+    return str(matches[0].device)
 
 
 def _describe(tty: Path, sysfs: Path) -> Adapter:
-    """Walks from the device up to its controller, as udev's path_id does."""
+    """Return the description of a tty, walking up to its controller as udev's path_id does."""
     serial, interface, usb, product = "", 0, "", ""
     parts: list[str] = []
     last_subsystem = ""
@@ -166,9 +166,10 @@ def _attribute(device: Path, name: str) -> str:
 
 
 def _as_udev(serial: str) -> str:
-    """As udev writes it into ID_SERIAL_SHORT, which is what an installer sees: odd characters become "_".
+    """Return a serial number as udev writes ID_SERIAL_SHORT, for that is what an installer sees.
 
-    A number with a comma or with what is not ASCII does not count as one there (udev's usb_id).
+    Odd characters become "_". A number with a comma or with non-ASCII characters becomes "", for udev does
+    not count it as one (usb_id).
     """
     if not serial.isascii() or not serial.isprintable() or "," in serial:
         return ""

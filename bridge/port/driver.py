@@ -1,7 +1,7 @@
-"""What the kernel's driver made of our wishes, read back: line settings, latency; and what its UART counted.
+"""The settings that the kernel's driver really uses, read back: line, latency; and its UART's error counters.
 
-A driver may take without a word what it cannot do: a parity it does not know, a latency timer that stays at
-16 ms. So each wish is read back, and the log says where it was not met. One that cannot tell is no failure.
+A driver may accept without a word what it cannot do: a parity it does not know, a latency timer that stays at
+16 ms. So each setting is read back, and the log says where it differs. A driver that cannot tell is no fault.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SIZES = {termios.CS5: 5, termios.CS6: 6, termios.CS7: 7, termios.CS8: 8}
 
 @dataclass(frozen=True, slots=True)
 class UartErrors:
-    """What the UART itself saw go wrong since the driver was loaded.
+    """The errors that the UART itself counted since the driver was loaded.
 
     Attributes:
         framing: a stop bit was missing: noise, or another baud rate.
@@ -52,7 +52,7 @@ class UartErrors:
 
 
 def settings_of(descriptor: int) -> LineSettings | None:
-    """The settings a device really has; None where its baud rate is none that termios names."""
+    """Return the settings a device really has; None where its baud rate is none that termios names."""
     _, _, flags, _, _, speed, _ = termios.tcgetattr(descriptor)
     if speed not in _SPEEDS:
         return None
@@ -61,27 +61,27 @@ def settings_of(descriptor: int) -> LineSettings | None:
     return LineSettings(_SPEEDS[speed], _SIZES[flags & termios.CSIZE], parity, stopbits)
 
 
-def compare_settings(descriptor: int, path: str, wanted: LineSettings) -> None:
-    """Says so if the driver made something else of the line settings."""
-    got = settings_of(descriptor)
-    if got is not None and got != wanted:
-        _log.warning("%s: the driver runs it at %s, not at %s as asked", path, got, wanted)
+def compare_settings(descriptor: int, path: str, requested: LineSettings) -> None:
+    """Log a warning if the driver runs the device at other line settings than those requested."""
+    actual = settings_of(descriptor)
+    if actual is not None and actual != requested:
+        _log.warning("%s: the driver runs it at %s, not at %s as asked", path, actual, requested)
 
 
 def compare_latency(descriptor: int, path: str, sysfs: Path = SYSFS) -> None:
-    """Sets an FTDI's latency timer where it is allowed, and says what the driver may hold bytes back for."""
+    """Set an FTDI's latency timer where that is allowed, and log for how long the driver holds bytes back."""
     timer = sysfs / "class/tty" / Path(path).resolve().name / "device/latency_timer"
     try:
         if int(timer.read_text()) > LATENCY_MS:
             timer.write_text(str(LATENCY_MS))
     except (OSError, ValueError):
-        pass  # no FTDI, or not ours to write; what it is now counts
+        pass  # no FTDI, or no right to write; its present value counts
     try:
-        held_ms = int(timer.read_text())
+        latency_ms = int(timer.read_text())
     except (OSError, ValueError):
-        held_ms = LATENCY_MS
-    if held_ms > LATENCY_MS:
-        _log.warning("%s: its adapter holds bytes back for %d ms (%s)", path, held_ms, timer)
+        latency_ms = LATENCY_MS
+    if latency_ms > LATENCY_MS:
+        _log.warning("%s: its adapter holds bytes back for %d ms (%s)", path, latency_ms, timer)
     try:
         *_, flags = _SERIAL.unpack(ioctl(descriptor, _TIOCGSERIAL, bytes(_SERIAL.size)))
     except OSError:
@@ -91,10 +91,10 @@ def compare_latency(descriptor: int, path: str, sysfs: Path = SYSFS) -> None:
 
 
 def uart_errors(descriptor: int) -> UartErrors | None:
-    """The UART's own error counters; None where the driver has none."""
+    """Return the UART's own error counters; None where the driver has none."""
     try:
-        found = _ICOUNT.unpack(ioctl(descriptor, _TIOCGICOUNT, bytes(_ICOUNT.size)))
+        counters = _ICOUNT.unpack(ioctl(descriptor, _TIOCGICOUNT, bytes(_ICOUNT.size)))
     except OSError:
         return None
-    framing, overrun, parity, breaks, buffer_overrun = found[6:11]
+    framing, overrun, parity, breaks, buffer_overrun = counters[6:11]
     return UartErrors(framing, overrun, parity, breaks, buffer_overrun)

@@ -1,4 +1,4 @@
-"""Which programs have a device open, as far as this user may see."""
+"""The programs that have a device open, as far as this user may see."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Process:
 
 
 def processes(procfs: Path = PROCFS) -> Iterator[Process]:
-    """Every process there is; one that ends meanwhile is left out."""
+    """Yield every process of this machine; one that ends meanwhile is left out."""
     for folder in procfs.iterdir():
         if not folder.name.isdigit():
             continue
@@ -44,7 +44,7 @@ def processes(procfs: Path = PROCFS) -> Iterator[Process]:
 
 
 def holders(device: Path, procfs: Path = PROCFS) -> Iterator[Process]:
-    """The processes, other than this one, that have the device open."""
+    """Yield the processes, other than this one, that have the device open."""
     for process in processes(procfs):
         try:
             links = list((procfs / str(process.pid) / "fd").iterdir())
@@ -56,6 +56,9 @@ def holders(device: Path, procfs: Path = PROCFS) -> Iterator[Process]:
 
 
 def _unit(cgroup: str) -> str:
-    """From /proc/PID/cgroup: "0::/system.slice/gpsd.service", or a line each for older hierarchies."""
-    found = re.search(r":/system\.slice/(?:[^/\n]+/)*([^/\n]+\.service)", cgroup)
-    return found[1] if found else ""
+    """Return the system service that the text of /proc/PID/cgroup names, or "".
+
+    It reads "0::/system.slice/gpsd.service", or has a line for each of the older hierarchies.
+    """
+    service = re.search(r":/system\.slice/(?:[^/\n]+/)*([^/\n]+\.service)", cgroup)
+    return service[1] if service else ""

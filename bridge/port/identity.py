@@ -1,4 +1,4 @@
-"""By what an adapter is known again: its serial number if that is one, else its socket, else its device file.
+"""The identity of an adapter: its serial number if no other has it, else its socket, else its device file.
 
 A serial number is of use if no other adapter has it. Many have none (CH340, PL2303), or the one that the
 chip came with, or that of the one chip which was copied a million times. It does not help that only one of
@@ -35,14 +35,14 @@ SHARED: Final = {
     "0001": "a CP2102 as it leaves the factory",  # [4]
     "FactoryAIOT_Pro": "a Sipeed debugger",  # [5]
 }
-"""Serial numbers that many adapters have, as udev writes them, and what such an adapter is."""
+"""Serial numbers that many adapters have, as udev writes them, each with the kind of adapter."""
 
 _COUNTING = ("0123456789ABCDEF", "1234567890ABCDEF", "01234567890123456789", "12345678901234567890")
 _SHORTEST_COUNT = 4
 
 
 class Kind(Enum):
-    """By what an adapter is recognised."""
+    """The feature by which an adapter is recognised."""
 
     SERIAL = "serial"
     SOCKET = "socket"
@@ -50,12 +50,12 @@ class Kind(Enum):
 
 
 class NoIdentity(BridgeError):
-    """Nothing tells this port from another."""
+    """A port that has no feature to tell it from another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """How an adapter is known again.
+    """The entry that recognises an adapter.
 
     Attributes:
         adapter: what to write in site.toml: `adapter = "…"`.
@@ -68,7 +68,7 @@ class Identity:
 
 
 def identify(adapter: Adapter, present: Collection[Adapter]) -> Identity:
-    """How to name an adapter.
+    """Return the entry by which site.toml recognises an adapter.
 
     Args:
         present: every adapter of this machine, this one among them.
@@ -79,7 +79,7 @@ def identify(adapter: Adapter, present: Collection[Adapter]) -> Identity:
     """
     if not adapter.usb:
         return Identity(str(adapter.device), Kind.DEVICE)
-    twins = [each.device.name for each in present if each.id_path == adapter.id_path]
+    twins = [device.device.name for device in present if device.id_path == adapter.id_path]
     if len(twins) > 1 or not adapter.id_path:
         raise NoIdentity(
             f"{adapter.device}: neither a serial number nor the USB socket tells it from "
@@ -89,13 +89,13 @@ def identify(adapter: Adapter, present: Collection[Adapter]) -> Identity:
     if why := flaw(adapter.serial) or _seen_twice(adapter.serial, present):
         return Identity(f"path:{adapter.id_path}", Kind.SOCKET, why)
     name = f"serial:{adapter.serial}"
-    if sum(each.usb == adapter.usb for each in present) > 1:
+    if sum(port.usb == adapter.usb for port in present) > 1:
         name += f":{adapter.interface:x}"
     return Identity(name, Kind.SERIAL)
 
 
 def flaw(serial: str) -> str:
-    """Why a serial number, as udev writes it, is no identity; "" as far as it tells by itself."""
+    """Return why a serial number, as udev writes it, is no identity; "" if the number itself has no flaw."""
     if not serial:
         return "it has no serial number"
     if whose := SHARED.get(serial):
@@ -108,7 +108,7 @@ def flaw(serial: str) -> str:
 
 
 def refusal(adapter: str, present: Collection[Adapter]) -> str:
-    """Why the adapter of a bus in site.toml must not be used, in one sentence with what to write; or "".
+    """Return why the adapter of a bus in site.toml must not be used, and what to write instead; or "".
 
     Args:
         adapter: "serial:…", "path:…" or an absolute path.
@@ -118,27 +118,30 @@ def refusal(adapter: str, present: Collection[Adapter]) -> str:
     serial, _, interface = rest.partition(":")
     if kind != "serial":
         return ""
-    holders = [each for each in present if each.serial == serial]
+    holders = [holder for holder in present if holder.serial == serial]
     if why := flaw(serial) or _seen_twice(serial, present):
-        ways = [f'"path:{each.id_path}" ({each.device})' for each in holders]
+        ways = [f'"path:{holder.id_path}" ({holder.device})' for holder in holders]
         better = " or ".join(ways) or '"path:…", as `serial-bridge enroll` writes it'
         return f'adapter "{adapter}" may be the wrong one, {why}: write {better}'
     if len(holders) > 1 and not interface:
-        ways = [f'"{identify(each, present).adapter}" ({each.device})' for each in holders]
+        ways = [f'"{identify(holder, present).adapter}" ({holder.device})' for holder in holders]
         return f'adapter "{adapter}" has {len(holders)} ports: write {" or ".join(ways)}'
     return ""
 
 
 def _is_constant(serial: str) -> bool:
-    """All one character, counting up, or a first number: 00000000, 12345678, 000000000001."""
+    """Return whether a number is one character repeated, a count, or a first number.
+
+    Examples: 00000000, 12345678, 000000000001.
+    """
     bare = re.sub(r"[^0-9A-Z]", "", serial.upper())
     is_counting = len(bare) >= _SHORTEST_COUNT and any(row.startswith(bare) for row in _COUNTING)
     return len(set(bare)) < 2 or is_counting or re.fullmatch(r"0+[0-9]", bare) is not None
 
 
 def _seen_twice(serial: str, present: Collection[Adapter]) -> str:
-    """Says which ports share a serial number, if several USB devices have it."""
-    holders = {each.usb: each.device for each in present if each.serial == serial}
+    """Return a sentence on the ports with this serial number, if several USB devices have it; or ""."""
+    holders = {holder.usb: holder.device for holder in present if holder.serial == serial}
     if len(holders) < 2:
         return ""
     return f"{' and '.join(map(str, holders.values()))} have the same serial number {serial}"

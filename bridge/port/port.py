@@ -1,11 +1,11 @@
 """One serial device: open, read, write, loss. The only importer of pyserial-asyncio.
 
-pyserial-asyncio 0.6 moves the bytes; what it leaves to its user is settled here:
+pyserial-asyncio 0.6 moves the bytes; this module closes the gaps that it leaves:
 
 - It opens in the event loop, and not exclusively, so that two programs steal each other's replies. Here: in a
   thread, with a deadline, under a lock (`serial_device.py`).
 - A write after the loss vanishes without a word, and an error while writing is told to the loop, not to the
-  writer. Here: the bytes go to the device at once, and whatever is wrong is a PortLost for the caller.
+  writer. Here: the bytes go to the device at once, and every failure is a PortLost for the caller.
 - Its close waits, in the event loop, until the device took all output. Here: output is thrown away first.
 - `abort` after the loss raises AttributeError. Here: only a transport that is still open is aborted.
 """
@@ -43,7 +43,7 @@ _INBOX_LIMIT = 64 * 1024  # octets nobody has read yet; beyond it the oldest go
 
 
 class State(Enum):
-    """Where a port is."""
+    """The state of a port."""
 
     CLOSED = "closed"
     OPENING = "opening"
@@ -64,7 +64,7 @@ class Port:
         self._hung: list[asyncio.Future[SerialDevice]] = []  # openings that nobody waits for any more
 
     async def open(self, path: str, settings: LineSettings, rs485: RS485 | None = None) -> None:
-        """Opens the device, for this process alone.
+        """Open the device, for this process alone.
 
         Raises:
             PortLost: missing, busy, forbidden or not a serial device; the message says which, and what to do.
@@ -91,13 +91,13 @@ class Port:
         self._enter(State.READY)
 
     async def read(self, deadline: float | None = None) -> bytes:
-        """All bytes that came since the last call; waits for some until `deadline` (loop time).
+        """Return all bytes that came since the last call; wait for some until `deadline` (loop time).
 
         Returns:
-            the bytes, or b"" when the deadline passed first.
+            The bytes, or b"" when the deadline passed first.
 
         Raises:
-            PortLost: the device is gone; what it delivered before was returned first.
+            PortLost: the device is gone; the bytes that it delivered before were returned first.
         """
         inbox = self._inbox
         if not inbox.data:
@@ -114,7 +114,7 @@ class Port:
         return data
 
     async def write(self, data: bytes) -> None:
-        """Hands all of `data` to the device; returns when it took them, which is before they are on the wire.
+        """Hand all of `data` to the device, and return when it took them, before they are on the wire.
 
         Raises:
             PortLost: the device is gone, or takes no output.
@@ -125,15 +125,15 @@ class Port:
         if _wire.isEnabledFor(logging.DEBUG):
             _wire.debug("%s > %s", self.path, data.hex(" "))
         try:
-            taken = os.write(self._device.fileno(), data)
+            accepted = os.write(self._device.fileno(), data)
         except BlockingIOError:
-            taken = 0
+            accepted = 0
         except OSError as error:
             self._on_lost(error)
             raise self._lost() from error
-        if taken == len(data):
+        if accepted == len(data):
             return
-        self._transport.write(data[taken:])
+        self._transport.write(data[accepted:])
         try:
             async with asyncio.timeout(WRITE_TIMEOUT_S):
                 await self._inbox.writable.wait()
@@ -143,7 +143,7 @@ class Port:
         self._require_ready()
 
     async def configure(self, settings: LineSettings) -> None:
-        """Goes on with other line settings, once what was written is on the wire.
+        """Change the line settings, once the bytes written before are on the wire.
 
         Raises:
             PortLost: the device is gone, or takes neither output nor the settings.
@@ -161,7 +161,7 @@ class Port:
         _log.debug("%s: %s", self.path, settings)
 
     async def _open_in_thread(self, path: str, settings: LineSettings, rs485: RS485 | None) -> SerialDevice:
-        """Open the device where a driver that hangs hurts nobody else.
+        """Open the device in a thread, where a driver that hangs stops no other bus.
 
         Raises:
             PortLost: it does not open, or does not answer to being opened.
@@ -181,7 +181,7 @@ class Port:
             raise
 
     async def close(self) -> None:
-        """Closes the device; output it has not taken yet is lost. Never waits longer than CLOSE_TIMEOUT_S."""
+        """Close the device; output it has not taken yet is lost. Never waits longer than CLOSE_TIMEOUT_S."""
         transport, self._transport = self._transport, None
         if transport is None:
             return
@@ -196,7 +196,7 @@ class Port:
         self._enter(State.CLOSED)
 
     def uart_errors(self) -> UartErrors | None:
-        """What the device's UART counted; None while it is not open, or where its driver does not count."""
+        """Return the UART's error counters; None while the port is not open, or if its driver has none."""
         if self.state is not State.READY or self._device is None:
             return None
         return uart_errors(self._device.fileno())
@@ -214,7 +214,7 @@ class Port:
         )
 
     def _on_lost(self, error: Exception | None) -> None:
-        """The device is gone, as its transport or a write found; it is aborted when next closed."""
+        """Record that the device is gone, as a transport or a write reports; the next `close` aborts it."""
         self._inbox.error = self._inbox.error or error
         if self.state is State.READY and error is not None:
             self._enter(State.LOST)
@@ -227,7 +227,7 @@ class Port:
 
 
 class _Inbox(asyncio.Protocol):
-    """What the transport brings: bytes, and the end."""
+    """The receiver of the transport's events: bytes, and the end."""
 
     def __init__(self, on_lost: Callable[[Exception | None], None]) -> None:
         self.data = bytearray()
@@ -238,7 +238,7 @@ class _Inbox(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
 
     async def wait(self, deadline: float | None) -> None:
-        """Returns when bytes came, at the end, or at `deadline`."""
+        """Wait for bytes, for the end, or until `deadline` (loop time)."""
         loop = asyncio.get_running_loop()
         waiter = self._waiter = loop.create_future()
         timer = None if deadline is None else loop.call_at(deadline, self.wake)
@@ -275,6 +275,6 @@ class _Inbox(asyncio.Protocol):
 
 
 def _close_late(opening: asyncio.Future[SerialDevice]) -> None:
-    """Closes a device that opened after nobody waited for it any more."""
+    """Close a device that opened after its deadline, when no caller waits for it any more."""
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()

@@ -1,9 +1,9 @@
-"""Opens a serial device for this process alone and sets it up, or says in one sentence why not.
+"""Opening a serial device for this process alone; a failure is one sentence with the next step.
 
-What pyserial offers here has traps. Unless asked for a lock, it lets two programs read one device and steal
+pyserial has traps here. Unless asked for a lock, it lets two programs read one device and steal
 each other's replies. A failure may be a SerialException, an OSError, a termios.error or a ValueError: here
-each is a PortLost. What a driver cannot do (low latency, RS-485) is no failure: the log says so. A pseudo
-terminal carries 8 bits and no parity: it is opened as 8N1, and the log says so.
+each is a PortLost. A feature that a driver lacks (low latency, RS-485) is no failure: the log says so. A
+pseudo terminal carries 8 bits and no parity: it is opened as 8N1, and the log says so.
 
 Everything here blocks: call it in a thread.
 """
@@ -47,7 +47,7 @@ class SerialDevice(serial.Serial):
     """
 
     def read(self, size: int = 1) -> bytes:
-        """Return what has come, at most `size` octets, perhaps none.
+        """Return the octets that have come, at most `size`, perhaps none.
 
         Raises:
             SerialException: the device is gone.
@@ -63,12 +63,12 @@ class SerialDevice(serial.Serial):
         return data
 
     def flush(self) -> None:
-        """Discard what was not sent yet."""
+        """Discard the octets that were not sent yet."""
         termios.tcflush(self.fileno(), termios.TCOFLUSH)
 
 
 def open_device(path: str, settings: LineSettings, rs485: RS485 | None) -> SerialDevice:
-    """Opens the device and sets it up.
+    """Open the device and set it up.
 
     Raises:
         PortLost: missing, busy, forbidden or not a serial device; the message says which, and what to do.
@@ -104,10 +104,10 @@ def open_device(path: str, settings: LineSettings, rs485: RS485 | None) -> Seria
 
 
 def change_settings(device: SerialDevice, settings: LineSettings) -> None:
-    """Has an open device go on with other line settings; what was written before is sent with the old ones.
+    """Change the line settings of an open device; octets written before are sent with the old ones.
 
     Raises:
-        PortLost: it cannot, or is gone.
+        PortLost: the device does not take the settings, or is gone.
     """
     path = str(device.port)
     try:
@@ -132,7 +132,7 @@ def _is_pty(path: str) -> bool:
 
 
 def _lower_latency(device: SerialDevice) -> None:
-    """Asks the driver not to hold bytes back (FTDI: 16 ms otherwise)."""
+    """Ask the driver not to hold bytes back (FTDI: 16 ms otherwise); log a driver that cannot."""
     try:
         device.set_low_latency_mode(True)
     except (ValueError, OSError) as error:
@@ -140,7 +140,7 @@ def _lower_latency(device: SerialDevice) -> None:
 
 
 def _drive_rs485(device: SerialDevice, rs485: RS485) -> None:
-    """Lets the kernel switch the direction of an RS-485 driver, and reads back what it made of the wish.
+    """Have the kernel switch the direction of an RS-485 driver, and read back the settings it took.
 
     Not by pyserial's `rs485_mode`: where the driver refuses, that setting stays and fails every later one.
     """
@@ -148,25 +148,25 @@ def _drive_rs485(device: SerialDevice, rs485: RS485) -> None:
     flags |= _RS485_RTS_ON_SEND if rs485.rts_on_send else 0
     flags |= _RS485_RTS_AFTER_SEND if rs485.rts_after_send else 0
     delays_ms = (round(rs485.delay_before_send_s * 1000), round(rs485.delay_after_send_s * 1000))
-    wanted = _RS485.pack(flags, *delays_ms, *(0,) * 5)
+    request = _RS485.pack(flags, *delays_ms, *(0,) * 5)
     try:
-        ioctl(device.fileno(), _TIOCSRS485, wanted)
-        got = _RS485.unpack(ioctl(device.fileno(), _TIOCGRS485, bytes(_RS485.size)))
+        ioctl(device.fileno(), _TIOCSRS485, request)
+        actual = _RS485.unpack(ioctl(device.fileno(), _TIOCGRS485, bytes(_RS485.size)))
     except OSError as error:
         _log.info(
             "%s: its driver has no RS-485 mode, the adapter must switch by itself (%s)", device.port, error
         )
         return
-    if got[:3] != (flags, *delays_ms):
+    if actual[:3] != (flags, *delays_ms):
         _log.warning(
             "%s: RS-485 mode differs from what was asked: flags %#x, delays %d and %d ms",
             device.port,
-            *got[:3],
+            *actual[:3],
         )
 
 
 def _reason(path: str, error: Exception) -> str:
-    """One sentence: what is wrong with the device, and what to do about it."""
+    """Return one sentence on what is wrong with the device, and what to do about it."""
     code = _errno(error)
     if code in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return f"{path} is not there: plug in the adapter"
@@ -180,7 +180,7 @@ def _reason(path: str, error: Exception) -> str:
 
 
 def _errno(error: BaseException | None) -> int | None:
-    """The number of the system's error, which pyserial may have wrapped in one without."""
+    """Return the errno of the system's error, which pyserial may have wrapped in an error without one."""
     while error is not None:
         if isinstance(error, (OSError, termios.error)) and error.args and isinstance(error.args[0], int):
             return error.args[0]
@@ -189,9 +189,9 @@ def _errno(error: BaseException | None) -> int | None:
 
 
 def _holders(path: str) -> str:
-    """ " (process 4711 ttylog)" for those that have the device open, as far as this user may see."""
-    found = [f"{process.pid} {process.command}" for process in holders(Path(path).resolve())]
-    return f" (process {', '.join(found)})" if found else ""
+    """Return " (process 4711 ttylog)" with the processes that have the device open; "" if none is visible."""
+    processes = [f"{process.pid} {process.command}" for process in holders(Path(path).resolve())]
+    return f" (process {', '.join(processes)})" if processes else ""
 
 
 def _group(path: str) -> str:
