@@ -1,8 +1,8 @@
 """Simulated sensors on a pseudo terminal, slow and faulty as a real line.
 
 A pseudo terminal delivers at once whatever is written to it, so the time of the wire is kept by its model
-(wire.py), which a thread plays here in real time: it hears what the client sends and hands over what has come
-off the wire. It is a thread so that a client that blocks can be tested in the same process.
+(wire.py), which a thread plays here in real time: it takes the octets that the client sends, and hands over
+those that have come off the wire. A thread, so that a client that blocks can be tested in the same process.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class SimulatedBus(Wire):
 
     @property
     def path(self) -> Path:
-        """The device to open."""
+        """Return the path of the device to open."""
         return self._pty.path
 
     def __enter__(self) -> Self:
@@ -75,26 +75,30 @@ class SimulatedBus(Wire):
         self._woken.close()
 
     def unplug(self) -> None:
-        """Pull the adapter out; a reply under way is cut. Returns when it is done."""
+        """Pull the adapter out and return when that is done; a reply under way is cut."""
         self._order(self._pull)
 
     def replug(self) -> None:
-        """Plug the adapter in again, under the same path; returns when it is done."""
+        """Plug the adapter in again, under the same path, and return when that is done."""
         self._order(self._pty.plug)
 
     def cut_power(self, address: Address, *, off_s: float, deaf_s: float, refusing_s: float = 0.0) -> None:
-        """Take a device's power away for `off_s`; then it boots deaf, then refuses as busy, then serves."""
+        """Take a device's power away for `off_s`; then it boots deaf, then refuses as busy, then serves.
+
+        Args:
+            off_s, deaf_s, refusing_s: the seconds that each phase lasts.
+        """
         back_at = time.monotonic() + off_s
         self._order(lambda: self.power_cut(address, back_at, deaf_s=deaf_s, refusing_s=refusing_s))
 
     # The thread.
 
     def _order(self, action: Callable[[], None]) -> None:
-        """Have the thread do something, because the descriptor is its own."""
-        done: Future[None] = Future()
-        self._orders.put((action, done))
+        """Call `action` in the thread, which owns the descriptor, and return when that is done."""
+        outcome: Future[None] = Future()
+        self._orders.put((action, outcome))
         self._wake.send(b"!")
-        done.result(_ORDER_WITHIN_S)
+        outcome.result(_ORDER_WITHIN_S)
 
     def _stop(self) -> None:
         self._running = False
@@ -105,22 +109,22 @@ class SimulatedBus(Wire):
 
     def _run(self) -> None:
         while self._running:
-            heard = self.advance(time.monotonic())
-            if heard:
-                self._pty.write(heard)
+            octets = self.advance(time.monotonic())
+            if octets:
+                self._pty.write(octets)
             self._listen(None if math.isinf(self.due_at) else max(0.0, self.due_at - time.monotonic()))
 
     def _listen(self, timeout_s: float | None) -> None:
-        """Wait for what comes: an order, octets, or neither."""
+        """Wait for an order or for octets, at most `timeout_s` seconds (None: for ever), and act on it."""
         descriptors = [self._woken.fileno()]
         if self._pty.fd is not None:
             descriptors.append(self._pty.fd)
         ready, _, _ = select.select(descriptors, [], [], timeout_s)
         if self._woken.fileno() in ready:
             self._woken.recv(1)
-            action, done = self._orders.get()
+            action, outcome = self._orders.get()
             action()
-            done.set_result(None)
+            outcome.set_result(None)
         elif ready:
             data = self._pty.read()
             if data:

@@ -72,7 +72,11 @@ burner = {{ coil = 0 }}
 
 
 async def show(seconds: float) -> int:
-    """Runs the demo for `seconds`, then delivers what is left; 0 if the books balance and all arrived."""
+    """Run the demo for `seconds`, then deliver the backlog.
+
+    Returns:
+        The exit code: 0 if the ledger balances and every reading arrived, else 1.
+    """
     console = Console()
     if not console.is_terminal:
         console.width = PAPER_WIDTH
@@ -123,11 +127,11 @@ class _Screen:
         logging.getLogger("bridge").removeHandler(self._events)
 
     def update(self, site: Site, headline: str) -> None:
-        found = collect(site)
+        status = collect(site)
         table = Table(title=headline, title_justify="left")
         for heading in ("sensor", "values", "age", "read", "delivered", "queued"):
             table.add_column(heading, justify="right" if heading not in ("sensor", "values") else "left")
-        for name, row in found["sensors"].items():
+        for name, row in status["sensors"].items():
             table.add_row(
                 name,
                 values(row["last_values"]),
@@ -153,9 +157,9 @@ class _Lines:
         logging.getLogger("bridge").removeHandler(self._events)
 
     def update(self, site: Site, headline: str) -> None:
-        found = collect(site)
-        books = found["ledger"]
-        firsts = (values(row["last_values"], 1).removesuffix(" …") for row in found["sensors"].values())
+        status = collect(site)
+        books = status["ledger"]
+        firsts = (values(row["last_values"], 1).removesuffix(" …") for row in status["sensors"].values())
         latest = ", ".join(filter(None, firsts))
         while self._events.latest:
             typer.echo(f"  {self._events.latest.popleft()}")
@@ -166,7 +170,7 @@ class _Lines:
 
 
 class _Events(logging.Handler):
-    """The last few things the bridge had to say."""
+    """The last few warnings in the bridge's log."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -200,19 +204,19 @@ def _queued(site: Site) -> int:
 
 
 def _closing(console: Console, site: Site, server: StandIn) -> int:
-    """Prints the ledger beside what the server stored; 0 if they agree and nothing waits."""
-    found = collect(site)
+    """Print the ledger beside the server's store; return 0 if they agree and no reading waits, else 1."""
+    status = collect(site)
     table = Table(title="The ledger, beside what the server stored", title_justify="left")
     for heading in ("sensor", *COLUMNS, "on the server"):
         table.add_column(heading, justify="left" if heading == "sensor" else "right")
     agrees = True
     for name, token in TOKENS.items():
-        row = found["sensors"][name]
+        row = status["sensors"][name]
         stored = len({ts for series in server.stored.get(token, {}).values() for ts in series})
         agrees &= row["delivered"] == stored
         table.add_row(name, *(str(row[column]) for column in COLUMNS), str(stored))
     console.print(table)
-    books = found["ledger"]
+    books = status["ledger"]
     balanced = books["read"] == sum(books[column] for column in COLUMNS[1:])
     typer.echo(
         f"read {books['read']} = "

@@ -30,12 +30,12 @@ _PROVISION_REQUIRED = {"provisionDeviceKey", "provisionDeviceSecret"}
 
 
 class Answer(NamedTuple):
-    """What a resource answers.
+    """The answer of a resource.
 
     Attributes:
         code: of the response.
-        payload: for some a body, with its `content_format`.
-        is_separate: whether it is a message of its own, as a success to a post is; None: by its code.
+        payload: the body, in `content_format`; empty for most answers.
+        is_separate: True for a message of its own, as a success to a post is; None: by its code.
         size: the longest body taken, as Size1.
     """
 
@@ -47,7 +47,7 @@ class Answer(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """One entry accepted: when (monotonic seconds), whose, and the timestamp it carries."""
+    """One accepted entry: its arrival (monotonic seconds), its token, and the timestamp in it."""
 
     at: float
     token: str
@@ -55,7 +55,7 @@ class Arrival(NamedTuple):
 
 
 class Post(NamedTuple):
-    """One accepted telemetry body as it came."""
+    """One accepted telemetry body, unchanged."""
 
     at: float
     token: str
@@ -64,7 +64,7 @@ class Post(NamedTuple):
 
 @dataclass(slots=True)
 class Received:
-    """What was accepted so far.
+    """Counters of the accepted bodies.
 
     Attributes:
         posts: bodies.
@@ -86,9 +86,9 @@ class Received:
 
 
 class RateLimit:
-    """A tenant profile's "20:1,600:60": each bucket holds that many, refilled over that many seconds.
+    """A tenant profile's "20:1,600:60": each bucket holds so many points, refilled over so many seconds.
 
-    All or nothing over all buckets, as bucket4j does: what exceeds a capacity never succeeds.
+    All or nothing over all buckets, as bucket4j does: more points than a capacity never succeed.
     """
 
     def __init__(self, text: str, now: float) -> None:
@@ -98,7 +98,7 @@ class RateLimit:
         self._at = now
 
     def take(self, points: int, now: float) -> bool:
-        """Takes `points` from every bucket, or none from any."""
+        """Take `points` from every bucket and return True, or take none from any and return False."""
         elapsed, self._at = now - self._at, now
         self._levels = [
             min(capacity, level + elapsed * capacity / seconds)
@@ -111,7 +111,7 @@ class RateLimit:
 
 
 class DeviceApi:
-    """The resources and what they hold.
+    """The resources and their content.
 
     Attributes:
         tokens: access tokens of the devices there are; may be changed at any time.
@@ -149,7 +149,7 @@ class DeviceApi:
         payload: bytes,
         device: str | None = None,
     ) -> Answer | None:
-        """Serves one request; None: ThingsBoard never answers this one.
+        """Return the answer to a request; None for one that ThingsBoard never answers.
 
         Args:
             device: the name of the device whose certificate was shown; it stands for the token, in the path
@@ -227,17 +227,20 @@ class DeviceApi:
         return Answer(coap.CREATED)
 
     def _get_attributes(self, token: str, query: Sequence[str]) -> Answer:
-        asked = dict(item.partition("=")[::2] for item in query)
-        held = self.attributes.get(token, {})
-        if asked:
-            wanted = asked.get("clientKeys", "").split(",")
-            held = {key: value for key, value in held.items() if key in wanted}
-        if not held:
+        parameters = dict(item.partition("=")[::2] for item in query)
+        values = self.attributes.get(token, {})
+        if parameters:
+            client_keys = parameters.get("clientKeys", "").split(",")
+            values = {key: value for key, value in values.items() if key in client_keys}
+        if not values:
             return Answer(coap.NOT_FOUND, b"", JSON, is_separate=True)
-        return Answer(coap.CONTENT, json.dumps({"client": held}).encode(), JSON)
+        return Answer(coap.CONTENT, json.dumps({"client": values}).encode(), JSON)
 
     def _provision(self, payload: bytes) -> Answer:
-        """Creates a device. Not idempotent: whoever loses the answer gets FAILURE the second time."""
+        """Create a device and return its credentials.
+
+        Not idempotent: a client that loses the answer gets FAILURE the second time.
+        """
         try:
             document = loads(payload.decode(errors="replace"))
         except (ValueError, RecursionError):
@@ -245,8 +248,8 @@ class DeviceApi:
         if not isinstance(document, dict) or not document.keys() >= _PROVISION_REQUIRED:
             return Answer(coap.BAD_REQUEST)
         request = {key: str(value) for key, value in document.items()}
-        asked = (request["provisionDeviceKey"], request["provisionDeviceSecret"])
-        if asked != self.provisioning:
+        profile = (request["provisionDeviceKey"], request["provisionDeviceSecret"])
+        if profile != self.provisioning:
             return _provision_failure("Provision data was not found!", "NOT_FOUND")
         name = request.get("deviceName", secrets.token_hex(10)).strip()
         kind = request.get("credentialsType", "ACCESS_TOKEN")
@@ -263,7 +266,10 @@ class DeviceApi:
 
 
 def _feature(path: Sequence[str]) -> str | None:
-    """What a path asks for: its fourth segment, or its third where a certificate stands for the token."""
+    """Return the feature that a path names; None if it names none.
+
+    It is the fourth segment, or the third where a certificate stands for the token.
+    """
     if len(path) < 3:
         return None
     if len(path) == 3 and path[2] == "provision":

@@ -1,4 +1,4 @@
-"""What goes wrong at a device, at the converter before the line, and on the line itself: data, switchable.
+"""Faults of a device, of the converter before the line, and of the line itself: data, switchable.
 
 Fractions are of requests or replies, drawn from the seeded generator of the wire (wire.py), which acts on
 them. The same records serve tests on a clock that jumps, the pseudo terminals of the demo, and the soak.
@@ -16,7 +16,7 @@ DEVICE_BUSY: Final = 6  # Application Protocol V1.1b3 §7
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """Falls silent for a while with requests in its queue, then answers them one after the other.
+    """A silence during which requests are queued; at its end they are answered one after the other.
 
     With `share` 1.0 and `longest_s` = `shortest_s` it is a slow device: each request takes that long.
 
@@ -61,7 +61,7 @@ class Part:
 
 @dataclass(slots=True)
 class UnitFaults:
-    """What goes wrong at one unit; nothing by default. Each may be set at any time.
+    """The faults of one unit; none by default. Each may be set at any time.
 
     Attributes:
         silent: fraction of requests that are not answered.
@@ -105,7 +105,7 @@ class UnitFaults:
 
 @dataclass(slots=True)
 class LineFaults:
-    """What goes wrong on a line as a whole; nothing by default. Each may be set at any time.
+    """The faults of a line as a whole; none by default. Each may be set at any time.
 
     Attributes:
         converter: how a converter between host and line stalls: it queues requests of all units, and its

@@ -1,8 +1,8 @@
-"""The stand-in's DTLS side: an association for each client, and who showed which certificate on it.
+"""The stand-in's DTLS side: an association for each client, with the certificate that the client showed.
 
-It does as ThingsBoard's Californium does:
+It behaves as ThingsBoard's Californium does:
 
-    client certificate    asked for, not required, signed by whomever: whoever shows none is known by token
+    client certificate    requested, not required, any issuer: a client that shows none is known by token
     its validity          checked; expired is a fatal alert
     a known device        the one whose whole certificate was shown in a full handshake from this ip:port;
                           when that entry is gone, requests are answered 4.01 until the next handshake
@@ -46,9 +46,11 @@ class Secure:
     """
 
     def __init__(self, certificate: Path, key: Path, devices: dict[bytes, str]) -> None:
-        """
+        """Make a layer without associations.
+
         Args:
             certificate, key: the server's, PEM files.
+            devices: as the attribute.
         """
         self.devices = devices
         self.handshakes = 0
@@ -59,20 +61,20 @@ class Secure:
         self._context = _context(certificate, key)
 
     def connect(self, transmit: Callable[[bytes, Peer], None]) -> None:
-        """What it writes goes to `transmit` from now on."""
+        """Send all further datagrams through `transmit`."""
         self._transmit = transmit
 
     @property
     def peers(self) -> list[Peer]:
-        """The clients that have a connection."""
+        """Return the clients that have a connection."""
         return [peer for peer, association in self._associations.items() if association.established]
 
     def device(self, peer: Peer) -> str | None:
-        """The device that this client showed the certificate of."""
+        """Return the name of the device whose certificate this client showed; None if it showed none."""
         return self._sessions.get(peer)
 
     def forget(self) -> None:
-        """Forgets every association, as a restart does."""
+        """Forget every association, as a restart does."""
         for association in self._associations.values():
             if association.timer is not None:
                 association.timer.cancel()
@@ -80,11 +82,11 @@ class Secure:
         self._sessions.clear()
 
     def forget_sessions(self) -> None:
-        """Forgets who showed which certificate; the associations go on."""
+        """Forget the certificates that clients showed; the associations go on."""
         self._sessions.clear()
 
     def close(self) -> None:
-        """Says goodbye to every client, as an orderly shutdown does."""
+        """Send close_notify to every client, as an orderly shutdown does, and forget all associations."""
         for peer, association in self._associations.items():
             if association.established:
                 association.connection.shutdown()
@@ -92,7 +94,7 @@ class Secure:
         self.forget()
 
     def received(self, datagram: bytes, peer: Peer) -> list[bytes]:
-        """Takes a datagram; returns the messages that were in it."""
+        """Take a datagram from a client; return the messages decrypted from it."""
         association = self._associations.get(peer)
         if _is_hello(datagram) and (association is None or association.established):
             association = self._associations[peer] = _Association(self._new_connection())
@@ -104,7 +106,7 @@ class Secure:
         return list(self._read(association, peer)) if association.established else []
 
     def send(self, message: bytes, peer: Peer) -> None:
-        """Encrypts and sends one message, if the client is still known."""
+        """Encrypt and send one message; do nothing if the client has no connection any more."""
         association = self._associations.get(peer)
         if association is not None and association.established:
             association.connection.send(message)
@@ -156,7 +158,7 @@ class Secure:
         self._flush(association, peer)  # the last flight again, if the client asked for it
 
     def _flush(self, association: _Association, peer: Peer) -> None:
-        """Each record in a datagram of its own."""
+        """Send the pending records, each in a datagram of its own."""
         while True:
             try:
                 records = association.connection.bio_read(_LARGEST_RECORD)
@@ -186,7 +188,7 @@ def _accept(_connection: SSL.Connection, _certificate: object, error: int, _dept
 
 
 def _is_hello(datagram: bytes) -> bool:
-    """A ClientHello of epoch 0."""
+    """Return whether a datagram is a ClientHello of epoch 0."""
     return (
         len(datagram) > _RECORD_HEADER
         and datagram[0] == _HANDSHAKE

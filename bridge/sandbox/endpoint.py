@@ -40,7 +40,7 @@ MIDS_PER_LIFETIME = 57_000  # what Californium's trackers give one peer before i
 
 
 class _Exchange:
-    """One request, what was sent for it, and the timers that will send more."""
+    """One request, its response, and the timers of further messages."""
 
     __slots__ = ("_timers", "acknowledged", "at", "confirmed", "peer", "request", "response")
 
@@ -63,7 +63,7 @@ class _Exchange:
 
 
 class Endpoint(asyncio.DatagramProtocol):
-    """Takes datagrams, hands requests to `serve`, sends what it answers the way ThingsBoard does.
+    """The message layer: it hands requests to `serve`, and sends the answers the way ThingsBoard does.
 
     Attributes:
         datagrams: all that came to the socket, before any was lost.
@@ -103,37 +103,37 @@ class Endpoint(asyncio.DatagramProtocol):
         self._exchanges: dict[tuple[Peer, int], _Exchange] = {}
         self._by_age: deque[_Exchange] = deque()
         self._unconfirmed: dict[tuple[Peer, int], _Exchange] = {}
-        self._mids_given: dict[Peer, deque[float]] = {}
+        self._mid_times: dict[Peer, deque[float]] = {}
         self._con_seconds: Counter[int] = Counter()
         self._transport: asyncio.DatagramTransport | None = None
 
     def busiest_second(self) -> int:
-        """The most CON requests that came within one second of the monotonic clock, those lost included."""
+        """Return the most CON requests that came within one monotonic second, those lost included."""
         return max(self._con_seconds.values(), default=0)
 
     def forget(self) -> None:
-        """Forgets every exchange, as a restart does: an old message id is a new request again."""
+        """Forget every exchange, as a restart does: an old message id is a new request again."""
         for exchange in self._by_age:
             exchange.quiet()
         self._exchanges.clear()
         self._by_age.clear()
         self._unconfirmed.clear()
-        self._mids_given.clear()
+        self._mid_times.clear()
         if self.secure is not None:
             self.secure.forget()
 
     # Called by asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Has a socket."""
+        """Keep the socket's transport."""
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Has none any more."""
+        """Drop the socket's transport."""
         self._transport = None
 
     def datagram_received(self, data: bytes, addr: Peer) -> None:
-        """Takes a datagram off the socket."""
+        """Take a datagram off the socket, and pass it through the faults."""
         self.datagrams += 1
         if len(data) > 3 and data[0] & 0xF0 == 0x40 and 0 < data[1] < 0x20:
             self._con_seconds[int(time.monotonic())] += 1
@@ -183,10 +183,10 @@ class Endpoint(asyncio.DatagramProtocol):
         while self._by_age and now - self._by_age[0].at > self._exchange_lifetime_s:
             old = self._by_age.popleft()
             del self._exchanges[old.peer, old.request.mid]
-        known = self._exchanges.get((peer, request.mid))
-        if known is not None:
+        earlier = self._exchanges.get((peer, request.mid))
+        if earlier is not None:
             self.retransmissions += 1
-            self._repeat(known)
+            self._repeat(earlier)
             return
         exchange = _Exchange(request, peer, now)
         self._exchanges[peer, request.mid] = exchange
@@ -200,7 +200,7 @@ class Endpoint(asyncio.DatagramProtocol):
             self._serve(exchange)
 
     def _is_lost(self, request: Message) -> bool:
-        """Whether the faults lose a request of this length, or what is asked under this token."""
+        """Return whether the faults lose a request, for its length or for its token."""
         if 0 < self._faults.ignore_above < len(request.payload):
             return True
         if not self._faults.loss_of:
@@ -209,7 +209,7 @@ class Endpoint(asyncio.DatagramProtocol):
         return self._chance.random() < max(shares, default=0.0)
 
     def _repeat(self, exchange: _Exchange) -> None:
-        """Answers a message id seen before: from the old exchange, the new payload unread."""
+        """Answer a repeated message id from its exchange, without reading the new payload."""
         response = exchange.response
         separate = exchange.acknowledged or (response is not None and response.type == coap.CON)
         if exchange.request.type == coap.CON and separate:
@@ -233,10 +233,10 @@ class Endpoint(asyncio.DatagramProtocol):
         is_separate = answer.code < coap.BAD_REQUEST if answer.is_separate is None else answer.is_separate
         by_itself = exchange.acknowledged or (is_separate and not self._fixed)
         if kind == coap.NON or by_itself:
-            own = self._own_mid(peer)
-            if own is None:
+            server_mid = self._own_mid(peer)
+            if server_mid is None:
                 return
-            mid = own
+            mid = server_mid
         else:
             kind = coap.ACK
         options: coap.Options = ()
@@ -262,15 +262,15 @@ class Endpoint(asyncio.DatagramProtocol):
             self._send(Message(coap.ACK, coap.EMPTY, exchange.request.mid), exchange.peer)
 
     def _own_mid(self, peer: Peer) -> int | None:
-        """The next message id of the server's own; None when the peer has used up its share."""
+        """Return the next message id of the server's own; None when the peer has used up its share."""
         if self._finite_mids:
             now = time.monotonic()
-            given = self._mids_given.setdefault(peer, deque())
-            while given and now - given[0] > self._exchange_lifetime_s:
-                given.popleft()
-            if len(given) >= MIDS_PER_LIFETIME:
+            times = self._mid_times.setdefault(peer, deque())
+            while times and now - times[0] > self._exchange_lifetime_s:
+                times.popleft()
+            if len(times) >= MIDS_PER_LIFETIME:
                 return None
-            given.append(now)
+            times.append(now)
         self._mid = (self._mid + 1) & 0xFFFF
         return self._mid
 

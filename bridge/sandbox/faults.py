@@ -1,4 +1,4 @@
-"""What can go wrong between a client and the stand-in, and in the stand-in, switchable while it runs.
+"""Faults on the way between a client and the stand-in, and in the stand-in, switchable while it runs.
 
 Every draw comes from a seeded generator for each direction, in the order of the datagrams: the same seed and
 the same datagrams lose the same ones.
@@ -20,7 +20,7 @@ _HELD_BACK_S = 0.05  # a datagram to be overtaken goes on by itself after this
 
 @dataclass(slots=True)
 class Faults:
-    """What goes wrong now; nothing by default. Each may be set at any time.
+    """The faults in force; none by default. Each may be set at any time.
 
     Attributes:
         loss_in: fraction of datagrams lost on the way to the server.
@@ -70,7 +70,11 @@ class Link:
         self._held: tuple[bytes, Peer, asyncio.TimerHandle] | None = None
 
     def carry(self, data: bytes, peer: Peer, faults: Faults, loss: float) -> None:
-        """Delivers a datagram, or what the faults leave of it."""
+        """Deliver a datagram as the faults leave it: never, once or twice, late, or behind the next one.
+
+        Args:
+            loss: fraction of datagrams lost in this direction.
+        """
         if faults.silent or self._strikes(loss):
             return
         copies = 2 if self._strikes(faults.duplicate) else 1

@@ -1,4 +1,4 @@
-"""A simulated line whose sensors speak unasked: what is said on it, and how fast it trickles in, is ours."""
+"""A simulated line whose sensors push: the test decides what they send, and how fast it trickles in."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _CHUNK = 8  # octets that a UART collects before it hands them over
 
 
 class Said(NamedTuple):
-    """What was said: when its first octets were handed over (monotonic seconds), and all of it."""
+    """One transmission: the time its first octets were handed over (monotonic seconds), and its octets."""
 
     at: float
     data: bytes
 
 
 class FreeRunningLine:
-    """A pseudo terminal that speaks by itself.
+    """A pseudo terminal that sends by itself.
 
     Args:
         line: how fast octets come off the wire.
@@ -29,7 +29,7 @@ class FreeRunningLine:
         paced: whether the wire's time is kept; False hands over everything at once.
 
     Attributes:
-        said: what was said so far.
+        said: the transmissions so far.
     """
 
     def __init__(self, line: LineSettings, *, link: Path | None = None, paced: bool = True) -> None:
@@ -40,7 +40,7 @@ class FreeRunningLine:
 
     @property
     def path(self) -> Path:
-        """The device to open."""
+        """Return the path of the device to open."""
         return self._pty.path
 
     def __enter__(self) -> Self:
@@ -51,15 +51,15 @@ class FreeRunningLine:
         self._pty.close()
 
     def unplug(self) -> None:
-        """Pulls the adapter out."""
+        """Pull the adapter out."""
         self._pty.unplug()
 
     def replug(self) -> None:
-        """Plugs the adapter in again, under the same path."""
+        """Plug the adapter in again, under the same path."""
         self._pty.plug()
 
     def say(self, data: bytes) -> None:
-        """Some sensor speaks; returns when its last octet is through. Blocks for as long as that takes."""
+        """Send octets as a sensor does; block until the last of them is through."""
         began = time.monotonic()
         size = _CHUNK if self._paced else len(data)
         for start, end in pairwise([*range(0, len(data), size), len(data)]):

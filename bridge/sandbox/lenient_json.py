@@ -1,8 +1,8 @@
-"""JSON as Gson reads it when lenient, which is how ThingsBoard reads it.
+"""JSON as Gson reads it in lenient mode, as ThingsBoard does.
 
 Its own documentation posts `{temperature:25}`. Unquoted and single-quoted names and strings, `=` or `=>` for
-`:`, `;` for `,` and comments pass; an unquoted word that is no number is a string. What is cut or has a tail
-does not pass. Proper JSON, the usual case, is read by the standard library.
+`:`, `;` for `,` and comments pass; an unquoted word that is no number is a string. A document that is cut
+or has a tail does not pass. Proper JSON, the usual case, is read by the standard library.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Number(str):
 
 
 def loads(text: str) -> object:
-    """Reads one document: dict, list, str, Number, bool or None.
+    """Return the document in a text: dict, list, str, Number, bool or None.
 
     Raises:
-        ValueError: not even lenient JSON.
+        ValueError: the text is not even lenient JSON.
     """
     try:
         return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=str)
@@ -70,44 +70,44 @@ class _Reader:
             raise ValueError(f"text after the document, at {self._at}")
 
     def _object(self, depth: int) -> dict[str, object]:
-        found: dict[str, object] = {}
+        members: dict[str, object] = {}
         self._take("{")
         while self._peek() != "}":
             name = self._string()
             self._take(":=")
             if self._text.startswith(">", self._at):
                 self._at += 1
-            found[name] = self.value(depth + 1)
+            members[name] = self.value(depth + 1)
             if self._peek() != "}":
                 self._take(",;")
                 if self._peek() == "}":
                     raise ValueError(f"name missing, at {self._at}")
         self._take("}")
-        return found
+        return members
 
     def _array(self, depth: int) -> list[object]:
-        found: list[object] = []
+        elements: list[object] = []
         self._take("[")
         while self._peek() != "]":
-            found.append(self.value(depth + 1))
+            elements.append(self.value(depth + 1))
             if self._peek() != "]":
                 self._take(",;")
                 if self._peek() == "]":
-                    found.append(None)
+                    elements.append(None)
         self._take("]")
-        return found
+        return elements
 
     def _string(self) -> str:
         first = self._peek()
         quoted = _QUOTED.get(first)
-        found = (quoted or _WORD).match(self._text, self._at)
-        if found is None:
+        match = (quoted or _WORD).match(self._text, self._at)
+        if match is None:
             raise ValueError(f"a name or value is missing, at {self._at}")
-        self._at = found.end()
-        return _plain(found[1]) if quoted else found[0]
+        self._at = match.end()
+        return _plain(match[1]) if quoted else match[0]
 
     def _peek(self) -> str:
-        """The next character that means something; empty at the end."""
+        """Return the next character after spaces and comments; empty at the end."""
         space = _SPACE.match(self._text, self._at)
         if space is not None:
             self._at = space.end()
@@ -120,7 +120,7 @@ class _Reader:
 
 
 def _plain(quoted: str) -> str:
-    """The text between quotes with its escapes resolved, surrogate pairs joined."""
+    """Return the text between quotes with its escapes resolved, surrogate pairs joined."""
     text = _ESCAPE.sub(_unescaped, quoted)
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 

@@ -1,4 +1,4 @@
-"""What can go wrong on a line and at its devices, by name: fault matrix and soak draw from it.
+"""The faults of a line and its devices, by name: the fault matrix and the soak draw from it.
 
 A fault is data; `during` puts it in force for a while at some devices of a wire, and takes it back.
 """
@@ -19,7 +19,7 @@ CODES: Final = (1, 2, 3, 4, 5, 6, 0x0A, 0x0B)  # exceptions, Application Protoco
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong.
+    """One fault, as data.
 
     Attributes:
         unit: attributes of `UnitFaults`, set at each device concerned.
@@ -65,7 +65,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
 
 @contextmanager
 def during(fault: Fault, bus: SimulatedBus, addresses: Iterable[Address]) -> Iterator[None]:
-    """Have a fault in force at these devices of a bus while the block runs."""
+    """Put a fault in force at the devices with these addresses of a bus while the block runs."""
     concerned = [(bus.faults[address], fault.unit) for address in addresses]
     records: list[tuple[Any, Mapping[str, Any]]] = [*concerned, (bus.line_faults, fault.line)]
     before = [{name: getattr(record, name) for name in changes} for record, changes in records]

@@ -1,6 +1,6 @@
 """CoAP messages as bytes (RFC 7252 §3), as far as the stand-in needs them.
 
-By hand, because the stand-in must stay faster than what it tests and must see what a tidy library would hide.
+Written by hand: the stand-in must be faster than the client under test, and see what a tidy library hides.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ class Message(NamedTuple):
     payload: bytes = b""
 
     def texts(self, number: int) -> tuple[str, ...]:
-        """The values of a repeatable text option, in order."""
-        return tuple(value.decode(errors="replace") for found, value in self.options if found == number)
+        """Return the values of a repeatable text option, in order."""
+        return tuple(value.decode(errors="replace") for option, value in self.options if option == number)
 
 
 def dotted(code: int) -> str:
-    """A code as people write it: 0x41 is "2.01"."""
+    """Return a code in its dotted form: 0x41 is "2.01" (RFC 7252 §5.2)."""
     return f"{code >> 5}.{code & 0x1F:02}"
 
 
 def decode(data: bytes) -> Message:
-    """Reads one datagram.
+    """Return the message in a datagram.
 
     Raises:
         MessageError: not a CoAP message of version 1.
-        BadOptions: one, but for its options or an empty payload.
+        BadOptions: the header and the token are good, the options or the payload are not.
     """
     if len(data) < 4 or data[0] >> 6 != 1 or data[0] & 0x0F > 8:
         raise MessageError("no CoAP header")
@@ -75,7 +75,7 @@ def decode(data: bytes) -> Message:
 
 
 def _options(data: bytes, at: int) -> tuple[Options, int]:
-    """Read the options; return them, and where the payload marker or the end is."""
+    """Return the options, and the offset of the payload marker or of the end."""
     options: list[tuple[int, bytes]] = []
     number = 0
     while at < len(data) and data[at] != 0xFF:
@@ -93,7 +93,7 @@ def _options(data: bytes, at: int) -> tuple[Options, int]:
 
 
 def encode(message: Message) -> bytes:
-    """Writes one datagram; the options must be in the order of their numbers."""
+    """Return the datagram of a message; its options must be in the order of their numbers."""
     kind, code, mid, token, options, payload = message
     out = bytearray((0x40 | kind << 4 | len(token), code, mid >> 8, mid & 0xFF))
     out += token
@@ -111,7 +111,7 @@ def encode(message: Message) -> bytes:
 
 
 def _extended(data: bytes, at: int, nibble: int) -> tuple[int, int]:
-    """An option's delta or length with its extended bytes, and where reading goes on (RFC 7252 §3.1)."""
+    """Return an option's delta or length with its extended bytes, and the next offset (RFC 7252 §3.1)."""
     if nibble < 13:
         return nibble, at
     width = nibble - 12
@@ -129,10 +129,10 @@ def _nibble(number: int) -> tuple[int, bytes]:
 
 
 def uint(number: int) -> bytes:
-    """A number as an option's value: no leading zeros, 0 is empty (RFC 7252 §3.2)."""
+    """Return a number as an option's value: no leading zeros, 0 is empty (RFC 7252 §3.2)."""
     return number.to_bytes((number.bit_length() + 7) // 8, "big")
 
 
 def number(value: bytes) -> int:
-    """An option's value as a number."""
+    """Return an option's value as a number."""
     return int.from_bytes(value, "big")

@@ -1,4 +1,4 @@
-"""A serial adapter that is not there: a pseudo terminal, and a path that names it while it is plugged in."""
+"""A simulated serial adapter: a pseudo terminal, and a path that names it while it is plugged in."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 class Pty:
     """The far end of a serial line.
 
-    What is at `path` can be opened like any serial device. Unplugged, the path is gone and whoever has it
-    open sees a hang-up; plugged in again, the path names a new device, as with a USB adapter.
+    The device at `path` can be opened like any serial device. Unplugged, the path is gone and a client that
+    has it open sees a hang-up; plugged in again, the path names a new device, as with a USB adapter.
     """
 
     def __init__(self, link: Path | None = None) -> None:
-        """Makes an adapter that is not plugged in.
+        """Make an adapter that is not plugged in.
 
         Args:
             link: where the symbolic link to it shall stand; without it, in a directory of its own.
@@ -28,7 +28,7 @@ class Pty:
         self.fd: int | None = None
 
     def plug(self) -> None:
-        """Plugs it in; nothing if it is."""
+        """Plug the adapter in; do nothing if it is plugged in."""
         if self.fd is not None:
             return
         self.fd, self._near = os.openpty()
@@ -41,7 +41,7 @@ class Pty:
         draft.replace(self.path)
 
     def unplug(self) -> None:
-        """Pulls it out; nothing if it is."""
+        """Pull the adapter out; do nothing if it is not plugged in."""
         if self.fd is None or self._near is None:
             return
         self.path.unlink(missing_ok=True)
@@ -50,13 +50,13 @@ class Pty:
         self.fd = self._near = None
 
     def close(self) -> None:
-        """Pulls it out for good."""
+        """Pull the adapter out for good, and remove its folder."""
         self.unplug()
         if self._folder is not None:
             self._folder.cleanup()
 
     def read(self) -> bytes:
-        """What came in since; may be empty."""
+        """Return the octets that came since the last call; may be empty."""
         assert self.fd is not None
         try:
             return os.read(self.fd, 4096)
@@ -64,7 +64,7 @@ class Pty:
             return b""
 
     def write(self, data: bytes) -> None:
-        """Sends; what a client that does not read leaves no room for is lost, as on a UART."""
+        """Send octets; those for which a client that does not read leaves no room are lost, as on a UART."""
         if self.fd is not None:
             with suppress(BlockingIOError):
                 os.write(self.fd, data)

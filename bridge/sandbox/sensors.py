@@ -1,4 +1,4 @@
-"""The sensors of a site, played on pseudo terminals: what its register maps ask for, in plausible values.
+"""The sensors of a site, simulated on pseudo terminals: its register maps, filled with plausible values.
 
 `run --devices FOLDER` then reads the site as if its adapters were plugged in.
 """
@@ -31,30 +31,30 @@ _MODES = {"modbus-rtu": (MODBUS_RTU, RTU), "modbus-ascii": (MODBUS_ASCII, ASCII)
 
 
 class LiveUnit(SimulatedUnit):
-    """A unit whose registers say something new whenever it is asked."""
+    """A unit whose registers have new values at each request."""
 
     def __init__(
         self, address: int, registers: Sequence[Register], seed: str, carrier: Carrier = RTU
     ) -> None:
-        """Makes a unit that holds these registers; the same seed says the same at the same age."""
+        """Make a unit with these registers; the same seed gives the same values at the same age."""
         super().__init__(address, carrier=carrier)
         self._waves = [Waveform.of(register, seed) for register in registers]
         self._born = time.monotonic()
-        for table, address in (register.scale for register in registers if register.scale):
-            (self.holding if table is Table.HOLDING else self.input)[address] = 0  # times 10 to the power 0
+        for kind, address in (register.scale for register in registers if register.scale):
+            (self.holding if kind is Table.HOLDING else self.input)[address] = 0  # times 10 to the power 0
         self.refresh(0.0)
-        for held in (self.holding, self.input):  # a real device says 0 between its registers
-            held.update(
-                {hole: 0 for hole in range(min(held, default=0), max(held, default=0)) if hole not in held}
+        for table in (self.holding, self.input):  # a real device says 0 between its registers
+            table.update(
+                {hole: 0 for hole in range(min(table, default=0), max(table, default=0)) if hole not in table}
             )
 
     def answer(self, request: Frame) -> bytes | None:
-        """Answers with what the registers say now."""
+        """Return the reply to a request, with the registers' present values."""
         self.refresh(time.monotonic() - self._born)
         return super().answer(request)
 
     def refresh(self, age_s: float) -> None:
-        """Sets every register to what it says at that age."""
+        """Set every register to its value at that age of the unit, in seconds."""
         for wave in self._waves:
             self._set(wave.register, wave.at(age_s))
 
@@ -64,17 +64,17 @@ class LiveUnit(SimulatedUnit):
             numbers: dict[Value, int] = {text: number for number, text in register.enum.items()}
             bits[register.start] = bool(numbers.get(value, value))
             return
-        held = self.holding if register.table is Table.HOLDING else self.input
+        words_by_address = self.holding if register.table is Table.HOLDING else self.input
         addresses = range(register.start, register.end)
-        before = b"".join(held.get(address, 0).to_bytes(2, "big") for address in addresses)
+        before = b"".join(words_by_address.get(address, 0).to_bytes(2, "big") for address in addresses)
         octets = words(register, value, before)
         for at, address in enumerate(addresses):
-            held[address] = int.from_bytes(octets[2 * at : 2 * at + 2], "big")
+            words_by_address[address] = int.from_bytes(octets[2 * at : 2 * at + 2], "big")
 
 
 @contextmanager
 def simulate(site: Site, folder: Path) -> Iterator[dict[str, SimulatedBus]]:
-    """Plays every Modbus bus of a site: yields the buses by name; the link to each is `folder`/NAME."""
+    """Simulate every Modbus bus of a site; yield the buses by name. The link to each is `folder`/NAME."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         yield {
@@ -85,10 +85,10 @@ def simulate(site: Site, folder: Path) -> Iterator[dict[str, SimulatedBus]]:
 
 
 def simulate_until_stopped(site: Site, folder: Path, say: Callable[[str], None]) -> None:
-    """Plays a site until SIGTERM or SIGINT, and says at the start what it plays where, and what not.
+    """Simulate a site until SIGTERM or SIGINT; report each bus with its path, or why it is left out.
 
     Raises:
-        BridgeError: the site has no bus that can be played.
+        BridgeError: the site has no bus that can be simulated.
     """
     stopped = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stopped)  # before the threads, which inherit it
@@ -99,21 +99,23 @@ def simulate_until_stopped(site: Site, folder: Path, say: Callable[[str], None])
             say(
                 f"{bus.path}: {name}, {site.buses[name].line}, units {', '.join(map(str, sorted(bus.units)))}"
             )
-        for name, left in site.buses.items():
+        for name, idle in site.buses.items():
             if name not in buses:
                 say(
-                    f"{name} is not played: it speaks {left.protocol.name}, only {' and '.join(_MODES)} are "
+                    f"{name} is not played: it speaks {idle.protocol.name}, only {' and '.join(_MODES)} are "
                     "simulated; `run` takes its own adapter"
                 )
         signal.sigwait(stopped)
 
 
 def _played(bus: Bus, link: Path) -> SimulatedBus:
-    """The bus with a unit for each address, which has the registers of all sensors there."""
+    """Return the simulated bus, with a unit for each address that has the registers of all sensors there."""
     dialect, carrier = _MODES[bus.protocol.name]
     registers: dict[int, list[Register]] = {}
     for sensor in bus.sensors:
         assert isinstance(sensor.settings, ModbusSettings)
         registers.setdefault(sensor.settings.unit, []).extend(sensor.settings.registers)
-    units = {unit: LiveUnit(unit, held, f"{bus.name}/{unit}", carrier) for unit, held in registers.items()}
+    units = {
+        unit: LiveUnit(unit, of_unit, f"{bus.name}/{unit}", carrier) for unit, of_unit in registers.items()
+    }
     return SimulatedBus(units, bus.line, dialect=dialect, link=link)

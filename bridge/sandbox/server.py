@@ -1,10 +1,10 @@
-"""A ThingsBoard stand-in over CoAP: start it, point clients at it, let things go wrong, ask it what arrived.
+"""A ThingsBoard stand-in over CoAP: start it, point clients at it, switch faults on, look at what arrived.
 
-It answers as unpleasantly as the real one (`endpoint`), takes what the real one takes (`device_api`,
-`telemetry`) and fails on demand (`faults`).
+It answers as unpleasantly as the real server (`endpoint`), accepts what the real server accepts
+(`device_api`, `telemetry`) and fails on demand (`faults`).
 
-As a process of its own: `python -m bridge.sandbox.server --port 5683 --token A1`. It says on one line where
-it listens, and writes what it holds as JSON to `--dump` at SIGUSR1 and at its end.
+As a process of its own: `python -m bridge.sandbox.server --port 5683 --token A1`. It prints one line with the
+address it listens at, and writes its store as JSON to `--dump` at SIGUSR1 and at its end.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _KNOWN_CRITICAL = {1, 3, 5, 7, 9, 11, 15, 17, 23, 27, 35, 39}  # option numbers,
 
 
 class StandIn:
-    """The stand-in. What it stored survives `stop` and `start`, its exchanges do not.
+    """The stand-in. Its store survives `stop` and `start`, its exchanges do not.
 
     Attributes:
-        api: the resources and what they hold.
-        faults: what goes wrong now.
+        api: the resources and their content.
+        faults: the faults in force.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class StandIn:
         seed: int = 0,
         secure: Secure | None = None,
     ) -> None:
-        """Makes a server that holds nothing yet.
+        """Make a server with an empty store.
 
         Args:
             tokens: access tokens of the devices there are.
@@ -88,50 +88,54 @@ class StandIn:
 
     @property
     def tokens(self) -> set[str]:
-        """Access tokens of the devices there are; may be changed at any time."""
+        """Return the access tokens of its devices; the set may be changed at any time."""
         return self.api.tokens
 
     @property
     def stored(self) -> dict[str, dict[str, dict[int, Stored]]]:
-        """Token → key → timestamp (ms) → value."""
+        """Return the stored values: token → key → timestamp (ms) → value."""
         return self.api.stored
 
     @property
     def received(self) -> Received:
-        """Counters of what was accepted."""
+        """Return the counters of the accepted bodies."""
         return self.api.received
 
     @property
     def arrivals(self) -> list[Arrival]:
-        """Every entry accepted, in the order of arrival."""
+        """Return every accepted entry, in the order of arrival."""
         return self.api.arrivals
 
     @property
     def posts(self) -> list[Post]:
-        """Every telemetry body accepted, as it came."""
+        """Return every accepted telemetry body, unchanged."""
         return self.api.posts
 
     @property
     def port(self) -> int:
-        """The UDP port it has, or had when it was stopped."""
+        """Return the UDP port of the server, or the last one while it is stopped."""
         return self._port
 
     @property
     def datagrams(self) -> int:
-        """All that came to the socket, before any was lost."""
+        """Return the number of datagrams that came to the socket, before any was lost."""
         return self._endpoint.datagrams
 
     @property
     def retransmissions(self) -> int:
-        """Requests that came again under a message id still remembered."""
+        """Return the number of requests that came again under a message id still remembered."""
         return self._endpoint.retransmissions
 
     def busiest_second(self) -> int:
-        """The most CON requests that came within one second of the monotonic clock, those lost included."""
+        """Return the most CON requests that came within one monotonic second, those lost included."""
         return self._endpoint.busiest_second()
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
-        """Listens; with port 0 on the port it had before, else on a free one. Returns the port."""
+        """Listen, and return the port.
+
+        Args:
+            port: 0 for the port it had before or, the first time, a free one.
+        """
         sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
@@ -142,7 +146,7 @@ class StandIn:
         return self._port
 
     async def stop(self) -> None:
-        """Goes away as a process that ended: clients find the port refused."""
+        """Close the socket, as a process that ends does: clients find the port refused."""
         if self._transport is not None:
             self._transport.close()
             self._transport = None
@@ -150,19 +154,19 @@ class StandIn:
         self.forget()
 
     def forget(self) -> None:
-        """Forgets every exchange, as a restart does: an old message id is a new request again."""
+        """Forget every exchange, as a restart does: an old message id is a new request again."""
         self._endpoint.forget()
 
     def cut(self) -> None:
-        """Falls silent, both ways."""
+        """Lose every datagram, both ways."""
         self.faults.silent = True
 
     def restore(self) -> None:
-        """Hears and speaks again."""
+        """Undo `cut`."""
         self.faults.silent = False
 
     def dump(self) -> dict[str, Any]:
-        """All it holds, ready for JSON."""
+        """Return the store and all counters, ready for JSON."""
         return {
             "stored": self.stored,
             "attributes": self.api.attributes,
@@ -199,7 +203,7 @@ class StandIn:
 
 
 def main() -> int:
-    """Runs the stand-in until SIGTERM or SIGINT."""
+    """Run the stand-in until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(
         prog="bridge.sandbox.server", description="A ThingsBoard stand-in, CoAP."
     )
@@ -212,15 +216,15 @@ def main() -> int:
     )
     parser.add_argument("--fixed", action="store_true", help="piggyback success on the ACK")
     parser.add_argument("--dump", type=Path, help="where to write what it holds, at SIGUSR1 and at the end")
-    chosen = parser.parse_args()
-    key, _, secret = (chosen.provisioning or "").partition(":")
+    options = parser.parse_args()
+    key, _, secret = (options.provisioning or "").partition(":")
     server = StandIn(
-        chosen.token,
-        provisioning=(key, secret) if chosen.provisioning else None,
-        rate_limit=chosen.rate_limit,
-        fixed=chosen.fixed,
+        options.token,
+        provisioning=(key, secret) if options.provisioning else None,
+        rate_limit=options.rate_limit,
+        fixed=options.fixed,
     )
-    asyncio.run(_run(server, chosen.host, chosen.port, chosen.dump))
+    asyncio.run(_run(server, options.host, options.port, options.dump))
     return 0
 
 
@@ -239,7 +243,7 @@ async def _run(server: StandIn, host: str, port: int, dump: Path | None) -> None
 
 
 def _write(server: StandIn, path: Path | None) -> None:
-    """Replaces the dump in one step, so that whoever waits for it never reads half of one."""
+    """Replace the dump in one step, so that a reader never sees half of one."""
     if path is not None:
         draft = path.with_suffix(".new")
         draft.write_text(json.dumps(server.dump()))

@@ -1,11 +1,11 @@
-"""What ThingsBoard makes of a telemetry body: pure functions, bytes in, typed entries out.
+"""ThingsBoard's reading of a telemetry body: pure functions, bytes in, typed entries out.
 
 Follows ThingsBoard 4.3's JsonConverter (common/proto) with its default settings. It differs from plain JSON
 where users stumble: a number with more than 16 decimals becomes a string and vanishes from every aggregation,
 "007" becomes 7, NaN becomes the string "NaN". One bad entry refuses the whole body.
 
-What comes after the 2.01 belongs to it, because nobody is told of it: the rule node reads each message a
-second time, and drops one whose keys it does not like, or that it takes for {"ts", "values"} itself.
+The steps after the 2.01 belong to it, because the client never learns of them: the rule node reads each
+message a second time, and drops one whose keys it rejects, or that it takes for {"ts", "values"} itself.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class Entry(NamedTuple):
 
 
 def telemetry(payload: bytes, now_ms: int) -> list[Entry]:
-    """Reads a telemetry body: a flat object (stored at `now_ms`), {"ts", "values"}, or an array of either.
+    """Return the entries of a telemetry body.
+
+    A body is a flat object (stored at `now_ms`), {"ts", "values"}, or an array of either.
 
     Raises:
         Malformed: not of that shape.
@@ -55,7 +57,7 @@ def telemetry(payload: bytes, now_ms: int) -> list[Entry]:
 
 
 def _saved(entry: Entry) -> Entry:
-    """Return what is left after the rule node: all values of an entry, or none."""
+    """Return the entry as the rule node leaves it: with all its values, or with none."""
     keys = entry.values.keys()
     is_lost = keys >= {"ts", "values"} or any(_MARKUP.search(key) or not key.strip() for key in keys)
     is_lost = is_lost or any(len(key.encode("utf-16-le", "replace")) // 2 > _MAX_KEY for key in keys)
@@ -63,7 +65,7 @@ def _saved(entry: Entry) -> Entry:
 
 
 def attributes(payload: bytes) -> dict[str, Stored]:
-    """Reads an attributes body: one flat object.
+    """Return the values of an attributes body, which is one flat object.
 
     Raises:
         Malformed: anything else.
@@ -99,7 +101,7 @@ def _stored(value: object) -> Stored:
 
 
 def _number(text: str) -> int | float | str:
-    """A LONG, a DOUBLE, or the plain digits as a STRING where neither holds it."""
+    """Return a LONG, a DOUBLE, or the plain digits as a STRING where neither holds the number."""
     dotted = "." in text and "e" not in text and "E" not in text
     if dotted and len(text) - text.index(".") - 1 <= MAX_SCALE:
         return _double(float(text), text)
@@ -113,12 +115,17 @@ def _number(text: str) -> int | float | str:
 
 
 def _double(value: float, text: str) -> float | str:
-    """A DOUBLE; in one of 2^63 or beyond the second reading finds a whole number that no LONG holds."""
+    """Return a DOUBLE; from 2^63 on its digits, for a second reading finds a whole number past LONG."""
     return value if abs(value) < 2**63 else f"{Decimal(text):f}"
 
 
 def _long(value: object) -> int:
-    """Gson's getAsLong: a fraction is cut off, beyond int64 it wraps, a string must be a whole number."""
+    """Return a `ts` as Gson's getAsLong: fractions are cut, int64 wraps, a string must be a whole number.
+
+    Raises:
+        Malformed: an array of not exactly one element.
+        BadTimestamp: anything else that is no long.
+    """
     if isinstance(value, list):
         if len(value) != 1:
             raise Malformed("ts is an array, not of one element")
@@ -135,7 +142,7 @@ def _long(value: object) -> int:
 
 
 def _text(value: object) -> str:
-    """A nested value as Gson writes it back: compact, numbers as they were."""
+    """Return a nested value as Gson writes it back: compact, numbers unchanged."""
     if isinstance(value, Number):
         return str(value)
     if isinstance(value, dict):

@@ -1,6 +1,6 @@
-"""What lies on a simulated wire: octets with a time each, and what a whole reply told.
+"""Octets on a simulated wire, each with its time, and the record of an undamaged reply.
 
-Octets that were on the wire while somebody else talked are garbled, and such a frame is never good by chance.
+Octets that were on the wire during another transmission are garbled; such a frame is never good by chance.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Served(NamedTuple):
     Attributes:
         unit: the address it came from.
         at: when its first octets were handed over, in seconds of the wire's clock.
-        request: the message it answers, without what carries it (Modbus: the PDU).
-        reply: its own.
-        delay_s: how much later than due the octets were handed over: whoever moves the clock was late.
+        request: the message it answers, without its carrier (Modbus: the PDU).
+        reply: the message of the reply, likewise.
+        delay_s: how much later than due the octets were handed over, because the clock was moved late.
     """
 
     unit: Address
@@ -31,7 +31,7 @@ class Served(NamedTuple):
 
     @property
     def registers(self) -> dict[int, int]:
-        """The Modbus registers it told, by PDU address; empty if it told none."""
+        """Return the Modbus registers in the reply, by PDU address; empty if it carries none."""
         if self.reply[0] not in (pdu.READ_HOLDING_REGISTERS, pdu.READ_INPUT_REGISTERS):
             return {}
         start = pdu.REQUESTS[self.request[0]].parse(self.request)["start"]
@@ -46,7 +46,7 @@ class Transmission:
         data: as they arrive; those that overlapped with others are garbled.
         ends: when each octet is through.
         collides: False behind a converter, which has a line of its own to the host.
-        served: what a whole reply counts as if nothing garbles it.
+        served: the record of a whole reply, which counts if nothing garbles it.
     """
 
     __slots__ = ("_octet_s", "_sent", "collides", "data", "ends", "served")
@@ -74,7 +74,7 @@ class Transmission:
         return self.data != self._sent
 
     def garble(self, begin: float, end: float, chance: random.Random) -> None:
-        """Spoil the octets that are on the wire between two times."""
+        """Change the octets that are on the wire between two times, in seconds of the wire's clock."""
         for place, octet_end in enumerate(self.ends):
             if octet_end - self._octet_s < end and begin < octet_end:
                 self.data[place] ^= chance.randint(1, 255)
@@ -82,9 +82,9 @@ class Transmission:
     def seal(self) -> None:
         """Leave a garbled frame without a chance of being good.
 
-        The last octet is not what it was, and the number of wrong bits is odd: CRC-16, whose polynomial has
+        The last octet changes, and the number of wrong bits is odd: CRC-16, whose polynomial has
         the factor x + 1, notices any odd number; the other protocols end in a fixed octet.
         """
         before = zip(self.data[:-1], self._sent[:-1], strict=True)
-        flipped = sum((arriving ^ sent).bit_count() for arriving, sent in before)
+        flipped = sum((arriving ^ original).bit_count() for arriving, original in before)
         self.data[-1] = self._sent[-1] ^ (0x60 if flipped % 2 else 0x40)

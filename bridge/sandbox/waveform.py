@@ -19,7 +19,7 @@ from protocols.modbus.registers import ORDERS, TYPES, Register
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What a quantity does: swings about a centre, and rises."""
+    """The course of a quantity: a swing about a centre, and a rise per second."""
 
     centre: float
     swing: float
@@ -69,14 +69,14 @@ class Waveform:
 
     @classmethod
     def of(cls, register: Register, seed: str) -> Waveform:
-        """The waveform that fits a register by its unit, else by its name."""
-        named = (shape for word, shape in _BY_NAME.items() if word in register.name)
-        shape = _BY_UNIT.get(register.unit) or next(named, _ANY)
+        """Return the waveform that fits a register by its unit, else by its name."""
+        by_name = (shape for word, shape in _BY_NAME.items() if word in register.name)
+        shape = _BY_UNIT.get(register.unit) or next(by_name, _ANY)
         phase = random.Random(f"{seed}/{register.name}").uniform(0, math.tau)  # noqa: S311 - no secret
         return cls(register, shape, phase)
 
     def at(self, seconds: float) -> Value:
-        """What the register says at that time."""
+        """Return the register's value at that time, in its own unit."""
         register, turn = self.register, math.tau * seconds / self.shape.period_s + self.phase
         wave = 0.8 * math.sin(turn) + 0.2 * math.sin(7.3 * turn)
         if register.enum:
@@ -92,12 +92,12 @@ class Waveform:
 
 
 def words(register: Register, value: Value, before: bytes = b"") -> bytes:
-    """The octets in which a register says a value, as near as its type can.
+    """Return the octets of a register that holds a value, as near as its type can.
 
     Args:
         register: where it stands and what it means; not in a table of bits.
         value: in the register's own terms: scaled, or the text of an enum.
-        before: what its words held, kept where the register takes but some bits; zeros if left out.
+        before: the octets of its words, kept where the register has only some of the bits; zeros if omitted.
     """
     if register.type not in TYPES:
         return str(value).encode()[: 2 * register.words].ljust(2 * register.words, b"\0")
@@ -108,9 +108,9 @@ def words(register: Register, value: Value, before: bytes = b"") -> bytes:
         return _ordered(struct.pack(f">{kind.code}", float(raw)), register.order)
     whole = round(raw)
     if register.bit is not None or register.mask is not None:
-        taken = 1 << register.bit if register.bit is not None else register.mask or 0
-        held = int.from_bytes(_ordered(before, register.order), "big")
-        whole = held & ~taken | whole * (taken & -taken) & taken
+        mask = 1 << register.bit if register.bit is not None else register.mask or 0
+        word = int.from_bytes(_ordered(before, register.order), "big")
+        whole = word & ~mask | whole * (mask & -mask) & mask
         return _ordered(whole.to_bytes(2 * register.words, "big"), register.order)
     while whole in register.invalid:
         whole -= 1
@@ -131,7 +131,7 @@ def _unscaled(register: Register, value: float) -> Fraction:
 
 
 def _range(register: Register) -> tuple[float, float]:
-    """The values that a register can say and may."""
+    """Return the least and the greatest value that a register's type can hold and its limits allow."""
     kind = TYPES[register.type]
     bits = 8 * kind.octets
     if register.mask is not None:
@@ -154,7 +154,7 @@ def _range(register: Register) -> tuple[float, float]:
 
 
 def _ordered(octets: bytes, order: str) -> bytes:
-    """Puts the most significant octet first into a register's order, or back."""
+    """Reorder octets from most significant first into a register's order, or back."""
     words_reversed, octets_reversed = ORDERS[order]
     pairs = [octets[at : at + 2][:: -1 if octets_reversed else 1] for at in range(0, len(octets), 2)]
     return b"".join(reversed(pairs) if words_reversed else pairs)

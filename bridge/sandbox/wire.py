@@ -3,14 +3,14 @@
     host ── write(data, now) ──▶ ┌ wire ┐ ──▶ units: answer(request)
     host ◀── advance(now) ────── └──────┘ ◀── replies, octet by octet
 
-Everything that is said lies on the wire as octets with a time each. Whoever begins while another talks spoils
-the octets of both that overlap: the host's request is then understood by nobody, a device's reply arrives
-garbled. A device does not listen before it talks, as on RS-485.
+Every transmission lies on the wire as octets with a time each. A transmission that begins during another
+spoils the octets of both that overlap: the host's request is then understood by nobody, a device's reply
+arrives garbled. A device does not listen before it talks, as on RS-485.
 
-A request is through when its last octet is; then each unit that it concerns takes it: it may be switched off,
-asleep, stalled with requests queued, or refuse (device_faults.py). Its reply begins a turn-around later and
-arrives in the chunks in which a UART hands octets over. Nothing here reads a clock, opens or waits: the same
-model is played on a pseudo terminal in real time (bus.py), and on an event loop whose clock jumps.
+A request is through when its last octet is; then each unit that it concerns takes it. A unit may be switched
+off, asleep, stalled with requests queued, or refuse (device_faults.py). Its reply begins a turn-around later
+and arrives in the chunks in which a UART hands octets over. Nothing here reads a clock, opens or waits: the
+same model is played on a pseudo terminal in real time (bus.py), and on an event loop whose clock jumps.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NOISE_WITHIN_S = 0.2  # of the begin of a request
 
 
 class Unit(Protocol):
-    """What answers at one address."""
+    """A device that answers at one address."""
 
     def answer(self, request: Frame) -> bytes | None:
         """Return the whole reply to a request, or None where a device keeps silent."""
@@ -63,11 +63,11 @@ class Wire:
     """A line with devices on it. Times are seconds of one monotonic clock.
 
     Attributes:
-        units: what answers, by address; may be changed at any time.
-        faults: what goes wrong, by address.
-        line_faults: what goes wrong for all of them.
+        units: the devices, by address; may be changed at any time.
+        faults: the faults of each device, by address.
+        line_faults: the faults of the whole line.
         echo: the adapter hears itself: every request comes back before the reply.
-        paced: keep the wire's time; otherwise everything is said in no time and nothing collides.
+        paced: keep the wire's time; otherwise transmissions take no time and nothing collides.
         turn_around_s: from the end of a request to the first octet of its reply.
         served: the undamaged replies given, in order.
         requests: requests heard, by address.
@@ -113,7 +113,7 @@ class Wire:
     # The host's side.
 
     def write(self, data: bytes, now: float) -> None:
-        """Put what the host sends on the wire, behind what it is still sending."""
+        """Put octets of the host on the wire, behind those that it is still sending."""
         self._now = now
         is_new = not self._framer.pending
         self.early += self.paced and is_new and now < self._busy_until + self._line.frame_gap_s
@@ -122,7 +122,7 @@ class Wire:
         self._busy_until = max(self._busy_until, part.ends_at)
         self._request_parts.append(part)
         if self.echo:
-            self._at(part.ends_at, lambda due, now: bytes(part.data))
+            self._at(part.ends_at, lambda _due_at, _now: bytes(part.data))
         for event in self._framer.feed(data):
             if isinstance(event, Frame):
                 self._at(part.ends_at, partial(self._hear, event, tuple(self._request_parts)))
@@ -137,20 +137,20 @@ class Wire:
 
     def advance(self, now: float) -> bytes:
         """Let everything happen that is due by `now`; return the octets that the host hears."""
-        heard = bytearray()
+        octets = bytearray()
         while self._events and self._events[0][0] <= now:
-            due, _, event = heapq.heappop(self._events)
-            self._now = max(self._now, due)
-            heard += event(due, now)
-        return bytes(heard)
+            due_at, _, event = heapq.heappop(self._events)
+            self._now = max(self._now, due_at)
+            octets += event(due_at, now)
+        return bytes(octets)
 
     @property
     def due_at(self) -> float:
-        """When `advance` has something to do next; `math.inf` if nothing happens before the host writes."""
+        """Return when `advance` has an event next; `math.inf` if none comes before the host writes."""
         return self._events[0][0] if self._events else math.inf
 
     def clear(self) -> None:
-        """Forget what is on its way, as when the adapter is pulled out; the devices stay as they are."""
+        """Discard all octets and requests under way, as when the adapter is pulled out; the devices stay."""
         self._events.clear()
         self._on_wire.clear()
         self._request_parts.clear()
@@ -160,19 +160,19 @@ class Wire:
             station.stalled_until = -math.inf
 
     def power_cut(self, address: Address, back_at: float, *, deaf_s: float, refusing_s: float = 0.0) -> None:
-        """Take a device's power away until `back_at`: it boots deaf, then refuses as busy, then serves."""
+        """Take a device's power away until `back_at`; it boots deaf, then refuses as busy, then serves."""
         station = self._stations[address]
         station.deaf_until = back_at + deaf_s
         station.refusing_until = station.deaf_until + refusing_s
 
     # Requests on their way to the devices.
 
-    def _hear(self, request: Frame, parts: tuple[Transmission, ...], due: float, now: float) -> bytes:
-        """Give a request that is through to those it is for."""
+    def _hear(self, request: Frame, parts: tuple[Transmission, ...], due_at: float, now: float) -> bytes:
+        """Give a request that is through to the devices that it concerns."""
         if any(part.is_garbled for part in parts):
             return b""
         self.requests[self._dialect.address(request)] += 1
-        self._queue(None, self.line_faults.converter, partial(self._distribute, request), due)
+        self._queue(None, self.line_faults.converter, partial(self._distribute, request), due_at)
         return b""
 
     def _distribute(self, request: Frame, at: float) -> float:
@@ -185,7 +185,7 @@ class Wire:
         return ends_at
 
     def _is_awake(self, address: Address, at: float) -> bool:
-        """Whether a device hears a request, which may have been the one that wakes it."""
+        """Return whether a device is awake for a request, which may be the one that wakes it."""
         faults, station = self.faults[address], self._stations[address]
         if at < station.deaf_until:
             return False
@@ -195,9 +195,11 @@ class Wire:
         station.calls += 1
         return station.calls >= faults.wakes_after
 
-    def _queue(self, who: Address | None, stall: Stall, answer: Callable[[float], float], at: float) -> float:
-        """Have a device answer now, or when its stall is over; return when that will be through, if now."""
-        station = self._stations[who]
+    def _queue(
+        self, address: Address | None, stall: Stall, answer: Callable[[float], float], at: float
+    ) -> float:
+        """Have a device answer now, or after its stall; return the end of an answer now, else `at`."""
+        station = self._stations[address]
         if at >= station.stalled_until and not station.waiting:
             if not self._strikes(stall.share):
                 return answer(at)
@@ -207,13 +209,13 @@ class Wire:
             station.waiting.append(answer)
         return at
 
-    def _resume(self, station: _Station, due: float, now: float) -> bytes:
-        """Answer what was asked during a stall, one request after the other."""
+    def _resume(self, station: _Station, due_at: float, now: float) -> bytes:
+        """Answer the requests that came during a stall, one after the other."""
         waiting, station.waiting = station.waiting, []
-        at = due
+        at = due_at
         for answer in waiting:
             at = answer(at)
-        if at > due:  # what is asked until it has said all waits too
+        if at > due_at:  # requests that come before its last answer is through wait too
             station.stalled_until = at
             self._at(at, partial(self._resume, station))
         return b""
@@ -221,7 +223,7 @@ class Wire:
     # Replies on their way to the host.
 
     def _answer(self, address: Address, unit: Unit, request: Frame, at: float) -> float:
-        """Lay a device's reply to a request on the wire; return when it is through."""
+        """Lay a device's reply to a request on the wire; return when its last octet is through."""
         faults = self.faults[address]
         message = self._dialect.message(request)
         if self._strikes(faults.silent) or (faults.silent_on and faults.silent_on.covers(message)):
@@ -232,19 +234,21 @@ class Wire:
         code = self._refusal(address, message, at)
         if code is not None:
             reply = self._dialect.refused(request, code)
-        sent = self._spoiled(reply, faults)
+        octets = self._spoiled(reply, faults)
         begins_at = at + (self.turn_around_s if self.paced else 0.0)
         begins_at += faults.late_s if self._strikes(faults.late) else 0.0
-        pause_at = len(sent) // 2 if self._strikes(faults.split) else None
-        served = Served(address, 0.0, message, self._dialect.message(Frame(reply))) if reply in sent else None
-        transmission = self._lay(sent, begins_at, pause_at, faults.split_s, served)
+        pause_at = len(octets) // 2 if self._strikes(faults.split) else None
+        served = (
+            Served(address, 0.0, message, self._dialect.message(Frame(reply))) if reply in octets else None
+        )
+        transmission = self._lay(octets, begins_at, pause_at, faults.split_s, served)
         if faults.twin_s is not None:
-            self._send(self._lay(sent, begins_at + faults.twin_s))
+            self._send(self._lay(octets, begins_at + faults.twin_s))
         self._send(transmission, pause_at)
         return transmission.ends_at
 
     def _refusal(self, address: Address, message: bytes, at: float) -> int | None:
-        """The code that a device refuses a request with, or None."""
+        """Return the exception code with which a device refuses a request; None if it serves it."""
         faults = self.faults[address]
         if at < self._stations[address].refusing_until:
             return DEVICE_BUSY
@@ -255,7 +259,7 @@ class Wire:
         return faults.refuse_with
 
     def _spoiled(self, reply: bytes, faults: UnitFaults) -> bytes:
-        """A reply as the faults leave it."""
+        """Return a reply as the faults leave it."""
         if self._strikes(faults.wrong_unit):
             reply = self._dialect.misaddressed(Frame(reply))
         if self._strikes(faults.bad_crc):
@@ -277,13 +281,15 @@ class Wire:
         ):
             self._at(transmission.ends[end - 1], partial(self._hand_over, transmission, start, end))
 
-    def _hand_over(self, transmission: Transmission, start: int, end: int, due: float, now: float) -> bytes:
-        """Octets that have come off the wire."""
+    def _hand_over(
+        self, transmission: Transmission, start: int, end: int, due_at: float, now: float
+    ) -> bytes:
+        """Return octets that have come off the wire, and count the whole reply with its last one."""
         self._busy_until = max(self._busy_until, transmission.ends_at)
         is_last = end == len(transmission.data)
         if transmission.served is not None:
             if start == 0:
-                transmission.served = transmission.served._replace(at=now, delay_s=max(0.0, now - due))
+                transmission.served = transmission.served._replace(at=now, delay_s=max(0.0, now - due_at))
             if is_last and not transmission.is_garbled:
                 self.served.append(transmission.served)
         if is_last and transmission.is_garbled:
@@ -301,33 +307,37 @@ class Wire:
         pause_s: float = 0.0,
         served: Served | None = None,
     ) -> Transmission:
-        """Put octets on the wire from a time on; they spoil, and are spoilt by, all that overlap."""
+        """Put octets on the wire from `begins_at` on, with a pause before the octet at `pause_at`.
+
+        Octets that overlap with another transmission are garbled, on both sides.
+        """
         octet_s = self._line.duration_s(1) if self.paced else 0.0
         ends = [begins_at + (place + 1) * octet_s for place in range(len(data))]
         if pause_at:
             ends[pause_at:] = [end + pause_s for end in ends[pause_at:]]
         collides = not self.line_faults.converter.share
-        laid = Transmission(data, ends, octet_s, collides=collides, served=served)
+        transmission = Transmission(data, ends, octet_s, collides=collides, served=served)
         if self.paced and collides:
-            self._on_wire = [other for other in self._on_wire if other.ends_at > self._now]
-            for other in self._on_wire:
-                begin, end = max(other.begins_at, laid.begins_at), min(other.ends_at, laid.ends_at)
+            self._on_wire = [earlier for earlier in self._on_wire if earlier.ends_at > self._now]
+            for earlier in self._on_wire:
+                begin = max(earlier.begins_at, transmission.begins_at)
+                end = min(earlier.ends_at, transmission.ends_at)
                 if begin < end:
-                    other.garble(begin, end, self._random)
-                    laid.garble(begin, end, self._random)
-            self._on_wire.append(laid)
-        return laid
+                    earlier.garble(begin, end, self._random)
+                    transmission.garble(begin, end, self._random)
+            self._on_wire.append(transmission)
+        return transmission
 
-    def _settle(self, due: float, now: float) -> bytes:
+    def _settle(self, due_at: float, now: float) -> bytes:
         """Drop a request that was cut."""
-        if due >= self._host_until + _PENDING_SILENCE_S and self._framer.pending:
+        if due_at >= self._host_until + _PENDING_SILENCE_S and self._framer.pending:
             self._framer.silence()
             self._request_parts.clear()
         return b""
 
-    def _at(self, due: float, event: Callable[[float, float], bytes]) -> None:
+    def _at(self, due_at: float, event: Callable[[float, float], bytes]) -> None:
         self._number += 1
-        heapq.heappush(self._events, (due, self._number, event))
+        heapq.heappush(self._events, (due_at, self._number, event))
 
     def _strikes(self, fraction: float) -> bool:
         return fraction > 0 and self._random.random() < fraction
