@@ -1,8 +1,9 @@
-"""Line statistics: what a bus counts is kept across restarts, and can be shown beside a sensor's values.
+"""Line statistics: the counters of a bus are kept across restarts, and can be shown beside a sensor's values.
 
 The counters of a bus are a small file beside the spool, replaced at stop and every ten minutes, not forced to
 the disk: 144 writes of some kilobytes a day. A power cut may cost ten minutes of counting, but no reading: so
-this is not for the spool and its forced commits. What is no counter (a percentile, a share) begins afresh.
+this is not for the spool and its forced commits. Everything but the counters (a percentile, a share) begins
+afresh.
 """
 
 from __future__ import annotations
@@ -56,25 +57,29 @@ Counts = Mapping[str, Any]
 
 
 class Memory:
-    """What a bus counted before this start."""
+    """The counters of a bus from before this start."""
 
     def __init__(self, path: Path) -> None:
-        """`path`: of its file; missing or damaged, everything begins at 0."""
+        """Read the counters; they begin at 0 if the file is missing or damaged.
+
+        Args:
+            path: the file that `save` replaces.
+        """
         self._path = path
         self._earlier: dict[str, Any] = {}
         try:
             with acting_as_owner(path.parent):
-                found = json.loads(read_regular(path, _LARGEST_BYTES))
+                document = json.loads(read_regular(path, _LARGEST_BYTES))
         except FileNotFoundError:
             return
         except (OSError, ValueError) as error:
             _log.warning("%s: line statistics begin afresh (%s)", path, error)
             return
-        if isinstance(found, dict):
-            self._earlier = found
+        if isinstance(document, dict):
+            self._earlier = document
 
     def total(self, document: dict[str, Any]) -> dict[str, Any]:
-        """A bus's status document with what was counted before added to its counters."""
+        """Return a bus's status document with the counters from before this start added to its own."""
         sensors = self._earlier.get("sensors", {})
         return {
             **document,
@@ -86,28 +91,28 @@ class Memory:
         }
 
     def save(self, total: Counts) -> None:
-        """Keeps the counters of such a document; a disk that refuses is no reason to stop reading."""
-        kept = {
+        """Write the counters of a document from `total` to the file; log a disk that refuses, and go on."""
+        counters = {
             "sensors": {name: _only(counts, OF_SENSOR) for name, counts in total["sensors"].items()},
             "line": _only(total["line"], OF_LINE),
         }
         try:
             with acting_as_owner(self._path.parent):
-                replace_regular(self._path, json.dumps(kept).encode())
+                replace_regular(self._path, json.dumps(counters).encode())
         except OSError as error:
             _log.warning("%s: line statistics are not kept (%s)", self._path, error)
 
 
 def attributes(counts: Counts, bus: str) -> dict[str, Any]:
-    """What ThingsBoard shows of a sensor's line: flat, each key with the prefix `line_`."""
-    shown: dict[str, Any] = {"line_bus": bus}
+    """Return a sensor's line statistics as flat ThingsBoard attributes, each key with the prefix `line_`."""
+    by_key: dict[str, Any] = {"line_bus": bus}
     for key in _SHOWN:
         value = counts.get(key)
         if isinstance(value, Mapping):
-            shown |= {f"{EXCEPTION}{code}": count for code, count in value.items()}
+            by_key |= {f"{EXCEPTION}{code}": count for code, count in value.items()}
         elif value is not None:
-            shown[f"line_{key}"] = value
-    return shown
+            by_key[f"line_{key}"] = value
+    return by_key
 
 
 def _plus(counts: Counts, earlier: Counts, keys: tuple[str, ...]) -> dict[str, Any]:

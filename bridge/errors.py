@@ -1,4 +1,4 @@
-"""What can be wrong with the world, by whose fault it is: that decides what is done about it."""
+"""The errors of the world around the bridge, one class for each way to act on them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class BridgeError(Exception):
-    """The world."""
+    """A fault of the world around the bridge: site, port, device, disk, server."""
 
 
 class ConfigError(BridgeError):
@@ -31,7 +31,7 @@ class PortLost(BridgeError):
 
 
 class Cause(Enum):
-    """What was heard instead of a reply."""
+    """The reason why a request got no reply: what was on the line instead."""
 
     SILENT = "silent"  # nothing
     NOISE = "noise"  # octets that make no frame
@@ -46,10 +46,10 @@ class Cause(Enum):
 
 
 class NoReply(BridgeError, TimeoutError):
-    """No reply that can be believed: count it, retry by policy, go on to the next device.
+    """A missing or unusable reply: count it, retry by policy, go on to the next device.
 
     Attributes:
-        cause: what was heard instead.
+        cause: what was on the line instead.
     """
 
     def __init__(self, message: str, cause: Cause = Cause.SILENT) -> None:
@@ -66,7 +66,7 @@ class SpoolDamaged(BridgeError):
 
 
 class SpoolFull(BridgeError):
-    """There is no room on the disk for what was read."""
+    """The disk has no room for the readings."""
 
 
 class UplinkError(BridgeError):
@@ -82,7 +82,7 @@ class ConnectionEnded(UplinkError):
 
 
 class PathTooNarrow(UplinkError):
-    """The message was swallowed on its way for its length: shorter ones arrive, send such at once."""
+    """A message was lost on its way because of its length; shorter ones arrive: send those at once."""
 
     def __init__(self, where: str, length: int) -> None:
         super().__init__(

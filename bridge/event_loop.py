@@ -36,9 +36,12 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 def call_in_thread(work: Callable[[], T], name: str) -> asyncio.Future[T]:
-    """Call `work` in a thread of its own, called `name`, which the end of the process does not wait for.
+    """Call `work` in a thread of its own with the name `name`; the end of the process does not wait for it.
 
-    The caller owns the deadline: shield the future, or what `work` returns late is lost.
+    The caller owns the deadline: shield the future, or the late result of `work` is lost.
+
+    Returns:
+        A future of the result of `work`, or of its error.
     """
     outcome: Future[T] = Future()
     outcome.set_running_or_notify_cancel()  # a thread cannot be cancelled
@@ -57,7 +60,7 @@ def call_in_thread(work: Callable[[], T], name: str) -> asyncio.Future[T]:
 
 
 class _FineSelector(selectors.EpollSelector):
-    """Epoll whose time-outs are not rounded up to milliseconds."""
+    """An epoll selector whose timeouts are not rounded up to milliseconds."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None or timeout > 0:

@@ -4,10 +4,10 @@
     read     one bus: what serial-bridge@BUS.service runs
     uplink   the uplink alone: serial-bridge-uplink.service
 
-A bus is one task and the uplink is one task. Whatever goes wrong in one is caught here, logged with its
+A bus is one task and the uplink is one task. An error in one of them is caught here, logged with its
 traceback, and that task alone starts again; only a damaged spool ends the process, because a file can be set
-aside only when nobody holds it any more. At the end the readers stop first, then what they read is committed,
-then the uplink stops: nothing taken from a bus is lost by stopping.
+aside only when no process has it open. At the end the readers stop first, then their readings are committed,
+then the uplink stops: nothing read from a bus is lost by stopping.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ RESTART_AFTER_S = 5.0  # a part that failed for a reason nobody foresaw; soon en
 
 
 async def run(site: Site, credentials: Credentials, *, devices: Path | None = None) -> None:
-    """Reads every bus and delivers, until SIGTERM or SIGINT.
+    """Read every bus and deliver, until SIGTERM or SIGINT.
 
     Args:
         devices: a folder with a link for each bus, by its name, used before the adapter in site.toml.
@@ -63,7 +63,7 @@ async def run(site: Site, credentials: Credentials, *, devices: Path | None = No
 
 
 async def read(site: Site, bus: Bus, *, devices: Path | None = None) -> None:
-    """Reads one bus into the spool, until SIGTERM or SIGINT. Errors as for `run`."""
+    """Read one bus into the spool, until SIGTERM or SIGINT. Errors as for `run`."""
     with lock(site.spool.path, f"bus-{bus.name}"):
         async with (
             reading(site, [bus], devices=devices) as advances,
@@ -73,7 +73,7 @@ async def read(site: Site, bus: Bus, *, devices: Path | None = None) -> None:
 
 
 async def uplink(site: Site, credentials: Credentials) -> None:
-    """Delivers what the spool holds, until SIGTERM or SIGINT. Errors as for `run`."""
+    """Deliver the readings in the spool, until SIGTERM or SIGINT. Errors as for `run`."""
     with lock(site.spool.path, "uplink"):
         async with delivering(site, credentials) as advances, supervised(advances, site, "uplink"):
             await _stop_signal()
@@ -83,9 +83,16 @@ async def uplink(site: Site, credentials: Credentials) -> None:
 async def reading(
     site: Site, buses: Iterable[Bus], *, devices: Path | None = None
 ) -> AsyncIterator[Callable[[], bool]]:
-    """Reads these buses while the block runs; at its end everything read is committed, or said to be lost.
+    """Read these buses while the block runs; at its end commit everything that was read.
 
-    Yields: what tells whether every one of them gets on.
+    Args:
+        devices: as for `run`.
+
+    Yields:
+        A callable that returns True while all readers make progress.
+
+    Raises:
+        SpoolUnavailable: at the end of the block, readings could not be committed and are lost.
     """
     runtime = Runtime(site.spool.path)
     clock = system_clock(site.clock.trust, runtime)
@@ -98,7 +105,7 @@ async def reading(
         leftovers=[beside(site.spool.path, f".bus-{bus.name}.waiting") for bus in buses],
         known=lambda: clock.known,
     )
-    lost = 0
+    lost_readings = 0
     readers: list[Reader] = []
     try:
         async with _tasks() as start:
@@ -116,16 +123,19 @@ async def reading(
                 start(f"bus {bus.name}", reader.run)
             yield lambda: all(reader.is_advancing() for reader in readers)
     finally:
-        lost = await writer.close()
-    if lost:
-        raise SpoolUnavailable(f"{lost} readings are lost: {site.spool.path} did not take them to the end")
+        lost_readings = await writer.close()
+    if lost_readings:
+        raise SpoolUnavailable(
+            f"{lost_readings} readings are lost: {site.spool.path} did not take them to the end"
+        )
 
 
 @asynccontextmanager
 async def delivering(site: Site, credentials: Credentials) -> AsyncIterator[Callable[[], bool]]:
-    """Delivers from the spool to ThingsBoard while the block runs, with credentials.toml as it is edited.
+    """Deliver from the spool to ThingsBoard while the block runs, following edits of credentials.toml.
 
-    Yields: what tells whether it gets on.
+    Yields:
+        A callable that returns True while the uplink makes progress.
     """
     watch = CredentialsWatch(credentials, site)
     jobs: list[Uplink] = []
@@ -136,23 +146,23 @@ async def delivering(site: Site, credentials: Credentials) -> AsyncIterator[Call
 
 @asynccontextmanager
 async def supervised(advances: Callable[[], bool], site: Site, *parts: str) -> AsyncIterator[None]:
-    """Tells systemd, if it asks, that the service is up, that it gets on, and that it stops.
+    """Notify systemd, if it watches this process, that the service is up, makes progress, and stops.
 
     Args:
-        advances: whether the work itself moves; an event loop that turns is not enough. While it does not,
-            systemd hears nothing, and ends the process: the journal then shows where each thread was.
-        parts: of the site that this service runs. Their fingerprints stand in its status, where
-            `serial-bridge install` finds with what it was started.
+        advances: returns whether the work itself moves; a running event loop is not enough. While it returns
+            False, systemd is not notified and ends the process: the journal then shows where each thread was.
+        parts: the parts of the site that this service runs. Their fingerprints stand in the service's status,
+            where `serial-bridge install` reads which configuration the service was started with.
     """
     await asyncio.sleep(0)  # every task has begun
     started_with = ", ".join(f"{part} {site.fingerprints.get(part, '')}" for part in parts)
     notify("READY=1", f"STATUS=runs {started_with}")
-    feeding = asyncio.create_task(_feed_watchdog(advances))
+    watchdog = asyncio.create_task(_feed_watchdog(advances))
     try:
         yield
     finally:
         notify("STOPPING=1")
-        feeding.cancel()
+        watchdog.cancel()
 
 
 async def _feed_watchdog(advances: Callable[[], bool]) -> None:
@@ -171,7 +181,7 @@ async def _feed_watchdog(advances: Callable[[], bool]) -> None:
 
 
 async def _deliver(site: Site, watch: CredentialsWatch, jobs: list[Uplink]) -> None:
-    """The uplink, from its beginning with every edit of the credentials: whatever was held is tried again."""
+    """Run the uplink, anew after every edit of the credentials: held credentials are then tried again."""
     from bridge.clock.server_time import TimeKeeper  # here, because a reader starts sooner without
     from bridge.uplink import Uplink, connect
     from bridge.uplink.diagnostics import Diagnostics
@@ -179,8 +189,8 @@ async def _deliver(site: Site, watch: CredentialsWatch, jobs: list[Uplink]) -> N
     runtime = Runtime(site.spool.path)
     publish = partial(runtime.publish, "uplink")
     while True:
-        shown = [each for each in watch.current.sensors.values() if isinstance(each, Certificate)]
-        client, own_clients = connect(site.thingsboard, shown)
+        certificates = [item for item in watch.current.sensors.values() if isinstance(item, Certificate)]
+        client, own_clients = connect(site.thingsboard, certificates)
         try:
             async with asyncio.TaskGroup() as tasks:
                 job = Uplink(
@@ -200,23 +210,26 @@ async def _deliver(site: Site, watch: CredentialsWatch, jobs: list[Uplink]) -> N
                 )
                 running = [tasks.create_task(job.run()), tasks.create_task(keeper.run())]
                 if site.thingsboard.diagnostics:
-                    teller = Diagnostics(runtime, watch.current, client=client, own_clients=own_clients)
-                    statistics = partial(_kept_running, "the statistics' delivery", teller.run)
+                    diagnostics = Diagnostics(runtime, watch.current, client=client, own_clients=own_clients)
+                    statistics = partial(_kept_running, "the statistics' delivery", diagnostics.run)
                     running.append(tasks.create_task(statistics()))
                 await watch.edited()
                 for task in running:
                     task.cancel()
         finally:
-            for each in (client, *own_clients.values()):
-                await each.close()
+            for connection in (client, *own_clients.values()):
+                await connection.close()
 
 
 @asynccontextmanager
 async def _tasks() -> AsyncIterator[Callable[[str, Callable[[], Awaitable[None]]], None]]:
-    """Starts jobs that are kept running while the block runs, and cancels them at its end.
+    """Start jobs, restart each that fails while the block runs, and cancel them at its end.
+
+    Yields:
+        A callable that starts a job, given its name for the log.
 
     Raises:
-        SpoolDamaged: a job found it, and the block was cancelled.
+        SpoolDamaged: a job met a damaged spool, and the block was cancelled.
     """
     tasks: list[asyncio.Task[None]] = []
     try:
@@ -228,14 +241,14 @@ async def _tasks() -> AsyncIterator[Callable[[str, Callable[[], Awaitable[None]]
             yield start
             for task in tasks:
                 task.cancel()
-    except BaseExceptionGroup as failed:
-        if (damage := _damage(failed)) is None:
+    except BaseExceptionGroup as error:
+        if (damage := _damage(error)) is None:
             raise
         raise damage from None
 
 
 async def _kept_running(name: str, job: Callable[[], Awaitable[None]]) -> None:
-    said = ""
+    last_warning = ""
     while True:
         try:
             await job()
@@ -245,29 +258,29 @@ async def _kept_running(name: str, job: Callable[[], Awaitable[None]]) -> None:
             foreseen = _foreseen(error)
             if foreseen is None:
                 log.exception("%s failed; it starts again in %.0f s", name, RESTART_AFTER_S)
-            elif str(foreseen) != said:
-                said = str(foreseen)
+            elif str(foreseen) != last_warning:
+                last_warning = str(foreseen)
                 log.warning("%s: %s; it is tried again every %.0f s", name, foreseen, RESTART_AFTER_S)
         await asyncio.sleep(RESTART_AFTER_S)
 
 
 def _damage(error: BaseException) -> SpoolDamaged | None:
-    """The news that the spool is damaged, if this error or one of its group is that."""
+    """Return the error of a damaged spool, if it is this one or one of its group."""
     if isinstance(error, BaseExceptionGroup):
         return next(filter(None, map(_damage, error.exceptions)), None)
     return error if isinstance(error, SpoolDamaged) else None
 
 
 def _foreseen(error: BaseException) -> BridgeError | None:
-    """What is wrong with the world, if this error, or all of its group, is that."""
+    """Return the `BridgeError`, if this error is one, or the first of a group that has only such errors."""
     if isinstance(error, BaseExceptionGroup):
-        causes = [_foreseen(each) for each in error.exceptions]
+        causes = [_foreseen(cause) for cause in error.exceptions]
         return causes[0] if all(causes) else None
     return error if isinstance(error, BridgeError) else None
 
 
 async def _stop_signal() -> None:
-    """Returns when the process is asked to stop."""
+    """Wait for SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

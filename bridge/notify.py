@@ -1,6 +1,6 @@
-"""What systemd is told of a service: that it is up, that it gets on, that it stops (sd_notify(3)).
+"""Notifications to systemd: the service is up, makes progress, stops (sd_notify(3)).
 
-Nobody is told anything where systemd did not ask: NOTIFY_SOCKET and WATCHDOG_USEC are its question.
+Nothing is sent where systemd did not ask for it by setting NOTIFY_SOCKET and WATCHDOG_USEC.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from contextlib import suppress
 
 
 def notify(*assignments: str) -> None:
-    """Tells systemd "READY=1", "WATCHDOG=1", "STOPPING=1" or "STATUS=…". Never waits, never fails."""
+    """Send assignments such as "READY=1", "WATCHDOG=1", "STOPPING=1" or "STATUS=…" to systemd.
+
+    Never waits, never fails; does nothing where systemd gave no socket.
+    """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if address[:1] not in ("/", "@"):
         return
@@ -23,7 +26,11 @@ def notify(*assignments: str) -> None:
 
 
 def watchdog_s() -> float | None:
-    """How often systemd wants to hear that this process gets on, or it ends it; None if it does not."""
+    """Return the longest time between two notifications before systemd ends this process, in seconds.
+
+    Returns:
+        None if systemd does not watch this process.
+    """
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     microseconds = int(os.environ.get("WATCHDOG_USEC", "0"))

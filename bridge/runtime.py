@@ -1,11 +1,11 @@
-"""What changes every second and need not survive: one small JSON file per bus and one for the uplink.
+"""The status that changes every second and need not survive: a small JSON file per bus and for the uplink.
 
 The files lie in memory (systemd's RuntimeDirectory, or the user's), so an SD card is not worn by status. Each
 is replaced atomically: a reader sees the old document or the new one, never half of one.
 
-Where the folder lies below /tmp, anybody can have made it first. So a folder counts, and a file in it, only
-if it is of this user, of root or of the owner of the spool, and nobody else may write it; links are not
-followed; no large file is read, and nothing but a regular one. So nobody else can forge a status or the time.
+Where the folder lies below /tmp, any user can have made it first. So a folder counts, and a file in it, only
+if this user, root or the owner of the spool owns it, and nobody else may write it; links are not followed;
+only a regular file of at most 10 MB is read. So nobody else can forge a status or the time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _WRITTEN_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 class NotOurFolder(OSError):
-    """A runtime folder that somebody else made, or may write."""
+    """A runtime folder that another user owns or may write."""
 
 
 class Runtime:
@@ -50,8 +50,8 @@ class Runtime:
     def publish(self, name: str, document: Mapping[str, Any]) -> None:
         """Replace the document `name` ("bus-meters" or "uplink").
 
-        Adds `pid`, and `updated` in milliseconds since 1970. A directory that cannot be written, or is not
-        ours, is logged once: the gateway works without a status.
+        Adds `pid`, and `updated` in milliseconds since 1970. A directory that cannot be written, or belongs
+        to another user, is logged once: the gateway works without a status.
 
         Raises:
             TypeError: `document` does not fit JSON.
@@ -67,10 +67,10 @@ class Runtime:
             self._is_failing = False
 
     def read_all(self) -> dict[str, dict[str, Any]]:
-        """Every document by its name, the newest where several processes published one.
+        """Return every document by its name, the newest where several processes published one.
 
-        Adds `running`: whether the process that published it lives. What is no document, or not ours, is left
-        out.
+        Adds `running`: whether the process that published the document lives. Files that are no document, or
+        belong to another user, are left out.
         """
         newest: dict[str, dict[str, Any]] = {}
         for root, owners in self._roots():
@@ -84,7 +84,7 @@ class Runtime:
         return newest
 
     def request_forgetting(self, bus: str, sensor: str) -> bool:
-        """Ask the process that reads a bus to forget what it learned of a sensor; one request at a time.
+        """Request that the process of a bus forgets its knowledge of a sensor; one request at a time.
 
         Returns:
             False if no process publishes a status of that bus where this user can see it.
@@ -109,7 +109,7 @@ class Runtime:
         return False
 
     def take_request(self, bus: str) -> str | None:
-        """Return the sensor of which to forget what was learned, once; None if nobody asks for that."""
+        """Return the sensor's name from `request_forgetting`, and remove the request; None without one."""
         owners = {os.geteuid(), 0}
         try:
             with _opened(_own_root(), owners) as outer, _opened(self._folder, owners, outer) as folder:
@@ -123,15 +123,15 @@ class Runtime:
         return sensor if isinstance(sensor, str) else None
 
     def _replace(self, name: str, data: bytes) -> None:
-        root, ours = _own_root(), {os.geteuid()}
+        root, user = _own_root(), {os.geteuid()}
         _make(root)
-        with _opened(root, {*ours, 0}) as outer:
+        with _opened(root, {*user, 0}) as outer:
             _make(self._folder, outer)
-            with _opened(self._folder, ours, outer) as folder:
+            with _opened(self._folder, user, outer) as folder:
                 _write(f"{name}.json", data, folder)
 
     def _roots(self) -> Iterator[tuple[Path, set[int]]]:
-        """Where a service, this user, or the owner of the spool may have published; and whose it may be."""
+        """Yield the folders in which a process may have published, each with the users that may own it."""
         owners = {os.geteuid(), 0}
         places = [_own_root(), SERVICE_DIRECTORY, _temporary_root(os.getuid())]
         try:
@@ -150,7 +150,7 @@ def _request_name(bus: str) -> str:
 
 
 def _write(name: str, data: bytes, folder: int) -> None:
-    """Replace a file in an open folder; whoever reads it finds the old one or this one, whole."""
+    """Replace a file in an open folder in one step: a reader sees the old file or the new one, whole."""
     draft = f".{name}-{secrets.token_hex(8)}"
     descriptor = open_regular(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, folder=folder)
     try:
@@ -164,7 +164,7 @@ def _write(name: str, data: bytes, folder: int) -> None:
 
 
 def _own_root() -> Path:
-    """Where this process publishes."""
+    """Return the folder in which this process publishes."""
     if directories := os.environ.get("RUNTIME_DIRECTORY"):
         return Path(directories.split(":")[0])  # systemd lists several so
     if directory := os.environ.get("XDG_RUNTIME_DIR"):
@@ -177,7 +177,7 @@ def _temporary_root(uid: int) -> Path:
 
 
 def _make(folder: Path | str, outer: int | None = None) -> None:
-    """Make a folder, if it is missing, that everybody may read, whatever the umask."""
+    """Make a folder that every user may read, whatever the umask; do nothing if it exists."""
     if outer is None:
         Path(folder).parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -193,10 +193,11 @@ def _make(folder: Path | str, outer: int | None = None) -> None:
 
 @contextmanager
 def _opened(folder: Path | str, owners: set[int], outer: int | None = None) -> Iterator[int]:
-    """The descriptor of a folder that is one of theirs, and that nobody else may write.
+    """Open a folder that one of `owners` owns and nobody else may write; yield its descriptor.
 
     Raises:
-        OSError: it is missing, a link, or not to be trusted.
+        OSError: the folder is missing or a link.
+        NotOurFolder: another user owns it, or may write it.
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(folder, flags, dir_fd=outer)
@@ -214,7 +215,7 @@ def _is_trusted(descriptor: int, owners: set[int]) -> bool:
 
 
 def _documents(folder: int, owners: set[int]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The documents of an open folder, by name."""
+    """Yield the documents of an open folder, each after its name, sorted by name."""
     for name in sorted(os.listdir(folder)):
         stem, dot, suffix = name.rpartition(".")
         if stem and not name.startswith(".") and dot + suffix == ".json":

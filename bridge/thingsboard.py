@@ -1,10 +1,10 @@
-"""ThingsBoard's CoAP device API as pure functions: values written, batches packed, answers understood.
+"""ThingsBoard's CoAP device API as pure functions: encode values, pack batches, decide on answers.
 
 Follows ThingsBoard 4.3: JsonConverter (common/proto) decides what becomes of a value, CoapTransportResource
 (common/transport/coap) what is answered. Nothing here waits, reads a clock or opens anything.
 
-The server answers 2.01 before it has looked closely, and what it does not like afterwards is lost without a
-word. So everything it is known to dislike is settled here, before a reading is stored:
+The server answers 2.01 before it has looked closely, and drops later, without a word, the readings that it
+does not accept. So every such reading is made acceptable here, before it is stored:
 
     float with more than 16 decimals   it would store a string            at most 16 decimals are written
     number with an exponent            may become a whole number          written out
@@ -50,10 +50,10 @@ _AMBIGUOUS = {"ts": "ts_"}  # {"ts", "values"} is a timestamp and the values of 
 
 
 def encode_values(values: Mapping[str, Value]) -> tuple[bytes, int]:
-    """Writes the values of one reading as the compact JSON object that is stored and later sent as it is.
+    """Encode the values of one reading as the compact JSON object that is stored and later sent as it is.
 
     Returns:
-        The object, and how many values it has. `(b"{}", 0)`, where not one value was usable, is no reading.
+        The object, and its number of values. `(b"{}", 0)`, where no value was usable, is no reading.
     """
     members = [
         f"{json.dumps(key, ensure_ascii=False)}:{text}"
@@ -69,10 +69,10 @@ def unstorable(values: Mapping[str, Value]) -> list[str]:
 
 
 def _is_storable(value: Value) -> bool:
-    """Whether it is text or true or false, or a number that ThingsBoard stores as one.
+    """Return whether `value` is text, a boolean, or a number that ThingsBoard stores as a number.
 
-    A whole number becomes a LONG or, beyond 64 bits, a string of its digits; and every float of such size is
-    a whole number, however it is written.
+    A whole number becomes a LONG or, beyond 64 bits, a string of its digits; every float of 2^63 or more is
+    a whole number, in whatever form it is written.
     """
     if isinstance(value, float):
         return isfinite(value) and abs(value) < 2**63
@@ -92,7 +92,10 @@ def _text(value: Value) -> str | None:
 
 
 def _decimal(value: float) -> str:
-    """The shortest text that reads back as `value`; 16 decimals where that needs more, or an exponent."""
+    """Return the shortest text that reads back as `value`.
+
+    Where that has more than 16 decimals or an exponent, the text is rounded to 16 decimals.
+    """
     text = repr(value)
     if "e" not in text and len(text) - text.index(".") - 1 <= MAX_DECIMALS:
         return text
@@ -102,7 +105,7 @@ def _decimal(value: float) -> str:
 
 @lru_cache(maxsize=1024)
 def _plain_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
-    """The keys as ThingsBoard accepts them; two that would become the same are numbered."""
+    """Return the keys in a form that ThingsBoard accepts; keys that would become equal are numbered."""
     plain: dict[str, None] = {}
     for key in keys:
         clean = _UNPLAIN.sub("_", key).strip() or "value"
@@ -123,7 +126,7 @@ def _at_most(text: str, units: int) -> str:
 
 
 class Unsendable(BridgeError):
-    """A reading that fits no message: it holds no value, or one longer than a datagram.
+    """A reading that fits no message: it has no value, or a value longer than a message.
 
     Attributes:
         row: the reading.
@@ -136,14 +139,14 @@ class Unsendable(BridgeError):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One message.
+    """The content of one message to the server.
 
     Attributes:
         payload: the body of the POST.
         rows: the readings in it, of one credential.
-        points: how many values it carries: what the server's rate limits count.
-        rest: what is left of the only reading after this message, if it had to be cut; that reading is
-            delivered when its rest is.
+        points: the number of values in it, which the server's rate limits count.
+        rest: the values of the only reading that did not fit, if it had to be cut; the reading is delivered
+            when its rest is.
     """
 
     payload: bytes
@@ -153,17 +156,21 @@ class Batch:
 
 
 def telemetry_path(token: str | None) -> tuple[str, ...]:
-    """Where readings are posted: under the device's token, or, with its certificate (`None`), without one."""
+    """Return the path to post readings to: under the device's token, or without one if it has a certificate.
+
+    Args:
+        token: the access token; None for a device that shows a certificate.
+    """
     return ("api", "v1", "telemetry") if token is None else ("api", "v1", token, "telemetry")
 
 
 def pack(rows: Sequence[Row], budget: int, max_points: int, *, timed: bool = True) -> Batch:
-    """Packs as many of the first readings as one message holds; at least a part of the first one.
+    """Pack as many of the first readings as one message holds; at least a part of the first one.
 
     Args:
         rows: not empty, of one credential, dated.
         budget: the longest payload, in bytes.
-        max_points: the most values; 1 is the least that can be sent.
+        max_points: the most values in the message, at least 1.
         timed: False leaves the timestamp out of a reading sent whole: the server then sets its own.
 
     Raises:
@@ -180,12 +187,16 @@ def pack(rows: Sequence[Row], budget: int, max_points: int, *, timed: bool = Tru
         elements.append(element)
     if not elements:
         return _cut(rows[0], budget, max_points)
-    taken = tuple(rows[: len(elements)])
-    return Batch(b"[%b]" % b",".join(elements), taken, sum(row.points for row in taken))
+    packed_rows = tuple(rows[: len(elements)])
+    return Batch(b"[%b]" % b",".join(elements), packed_rows, sum(row.points for row in packed_rows))
 
 
 def _cut(row: Row, budget: int, max_points: int) -> Batch:
-    """The first values of a reading that is too long for one message, under its timestamp."""
+    """Return a batch of the first values of a reading that is too long for one message.
+
+    Raises:
+        Unsendable: the reading has no value, or its first one is longer than `budget` bytes.
+    """
     values: dict[str, Value] = json.loads(row.body)
     room = budget - len(b"[%b]" % _element(row.ts_ms, b"{}"))
     first: dict[str, Value] = {}
@@ -200,8 +211,8 @@ def _cut(row: Row, budget: int, max_points: int) -> Batch:
     if not first:
         raise Unsendable(row, f"its value {next(iter(values))!r} is longer than a message of {budget} bytes")
     body, points = encode_values(first)
-    others, more = encode_values({key: value for key, value in values.items() if key not in first})
-    rest = replace(row, body=others, points=more) if more else None
+    rest_body, rest_points = encode_values({key: value for key, value in values.items() if key not in first})
+    rest = replace(row, body=rest_body, points=rest_points) if rest_points else None
     return Batch(b"[%b]" % _element(row.ts_ms, body), (row,), points, rest)
 
 
@@ -213,7 +224,7 @@ def _element(ts_ms: int, body: bytes) -> bytes:
 
 
 class Action(Enum):
-    """What is done with a batch, its credential or the link after an answer or the lack of one."""
+    """The next step for a batch, its credential or the link after an answer or the lack of one."""
 
     COMMIT = "delivered: it leaves the spool"
     BISECT = "one of these readings is refused: send each half"
@@ -231,7 +242,7 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do, and why in a sentence for the person who looks after the site."""
+    """An action, and its reason in a sentence for the person who looks after the site."""
 
     action: Action
     reason: str = ""
@@ -239,11 +250,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What was sent, and what is known of its credential.
+    """A message that was sent, and the history of its credential.
 
     Attributes:
-        readings: in the message.
-        points: values in the message.
+        readings: number of readings in the message.
+        points: number of values in the message.
         suspect: this one reading was refused alone before, and another of its credential was accepted since.
         aside: readings of the credential that were refused alone since it last had one accepted.
         certificate: the device shows a certificate, not a token.
@@ -272,49 +283,49 @@ _HOLDS: Mapping[str, str] = {
 }
 
 
-def decide(answer: str | UplinkError, sent: Sent) -> Decision:
-    """Return what a response code ("2.01"), or the error that came instead, asks for.
+def decide(answer: str | UplinkError, message: Sent) -> Decision:
+    """Return the action that a response code ("2.01"), or the error in its place, asks for.
 
     5.00 is ThingsBoard's answer to an exceeded rate limit, to a device profile of another transport type and
     to its own failures alike, so it never condemns a reading; more values at once than the limit's bucket
-    holds fail for ever, so fewer are sent. 4.00, and every code that is not known here, condemns a reading
-    only when it is refused alone, twice, with another of its credential accepted in between: a wrong payload
-    type in the profile refuses them all. So does a path that is too narrow for one of its values. So no
-    answer holds the readings behind it for ever.
+    holds fail for ever, so fewer are sent. 4.00, and every unknown code, condemns a reading only
+    when that reading is refused alone, twice, with another of its credential accepted in between: a wrong
+    payload type in the profile refuses them all. So does a path that is too narrow for one of its values. So
+    no answer holds the readings behind it for ever.
     """
     if isinstance(answer, UplinkError):
-        return _unanswered(answer, sent)
+        return _unanswered(answer, message)
     if answer.startswith("2."):
         return Decision(Action.COMMIT)
     if answer == "4.01":
-        return _unauthorized(sent)
-    if answer == "4.13" and sent.points > 1:
+        return _unauthorized(message)
+    if answer == "4.13" and message.points > 1:
         return Decision(Action.SHORTEN, "the server finds the message too long (4.13)")
     if answer == "4.29" or answer.startswith("5."):
-        return _overloaded(answer, sent)
+        return _overloaded(answer, message)
     if answer in _HOLDS:
         return Decision(Action.HOLD, _HOLDS[answer])
-    return _bad_request(answer, sent)
+    return _bad_request(answer, message)
 
 
-def _unanswered(error: UplinkError, sent: Sent) -> Decision:
+def _unanswered(error: UplinkError, message: Sent) -> Decision:
     if isinstance(error, NotTrusted):
         return Decision(Action.HOLD_LINK, str(error))
     if isinstance(error, PathTooNarrow):
-        return Decision(Action.REFUSE if sent.suspect else Action.SET_ASIDE, str(error))
-    if isinstance(error, ConnectionEnded) and not sent.renewed:
+        return Decision(Action.REFUSE if message.suspect else Action.SET_ASIDE, str(error))
+    if isinstance(error, ConnectionEnded) and not message.renewed:
         return Decision(Action.RENEW, str(error))
-    return Decision(Action.WAIT if sent.others_answered else Action.BACK_OFF, str(error))
+    return Decision(Action.WAIT if message.others_answered else Action.BACK_OFF, str(error))
 
 
-def _bad_request(answer: str, sent: Sent) -> Decision:
-    if sent.readings > 1:
+def _bad_request(answer: str, message: Sent) -> Decision:
+    if message.readings > 1:
         return Decision(Action.BISECT, f"the server refuses a reading ({answer})")
-    if sent.suspect:
+    if message.suspect:
         return Decision(
             Action.REFUSE, f"the server refuses this reading ({answer}) and accepts others of its sensor"
         )
-    if sent.aside + 1 < ASIDE_BEFORE_HOLD:
+    if message.aside + 1 < ASIDE_BEFORE_HOLD:
         return Decision(Action.SET_ASIDE, f"the server refuses a reading ({answer})")
     return Decision(
         Action.SET_ASIDE_AND_HOLD,
@@ -322,14 +333,14 @@ def _bad_request(answer: str, sent: Sent) -> Decision:
     )
 
 
-def _unauthorized(sent: Sent) -> Decision:
-    if not sent.certificate:
+def _unauthorized(message: Sent) -> Decision:
+    if not message.certificate:
         return Decision(
             Action.HOLD,
             "the server does not know its access token (4.01): compare credentials.toml with the device",
         )
     if (
-        not sent.renewed
+        not message.renewed
     ):  # after 24 h of silence, or from a new port, it only wants to see the certificate again
         return Decision(Action.RENEW, "the server does not know the connection (4.01)")
     return Decision(
@@ -338,8 +349,8 @@ def _unauthorized(sent: Sent) -> Decision:
     )
 
 
-def _overloaded(answer: str, sent: Sent) -> Decision:
-    if sent.points > 1:
+def _overloaded(answer: str, message: Sent) -> Decision:
+    if message.points > 1:
         return Decision(Action.SLOW_DOWN, f"the server is overloaded or limits the rate ({answer})")
     return Decision(
         Action.SLOW_DOWN,
