@@ -118,11 +118,12 @@ def attributes(counts: Counts, bus: str) -> dict[str, Any]:
 def _plus(counts: Counts, earlier: Counts, keys: tuple[str, ...]) -> dict[str, Any]:
     total = dict(counts)
     for key in keys:
-        now, before = counts.get(key), earlier.get(key)
-        if isinstance(now, Mapping) and isinstance(before, Mapping):
-            total[key] = {code: now.get(code, 0) + before.get(code, 0) for code in {**before, **now}}
-        elif isinstance(now, int) and isinstance(before, int):
-            total[key] = now + before
+        count, earlier_count = counts.get(key), earlier.get(key)
+        if isinstance(count, Mapping) and isinstance(earlier_count, Mapping):
+            codes = {**earlier_count, **count}
+            total[key] = {code: count.get(code, 0) + earlier_count.get(code, 0) for code in codes}
+        elif isinstance(count, int) and isinstance(earlier_count, int):
+            total[key] = count + earlier_count
     return total
 
 

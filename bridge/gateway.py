@@ -208,13 +208,13 @@ async def _deliver(site: Site, watch: CredentialsWatch, jobs: list[Uplink]) -> N
                     site,
                     publish=partial(runtime.publish, TOLD),
                 )
-                running = [tasks.create_task(job.run()), tasks.create_task(keeper.run())]
+                running_tasks = [tasks.create_task(job.run()), tasks.create_task(keeper.run())]
                 if site.thingsboard.diagnostics:
                     diagnostics = Diagnostics(runtime, watch.current, client=client, own_clients=own_clients)
                     statistics = partial(_kept_running, "the statistics' delivery", diagnostics.run)
-                    running.append(tasks.create_task(statistics()))
+                    running_tasks.append(tasks.create_task(statistics()))
                 await watch.edited()
-                for task in running:
+                for task in running_tasks:
                     task.cancel()
         finally:
             for connection in (client, *own_clients.values()):

@@ -87,7 +87,7 @@ class Clock:
         wall_ns: nanoseconds since 1970 UTC; may step.
         vouched: returns why the wall clock is to be trusted while it shows that many nanoseconds; None if it
             is not to be trusted.
-        told: returns the time as the server reports it, for when nothing vouches for the wall clock.
+        server_time: returns the time as the server reports it, for when nothing vouches for the wall clock.
     """
 
     def __init__(
@@ -96,13 +96,13 @@ class Clock:
         boottime_ns: Callable[[], int],
         wall_ns: Callable[[], int],
         vouched: Callable[[int], str | None],
-        told: Callable[[], Told | None] = lambda: None,
+        server_time: Callable[[], Told | None] = lambda: None,
     ) -> None:
         self._boot_id = boot_id
         self._boottime_ns = boottime_ns
         self._wall_ns = wall_ns
         self._vouched = vouched
-        self._told = told
+        self._server_time = server_time
         self._source: str | None = None
         self._offsets: deque[tuple[int, int]] = deque(maxlen=_OFFSETS_KEPT)  # (valid from boottime, offset)
         self._stamps: dict[str, int] = {}  # the newest by sensor, and when that was by the clock:
@@ -185,7 +185,7 @@ class Clock:
         offset_ns = wall_ns - boottime_ns
         self._source = self._vouched(wall_ns)
         if self._source is None:
-            server_time = self._told()
+            server_time = self._server_time()
             if server_time is None or server_time.boot_id != self._boot_id:
                 return boottime_ns
             self._source, offset_ns = server_time.source, server_time.offset_ns

@@ -79,7 +79,7 @@ def identify(adapter: Adapter, present: Collection[Adapter]) -> Identity:
     """
     if not adapter.usb:
         return Identity(str(adapter.device), Kind.DEVICE)
-    twins = [device.device.name for device in present if device.id_path == adapter.id_path]
+    twins = [twin.device.name for twin in present if twin.id_path == adapter.id_path]
     if len(twins) > 1 or not adapter.id_path:
         raise NoIdentity(
             f"{adapter.device}: neither a serial number nor the USB socket tells it from "

@@ -209,8 +209,8 @@ class DeviceApi:
             of_key = series.setdefault(key, {})
             if entry.ts_ms in of_key:
                 self.received.duplicates += 1
-                before = of_key[entry.ts_ms]
-                self.received.conflicts += (type(before), before) != (type(value), value)
+                previous_value = of_key[entry.ts_ms]
+                self.received.conflicts += (type(previous_value), previous_value) != (type(value), value)
             of_key[entry.ts_ms] = value
 
     def _within_limit(self, token: str, points: int) -> bool:

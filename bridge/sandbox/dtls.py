@@ -178,7 +178,7 @@ def _context(certificate: Path, key: Path) -> SSL.Context:
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_QUERY_MTU | (SSL.OP_COOKIE_EXCHANGE or 0))
     context.set_cookie_generate_callback(lambda _connection: cookie)
-    context.set_cookie_verify_callback(lambda _connection, shown: shown == cookie)
+    context.set_cookie_verify_callback(lambda _connection, echo: echo == cookie)
     context.set_verify(SSL.VERIFY_PEER, _accept)
     return context
 

@@ -66,9 +66,9 @@ FAULTS: Final[Mapping[str, Fault]] = {
 @contextmanager
 def during(fault: Fault, bus: SimulatedBus, addresses: Iterable[Address]) -> Iterator[None]:
     """Put a fault in force at the devices with these addresses of a bus while the block runs."""
-    concerned = [(bus.faults[address], fault.unit) for address in addresses]
-    records: list[tuple[Any, Mapping[str, Any]]] = [*concerned, (bus.line_faults, fault.line)]
-    before = [{name: getattr(record, name) for name in changes} for record, changes in records]
+    unit_records = [(bus.faults[address], fault.unit) for address in addresses]
+    records: list[tuple[Any, Mapping[str, Any]]] = [*unit_records, (bus.line_faults, fault.line)]
+    previous_values = [{name: getattr(record, name) for name in changes} for record, changes in records]
     for record, changes in records:
         _set(record, changes)
     bus.echo = fault.has_echo
@@ -84,7 +84,7 @@ def during(fault: Fault, bus: SimulatedBus, addresses: Iterable[Address]) -> Ite
         if fault.is_unplugged:
             bus.replug()
         bus.echo = False
-        for (record, _), values in zip(records, before, strict=True):
+        for (record, _), values in zip(records, previous_values, strict=True):
             _set(record, values)
 
 

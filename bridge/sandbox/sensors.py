@@ -66,8 +66,10 @@ class LiveUnit(SimulatedUnit):
             return
         words_by_address = self.holding if register.table is Table.HOLDING else self.input
         addresses = range(register.start, register.end)
-        before = b"".join(words_by_address.get(address, 0).to_bytes(2, "big") for address in addresses)
-        octets = words(register, value, before)
+        previous_octets = b"".join(
+            words_by_address.get(address, 0).to_bytes(2, "big") for address in addresses
+        )
+        octets = words(register, value, previous_octets)
         for at, address in enumerate(addresses):
             words_by_address[address] = int.from_bytes(octets[2 * at : 2 * at + 2], "big")
 
@@ -90,8 +92,8 @@ def simulate_until_stopped(site: Site, folder: Path, say: Callable[[str], None])
     Raises:
         BridgeError: the site has no bus that can be simulated.
     """
-    stopped = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, stopped)  # before the threads, which inherit it
+    stop_signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)  # before the threads, which inherit it
     with simulate(site, folder) as buses:
         if not buses:
             raise BridgeError(f"{site.path}: no bus speaks {' or '.join(_MODES)}, which alone are simulated")
@@ -105,7 +107,7 @@ def simulate_until_stopped(site: Site, folder: Path, say: Callable[[str], None])
                     f"{name} is not played: it speaks {idle.protocol.name}, only {' and '.join(_MODES)} are "
                     "simulated; `run` takes its own adapter"
                 )
-        signal.sigwait(stopped)
+        signal.sigwait(stop_signals)
 
 
 def _played(bus: Bus, link: Path) -> SimulatedBus:

@@ -230,14 +230,14 @@ def main() -> int:
 
 async def _run(server: StandIn, host: str, port: int, dump: Path | None) -> None:
     loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+        loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGUSR1, _write, server, dump)
     port = await server.start(host, port)
     sys.stdout.write(f"listening on {host}:{port}\n")
     sys.stdout.flush()
-    await ended.wait()
+    await stop.wait()
     await server.stop()
     _write(server, dump)
 
