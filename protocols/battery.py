@@ -31,8 +31,8 @@ class BatteryKeys:
 
     Attributes:
         units: the values that it can give, each with its unit or "".
-        lists: of those that are lists, the most that each can hold.
-        unusual: those that are read only if they are named.
+        lists: the names of values that are lists, each with the most entries it can hold.
+        unusual: the names of values that are read only if site.toml lists them.
     """
 
     units: Mapping[str, str]

@@ -21,7 +21,7 @@ class DecodeError(ProtocolError):
 
     Attributes:
         field: the field under its manual's name.
-        value: what stood there.
+        value: the content of the field.
         data: the raw bytes of the frame.
     """
 
@@ -55,7 +55,7 @@ class DeviceRefusal(ProtocolError):
 
     Attributes:
         code: the device's own number for the reason (Modbus: the exception code).
-        request: what was asked, in words ("input registers 0–9").
+        request: the request in words ("input registers 0–9").
     """
 
     def __init__(self, message: str, *, code: int, request: str) -> None:

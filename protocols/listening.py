@@ -28,7 +28,7 @@ class Telegram:
 
     Attributes:
         sender: the id that the frame carries, as site.toml writes it; "" if it carries none.
-        values: what it told; none if it told that it has none (warming up).
+        values: the values; empty if the sensor reports that it has none (warming up).
         also: other ways in which site.toml may write the id.
     """
 
@@ -76,11 +76,11 @@ class Identity:
     """The form of a sensor's id.
 
     Attributes:
-        form: matches an id, whole, as it is kept (`normal`).
-        what: what it is and where to find it, for a message: "the server id, hexadecimal digits".
-        example: one.
-        normal: how an id is kept, whatever way it was written.
-        is_optional: whether a sensor that stands alone on its line may leave it out.
+        form: matches a whole id in its normal form.
+        what: the name of the id and its place, for a message: "the server id, hexadecimal digits".
+        example: an example of an id.
+        normal: returns the normal form of an id, however it is written in site.toml.
+        is_optional: a sensor that is alone on its line may leave it out.
     """
 
     form: re.Pattern[str]
@@ -96,7 +96,7 @@ class ListeningKeys:
 
     Attributes:
         units: the values that they can give, each with its unit or "".
-        identity: what their ids look like; None if their frames carry none.
+        identity: the form of their ids; None if their frames carry none.
         others: matches the names of further values, where `units` cannot list them all.
     """
 

@@ -120,8 +120,8 @@ def contradictions(entry: Mapping[str, Any], kind: str, bits: int | None) -> Ite
     """Yield each key of a meaning that is right by itself but contradicts another key or the type.
 
     Args:
-        kind: the type, as it is written.
-        bits: how wide its integers are; None if it is none.
+        kind: the name of the type.
+        bits: the width of its integers; None if it is no integer.
     """
     if bits is not None and "bit" in entry and entry["bit"] >= bits:
         yield "bit", f"{entry['bit']} is beyond {kind}, use 0–{bits - 1}"

@@ -195,16 +195,16 @@ def _electricity() -> Iterator[tuple[tuple[int, int, int], Quantity]]:
 
 
 QUANTITIES: Final[Mapping[tuple[int, int, int, int], Quantity]] = {
-    **{(ELECTRICITY, *key): found for key, found in _electricity()},
+    **{(ELECTRICITY, *groups): electrical for groups, electrical in _electricity()},
     **_OF_OTHERS,
 }
-"""A, C, D, E → what it is; of maxima and energies the total; a tariff has `_t1` … behind its name."""
+"""Groups A, C, D, E → quantity: for maxima and energies the total; a tariff has `_t1` … behind its name."""
 
 UNITS: Final[Mapping[str, str]] = dict(QUANTITIES.values())
 """Every name with its unit, but for the tariffs."""
 
 WITH_TARIFFS: Final = frozenset(
-    found.name for (a, _, d, _), found in QUANTITIES.items() if a == ELECTRICITY and d in _TARIFFED
+    tariffed.name for (a, _, d, _), tariffed in QUANTITIES.items() if a == ELECTRICITY and d in _TARIFFED
 )
 """The names that may have `_t1` … behind them."""
 

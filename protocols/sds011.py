@@ -64,7 +64,7 @@ ANSWER: Final = "answer" / Struct(
     "tail" / Const(_TAIL),
 )
 _LAYOUTS: Final = {0xC0: REPORT, 0xCF: PM100_REPORT, 0xB4: COMMAND, 0xC5: ANSWER}
-_LENGTHS: Final = {order: declared.sizeof() for order, declared in _LAYOUTS.items()}
+_LENGTHS: Final = {kind: message.sizeof() for kind, message in _LAYOUTS.items()}
 _COMMAND_ORDER: Final = 0xB4
 MAX_LENGTH: Final = max(_LENGTHS.values())
 
@@ -74,7 +74,7 @@ KEYS: Final = ListeningKeys(
         form=re.compile("[0-9a-f]{4}"),
         what="the sensor's id, four hexadecimal digits",
         example="a160",
-        normal=lambda written: written.strip().lower(),
+        normal=lambda text: text.strip().lower(),
     ),
 )
 

@@ -32,22 +32,21 @@ class Shape:
     """The rules by which the frames of a protocol are recognised.
 
     Attributes:
-        head: matches where a frame may begin, as soon as `extent` can be asked. Octets that may stand before
+        head: matches where a frame may begin, as soon as `extent` can be called. Octets that may stand before
             a frame as part of it (a preamble) belong to the match; group 1 is then the head without them.
-        head_length: octets of the longest match of `head`.
+        head_length: the length of the longest match of `head`, in octets.
         starts: the octets that a match may begin with.
-        longest: octets of the longest frame; bounds what is kept.
-        extent: how many octets the frame has whose head begins at this place of the buffer; None if more must
-            be heard to tell; 0 if there is none. Never more than `longest`, and never None once `longest`
-            octets are there.
-        flaw: what is wrong with such a frame, in one word ("checksum"), or None if it is good. Like `extent`,
-            it sees no preamble.
-        direction: who sent a good frame, where it tells.
-        lookbehind: how many octets before a frame `head` looks at, where what came before tells whether one
-            may begin.
-        resumed: `extent` asked again of a frame of which it could not tell before; the third argument is the
-            length of the buffer then. Where the end of a long frame is searched for it goes on there; without
-            it, all that was heard of a frame is searched with each octet that comes.
+        longest: the length of the longest frame, in octets; bounds the memory of the framer.
+        extent: returns the length, in octets, of the frame whose head begins at this place of the buffer;
+            None if more octets are needed to tell; 0 if there is no frame. Never more than `longest`, and
+            never None once `longest` octets are there.
+        flaw: returns the mistake in such a frame in one word ("checksum"), or None if the frame is good. Like
+            `extent`, it sees no preamble.
+        direction: returns the sender of a good frame, where the frame tells.
+        lookbehind: how many octets before a frame `head` looks at, if they decide whether a frame may begin.
+        resumed: called instead of `extent` for a frame whose length `extent` could not tell before; the third
+            argument is the length of the buffer at that time, where the search for the end goes on. Without
+            it, each new octet starts the search for the end of a long frame again.
     """
 
     head: re.Pattern[bytes]

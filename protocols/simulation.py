@@ -23,12 +23,12 @@ class Dialect:
 
     Attributes:
         framer: finds the requests that a sensor hears.
-        address: the one in a request or reply.
-        concerns: whether a request is for the sensor with this address, alone or with others.
+        address: returns the address in a request or reply.
+        concerns: returns whether a request is for the sensor with this address, alone or with others.
         message: a frame without what carries it, for the log of what was served.
-        refused: the reply that refuses a request with a code.
-        misaddressed: a reply as if another sensor had sent it.
-        damaged: a reply with a wrong checksum.
+        refused: returns the reply that refuses a request with a code.
+        misaddressed: returns a reply as if another sensor had sent it.
+        damaged: returns a reply with a wrong checksum.
     """
 
     framer: Callable[[], Framer]

@@ -78,12 +78,12 @@ class Declaration:
     """The layout of a frame, as the keys of a bus declare it.
 
     Attributes:
-        sync: what it begins with.
-        length: octets, or how it tells them.
-        longest: octets of the longest one.
-        check: its checksum, if it has one.
-        end: what it ends with.
-        fields: in the order of the file.
+        sync: the octets it begins with; None stands for any octet.
+        length: its number of octets, or the field that holds it.
+        longest: the length of the longest frame, in octets.
+        check: its checksum; None if it has none.
+        end: the octets it ends with.
+        fields: its fields, in the order of the file.
     """
 
     sync: Pattern

@@ -43,7 +43,7 @@ def declaration(table: Mapping[str, Any]) -> Declared:
     """Return the frame and the request that a bus declares.
 
     Args:
-        table: its keys `frame` and `request`.
+        table: the keys `frame` and `request` of the bus.
 
     Raises:
         SettingsError: every mistake.

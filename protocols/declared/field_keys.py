@@ -76,8 +76,8 @@ def parse_fields(
     """Return the fields, in the order of the file; add their mistakes to `problems`.
 
     Args:
-        order: of their octets, unless they say so.
-        begin: where the first one stands, unless it says so.
+        order: the order of octets in a field without the key `order`.
+        begin: the place of the first field, if it has no key `at`.
     """
     if not isinstance(table, Mapping):
         problems.append(

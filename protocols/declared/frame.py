@@ -31,7 +31,7 @@ class DeclaredFrame:
 
     Attributes:
         declared: the declaration.
-        shape: how it is recognised.
+        shape: the rules by which it is recognised.
     """
 
     def __init__(self, declaration: Declaration) -> None:

@@ -76,8 +76,8 @@ def parse_check(
     """Return the checksum that a name alone or a table declares; add its mistakes to `problems`.
 
     Args:
-        order: of its octets, unless it says so.
-        end: octets that stand behind it unless it says where it stands; None: it stands at the very end.
+        order: the order of its octets, without a key `order`.
+        end: octets behind it, without a key `at`; None: it stands at the very end and has no such key.
     """
     if entry == NONE:
         return None

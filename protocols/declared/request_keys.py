@@ -41,7 +41,7 @@ def parse_request(
 
     Args:
         id_field: the field of the reply that names the sensor.
-        order: of the checksum, unless it says so.
+        order: the order of the octets of the checksum, if that has no key `order`.
     """
     if not isinstance(table, Mapping):
         problems.append((at, 'is no table, write [bus.NAME.request], below it send = "…"'))

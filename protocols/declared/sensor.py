@@ -124,10 +124,10 @@ def _identity(field: Field) -> Identity:
     most = 10 ** (2 * kind.size) - 1 if kind.kind is Kind.DIGITS else (1 << 8 * kind.size) - 1
 
     def normal(text: str) -> str:
-        written = _NUMBER.fullmatch(text.strip())
-        if written is None:
+        match = _NUMBER.fullmatch(text.strip())
+        if match is None:
             return ""
-        number = int(written[1], 16) if written[1] else int(written[0])
+        number = int(match[1], 16) if match[1] else int(match[0])
         return str(number) if number <= most else ""
 
     return Identity(
@@ -143,9 +143,9 @@ def _text_identity(field: Field) -> Identity:
     kind = field.type
 
     def normal(text: str) -> str:
-        written = text.strip()
-        octets = written.encode()
-        return written if len(octets) <= kind.size and kind.read(octets) == written else ""
+        id_text = text.strip()
+        octets = id_text.encode()
+        return id_text if len(octets) <= kind.size and kind.read(octets) == id_text else ""
 
     return Identity(
         form=re.compile(".+", re.DOTALL),

@@ -17,8 +17,8 @@ class SimulatedSensor:
     """A simulated sensor of a declaration.
 
     Attributes:
-        address: its id, "-" if it has none.
-        raws: what stands in the fields of its frame but for the id, unscaled.
+        address: the id of the sensor, "-" if it has none.
+        raws: the raw content of all fields of its frame but the id, unscaled.
     """
 
     def __init__(self, declarations: Declared, address: str = ALONE, **raws: Any) -> None:

@@ -35,10 +35,10 @@ class Type:
     """A type of field.
 
     Attributes:
-        name: as it is written: "uint16".
-        kind: what its octets are.
-        size: how many there are.
-        order: of its octets.
+        name: the name in site.toml: "uint16".
+        kind: the kind of content.
+        size: the number of octets.
+        order: the order of the octets.
     """
 
     name: str

@@ -36,10 +36,10 @@ class Reading:
     """The value of a data set.
 
     Attributes:
-        address: as the meter writes it.
-        name: ours, or the address.
-        value: in `unit`.
-        unit: of the value, or "".
+        address: the address as the meter writes it.
+        name: our name for the value, or the address.
+        value: the value in `unit`.
+        unit: the unit of the value, or "".
         shown: the value in the meter's own unit.
     """
 

@@ -27,9 +27,9 @@ class MeterSettings:
     """The settings of a sensor: its meter, and the values that are read.
 
     Attributes:
-        address: who is asked; "" asks whoever hears it.
-        values: names and codes, in the order of site.toml.
-        wake_up: it sleeps until it is woken.
+        address: the address of the meter; "" asks any meter on the line.
+        values: the names and codes to read, in the order of site.toml.
+        wake_up: the meter sleeps until it is woken.
     """
 
     address: str

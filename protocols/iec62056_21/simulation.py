@@ -22,10 +22,10 @@ class SimulatedMeter:
     """A simulated meter.
 
     Attributes:
-        identification: who it says it is; its baud character decides the mode.
+        identification: its identification; the baud character decides the mode.
         data: address → what stands in the brackets behind it, "00123.4*kWh".
-        address: the one it listens to, beside openings without any.
-        fastest: baud; what it sends faster is not heard, for its optical head is too slow.
+        address: the address it answers, besides openings without one.
+        fastest: baud; faster messages get lost, for its optical head is too slow.
     """
 
     identification: Identification

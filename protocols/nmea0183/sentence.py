@@ -41,7 +41,7 @@ class Sentence:
     Attributes:
         talker: two letters; P… is a maker's own sentence.
         type: the sentence: MWV.
-        fields: as they are sent, "" where empty.
+        fields: the fields as they are sent, "" where empty.
     """
 
     talker: str

@@ -24,7 +24,7 @@ class Describer:
     address, else a request.
 
     Args:
-        model: whose values the replies bring; None: an SPS30.
+        model: the model whose values the replies hold; None: an SPS30.
     """
 
     def __init__(self, model: str | None) -> None:

@@ -42,8 +42,8 @@ class Quantity:
     """A quantity that a sensor measures.
 
     Attributes:
-        name: ours.
-        unit: of the value, or "".
+        name: our name for it.
+        unit: the unit of the value, or "".
         divide: a word divided by this is the value.
     """
 
@@ -58,7 +58,7 @@ class Format:
 
     Attributes:
         start: data of the command that starts the measurement in this format.
-        number: how each number is written.
+        number: the layout of each number.
         declared: the layout of the reply.
     """
 
@@ -72,9 +72,9 @@ class Model:
     """A model of sensor.
 
     Attributes:
-        name: in site.toml.
-        quantities: in the order of its reply.
-        formats: by their names in site.toml, the usual one first.
+        name: the name in site.toml.
+        quantities: its quantities, in the order of its reply.
+        formats: its formats by their names in site.toml, the usual one first.
         read: data of the command that reads the measured values.
         serial: data of the command that reads the serial number.
         begins_with_zeros: it answers with zeros until the first measurement is done.
@@ -130,7 +130,12 @@ def _format(start: bytes, number: Construct[Any, Any], quantities: tuple[Quantit
 
 
 def _word_model(
-    name: str, quantities: tuple[Quantity, ...], read: bytes, serial: bytes, *, begins_with_zeros: bool
+    name: str,
+    quantities: tuple[Quantity, ...],
+    read: bytes,
+    serial: bytes,
+    *,
+    begins_with_zeros: bool,
 ) -> Model:
     """Return the model of a sensor whose only format is words."""
     formats = {"integer": _format(b"\x00", Int16sb, quantities)}

@@ -26,10 +26,10 @@ class SensorSettings:
     """The settings of a sensor: which it is, and which values are read from it.
 
     Attributes:
-        address: on its line.
-        model: what it is.
-        form: how it is started.
-        values: their names, in the order of site.toml.
+        address: the address on its line.
+        model: the model of the sensor.
+        form: the format in which its measurement is started.
+        values: the names of the values to read, in the order of site.toml.
     """
 
     address: int
@@ -43,7 +43,7 @@ class SensorSettings:
         return next(name for name, form in self.model.formats.items() if form is self.form)
 
 
-_NAMES: Final = sorted({each.name for model in MODELS.values() for each in model.quantities})
+_NAMES: Final = sorted({quantity.name for model in MODELS.values() for quantity in model.quantities})
 
 SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
     "properties": {

@@ -56,11 +56,11 @@ class SimulatedSensor:
     """A simulated sensor.
 
     Attributes:
-        model: what it is.
-        values: what it measures, by name.
-        address: on its line.
-        serial: its serial number.
-        mode: what it does.
+        model: the model of the sensor.
+        values: the measured values by name.
+        address: the address on its line.
+        serial: the serial number.
+        mode: the operating mode.
         has_news: False: there is no new measurement since the last one was read.
         has_fault: an error flag of its status register is set.
         is_active: asleep, it hears: something pulled its line low.

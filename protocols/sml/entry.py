@@ -25,7 +25,7 @@ KEYS: Final = ListeningKeys(
         form=re.compile(r"([0-9a-f]{2})+|[0-9a-f][a-z]{3}[0-9a-f]{2}\d{8}"),
         what="the meter's server id in hexadecimal digits, or the number on its label (1EMH0012784289)",
         example="0a01454d4800004b2d61",
-        normal=lambda written: _BETWEEN_DIGITS.sub("", written).lower(),
+        normal=lambda text: _BETWEEN_DIGITS.sub("", text).lower(),
     ),
     others=re.compile(rf"({'|'.join(sorted(WITH_TARIFFS))})_t([1-9]|[1-5]\d|6[0-3])|{_CODE}"),
 )

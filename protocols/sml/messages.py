@@ -71,9 +71,9 @@ class Message:
     """A message of a file.
 
     Attributes:
-        tag: what it is; `NAMES` has the usual ones.
-        body: what its tag says.
-        data: those of the frame it is from.
+        tag: the kind of message; `NAMES` has the usual ones.
+        body: the content, in the form that the tag means.
+        data: the data of its frame.
     """
 
     tag: int
@@ -86,10 +86,10 @@ class Entry:
     """An entry of a list of values.
 
     Attributes:
-        code: what it is.
+        code: the code of the value.
         unit: the DLMS code of its unit; None if it has none.
         scaler: the power of ten it is multiplied with.
-        value: as sent; None if there is none.
+        value: the value as sent; None if there is none.
     """
 
     code: Code
@@ -103,8 +103,8 @@ class ValueList:
     """The content of an SML_GetList.Res.
 
     Attributes:
-        server_id: of the meter.
-        entries: its values, in the meter's order.
+        server_id: the id of the meter.
+        entries: the values, in the meter's order.
     """
 
     server_id: bytes
@@ -116,8 +116,8 @@ class Attention:
     """The content of an SML_Attention.Res.
 
     Attributes:
-        server_id: of the meter.
-        number: what happened, as an OBIS code in octets.
+        server_id: the id of the meter.
+        number: the event, as an OBIS code in octets.
         message: the same in words; "" if it has none.
     """
 

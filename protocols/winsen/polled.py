@@ -103,7 +103,7 @@ class SimulatedSensor:
     """A simulated sensor.
 
     Attributes:
-        co2: what it measures, in ppm.
+        co2: the measured concentration, in ppm.
     """
 
     co2: int
