@@ -108,6 +108,7 @@ CATALOGUE: Mapping[str, str] = {
     "nmea0183": "protocols.nmea0183.entry",
     "sml": "protocols.sml.entry",
     "dlms-push": "protocols.dlms.entry",
+    "kamstrup-kmp": "protocols.kamstrup_kmp",
     "vedirect-text": "protocols.vedirect.text",
     "vedirect-hex": "protocols.vedirect.hex_entry",
     "shdlc": "protocols.shdlc.entry",

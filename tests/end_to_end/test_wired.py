@@ -16,12 +16,15 @@ from protocols.dialogue import Values
 from protocols.dlt645 import simulation as dlt645
 from protocols.dlt645.edition import DLT645_1997
 from protocols.jk_bms import SimulatedBms as SimulatedJk
+from protocols.kamstrup_kmp import SimulatedMeter as SimulatedKamstrup
 from protocols.pylontech import SimulatedBattery
 from protocols.simulation import Dialect
 from tests.end_to_end.conftest import World
 from tests.end_to_end.test_batteries import alone
 from tests.protocols.test_jk_bms import DATA as JK_DATA
 from tests.protocols.test_jk_bms import PACK as JK_PACK
+from tests.protocols.test_kamstrup_kmp import REGISTERS as KMP_REGISTERS
+from tests.protocols.test_kamstrup_kmp import VALUES as KMP_VALUES
 from tests.protocols.test_pylontech import INFO as PYLONTECH_INFO
 
 pytestmark = pytest.mark.end_to_end
@@ -92,6 +95,14 @@ WIRES = [
         "bms",
         'model = "pm1006"',
         {"pm2_5": 12},
+    ),
+    Wire(
+        "kamstrup-kmp",
+        lambda: SimulatedKamstrup(KMP_REGISTERS),
+        alone(protocol("kamstrup-kmp").framer),
+        "bms",
+        "",
+        KMP_VALUES,
     ),
     Wire("jk-bms", lambda: SimulatedJk(JK_DATA), alone(protocol("jk-bms").framer), "bms", "", JK_PACK),
 ]

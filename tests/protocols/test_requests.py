@@ -19,6 +19,7 @@ SENSORS: dict[str, dict[str, Any]] = {
     "dlt645": {"address": "002311905387", "values": ["voltage_a", "voltage_b"]},
     "dlt645-1997": {"address": "002311905387", "values": ["voltage_a"]},
     "iec62056-21": {"values": ["import_energy"]},
+    "kamstrup-kmp": {},
     "vedirect-hex": {"values": ["panel_power", "panel_voltage"]},
     "shdlc": {"model": "sps30"},
     "winsen": {},
