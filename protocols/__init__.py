@@ -123,6 +123,7 @@ CATALOGUE: Mapping[str, str] = {
     "daly-bms": "protocols.daly_bms.entry",
     "jk-bms": "protocols.jk_bms",
     "pylontech": "protocols.pylontech",
+    "voltronic-pi30": "protocols.voltronic_pi30",
     "declared": "protocols.declared.entry",
 }
 

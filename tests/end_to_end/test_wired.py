@@ -19,6 +19,7 @@ from protocols.jk_bms import SimulatedBms as SimulatedJk
 from protocols.kamstrup_kmp import SimulatedMeter as SimulatedKamstrup
 from protocols.pylontech import SimulatedBattery
 from protocols.simulation import Dialect
+from protocols.voltronic_pi30 import SimulatedInverter
 from tests.end_to_end.conftest import World
 from tests.end_to_end.test_batteries import alone
 from tests.protocols.test_jk_bms import DATA as JK_DATA
@@ -26,6 +27,8 @@ from tests.protocols.test_jk_bms import PACK as JK_PACK
 from tests.protocols.test_kamstrup_kmp import REGISTERS as KMP_REGISTERS
 from tests.protocols.test_kamstrup_kmp import VALUES as KMP_VALUES
 from tests.protocols.test_pylontech import INFO as PYLONTECH_INFO
+from tests.protocols.test_voltronic_pi30 import STATUS as PI30_STATUS
+from tests.protocols.test_voltronic_pi30 import VALUES as PI30_VALUES
 
 pytestmark = pytest.mark.end_to_end
 
@@ -103,6 +106,14 @@ WIRES = [
         "bms",
         "",
         KMP_VALUES,
+    ),
+    Wire(
+        "voltronic-pi30",
+        lambda: SimulatedInverter(PI30_STATUS),
+        alone(protocol("voltronic-pi30").framer),
+        "bms",
+        "",
+        PI30_VALUES,
     ),
     Wire("jk-bms", lambda: SimulatedJk(JK_DATA), alone(protocol("jk-bms").framer), "bms", "", JK_PACK),
 ]

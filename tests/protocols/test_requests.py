@@ -28,6 +28,7 @@ SENSORS: dict[str, dict[str, Any]] = {
     "jk-bms": {},
     "cubic": {"model": "cm1106"},
     "pylontech": {},
+    "voltronic-pi30": {},
 }
 POLLED = [protocol(name) for name in CATALOGUE if protocol(name).device and not protocol(name).declared_by]
 every_polled = pytest.mark.parametrize("entry", POLLED, ids=lambda entry: entry.name)
