@@ -85,7 +85,7 @@ def request_forgetting(site: Site, sensor: str) -> str:
         raise ConfigError([f"bus {bus.name} is read by another user: try it with sudo"]) from error
     if not is_asked:
         raise ConfigError([f"bus {bus.name} is not being read, so nothing is learned of {sensor}"])
-    return f"what was learned of {sensor} is forgotten with the next poll on bus {bus.name}"
+    return f"what was learned of {sensor} is forgotten within two seconds"
 
 
 def show(site: Site) -> None:

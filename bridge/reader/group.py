@@ -91,6 +91,8 @@ class Group:
         self.is_retried = True
         self.failures = self._misses = self._refused = 0
         self._slow_s = 0.0
+        self._left_out = ()
+        self._logged_left_out.clear()
         self._state = SensorState.NEVER
         _log.info("%s: what was learned of it is forgotten", self.names)
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 PUBLISH_EVERY_S = 1.0
+FORGET_WITHIN_S = 1.0  # a person waits for it; on an idle bus the next poll may be an hour away
 LOOK_TIMEOUT_S = 5.0  # for a system that has to say which device file an adapter has
 LOOK_EVERY_S = 0.5  # for a lost adapter: plugged in again, it is opened at once
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 30.0  # for a port that is there but does not open
@@ -49,7 +50,8 @@ class Reader:
         find_port: tells the device file; raises PortLost if the adapter is not plugged in.
         port: what carries the bytes; not yet open.
         memory: what the bus counted before; kept up to date.
-        forgotten: the sensor of which to forget what was learned, once; asked when status is published.
+        forgotten: the sensor of which to forget what was learned, once; asked every second, whatever the bus
+            does. None: nobody can ask for that.
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class Reader:
         find_port: Callable[[], str] | None = None,
         port: Port | None = None,
         memory: Memory | None = None,
-        forgotten: Callable[[], str | None] = lambda: None,
+        forgotten: Callable[[], str | None] | None = None,
     ) -> None:
         self._bus = bus
         self._publish = publish
@@ -83,11 +85,13 @@ class Reader:
         self._published: Mapping[str, Any] = {}
         self._published_at = -PUBLISH_EVERY_S
         self._publishing: asyncio.TimerHandle | None = None
+        self._forgetting: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Reads the bus until cancelled; the port is closed then, and every reading taken is in the spool."""
         if math.isinf(self._started_at):
             self._started_at = self._saved_at = asyncio.get_running_loop().time()
+        self._forget_as_asked()
         try:
             while True:
                 heard = self._talk.heard
@@ -101,6 +105,8 @@ class Reader:
                         self._retry_s = FIRST_RETRY_S
                     await self._wait_for_adapter()
         finally:
+            if self._forgetting is not None:
+                self._forgetting.cancel()
             await self._port.close()
             self._publish_now()
             self._remember(self._published)
@@ -170,6 +176,16 @@ class Reader:
         except (PortLost, OSError):
             return None
 
+    def _forget_as_asked(self) -> None:
+        """Forget what was learned of the sensor that a person names, now and every second from now on."""
+        if self._forgotten is None:
+            return
+        self._forgetting = asyncio.get_running_loop().call_later(FORGET_WITHIN_S, self._forget_as_asked)
+        sensor = self._forgotten()
+        if sensor is not None and isinstance(self._talk, Polling):
+            self._talk.forget(sensor)
+            self._publish_soon()
+
     # Status.
 
     def _publish_soon(self) -> None:
@@ -187,9 +203,6 @@ class Reader:
         if self._publishing is not None:
             self._publishing.cancel()
             self._publishing = None
-        sensor = self._forgotten()
-        if sensor is not None and isinstance(self._talk, Polling):
-            self._talk.forget(sensor)
         document = self._document()
         if document != self._published:
             self._published = document

@@ -18,9 +18,10 @@ from bridge.clock import Clock
 from bridge.clock.kernel_clock import boottime_ns, system_clock
 from bridge.config import Bus, load_site
 from bridge.reader import Reader
+from bridge.reader.group import groups
 from bridge.sandbox.bus import SimulatedBus
 from bridge.spool import Row, Spool, SpoolWriter
-from protocols.dialogue import LineSettings
+from protocols.dialogue import LineSettings, PollResult
 from protocols.modbus.rtu import SimulatedUnit
 from tests.lines import PtyPump
 
@@ -323,6 +324,14 @@ async def test_an_idle_bus_wakes_nobody(
         timers = [handle for handle in loop._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]
         assert min(handle.when() for handle in timers) > loop.time() + 3000
         assert reads == 0
+
+
+def test_what_a_forgotten_device_does_not_give_is_left_out_no_more(tmp_path: Path) -> None:
+    (group,) = groups(bus_of(tmp_path, "serial:A1", sensor("a", 1)))
+    group.answered(PollResult(({"x": 1},), left_out=({"y": "refused"},)))
+    assert group.left_out(group.sensors[0]) == {"y": "refused"}
+    group.forget()
+    assert group.left_out(group.sensors[0]) == {}
 
 
 async def test_what_is_read_before_the_clock_is_set_arrives_with_the_right_time(
