@@ -191,10 +191,14 @@ class Station:
     def is_for_earlier(self, request: Request, frame: Frame) -> bool:
         """Return whether a reply to `request` is rather that to another one, which was sent before.
 
-        A refusal does not say what it refuses, and a device answers in turn.
+        A refusal does not say what it refuses, and a device answers in turn. A reply that is to come at other
+        line settings is not heard at these.
         """
         return any(
-            each.is_open and each.request.data != request.data and accepts(each.request, frame)
+            each.is_open
+            and each.request.data != request.data
+            and each.request.reply_line == request.reply_line
+            and accepts(each.request, frame)
             for each in self._questions
         )
 
