@@ -122,9 +122,9 @@ def change_settings(device: SerialDevice, settings: LineSettings) -> None:
                 "stopbits": settings.stopbits,
             }
         )
-    except (OSError, termios.error, ValueError) as error:
+        compare_settings(device.fileno(), path, settings)
+    except (OSError, termios.error, ValueError) as error:  # a device that was closed meanwhile too
         raise PortLost(_reason(path, error)) from error
-    compare_settings(device.fileno(), path, settings)
 
 
 def _is_pty(path: str) -> bool:

@@ -203,3 +203,18 @@ async def test_openings_that_hang_hold_up_no_other_port_and_are_few(
         await asyncio.sleep(0.01)
     await hung[0].open(str(pty.path), LINE)
     await hung[0].close()
+
+
+def test_a_device_that_is_closed_while_its_settings_change_is_lost(
+    pty: Pty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = serial_device.open_device(str(pty.path), LINE, None)
+    changed = device.apply_settings
+
+    def change_and_close(settings: dict[str, Any]) -> None:
+        changed(settings)
+        device.close()  # as the loop does, in its own thread, when the adapter is pulled out
+
+    monkeypatch.setattr(device, "apply_settings", change_and_close)
+    with pytest.raises(PortLost):
+        serial_device.change_settings(device, LineSettings(300))
