@@ -53,12 +53,12 @@ async def test_nothing_committed_is_lost_in_twenty_kills(world: World, server: S
         sender = world.start("uplink")
         await world.until(lambda: world.status()["ledger"]["queued"] == 0, within_s=120)
         assert world.stop(sender) == 0
-    arrived = {ts for token in ("T1", "T2") for series in server.stored[token].values() for ts in series}
+    stamps = {
+        token: {ts for series in server.stored[token].values() for ts in series} for token in ("T1", "T2")
+    }
+    arrived = stamps["T1"] | stamps["T2"]
     assert seen <= arrived
     assert server.received.conflicts == 0
     books = world.status()["ledger"]
-    assert (
-        books["read"]
-        == books["delivered"]
-        == len(server.stored["T1"]["count"]) + len(server.stored["T2"]["window"])
-    )
+    # Counted by stamp: a poll whose second reply came too late, on a loaded machine, has no `window`.
+    assert books["read"] == books["delivered"] == len(stamps["T1"]) + len(stamps["T2"])
