@@ -149,7 +149,7 @@ class Line:
         self._wakefulness.start()
         try:
             begun = _now()
-            sent = await self._say(request)
+            earliest, sent = await self._say(request)
             station.sent(request, sent, is_retry=is_retry)
             wait_s = station.reply_timeout.wait_s(reply_timeout_s, patience)
             overheard = Overheard()
@@ -165,7 +165,7 @@ class Line:
             station.unanswered(reply_timeout_s, is_damaged=is_damaged, patience=patience)
             raise NoReply(f"{request.summary}: {overheard.sentence(wait_s)}", overheard.cause)
         frame, arrival = heard
-        arrival, error_s = _likely(arrival, station, sent)
+        arrival, error_s = _likely(arrival, station, earliest)
         turn_around_s = station.answered(frame, arrival.at, is_measured=not arrival.gap_s)
         return Reply(frame, arrival.taken, turn_around_s, error_s)
 
@@ -174,7 +174,8 @@ class Line:
         station = self.stations[address]
         await self._fall_quiet(station, request, gap_s, is_retry=False)
         begun = _now()
-        await asyncio.sleep(await self._say(request) - _now())
+        _, sent = await self._say(request)
+        await asyncio.sleep(sent - _now())
         station.requests += 1
         station.busy_s += _now() - begun
 
@@ -228,16 +229,23 @@ class Line:
                         Cause.LOUD,
                     )
 
-    async def _say(self, request: Request) -> float:
-        """Write a request; return when it is out on the wire, which then is set for the reply."""
+    async def _say(self, request: Request) -> tuple[float, float]:
+        """Write a request, and set the wire for the reply.
+
+        Returns:
+            When it is out on the wire, at the earliest and at the latest: a process that is stopped while it
+            writes does not know.
+        """
         settings = request.line or self._settings
         await self._configure(settings)
+        duration_s = settings.duration_s(len(request.data))
+        earliest = _now() + duration_s
         await self._wire.write(request.data)
-        sent = self._busy_until = _now() + settings.duration_s(len(request.data))
+        sent = self._busy_until = _now() + duration_s
         if request.reply_line is not None:
             await asyncio.sleep(sent - _now())
             await self._configure(request.reply_line)
-        return sent
+        return earliest, sent
 
     async def _configure(self, settings: LineSettings) -> None:
         if settings != self._wire.settings:
@@ -338,20 +346,20 @@ class Line:
         return False
 
 
-def _likely(arrival: Arrival, station: Station, sent: float) -> tuple[Arrival, float]:
+def _likely(arrival: Arrival, station: Station, sent_at: float) -> tuple[Arrival, float]:
     """Return when a reply most likely came, and how wrong that may be in seconds; 0 if no more than usual.
 
-    One that was found after a gap came at any time in it. Where the device is known to be steady, it came
-    when that device usually answers.
+    Its request was on the wire at `sent_at` at the earliest. A reply that was found after a gap came at any
+    time in it; where the device is known to be steady, it came when that device usually answers.
     """
     if not arrival.gap_s:
         return arrival, 0.0
-    earliest = max(arrival.at - arrival.gap_s, sent)
+    earliest = max(arrival.at - arrival.gap_s, sent_at)
     error_s = arrival.at - earliest
     times = station.reply_timeout.times
     usual_s, late_s = times.percentile_s(50), times.percentile_s(99)
     if station.reply_timeout.is_known and usual_s is not None and late_s is not None:
-        likely = min(max(sent + usual_s, earliest), arrival.at)
+        likely = min(max(sent_at + usual_s, earliest), arrival.at)
         error_s = 0.0 if late_s - usual_s <= GAP_S else error_s
     else:
         likely = earliest + error_s / 2

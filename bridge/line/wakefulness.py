@@ -13,7 +13,7 @@ import math
 
 TICK_S = 0.025
 GAP_S = 0.050  # what a busy process may be late without being said to have slept
-_SAME_S = 0.005  # what is done so soon after a gap was due inside it
+_SAME_S = 0.050  # what is found so soon after a gap may have come inside it: a starved process goes on slowly
 
 
 class Wakefulness:
