@@ -39,6 +39,7 @@ from construct import (
 
 from protocols import layout
 from protocols.errors import DecodeError, FrameError
+from protocols.octet_reader import OctetReader
 
 
 class Enumerated(int):
@@ -87,20 +88,11 @@ _NOT_SPECIFIED = -0x8000
 _INVALID = 0x01  # status: the clock is not set
 
 
-class Reader:
-    """Reads elements, one after the other. What it raises is a DecodeError."""
-
-    def __init__(self, data: bytes) -> None:
-        self.at = 0
-        self._data = data
-
-    @property
-    def is_at_end(self) -> bool:
-        """Whether nothing is left."""
-        return self.at >= len(self._data)
+class Reader(OctetReader):
+    """Reads elements, one after the other."""
 
     def element(self, name: str, depth: int = 0) -> Element:
-        """The next element, which the specification calls `name`."""
+        """Read the next element, which the specification calls `name`."""
         kind = self.octets(name, 1)[0]
         if kind in (_ARRAY, _STRUCTURE):
             return self._list(name, depth)
@@ -118,7 +110,7 @@ class Reader:
         raise self._error(name, "there is no such type", kind)
 
     def length(self, name: str) -> int:
-        """The next length."""
+        """Read the next length."""
         first = self.octets(name, 1)[0]
         if first < 0x80:
             return first
@@ -126,16 +118,8 @@ class Reader:
             raise self._error(name, "is no length", first)
         return int.from_bytes(self.octets(name, first & 0x7F), "big")
 
-    def octets(self, name: str, count: int) -> bytes:
-        """The next octets."""
-        octets = self._data[self.at : self.at + count]
-        if len(octets) < count:
-            raise self._error(name, f"needs {count} octets, {len(octets)} are left", octets.hex())
-        self.at += count
-        return octets
-
     def end(self, name: str) -> None:
-        """Checks that nothing is left."""
+        """Check that nothing is left."""
         if not self.is_at_end:
             raise self._error(name, "ends too early", self._data[self.at :].hex())
 
@@ -154,9 +138,6 @@ class Reader:
         if kind == _ENUM and isinstance(value, int):
             return Enumerated(value)
         return value
-
-    def _error(self, name: str, message: str, value: object) -> DecodeError:
-        return DecodeError(message, field=name, value=value, data=self._data)
 
 
 def split_length(data: bytes, name: str) -> bytes:

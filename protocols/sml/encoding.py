@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from protocols.errors import DecodeError
+from protocols.octet_reader import OctetReader
 
 Element = bytes | bool | int | list["Element"] | None
 """None: an optional element that was left out."""
@@ -26,17 +26,8 @@ _MAX_NUMBER = 8
 _MAX_DEPTH = 16  # of lists in lists; the trees of SML_GetProcParameter have no limit
 
 
-class Reader:
-    """Reads elements one after the other; each of its methods raises `DecodeError` at malformed octets."""
-
-    def __init__(self, data: bytes) -> None:
-        self.at = 0
-        self._data = data
-
-    @property
-    def is_at_end(self) -> bool:
-        """Return whether all octets are read."""
-        return self.at >= len(self._data)
+class Reader(OctetReader):
+    """Reads elements, one after the other."""
 
     def element(self, name: str, depth: int = 0) -> Element:
         """Read the next element, which is, or is part of, what the specification calls `name`."""
@@ -45,7 +36,7 @@ class Reader:
             if depth == _MAX_DEPTH:
                 raise self._error(name, f"lists more than {_MAX_DEPTH} deep", length)
             return [self.element(name, depth + 1) for _ in range(length)]
-        octets = self._octets(name, length)
+        octets = self.octets(name, length)
         if kind == _OCTETS:
             return octets or None
         if kind == _BOOLEAN and length == 1:
@@ -62,29 +53,19 @@ class Reader:
 
     def end_of_message(self) -> None:
         """Read the octet 00 that ends a message."""
-        if (octet := self._octets("endOfSmlMsg", 1)) != END_OF_MESSAGE:
+        if (octet := self.octets("endOfSmlMsg", 1)) != END_OF_MESSAGE:
             raise self._error("endOfSmlMsg", "is not 00", octet.hex())
 
     def _head(self, name: str) -> tuple[int, int]:
         """Read a head: its type, and its length in elements of a list or in octets behind the head."""
         begun = self.at
-        (octet,) = self._octets(name, 1)
+        (octet,) = self.octets(name, 1)
         kind, length = octet & _TYPE, octet & _LENGTH
         while octet & _MORE:
-            (octet,) = self._octets(name, 1)
+            (octet,) = self.octets(name, 1)
             length = length << 4 | octet & _LENGTH
         if kind != _LIST:
             length -= self.at - begun
         if length < 0:
             raise self._error(name, "ends a message too early", octet)
         return kind, length
-
-    def _octets(self, name: str, count: int) -> bytes:
-        octets = self._data[self.at : self.at + count]
-        if len(octets) < count:
-            raise self._error(name, f"needs {count} octets, {len(octets)} are left", octets.hex())
-        self.at += count
-        return octets
-
-    def _error(self, name: str, message: str, value: object) -> DecodeError:
-        return DecodeError(message, field=name, value=value, data=self._data)
