@@ -14,7 +14,7 @@ Here are the values that meters are read for; all others go by their code.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -89,6 +89,11 @@ def unit_of(name: str) -> str | None:
     total, _, tariff = name.rpartition("_t")
     is_tariff = total in WITH_TARIFFS and tariff.isdecimal() and 1 <= int(tariff) <= MAX_TARIFF
     return UNITS.get(total if is_tariff else name)
+
+
+def units_of(names: Iterable[str]) -> dict[str, str]:
+    """Return the unit of each value; "" where it has none, or goes by its code."""
+    return {name: unit_of(name) or "" for name in names}
 
 
 def number(text: str) -> Decimal | None:
@@ -207,6 +212,12 @@ WITH_TARIFFS: Final = frozenset(
     tariffed.name for (a, _, d, _), tariffed in QUANTITIES.items() if a == ELECTRICITY and d in _TARIFFED
 )
 """The names that may have `_t1` … behind them."""
+
+SELECTABLE: Final = re.compile(
+    rf"({'|'.join(sorted(WITH_TARIFFS))})_t([1-9]|[1-5]\d|6[0-3])"
+    r"|\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}(\*\d{1,3})?"
+)
+"""What can be selected beside `UNITS` where a meter sends whole codes: a tariff's value, or a code."""
 
 _SPELLINGS: Final[Mapping[str, Sequence[str]]] = {  # meters do not agree on how a var is written
     "var": ("var", "Var", "VAr", "VAR"),

@@ -16,9 +16,7 @@ from protocols.dlms.assembly import LONGEST, StreamFramer
 from protocols.dlms.description import MEASURED_AT, MeterListener, describer, listener_with
 from protocols.keys import MeterKey
 from protocols.listening import Identity, ListeningKeys, ListeningSettings, address_of
-from protocols.obis import UNITS, WITH_TARIFFS, unit_of
-
-_CODE = r"\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}(\*\d{1,3})?"
+from protocols.obis import SELECTABLE, UNITS, units_of
 
 _KEYS: Final = ListeningKeys(
     units={**UNITS, MEASURED_AT: ""},
@@ -28,12 +26,12 @@ _KEYS: Final = ListeningKeys(
         example="7359992890941742",
         is_optional=True,
     ),
-    others=re.compile(rf"({'|'.join(sorted(WITH_TARIFFS))})_t([1-9]|[1-5]\d|6[0-3])|{_CODE}"),
+    others=SELECTABLE,
 )
 
 
 def _units_of(settings: ListeningSettings) -> dict[str, str]:
-    return {name: unit_of(name) or "" for name in settings.only or _KEYS.units}
+    return units_of(settings.only or _KEYS.units)
 
 
 def _with_keys(keys: Mapping[str, MeterKey]) -> Protocol:

@@ -59,7 +59,7 @@ class TelegramListener:
 
 
 def _units_of(settings: ListeningSettings) -> dict[str, str]:
-    return {name: obis.unit_of(name) or "" for name in settings.only or _KEYS.units}
+    return obis.units_of(settings.only or _KEYS.units)
 
 
 PROTOCOL = Protocol(

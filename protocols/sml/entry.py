@@ -12,12 +12,11 @@ from typing import Final
 from protocols import Protocol, without_models
 from protocols.dialogue import LineSettings
 from protocols.listening import Identity, ListeningKeys, ListeningSettings, address_of
-from protocols.obis import UNITS, WITH_TARIFFS, unit_of
+from protocols.obis import SELECTABLE, UNITS, units_of
 from protocols.sml.description import MANUFACTURER, MeterListener, describe
 from protocols.sml.transport import LONGEST, StreamFramer
 
 _BETWEEN_DIGITS = re.compile(r"[\s:-]")
-_CODE = r"\d{1,3}-\d{1,3}:\d{1,3}\.\d{1,3}\.\d{1,3}(\*\d{1,3})?"
 
 KEYS: Final = ListeningKeys(
     units={**UNITS, MANUFACTURER: ""},
@@ -27,12 +26,12 @@ KEYS: Final = ListeningKeys(
         example="0a01454d4800004b2d61",
         normal=lambda text: _BETWEEN_DIGITS.sub("", text).lower(),
     ),
-    others=re.compile(rf"({'|'.join(sorted(WITH_TARIFFS))})_t([1-9]|[1-5]\d|6[0-3])|{_CODE}"),
+    others=SELECTABLE,
 )
 
 
 def _units_of(settings: ListeningSettings) -> dict[str, str]:
-    return {name: unit_of(name) or "" for name in settings.only or KEYS.units}
+    return units_of(settings.only or KEYS.units)
 
 
 PROTOCOL = Protocol(
