@@ -152,8 +152,8 @@ class ReadoutFramer(SearchFramer):
 
 def _flaw(message: bytes) -> str | None:
     """Return "checksum" where data between STX and ETX fail their BCC."""
-    block = message if message.startswith((SOH, STX)) else message[message.find(STX) :]
-    is_checked = len(block) > _BLOCK_END and block[:1] in (SOH, STX) and block[-_BLOCK_END] in _ENDS
+    block = message if message.startswith(SOH) else b"".join(message.partition(STX)[1:])
+    is_checked = len(block) > _BLOCK_END and block[-_BLOCK_END] in _ENDS
     return "checksum" if is_checked and _BCC(block[1:]) else None
 
 
