@@ -11,8 +11,11 @@ from bridge.sandbox.bus import SimulatedBus, Unit
 from bridge.sandbox.server import StandIn
 from protocols import protocol
 from protocols.daly_bms.device import SimulatedBms as Daly
+from protocols.dialogue import LineSettings
 from protocols.framing import Framer
 from protocols.jbd_bms.device import SimulatedBms as Jbd
+from protocols.modbus import models
+from protocols.modbus.rtu import SimulatedUnit as ModbusUnit
 from protocols.simulation import Dialect
 from tests.end_to_end.conftest import World
 from tests.protocols.test_daly_bms import CELLS as DALY_CELLS
@@ -83,6 +86,24 @@ async def test_a_daly_that_sends_more_frames_than_it_has_cells_is_read(world: Wo
     with on_a_line("daly-bms", unit) as bus:
         expected = DALY_PACK | DALY_CELLS
         assert await delivered(world, server, "daly-bms", bus, expected) == expected
+
+
+async def test_a_daly_of_the_modbus_variant_is_read_at_its_address(world: World, server: StandIn) -> None:
+    vector = models.load("daly-bms").vectors[0]
+    unit = ModbusUnit(210)
+    words = vector.reply[3:-2]
+    unit.holding.update({at: int.from_bytes(words[2 * at : 2 * at + 2], "big") for at in range(62)})
+    with SimulatedBus({210: unit}, LineSettings(9600)) as bus:
+        server.tokens.add("T1")
+        site = SITE.format(port=server.port, adapter=bus.path, protocol="modbus-rtu")
+        own = '[[bus.battery.sensor]]\nname = "pack"\nevery = "0s"\naddress = 210\nmodel = "daly-bms"\n'
+        head, _, _ = site.partition("[[bus.battery.sensor]]")
+        world.write(f'{head}line = "9600 8N1"\n\n{own}', {"pack": "T1"})
+        process = world.start("run")
+        await world.until(lambda: len(server.stored.get("T1", {}).get("voltage", ())) > 2)
+        assert world.stop(process) == 0, world.log
+    stored = {key: series[max(series)] for key, series in server.stored["T1"].items()}
+    assert stored == vector.values
 
 
 async def test_a_jbd_is_read(world: World, server: StandIn) -> None:

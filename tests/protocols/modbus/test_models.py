@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from protocols import protocol
+from protocols.dialogue import LineSettings
 from protocols.modbus import models
 from protocols.modbus.registers import Register
 from tests.protocols.vectors import FOLDER
@@ -15,6 +17,7 @@ SOURCES = {
     device["device"]: device for device in json.loads((FOLDER / "modbus_devices.json").read_text("utf-8"))
 }
 OF_A_SOURCE = [name for name in models.names() if models.load(name).title in SOURCES]
+MODBUS = protocol("modbus-rtu")
 WITHOUT_UNIT = (
     "factor",
     "ratio",
@@ -27,6 +30,11 @@ WITHOUT_UNIT = (
     "input_",
     "device_address",
     "baud_code",
+    "cells",
+    "thermometers",
+    "cycles",
+    "balancing",
+    "_enabled",
 )
 
 
@@ -58,6 +66,13 @@ def test_no_map_claims_more_than_was_seen(name: str) -> None:
     assert all(register.name == register.name.lower() for register in model.registers)
     for register in model.registers:
         assert register.unit or register.table.of_bits or any(word in register.name for word in WITHOUT_UNIT)
+
+
+def test_a_daly_of_the_modbus_variant_is_asked_once_for_all_it_has() -> None:
+    settings = MODBUS.settings({"address": 210, "model": "daly-bms"})
+    assert MODBUS.device is not None
+    (request,) = MODBUS.device([settings], LineSettings(9600)).planned()
+    assert request.data == bytes.fromhex("d2030000003ed7b9")
 
 
 def test_an_unknown_model_is_no_model() -> None:
