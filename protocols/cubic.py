@@ -1,7 +1,8 @@
-"""Cubic sensors on a UART, polled: CM1106 (CO₂), PM1006 and PM1003 (PM2.5, as in IKEA's VINDRIKTNING).
+"""Cubic sensors on a UART, polled: CM1106 (CO₂), PM1006, PM1006K and PM1003, PM2008 and its family (dust).
 
-Spec: Cubic, "CM1106 Single Beam NDIR CO2 Sensor Module", chapter UART, and "PM1006 LED Particle Sensor
-Module", p. 7. 9600 8N1; the host speaks first, a sensor stands alone on its line.
+Spec: Cubic, "CM1106 Single Beam NDIR CO2 Sensor Module", chapter UART; "PM1006 LED Particle Sensor Module"
+and "LED Particle Sensor PM1006K", p. 7; "PM2008M-M Laser Particle Sensor Module", UART protocol. 9600 8N1;
+the host speaks first, a sensor stands alone on its line.
 
     request   11 | length | command … | check                    length: of command and data
     reply     16 | length | command | data … | check
@@ -9,6 +10,13 @@ Module", p. 7. 9600 8N1; the host speaks first, a sensor stands alone on its lin
 
     CM1106    11 01 01 ED           16 05 01 | CO₂ 2 | 2 | check
     PM1006    11 02 0B 01 E1        16 11 0B | 2 | PM2.5 2 | 12 | check
+    PM1006K   11 02 0B 01 E1        16 11 0B | 2 | PM2.5 2 | 2 | PM1.0 2 | 2 | PM10 2 | 4 | check
+    PM2008    11 02 0B 07 DB        16 35 0B | PM1.0 4 | PM2.5 4 | PM10 4 | the same three, TSI | particles
+              larger than 0.3, 0.5, 1, 2.5, 5 and 10 µm, 4 each | 4 | check
+
+PM2008, PM2009, PM2016, PM2105 and PM3015 answer alike. The first three concentrations are reckoned as a GRIMM
+instrument reckons them, the second three as a TSI. What the four octets of the PM1006 behind each number
+mean, its document does not say. A sensor of the PM2008 family measures as soon as it has power.
 """
 
 from __future__ import annotations
@@ -19,7 +27,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from protocols import Fields, Protocol, without_models
-from protocols.dialogue import Dialogue, LineSettings, PollResult, Request
+from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
 from protocols.errors import Problem, SettingsError
 from protocols.framing import Direction, Frame
 from protocols.meaning_keys import unknown_key
@@ -27,23 +35,46 @@ from protocols.search import SearchFramer, Shape
 
 _HOST, _SENSOR = 0x11, 0x16
 _AROUND: Final = 3  # octets of a frame beside command and data
-_MAX_DATA: Final = 0x20
+_MAX_DATA: Final = 0x35
 MAX_LENGTH: Final = _AROUND + _MAX_DATA
 
 
+class Quantity(NamedTuple):
+    """A value of a sensor: its name, its unit, and where in the reply it stands."""
+
+    name: str
+    unit: str
+    at: int
+    length: int = 2
+
+
 class Model(NamedTuple):
-    """A sensor: what it is asked, and where in the reply its value stands."""
+    """A sensor: what it is asked, and what it answers."""
 
     command: bytes
     length: int
-    at: int
-    value: str
-    unit: str
+    quantities: tuple[Quantity, ...]
 
 
+_DUST, _COUNT = "µg/m³", "1/L"
+_FOUR: Final = ("pm1_0", "pm2_5", "pm10", "pm1_0_tsi", "pm2_5_tsi", "pm10_tsi")
+_COUNTED: Final = tuple(f"particles_{size}" for size in ("0_3", "0_5", "1_0", "2_5", "5_0", "10"))
 MODELS: Final[Mapping[str, Model]] = {
-    "cm1106": Model(b"\x01", 5, 3, "co2", "ppm"),
-    "pm1006": Model(b"\x0b\x01", 17, 5, "pm2_5", "µg/m³"),
+    "cm1106": Model(b"\x01", 5, (Quantity("co2", "ppm", 3),)),
+    "pm1006": Model(b"\x0b\x01", 17, (Quantity("pm2_5", _DUST, 5),)),
+    "pm1006k": Model(
+        b"\x0b\x01",
+        17,
+        (Quantity("pm2_5", _DUST, 5), Quantity("pm1_0", _DUST, 9), Quantity("pm10", _DUST, 13)),
+    ),
+    "pm2008": Model(
+        b"\x0b\x07",
+        53,
+        tuple(
+            Quantity(name, _DUST if name in _FOUR else _COUNT, 3 + 4 * number, 4)
+            for number, name in enumerate(_FOUR + _COUNTED)
+        ),
+    ),
 }
 _SCHEMA: Final[Mapping[str, Any]] = {
     "properties": {"model": {"enum": list(MODELS), "description": "Which sensor it is."}},
@@ -97,9 +128,9 @@ class Sensor:
             Request(
                 data=build(_HOST, model.command),
                 framer=StreamFramer,
-                accepts=lambda frame: model.value in _values(frame),
+                accepts=lambda frame: _is_reply(frame, model),
                 reply_length=_AROUND + model.length,
-                summary=f"cubic: {model.value}",
+                summary=f"cubic: {model.quantities[0].name}",
             )
         ]
 
@@ -109,7 +140,7 @@ class Sensor:
         frame = yield request
         if frame is None:
             return PollResult(({},) * self._count, complete=False)
-        return PollResult((_values(frame),) * self._count)
+        return PollResult((_values(frame, self._model),) * self._count)
 
 
 @dataclass(slots=True)
@@ -118,11 +149,11 @@ class SimulatedSensor:
 
     Attributes:
         model: which one it is.
-        value: what it measures.
+        values: what it measures, by name.
     """
 
     model: Model
-    value: int
+    values: Mapping[str, int]
 
     def answer(self, request: Frame) -> bytes | None:
         """Return the whole reply; None to what is not its request."""
@@ -130,7 +161,8 @@ class SimulatedSensor:
             return None
         data = bytearray(self.model.length)
         data[0] = self.model.command[0]
-        data[self.model.at - 2 : self.model.at] = self.value.to_bytes(2, "big")
+        for name, _, at, length in self.model.quantities:
+            data[at - 2 : at - 2 + length] = self.values[name].to_bytes(length, "big")
         return build(_SENSOR, bytes(data))
 
 
@@ -141,21 +173,25 @@ def build(start: int, data: bytes) -> bytes:
 
 
 def describe(frame: Frame) -> Fields:
-    """Return the command and its data; of a reply the value too."""
-    return {"command": frame.data[2], "data": frame.data[3:-1].hex()} | _values(frame)
+    """Return the command and its data; of a reply the values too, of two sensors those that both have."""
+    fields: Fields = {"command": frame.data[2], "data": frame.data[3:-1].hex()}
+    model = next((model for model in MODELS.values() if _is_reply(frame, model)), None)
+    return fields | (_values(frame, model) if model else {})
 
 
-def _values(frame: Frame) -> dict[str, int | float | str | bool]:
-    data = frame.data
-    if frame.direction is Direction.REPLY:
-        for model in MODELS.values():
-            if (data[1], data[2]) == (model.length, model.command[0]):
-                return {model.value: int.from_bytes(data[model.at : model.at + 2], "big")}
-    return {}
+def _is_reply(frame: Frame, model: Model) -> bool:
+    is_reply = frame.direction is Direction.REPLY
+    return is_reply and (frame.data[1], frame.data[2]) == (model.length, model.command[0])
+
+
+def _values(frame: Frame, model: Model) -> Values:
+    return {
+        name: int.from_bytes(frame.data[at : at + length], "big") for name, _, at, length in model.quantities
+    }
 
 
 def _units_of(settings: SensorSettings) -> dict[str, str]:
-    return {settings.model.value: settings.model.unit}
+    return {quantity.name: quantity.unit for quantity in settings.model.quantities}
 
 
 def _extent(buffer: bytes, at: int) -> int:
@@ -171,7 +207,7 @@ def _direction(frame: bytes) -> Direction:
 
 
 _SHAPE: Final = Shape(  # only the lengths and commands that are known: the check is one octet
-    head=re.compile(rb"\x11(?:\x01\x01|\x02\x0b\x01)|\x16(?:\x05\x01|\x11\x0b)"),
+    head=re.compile(rb"\x11(?:\x01\x01|\x02\x0b[\x01\x07])|\x16(?:\x05\x01|[\x11\x35]\x0b)"),
     head_length=4,
     starts=bytes((_HOST, _SENSOR)),
     longest=MAX_LENGTH,
@@ -182,8 +218,8 @@ _SHAPE: Final = Shape(  # only the lengths and commands that are known: the chec
 
 PROTOCOL: Final = Protocol(
     name="cubic",
-    title="Cubic CM1106, PM1006",
-    spec="Cubic CM1106 and PM1006 data sheets, UART",
+    title="Cubic CM1106, PM1006, PM2008",
+    spec="Cubic CM1106, PM1006 and PM2008 data sheets, UART",
     line=LineSettings(9600, 8, "N", 1),
     framer=StreamFramer,
     describer=without_models(lambda: describe),

@@ -74,6 +74,7 @@ def _meter_of_1997() -> Unit:
 
 
 _METER_OF_1997: Values = {"energy_import": 1426.79, "voltage_a": 223, "active_power": 1.2345}
+_DUST = {quantity.name: 70000 + at for at, quantity in enumerate(MODELS["pm2008"].quantities)}
 WIRES = [
     Wire(
         "dlt645-1997",
@@ -93,11 +94,19 @@ WIRES = [
     ),
     Wire(
         "cubic",
-        lambda: SimulatedCubic(MODELS["pm1006"], 12),
+        lambda: SimulatedCubic(MODELS["pm1006"], {"pm2_5": 12}),
         alone(protocol("cubic").framer),
         "bms",
         'model = "pm1006"',
         {"pm2_5": 12},
+    ),
+    Wire(
+        "cubic",
+        lambda: SimulatedCubic(MODELS["pm2008"], _DUST),
+        alone(protocol("cubic").framer),
+        "bms",
+        'model = "pm2008"',
+        {**_DUST},
     ),
     Wire(
         "kamstrup-kmp",
