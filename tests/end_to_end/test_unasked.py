@@ -10,6 +10,8 @@ import pytest
 from bridge.sandbox.free_running import FreeRunningLine
 from bridge.sandbox.server import StandIn
 from protocols import layout, protocol
+from protocols.jk_bms.broadcast import CELLS, KINDS, reply, request
+from protocols.jk_bms.broadcast import build as battery_answer
 from protocols.sds011 import REPORT
 from tests.end_to_end.conftest import World
 
@@ -89,3 +91,59 @@ async def test_try_waits_for_a_sensor_to_speak(world: World, server: StandIn, li
         await asyncio.to_thread(line.say, report("a160", pm2_5=1, pm10=2) + report("b271", pm2_5=3, pm10=45))
     shown = (await trying).stdout
     assert shown == "street speaks on bus dust\n  pm10  4.5 µg/m³\n"
+
+
+BATTERIES = """\
+site = "test"
+
+[thingsboard]
+url = "coap://127.0.0.1:{port}"
+
+[spool]
+path = "{{folder}}/spool.db"
+commit_every = "200ms"
+
+[bus.store]
+adapter = "{adapter}"
+protocol = "jk-bms-push"
+
+[[bus.store.sensor]]
+name = "upper"
+id = "1"
+
+[[bus.store.sensor]]
+name = "lower"
+id = "2"
+only = ["voltage", "current", "cell_voltage_16"]
+"""
+
+
+async def test_batteries_that_their_master_asks_are_overheard(world: World, server: StandIn) -> None:
+    server.tokens.update({"T1", "T2"})
+    settings = protocol("jk-bms-push").line
+    assert settings is not None
+    kind = KINDS[CELLS]
+    with FreeRunningLine(settings) as line:
+        world.write(BATTERIES.format(port=server.port, adapter=line.path), {"upper": "T1", "lower": "T2"})
+        process = world.start("run")
+        await world.until(lambda: world.status()["buses"]["store"]["state"] == "ready")
+        for millivolts in (3301, 3302, 3303):
+            for address in (1, 2, 3):
+                cells = [millivolts + address] * 16
+                answer = battery_answer(
+                    cell_voltages=cells + [0] * 16,
+                    enabled_cells=0xFFFF,
+                    voltage=sum(cells),
+                    current=-1000 * address,
+                )
+                await asyncio.to_thread(line.say, request(address, kind) + answer + reply(address, kind))
+        await world.until(
+            lambda: all(len(server.stored.get(token, {}).get("voltage", ())) == 3 for token in ("T1", "T2"))
+        )
+        status = world.status()["buses"]["store"]["line"]
+        assert world.stop(process) == 0, world.log
+    assert sorted(server.stored["T1"]["voltage"].values()) == [52.832, 52.848, 52.864]
+    assert set(server.stored["T1"]["current"].values()) == {-1.0}
+    assert set(server.stored["T2"]) == {"voltage", "current", "cell_voltage_16"}
+    assert sorted(server.stored["T2"]["cell_voltage_16"].values()) == [3.303, 3.304, 3.305]
+    assert status["not_configured"]["3"]["telegrams"] == 3

@@ -15,7 +15,7 @@ from protocols.cubic import SimulatedSensor as SimulatedCubic
 from protocols.dialogue import Values
 from protocols.dlt645 import simulation as dlt645
 from protocols.dlt645.edition import DLT645_1997
-from protocols.jk_bms import SimulatedBms as SimulatedJk
+from protocols.jk_bms.polled import SimulatedBms as SimulatedJk
 from protocols.kamstrup_kmp import SimulatedMeter as SimulatedKamstrup
 from protocols.pylontech import SimulatedBattery
 from protocols.simulation import Dialect

@@ -6,7 +6,7 @@ import pytest
 
 from protocols.dialogue import LineSettings, PollResult, Values
 from protocols.framing import Frame
-from protocols.jk_bms import KEYS, Bms, SimulatedBms, StreamFramer, build, describe
+from protocols.jk_bms.polled import KEYS, Bms, SimulatedBms, StreamFramer, build, describe
 from tests.protocols.vectors import vectors
 
 LINE = LineSettings(115200)

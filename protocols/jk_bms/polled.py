@@ -13,8 +13,8 @@ all others of a fixed length (`_LENGTHS`). A code that is not known here ends wh
     80 81 82   temperatures of MOSFETs, box, battery; above 100 below zero: 105 is −5 °C
     84         current in 10 mA; the highest bit is set while charging (C0 = 1), or 10000 less what flows out
 
-Quirk: newer boards of the kinds PB and inverter answer another frame (55 AA EB 90) and only to a write; they
-are not asked here. Current is told positive while charging, as of the other batteries here.
+Quirk: boards of the kinds PB and inverter send another frame (55 AA EB 90), and only to who writes to them:
+see `broadcast`. Current is told positive while charging, as of the other batteries here.
 """
 
 from __future__ import annotations
