@@ -142,3 +142,35 @@ async def _two_rhythms(folder: Path) -> None:
 
 def test_two_rhythms_on_one_unit_that_misses_cost_no_neighbour(tmp_path: Path) -> None:
     _two_rhythms(tmp_path)
+
+
+@on_jumping_clock
+async def _back_but_slower(folder: Path, seconds: float, every_s: float) -> None:
+    sensors = [Sensor(unit, every_s, TWO) for unit in range(1, 11)]
+    reader = SimulatedReader(folder, "9600 8N1", sensors)
+    loop = asyncio.get_running_loop()
+    back_at = loop.time() + 300.0
+
+    def switch(silent: float) -> None:
+        for unit in range(1, 10):
+            reader.wire.faults[unit].silent = silent
+
+    def back() -> None:
+        slow(reader, 1, seconds)
+        reader.wire.faults[1].silent = 0.0
+
+    loop.call_later(60.0, switch, 1.0)
+    loop.call_at(back_at, back)
+    await reader.run(300.0 + 300.0)
+    first = min(at for at in reader.read_at["s0"] if at >= back_at)
+    assert first - back_at <= 15.0
+    assert reader.readings(0, first) * every_s >= 0.95 * (300.0 - 15.0)
+    assert reader.audit.findings.are_clean
+
+
+@pytest.mark.parametrize("every_s", [1.0, 5.0])
+@pytest.mark.parametrize("seconds", [0.02, 0.04, 0.06, 0.1, 0.2, 0.4])
+def test_a_device_that_is_back_and_slower_than_a_probe_waits_is_found_by_its_late_reply(
+    seconds: float, every_s: float, tmp_path: Path
+) -> None:
+    _back_but_slower(tmp_path, seconds, every_s)
