@@ -5,7 +5,9 @@ if that has a reply of the same shape; a bridge that queues requests and stalls 
 an address owes a reply to each try until one was heard, and nothing that this reply could answer is asked of
 it before `clear_at`. Other addresses are asked meanwhile, and this one for what has another reply.
 
-- The **same** request may be tried again soon: the reply means the same, whichever try it belongs to.
+- The **same** request may be tried again soon: the reply means the same, whichever try it belongs to. After one
+  miss of a device whose turn-around is known, the reply was lost: soon is half as long again as its slowest. If
+  nothing is known, or two tries in a row were missed, it may have become slow, and would still be answering.
 - **Another** request of that shape waits until every reply owed was heard, or nothing was for `HOLD_S`
   (more for an address that was seen to be slower, `LONGEST_HOLD_S` at most). A frame that comes after that is
   nobody's: a look-alike never extends a hold beyond it, and teaches nothing.
@@ -21,7 +23,7 @@ import math
 from dataclasses import dataclass, field
 
 from bridge.line.patience import Patience
-from bridge.line.reply_timeout import LONGEST_S, ReplyTimeout
+from bridge.line.reply_timeout import LONGEST_S, MISSES_TO_DOUBT, ReplyTimeout
 from bridge.line.shape import accepts, is_alike
 from protocols.dialogue import Request
 from protocols.framing import Frame
@@ -240,10 +242,15 @@ class Station:
             return -math.inf
         if question.request.data != request.data:
             return question.clear_at
-        least_s = max(2 * self._limit_s, _DOUBT_S)
-        if question.heard or not question.owed:
-            least_s = _LEAST_S if self.reply_timeout.is_known else self._limit_s
+        least_s = _LEAST_S if self.reply_timeout.is_known else self._limit_s
+        if question.owed and not question.heard and self._is_doubtful:
+            least_s = max(2 * self._limit_s, _DOUBT_S)
         return question.tries[-1] + max(_SLOWER * self.reply_timeout.times.slowest_s, least_s)
+
+    @property
+    def _is_doubtful(self) -> bool:
+        """Whether a reply that did not come may be late rather than lost, for all that is known."""
+        return not self.reply_timeout.is_known or self.reply_timeout.misses >= MISSES_TO_DOUBT
 
     @property
     def _hold_s(self) -> float:

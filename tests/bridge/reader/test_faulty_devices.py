@@ -219,3 +219,21 @@ async def _unplugged(folder: Path, call: int) -> None:
 @pytest.mark.parametrize("call", range(1, 40))
 def test_an_adapter_pulled_at_any_moment_is_read_again(call: int, tmp_path: Path) -> None:
     _unplugged(tmp_path, call)
+
+
+@on_jumping_clock
+async def _lossy(folder: Path, every_s: float, keys: str) -> None:
+    reader = SimulatedReader(folder, "19200 8N1", [Sensor(1, every_s, ((0, 2),))], keys=keys)
+    reader.wire.faults[1].silent = 0.05
+    began = now()
+    await reader.run(600)
+    assert reader.readings(0, began) * every_s / 600 >= 0.9
+    assert reader.audit.findings.are_clean
+
+
+@pytest.mark.parametrize("keys", ["retries = 0", 'retries = 0\nreply_timeout = "100ms"', "retries = 1"])
+@pytest.mark.parametrize("every_s", [0.1, 0.2, 0.5])
+def test_a_fast_sensor_loses_the_slots_of_its_lost_replies_and_few_others(
+    every_s: float, keys: str, tmp_path: Path
+) -> None:
+    _lossy(tmp_path, every_s, keys)
