@@ -11,9 +11,9 @@
   to be. Never more than 5 s, unless the site says more.
 - **Wide**: a device that is silent is asked with more patience now and then, doubled each time up to 5 s; how
   often is for the schedule to say. That finds a slow one whose late replies drown in what others say.
-- **Probe**: otherwise a silent device is waited for as long as its replies of late ask for, without the margins
-  above: of ten devices nine of which are dead, one that is back is found a third sooner. A reply that such a
-  probe does not wait for is heard all the same, if late, and the device is back.
+- **Probe**: otherwise a silent device is waited for as long as its replies of late ask for, without the
+  margins above: of ten devices, nine of them dead, one that is back is found a third sooner. A reply that
+  such a probe does not wait for is heard all the same, if late, and the device is back.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ if that has a reply of the same shape; a bridge that queues requests and stalls 
 an address owes a reply to each try until one was heard, and nothing that this reply could answer is asked of
 it before `clear_at`. Other addresses are asked meanwhile, and this one for what has another reply.
 
-- The **same** request may be tried again soon: the reply means the same, whichever try it belongs to. After one
-  miss of a device whose turn-around is known, the reply was lost: soon is half as long again as its slowest. If
-  nothing is known, or two tries in a row were missed, it may have become slow, and would still be answering.
+- The **same** request may be tried again soon: the reply means the same, whichever try it belongs to. After
+  one miss of a device whose turn-around is known, the reply was lost: it waits half as long again as its
+  slowest. If nothing is known, or two tries in a row were missed, it may be slow, and answering still.
 - **Another** request of that shape waits until every reply owed was heard, or nothing was for `HOLD_S`
   (more for an address that was seen to be slower, `LONGEST_HOLD_S` at most). A frame that comes after that is
   nobody's: a look-alike never extends a hold beyond it, and teaches nothing.
