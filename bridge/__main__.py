@@ -1,6 +1,6 @@
 """`python -m bridge` is `serial-bridge`."""
 
-from bridge.cli import main
+from bridge.commands.terminal import main
 
 if __name__ == "__main__":
     main()

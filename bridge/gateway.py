@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING
 
 from bridge.clock.kernel_clock import TOLD, system_clock
 from bridge.config import Bus, Certificate, Credentials, CredentialsWatch, Site
-from bridge.diagnostics import Memory
 from bridge.errors import BridgeError, SpoolDamaged
-from bridge.notify import notify, watchdog_s
 from bridge.port.adapter import find_port
 from bridge.reader import Reader
-from bridge.runtime import Runtime
 from bridge.spool import Spool, SpoolUnavailable, SpoolWriter, lock
 from bridge.spool.locks import beside
+from bridge.status.line_statistics import Memory
+from bridge.status.runtime import Runtime
+from bridge.systemd import notify, watchdog_s
 
 if TYPE_CHECKING:
     from bridge.uplink import Uplink
@@ -182,9 +182,9 @@ async def _feed_watchdog(advances: Callable[[], bool]) -> None:
 
 async def _deliver(site: Site, watch: CredentialsWatch, jobs: list[Uplink]) -> None:
     """Run the uplink, anew after every edit of the credentials: held credentials are then tried again."""
-    from bridge.clock.server_time import TimeKeeper  # here, because a reader starts sooner without
     from bridge.uplink import Uplink, connect
     from bridge.uplink.diagnostics import Diagnostics
+    from bridge.uplink.server_time import TimeKeeper  # here, because a reader starts sooner without
 
     runtime = Runtime(site.spool.path)
     publish = partial(runtime.publish, "uplink")

@@ -26,12 +26,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from protocols import Fields, Protocol, without_models
-from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
-from protocols.errors import Problem, SettingsError
-from protocols.framing import Direction, Frame
-from protocols.meaning_keys import unknown_key
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request, Values
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.scaling_keys import unknown_key
+from protocols.toolkit.search import SearchFramer, Shape
 
 _HOST, _SENSOR = 0x11, 0x16
 _AROUND: Final = 3  # octets of a frame beside command and data

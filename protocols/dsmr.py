@@ -30,14 +30,15 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from protocols import Fields, Protocol, obis, without_models
-from protocols.checksum import CHECKSUMS
-from protocols.dialogue import LineSettings, Value, Values
-from protocols.framing import Direction, Frame
 from protocols.iec62056_21.data import DataSet, data_sets
-from protocols.listening import Identity, ListeningKeys, ListeningSettings, Telegram, address_of
-from protocols.obis import Code, Quantity
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit import obis
+from protocols.toolkit.checksum import CHECKSUMS
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.obis import Code, Quantity
+from protocols.toolkit.polling import LineSettings, Value, Values
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.pushing import Identity, ListeningKeys, ListeningSettings, Telegram, address_of
+from protocols.toolkit.search import SearchFramer, Shape
 
 MAX_LENGTH: Final = 8192  # a text for the customer alone may have 2048 digits
 

@@ -17,14 +17,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from protocols import Fields, Protocol, dsmr, without_models
+from protocols import dsmr
 from protocols.dlms.apdu import ciphered
 from protocols.dlms.ciphering import TAG_LENGTH, Decryption
-from protocols.errors import DecodeError
-from protocols.framing import Direction, Frame
-from protocols.keys import MeterKey, parse_key
-from protocols.listening import Telegram
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit.errors import DecodeError
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.meter_keys import MeterKey, parse_key
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.pushing import Telegram
+from protocols.toolkit.search import SearchFramer, Shape
 
 LONGEST: Final = 8192
 

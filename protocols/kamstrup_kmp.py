@@ -23,12 +23,12 @@ from typing import Any, Final, NamedTuple
 
 from fastcrc.crc16 import xmodem
 
-from protocols import Fields, Protocol, without_models
-from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
-from protocols.errors import Problem, SettingsError
-from protocols.framing import Direction, Frame
-from protocols.meaning_keys import unknown_key
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request, Values
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.scaling_keys import unknown_key
+from protocols.toolkit.search import SearchFramer, Shape
 
 METER: Final = 0x3F
 GET_SERIAL: Final = 0x02

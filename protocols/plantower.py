@@ -31,12 +31,13 @@ from typing import Any, Final
 
 from construct import Array, Byte, Const, Int16ub, Struct, this
 
-from protocols import Fields, Protocol, layout
-from protocols.dialogue import LineSettings, Value, Values
-from protocols.errors import Problem, SettingsError
-from protocols.framing import Direction, Frame
-from protocols.listening import ListeningKeys, ListeningSettings, Telegram, address_of
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit import layout
+from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.polling import LineSettings, Value, Values
+from protocols.toolkit.protocol import Fields, Protocol
+from protocols.toolkit.pushing import ListeningKeys, ListeningSettings, Telegram, address_of
+from protocols.toolkit.search import SearchFramer, Shape
 
 _START: Final = b"\x42\x4d"
 REPORT: Final = "report" / Struct(

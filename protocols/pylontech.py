@@ -25,13 +25,14 @@ from typing import Any, Final
 
 from construct import Array, Byte, Int16sb, Int16ub, Int24ub, Optional, Struct, this
 
-from protocols import Fields, Protocol, layout, without_models
-from protocols.battery import BatteryKeys, BatterySettings
-from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
-from protocols.errors import DeviceRefusal, Problem, SettingsError
-from protocols.framing import Direction, Frame
-from protocols.meaning_keys import is_whole
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit import layout
+from protocols.toolkit.battery import BatteryKeys, BatterySettings
+from protocols.toolkit.errors import DeviceRefusal, Problem, SettingsError
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request, Values
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.scaling_keys import is_whole
+from protocols.toolkit.search import SearchFramer, Shape
 
 GET_ANALOG: Final = 0x42
 NORMAL: Final = 0x00

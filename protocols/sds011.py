@@ -20,11 +20,12 @@ from typing import Final
 
 from construct import Byte, Bytes, Const, Int16ul, Struct
 
-from protocols import Fields, Protocol, layout, without_models
-from protocols.dialogue import LineSettings, Values
-from protocols.framing import Direction, Frame
-from protocols.listening import Identity, ListeningKeys, Telegram, address_of
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit import layout
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.polling import LineSettings, Values
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.pushing import Identity, ListeningKeys, Telegram, address_of
+from protocols.toolkit.search import SearchFramer, Shape
 
 _HEAD, _TAIL = b"\xaa", b"\xab"
 REPORT: Final = "report" / Struct(

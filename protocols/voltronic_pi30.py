@@ -20,12 +20,12 @@ from typing import Final
 
 from fastcrc.crc16 import xmodem
 
-from protocols import Fields, Protocol, without_models
-from protocols.battery import BatteryKeys, BatterySettings
-from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Value, Values
-from protocols.errors import DeviceRefusal
-from protocols.framing import Direction, Frame
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit.battery import BatteryKeys, BatterySettings
+from protocols.toolkit.errors import DeviceRefusal
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request, Value, Values
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.search import SearchFramer, Shape
 
 MAX_LENGTH: Final = 256
 STATUS: Final = b"QPIGS"

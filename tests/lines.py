@@ -13,8 +13,8 @@ from typing import Self
 
 from bridge.errors import PortLost
 from bridge.port import State
-from bridge.sandbox.wire import Wire
-from protocols.dialogue import LineSettings
+from bridge.simulator.field.wire import Wire
+from protocols.toolkit.polling import LineSettings
 
 Said = tuple[float, bytes]
 """Seconds after the request is through, and what then arrives at once."""

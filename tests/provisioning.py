@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from bridge.sandbox import message as coap
+from bridge.simulator.server import message as coap
 
 KEY, SECRET = "PROVISION-KEY-7f3a", "PROVISION-SECRET-91bc"
 

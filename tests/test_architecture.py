@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,19 @@ def test_imports_point_one_way() -> None:
         timeout=100,
     )
     assert checked.returncode == 0, checked.stdout
+
+
+def test_the_toolkit_knows_no_protocol() -> None:
+    imported = {
+        alias.name if isinstance(node, ast.Import) else node.module
+        for path in (ROOT / "protocols/toolkit").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    ours = {module for module in imported if module and module.split(".")[0] in ("bridge", "protocols")}
+    assert ours
+    assert all(module.startswith("protocols.toolkit") for module in ours), ours
 
 
 @every_protocol

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli import main
-from bridge.cli.options import secrets_of
+from bridge.commands.terminal import main
+from bridge.commands.terminal.options import secrets_of
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from bridge.cli import app
-from bridge.commissioning.models import listing, readme_table
+from bridge.commands.models.listing import listing, readme_table
+from bridge.commands.terminal import app
 from bridge.config import load, load_site
 from bridge.errors import ConfigError
 from protocols.modbus import models

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bridge.commissioning import decode
+from bridge.commands.decode import streams as decode
 from protocols import CATALOGUE, protocol
 from tests.benchmarks.table import DOCS, Row, markdown, put
 from tests.protocols.vectors import FOLDER, IDLE, NAMES, Vector, holds_a_good_one, path_of

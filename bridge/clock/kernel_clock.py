@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from bridge.clock import Clock, Told, is_plausible
-from bridge.runtime import Runtime
+from bridge.status.runtime import Runtime
 
 TOLD = "clock"
 """The name of the runtime document in which the uplink publishes the server's time."""

@@ -1,7 +1,8 @@
 """A CoAP client for one server: each request is answered within its deadline or fails with a reason.
 
-A request waits for a lane, then for its turn in the pace, then for the association if there is none, and
-only then is it sent. So nothing waits inside aiocoap, and a request that was given up is never sent later.
+A request waits until few enough are in flight, then for its turn in the pace, then for the association if
+there is none, and only then is it sent. So nothing waits inside aiocoap, and a request that was given up is
+never sent later.
 The association stays until its socket fails, the server is silent, its name points elsewhere, or `reset`
 drops it; the next request opens another (`connection`).
 """
@@ -24,12 +25,12 @@ from aiocoap.numbers.constants import Reliable
 from aiocoap.numbers.contentformat import ContentFormat
 from aiocoap.protocol import Context
 
-from bridge.coap.congestion import Lanes, Pace, RoundTrip
+from bridge.coap.congestion import ConcurrencyLimit, Pace, RoundTrip
 from bridge.coap.connection import Connection, Resolver
 from bridge.coap.errors import Closed, Reset, Silent, Unreachable
+from bridge.coap.exchange import Exchange
 from bridge.coap.identifiers import TOKEN_LENGTH
 from bridge.coap.interface import Association, Interface, Transport
-from bridge.coap.lane import Lane
 from bridge.coap.path_limit import PathLimit
 from bridge.coap.udp import UDPAssociation
 from bridge.errors import PathTooNarrow, UplinkError
@@ -111,7 +112,7 @@ class Client:
         self.where = self._connection.where
         self._path = path_limit or PathLimit(transport.message_limit)
         self._survey: asyncio.Task[None] | None = None
-        self._lanes = Lanes(lanes)
+        self._concurrency = ConcurrencyLimit(lanes)
         self._pace = Pace(rate)
         self._round_trip = RoundTrip(ack_timeout_s)
         self._tuning = Reliable()
@@ -132,9 +133,9 @@ class Client:
         Args:
             path: segments as they are, without any escaping.
             payload: at most as many bytes as one datagram carries; `budget(path)` arrive on this path.
-            deadline_s: from the moment the request is sent, `DEADLINE_S` unless told; the wait for a lane
-                is not counted.
-            at_once: do not wait for a lane: a probe, while what holds the lanes is not answered.
+            deadline_s: from the moment the request is sent, `DEADLINE_S` if None; the wait for its turn is
+                not counted.
+            at_once: do not wait for a turn: a probe, while the requests in flight are not answered.
 
         Raises:
             UplinkError: there was no answer; the class and the message say why.
@@ -199,18 +200,18 @@ class Client:
 
     @property
     def deadline_s(self) -> float:
-        """The longest from a call of `post` to its end, with every lane busy and narrowed to one."""
+        """Return the longest time from a call of `post` to its end, when requests go out one by one."""
         turn_s = self._connection.opening_limit_s + self.DEADLINE_S + self._pace.interval_s
         return self.lanes * turn_s + self._connection.opening_limit_s  # and a refresh
 
     @property
     def lanes(self) -> int:
         """Requests in flight at once as long as the server answers."""
-        return self._lanes.width
+        return self._concurrency.width
 
     @lanes.setter
     def lanes(self, width: int) -> None:
-        self._lanes.width = width
+        self._concurrency.width = width
 
     @property
     def stats(self) -> Stats:
@@ -221,7 +222,7 @@ class Client:
             responses=dict(self._responses),
             retransmissions=self._retransmissions,
             timeouts=self._timeouts,
-            lanes=self._lanes.limit,
+            lanes=self._concurrency.limit,
             srtt_s=self._round_trip.smoothed_s,
             address=association.address if association and association.failure is None else None,
         )
@@ -256,42 +257,43 @@ class Client:
         *,
         at_once: bool = False,
     ) -> Response:
-        async with nullcontext() if at_once else self._lanes:
+        async with nullcontext() if at_once else self._concurrency:
             if wait_s := self._pace.reserve(asyncio.get_running_loop().time()):
                 await asyncio.sleep(wait_s)
             association = await self._connection.association()
             self._look_for_longer(association)
             self._tuning.ACK_TIMEOUT = self._round_trip.ack_timeout_s
-            lane = association.open_lane(self._path)
+            exchange = association.open_exchange(self._path)
             try:
-                response = await self._exchange(lane, _message(code, path, payload, self._tuning), deadline_s)
+                message = _message(code, path, payload, self._tuning)
+                response = await self._exchange(exchange, message, deadline_s)
             except Silent as silence:
                 self._timeouts += 1
-                self._lanes.narrow()
-                if association.heard == lane.heard_before:  # to everybody, not only to this request
+                self._concurrency.narrow()
+                if association.heard == exchange.heard_before:  # to everybody, not only to this request
                     association.end(silence)
                 else:
-                    self._path.doubt(lane.length)
+                    self._path.doubt(exchange.length)
                 raise
             finally:
-                association.close_lane(lane)
-                if lane.round_trip_s is not None:
-                    self._round_trip.sample(lane.round_trip_s, lane.transmissions)
-            self._lanes.widen()
+                association.close_exchange(exchange)
+                if exchange.round_trip_s is not None:
+                    self._round_trip.sample(exchange.round_trip_s, exchange.transmissions)
+            self._concurrency.widen()
             dotted: str = response.code.dotted
             self._responses[dotted] += 1
             return Response(dotted, response.payload)
 
-    async def _exchange(self, lane: Lane, message: Any, deadline_s: float | None) -> Any:
-        """One request on one lane: its response, or why there is none. aiocoap's errors end here."""
-        started_s = lane.association.loop.time()
-        message.remote = lane
+    async def _exchange(self, exchange: Exchange, message: Any, deadline_s: float | None) -> Any:
+        """One request on one exchange: its response, or why there is none. aiocoap's errors end here."""
+        started_s = exchange.association.loop.time()
+        message.remote = exchange
         self._requests += 1
         try:
             async with asyncio.timeout(self.DEADLINE_S if deadline_s is None else deadline_s):
                 return await self._context.request(message, handle_blockwise=False).response
         except (TimeoutError, ConRetransmitsExceeded):
-            raise Silent(self.where, lane.association.loop.time() - started_s) from None
+            raise Silent(self.where, exchange.association.loop.time() - started_s) from None
         except MessageError:
             raise Reset(self.where) from None
         except LibraryShutdown:

@@ -2,7 +2,7 @@
 
 RFC 7252 §4.7 asks for one outstanding request (NSTART) unless something else prevents congestion. Here
 several lanes are open as long as answers come; silence narrows them to one until the next answer.
-Nothing here does I/O, and only `Lanes` waits.
+Nothing here does I/O, and only `ConcurrencyLimit` waits.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 
 
-class Lanes:
+class ConcurrencyLimit:
     """Requests in flight at once: `async with lanes:` is one of them; who waits is admitted in order."""
 
     def __init__(self, width: int) -> None:
@@ -55,7 +55,7 @@ class Lanes:
             await turn
         except asyncio.CancelledError:
             self._waiting.pop(turn, None)
-            if not turn.cancelled():  # admitted and cancelled in the same moment: hand the lane on
+            if not turn.cancelled():  # admitted and cancelled in the same moment: hand the turn on
                 await self.__aexit__()
             raise
 

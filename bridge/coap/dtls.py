@@ -30,8 +30,8 @@ from OpenSSL import SSL
 from bridge.certificates import Identity, read_identity
 from bridge.coap.addresses import Address
 from bridge.coap.errors import Closed, Silent, Unreachable
+from bridge.coap.exchange import Exchange
 from bridge.coap.interface import Association
-from bridge.coap.lane import Lane
 from bridge.coap.trust import Trust
 from bridge.coap.udp import UDPAssociation, authority, connect
 from bridge.errors import ConnectionEnded, UplinkError
@@ -161,15 +161,15 @@ class DTLSAssociation(UDPAssociation):
             self._connection.send(message)
             self._flush()
 
-    def send(self, lane: Lane, message: Any) -> None:
+    def send(self, exchange: Exchange, message: Any) -> None:
         """Sends what aiocoap has, and begins to doubt the server when it must send it again and again."""
-        super().send(lane, message)
+        super().send(exchange, message)
         if not message.code.is_request():
             return
         now_s = self.loop.time()
         if self._unheard_since_s is None:
             self._unheard_since_s = now_s
-        if lane.transmissions > DEAD_AFTER_RETRANSMISSIONS:
+        if exchange.transmissions > DEAD_AFTER_RETRANSMISSIONS:
             silent_s = now_s - self._unheard_since_s
             patience_s = max(silent_s / 3, DEAD_AFTER_S - silent_s)  # a third: what the first one was given
             self.loop.call_later(patience_s, self._doubt, self.heard, self._unheard_since_s)

@@ -8,8 +8,8 @@ ThingsBoard answers a POST with a confirmable 2.01 of its own and never acknowle
 again two seconds later, with all others waiting. So `Association` hands it the acknowledgement implied.
 
 aiocoap cannot take a request back: when its caller is gone it is still sent again, and further requests to
-the same address wait behind it, to be sent when the network returns. So **a lane is the address of one
-request** and dies with it: none can wait behind it, and what aiocoap still sends to a dead lane is dropped.
+the same address wait behind it, to be sent when the network returns. So **an exchange is the address of one
+request** and dies with it: none can wait behind it, and what aiocoap still sends to a dead one is dropped.
 
     Client ─ request ─▶ aiocoap ─ message ─▶ Interface.send ─▶ Association.send ─▶ datagram
     Client ◀ response ─ aiocoap ◀ message ── Association.received ◀────────────── datagram
@@ -33,11 +33,11 @@ from aiocoap.numbers.types import Type
 
 from bridge.coap.addresses import Address
 from bridge.coap.errors import Closed
+from bridge.coap.exchange import Exchange
 from bridge.coap.identifiers import MessageIds, random_token
-from bridge.coap.lane import Lane
+from bridge.coap.liveness import LivenessMonitor
 from bridge.coap.path_limit import PathLimit
 from bridge.coap.questions import Questions
-from bridge.coap.watch import Watch
 from bridge.errors import PathTooNarrow, UplinkError
 
 _HEADER = struct.Struct("!BBH")  # version, type, token length | code | message id   (RFC 7252 §3)
@@ -64,13 +64,13 @@ class Association(ABC):
         self.heard = 0
         self.failure: UplinkError | None = None
         self._manager = manager
-        self._lanes: set[Lane] = set()
-        self._by_mid: dict[int, Lane] = {}
-        self._by_token: dict[bytes, Lane] = {}
+        self._exchanges: set[Exchange] = set()
+        self._by_mid: dict[int, Exchange] = {}
+        self._by_token: dict[bytes, Exchange] = {}
         self._answers: deque[int] = deque(maxlen=_REMEMBERED_ANSWERS)  # message ids of confirmable answers
         self._life = asyncio.Event()
         self._questions = Questions(self.transmit, manager._next_message_id)
-        self._watch = Watch(self._waiting, self._transmit_ping, self._repeat)
+        self._liveness = LivenessMonitor(self._waiting, self._transmit_ping, self._repeat)
         self._is_retired = False
 
     @abstractmethod
@@ -84,25 +84,25 @@ class Association(ABC):
     @property
     def is_in_use(self) -> bool:
         """A request is under way."""
-        return bool(self._lanes)
+        return bool(self._exchanges)
 
     def is_current(self) -> bool:
         """Return whether what the association rests on, such as the site's trust anchors, is unchanged."""
         return True
 
-    def open_lane(self, path: PathLimit) -> Lane:
-        """Return an address for one request; `close_lane` when that request is over, however it ended.
+    def open_exchange(self, path: PathLimit) -> Exchange:
+        """Return an address for one request; `close_exchange` when that request is over, however it ended.
 
         Args:
             path: what is known of the lengths that the way carries.
         """
-        lane = Lane(self, path)
-        self._lanes.add(lane)
-        return lane
+        exchange = Exchange(self, path)
+        self._exchanges.add(exchange)
+        return exchange
 
-    def close_lane(self, lane: Lane) -> None:
+    def close_exchange(self, exchange: Exchange) -> None:
         """From here on nothing is sent for this request any more, and no answer is taken for it."""
-        self._abandon(lane, TimeoutError())
+        self._abandon(exchange, TimeoutError())
 
     def end(self, failure: UplinkError) -> None:
         """The association is over; every request on it fails with `failure`. Later calls change nothing."""
@@ -111,13 +111,13 @@ class Association(ABC):
         self.failure = failure
         self.release()
         self._life.set()
-        for lane in tuple(self._lanes):
-            self._abandon(lane, failure)
+        for exchange in tuple(self._exchanges):
+            self._abandon(exchange, failure)
 
     def retire(self) -> None:
         """End as soon as no request is under way; those that are may still be answered."""
         self._is_retired = True
-        if not self._lanes:
+        if not self._exchanges:
             self.end(Closed(self.address))
 
     async def ask(self, lengths: Iterable[int], within_s: float) -> list[int]:
@@ -133,18 +133,18 @@ class Association(ABC):
                 await self._life.wait()
         return self._life.is_set() and self.failure is None
 
-    def send(self, lane: Lane, message: Any) -> None:
-        """Sends what aiocoap has for this lane: the request, or an acknowledgement."""
+    def send(self, exchange: Exchange, message: Any) -> None:
+        """Sends what aiocoap has for this exchange: the request, or an acknowledgement."""
         datagram = message.encode()
         is_request = message.code.is_request()
         if is_request:
-            lane.sending(message, len(datagram))
-            self._watch.begin(message.transport_tuning.ACK_TIMEOUT)
-            self._by_mid[lane.mid] = self._by_token[lane.token] = lane
+            exchange.sending(message, len(datagram))
+            self._liveness.begin(message.transport_tuning.ACK_TIMEOUT)
+            self._by_mid[exchange.mid] = self._by_token[exchange.token] = exchange
         self.transmit(datagram)
-        if is_request and lane.transmissions == 1 and not lane.path.is_proven(lane.length):
+        if is_request and exchange.transmissions == 1 and not exchange.path.is_proven(exchange.length):
             wait_s = JUDGED_AFTER * message.transport_tuning.ACK_TIMEOUT
-            self.loop.call_later(wait_s, self._doubt_length, lane, wait_s)
+            self.loop.call_later(wait_s, self._doubt_length, exchange, wait_s)
 
     def received(self, datagram: bytes) -> None:
         """Finds the request that an incoming message belongs to, and tells aiocoap.
@@ -154,7 +154,7 @@ class Association(ABC):
         self.heard += 1
         self._life.set()
         self._take(datagram)
-        self._watch.heard()
+        self._liveness.heard()
 
     def _take(self, datagram: bytes) -> None:
         if len(datagram) < _HEADER.size or datagram[0] >> 6 != 1:
@@ -166,9 +166,11 @@ class Association(ABC):
         if self._questions.take(mid, token, is_reply=kind in (Type.ACK, Type.RST)) and kind is not Type.CON:
             return
         if kind in (Type.ACK, Type.RST):
-            lane = self._by_mid.get(mid)
-            if lane and (code == Code.EMPTY or (kind is Type.ACK and is_response and token == lane.token)):
-                self._deliver(lane, datagram)
+            exchange = self._by_mid.get(mid)
+            if exchange and (
+                code == Code.EMPTY or (kind is Type.ACK and is_response and token == exchange.token)
+            ):
+                self._deliver(exchange, datagram)
         elif is_response and token in self._by_token:
             self._deliver(self._by_token[token], datagram)
         elif kind is Type.CON:
@@ -176,73 +178,80 @@ class Association(ABC):
             kind = Type.ACK if is_response and mid in self._answers else Type.RST
             self.transmit(_HEADER.pack(1 << 6 | kind << 4, Code.EMPTY, mid))
 
-    def _deliver(self, lane: Lane, datagram: bytes) -> None:
+    def _deliver(self, exchange: Exchange, datagram: bytes) -> None:
         try:
-            message = Message.decode(datagram, lane)
+            message = Message.decode(datagram, exchange)
         except (AiocoapError, ValueError):  # ValueError: a text option that is not UTF-8
             return
         if message.mtype is Type.CON:
             self._answers.append(message.mid)
-        if message.mtype in (Type.CON, Type.NON) and not lane.is_acknowledged:
-            implied = Message(code=Code.EMPTY, _mtype=Type.ACK, _mid=lane.mid)
-            implied.remote = lane
+        if message.mtype in (Type.CON, Type.NON) and not exchange.is_acknowledged:
+            implied = Message(code=Code.EMPTY, _mtype=Type.ACK, _mid=exchange.mid)
+            implied.remote = exchange
             self._hand_over(implied)
-        lane.acknowledge()
+        exchange.acknowledge()
         if message.mtype is Type.RST or message.code != Code.EMPTY:
-            lane.path.answered(lane.length)
-            lane.answered = True
-            self._forget(lane)
+            exchange.path.answered(exchange.length)
+            exchange.answered = True
+            self._forget(exchange)
         self._hand_over(message)
 
     def _hand_over(self, message: Any) -> None:
         with suppress(asyncio.InvalidStateError):  # the caller was cancelled a moment ago
             self._manager.dispatch_message(message)
 
-    def _abandon(self, lane: Lane, reason: Exception) -> None:
-        if lane.closed:
+    def _abandon(self, exchange: Exchange, reason: Exception) -> None:
+        if exchange.closed:
             return
-        lane.closed = True
-        self._lanes.discard(lane)
-        self._watch.over()
-        self._forget(lane)
-        if self._is_retired and not self._lanes:
+        exchange.closed = True
+        self._exchanges.discard(exchange)
+        self._liveness.over()
+        self._forget(exchange)
+        if self._is_retired and not self._exchanges:
             self.loop.call_soon(self.end, Closed(self.address))
-        if not lane.answered:
-            # Later, because aiocoap may be in the middle of sending on this lane, or has yet to learn
-            # that the caller is gone; until then nothing leaves, the lane being closed.
-            self.loop.call_soon(self._dispatch_error, reason, lane)
+        if not exchange.answered:
+            # Later, because aiocoap may be in the middle of sending on this exchange, or has yet to learn
+            # that the caller is gone; until then nothing leaves, the exchange being closed.
+            self.loop.call_soon(self._dispatch_error, reason, exchange)
 
-    def _doubt_length(self, lane: Lane, wait_s: float) -> None:
+    def _doubt_length(self, exchange: Exchange, wait_s: float) -> None:
         """Send a request once more whose length may be too much for the path, and a ping, which is not."""
-        if not (lane.closed or lane.is_acknowledged or lane.path.is_proven(lane.length)):
-            self.loop.call_later(wait_s, self._judge_length, lane, self.heard)
-            self._repeat(lane)
+        if not (exchange.closed or exchange.is_acknowledged or exchange.path.is_proven(exchange.length)):
+            self.loop.call_later(wait_s, self._judge_length, exchange, self.heard)
+            self._repeat(exchange)
             self._transmit_ping()
 
-    def _judge_length(self, lane: Lane, heard: int) -> None:
+    def _judge_length(self, exchange: Exchange, heard: int) -> None:
         """Blame the length of a request that was lost twice while the server is heard."""
-        if lane.closed or lane.is_acknowledged or self.heard == heard or lane.path.is_proven(lane.length):
+        if (
+            exchange.closed
+            or exchange.is_acknowledged
+            or self.heard == heard
+            or exchange.path.is_proven(exchange.length)
+        ):
             return
-        lane.path.swallowed(lane.length, self.loop.time())
-        self._abandon(lane, PathTooNarrow(self.address, lane.length))
+        exchange.path.swallowed(exchange.length, self.loop.time())
+        self._abandon(exchange, PathTooNarrow(self.address, exchange.length))
 
-    def _dispatch_error(self, reason: Exception, lane: Lane) -> None:
+    def _dispatch_error(self, reason: Exception, exchange: Exchange) -> None:
         with suppress(asyncio.InvalidStateError):  # the caller was cancelled a moment ago
-            self._manager.dispatch_error(reason, lane)
+            self._manager.dispatch_error(reason, exchange)
 
-    def _waiting(self) -> list[Lane]:
-        return [lane for lane in self._lanes if lane.transmissions and not lane.answered]
+    def _waiting(self) -> list[Exchange]:
+        return [exchange for exchange in self._exchanges if exchange.transmissions and not exchange.answered]
 
     def _transmit_ping(self) -> None:
         self.transmit(_HEADER.pack(1 << 6 | Type.CON << 4, Code.EMPTY, self._manager._next_message_id()))
 
-    def _repeat(self, lane: Lane) -> None:
-        self._manager.message_interface.send(lane.request)
+    def _repeat(self, exchange: Exchange) -> None:
+        self._manager.message_interface.send(exchange.request)
 
-    def _forget(self, lane: Lane) -> None:
-        self._by_token.pop(lane.token, None)
-        if self._by_mid.get(lane.mid) is lane:  # without a rate limit, message ids come round while one waits
-            del self._by_mid[lane.mid]
+    def _forget(self, exchange: Exchange) -> None:
+        self._by_token.pop(exchange.token, None)
+        if (
+            self._by_mid.get(exchange.mid) is exchange
+        ):  # without a rate limit, message ids come round while one waits
+            del self._by_mid[exchange.mid]
 
 
 class Transport(Protocol):
@@ -273,7 +282,7 @@ class Transport(Protocol):
 
 
 class Interface(MessageInterface):  # type: ignore[misc]  # aiocoap is untyped
-    """What aiocoap sees of the associations: requests come with their lane already chosen.
+    """What aiocoap sees of the associations: requests come with their exchange already chosen.
 
     Args:
         manager: aiocoap's message manager, which gets identifiers that cannot be guessed.
@@ -286,17 +295,17 @@ class Interface(MessageInterface):  # type: ignore[misc]  # aiocoap is untyped
         manager.token_manager.next_token = random_token
 
     def send(self, message: Any) -> None:
-        """Sends `message` on its lane; drops it when that lane is closed."""
-        lane: Lane = message.remote
-        if lane.closed:
+        """Sends `message` on its exchange; drops it when that exchange is closed."""
+        exchange: Exchange = message.remote
+        if exchange.closed:
             return
-        if lane.transmissions and message.code.is_request():
+        if exchange.transmissions and message.code.is_request():
             self._retransmitting()
-        lane.association.send(lane, message)
+        exchange.association.send(exchange, message)
 
     async def recognize_remote(self, remote: object) -> bool:
         """Whether a request with this address is for us."""
-        return isinstance(remote, Lane)
+        return isinstance(remote, Exchange)
 
     async def determine_remote(self, message: object) -> None:
         """No address is found here from a URI."""

@@ -21,7 +21,7 @@ from bridge.config.document import Document, nearest
 from bridge.config.tables import Bus, Site
 from bridge.config.toml_lines import KeyPath
 from bridge.errors import ConfigError
-from protocols.keys import MeterKey, parse_key
+from protocols.toolkit.meter_keys import MeterKey, parse_key
 
 TABLE: Final = "decryption"
 FILE: Final = "decryption.toml"

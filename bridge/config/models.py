@@ -16,8 +16,8 @@ from typing import Any
 from bridge.config.document import Document
 from bridge.config.toml_lines import KeyPath
 from bridge.errors import ConfigError
-from protocols import Protocol
-from protocols.errors import SettingsError
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.protocol import Protocol
 
 FOLDER = "models"
 _SUFFIX = ".toml"

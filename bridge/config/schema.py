@@ -26,8 +26,9 @@ from bridge.config.tables import (
     SpoolSettings,
     ThingsBoard,
 )
-from protocols import Protocol, names, protocol
-from protocols.errors import PackageError
+from protocols import names, protocol
+from protocols.toolkit.errors import PackageError
+from protocols.toolkit.protocol import Protocol
 
 Schema = dict[str, Any]
 

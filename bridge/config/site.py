@@ -30,8 +30,9 @@ from bridge.config.tables import (
 from bridge.config.toml_lines import KeyPath
 from bridge.config.wording import value_text
 from bridge.errors import ConfigError
-from protocols import Protocol, protocol
-from protocols.errors import PackageError, SettingsError
+from protocols import protocol
+from protocols.toolkit.errors import PackageError, SettingsError
+from protocols.toolkit.protocol import Protocol
 
 _HEADERS: dict[type[Table], str] = {
     SpoolSettings: "[spool]",

@@ -17,9 +17,10 @@ from bridge.config.document import NOT_WRITTEN, Table, nearest
 from bridge.config.places import Scheme, check_adapter, check_bus_name, check_plain_name, check_url, parse_url
 from bridge.config.quantities import Duration, FileContext, Size
 from bridge.config.wording import value_text
-from protocols import Protocol, names, protocol
-from protocols.dialogue import LineSettings
-from protocols.errors import PackageError
+from protocols import names, protocol
+from protocols.toolkit.errors import PackageError
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Protocol
 
 T = TypeVar("T")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from protocols.dialogue import Request
-from protocols.framing import Frame
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import Request
 
 _STRAY = 4  # octets that may come before it, from the driver as it switches direction
 

@@ -36,8 +36,8 @@ from bridge.line.reply_timeout import LONGEST_S
 from bridge.line.station import Station
 from bridge.line.timed_framer import Arrival, TimedFramer
 from bridge.line.wakefulness import GAP_S, Wakefulness
-from protocols.dialogue import LineSettings, Request
-from protocols.framing import Event, Frame
+from protocols.toolkit.framing import Event, Frame
+from protocols.toolkit.polling import LineSettings, Request
 
 SLACK_S = 0.050  # chunks of a USB adapter come up to 16 ms late, and this process may be late too
 LOUD_FOR_S = 1.0  # a line that does not fall quiet for so long has another master on it, or a fault

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.errors import Cause
-from protocols.dialogue import Request
-from protocols.framing import Event, Frame
+from protocols.toolkit.framing import Event, Frame
+from protocols.toolkit.polling import Request
 
 _SENTENCES = {
     Cause.DAMAGED: "a damaged reply",

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import deque
 
 from bridge.line.patience import Patience
-from bridge.line.turn_around import TurnAround
+from bridge.line.recent_times import RecentTimes
 
 GUESSED_AFTER, KNOWN_AFTER = 5, 20
 LONGEST_S = 5.0
@@ -45,7 +45,7 @@ class ReplyTimeout:
     """
 
     def __init__(self) -> None:
-        self.times = TurnAround()
+        self.times = RecentTimes()
         self.misses = 0
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self._late_s = 0.0  # the slowest late reply since the last one in time

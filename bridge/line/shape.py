@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from protocols.dialogue import Request
-from protocols.framing import Frame
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import Request
 
 
 def is_alike(one: Request, other: Request) -> bool:

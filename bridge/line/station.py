@@ -25,8 +25,8 @@ from dataclasses import dataclass, field
 from bridge.line.patience import Patience
 from bridge.line.reply_timeout import LONGEST_S, MISSES_TO_DOUBT, ReplyTimeout
 from bridge.line.shape import accepts, is_alike
-from protocols.dialogue import Request
-from protocols.framing import Frame
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import Request
 
 HOLD_S = 20.0
 LONGEST_HOLD_S = 60.0

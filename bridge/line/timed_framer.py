@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from bridge.clock import Instant
-from protocols.framing import Event, Framer
+from protocols.toolkit.framing import Event, Framer
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fcntl import ioctl
 from pathlib import Path
 
-from protocols.dialogue import LineSettings
+from protocols.toolkit.polling import LineSettings
 
 _log = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from bridge.errors import PortLost
 from bridge.event_loop import call_in_thread
 from bridge.port.driver import UartErrors, uart_errors
 from bridge.port.serial_device import SerialDevice, change_settings, open_device
-from protocols.dialogue import LineSettings
+from protocols.toolkit.polling import LineSettings
 
 if TYPE_CHECKING:
     from bridge.config import RS485

@@ -24,7 +24,7 @@ import serial
 from bridge.errors import PortLost
 from bridge.port.driver import compare_latency, compare_settings
 from bridge.port.holders import holders
-from protocols.dialogue import LineSettings
+from protocols.toolkit.polling import LineSettings
 
 if TYPE_CHECKING:
     from bridge.config import RS485

@@ -7,7 +7,7 @@ from collections import deque
 
 from bridge.clock import Clock, Instant
 from bridge.port import Port
-from protocols.framing import Event, Framer
+from protocols.toolkit.framing import Event, Framer
 
 PAUSE_S = 0.5  # a frame that does not go on for so long was cut
 

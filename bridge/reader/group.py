@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.errors import Cause
 from bridge.reader.schedule import SILENT_AFTER, Schedule
-from protocols.dialogue import Device, PollResult, SharesAddress
+from protocols.toolkit.polling import Device, PollResult, SharesAddress
 
 if TYPE_CHECKING:
     from bridge.config import Bus, Sensor

@@ -18,7 +18,7 @@ from bridge.clock import Clock, Instant
 from bridge.reader.on_change import OnChange
 from bridge.spool import Reading, SpoolWriter
 from bridge.thingsboard import encode_values, unstorable
-from protocols.dialogue import Values
+from protocols.toolkit.polling import Values
 
 if TYPE_CHECKING:
     from bridge.config import Sensor

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TypeGuard
 
-from protocols.dialogue import Values
+from protocols.toolkit.polling import Values
 
 
 class OnChange:

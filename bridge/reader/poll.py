@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from bridge.errors import Cause, NoReply, PortLost
 from bridge.line import Line, Patience, Reply
-from protocols.dialogue import Device, Dialogue, NotAsked, PollResult, Request
-from protocols.errors import ProtocolError
-from protocols.framing import Frame
+from protocols.toolkit.errors import ProtocolError
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import Device, Dialogue, NotAsked, PollResult, Request
 
 _LONGEST_REPLAY = 1000  # requests of one dialogue
 

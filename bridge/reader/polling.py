@@ -23,13 +23,13 @@ from bridge.errors import BridgeError, Cause, NoReply
 from bridge.line import LateReply, Line, Patience, Reply
 from bridge.line.reply_timeout import LONGEST_S
 from bridge.port import Port
-from bridge.pulse import Heartbeat
 from bridge.reader.group import Group, groups
 from bridge.reader.intake import Intake
 from bridge.reader.poll import Outcome, ask_again, poll, replay
 from bridge.reader.schedule import Schedule
-from protocols.dialogue import NotAsked, PollResult, Request
-from protocols.errors import ProtocolError
+from bridge.systemd import Heartbeat
+from protocols.toolkit.errors import ProtocolError
+from protocols.toolkit.polling import NotAsked, PollResult, Request
 
 if TYPE_CHECKING:
     from bridge.config import Bus

@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge.clock import Clock
-from bridge.diagnostics import SAVE_EVERY_S, Memory
 from bridge.errors import PortLost
 from bridge.event_loop import call_in_thread
 from bridge.port import OPEN_TIMEOUT_S, Port, State
 from bridge.port.adapter import find_adapter
-from bridge.pulse import Heartbeat
-from bridge.reader.hearing import Hearing
 from bridge.reader.intake import Intake
 from bridge.reader.polling import Polling
+from bridge.reader.push_reader import PushReader
 from bridge.spool import SpoolWriter
+from bridge.status.line_statistics import SAVE_EVERY_S, Memory
+from bridge.systemd import Heartbeat
 
 if TYPE_CHECKING:
     from bridge.config import Bus
@@ -71,8 +71,8 @@ class Reader:
         self._port = port or Port()
         self._heartbeat = Heartbeat()
         intakes = {sensor.name: Intake(sensor, spool, clock) for sensor in bus.sensors}
-        talk = Hearing if bus.protocol.listener else Polling
-        self._talk: Polling | Hearing = talk(
+        talk = PushReader if bus.protocol.listener else Polling
+        self._talk: Polling | PushReader = talk(
             bus, self._port, intakes, clock, self._heartbeat, self._publish_soon
         )
         self._memory = memory

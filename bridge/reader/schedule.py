@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from bridge.line import Patience
-from bridge.line.turn_around import TurnAround
+from bridge.line.recent_times import RecentTimes
 from bridge.reader.fair_share import fair_share
 
 SILENT_AFTER = 3  # missed polls in a row
@@ -60,7 +60,7 @@ class _Entry(Generic[Key]):
     probes: int = 0  # since it fell silent, from 0 or 1 on, so that of those silent half are probed twice
     patience: Patience = Patience.USUAL  # of the poll under way
     is_at_expense: bool = False  # others may lose slots by the poll under way
-    lateness: TurnAround = field(default_factory=TurnAround)  # of the last 1000 slots that were asked
+    lateness: RecentTimes = field(default_factory=RecentTimes)  # of the last 1000 slots that were asked
 
     @property
     def is_silent(self) -> bool:
@@ -203,7 +203,7 @@ class Schedule(Generic[Key]):
         """How many of its slots passed unasked since the start, while it was not silent."""
         return self._entries[key].missed_slots
 
-    def lateness(self, key: Key) -> TurnAround:
+    def lateness(self, key: Key) -> RecentTimes:
         """How long after the begin of its slot it was asked, the last 1000 times, while it was not silent."""
         return self._entries[key].lateness
 

@@ -7,7 +7,7 @@ insert and delete, so `read = delivered + queued + expired + refused + dropped` 
 instant a process can be killed, and `Spool.audit` can prove it against the rows.
 """
 
-from bridge.spool.by_hand import Kept, UnknownSensor
+from bridge.spool.admin import Kept, UnknownSensor
 from bridge.spool.dating import Placed
 from bridge.spool.ledger import Account
 from bridge.spool.locks import lock

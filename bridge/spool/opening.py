@@ -51,7 +51,7 @@ def _open_or_begin_anew(path: Path, limit: int) -> tuple[Database, Presence]:
     try:
         for _ in range(_ATTEMPTS):
             if is_alone := presence.is_alone():
-                _set_aside_if_damaged(path, limit)
+                _quarantine_if_damaged(path, limit)
             else:
                 presence.share()
             try:
@@ -72,13 +72,13 @@ def _open_or_begin_anew(path: Path, limit: int) -> tuple[Database, Presence]:
     raise SpoolDamaged(f"{damage}; another process still uses it: it is set aside once one starts alone")
 
 
-def _set_aside_if_damaged(path: Path, limit: int) -> None:
+def _quarantine_if_damaged(path: Path, limit: int) -> None:
     """Only for who is alone."""
     damage = _examine(path) if path.exists() else None
     if damage is None:
         mark(path).unlink(missing_ok=True)
         return
-    aside = _set_aside(path)
+    aside = _quarantine(path)
     mark(path).unlink(missing_ok=True)
     carried = _begin_anew(path, aside, limit)
     logger.error("%s; set aside as %s; %s", damage, aside.name, carried)
@@ -96,7 +96,7 @@ def _examine(path: Path) -> SpoolDamaged | None:
     return None
 
 
-def _set_aside(path: Path) -> Path:
+def _quarantine(path: Path) -> Path:
     """Rename the file and its write-ahead log, so that they still are a database together."""
     suffix = time.strftime(".damaged-%Y%m%dT%H%M%SZ", time.gmtime())
     aside = beside(path, suffix)

@@ -17,8 +17,9 @@ from typing import Self
 
 from bridge.clock import following
 from bridge.errors import SpoolFull
-from bridge.spool import by_hand, dating
-from bridge.spool.by_hand import Kept
+from bridge.spool import admin as by_hand
+from bridge.spool import dating
+from bridge.spool.admin import Kept
 from bridge.spool.database import Database
 from bridge.spool.dating import Placed
 from bridge.spool.ledger import Account, accounts, book, discrepancies, sensor_and_stamp
@@ -26,7 +27,7 @@ from bridge.spool.locks import Presence
 from bridge.spool.opening import open_or_begin_anew
 from bridge.spool.readings import Reading, Row
 from bridge.spool.reserve import Reserve
-from bridge.spool.room import Room
+from bridge.spool.retention import Room
 from bridge.spool.salvage import Salvaged, salvage
 from bridge.spool.schema import SpoolUnavailable
 from bridge.spool.steps import STEP_ROWS, last_id

@@ -122,7 +122,7 @@ class Delivery:
             self._refuse(error.row, "", str(error))
             return None
         if self._drain.has_more_for(feed, now):
-            self._drain.hunger.set()
+            self._drain.refill_needed.set()
         return Exchange(feed, batch, now, self._connection, is_too_long=len(batch.payload) > budget)
 
     async def _exchange(self, exchange: Exchange) -> None:

@@ -15,9 +15,9 @@ from math import inf
 from typing import Any
 
 from bridge.config import Certificate, Credentials, Token
-from bridge.diagnostics import EXCEPTION, attributes
 from bridge.errors import UplinkError
-from bridge.runtime import Runtime
+from bridge.status.line_statistics import EXCEPTION, attributes
+from bridge.status.runtime import Runtime
 from bridge.thingsboard import telemetry_path
 from bridge.uplink.clients import UplinkClient
 

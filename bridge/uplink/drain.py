@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from bridge.errors import SpoolFull
-from bridge.pulse import Heartbeat
 from bridge.spool import Row, Spool, SpoolUnavailable
+from bridge.systemd import Heartbeat
 from bridge.uplink.feed import Feed
 from bridge.uplink.pace import Pace, news
 
@@ -41,16 +41,16 @@ class Drain:
 
     Attributes:
         work: set when there may be something new to send.
-        hunger: to be set when a feed runs short.
-        strangers: sensors whose readings wait for somebody to act, and why.
+        refill_needed: to be set when a feed runs short.
+        unassigned: sensors whose readings wait for somebody to act, and why.
     """
 
     def __init__(
-        self, feeds: Sequence[Feed], strangers: dict[str, str], *, commit_every_s: float, pace: Pace
+        self, feeds: Sequence[Feed], unassigned: dict[str, str], *, commit_every_s: float, pace: Pace
     ) -> None:
         self.work = asyncio.Event()
-        self.hunger = asyncio.Event()
-        self.strangers = dict(strangers)
+        self.refill_needed = asyncio.Event()
+        self.unassigned = dict(unassigned)
         self._feeds = feeds
         self._feed_of = {sensor: feed for feed in feeds for sensor in feed.sensors}
         self._commit_every_s = commit_every_s
@@ -111,13 +111,13 @@ class Drain:
                 await self._confirm()
             if not await self._fill():
                 self._heartbeat.extend(self._pace.look_every_s)
-                await news(self.hunger, self._pace.look_every_s)
+                await news(self.refill_needed, self._pace.look_every_s)
 
     async def _follow(self) -> None:
         """Hands out what has come since the last look."""
         while True:
             head = self._head
-            rows, scanned = await self._scan(head, self.strangers)
+            rows, scanned = await self._scan(head, self.unassigned)
             if scanned == head:
                 return
             self._head = scanned
@@ -143,7 +143,7 @@ class Drain:
         after = first.next_id
         served = [feed for feed in hungry if feed.next_id >= after]
         others = set(self._feed_of).difference(*(feed.sensors for feed in served))
-        rows, scanned = await self._scan(after, others.union(self.strangers))
+        rows, scanned = await self._scan(after, others.union(self.unassigned))
         scanned = self._head if scanned == after else min(scanned, self._head)
         rows_of: defaultdict[Feed, list[Row]] = defaultdict(list)
         for row in rows:
@@ -157,8 +157,8 @@ class Drain:
     def _owner(self, row: Row) -> Feed | None:
         """The feed of a reading; None, said once, if its sensor is not configured."""
         feed = self._feed_of.get(row.sensor)
-        if feed is None and row.sensor not in self.strangers:
-            self.strangers[row.sensor] = "it is no longer configured"
+        if feed is None and row.sensor not in self.unassigned:
+            self.unassigned[row.sensor] = "it is no longer configured"
             log.error(
                 "%s: it is not configured; its readings wait in the spool until you assign or drop them",
                 row.sensor,

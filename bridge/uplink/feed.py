@@ -242,7 +242,7 @@ class Feed:
                 half = len(batch.rows) // 2
                 self._again.extendleft((batch.rows[half:], batch.rows[:half]))
             case Action.SET_ASIDE | Action.SET_ASIDE_AND_HOLD:
-                self._set_aside(batch.rows[0].id, decision, now)
+                self._quarantine(batch.rows[0].id, decision, now)
             case Action.REFUSE:
                 self._suspects.discard(batch.rows[0].id)
             case Action.HOLD:
@@ -280,7 +280,7 @@ class Feed:
         self._read_again(self._aside)
         return delivered
 
-    def _set_aside(self, id_: int, decision: Decision, now: float) -> None:
+    def _quarantine(self, id_: int, decision: Decision, now: float) -> None:
         self._aside.add(id_)
         self._refused_in_a_row += 1
         self._look_aside_at = now + self._pace.hold_s[0]

@@ -70,11 +70,11 @@ class Uplink:
             ExceptionGroup: of one of these, if it cannot be read any more.
         """
         settings = self._site.spool
-        feeds_of, strangers = self._feeds()
-        for sensor, reason in strangers.items():
+        feeds_of, unassigned = self._feeds()
+        for sensor, reason in unassigned.items():
             log.error("%s: %s; its readings wait in the spool", sensor, reason)
         feeds = [feed for ours in feeds_of.values() for feed in ours]
-        drain = Drain(feeds, strangers, commit_every_s=settings.commit_every_s, pace=self._pace)
+        drain = Drain(feeds, unassigned, commit_every_s=settings.commit_every_s, pace=self._pace)
         await drain.open(self._spool_path, settings.limit)
         try:
             links = [_Link(client, ours, drain, self._pace) for client, ours in feeds_of.items()]
@@ -94,11 +94,11 @@ class Uplink:
     def _feeds(self) -> tuple[dict[UplinkClient, list[Feed]], dict[str, str]]:
         """A feed for each credential by its client, and why the remaining sensors have none."""
         sensors_of: defaultdict[Token | Certificate, list[str]] = defaultdict(list)
-        strangers: dict[str, str] = {}
+        unassigned: dict[str, str] = {}
         for sensor in self._site.sensors:
             credential = self._credentials.sensors.get(sensor)
             if credential is None:
-                strangers[sensor] = "it has no credential in credentials.toml"
+                unassigned[sensor] = "it has no credential in credentials.toml"
             else:
                 sensors_of[credential].append(sensor)
         feeds_of: dict[UplinkClient, list[Feed]] = {self._client: []}
@@ -112,7 +112,7 @@ class Uplink:
             )
             own = self._own_clients.get(credential) if isinstance(credential, Certificate) else None
             feeds_of.setdefault(own or self._client, []).append(feed)
-        return feeds_of, strangers
+        return feeds_of, unassigned
 
     async def _tell(self, links: Sequence[_Link], drain: Drain) -> None:
         loop = asyncio.get_running_loop()
@@ -132,7 +132,7 @@ class Uplink:
     def _document(self, links: Sequence[_Link], drain: Drain, now: float) -> dict[str, Any]:
         wall = time.time() - now
         holds: dict[str, dict[str, Any]] = {
-            sensor: {"reason": reason, "next_try": None} for sensor, reason in drain.strangers.items()
+            sensor: {"reason": reason, "next_try": None} for sensor, reason in drain.unassigned.items()
         }
         used = [link for link in links if link.feeds] or links
         down = [link.delivery for link in used if link.delivery.last_error is not None]

@@ -17,9 +17,10 @@ from typing import Any, Final
 
 from construct import Array, Byte, Construct, Int16ub, Int32ub, Padding, Struct
 
-from protocols import Fields, layout
 from protocols.daly_bms.frame import LAYOUT
-from protocols.framing import Direction, Frame
+from protocols.toolkit import layout
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.protocol import Fields
 
 SUMMARY: Final = 0x90
 CELL_RANGE: Final = 0x91

@@ -7,7 +7,7 @@ been through before the next request, or it is not heard. So 95 comes last in a 
 each.
 
 A command that is left unanswered in several polls by a BMS that answers others is left alone for a while: see
-`protocols.lessons`. A BMS that answers nothing is not there: its poll is over at the first silence.
+`protocols.toolkit.lessons`. A BMS that answers nothing is not there: its poll is over at the first silence.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from protocols import Fields
-from protocols.battery import ADDRESS, BatteryKeys, BatterySettings
 from protocols.daly_bms import commands
 from protocols.daly_bms.commands import (
     CELL_RANGE,
@@ -41,9 +39,11 @@ from protocols.daly_bms.frame import (
     build,
     frames_of,
 )
-from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult, Request
-from protocols.framing import Direction, Frame
-from protocols.lessons import MOST_SILENCES, Lessons
+from protocols.toolkit.battery import ADDRESS, BatteryKeys, BatterySettings
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.lessons import MOST_SILENCES, Lessons
+from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResult, Request
+from protocols.toolkit.protocol import Fields
 
 VALUES: Final[Mapping[str, tuple[int, str]]] = {  # the command that brings it, and its unit
     "voltage": (SUMMARY, "V"),

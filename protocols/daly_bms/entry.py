@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from protocols import Protocol, without_models
-from protocols.battery import address_of
 from protocols.daly_bms.commands import describe
 from protocols.daly_bms.device import KEYS, Bms
 from protocols.daly_bms.frame import LENGTH, StreamFramer
-from protocols.dialogue import LineSettings
+from protocols.toolkit.battery import address_of
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Protocol, without_models
 
 PROTOCOL = Protocol(
     name="daly-bms",

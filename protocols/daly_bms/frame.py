@@ -15,9 +15,9 @@ from typing import Final
 
 from construct import Byte, Bytes, Const, Struct
 
-from protocols import layout
-from protocols.framing import Direction
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit import layout
+from protocols.toolkit.framing import Direction
+from protocols.toolkit.search import SearchFramer, Shape
 
 COMPUTER: Final = 0x40
 BMS: Final = 0x01

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 
-from protocols.checksum import Checksum
 from protocols.declared.types import Order, Type
-from protocols.errors import Path, Problem
-from protocols.meaning import Meaning
+from protocols.toolkit.checksum import Checksum
+from protocols.toolkit.errors import Path, Problem
+from protocols.toolkit.scaling import Meaning
 
 SYNC, LENGTH, CHECKSUM, END = "the sync", "the length", "the checksum", "the end"
 

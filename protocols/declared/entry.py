@@ -9,17 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NoReturn
 
-from protocols import Fields, Protocol, without_models
 from protocols.declared.frame import DeclaredFrame, either
 from protocols.declared.frame_keys import FRAME_SCHEMA, parse_frame
 from protocols.declared.octets import order_of
 from protocols.declared.request_keys import REQUEST_SCHEMA, parse_request
 from protocols.declared.sensor import ALONE, Declared, DeclaredDevice, DeclaredListener
-from protocols.dialogue import LineSettings
-from protocols.errors import Problem, SettingsError
-from protocols.framing import Direction, Frame
-from protocols.listening import ListeningSettings, address_of
-from protocols.search import SearchFramer
+from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.pushing import ListeningSettings, address_of
+from protocols.toolkit.search import SearchFramer
 
 BUS_SCHEMA: Final[Mapping[str, Any]] = {
     "properties": {"frame": FRAME_SCHEMA, "request": REQUEST_SCHEMA},

@@ -13,9 +13,9 @@ from typing import Any, Final
 from protocols.declared.declaration import Field
 from protocols.declared.octets import LONGEST, ORDER_RULE, ORDER_SCHEMA, order_of
 from protocols.declared.types import LONGEST_STRING, ORDERS, TYPES, Kind, Order, Type, type_of
-from protocols.errors import Path, Problem
-from protocols.meaning import Meaning
-from protocols.meaning_keys import (
+from protocols.toolkit.errors import Path, Problem
+from protocols.toolkit.scaling import Meaning
+from protocols.toolkit.scaling_keys import (
     MEANING_KEYS,
     OF_INTEGERS,
     OF_NUMBERS,

@@ -15,12 +15,12 @@ from typing import Any
 
 from construct import Bytes, BytesInteger, Const, Construct, Padding, Rebuild, Struct, len_, this
 
-from protocols import layout
 from protocols.declared.declaration import CHECKSUM, END, SYNC, Check, Declaration, Length, Part, Pattern
-from protocols.dialogue import Values
-from protocols.framing import Direction
-from protocols.meaning import Missing
-from protocols.search import Shape
+from protocols.toolkit import layout
+from protocols.toolkit.framing import Direction
+from protocols.toolkit.polling import Values
+from protocols.toolkit.scaling import Missing
+from protocols.toolkit.search import Shape
 
 Raws = Mapping[str, Any]
 """Raw content of each field as the layout parsed it, by the field's name."""

@@ -27,8 +27,8 @@ from protocols.declared.octets import (
     parse_check,
 )
 from protocols.declared.types import Order, type_of
-from protocols.errors import Path, Problem
-from protocols.meaning_keys import is_whole, misspelt, shown, unknown_key
+from protocols.toolkit.errors import Path, Problem
+from protocols.toolkit.scaling_keys import is_whole, misspelt, shown, unknown_key
 
 _LONGEST_SYNC: Final = 32
 _USUAL_LONGEST: Final = 256

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
-from protocols.checksum import CHECKSUMS
 from protocols.declared.declaration import Check, Pattern
 from protocols.declared.types import ORDERS, Order
-from protocols.errors import Path, Problem
-from protocols.meaning_keys import is_whole, shown, unknown_key
+from protocols.toolkit.checksum import CHECKSUMS
+from protocols.toolkit.errors import Path, Problem
+from protocols.toolkit.scaling_keys import is_whole, shown, unknown_key
 
 LONGEST: Final = 1024
 """Octets of the longest frame that can be declared."""

@@ -14,9 +14,9 @@ from typing import Any, Final
 from protocols.declared.declaration import Declaration, Field, misplaced
 from protocols.declared.octets import LONGEST, checksum_schema, octets, octets_schema, parse_check
 from protocols.declared.types import Order, Type, type_of
-from protocols.errors import Path, Problem
-from protocols.meaning import Meaning
-from protocols.meaning_keys import misspelt, shown, unknown_key
+from protocols.toolkit.errors import Path, Problem
+from protocols.toolkit.scaling import Meaning
+from protocols.toolkit.scaling_keys import misspelt, shown, unknown_key
 
 ID: Final = "id"
 

@@ -16,11 +16,11 @@ from protocols.declared.declaration import Field
 from protocols.declared.frame import DeclaredFrame
 from protocols.declared.request_keys import ID
 from protocols.declared.types import Kind
-from protocols.dialogue import Dialogue, LineSettings, PollResult, Request
-from protocols.errors import DecodeError, ProtocolError
-from protocols.framing import Frame
-from protocols.listening import Identity, ListeningKeys, ListeningSettings, Telegram
-from protocols.search import SearchFramer
+from protocols.toolkit.errors import DecodeError, ProtocolError
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request
+from protocols.toolkit.pushing import Identity, ListeningKeys, ListeningSettings, Telegram
+from protocols.toolkit.search import SearchFramer
 
 ALONE = "-"
 """The address of a sensor that has none."""

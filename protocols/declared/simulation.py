@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from protocols.declared.sensor import ALONE, Declared
-from protocols.framing import Frame
-from protocols.search import SearchFramer
-from protocols.simulation import Address, Dialect
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.search import SearchFramer
+from protocols.toolkit.simulation import Address, Dialect
 
 
 class SimulatedSensor:

@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 
 from construct import Bytes, BytesInteger, Construct, FormatField
 
-from protocols.layout import plan, shortest_float32
-from protocols.meaning import Missing, bcd, text
+from protocols.toolkit.layout import plan, shortest_float32
+from protocols.toolkit.scaling import Missing, bcd, text
 
 Order = Literal["big", "little"]
 """Which octet of a number comes first: the highest or the lowest."""

@@ -16,9 +16,9 @@ from typing import Final, NamedTuple
 
 from construct import Byte, Int32ub, Struct
 
-from protocols import layout
 from protocols.dlms.data import DATE_TIME_LENGTH, Element, Reader, iso_date
-from protocols.errors import DecodeError
+from protocols.toolkit import layout
+from protocols.toolkit.errors import DecodeError
 
 DATA_NOTIFICATION: Final = 0x0F
 CIPHERED: Final = {0xDB: "general-glo-ciphering", 0xDD: "general-ded-ciphering"}

@@ -16,11 +16,11 @@ from typing import Final
 
 from construct import Byte, Const, Int16ub, Struct
 
-from protocols import layout
 from protocols.dlms import hdlc, wired_mbus
 from protocols.dlms.data import split_length
-from protocols.errors import DecodeError
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit import layout
+from protocols.toolkit.errors import DecodeError
+from protocols.toolkit.search import SearchFramer, Shape
 
 LONGEST: Final = max(hdlc.LONGEST, wired_mbus.LONGEST)
 MAX_APDU: Final = 8192

@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
 from protocols.dlms.apdu import Ciphered
-from protocols.errors import DecodeError, DecryptionError, FrameError
-from protocols.keys import MeterKey
+from protocols.toolkit.errors import DecodeError, DecryptionError, FrameError
+from protocols.toolkit.meter_keys import MeterKey
 
 TAG_LENGTH: Final = 12
 

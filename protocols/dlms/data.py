@@ -37,9 +37,9 @@ from construct import (
     Struct,
 )
 
-from protocols import layout
-from protocols.errors import DecodeError, FrameError
-from protocols.octet_reader import OctetReader
+from protocols.toolkit import layout
+from protocols.toolkit.errors import DecodeError, FrameError
+from protocols.toolkit.octet_reader import OctetReader
 
 
 class Enumerated(int):

@@ -14,20 +14,20 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
-from protocols import Fields
-from protocols.dialogue import Value, Values
 from protocols.dlms import hdlc, wired_mbus
 from protocols.dlms.apdu import CIPHERED, DATA_NOTIFICATION, Notification, ciphered, notification
 from protocols.dlms.assembly import Assembler
 from protocols.dlms.ciphering import Decryption
 from protocols.dlms.data import DATE_TIME_LENGTH, iso_date
 from protocols.dlms.lists import CLOCK, Entry, List, read
-from protocols.errors import DecodeError
-from protocols.framing import Frame
-from protocols.keys import MeterKey
-from protocols.listening import Telegram
-from protocols.obis import ELECTRICITY, in_unit, plain, quantity
 from protocols.sml.units import UNITS
+from protocols.toolkit.errors import DecodeError
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.meter_keys import MeterKey
+from protocols.toolkit.obis import ELECTRICITY, in_unit, plain, quantity
+from protocols.toolkit.polling import Value, Values
+from protocols.toolkit.protocol import Fields
+from protocols.toolkit.pushing import Telegram
 
 MEASURED_AT: Final = "measured_at"
 _ENERGIES = ("Wh", "varh", "VAh")

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from protocols import Protocol, without_models
 from protocols.dlms.assembly import LONGEST, StreamFramer
 from protocols.dlms.description import MEASURED_AT, MeterListener, describer, listener_with
-from protocols.keys import MeterKey
-from protocols.listening import Identity, ListeningKeys, ListeningSettings, address_of
-from protocols.obis import SELECTABLE, UNITS, units_of
+from protocols.toolkit.meter_keys import MeterKey
+from protocols.toolkit.obis import SELECTABLE, UNITS, units_of
+from protocols.toolkit.protocol import Protocol, without_models
+from protocols.toolkit.pushing import Identity, ListeningKeys, ListeningSettings, address_of
 
 _KEYS: Final = ListeningKeys(
     units={**UNITS, MEASURED_AT: ""},

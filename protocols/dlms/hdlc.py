@@ -19,8 +19,8 @@ from typing import Final, NamedTuple
 
 from construct import Bytes, Int16ub, Int16ul, Struct
 
-from protocols import layout
-from protocols.checksum import crc16_x25
+from protocols.toolkit import layout
+from protocols.toolkit.checksum import crc16_x25
 
 FLAG: Final = b"\x7e"
 LONGEST: Final = 0x7FF + 2 * len(FLAG)

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from protocols.dlms.data import Element, Enumerated
-from protocols.obis import Code, quantity
+from protocols.toolkit.obis import Code, quantity
 
 _CODE_LENGTH = 6
 _W, _VAR, _WH, _VARH, _A, _V, _HZ, _NONE = 27, 29, 30, 32, 33, 35, 44, 255

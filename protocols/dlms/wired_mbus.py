@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 
 from construct import Byte, Bytes, Const, Struct, this
 
-from protocols import layout
-from protocols.checksum import CHECKSUMS
+from protocols.toolkit import layout
+from protocols.toolkit.checksum import CHECKSUMS
 
 STARTS: Final = b"\x68"
 HEAD: Final = rb"\x68[\x05-\xff]{2}\x68[\x00-\xff]{2}[\x00-\x1f]"

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from protocols.dialogue import Value
+from protocols.toolkit.polling import Value
 
 MAX_TARIFF: Final = 63
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from protocols import Fields
 from protocols.dlt645 import frame as frames
 from protocols.dlt645.data import Item
 from protocols.dlt645.edition import DLT645_2007, Edition
-from protocols.framing import Frame
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.protocol import Fields
 
 NO_SUCH_DATA: Final = 0x02
 NOT_AUTHORISED: Final = 0x04

@@ -2,7 +2,8 @@
 
 What a meter does not have it refuses, at the cost of an exchange, or leaves unanswered, at that of a
 time-out. So an identifier that failed in several polls is left alone for a while, the others are still read:
-see `protocols.lessons`. A meter that answers nothing is not there: its poll is over at the first silence.
+see `protocols.toolkit.lessons`. A meter that answers nothing is not there: its poll is over at the first
+silence.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Final
 
-from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
 from protocols.dlt645 import frame as frames
 from protocols.dlt645.data import Item
 from protocols.dlt645.description import NO_SUCH_DATA, NOT_AUTHORISED, error_name
 from protocols.dlt645.edition import DLT645_2007, Edition
 from protocols.dlt645.frame import Message, StreamFramer
 from protocols.dlt645.settings import MeterSettings
-from protocols.errors import DeviceRefusal
-from protocols.framing import Direction, Frame
-from protocols.lessons import MOST_SILENCES, Lessons
+from protocols.toolkit.errors import DeviceRefusal
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.lessons import MOST_SILENCES, Lessons
+from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
 
 MAX_PARTS: Final = 255  # their number is one octet, from 1 on
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from protocols import Protocol, without_models
-from protocols.dialogue import LineSettings
 from protocols.dlt645.description import describe
 from protocols.dlt645.device import Meter
 from protocols.dlt645.edition import DLT645_2007
 from protocols.dlt645.frame import StreamFramer
 from protocols.dlt645.settings import MeterSettings, conflicts, parse_settings, sensor_schema
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Protocol, without_models
 
 
 def address_of(settings: MeterSettings) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from protocols import Protocol, without_models
-from protocols.dialogue import LineSettings
 from protocols.dlt645.description import describe
 from protocols.dlt645.device import Meter
 from protocols.dlt645.edition import DLT645_1997
 from protocols.dlt645.entry import address_of, units_of
 from protocols.dlt645.frame import StreamFramer
 from protocols.dlt645.settings import conflicts, parse_settings, sensor_schema
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Protocol, without_models
 
 PROTOCOL: Final = Protocol(
     name="dlt645-1997",

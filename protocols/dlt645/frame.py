@@ -21,9 +21,9 @@ from typing import Final
 
 from construct import Byte, Bytes, Const, Rebuild, Struct, len_, this
 
-from protocols import layout
-from protocols.framing import Direction, Frame
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit import layout
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.search import SearchFramer, Shape
 
 MAX_DATA: Final = 200  # of a read; a write has at most 50
 MAX_PREAMBLE: Final = 16

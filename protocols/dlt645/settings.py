@@ -18,7 +18,7 @@ from typing import Any, Final
 from protocols.dlt645.data import Item, is_format
 from protocols.dlt645.edition import DLT645_2007, Edition
 from protocols.dlt645.frame import ANY_ADDRESS, BROADCAST, covers
-from protocols.errors import Problem, SettingsError
+from protocols.toolkit.errors import Problem, SettingsError
 
 
 @dataclass(frozen=True, slots=True)

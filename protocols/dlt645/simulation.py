@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from protocols.dialogue import Value
 from protocols.dlt645 import frame as frames
 from protocols.dlt645.description import NO_SUCH_DATA
 from protocols.dlt645.edition import DLT645_2007, Edition
 from protocols.dlt645.frame import Message
-from protocols.framing import Frame
-from protocols.simulation import Address, Dialect
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import Value
+from protocols.toolkit.simulation import Address, Dialect
 
 _MOST = frames.MAX_DATA - 5  # beside an identifier of 2007 and the number of a part
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from protocols import Protocol, without_models
-from protocols.dialogue import LineSettings
 from protocols.hpma.frame import COMPACT, REPORT_LENGTH, UNITS, ReportListener, StreamFramer, describer
-from protocols.listening import ListeningKeys, address_of
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Protocol, without_models
+from protocols.toolkit.pushing import ListeningKeys, address_of
 
 KEYS: Final = ListeningKeys({name: UNITS[name] for name in COMPACT})
 

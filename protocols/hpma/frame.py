@@ -23,11 +23,12 @@ from typing import Final
 
 from construct import Array, Byte, Bytes, Const, Int16ub, Struct, this
 
-from protocols import Fields, layout
-from protocols.dialogue import Values
-from protocols.framing import Direction, Frame
-from protocols.listening import Telegram
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit import layout
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.polling import Values
+from protocols.toolkit.protocol import Fields
+from protocols.toolkit.pushing import Telegram
+from protocols.toolkit.search import SearchFramer, Shape
 
 _REPORT_HEAD, _COMMAND_HEAD, _REPLY_HEAD = b"\x42\x4d", b"\x68", b"\x40"
 _REPORT_START = _REPORT_HEAD[0]

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from protocols.dialogue import Value, Values
-from protocols.obis import Code, in_unit, number, parse, plain, quantity
+from protocols.toolkit.obis import Code, in_unit, number, parse, plain, quantity
+from protocols.toolkit.polling import Value, Values
 
 _BRACKETS = re.compile(r"\(([^()]*)\)")
 _BREAK = re.compile(r"[\r\n!)(]")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from protocols import Fields
-from protocols.framing import Frame
 from protocols.iec62056_21 import frame as frames
 from protocols.iec62056_21.data import data_sets, readings, values
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.protocol import Fields
 
 
 def describe(frame: Frame) -> Fields:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from protocols import Protocol, without_models
-from protocols.dialogue import LineSettings
 from protocols.iec62056_21.description import describe
 from protocols.iec62056_21.frame import MAX_LENGTH, StreamFramer
 from protocols.iec62056_21.meter import Meter
 from protocols.iec62056_21.settings import SENSOR_SCHEMA, MeterSettings, conflicts, parse_settings
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Protocol, without_models
 
 
 def _address_of(settings: MeterSettings) -> str:

@@ -24,9 +24,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from protocols.checksum import CHECKSUMS
-from protocols.framing import Direction, Event
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit.checksum import CHECKSUMS
+from protocols.toolkit.framing import Direction, Event
+from protocols.toolkit.search import SearchFramer, Shape
 
 MAX_LENGTH: Final = 16384  # of a readout; the standard sets no limit, meters with their history need 10 kB
 MAX_ADDRESS: Final = 32

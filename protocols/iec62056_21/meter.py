@@ -26,12 +26,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
-from protocols.framing import Frame
 from protocols.iec62056_21 import frame as frames
 from protocols.iec62056_21.data import data_sets, readings
 from protocols.iec62056_21.frame import BAUDRATES_B, BAUDRATES_C, Identification
 from protocols.iec62056_21.settings import MeterSettings
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
 
 REACTION_S: Final = 0.2  # the least time before a message is answered, also by us
 REST_S: Final = 1.5  # the longest pause between two characters of a message

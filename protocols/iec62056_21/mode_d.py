@@ -16,13 +16,14 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from protocols import Protocol, obis, without_models
-from protocols.dialogue import LineSettings
-from protocols.framing import Frame
 from protocols.iec62056_21.data import data_sets, readings, values
 from protocols.iec62056_21.description import describe
 from protocols.iec62056_21.frame import MAX_LENGTH, StreamFramer, data_of, identification
-from protocols.listening import Identity, ListeningKeys, ListeningSettings, Telegram, address_of
+from protocols.toolkit import obis
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Protocol, without_models
+from protocols.toolkit.pushing import Identity, ListeningKeys, ListeningSettings, Telegram, address_of
 
 _NUMBERS = ("0.0.0", "C.1.0", "96.1.255")  # where a meter tells its number, best first
 _KEYS: Final = ListeningKeys(

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from protocols import obis
-from protocols.errors import Problem, SettingsError
 from protocols.iec62056_21.frame import MAX_ADDRESS
+from protocols.toolkit import obis
+from protocols.toolkit.errors import Problem, SettingsError
 
 _ADDRESS: Final = r'^[ "-.0-~]{0,32}$'
 _CODE: Final = r"^[0-9A-Z]+([.:*&-][0-9A-Z]+)+$"

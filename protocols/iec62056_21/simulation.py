@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from protocols.framing import Frame
 from protocols.iec62056_21 import frame as frames
 from protocols.iec62056_21.frame import BAUDRATES_B, BAUDRATES_C, Identification
+from protocols.toolkit.framing import Frame
 
 Said = tuple[int, bytes]
 """A message, and the rate in baud it is sent with."""

@@ -1,8 +1,8 @@
 """A JBD BMS, polled: which values are read, register by register.
 
 A register that is refused in several polls, or left unanswered by a BMS that answers others, is left alone
-for a while: see `protocols.lessons`. A BMS that answers nothing is not there: its poll is over at the first
-silence.
+for a while: see `protocols.toolkit.lessons`. A BMS that answers nothing is not there: its poll is over at the
+first silence.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from protocols import Fields, dialogue
-from protocols.battery import ADDRESS, BatteryKeys, BatterySettings
-from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult
-from protocols.errors import DeviceRefusal
-from protocols.framing import Direction, Frame
 from protocols.jbd_bms import frame as frames
 from protocols.jbd_bms import registers
 from protocols.jbd_bms.frame import AROUND, DONE, MAX_LENGTH, READ, REFUSED, Reply, Request, StreamFramer
 from protocols.jbd_bms.registers import BASIC_INFORMATION, CELL_VOLTAGES, HARDWARE, UNITS
-from protocols.lessons import Lessons
+from protocols.toolkit import polling
+from protocols.toolkit.battery import ADDRESS, BatteryKeys, BatterySettings
+from protocols.toolkit.errors import DeviceRefusal
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.lessons import Lessons
+from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResult
+from protocols.toolkit.protocol import Fields
 
 _REGISTER_OF: Final = {"cell_voltages": CELL_VOLTAGES, "hardware": HARDWARE}  # all others are in 03
 
@@ -41,7 +42,7 @@ class Bms:
         )
         self._lessons: Lessons[int] = Lessons()
 
-    def planned(self) -> list[dialogue.Request]:
+    def planned(self) -> list[polling.Request]:
         """The requests of each poll."""
         return [_request(register) for register in self._registers]
 
@@ -100,11 +101,11 @@ class SimulatedBms:
         return frames.build(Reply(asked.register, REFUSED if data is None else DONE, data or b""))
 
 
-def _request(register: int) -> dialogue.Request:
+def _request(register: int) -> polling.Request:
     def accepts(frame: Frame) -> bool:
         return frame.direction is Direction.REPLY and frame.data[1] == register
 
-    return dialogue.Request(
+    return polling.Request(
         data=frames.build(Request(READ, register)),
         framer=StreamFramer,
         accepts=accepts,

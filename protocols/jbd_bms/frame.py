@@ -15,9 +15,9 @@ from typing import Final
 
 from construct import Byte, Bytes, Const, Int16ub, Rebuild, Struct, len_, this
 
-from protocols import layout
-from protocols.framing import Direction, Frame
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit import layout
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.search import SearchFramer, Shape
 
 READ: Final = 0xA5
 WRITE: Final = 0x5A

@@ -19,10 +19,11 @@ from typing import Final
 
 from construct import Array, Byte, GreedyBytes, Int16sb, Int16ub, Struct, this
 
-from protocols import Fields, layout
-from protocols.framing import Frame
 from protocols.jbd_bms import frame as frames
 from protocols.jbd_bms.frame import DONE, Request
+from protocols.toolkit import layout
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.protocol import Fields
 
 BASIC_INFORMATION: Final = 0x03
 CELL_VOLTAGES: Final = 0x04

@@ -27,11 +27,12 @@ from typing import Any, Final
 from construct import Array, Byte, Bytes, Const, Int16sl, Int16ub, Int16ul, Int32sl, Int32ul, Struct
 from fastcrc.crc16 import modbus
 
-from protocols import Fields, Protocol, layout, without_models
-from protocols.dialogue import LineSettings, Values
-from protocols.framing import Direction, Frame
-from protocols.listening import Identity, ListeningKeys, Telegram, address_of
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit import layout
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.polling import LineSettings, Values
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.pushing import Identity, ListeningKeys, Telegram, address_of
+from protocols.toolkit.search import SearchFramer, Shape
 
 CELLS, SETTINGS, ABOUT = 2, 1, 3  # the types of an answer
 KINDS: Final[Mapping[int, int]] = {CELLS: 0x20, SETTINGS: 0x1E, ABOUT: 0x1C}

@@ -26,11 +26,13 @@ from typing import Any, Final
 
 from construct import Byte, Bytes, Const, Int16ub, Int32ub, Struct, this
 
-from protocols import Fields, Protocol, dialogue, layout, without_models
-from protocols.battery import ADDRESS, BatteryKeys, BatterySettings, address_of
-from protocols.dialogue import Dialogue, LineSettings, PollResult
-from protocols.framing import Direction, Frame
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit import layout
+from protocols.toolkit import polling as dialogue
+from protocols.toolkit.battery import ADDRESS, BatteryKeys, BatterySettings, address_of
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.polling import Dialogue, LineSettings, PollResult
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.search import SearchFramer, Shape
 
 READ_ALL: Final = 0x06
 _COMPUTER: Final = 0x03

@@ -20,14 +20,14 @@ from typing import Any, Final
 
 from construct import Byte, Bytes, Int16ul, Struct
 
-from protocols import layout
-from protocols.errors import FrameError
-from protocols.keys import MeterKey
 from protocols.mbus import records, secondary, security
 from protocols.mbus.items import Item, counter, item
 from protocols.mbus.link import Message
 from protocols.mbus.secondary import Secondary
 from protocols.mbus.vif import FIXED_STORED
+from protocols.toolkit import layout
+from protocols.toolkit.errors import FrameError
+from protocols.toolkit.meter_keys import MeterKey
 
 RESET: Final = 0x50
 SEND: Final = 0x51

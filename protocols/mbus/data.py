@@ -16,7 +16,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from protocols.layout import shortest_float32
+from protocols.toolkit.layout import shortest_float32
 
 LVAR: Final = 0xD
 SPECIAL: Final = 0xF

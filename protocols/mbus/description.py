@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Final
 
-from protocols import Fields
-from protocols.framing import Frame
 from protocols.mbus import application, link
 from protocols.mbus.items import named, values
 from protocols.mbus.link import Message
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.protocol import Fields
 
 _RESETS_AND_SELECTIONS: Final = {application.RESET: "application reset", application.SELECT: "selection"}
 

@@ -25,16 +25,16 @@ from contextlib import suppress
 from itertools import cycle
 from typing import Final
 
-from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
-from protocols.errors import DeviceRefusal
-from protocols.framing import Frame
-from protocols.keys import MeterKey
 from protocols.mbus import application, link, secondary
 from protocols.mbus.application import Telegram
 from protocols.mbus.items import Item, named, values
 from protocols.mbus.link import AcknowledgementFramer, Message, StreamFramer
 from protocols.mbus.secondary import Secondary
 from protocols.mbus.settings import MeterSettings
+from protocols.toolkit.errors import DeviceRefusal
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.meter_keys import MeterKey
+from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
 
 MAX_TELEGRAMS: Final = 64  # a meter that always has one more is not read for ever
 _SHOWN: Final = 12  # names in a refusal

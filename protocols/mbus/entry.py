@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from protocols import Protocol, without_models
-from protocols.dialogue import LineSettings
-from protocols.keys import MeterKey
 from protocols.mbus.description import describe
 from protocols.mbus.device import Meter
 from protocols.mbus.link import LONGEST, StreamFramer
 from protocols.mbus.settings import SENSOR_SCHEMA, MeterSettings, conflicts, parse_settings, units_of
+from protocols.toolkit.meter_keys import MeterKey
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Protocol, without_models
 
 # EN 13757-2: a meter answers within 330 bit times and 50 ms; the slowest line has 300 baud.
 _REPLY_TIMEOUT_S: Final = 330 / 300 + 0.05

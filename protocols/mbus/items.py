@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from protocols.dialogue import Value
 from protocols.mbus import data
 from protocols.mbus.makers import DETAILS, MAKERS, QUANTITIES, UNKNOWN, Maker
 from protocols.mbus.records import FUNCTIONS, PLAIN_TEXT, Record
@@ -23,6 +22,7 @@ from protocols.mbus.secondary import letters
 from protocols.mbus.vif import FB, FD, FD_FD, FIXED, PRIMARY, Kind, Quantity
 from protocols.mbus.vife import BY_SUFFIX as STANDARD
 from protocols.mbus.vife import MANUFACTURER, SECOND_TABLE, Modifier, modifier
+from protocols.toolkit.polling import Value
 
 _MOST: Final = 1 << 63  # beyond it no database keeps an integer
 _LONGEST_TEXT: Final = 60  # characters of a name

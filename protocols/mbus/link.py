@@ -29,9 +29,9 @@ from typing import Final
 
 from construct import Byte, Bytes, Const, Struct, this
 
-from protocols import layout
-from protocols.framing import Direction, Event, Frame, Noise
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit import layout
+from protocols.toolkit.framing import Direction, Event, Frame, Noise
+from protocols.toolkit.search import SearchFramer, Shape
 
 ACKNOWLEDGEMENT: Final = b"\xe5"
 SELECTED: Final = 253

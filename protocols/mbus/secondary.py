@@ -14,7 +14,7 @@ from typing import Final
 
 from construct import Byte, Bytes, Int16ul, Struct
 
-from protocols import layout
+from protocols.toolkit import layout
 
 SECONDARY: Final = "secondary address" / Struct(
     "id" / Bytes(4), "manufacturer" / Int16ul, "version" / Byte, "medium" / Byte

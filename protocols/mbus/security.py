@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from protocols.errors import FrameError
-from protocols.keys import MeterKey
+from protocols.toolkit.errors import FrameError
+from protocols.toolkit.meter_keys import MeterKey
 
 AFL: Final = 0x90
 CBC_OF_METER, CBC_DERIVED = 5, 7

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from protocols.errors import Problem, SettingsError
 from protocols.mbus.items import NAMES, is_name, unit_of
 from protocols.mbus.link import ANY_METER
 from protocols.mbus.secondary import ANY_OCTET, Secondary
+from protocols.toolkit.errors import Problem, SettingsError
 
 _MAX_PRIMARY: Final = 250
 

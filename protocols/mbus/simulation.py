@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from protocols import layout
-from protocols.framing import Frame
 from protocols.mbus import application, link, secondary
 from protocols.mbus.link import Message
 from protocols.mbus.records import MORE_FOLLOW, Record, build
 from protocols.mbus.secondary import Secondary
-from protocols.simulation import Address, Dialect
+from protocols.toolkit import layout
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.simulation import Address, Dialect
 
 _UNNAMED: Final = Secondary("00000000", "SIM", 1, 4)
 

@@ -19,11 +19,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from protocols.errors import ProtocolError
-from protocols.framing import Direction, Event, Frame, Noise
 from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.entry import entry
+from protocols.toolkit.errors import ProtocolError
+from protocols.toolkit.framing import Direction, Event, Frame, Noise
 
 MAX_LENGTH: Final = 513  # §2.5.2.1
 

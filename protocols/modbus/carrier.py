@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from protocols.framing import Frame, Framer
+from protocols.toolkit.framing import Frame, Framer
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from protocols import Fields
-from protocols.dialogue import Values
-from protocols.framing import Direction, Frame
-from protocols.meaning import Missing
 from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.registers import Register, Table, octets_of
 from protocols.modbus.serial_line import RTU
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.polling import Values
+from protocols.toolkit.protocol import Fields
+from protocols.toolkit.scaling import Missing
 
 _TABLES = {table.function: table for table in Table}
 

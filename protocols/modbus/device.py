@@ -27,9 +27,6 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Final
 
-from protocols.dialogue import Device, Dialogue, LineSettings, NotAsked, PollResult, Request, Values
-from protocols.errors import DeviceRefusal
-from protocols.framing import Frame
 from protocols.modbus import pdu
 from protocols.modbus.apart import counted
 from protocols.modbus.carrier import Carrier
@@ -39,6 +36,9 @@ from protocols.modbus.plan import Cost, Read, Span
 from protocols.modbus.registers import Register, Table
 from protocols.modbus.serial_line import RTU
 from protocols.modbus.settings import ModbusSettings
+from protocols.toolkit.errors import DeviceRefusal
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import Device, Dialogue, LineSettings, NotAsked, PollResult, Request, Values
 
 MOST_SILENCES: Final = 3  # of one poll: each costs the line a time-out
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from protocols import Protocol
-from protocols.dialogue import LineSettings
-from protocols.errors import Problem
-from protocols.framing import Framer
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.description import Describer
 from protocols.modbus.device import ModbusDevice
 from protocols.modbus.models import SHIPPED, Library
 from protocols.modbus.settings import ModbusSettings, address_of, odd, parse_settings, sensor_schema, units_of
+from protocols.toolkit.errors import Problem
+from protocols.toolkit.framing import Framer
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Protocol
 
 
 def entry(

@@ -12,7 +12,7 @@ and what was learned from reads that failed is tried again by time, at a growing
                value is at stake; answered once, the cut is gone
                registers that were added to tell replies apart (`apart`), and that the unit does not stand,
                are a hole like any other
-    left out   a value that is refused or left unanswered even alone: see `protocols.lessons`
+    left out   a value that is refused or left unanswered even alone: see `protocols.toolkit.lessons`
 
 What is tried and left unanswered costs the line a time-out: it comes at most every 20 s, whatever is due.
 """
@@ -24,10 +24,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from protocols.lessons import LEARN_AFTER, RETRY_SILENT_S, Backoff, Lessons
 from protocols.modbus.apart import Length, told_apart
 from protocols.modbus.plan import Cost, Limits, Read, Span, plan
 from protocols.modbus.registers import Table
+from protocols.toolkit.lessons import LEARN_AFTER, RETRY_SILENT_S, Backoff, Lessons
 
 Place = tuple[Table, Span]
 Cut = tuple[Table, Span | int]  # a hole that no read may touch, or an address before which a read must end

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from protocols.errors import Path, Problem
-from protocols.meaning_keys import is_whole, shown, unknown_key
 from protocols.modbus import pdu
 from protocols.modbus.plan import Limits, Span
 from protocols.modbus.register_keys import TABLES
 from protocols.modbus.registers import Register, Table
+from protocols.toolkit.errors import Path, Problem
+from protocols.toolkit.scaling_keys import is_whole, shown, unknown_key
 
 _MOST: Final = {
     "max_registers": pdu.MAX_REGISTERS,

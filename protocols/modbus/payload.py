@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from protocols import layout
-from protocols.dialogue import Request, Value, Values
-from protocols.framing import Frame
-from protocols.meaning import Missing
 from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.plan import Read, Span
 from protocols.modbus.registers import TYPES, Register, Table, octets_of
+from protocols.toolkit import layout
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import Request, Value, Values
+from protocols.toolkit.scaling import Missing
 
 _Meaning = Callable[[Any], Value | Missing]
 

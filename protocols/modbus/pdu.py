@@ -20,7 +20,7 @@ from typing import Any, Final
 from construct import Array, Byte, Bytes, Construct, Default, Int16ub, Prefixed, Rebuild, Struct, len_, this
 from construct import GreedyBytes as Rest
 
-from protocols import layout
+from protocols.toolkit import layout
 
 MAX_LENGTH: Final = 253  # §4.1
 MAX_REGISTERS: Final = 125  # §6.3, §6.4

@@ -18,11 +18,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from protocols.dialogue import LineSettings
 from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.registers import Table
 from protocols.modbus.serial_line import RTU
+from protocols.toolkit.polling import LineSettings
 
 TURN_AROUND_S: Final = 0.020  # what a device takes to answer, where nothing better is known
 _REQUEST_OCTETS: Final = 5  # of the PDU: function, start, quantity

@@ -3,7 +3,7 @@
     temperature = { holding = 0, type = "int16", divide = 10, unit = "°C" }
 
 The keys, their rules and their JSON Schema are told by the same facts, `KEYS` and the tables of `registers`.
-Those that say what a number means are the same wherever it stands: `protocols.meaning_keys`.
+Those that say what a number means are the same wherever it stands: `protocols.toolkit.scaling_keys`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from protocols.errors import Path, Problem
-from protocols.meaning import ENCODINGS
-from protocols.meaning_keys import (
+from protocols.modbus import pdu
+from protocols.modbus.registers import ORDERS, TYPES, Register, Table
+from protocols.toolkit.errors import Path, Problem
+from protocols.toolkit.scaling import ENCODINGS
+from protocols.toolkit.scaling_keys import (
     MEANING_KEYS,
     OF_INTEGERS,
     OF_NUMBERS,
@@ -25,8 +27,6 @@ from protocols.meaning_keys import (
     shown,
     unknown_key,
 )
-from protocols.modbus import pdu
-from protocols.modbus.registers import ORDERS, TYPES, Register, Table
 
 LONGEST_STRING: Final = 2 * pdu.MAX_REGISTERS
 TABLES: Final = {table.key: table for table in Table}

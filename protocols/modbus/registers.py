@@ -2,7 +2,7 @@
 
 A value is decoded in the order in which a datasheet describes it:
 
-    octets → word and byte order → type → what the number means (`protocols.meaning`)
+    octets → word and byte order → type → what the number means (`protocols.toolkit.scaling`)
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
-from protocols import layout
-from protocols.dialogue import Value
-from protocols.layout import shortest_float32
-from protocols.meaning import ENCODINGS, Meaning, Missing, bcd, text
 from protocols.modbus import pdu
+from protocols.toolkit import layout
+from protocols.toolkit.layout import shortest_float32
+from protocols.toolkit.polling import Value
+from protocols.toolkit.scaling import ENCODINGS, Meaning, Missing, bcd, text
 
 
 class Table(Enum):

@@ -25,11 +25,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import ClassVar, Final, NamedTuple
 
-from protocols.checksum import crc16_modbus
-from protocols.errors import ProtocolError
-from protocols.framing import Direction, Event, Frame, Noise
 from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
+from protocols.toolkit.checksum import crc16_modbus
+from protocols.toolkit.errors import ProtocolError
+from protocols.toolkit.framing import Direction, Event, Frame, Noise
 
 MAX_LENGTH: Final = 256  # §2.5.1
 BROADCAST: Final = 0  # §2.2

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from protocols.errors import Problem, SettingsError
-from protocols.meaning_keys import is_whole, shown, unknown_key
 from protocols.modbus.limit_keys import LIMITS_SCHEMA, beyond_limits, parse_limits, without_forbidden
 from protocols.modbus.models import SHIPPED, Library, Model
 from protocols.modbus.plan import Limits
 from protocols.modbus.register_keys import REGISTERS_SCHEMA, datasheet_numbers, parse_registers
 from protocols.modbus.registers import Register
 from protocols.modbus.serial_line import BROADCAST, UNITS
+from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.scaling_keys import is_whole, shown, unknown_key
 
 
 @dataclass(frozen=True, slots=True)

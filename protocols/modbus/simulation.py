@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from protocols.framing import Frame
 from protocols.modbus import pdu
 from protocols.modbus.ascii import ASCII
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.registers import Table
 from protocols.modbus.serial_line import BROADCAST, RTU
-from protocols.simulation import Dialect
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.simulation import Dialect
 
 _TABLES = {table.function: table for table in Table}
 

@@ -22,14 +22,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from protocols import Fields, Protocol, without_models
-from protocols.dialogue import LineSettings, Values
-from protocols.framing import Frame
-from protocols.listening import ListeningKeys, ListeningSettings, Telegram, address_of
 from protocols.nmea0183.amounts import pressure, speed, temperature
 from protocols.nmea0183.sentence import MAX_LENGTH, Sentence, StreamFramer, parse
 from protocols.nmea0183.transducers import CONVERTED, NAMES, transducers
-from protocols.obis import plain
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.obis import plain
+from protocols.toolkit.polling import LineSettings, Values
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.pushing import ListeningKeys, ListeningSettings, Telegram, address_of
 
 _VALID_MODES: Final = ("A", "D", "F", "P", "R")  # autonomous, differential, float RTK, precise, RTK
 _CENTIMETRES: Final = Decimal("1e-7")  # of a degree of latitude

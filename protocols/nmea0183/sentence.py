@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from protocols.checksum import CHECKSUMS
-from protocols.framing import Direction
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit.checksum import CHECKSUMS
+from protocols.toolkit.framing import Direction
+from protocols.toolkit.search import SearchFramer, Shape
 
 MAX_LENGTH: Final = 1024
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from protocols import Fields
-from protocols.framing import Frame
 from protocols.shdlc import frame as frames
 from protocols.shdlc.frame import Miso, Mosi
 from protocols.shdlc.models import (
@@ -13,6 +11,8 @@ from protocols.shdlc.models import (
     READ_VERSION,
     error_name,
 )
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.protocol import Fields
 
 _VERSION = 7  # octets of a version
 

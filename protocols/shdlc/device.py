@@ -8,7 +8,8 @@ After power-up a sensor is idle and refuses to be read (SPS30 §5.3.1); that is 
 was done about it. An SPS30 that measures answers with nothing when it has nothing new: then it is left alone,
 but one that never gave a value since it was last silent is told to start, which does no harm.
 
-A serial number that is refused or not answered in several polls is left out for a while: `protocols.lessons`.
+A serial number that is refused or not answered in several polls is left out for a while: see
+`protocols.toolkit.lessons`.
 """
 
 from __future__ import annotations
@@ -16,10 +17,6 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Final
 
-from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
-from protocols.errors import DecodeError, DeviceRefusal
-from protocols.framing import Direction, Frame
-from protocols.lessons import Lessons
 from protocols.shdlc import frame as frames
 from protocols.shdlc.frame import Miso, Mosi, StreamFramer
 from protocols.shdlc.models import (
@@ -32,6 +29,10 @@ from protocols.shdlc.models import (
     error_name,
 )
 from protocols.shdlc.settings import DEVICE_ERROR, SERIAL_NUMBER, SensorSettings
+from protocols.toolkit.errors import DecodeError, DeviceRefusal
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.lessons import Lessons
+from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
 
 # A low pulse that activates the UART of a sleeping SPS30 for 100 ms; whatever was sent before it has to be
 # over by then (§5.3.5).

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from protocols import Protocol
-from protocols.dialogue import LineSettings
 from protocols.shdlc.description import Describer
 from protocols.shdlc.device import Sensor
 from protocols.shdlc.frame import MAX_LENGTH, StreamFramer
 from protocols.shdlc.models import MODELS
 from protocols.shdlc.settings import SENSOR_SCHEMA, address_of, conflicts, parse_settings, units_of
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Protocol
 
 PROTOCOL = Protocol(
     name="shdlc",

@@ -23,9 +23,9 @@ from typing import Final
 
 from construct import Byte, Bytes, Rebuild, Struct, len_, this
 
-from protocols import layout
-from protocols.framing import Direction, Frame
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit import layout
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.search import SearchFramer, Shape
 
 MAX_DATA: Final = 255
 ERROR_FLAG: Final = 0x80

@@ -20,8 +20,8 @@ from typing import Any, Final
 
 from construct import Construct, Float32b, Int16sb, Int16ub, Struct
 
-from protocols import layout
-from protocols.dialogue import Value, Values
+from protocols.toolkit import layout
+from protocols.toolkit.polling import Value, Values
 
 START_MEASUREMENT: Final = 0x00
 STOP_MEASUREMENT: Final = 0x01

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from protocols.errors import Problem, SettingsError
 from protocols.shdlc.models import MODELS, Format, Model
+from protocols.toolkit.errors import Problem, SettingsError
 
 MAX_ADDRESS: Final = 254  # 255 is for all
 DEVICE_ERROR: Final = "device_error"

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from protocols.framing import Frame
 from protocols.shdlc import frame as frames
 from protocols.shdlc.frame import Miso, Mosi
 from protocols.shdlc.models import (
@@ -26,7 +25,8 @@ from protocols.shdlc.models import (
     Format,
     Model,
 )
-from protocols.simulation import Address, Dialect
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.simulation import Address, Dialect
 
 WRONG_LENGTH = 0x01
 UNKNOWN_COMMAND = 0x02

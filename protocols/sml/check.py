@@ -8,7 +8,7 @@ A frame gives values only if that holds for it and for each of its messages.
 
 from __future__ import annotations
 
-from protocols.checksum import crc16_kermit, crc16_x25
+from protocols.toolkit.checksum import crc16_kermit, crc16_x25
 
 CHECK_LENGTH = 2
 

@@ -19,12 +19,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from protocols import Fields
-from protocols.dialogue import Value, Values
-from protocols.errors import DecodeError
-from protocols.framing import Frame
-from protocols.listening import Telegram
-from protocols.obis import Code, in_unit, plain, quantity
 from protocols.sml.messages import (
     ATTENTION_RES,
     GET_LIST_RES,
@@ -38,6 +32,12 @@ from protocols.sml.messages import (
 )
 from protocols.sml.transport import data_of
 from protocols.sml.units import UNITS
+from protocols.toolkit.errors import DecodeError
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.obis import Code, in_unit, plain, quantity
+from protocols.toolkit.polling import Value, Values
+from protocols.toolkit.protocol import Fields
+from protocols.toolkit.pushing import Telegram
 
 MANUFACTURER: Final = "manufacturer"
 _MANUFACTURER = Code(129, 129, 199, 130, 3)

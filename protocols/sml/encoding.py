@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from protocols.octet_reader import OctetReader
+from protocols.toolkit.octet_reader import OctetReader
 
 Element = bytes | bool | int | list["Element"] | None
 """None: an optional element that was left out."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from protocols import Protocol, without_models
-from protocols.dialogue import LineSettings
-from protocols.listening import Identity, ListeningKeys, ListeningSettings, address_of
-from protocols.obis import SELECTABLE, UNITS, units_of
 from protocols.sml.description import MANUFACTURER, MeterListener, describe
 from protocols.sml.transport import LONGEST, StreamFramer
+from protocols.toolkit.obis import SELECTABLE, UNITS, units_of
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Protocol, without_models
+from protocols.toolkit.pushing import Identity, ListeningKeys, ListeningSettings, address_of
 
 _BETWEEN_DIGITS = re.compile(r"[\s:-]")
 

@@ -21,10 +21,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from protocols.errors import DecodeError
-from protocols.obis import Code
 from protocols.sml.check import CHECK_LENGTH, is_right
 from protocols.sml.encoding import Element, Reader
+from protocols.toolkit.errors import DecodeError
+from protocols.toolkit.obis import Code
 
 GET_LIST_RES: Final = 0x0701
 ATTENTION_RES: Final = 0xFF01

@@ -16,10 +16,10 @@ from typing import Final
 
 from construct import Byte, Bytes, Const, Struct
 
-from protocols import layout
-from protocols.framing import Frame
-from protocols.search import SearchFramer, Shape
 from protocols.sml.check import CHECK_LENGTH, is_right
+from protocols.toolkit import layout
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.search import SearchFramer, Shape
 
 LONGEST: Final = 4096  # the specification has no limit; meters send 200 to 1000
 

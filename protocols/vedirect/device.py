@@ -1,19 +1,19 @@
 """One device, asked for its registers one by one.
 
 What a device does not have it says, at the cost of an exchange, or leaves unanswered, at that of a time-out.
-So a register that failed in several polls is left alone for a while: see `protocols.lessons`. A device that
-answers nothing is not there: its poll is over at the first silence.
+So a register that failed in several polls is left alone for a while: see `protocols.toolkit.lessons`. A
+device that answers nothing is not there: its poll is over at the first silence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
-from protocols.errors import DeviceRefusal
-from protocols.framing import Frame
-from protocols.lessons import MOST_SILENCES, Lessons
-from protocols.meaning import Missing
+from protocols.toolkit.errors import DeviceRefusal
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.lessons import MOST_SILENCES, Lessons
+from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
+from protocols.toolkit.scaling import Missing
 from protocols.vedirect import hex as frames
 from protocols.vedirect.hex import GET, Told
 from protocols.vedirect.registers import Register

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from protocols.dialogue import Value, Values
+from protocols.toolkit.polling import Value, Values
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}|0x[0-9A-Fa-f]{1,16}")
 _SWITCH: Final = {"ON": True, "OFF": False}

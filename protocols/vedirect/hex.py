@@ -21,9 +21,9 @@ from typing import Final
 
 from construct import Byte, GreedyBytes, Int16ul, Struct
 
-from protocols import layout
-from protocols.framing import Frame
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit import layout
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.search import SearchFramer, Shape
 
 PING: Final = 0x1
 APP_VERSION: Final = 0x3

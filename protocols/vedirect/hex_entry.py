@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from protocols import Fields, Protocol, without_models
-from protocols.dialogue import LineSettings
-from protocols.framing import Frame
-from protocols.meaning import Missing
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.scaling import Missing
 from protocols.vedirect import hex as frames
 from protocols.vedirect.device import VictronDevice
 from protocols.vedirect.hex import LONGEST, StreamFramer

@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from protocols.dialogue import Value
-from protocols.meaning import Meaning, Missing, text
+from protocols.toolkit.polling import Value
+from protocols.toolkit.scaling import Meaning, Missing, text
 
 UNSIGNED: Final = "unsigned"
 SIGNED: Final = "signed"

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from protocols.errors import Path, Problem, SettingsError
-from protocols.meaning import Meaning
-from protocols.meaning_keys import (
+from protocols.toolkit.errors import Path, Problem, SettingsError
+from protocols.toolkit.scaling import Meaning
+from protocols.toolkit.scaling_keys import (
     MEANING_KEYS,
     OF_INTEGERS,
     OF_NUMBERS,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from protocols.framing import Frame
-from protocols.simulation import Dialect
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.simulation import Dialect
 from protocols.vedirect import hex as frames
 from protocols.vedirect.hex import APP_VERSION, GET, PING, PRODUCT_ID, Message, Told
 

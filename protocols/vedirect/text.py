@@ -22,11 +22,11 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from protocols import Fields, Protocol, without_models
-from protocols.dialogue import LineSettings
-from protocols.framing import Frame
-from protocols.listening import ListeningKeys, Telegram, address_of
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.pushing import ListeningKeys, Telegram, address_of
+from protocols.toolkit.search import SearchFramer, Shape
 from protocols.vedirect.fields import UNITS, values_of
 from protocols.vedirect.hex import MAX_DIGITS
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from protocols import Protocol, without_models
-from protocols.dialogue import LineSettings
-from protocols.errors import DecodeError
-from protocols.framing import Frame
-from protocols.listening import ListeningKeys, Telegram, address_of
+from protocols.toolkit.errors import DecodeError
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Protocol, without_models
+from protocols.toolkit.pushing import ListeningKeys, Telegram, address_of
 from protocols.winsen import frame as frames
 from protocols.winsen.frame import GASES, LENGTH, StreamFramer
 

@@ -18,10 +18,11 @@ from typing import Any, Final, NamedTuple
 
 from construct import Byte, Bytes, Const, Construct, Int16ub, Struct
 
-from protocols import Fields, layout
-from protocols.framing import Direction, Frame
-from protocols.obis import plain
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit import layout
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.obis import plain
+from protocols.toolkit.protocol import Fields
+from protocols.toolkit.search import SearchFramer, Shape
 
 READ_CONCENTRATION: Final = 0x86
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from protocols import Protocol, without_models
-from protocols.dialogue import Dialogue, LineSettings, PollResult, Request
-from protocols.errors import Problem, SettingsError
-from protocols.framing import Direction, Frame
-from protocols.meaning_keys import is_whole, unknown_key
-from protocols.obis import plain
+from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.obis import plain
+from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request
+from protocols.toolkit.protocol import Protocol, without_models
+from protocols.toolkit.scaling_keys import is_whole, unknown_key
 from protocols.winsen import frame as frames
 from protocols.winsen.frame import GASES, LENGTH, READ_CONCENTRATION, REPLY, REQUEST, Gas, StreamFramer
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median
 
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Spool
 from tests.benchmarks.stock import (
     SPOOL_LIMIT,

@@ -10,8 +10,8 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from bridge.sandbox.dtls import Secure
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.dtls import Secure
+from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import read_ledger
 from tests.benchmarks.stock import Stopwatch, fill, until, uplink, write_site
 from tests.certificates import Authority

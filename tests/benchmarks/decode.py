@@ -15,14 +15,14 @@ from functools import partial
 from pymodbus.framer import FramerRTU
 from pymodbus.pdu import DecodePDU
 
-from protocols.checksum import crc16_modbus
-from protocols.dialogue import Values
-from protocols.framing import Frame, Framer
 from protocols.modbus import pdu
 from protocols.modbus.payload import Fetch
 from protocols.modbus.plan import Read, Span
 from protocols.modbus.registers import Register, Table
 from protocols.modbus.serial_line import RTU, ReplyFramer, RequestFramer, StreamFramer, adu
+from protocols.toolkit.checksum import crc16_modbus
+from protocols.toolkit.framing import Frame, Framer
+from protocols.toolkit.polling import Values
 from tests.benchmarks import table
 
 SIZES = (2, 10, 60, 125)

@@ -17,8 +17,8 @@ from bridge.clock import Instant
 from bridge.coap import Client
 from bridge.coap.dtls import DTLS
 from bridge.coap.trust import Trust
-from bridge.sandbox.dtls import Secure
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.dtls import Secure
+from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Reading, Spool
 from bridge.thingsboard import encode_values
 from tests.benchmarks.footprint import rss_mb

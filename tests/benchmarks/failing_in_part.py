@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bridge.clock import Instant
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Reading, Spool, read_ledger
 from bridge.thingsboard import encode_values
 from tests.benchmarks.stock import SPOOL_LIMIT, Stopwatch, until, uplink, write_site

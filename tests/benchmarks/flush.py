@@ -7,7 +7,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import read_ledger
 from tests.benchmarks.stock import Stopwatch, fill, reading, until, uplink, write_site
 

@@ -10,9 +10,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from bridge.sandbox.sensors import SimulatedBus
-from protocols.dialogue import LineSettings
+from bridge.simulator.field.sensors import SimulatedBus
 from protocols.modbus.rtu import SimulatedUnit
+from protocols.toolkit.polling import LineSettings
 
 MOST_MB, MOST_CPU = 48, 0.005
 SETTLE_S = 5.0

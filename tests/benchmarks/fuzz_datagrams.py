@@ -23,8 +23,8 @@ from bridge.coap import Client
 from bridge.coap.dtls import DTLS
 from bridge.coap.trust import Trust
 from bridge.errors import UplinkError
-from bridge.sandbox.dtls import Secure
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.dtls import Secure
+from bridge.simulator.server.stand_in import StandIn
 from tests.certificates import Authority
 
 PATH = ("api", "v1", "T", "telemetry")
@@ -53,11 +53,11 @@ class Fuzz:
                     yield self._changed(self._message(association), at_most=2)
 
     def _message(self, association: Any) -> bytes:
-        lanes = [lane for lane in association._lanes if lane.request is not None]
+        lanes = [exchange for exchange in association._exchanges if exchange.request is not None]
         mid, token = self._random.randrange(0x10000), self._random.randbytes(self._random.randrange(9))
         if lanes:
-            lane = self._random.choice(lanes)
-            mid, token = (lane.mid, token) if self._random.random() < 0.5 else (mid, lane.token)
+            exchange = self._random.choice(lanes)
+            mid, token = (exchange.mid, token) if self._random.random() < 0.5 else (mid, exchange.token)
         first = 0x40 | self._random.randrange(4) << 4 | len(token)
         rest = self._random.randbytes(self._random.randrange(40))
         return struct.pack("!BBH", first, self._random.randrange(256), mid) + token + rest

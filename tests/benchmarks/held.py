@@ -7,7 +7,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.stand_in import StandIn
 from tests.benchmarks.backlog import fill_quickly
 from tests.benchmarks.stock import Stopwatch, fill, until, uplink, write_site
 

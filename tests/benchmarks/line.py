@@ -29,8 +29,8 @@ from bridge.clock.kernel_clock import system_clock
 from bridge.config import load_site
 from bridge.reader import Reader
 from bridge.spool import Spool, SpoolWriter
-from protocols.checksum import crc16_modbus
 from protocols.modbus.rtu import adu
+from protocols.toolkit.checksum import crc16_modbus
 from tests.benchmarks import table
 from tests.benchmarks.wire import Heard, Wire, reply_octets, wire
 

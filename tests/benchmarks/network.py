@@ -11,7 +11,7 @@ import time
 
 from bridge.coap import Client
 from bridge.errors import UplinkError
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.stand_in import StandIn
 from tests.benchmarks import table
 
 PATH = ("api", "v1", "A1", "telemetry")

@@ -11,9 +11,10 @@ import sys
 import time
 from collections.abc import Iterator
 
-from protocols import CATALOGUE, Protocol, protocol
+from protocols import CATALOGUE, protocol
 from protocols.declared.entry import declaration
 from protocols.declared.entry import entry as declared_as
+from protocols.toolkit.protocol import Protocol
 from tests.protocols.vectors import good_frames, path_of
 
 MEGABYTE = 1 << 20

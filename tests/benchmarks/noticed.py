@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Spool
 from tests.benchmarks.stock import SPOOL_LIMIT, Stopwatch, fill, reading, until, uplink, write_site
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain, product
 from typing import NamedTuple
 
-from bridge.sandbox.device_api import RateLimit
+from bridge.simulator.server.device_api import RateLimit
 from bridge.uplink.throttle import Throttle
 
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.stand_in import StandIn
 from tests.benchmarks import table
 from tests.benchmarks.footprint import cpu_s, rss_mb
 from tests.benchmarks.line import SENSOR, UNITS

@@ -12,7 +12,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Spool, read_ledger
 from tests.benchmarks.stock import SPOOL_LIMIT, T0, Stopwatch, fill, reading, until, uplink, write_site
 

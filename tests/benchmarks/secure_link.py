@@ -29,8 +29,8 @@ from bridge.config import (
     ThingsBoard,
     Token,
 )
-from bridge.sandbox.dtls import Secure
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.dtls import Secure
+from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Reading, Spool
 from bridge.thingsboard import encode_values
 from bridge.uplink import Uplink, connect

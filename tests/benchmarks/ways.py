@@ -26,8 +26,8 @@ from bridge.coap.addresses import Address
 from bridge.coap.dtls import DTLS
 from bridge.coap.trust import Trust
 from bridge.config import Bus, Certificate, Credentials, Sensor, Site, SpoolSettings, ThingsBoard, Token
-from bridge.sandbox.dtls import Secure
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.dtls import Secure
+from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Spool
 from bridge.uplink import Uplink, connect
 from tests.benchmarks.secure_link import _reading

@@ -9,9 +9,9 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
-from bridge.sandbox.bus import SimulatedBus
-from protocols.dialogue import LineSettings
+from bridge.simulator.field.bus import SimulatedBus
 from protocols.modbus.rtu import SimulatedUnit
+from protocols.toolkit.polling import LineSettings
 
 TURN_AROUND_S = 0.005
 REQUEST_OCTETS = 8

@@ -204,7 +204,7 @@ async def test_a_spool_that_never_answers_is_no_advance(
         release.wait(20)
         return [], 0
 
-    monkeypatch.setattr("bridge.pulse.GRACE_S", 0.0)
+    monkeypatch.setattr("bridge.systemd.GRACE_S", 0.0)
     monkeypatch.setattr("bridge.uplink.drain.SPOOL_WITHIN_S", 0.1)
     monkeypatch.setattr(Spool, "rows", rows)
     async with world.uplink(ScriptedClient(accepted), "a") as uplink:

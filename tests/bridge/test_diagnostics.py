@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from bridge.config import Bus, Credentials, Sensor, Site, SpoolSettings, ThingsBoard, Token
-from bridge.diagnostics import Memory, attributes
 from bridge.errors import UplinkError
 from bridge.gateway import delivering
-from bridge.runtime import Runtime
-from bridge.sandbox.bus import SimulatedBus
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.bus import SimulatedBus
+from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Spool
+from bridge.status.line_statistics import Memory, attributes
+from bridge.status.runtime import Runtime
 from bridge.uplink import diagnostics
 from bridge.uplink.diagnostics import Diagnostics
 from tests.bridge.reader.test_reader import Bench, bench, bus_of, sensor, simulated

@@ -13,8 +13,8 @@ import pytest
 
 from bridge import event_loop
 from bridge.port import Port
-from bridge.sandbox.pty import Pty
-from protocols.dialogue import LineSettings
+from bridge.simulator.field.pty import Pty
+from protocols.toolkit.polling import LineSettings
 
 WITHIN_S = 10.0
 SELECTABLE = 1024

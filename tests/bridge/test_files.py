@@ -11,14 +11,14 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from bridge.clock import Instant
-from bridge.commissioning.whole_file import edit
-from bridge.diagnostics import Memory
+from bridge.config.edit import edit
 from bridge.errors import BridgeError, ConfigError
 from bridge.files import NotOurFile, acting_as_owner, open_regular, read_regular, replace_regular
 from bridge.spool import Reading, Spool, lock, read_ledger
 from bridge.spool.database import mark
 from bridge.spool.locks import beside
 from bridge.spool.reserve import Reserve
+from bridge.status.line_statistics import Memory
 
 OWNER = 65534  # nobody, who owns nothing of a system
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray")

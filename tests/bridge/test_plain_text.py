@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli import main
-from bridge.cli.logs import PlainFormatter
 from bridge.clock import Instant
-from bridge.commissioning.enroll import by_port
-from bridge.commissioning.provision import FAILED, Outcome
-from bridge.commissioning.provision_view import _View
+from bridge.commands.enroll.enrolment import by_port
+from bridge.commands.provision.provisioning import FAILED, Outcome
+from bridge.commands.provision.view import _View
+from bridge.commands.terminal import main
+from bridge.commands.terminal.logs import PlainFormatter
 from bridge.config import load_site
 from bridge.plain_text import json_text, lines, one_line, visible
-from bridge.runtime import Runtime
 from bridge.spool import Reading, Spool
+from bridge.status.runtime import Runtime
 from tests.bridge.port.test_adapter import Sysfs
 
 FORGED = "FORGED"
@@ -203,7 +203,7 @@ def test_no_mistake_in_a_file_does(
 
 
 def test_csv_on_a_terminal_is_harmless_and_in_a_file_it_is_whole(site: Path) -> None:
-    from bridge.commissioning.spool import export
+    from bridge.commands.spool.settle import export
 
     shown, kept = io.StringIO(), io.StringIO()
     export(load_site(site), None, "csv", shown, is_shown=True)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge import runtime as runtime_module
 from bridge.clock import kernel_clock
-from bridge.runtime import Runtime
+from bridge.status import runtime as runtime_module
+from bridge.status.runtime import Runtime
 
 
 @pytest.fixture(autouse=True)

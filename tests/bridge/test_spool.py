@@ -385,7 +385,7 @@ class Bookkeeping(RuleBasedStateMachine):
     def break_and_salvage(self) -> None:
         """The file is found damaged and set aside; what it held comes back under new ids."""
         self.spool.close()
-        aside = opening._set_aside(self.path)
+        aside = opening._quarantine(self.path)
         opening._begin_anew(self.path, aside, LIMIT_BYTES)
         self.spool = Spool.open(self.path)
         last = self.spool.last_id()

@@ -45,7 +45,7 @@ def set_aside(path: Path) -> list[Path]:
 @pytest.mark.parametrize(
     "content", [b"", b"no database at all, sorry\n" * 500, b"SQLite format 3\0" + bytes(80)]
 )
-def test_a_file_that_is_no_database_is_set_aside(
+def test_a_file_that_is_no_database_is_quarantine(
     path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     Spool.open(path).close()
@@ -71,7 +71,7 @@ def test_garbage_inside_is_found_at_the_next_start_and_the_books_are_carried_ove
     assert len(set_aside(filled)) == 1
 
 
-def test_damage_found_at_work_ends_every_process_and_is_set_aside_by_the_next(filled: Path) -> None:
+def test_damage_found_at_work_ends_every_process_and_is_quarantine_by_the_next(filled: Path) -> None:
     finder, other = Spool.open(filled), Spool.open(filled)
     with closing(finder), closing(other):
         scribble(filled, from_page=20)
@@ -117,7 +117,7 @@ def test_the_write_ahead_log_of_a_damaged_file_goes_aside_with_it(path: Path) ->
         spool.add([reading(number) for number in range(1000, 1200)])  # these are in the log alone
         for name in ("spool.db", "spool.db-wal"):
             copy.with_name(name).write_bytes(path.with_name(name).read_bytes())
-    aside = opening._set_aside(copy)
+    aside = opening._quarantine(copy)
     with closing(Spool.open(copy)) as spool:
         assert spool.salvage(aside).queued == {"meter": 1200}
         assert spool.audit() == []

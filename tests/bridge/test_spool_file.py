@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli import main
-from bridge.commissioning.install.files import files
+from bridge.commands.install.files import files
+from bridge.commands.terminal import main
 from bridge.config import load_site
 from bridge.errors import ConfigError
 from bridge.spool import Spool, SpoolUnavailable

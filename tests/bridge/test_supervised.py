@@ -15,10 +15,10 @@ import pytest
 from bridge.clock import Instant
 from bridge.config import Site, ThingsBoard, load_site
 from bridge.gateway import reading, supervised
-from bridge.notify import notify, watchdog_s
-from bridge.runtime import Runtime
-from bridge.sandbox.bus import SimulatedBus
+from bridge.simulator.field.bus import SimulatedBus
 from bridge.spool import Reading, Spool
+from bridge.status.runtime import Runtime
+from bridge.systemd import notify, watchdog_s
 from protocols.modbus.rtu import SimulatedUnit
 from tests.bridge.reader.test_reader import LINE, WITHIN_S, bus_of, sensor
 from tests.loop import on_jumping_clock

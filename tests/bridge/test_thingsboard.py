@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bridge.errors import ConnectionEnded, NotTrusted, UplinkError
-from bridge.sandbox.telemetry import telemetry
+from bridge.simulator.server.telemetry import telemetry
 from bridge.spool import Row
 from bridge.thingsboard import (
     Action,

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from bridge.sandbox.device_api import RateLimit
+from bridge.simulator.server.device_api import RateLimit
 from bridge.uplink.message_size import ALONE, MessageSize
 from bridge.uplink.rate import DECREASE_EVERY_S, Rate
 from bridge.uplink.throttle import FLOOR_S, Throttle

@@ -19,7 +19,7 @@ import pytest
 from bridge.clock import Instant
 from bridge.coap import Client
 from bridge.config import Bus, Credentials, Sensor, Site, SpoolSettings, ThingsBoard, Token
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Reading, Spool
 from bridge.thingsboard import Value, encode_values
 from bridge.uplink import Pace, Uplink

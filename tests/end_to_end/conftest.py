@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.stand_in import StandIn
 
 END_WITHIN_S = 10.0
 

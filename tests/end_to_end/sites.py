@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bridge.sandbox.sensors import SimulatedBus
-from protocols.dialogue import LineSettings
+from bridge.simulator.field.sensors import SimulatedBus
 from protocols.modbus.rtu import SimulatedUnit
+from protocols.toolkit.polling import LineSettings
 
 LINE = LineSettings(115200)
 

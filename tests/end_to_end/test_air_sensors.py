@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bridge.sandbox.bus import SimulatedBus
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.bus import SimulatedBus
+from bridge.simulator.server.stand_in import StandIn
 from protocols import protocol
 from protocols.shdlc.models import MODELS
 from protocols.shdlc.simulation import DIALECT, Mode, SimulatedSensor

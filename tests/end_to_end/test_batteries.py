@@ -7,16 +7,16 @@ from contextlib import contextmanager
 
 import pytest
 
-from bridge.sandbox.bus import SimulatedBus, Unit
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.bus import SimulatedBus, Unit
+from bridge.simulator.server.stand_in import StandIn
 from protocols import protocol
 from protocols.daly_bms.device import SimulatedBms as Daly
-from protocols.dialogue import LineSettings
-from protocols.framing import Framer
 from protocols.jbd_bms.device import SimulatedBms as Jbd
 from protocols.modbus import models
 from protocols.modbus.rtu import SimulatedUnit as ModbusUnit
-from protocols.simulation import Dialect
+from protocols.toolkit.framing import Framer
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.simulation import Dialect
 from tests.end_to_end.conftest import World
 from tests.protocols.test_daly_bms import CELLS as DALY_CELLS
 from tests.protocols.test_daly_bms import PACK as DALY_PACK

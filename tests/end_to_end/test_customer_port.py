@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.sandbox.free_running import FreeRunningLine
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.free_running import FreeRunningLine
+from bridge.simulator.server.stand_in import StandIn
 from protocols import protocol
 from tests.end_to_end.conftest import World
 

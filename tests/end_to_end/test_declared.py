@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from bridge.sandbox.bus import SimulatedBus
-from bridge.sandbox.free_running import FreeRunningLine
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.bus import SimulatedBus
+from bridge.simulator.field.free_running import FreeRunningLine
+from bridge.simulator.server.stand_in import StandIn
 from protocols.declared.entry import declaration
 from protocols.declared.simulation import SimulatedSensor, dialect
-from protocols.dialogue import LineSettings
+from protocols.toolkit.polling import LineSettings
 from tests.end_to_end.conftest import World
 from tests.pages import BLOCKS
 from tests.protocols.vectors import vectors

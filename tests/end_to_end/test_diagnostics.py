@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.sandbox.sensors import SimulatedBus
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.sensors import SimulatedBus
+from bridge.simulator.server.stand_in import StandIn
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import LINE, site_text, units
 

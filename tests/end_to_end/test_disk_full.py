@@ -11,7 +11,7 @@ import os
 
 import pytest
 
-from bridge.sandbox.sensors import SimulatedBus
+from bridge.simulator.field.sensors import SimulatedBus
 from protocols.modbus.rtu import SimulatedUnit
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import LINE

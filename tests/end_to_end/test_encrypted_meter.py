@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bridge.sandbox.free_running import FreeRunningLine
-from bridge.sandbox.server import StandIn
-from protocols.dialogue import LineSettings
+from bridge.simulator.field.free_running import FreeRunningLine
+from bridge.simulator.server.stand_in import StandIn
+from protocols.toolkit.polling import LineSettings
 from tests.end_to_end.conftest import World
 from tests.protocols.dlms.building import (
     KEY,

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from bridge.sandbox.sensors import SimulatedBus
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.sensors import SimulatedBus
+from bridge.simulator.server.stand_in import StandIn
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import LINE, site_text, units
 

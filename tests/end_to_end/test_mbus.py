@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from bridge.sandbox.bus import SimulatedBus
-from bridge.sandbox.server import StandIn
-from protocols.dialogue import LineSettings
+from bridge.simulator.field.bus import SimulatedBus
+from bridge.simulator.server.stand_in import StandIn
 from protocols.mbus.records import Record
 from protocols.mbus.secondary import Secondary
 from protocols.mbus.simulation import DIALECT, SimulatedMeter
+from protocols.toolkit.polling import LineSettings
 from tests.end_to_end.conftest import World
 
 pytestmark = pytest.mark.end_to_end

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bridge.sandbox.bus import SimulatedBus
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.bus import SimulatedBus
+from bridge.simulator.server.stand_in import StandIn
 from protocols import protocol
 from protocols.dlt645.frame import ANY_ADDRESS
 from protocols.dlt645.simulation import DIALECT, SimulatedMeter

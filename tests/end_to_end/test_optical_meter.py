@@ -12,11 +12,11 @@ from typing import Self
 
 import pytest
 
-from bridge.sandbox.pty import Pty
-from bridge.sandbox.server import StandIn
-from protocols.framing import Frame
+from bridge.simulator.field.pty import Pty
+from bridge.simulator.server.stand_in import StandIn
 from protocols.iec62056_21.frame import Identification, StreamFramer
 from protocols.iec62056_21.simulation import INITIAL_BAUDRATE, SimulatedMeter
+from protocols.toolkit.framing import Frame
 from tests.end_to_end.conftest import World
 
 pytestmark = pytest.mark.end_to_end

@@ -15,8 +15,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bridge import coap
-from bridge.sandbox.dtls import Secure
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.dtls import Secure
+from bridge.simulator.server.stand_in import StandIn
 from tests.certificates import Authority
 from tests.end_to_end.conftest import World
 from tests.provisioning import CREDENTIALS, KEY, SECRET, losing_answers, names, site_of

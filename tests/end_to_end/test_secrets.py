@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge.sandbox.dtls import Secure
-from bridge.sandbox.sensors import SimulatedBus
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.sensors import SimulatedBus
+from bridge.simulator.server.dtls import Secure
+from bridge.simulator.server.stand_in import StandIn
 from tests.certificates import Authority
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import LINE, site_text, units
@@ -151,7 +151,7 @@ def broken(self, *arguments, **named):
     raise RuntimeError("broken on purpose")
 
 setattr(Client, sys.argv.pop(1), broken)
-from bridge.cli import main
+from bridge.commands.terminal import main
 main()
 """
 

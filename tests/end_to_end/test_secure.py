@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge.sandbox.dtls import Secure
-from bridge.sandbox.sensors import SimulatedBus
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.sensors import SimulatedBus
+from bridge.simulator.server.dtls import Secure
+from bridge.simulator.server.stand_in import StandIn
 from tests.benchmarks.secure_link import deliver
 from tests.certificates import Authority
 from tests.end_to_end.conftest import World

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.sandbox.sensors import SimulatedBus
+from bridge.simulator.field.sensors import SimulatedBus
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import LINE, site_text, units
 from tests.faults.stops import stops

@@ -19,7 +19,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from bridge.line.wakefulness import GAP_S, TICK_S
-from bridge.sandbox.sensors import Served, SimulatedBus
+from bridge.simulator.field.sensors import Served, SimulatedBus
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import LINE, site_text, units
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bridge.sandbox.bus import SimulatedBus
-from protocols.framing import Frame
+from bridge.simulator.field.bus import SimulatedBus
 from protocols.modbus.simulation import SimulatedUnit
+from protocols.toolkit.framing import Frame
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import LINE, site_text, units
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from bridge.sandbox.free_running import FreeRunningLine
-from bridge.sandbox.server import StandIn
-from protocols import layout, protocol
+from bridge.simulator.field.free_running import FreeRunningLine
+from bridge.simulator.server.stand_in import StandIn
+from protocols import protocol
 from protocols.jk_bms.broadcast import CELLS, KINDS, reply, request
 from protocols.jk_bms.broadcast import build as battery_answer
 from protocols.sds011 import REPORT
+from protocols.toolkit import layout
 from tests.end_to_end.conftest import World
 
 pytestmark = pytest.mark.end_to_end

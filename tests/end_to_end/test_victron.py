@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.sandbox.bus import SimulatedBus
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.bus import SimulatedBus
+from bridge.simulator.server.stand_in import StandIn
 from protocols import protocol
 from protocols.vedirect.simulation import DIALECT, SimulatedDevice
 from tests.end_to_end.conftest import World

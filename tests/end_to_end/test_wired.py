@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import pytest
 
-from bridge.sandbox.bus import SimulatedBus, Unit
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.bus import SimulatedBus, Unit
+from bridge.simulator.server.stand_in import StandIn
 from protocols import protocol
 from protocols.cubic import MODELS
 from protocols.cubic import SimulatedSensor as SimulatedCubic
-from protocols.dialogue import Values
 from protocols.dlt645 import simulation as dlt645
 from protocols.dlt645.edition import DLT645_1997
 from protocols.jk_bms.polled import SimulatedBms as SimulatedJk
 from protocols.kamstrup_kmp import SimulatedMeter as SimulatedKamstrup
 from protocols.pylontech import SimulatedBattery
-from protocols.simulation import Dialect
+from protocols.toolkit.polling import Values
+from protocols.toolkit.simulation import Dialect
 from protocols.voltronic_pi30 import SimulatedInverter
 from tests.end_to_end.conftest import World
 from tests.end_to_end.test_batteries import alone

@@ -16,11 +16,12 @@ from typing import Final
 
 from construct import Byte, Const, Int16ul, Struct
 
-from protocols import Fields, Protocol, layout, without_models
-from protocols.dialogue import LineSettings, Values
-from protocols.framing import Frame
-from protocols.listening import ListeningKeys, Telegram, address_of
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit import layout
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import LineSettings, Values
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.pushing import ListeningKeys, Telegram, address_of
+from protocols.toolkit.search import SearchFramer, Shape
 
 _HEAD: Final = b"\x59\x59"
 LAYOUT: Final = "frame" / Struct(

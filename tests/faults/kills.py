@@ -13,8 +13,8 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from bridge.sandbox.sensors import SimulatedBus
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.sensors import SimulatedBus
+from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Spool
 from tests.faults.plant import LINE, REMAINDER, TOKENS, Plant, units
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bridge.sandbox.bus import SimulatedBus
-from bridge.sandbox.server import StandIn
-from bridge.sandbox.transmission import Served
+from bridge.simulator.field.bus import SimulatedBus
+from bridge.simulator.field.transmission import Served
+from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Spool, read_ledger
 from tests.end_to_end.conftest import World
 from tests.faults.played_bus import PlayedBus

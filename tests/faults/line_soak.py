@@ -17,9 +17,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from bridge.sandbox.bus import SimulatedBus
-from bridge.sandbox.line_catalogue import FAULTS, during
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.bus import SimulatedBus
+from bridge.simulator.field.line_catalogue import FAULTS, during
+from bridge.simulator.server.stand_in import StandIn
 from tests.faults.line_plant import LinePlant
 from tests.faults.played_bus import PlayedBus, dlt645_bus, modbus_bus
 from tests.faults.tagged_site import Sensor

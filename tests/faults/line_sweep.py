@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from bridge.sandbox.device_faults import Stall
+from bridge.simulator.field.device_faults import Stall
 from tests.faults.simulated_reader import Sensor, SimulatedReader
 from tests.faults.tagged import Findings
 from tests.loop import on_jumping_clock

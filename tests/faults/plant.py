@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bridge.sandbox.sensors import SimulatedBus
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.sensors import SimulatedBus
+from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Spool, read_ledger
-from protocols.dialogue import LineSettings
 from protocols.modbus.rtu import SimulatedUnit
+from protocols.toolkit.polling import LineSettings
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import CountingUnit
 from tests.end_to_end.small_disk import SmallDisk

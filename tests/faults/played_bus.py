@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bridge.sandbox.bus import SimulatedBus
-from bridge.sandbox.transmission import Served
-from protocols.dialogue import LineSettings
+from bridge.simulator.field.bus import SimulatedBus
+from bridge.simulator.field.transmission import Served
 from protocols.dlt645 import frame as frames
 from protocols.dlt645.data import BY_IDENTIFIER
 from protocols.dlt645.simulation import DIALECT, SimulatedMeter
-from protocols.framing import Frame
 from protocols.modbus.ascii import ASCII
 from protocols.modbus.serial_line import RTU
 from protocols.modbus.simulation import MODBUS_ASCII, MODBUS_RTU
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import LineSettings
 from tests.faults.tagged import Source, tagged
 from tests.faults.tagged_site import Sensor, blocks_of, bus_text, sources_of, tagged_units
 

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bridge.cli import main
 from bridge.coap import Client
+from bridge.commands.terminal import main
 from bridge.uplink import Pace, service
 
 HOST = "thingsboard.test"

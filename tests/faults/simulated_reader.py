@@ -18,9 +18,9 @@ from bridge.clock import Clock
 from bridge.config import load_site
 from bridge.port import Port
 from bridge.reader import Reader
-from bridge.sandbox.wire import Wire
+from bridge.simulator.field.wire import Wire
 from bridge.spool import Reading, SpoolWriter
-from protocols.dialogue import LineSettings
+from protocols.toolkit.polling import LineSettings
 from tests.faults.tagged import Audit
 from tests.faults.tagged_site import Sensor, blocks_of, bus_text, sources_of, tagged_units
 from tests.lines import SimulatedLine

@@ -9,8 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from bridge.sandbox.sensors import SimulatedBus
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.sensors import SimulatedBus
+from bridge.simulator.server.stand_in import StandIn
 from tests.faults.catalogue import FAULTS
 from tests.faults.plant import LINE, Plant, units
 

@@ -20,7 +20,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from bridge.sandbox.sensors import SimulatedBus
+from bridge.simulator.field.sensors import SimulatedBus
 from bridge.spool import Spool
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import LINE, site_text, units

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bridge.sandbox.transmission import Served
-from protocols.framing import Frame
+from bridge.simulator.field.transmission import Served
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.rtu import SimulatedUnit
 from protocols.modbus.serial_line import RTU
+from protocols.toolkit.framing import Frame
 
 _UNITS, _TAGS, _ROUNDS = 8, 32, 256
 STAMP_ERROR = "stamp_error_ms"

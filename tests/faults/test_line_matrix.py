@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.sandbox.line_catalogue import FAULTS, during
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.line_catalogue import FAULTS, during
+from bridge.simulator.server.stand_in import StandIn
 from tests.faults.line_plant import LinePlant
 from tests.faults.played_bus import modbus_bus
 from tests.faults.tagged_site import Sensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.sandbox.device_faults import Stall
+from bridge.simulator.field.device_faults import Stall
 from tests.faults.line_sweep import RHYTHMS, STALL_SHARE, Case, cases, outcome
 
 LONG_STALL = Stall(STALL_SHARE, 2.5, 2.5, depth=4)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.sandbox.sensors import SimulatedBus
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.sensors import SimulatedBus
+from bridge.simulator.server.stand_in import StandIn
 from tests.end_to_end.small_disk import NEEDS_A_SMALL_DISK, SmallDisk
 from tests.faults.catalogue import FAULTS, Fault
 from tests.faults.plant import LINE, Plant, units

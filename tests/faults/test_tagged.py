@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.sandbox.transmission import Served
+from bridge.simulator.field.transmission import Served
 from tests.faults.tagged import STAMP_ERROR, Audit, Findings, Source, tagged
 
 KEYS = {("a", "x"): Source(1, (0,)), ("a", "y"): Source(1, (5, 6)), ("b", "x"): Source(2, (0,))}

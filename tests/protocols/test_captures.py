@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from protocols import protocol
-from protocols.framing import Frame
+from protocols.toolkit.framing import Frame
 from tests.protocols.vectors import hear
 
 CAPTURES: list[dict[str, Any]] = json.loads((Path(__file__).with_name("captures.json")).read_text())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.checksum import CHECKSUMS
+from protocols.toolkit.checksum import CHECKSUMS
 
 CHECK = b"123456789"
 PUBLISHED = {  # the sums by hand; the others from the Catalogue of parametrised CRC algorithms

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from protocols.cubic import MODELS, Sensor, SimulatedSensor, StreamFramer, parse_settings
-from protocols.dialogue import LineSettings
-from protocols.errors import SettingsError
-from protocols.framing import Frame
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import LineSettings
 
 LINE = LineSettings(9600)
 

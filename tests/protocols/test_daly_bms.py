@@ -11,9 +11,9 @@ from protocols.daly_bms.commands import describe
 from protocols.daly_bms.device import KEYS, VALUES, Bms, SimulatedBms
 from protocols.daly_bms.entry import PROTOCOL
 from protocols.daly_bms.frame import BMS, LENGTH, BlockFramer, StreamFramer, build, frames_of
-from protocols.dialogue import Dialogue, PollResult, Request
-from protocols.errors import SettingsError
-from protocols.framing import Direction, Frame, Noise
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.framing import Direction, Frame, Noise
+from protocols.toolkit.polling import Dialogue, PollResult, Request
 from tests.protocols.vectors import vectors
 
 LINE = PROTOCOL.line

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.dialogue import Dialogue, PollResult, Values
 from protocols.dlt645.data import BY_IDENTIFIER, ITEMS, Item
 from protocols.dlt645.device import Meter
 from protocols.dlt645.edition import DLT645_1997
@@ -25,9 +24,10 @@ from protocols.dlt645.frame import (
 )
 from protocols.dlt645.settings import conflicts, parse_settings
 from protocols.dlt645.simulation import SimulatedMeter
-from protocols.errors import SettingsError
-from protocols.framing import Frame, Noise
-from protocols.lessons import LEARN_AFTER, RETRY_REFUSED_S
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.framing import Frame, Noise
+from protocols.toolkit.lessons import LEARN_AFTER, RETRY_REFUSED_S
+from protocols.toolkit.polling import Dialogue, PollResult, Values
 
 ADDRESS = "002311905387"
 EIGHT_DIGITS = 'eight hexadecimal digits in quotes, DI3 first, for example "02010100"'

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from protocols import protocol
-from protocols.checksum import CHECKSUMS
-from protocols.dialogue import Values
 from protocols.dsmr import MAX_LENGTH, identifier, meters
-from protocols.errors import SettingsError
-from protocols.framing import Frame, Noise
-from protocols.listening import Telegram
+from protocols.toolkit.checksum import CHECKSUMS
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.framing import Frame, Noise
+from protocols.toolkit.polling import Values
+from protocols.toolkit.pushing import Telegram
 from tests.protocols.vectors import described, frames, hear, vectors
 
 ENTRY = protocol("dsmr")

@@ -6,11 +6,12 @@ import random
 
 import pytest
 
-from protocols import Protocol, protocol
-from protocols.errors import DecryptionError, ProtocolError
-from protocols.framing import Frame
-from protocols.keys import MeterKey
-from protocols.listening import Telegram
+from protocols import protocol
+from protocols.toolkit.errors import DecryptionError, ProtocolError
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.meter_keys import MeterKey
+from protocols.toolkit.protocol import Protocol
+from protocols.toolkit.pushing import Telegram
 from tests.protocols.dlms.building import ciphered
 from tests.protocols.vectors import Vector, vectors
 

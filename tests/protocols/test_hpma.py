@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from protocols import Protocol
-from protocols.framing import Direction, Frame
 from protocols.hpma import compact, standard
 from protocols.hpma.frame import StreamFramer
-from protocols.listening import Telegram
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.protocol import Protocol
+from protocols.toolkit.pushing import Telegram
 from tests.protocols.vectors import good_frames
 
 both = pytest.mark.parametrize("entry", [standard.PROTOCOL, compact.PROTOCOL], ids=["standard", "compact"])

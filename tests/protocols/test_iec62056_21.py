@@ -10,9 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols import protocol
-from protocols.dialogue import LineSettings, PollResult, Request
-from protocols.errors import SettingsError
-from protocols.framing import Frame, Noise
 from protocols.iec62056_21.data import DataSet, data_sets, readings, values
 from protocols.iec62056_21.frame import (
     BAUDRATES_B,
@@ -31,6 +28,9 @@ from protocols.iec62056_21.frame import (
 from protocols.iec62056_21.meter import BREAK_OFF_S, REACTION_S, REST_S, WAKING_S, Meter
 from protocols.iec62056_21.settings import parse_settings
 from protocols.iec62056_21.simulation import SimulatedMeter
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.framing import Frame, Noise
+from protocols.toolkit.polling import LineSettings, PollResult, Request
 from tests.protocols.vectors import hear, vectors
 
 ENTRY, MODE_D = protocol("iec62056-21"), protocol("iec62056-21-d")

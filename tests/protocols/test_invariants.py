@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from protocols import Protocol, protocol
-from protocols.framing import Event, Frame
+from protocols import protocol
+from protocols.toolkit.framing import Event, Frame
+from protocols.toolkit.protocol import Protocol
 from tests.protocols.checks import CHECKS, Check
 from tests.protocols.vectors import (
     ALONE,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.dialogue import Dialogue, PollResult
-from protocols.errors import SettingsError
-from protocols.framing import Direction, Frame
 from protocols.jbd_bms.device import KEYS, Bms, SimulatedBms
 from protocols.jbd_bms.entry import PROTOCOL
 from protocols.jbd_bms.frame import Reply, Request, StreamFramer, build
 from protocols.jbd_bms.registers import UNITS, describe
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.polling import Dialogue, PollResult
 from tests.protocols.vectors import vectors
 
 LINE = PROTOCOL.line

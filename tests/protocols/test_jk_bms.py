@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.dialogue import LineSettings, PollResult, Values
-from protocols.framing import Frame
-from protocols.jk_bms.polled import KEYS, Bms, SimulatedBms, StreamFramer, build, describe
+from protocols.jk_bms import KEYS, Bms, SimulatedBms, StreamFramer, build, describe
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import LineSettings, PollResult, Values
 from tests.protocols.vectors import vectors
 
 LINE = LineSettings(115200)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.dialogue import Values
-from protocols.errors import SettingsError
-from protocols.framing import Frame
 from protocols.jk_bms.broadcast import (
     ABOUT,
     CELLS,
@@ -19,6 +16,9 @@ from protocols.jk_bms.broadcast import (
     reply,
     request,
 )
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import Values
 from tests.protocols.vectors import vectors
 
 CAPTURED = {vector["id"]: bytes.fromhex(vector["hex"]) for vector in vectors("jk-bms-push")}

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.dialogue import LineSettings, Values
-from protocols.errors import SettingsError
-from protocols.framing import Frame
 from protocols.kamstrup_kmp import (
     MAX_LENGTH,
     PROTOCOL,
@@ -19,6 +16,9 @@ from protocols.kamstrup_kmp import (
     describe,
     parse_settings,
 )
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import LineSettings, Values
 
 LINE = LineSettings(1200, 8, "N", 2)
 REGISTERS = {

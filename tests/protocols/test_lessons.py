@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protocols.lessons import LEARN_AFTER, LONGEST_RETRY_S, RETRY_REFUSED_S, RETRY_SILENT_S, Lessons
+from protocols.toolkit.lessons import LEARN_AFTER, LONGEST_RETRY_S, RETRY_REFUSED_S, RETRY_SILENT_S, Lessons
 
 
 def failing(

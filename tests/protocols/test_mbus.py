@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.framing import Event, Frame, Noise
 from protocols.mbus import application, link
 from protocols.mbus.description import describe
 from protocols.mbus.link import ACKNOWLEDGEMENT, AcknowledgementFramer, Message, StreamFramer
+from protocols.toolkit.framing import Event, Frame, Noise
 from tests.protocols.vectors import vectors
 
 VECTORS = [

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from protocols.dialogue import Dialogue, LineSettings, PollResult, Request, Values
-from protocols.framing import Frame
 from protocols.mbus import application, link, secondary
 from protocols.mbus.device import MAX_TELEGRAMS, Meter
 from protocols.mbus.entry import PROTOCOL
@@ -17,6 +15,8 @@ from protocols.mbus.records import MORE_FOLLOW, Record
 from protocols.mbus.secondary import Secondary
 from protocols.mbus.settings import parse_settings
 from protocols.mbus.simulation import SimulatedMeter
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request, Values
 
 KAMSTRUP = Secondary("06855817", "KAM", 8, 4)
 ENERGY = Record((0x06,), 0xC, bytes.fromhex("91370000"))

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from protocols.framing import Frame
 from protocols.mbus import application, link
 from protocols.mbus.items import item
 from protocols.mbus.link import Message, StreamFramer
@@ -18,6 +17,7 @@ from protocols.mbus.records import Record
 from protocols.mbus.secondary import Secondary
 from protocols.mbus.simulation import SimulatedMeter
 from protocols.mbus.vif import FD, PRIMARY, Kind
+from protocols.toolkit.framing import Frame
 from tests.protocols.vectors import vectors
 
 FUNCTIONS = ("INSTANTANEOUS_VALUE", "MAXIMUM_VALUE", "MINIMUM_VALUE", "ERROR_STATE_VALUE")

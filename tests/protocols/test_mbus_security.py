@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.dialogue import LineSettings
-from protocols.framing import Frame
-from protocols.keys import MeterKey
 from protocols.mbus import application, link
 from protocols.mbus.entry import PROTOCOL
 from protocols.mbus.items import named, values
 from protocols.mbus.link import RSP_UD, Message
 from protocols.mbus.settings import parse_settings
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.meter_keys import MeterKey
+from protocols.toolkit.polling import LineSettings
 
 ADDRESS = "78563412 9315 33 03"
 MODE_5 = (  # OMS volume 2 annex N.2.1, EN 13757-3 table P.1: security profile A

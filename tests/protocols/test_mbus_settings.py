@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from protocols.errors import SettingsError
 from protocols.mbus.entry import PROTOCOL
 from protocols.mbus.secondary import Secondary
 from protocols.mbus.settings import parse_settings
+from protocols.toolkit.errors import SettingsError
 
 
 def test_the_keys_of_a_meter() -> None:

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols import protocol
-from protocols.dialogue import Values
-from protocols.errors import SettingsError
-from protocols.framing import Frame, Noise
-from protocols.listening import Telegram
 from protocols.nmea0183.entry import UNITS, values
 from protocols.nmea0183.sentence import MAX_LENGTH, Sentence, build, parse
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.framing import Frame, Noise
+from protocols.toolkit.polling import Values
+from protocols.toolkit.pushing import Telegram
 from tests.protocols.vectors import described, frames, hear, vectors
 
 ENTRY = protocol("nmea0183")

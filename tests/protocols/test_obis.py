@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from protocols.obis import QUANTITIES, UNITS, Code, in_unit, number, parse, quantity, unit_of
+from protocols.toolkit.obis import QUANTITIES, UNITS, Code, in_unit, number, parse, quantity, unit_of
 
 
 @pytest.mark.parametrize(

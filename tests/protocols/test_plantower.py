@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.errors import SettingsError
-from protocols.framing import Direction, Frame
 from protocols.plantower import MODELS, PROTOCOL, Describer, ReportListener, StreamFramer, parse_settings
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.framing import Direction, Frame
 from tests.protocols.vectors import good_frames
 
 # Captured reports in the documentation of PyPMS (avaldebe/PyPMS docs/sensors/Plantower.md).

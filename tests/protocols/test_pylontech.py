@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.dialogue import LineSettings, PollResult, Values
-from protocols.errors import SettingsError
-from protocols.framing import Frame
 from protocols.pylontech import (
     PROTOCOL,
     Battery,
@@ -16,6 +13,9 @@ from protocols.pylontech import (
     describe,
     parse_settings,
 )
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import LineSettings, PollResult, Values
 from tests.protocols.vectors import vectors
 
 LINE = LineSettings(115200)

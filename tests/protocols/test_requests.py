@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from protocols import CATALOGUE, Protocol, protocol
-from protocols.dialogue import Dialogue, LineSettings, NotAsked, PollResult
-from protocols.framing import Frame
-from protocols.lessons import LEARN_AFTER
+from protocols import CATALOGUE, protocol
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.lessons import LEARN_AFTER
+from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResult
+from protocols.toolkit.protocol import Protocol
 from tests.protocols.vectors import good_frames
 
 SENSORS: dict[str, dict[str, Any]] = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.errors import SettingsError
-from protocols.framing import Direction, Frame
-from protocols.listening import Telegram
 from protocols.sds011 import KEYS, ReportListener, StreamFramer, describe
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.pushing import Telegram
 from tests.protocols.vectors import good_frames
 
 

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from protocols.framing import Frame, Noise
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit.framing import Frame, Noise
+from protocols.toolkit.search import SearchFramer, Shape
 
 LONGEST = 32
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from protocols import CATALOGUE, protocol
-from protocols.errors import SettingsError
+from protocols.toolkit.errors import SettingsError
 
 STRANGE: list[Any] = [
     *(True, -1, 2**70, 1.5, float("nan"), float("inf"), "", "\0", "ä" * 300),

@@ -6,9 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.dialogue import Dialogue, PollResult
-from protocols.errors import DecodeError, SettingsError
-from protocols.framing import Direction, Frame, Noise
 from protocols.shdlc.description import Describer
 from protocols.shdlc.device import PULSE, Sensor
 from protocols.shdlc.entry import PROTOCOL
@@ -26,6 +23,9 @@ from protocols.shdlc.frame import (
 from protocols.shdlc.models import MODELS, NO_DATA, NOT_ALLOWED, Model
 from protocols.shdlc.settings import parse_settings
 from protocols.shdlc.simulation import Mode, SimulatedSensor
+from protocols.toolkit.errors import DecodeError, SettingsError
+from protocols.toolkit.framing import Direction, Frame, Noise
+from protocols.toolkit.polling import Dialogue, PollResult
 from tests.protocols.vectors import vectors
 
 LINE = PROTOCOL.line

@@ -21,12 +21,12 @@ from sensirion_shdlc_svm41 import Svm41ShdlcDevice
 from sensirion_uart_sps30.commands import OutputFormat
 from sensirion_uart_sps30.device import Sps30Device
 
-from bridge.sandbox.bus import SimulatedBus
-from protocols.framing import Frame
+from bridge.simulator.field.bus import SimulatedBus
 from protocols.shdlc.entry import PROTOCOL
 from protocols.shdlc.frame import Miso, Mosi, StreamFramer, build, request
 from protocols.shdlc.models import MODELS
 from protocols.shdlc.simulation import DIALECT, SimulatedSensor
+from protocols.toolkit.framing import Frame
 
 octets = st.integers(0, 255)
 

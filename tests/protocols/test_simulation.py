@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.sandbox.bus import Unit
+from bridge.simulator.field.bus import Unit
 from protocols.dlt645 import frame as dlt645
 from protocols.dlt645.simulation import DIALECT as DLT645
 from protocols.dlt645.simulation import SimulatedMeter
-from protocols.framing import Frame, Framer, Noise
 from protocols.mbus import link as mbus
 from protocols.mbus.records import Record
 from protocols.mbus.simulation import DIALECT as MBUS
@@ -20,7 +19,8 @@ from protocols.shdlc import frame as shdlc
 from protocols.shdlc.models import MODELS
 from protocols.shdlc.simulation import DIALECT as SHDLC
 from protocols.shdlc.simulation import SimulatedSensor
-from protocols.simulation import Address, Dialect
+from protocols.toolkit.framing import Frame, Framer, Noise
+from protocols.toolkit.simulation import Address, Dialect
 
 METER = "002311905387"
 READ = bytes.fromhex("0300000001")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from protocols import Protocol, protocol
+from protocols import protocol
+from protocols.toolkit.protocol import Protocol
 from tests.protocols.vectors import (
     ALONE,
     SPOKEN,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.dialogue import LineSettings, PollResult, Values
-from protocols.errors import SettingsError
-from protocols.framing import Frame
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import LineSettings, PollResult, Values
 from protocols.voltronic_pi30 import (
     PROTOCOL,
     Inverter,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.dialogue import LineSettings, PollResult, Values
-from protocols.errors import DecodeError, SettingsError
-from protocols.framing import Direction, Frame
-from protocols.listening import Telegram
+from protocols.toolkit.errors import DecodeError, SettingsError
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.polling import LineSettings, PollResult, Values
+from protocols.toolkit.pushing import Telegram
 from protocols.winsen.active import PROTOCOL as ACTIVE
 from protocols.winsen.active import ReportListener
 from protocols.winsen.frame import REPLY, REPORT, StreamFramer, build

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from protocols import CATALOGUE, Protocol, protocol
-from protocols.framing import Event, Frame, Noise
+from protocols import CATALOGUE, protocol
+from protocols.toolkit.framing import Event, Frame, Noise
+from protocols.toolkit.protocol import Protocol
 
 FOLDER = Path(__file__).parent.parent / "vectors"
 

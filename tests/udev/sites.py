@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from bridge.commissioning.install.files import Places, files
+from bridge.commands.install.files import Places, files
 from bridge.config import Bus, Site, ThingsBoard
 from protocols import protocol
-from protocols.dialogue import LineSettings
+from protocols.toolkit.polling import LineSettings
 
 ETC = Path("/etc/serial-bridge")
 PLACES = Places(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.commissioning.install.files import RULES
+from bridge.commands.install.files import RULES
 from tests.programs import program
 from tests.udev.engine import Tty, play, usb
 from tests.udev.sites import files_of

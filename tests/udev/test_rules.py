@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.commissioning.install.files import RULES
+from bridge.commands.install.files import RULES
 from tests.udev.engine import Tty, play, soldered_on, usb
 from tests.udev.sites import files_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.commissioning.install.files import READER, SYSUSERS, TMPFILES, UPLINK
+from bridge.commands.install.files import READER, SYSUSERS, TMPFILES, UPLINK
 from tests.programs import program
 from tests.udev.sites import PLACES, files_of
 

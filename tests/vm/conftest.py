@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.sandbox.sensors import SimulatedBus
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.sensors import SimulatedBus
+from bridge.simulator.server.stand_in import StandIn
 from tests.vm import build
 from tests.vm.gateway import CONFIG, TOKENS, UPLINK, Gateway, credentials, lines, site
 from tests.vm.machine import Machine

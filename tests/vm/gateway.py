@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from bridge.sandbox.sensors import SimulatedBus
-from bridge.sandbox.server import StandIn
-from protocols.dialogue import LineSettings
+from bridge.simulator.field.sensors import SimulatedBus
+from bridge.simulator.server.stand_in import StandIn
 from protocols.modbus.rtu import SimulatedUnit
+from protocols.toolkit.polling import LineSettings
 from tests.end_to_end.sites import CountingUnit
 from tests.vm.machine import HOST, Adapter, Machine
 
@@ -158,7 +158,7 @@ class Gateway:
         """The readings of a bus on the server: when, and which count."""
         return dict(self.server.stored.get(TOKENS[bus], {}).get("count", {}))
 
-    def strangers(self) -> int:
+    def unassigned(self) -> int:
         """Readings on the server that were taken from another line than their bus's."""
         return sum(
             value != WHOSE[bus]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.sandbox.sensors import SimulatedBus
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.sensors import SimulatedBus
+from bridge.simulator.server.stand_in import StandIn
 from tests.vm.conftest import Installed, Note
 from tests.vm.gateway import UPLINK, WHOSE, Gateway, adapter, site, unit
 from tests.vm.machine import Machine
@@ -41,7 +41,7 @@ async def test_a_machine_that_boots_with_its_adapters_in_reads_and_delivers(
         note(
             f"cold boot: a reading of each bus at the server {time.monotonic() - began:.1f} s after power-on"
         )
-        assert gateway.strangers() == 0
+        assert gateway.unassigned() == 0
 
 
 async def test_a_plugged_adapters_first_reading_is_in_the_spool_within_seconds(
@@ -96,7 +96,7 @@ async def test_an_adapter_with_a_serial_number_keeps_its_bus_in_any_socket_and_o
         for bus in buses:
             await gateway.stopped(bus)
     assert 0 < swapped < SWAPS
-    assert gateway.strangers() == 0
+    assert gateway.unassigned() == 0
     note(
         f"{SWAPS} replugs of two adapters into other sockets, the kernel's names swapped in {swapped}: "
         f"0 wrong buses; plug → both at the server: at most {slowest_s:.1f} s"
@@ -126,7 +126,7 @@ async def test_adapters_without_a_serial_number_are_told_apart_by_their_sockets(
         await gateway.unplug(*buses)
         for bus in buses:
             await gateway.stopped(bus)
-    assert gateway.strangers() == 0
+    assert gateway.unassigned() == 0
     note("two equal adapters without serial numbers, plugged in both orders: 0 wrong buses")
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.sandbox.sensors import SimulatedBus
-from bridge.sandbox.server import StandIn
+from bridge.simulator.field.sensors import SimulatedBus
+from bridge.simulator.server.stand_in import StandIn
 from tests.vm.conftest import Installed, Note, archive
 from tests.vm.gateway import SPOOL, WHOSE, Gateway, adapter
 from tests.vm.machine import Machine
@@ -68,7 +68,7 @@ async def test_what_was_committed_survives_a_power_cut_and_is_delivered(
         assert ledger["read"] == sum(ledger[column] for column in ledger if column != "read")
         assert ledger["expired"] == ledger["refused"] == ledger["dropped"] == 0
         await gateway.until(lambda: sum(len(gateway.arrived(bus)) for bus in WHOSE) >= ledger["read"])
-    assert server.received.conflicts == gateway.strangers() == 0
+    assert server.received.conflicts == gateway.unassigned() == 0
     note(f"power cut with {committed} readings committed: all delivered after the boot, the books balance")
 
 

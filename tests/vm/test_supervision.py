@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.sandbox.dtls import Secure
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.dtls import Secure
+from bridge.simulator.server.stand_in import StandIn
 from tests.certificates import Authority
 from tests.vm.conftest import Installed, Note
 from tests.vm.gateway import CONFIG, TOKENS, UPLINK, WHOSE, Gateway, site, unit

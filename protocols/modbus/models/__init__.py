@@ -21,14 +21,14 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-from protocols.dialogue import LineSettings
-from protocols.errors import Problem, SettingsError
-from protocols.meaning_keys import misspelt, shown, unknown_key
 from protocols.modbus.limit_keys import beyond_limits, parse_limits
 from protocols.modbus.models.vectors import Vector, parse_vectors
 from protocols.modbus.plan import Limits
 from protocols.modbus.register_keys import parse_registers
 from protocols.modbus.registers import Register
+from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.scaling_keys import misspelt, shown, unknown_key
 
 _SHIPPED: Final = files(__name__)
 _SUFFIX: Final = ".toml"

@@ -17,15 +17,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from protocols.checksum import crc16_modbus
-from protocols.dialogue import Values
-from protocols.errors import Path, Problem, ProtocolError
-from protocols.framing import Direction, Frame
-from protocols.meaning_keys import misspelt, shown, unknown_key
 from protocols.modbus import pdu
 from protocols.modbus.description import Describer
 from protocols.modbus.registers import Register, Table
 from protocols.modbus.serial_line import body
+from protocols.toolkit.checksum import crc16_modbus
+from protocols.toolkit.errors import Path, Problem, ProtocolError
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.polling import Values
+from protocols.toolkit.scaling_keys import misspelt, shown, unknown_key
 
 _KEYS: Final = ("source", "synthesised", "request", "reply", "values")
 _SHORTEST: Final = 5  # octets of the shortest ADU here: address, function, one more, CRC

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.clock import BUILD_DATE, Told, kernel_clock
 from bridge.clock.kernel_clock import TOLD, boot_id, has_set_clock_at_boot, is_synchronized, system_clock
-from bridge.runtime import Runtime
+from bridge.status.runtime import Runtime
 
 NS = 1_000_000_000
 NOW_S = int((BUILD_DATE + timedelta(days=100)).timestamp())

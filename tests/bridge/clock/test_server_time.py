@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.clock import BUILD_DATE, Clock, Instant, Told
-from bridge.clock.server_time import NARROW_NS, NS_PER_S, NoTime, TimeKeeper, ask
 from bridge.coap import Client, Response
 from bridge.config import Site, load_site
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Reading, Spool
+from bridge.uplink.server_time import NARROW_NS, NS_PER_S, NoTime, TimeKeeper, ask
 
 EPOCH_NS = int(BUILD_DATE.timestamp()) * NS_PER_S
 
@@ -146,9 +146,9 @@ async def test_readings_that_wait_are_dated_by_the_server_without_another_readin
 async def test_a_server_that_does_not_answer_is_said_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.clock.server_time.FIRST_RETRY_S", 0.0)
-    monkeypatch.setattr("bridge.clock.server_time.LAST_RETRY_S", 0.0)
-    monkeypatch.setattr("bridge.clock.server_time.LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("bridge.uplink.server_time.FIRST_RETRY_S", 0.0)
+    monkeypatch.setattr("bridge.uplink.server_time.LAST_RETRY_S", 0.0)
+    monkeypatch.setattr("bridge.uplink.server_time.LOOK_EVERY_S", 0.01)
     asked = 0
     often = asyncio.Event()
 

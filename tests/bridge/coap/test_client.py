@@ -390,7 +390,7 @@ async def test_an_answer_in_the_moment_of_cancellation_does_no_harm() -> None:
 
 
 async def test_cancellation_frees_the_lane_wherever_it_strikes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While resolving, while the request is about to be sent, while waiting for a lane, for the pace."""
+    """While resolving, while the request is about to be sent, while waiting for an exchange, for the pace."""
     hanging, answer = threading.Event(), threading.Event()
 
     def hang(*_arguments: object, **_options: object) -> list[object]:
@@ -419,7 +419,7 @@ async def test_cancellation_frees_the_lane_wherever_it_strikes(monkeypatch: pyte
         server.script = bare_con
         client._pace = type(client._pace)(None)
         assert (await client.post(PATH, b"fresh")).code == "2.01"
-        assert client._lanes._busy == 0
+        assert client._concurrency._busy == 0
         assert pending_timers() == 0
 
 
@@ -462,7 +462,7 @@ async def test_on_a_bad_network_every_request_gets_its_own_answer_or_none(seed: 
         await asyncio.gather(*(post(number) for number in range(200)))
         assert answered
         assert answered <= taken
-        assert client._lanes._busy == 0
+        assert client._concurrency._busy == 0
         await until(lambda: pending_timers() == 1)  # only that of `until`
         server.script = bare_con
         assert (await client.post(PATH, b"{}")).code == "2.01"
@@ -515,7 +515,7 @@ async def test_a_client_keeps_nothing_of_past_requests() -> None:
         await client.post(PATH, b"{}")
         association, manager = client._connection.current, client._manager
         assert association is not None
-        assert not association._lanes
+        assert not association._exchanges
         assert not association._by_mid
         assert not association._by_token
         assert not manager._active_exchanges

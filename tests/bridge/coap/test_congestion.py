@@ -1,4 +1,4 @@
-"""Lanes, pace and acknowledgement timeout, on a clock that the test moves."""
+"""ConcurrencyLimit, pace and acknowledgement timeout, on a clock that the test moves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bridge.coap.congestion import Lanes, Pace, RoundTrip
+from bridge.coap.congestion import ConcurrencyLimit, Pace, RoundTrip
 from tests.benchmarks.coap_rate import most_in_window
 
 
@@ -17,14 +17,14 @@ def flood(pace: Pace, *, lanes: int, duration_s: float, seed: int) -> Iterator[f
     chance = random.Random(seed)
     free_s = [0.0] * lanes
     while (now_s := min(free_s)) < duration_s:
-        lane = free_s.index(now_s)
+        exchange = free_s.index(now_s)
         sent_s = now_s + pace.reserve(now_s)
         yield sent_s
         if chance.random() < 0.1:
             sent_s += 1 + chance.random() / 2
             pace.reserve(sent_s)  # the retransmission goes at once
             yield sent_s
-        free_s[lane] = sent_s + chance.random() * 0.05
+        free_s[exchange] = sent_s + chance.random() * 0.05
 
 
 @pytest.mark.parametrize("lanes", [1, 4, 100])
@@ -58,7 +58,7 @@ def test_no_rate_no_wait() -> None:
 
 
 async def test_lanes_admit_in_order_and_never_more_than_their_width() -> None:
-    lanes = Lanes(2)
+    lanes = ConcurrencyLimit(2)
     inside: list[int] = []
     log: list[int] = []
     leave = [asyncio.Event() for _ in range(5)]
@@ -81,7 +81,7 @@ async def test_lanes_admit_in_order_and_never_more_than_their_width() -> None:
 
 
 async def test_narrow_lanes_admit_one_at_a_time_and_wide_ones_all() -> None:
-    lanes = Lanes(3)
+    lanes = ConcurrencyLimit(3)
     lanes.narrow()
     leave = asyncio.Event()
     inside = 0
@@ -110,7 +110,7 @@ async def test_narrow_lanes_admit_one_at_a_time_and_wide_ones_all() -> None:
 
 @pytest.mark.parametrize("admitted_first", [False, True])
 async def test_who_is_cancelled_while_waiting_takes_no_lane(admitted_first: bool) -> None:
-    lanes = Lanes(1)
+    lanes = ConcurrencyLimit(1)
     await lanes.__aenter__()
     waiting = asyncio.create_task(lanes.__aenter__())
     behind = asyncio.create_task(lanes.__aenter__())
@@ -130,7 +130,7 @@ async def test_who_is_cancelled_while_waiting_takes_no_lane(admitted_first: bool
 
 def test_lanes_are_at_least_one() -> None:
     with pytest.raises(ValueError, match="0 lanes carry nothing"):
-        Lanes(2).width = 0
+        ConcurrencyLimit(2).width = 0
 
 
 def test_a_fast_server_keeps_the_floor() -> None:

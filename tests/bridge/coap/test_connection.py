@@ -17,8 +17,8 @@ from bridge.coap.addresses import Address
 from bridge.coap.dtls import DTLS
 from bridge.coap.trust import Trust
 from bridge.errors import NotTrusted, PathTooNarrow, UplinkError
-from bridge.sandbox.dtls import Secure
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.dtls import Secure
+from bridge.simulator.server.stand_in import StandIn
 from tests.bridge.coap.peer import Peer, bare_con, empty_ack, nothing, peer, reset, until
 from tests.certificates import Authority
 from tests.foreign import free_udp_port, libcoap_secure_server

@@ -11,8 +11,8 @@ from aiocoap.numbers.constants import Reliable
 from aiocoap.protocol import Context
 
 from bridge.coap import Client
+from bridge.coap.exchange import Exchange
 from bridge.coap.interface import Interface
-from bridge.coap.lane import Lane
 from tests.bridge.coap.peer import bare_con, peer
 
 
@@ -35,8 +35,8 @@ def test_the_four_methods_of_a_message_interface_are_all_there_are() -> None:
 
 
 def test_a_lane_is_a_whole_endpoint_address() -> None:
-    assert not Lane.__abstractmethods__
-    assert EndpointAddress.__abstractmethods__ <= set(dir(Lane))
+    assert not Exchange.__abstractmethods__
+    assert EndpointAddress.__abstractmethods__ <= set(dir(Exchange))
 
 
 def test_the_message_manager_takes_messages_and_errors() -> None:

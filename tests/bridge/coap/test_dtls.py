@@ -26,8 +26,8 @@ from bridge.coap import Client, Refused, dtls, trust
 from bridge.coap.dtls import DTLS, Ended, Forgotten, NoHandshake, split
 from bridge.coap.trust import ClockUnset, HandshakeBroken, Trust
 from bridge.errors import NotTrusted, UplinkError
-from bridge.sandbox.dtls import Secure
-from bridge.sandbox.server import StandIn
+from bridge.simulator.server.dtls import Secure
+from bridge.simulator.server.stand_in import StandIn
 from bridge.thingsboard import Action, Sent, decide
 from tests.bridge.coap.peer import until
 from tests.certificates import DAY, EXPIRED, Authority, Issued

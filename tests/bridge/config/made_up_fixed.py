@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from protocols.dialogue import LineSettings
+from protocols.toolkit.polling import LineSettings
 from tests.bridge.config import made_up_protocol
 
 PROTOCOL = replace(made_up_protocol.PROTOCOL, name="made-up-fixed", line=LineSettings(2400, parity="E"))

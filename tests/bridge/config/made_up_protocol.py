@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from protocols import Protocol
-from protocols.errors import Problem, SettingsError
+from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.protocol import Protocol
 
 
 @dataclass(frozen=True)

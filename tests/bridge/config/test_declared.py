@@ -14,7 +14,7 @@ import pytest
 from bridge.config import Bus, load_site, site_schema
 from protocols import protocol
 from protocols.declared.entry import declaration
-from protocols.errors import SettingsError
+from protocols.toolkit.errors import SettingsError
 from tests.bridge.config.conftest import SITES, Mistakes
 from tests.bridge.config.test_schema import Validator
 

@@ -13,9 +13,9 @@ import pytest
 from bridge.config import OwnModels, load_site, site_schema
 from bridge.errors import ConfigError
 from protocols import protocol
-from protocols.errors import SettingsError
 from protocols.modbus import models
 from protocols.modbus.settings import ModbusSettings
+from protocols.toolkit.errors import SettingsError
 from tests.bridge.config.conftest import SITES
 
 MODEL = (SITES / "model.toml").read_text()

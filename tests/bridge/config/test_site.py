@@ -10,13 +10,13 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from bridge.commissioning.check import shared_ports
+from bridge.commands.check.summary import shared_ports
 from bridge.config import RS485, Bus, Sensor, Site, ThingsBoard, load_site
 from bridge.config.places import parse_url
 from bridge.errors import ConfigError
 from bridge.port.adapter import Adapter
 from protocols import protocol
-from protocols.dialogue import LineSettings
+from protocols.toolkit.polling import LineSettings
 from tests.bridge.config.conftest import GOOD, SITES, Mistakes
 
 

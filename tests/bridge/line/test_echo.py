@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from bridge.line.echo import Echo
-from protocols.dialogue import Request
 from protocols.modbus.rtu import ReplyFramer
+from protocols.toolkit.polling import Request
 
 DATA = bytes.fromhex("01 03 00 00 00 02 C4 0B")
 REPLY = bytes.fromhex("01 03 04 00 0B 00 0C BA 34")

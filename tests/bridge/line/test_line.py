@@ -14,9 +14,9 @@ from bridge.clock import Clock
 from bridge.errors import Cause, NoReply, PortLost
 from bridge.line import SLACK_S, Line, Reply
 from bridge.line.station import HOLD_S
-from protocols.dialogue import LineSettings, Request
-from protocols.framing import Event, Frame, Noise
 from protocols.modbus.rtu import ReplyFramer, adu, body
+from protocols.toolkit.framing import Event, Frame, Noise
+from protocols.toolkit.polling import LineSettings, Request
 from tests.lines import Said, ScriptedLine, script
 from tests.loop import JumpingLoop, on_jumping_clock
 

@@ -7,8 +7,8 @@ import random
 import pytest
 
 from bridge.line.patience import Patience
+from bridge.line.recent_times import RecentTimes
 from bridge.line.reply_timeout import GUESSED_AFTER, KNOWN_AFTER, LONGEST_S, ReplyTimeout
-from bridge.line.turn_around import TurnAround
 
 LIMIT_S = 0.5
 
@@ -119,7 +119,7 @@ def test_what_was_slow_a_thousand_replies_ago_is_forgotten() -> None:
 def test_the_window_is_that_of_the_last_thousand() -> None:
     chance = random.Random(1)
     seconds = [chance.choice([0.01, 0.02, chance.random()]) for _ in range(3500)]
-    times = TurnAround()
+    times = RecentTimes()
     for one in seconds:
         times.add(one)
     last = sorted(seconds[-1000:])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bridge.clock import Instant
 from bridge.line.timed_framer import Arrival, TimedFramer
-from protocols.framing import Event, Frame, Noise
+from protocols.toolkit.framing import Event, Frame, Noise
 from tests.bridge.line.test_line import LINE, REPLY_TIMEOUT_S, Bench, asking, registers, script, telling
 from tests.loop import on_jumping_clock
 

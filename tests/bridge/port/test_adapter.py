@@ -10,7 +10,7 @@ from bridge.config import Bus
 from bridge.errors import PortLost
 from bridge.port.adapter import adapters, find_adapter, find_port
 from protocols import protocol
-from protocols.dialogue import LineSettings
+from protocols.toolkit.polling import LineSettings
 
 
 class Sysfs:

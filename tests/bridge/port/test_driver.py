@@ -15,7 +15,7 @@ import serial
 
 from bridge.port import driver
 from bridge.port.driver import UartErrors, compare_latency, compare_settings, settings_of, uart_errors
-from protocols.dialogue import LineSettings
+from protocols.toolkit.polling import LineSettings
 
 
 @pytest.fixture

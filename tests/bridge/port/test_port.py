@@ -17,8 +17,8 @@ import pytest
 from bridge.config import RS485
 from bridge.errors import PortLost
 from bridge.port import CLOSE_TIMEOUT_S, Port, State, serial_device
-from bridge.sandbox.pty import Pty
-from protocols.dialogue import LineSettings
+from bridge.simulator.field.pty import Pty
+from protocols.toolkit.polling import LineSettings
 
 LINE = LineSettings(9600)
 WITHIN_S = 10.0  # long enough for a loaded machine; nothing here waits so long

@@ -15,8 +15,8 @@ import serial
 from bridge.errors import PortLost
 from bridge.port import Port, State, serial_device
 from bridge.port import port as port_module
-from bridge.sandbox.pty import Pty
-from protocols.dialogue import LineSettings
+from bridge.simulator.field.pty import Pty
+from protocols.toolkit.polling import LineSettings
 
 LINE = LineSettings(9600)
 WITHIN_S = 10.0

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from protocols import Fields, Protocol, without_models
-from protocols.errors import DecodeError
-from protocols.framing import Frame
-from protocols.listening import Identity, ListeningKeys, Telegram, address_of
-from protocols.search import SearchFramer, Shape
+from protocols.toolkit.errors import DecodeError
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.pushing import Identity, ListeningKeys, Telegram, address_of
+from protocols.toolkit.search import SearchFramer, Shape
 
 LENGTH = 5
 NONSENSE = 0xFFFE

@@ -18,7 +18,7 @@ from bridge.config import load_site
 from bridge.port import Port
 from bridge.reader import Reader
 from bridge.spool import Reading, SpoolWriter
-from protocols.dialogue import Dialogue, LineSettings
+from protocols.toolkit.polling import Dialogue, LineSettings
 from tests.bridge.line.test_line import now, telling
 from tests.bridge.reader.test_dead_sensors import SENSOR, SITE, Sensors
 from tests.lines import Said

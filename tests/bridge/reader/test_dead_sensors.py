@@ -16,7 +16,7 @@ from bridge.config import load_site
 from bridge.port import Port, State
 from bridge.reader import Reader
 from bridge.spool import Reading, SpoolWriter
-from protocols.dialogue import LineSettings
+from protocols.toolkit.polling import LineSettings
 from tests.bridge.line.test_line import TURN_AROUND_S, now, telling
 from tests.lines import Said, ScriptedLine
 from tests.loop import on_jumping_clock

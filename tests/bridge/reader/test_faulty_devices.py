@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.sandbox.device_faults import Part, Stall, UnitFaults
+from bridge.simulator.field.device_faults import Part, Stall, UnitFaults
 from tests.faults.simulated_reader import Sensor, SimulatedReader
 from tests.loop import on_jumping_clock
 

@@ -17,9 +17,9 @@ from bridge.config import load_site
 from bridge.port import Port, State
 from bridge.reader import Reader
 from bridge.spool import Reading, SpoolWriter
-from protocols.dialogue import LineSettings
-from protocols.framing import Frame
 from protocols.modbus.rtu import RequestFramer, SimulatedUnit, adu
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import LineSettings
 from tests.lines import Said, ScriptedLine
 from tests.loop import on_jumping_clock
 

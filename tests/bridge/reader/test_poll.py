@@ -7,9 +7,9 @@ import pytest
 from bridge.clock import Instant
 from bridge.line import Reply
 from bridge.reader.poll import Outcome
-from protocols.dialogue import PollResult, Request, Values
-from protocols.errors import DeviceRefusal, ProtocolError
-from protocols.framing import Frame
+from protocols.toolkit.errors import DeviceRefusal, ProtocolError
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import PollResult, Request, Values
 from tests.bridge.line.test_line import asking
 
 REPLY = Reply(Frame(b"\xe5"), Instant("boot", 0), 0.01)

@@ -19,10 +19,10 @@ from bridge.clock.kernel_clock import boottime_ns, system_clock
 from bridge.config import Bus, load_site
 from bridge.reader import Reader
 from bridge.reader.group import groups
-from bridge.sandbox.bus import SimulatedBus
+from bridge.simulator.field.bus import SimulatedBus
 from bridge.spool import Row, Spool, SpoolWriter
-from protocols.dialogue import LineSettings, PollResult
 from protocols.modbus.rtu import SimulatedUnit
+from protocols.toolkit.polling import LineSettings, PollResult
 from tests.lines import PtyPump
 
 LINE = LineSettings(115200)

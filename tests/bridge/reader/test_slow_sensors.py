@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.sandbox.device_faults import Stall, UnitFaults
+from bridge.simulator.field.device_faults import Stall, UnitFaults
 from tests.faults.simulated_reader import Sensor, SimulatedReader
 from tests.loop import on_jumping_clock
 

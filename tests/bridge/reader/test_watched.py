@@ -14,10 +14,10 @@ import pytest
 from bridge.clock.kernel_clock import system_clock
 from bridge.errors import PortLost
 from bridge.port import OPEN_TIMEOUT_S, Port
-from bridge.pulse import GRACE_S
 from bridge.reader import Reader
 from bridge.reader.reader import LOOK_TIMEOUT_S
 from bridge.spool import SpoolWriter
+from bridge.systemd import GRACE_S
 from tests.bridge.reader.test_reader import bus_of, sensor
 from tests.loop import on_jumping_clock
 

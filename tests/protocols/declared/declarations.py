@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from protocols.checksum import CHECKSUMS
 from protocols.declared.types import TYPES, type_of
+from protocols.toolkit.checksum import CHECKSUMS
 
 octet = st.integers(0, 255)
 orders = st.sampled_from(["big", "little"])

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from protocols import Protocol, protocol
-from protocols.checksum import CHECKSUMS
+from protocols import protocol
 from protocols.declared.entry import declaration, declared_by
 from protocols.declared.field_keys import KEYS
 from protocols.declared.simulation import SimulatedSensor, dialect
 from protocols.declared.types import TYPES
-from protocols.dialogue import LineSettings, Values
-from protocols.framing import Frame
-from protocols.listening import ListeningSettings
+from protocols.toolkit.checksum import CHECKSUMS
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import LineSettings, Values
+from protocols.toolkit.protocol import Protocol
+from protocols.toolkit.pushing import ListeningSettings
 from tests.pages import BLOCKS, PAGES
 from tests.protocols.vectors import Vector, hear, vectors
 

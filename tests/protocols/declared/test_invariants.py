@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from protocols.declared.declaration import Length
 from protocols.declared.entry import declaration, entry
 from protocols.declared.sensor import Declared
-from protocols.framing import Event, Frame, Noise
+from protocols.toolkit.framing import Event, Frame, Noise
 from tests.protocols.declared.declarations import frames, raws_of
 from tests.protocols.vectors import hear, octets, placed
 

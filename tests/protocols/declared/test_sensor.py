@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from protocols import protocol
-from protocols.checksum import crc16_modbus
 from protocols.declared.entry import declaration, declared_by
 from protocols.declared.sensor import Declared, DeclaredDevice, DeclaredListener
 from protocols.declared.simulation import SimulatedSensor, dialect
-from protocols.dialogue import LineSettings, PollResult
-from protocols.errors import DecodeError, SettingsError
-from protocols.framing import Direction, Frame, Noise
-from protocols.listening import ListeningSettings
+from protocols.toolkit.checksum import crc16_modbus
+from protocols.toolkit.errors import DecodeError, SettingsError
+from protocols.toolkit.framing import Direction, Frame, Noise
+from protocols.toolkit.polling import LineSettings, PollResult
+from protocols.toolkit.pushing import ListeningSettings
 from tests.protocols.declared.declarations import frames, raws_of
 from tests.protocols.vectors import hear, vectors
 

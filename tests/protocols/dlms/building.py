@@ -8,9 +8,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from protocols import protocol
 from protocols.dlms import hdlc, wired_mbus
-from protocols.framing import Frame
-from protocols.keys import MeterKey
-from protocols.listening import Telegram
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.meter_keys import MeterKey
+from protocols.toolkit.pushing import Telegram
 
 TITLE = bytes.fromhex("4C475A6770000001")
 KEY = MeterKey(bytes(range(16)), bytes(range(0xD0, 0xE0)))

@@ -6,13 +6,14 @@ import random
 
 import pytest
 
-from protocols import Protocol, protocol
+from protocols import protocol
 from protocols.dlms import hdlc
 from protocols.dlms.apdu import Ciphered
 from protocols.dlms.ciphering import decrypted
-from protocols.errors import DecryptionError, ProtocolError
-from protocols.framing import Frame
-from protocols.keys import MeterKey, parse_key
+from protocols.toolkit.errors import DecryptionError, ProtocolError
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.meter_keys import MeterKey, parse_key
+from protocols.toolkit.protocol import Protocol
 from tests.protocols.dlms.building import KEY, LLC, TITLE, ciphered, frames, notification, told
 from tests.protocols.dlms.test_push import AIDON, AIDON_VALUES
 

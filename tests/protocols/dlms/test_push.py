@@ -10,9 +10,9 @@ from protocols import protocol
 from protocols.dlms import hdlc, wired_mbus
 from protocols.dlms.assembly import MAX_APDU, Assembler
 from protocols.dlms.data import Reader, iso_date
-from protocols.errors import DecodeError, ProtocolError, SettingsError
-from protocols.keys import MeterKey
-from protocols.listening import Telegram
+from protocols.toolkit.errors import DecodeError, ProtocolError, SettingsError
+from protocols.toolkit.meter_keys import MeterKey
+from protocols.toolkit.pushing import Telegram
 from tests.protocols.dlms.building import (
     blocks,
     code,

@@ -9,12 +9,12 @@ from pymodbus.framer import FramerAscii
 from pymodbus.pdu import DecodePDU
 
 from protocols import protocol
-from protocols.dialogue import LineSettings, PollResult
-from protocols.framing import Direction, Frame, Noise
 from protocols.modbus.ascii import ASCII, RequestFramer, StreamFramer, adu, body, lrc, unit
 from protocols.modbus.device import ModbusDevice
 from protocols.modbus.settings import parse_settings
 from protocols.modbus.simulation import SimulatedUnit
+from protocols.toolkit.framing import Direction, Frame, Noise
+from protocols.toolkit.polling import LineSettings, PollResult
 from tests.protocols.vectors import good_frames
 
 LINE = LineSettings.parse("9600 7E1")

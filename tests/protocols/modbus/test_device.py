@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from protocols import protocol
-from protocols.dialogue import LineSettings, PollResult
-from protocols.framing import Direction, Frame
-from protocols.lessons import LEARN_AFTER, LONGEST_RETRY_S, RETRY_REFUSED_S
 from protocols.modbus.apart import MOST_ADDED
 from protocols.modbus.device import ModbusDevice
 from protocols.modbus.rtu import RequestFramer, SimulatedUnit, adu
 from protocols.modbus.settings import parse_settings
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.lessons import LEARN_AFTER, LONGEST_RETRY_S, RETRY_REFUSED_S
+from protocols.toolkit.polling import LineSettings, PollResult
 from tests.protocols.vectors import frames
 
 LINE = LineSettings.parse("9600 8N1")

@@ -7,11 +7,11 @@ import json
 import pytest
 
 from protocols import protocol
-from protocols.errors import Problem
-from protocols.framing import Direction, Frame
 from protocols.modbus.register_keys import parse_registers
 from protocols.modbus.registers import Register
 from protocols.modbus.rtu import body
+from protocols.toolkit.errors import Problem
+from protocols.toolkit.framing import Direction, Frame
 from tests.protocols.vectors import FOLDER, Vector, hear, single
 
 MODBUS = protocol("modbus-rtu")

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from protocols import protocol
-from protocols.dialogue import LineSettings
 from protocols.modbus import models
 from protocols.modbus.registers import Register
+from protocols.toolkit.polling import LineSettings
 from tests.protocols.vectors import FOLDER
 
 SOURCES = {

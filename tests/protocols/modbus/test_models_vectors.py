@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from protocols import protocol
-from protocols.framing import Direction, Frame
 from protocols.modbus import models
 from protocols.modbus.models.vectors import Vector
 from protocols.modbus.registers import Register, Table
+from protocols.toolkit.framing import Direction, Frame
 from tests.protocols.vectors import hear, single
 
 MODBUS = protocol("modbus-rtu")

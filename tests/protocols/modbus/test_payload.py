@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.dialogue import Values
-from protocols.meaning import Missing
 from protocols.modbus.payload import Plan
 from protocols.modbus.registers import ORDERS, TYPES, Register, Table, octets_of
+from protocols.toolkit.polling import Values
+from protocols.toolkit.scaling import Missing
 
 WORDS = 40
 

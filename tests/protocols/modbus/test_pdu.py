@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from protocols.errors import FrameError
 from protocols.modbus import pdu
+from protocols.toolkit.errors import FrameError
 
 EXAMPLES: list[tuple[str, pdu.Layout, str, dict[str, Any]]] = [
     ("6.1 request", pdu.REQUESTS[1], "01 0013 0013", {"start": 0x13, "quantity": 0x13}),

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.dialogue import LineSettings
 from protocols.modbus.plan import Cost, Limits, Read, Span, plan
 from protocols.modbus.registers import Table
+from protocols.toolkit.polling import LineSettings
 
 HOLDING = Table.HOLDING
 AT_9600 = Cost.on(LineSettings.parse("9600 8N1"))

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.errors import Problem
-from protocols.layout import shortest_float32
-from protocols.meaning import Missing
 from protocols.modbus.register_keys import parse_registers
 from protocols.modbus.registers import Register, Table, octets_of
+from protocols.toolkit.errors import Problem
+from protocols.toolkit.layout import shortest_float32
+from protocols.toolkit.scaling import Missing
 
 
 def register(**entry: Any) -> Register:

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols import protocol
-from protocols.framing import Direction, Event, Frame, Noise
 from protocols.modbus.serial_line import (
     ReplyFramer,
     RequestFramer,
     StreamFramer,
     adu,
 )
+from protocols.toolkit.framing import Direction, Event, Frame, Noise
 from tests.protocols.vectors import frames, hear, octets, single
 
 MODBUS = protocol("modbus-rtu")

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from protocols.errors import SettingsError
 from protocols.modbus import models
 from protocols.modbus.plan import Span
 from protocols.modbus.register_keys import KEYS, REGISTERS_SCHEMA, modicon
 from protocols.modbus.registers import Table
 from protocols.modbus.settings import odd, parse_settings, sensor_schema
+from protocols.toolkit.errors import SettingsError
 
 
 def mistakes(**table: Any) -> dict[str, str]:

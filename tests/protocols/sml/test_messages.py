@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.errors import DecodeError, SettingsError
-from protocols.framing import Frame
 from protocols.sml.description import MeterListener, describe, labels_of
 from protocols.sml.entry import PROTOCOL
 from protocols.sml.transport import StreamFramer
+from protocols.toolkit.errors import DecodeError, SettingsError
+from protocols.toolkit.framing import Frame
 from tests.protocols.sml.building import (
     CLOSE,
     ENERGY,

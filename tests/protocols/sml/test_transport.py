@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.framing import Event, Frame
 from protocols.sml.transport import LONGEST, StreamFramer, data_of
+from protocols.toolkit.framing import Event, Frame
 from tests.protocols.sml.building import ESCAPE, START, closed, frame, telegram
 
 escapes = st.lists(st.sampled_from([b"\x1b", b"\x01", b"\x1a", b"\0", ESCAPE, START]), max_size=40)

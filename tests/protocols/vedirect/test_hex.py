@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols import protocol
-from protocols.dialogue import Dialogue, LineSettings, PollResult
-from protocols.errors import SettingsError
-from protocols.framing import Event, Frame, Noise
-from protocols.lessons import LEARN_AFTER, RETRY_REFUSED_S
-from protocols.meaning import Missing
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.framing import Event, Frame, Noise
+from protocols.toolkit.lessons import LEARN_AFTER, RETRY_REFUSED_S
+from protocols.toolkit.polling import Dialogue, LineSettings, PollResult
+from protocols.toolkit.scaling import Missing
 from protocols.vedirect.device import VictronDevice
 from protocols.vedirect.hex import (
     ASYNC,

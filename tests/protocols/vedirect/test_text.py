@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.errors import SettingsError
-from protocols.framing import Event, Frame
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.framing import Event, Frame
 from protocols.vedirect.fields import FIELDS
 from protocols.vedirect.text import LONGEST, PROTOCOL, StreamFramer, TextListener, block_of
 from tests.protocols.vectors import good_frames

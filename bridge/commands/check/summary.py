@@ -1,0 +1,128 @@
+"""`check`: what the two files make the bridge do, sensor by sensor. Opens no port and no connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from bridge import plain_text
+from bridge.commands.check import bus_load
+from bridge.commands.models.listing import own_models, own_text
+from bridge.config import Bus, Certificate, Credentials, Site
+from bridge.port.adapter import Adapter, adapters, fitting
+
+
+def summary(site: Site, credentials: Credentials) -> dict[str, Any]:
+    """Return the document of `check --json`: buses with devices, requests and wire time, models, warnings."""
+    overloads = filter(None, map(bus_load.warning, site.buses.values()))
+    return {
+        "site": site.name,
+        "thingsboard": site.thingsboard.url,
+        "spool": str(site.spool.path),
+        "buses": {name: _bus(bus, credentials) for name, bus in site.buses.items()},
+        "models": own_models(site.path),
+        "warnings": [*site.warnings, *credentials.warnings, *shared_ports(site, adapters()), *overloads],
+    }
+
+
+def shared_ports(site: Site, present: Sequence[Adapter]) -> Iterator[str]:
+    """Yield a sentence for each bus whose port is another's too, though they name it in different ways.
+
+    Args:
+        present: the adapters of this machine; one that is not plugged in cannot be compared.
+    """
+    users: dict[Path, str] = {}
+    for bus in site.buses.values():
+        devices = [adapter.device for adapter in fitting(bus.adapter, present)]
+        if bus.adapter.startswith("/"):
+            devices = [Path(bus.adapter).resolve()]
+        if len(devices) == 1 and (other_bus := users.setdefault(devices[0], bus.name)) != bus.name:
+            yield (
+                f'{site.path}: bus.{bus.name}.adapter: "{bus.adapter}" is {devices[0]}, which is the port of '
+                f"bus {other_bus} too: two buses cannot share a port, see: serial-bridge enroll {bus.name}"
+            )
+
+
+def text(document: dict[str, Any], *, plan: bool = False) -> str:
+    """Return the summary for the person at the cabinet; with `plan`, every request of each sensor."""
+    server, spool = document["thingsboard"], document["spool"]
+    lines = [f"site {document['site']}: delivers to {server}, keeps readings in {spool}"]
+    for name, bus in document["buses"].items():
+        share = bus_load.figure(f"{100 * bus['load']:.0f} %", is_lower_bound=bus["is_lower_bound"])
+        usage = "sensors push" if bus["unasked"] else f"{share} of the wire's time"
+        lines.append(f"bus {name}: {bus['protocol']} at {bus['line']} on {bus['adapter']}, {usage}")
+        for sensor, row in bus["sensors"].items():
+            lines.append(f"  {sensor:<20} {_manner_text(row, unasked=bus['unasked'])}, {row['credential']}")
+            if plan:
+                lines += map(_request_line, row["plan"])
+    lines += [own_text(model) for model in document["models"]]
+    lines += [f"warning: {warning}" for warning in document["warnings"]]
+    lines.append("ok")
+    return plain_text.lines(lines)
+
+
+def _request_line(ask: dict[str, Any]) -> str:
+    """Return the line for one request of the plan."""
+    wire = bus_load.figure(f"{1000 * ask['wire_s']:6.1f} ms", is_lower_bound=ask["is_lower_bound"])
+    return f"    {wire}  {ask['request']}"
+
+
+def _manner_text(row: dict[str, Any], *, unasked: bool) -> str:
+    """Return how a sensor is polled, or how often one that pushes is read."""
+    every = f"every {row['every_s']:g} s"
+    if unasked:
+        rhythm = f"one {every}" if row["every_s"] else "every telegram"
+        return f"id {row['address']}, {rhythm}" if row["address"] else rhythm
+    requests = f"{row['requests']} request{'s' if row['requests'] != 1 else ''}"
+    address = f"address {row['address']}, " if row["address"] else ""
+    wire = bus_load.figure(f"{1000 * row['wire_s']:.0f} ms", is_lower_bound=row["is_lower_bound"])
+    return f"{address}{every}, {requests} ({wire} of wire)"
+
+
+def _bus(bus: Bus, credentials: Credentials) -> dict[str, Any]:
+    sensors = {
+        sensor.name: {
+            "address": bus.protocol.address_of(sensor.settings),
+            "every_s": sensor.every_s,
+            "requests": 0,
+            "wire_s": 0.0,
+            "is_lower_bound": False,
+            "plan": [],
+            "credential": _credential(credentials, sensor.name),
+        }
+        for sensor in bus.sensors
+    }
+    demands = bus_load.demands(bus)
+    for demand in demands:
+        for sensor in demand.group.sensors:
+            sensors[sensor.name] |= {
+                "requests": len(demand.asks),
+                "wire_s": demand.wire_s,
+                "is_lower_bound": demand.is_lower_bound,
+                "plan": [
+                    {"request": ask.summary, "wire_s": ask.wire_s, "is_lower_bound": ask.is_lower_bound}
+                    for ask in demand.asks
+                ],
+            }
+    return {
+        "adapter": bus.adapter,
+        "protocol": bus.protocol.name,
+        "line": str(bus.line),
+        "unasked": bus.protocol.listener is not None,
+        "load": sum(demand.share for demand in demands),
+        "is_lower_bound": any(demand.is_lower_bound for demand in demands),
+        "sensors": sensors,
+    }
+
+
+def _credential(credentials: Credentials, sensor: str) -> str:
+    match credentials.sensors.get(sensor):
+        case None if sensor in credentials.pending:
+            return "pending token: its readings will wait for `serial-bridge provision`"
+        case None:
+            return "no credential: its readings will wait"
+        case Certificate():
+            return "X.509 certificate"
+        case _:
+            return "access token"

@@ -1,0 +1,46 @@
+"""`serial-bridge decode`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Final
+
+import typer
+
+from bridge.commands.terminal.options import SITE, AsJson, SitePath
+
+SECTION: Final = "When stuck"
+
+
+def command(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[PROTOCOL] HEX|-",
+            help="One of `serial-bridge protocols`, then bytes in hex, or - for one stream on each line.",
+        ),
+    ],
+    model: Annotated[str | None, typer.Option(help="Name the registers after this device model.")] = None,
+    bus: Annotated[
+        str | None, typer.Option(help="Decode what this bus speaks; with it, PROTOCOL may be left out.")
+    ] = None,
+    site: SitePath = SITE,
+    as_json: AsJson = False,
+) -> None:
+    """Take bytes apart into frames and values.
+
+    Exit status 1 if there is not one frame.
+    """
+    from bridge.commands.decode.streams import entry_of
+    from bridge.commands.decode.streams import run as decode_streams
+
+    *names, data = words
+    if len(names) > 1 or not (names or bus):
+        raise typer.BadParameter("name one protocol (or --bus), then all bytes in one word, or -")
+    try:
+        entry = entry_of(names[0] if names else None, bus, site)
+    except KeyError:
+        raise typer.BadParameter(
+            f"{names[0]!r} is not a protocol; `serial-bridge protocols` lists them"
+        ) from None
+    raise typer.Exit(decode_streams(entry, data, model, as_json, sys.stdin, sys.stdout))

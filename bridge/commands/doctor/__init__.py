@@ -1,0 +1,1 @@
+"""`serial-bridge doctor`: find what is wrong with this machine, and what mends it."""

@@ -1,0 +1,76 @@
+"""Each bus's port: present, the right one, allowed, and held by no other program."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
+
+from bridge.commands.doctor.finding import SERVICE_USER, Finding, Machine, Severity, group_of
+from bridge.config import Bus, Site
+from bridge.errors import PortLost
+from bridge.port.adapter import adapters, find_adapter
+from bridge.port.holders import Process, holders
+from bridge.port.identity import refusal
+from bridge.status.runtime import Runtime
+
+AREA = "port"
+
+
+def check(site: Site, machine: Machine) -> Iterator[Finding]:
+    """Yield what keeps a bus from its port."""
+    documents = Runtime(site.spool.path).read_all().values()
+    own_pids = {document["pid"] for document in documents if document["running"]}
+    for bus in site.buses.values():
+        yield from _bus(bus, machine, own_pids)
+    if os.geteuid() != 0 and site.buses:
+        yield Finding(AREA, Severity.UNSEEN, "which programs of other users hold a port", "")
+
+
+def ports(site: Site, machine: Machine) -> dict[str, Path]:
+    """Return the device file of each bus that has one now, links followed."""
+    devices = {}
+    for bus in site.buses.values():
+        try:
+            device = Path(find_adapter(bus.adapter, machine.sysfs))
+        except PortLost:
+            continue
+        if bus.adapter.startswith(("serial:", "path:")) or device.exists():
+            devices[bus.name] = device.resolve()
+    return devices
+
+
+def _bus(bus: Bus, machine: Machine, own_pids: set[int]) -> Iterator[Finding]:
+    enroll = f"sudo serial-bridge enroll {bus.name}"
+    if flaw := refusal(bus.adapter, list(adapters(machine.sysfs))):
+        yield Finding(AREA, Severity.FAULT, f"bus {bus.name}: {flaw}", enroll)
+        return
+    try:
+        device = Path(find_adapter(bus.adapter, machine.sysfs)).resolve()
+    except PortLost as error:
+        yield Finding(AREA, Severity.FAULT, f"bus {bus.name}: {error}", enroll)
+        return
+    try:
+        is_allowed = machine.user.may(device, os.R_OK | os.W_OK)
+    except OSError:
+        yield Finding(AREA, Severity.FAULT, f"bus {bus.name}: {device} is not there: plug it in", enroll)
+        return
+    if not is_allowed:
+        group, user_name = group_of(device), machine.user.name
+        # No program of ours should be in the group root: a udev rule gives the port another one.
+        is_ours_to_set = user_name == SERVICE_USER or group == "root"
+        join = f"sudo usermod -aG {quote(group)} {quote(user_name)}"
+        fix = "sudo serial-bridge install" if is_ours_to_set else join
+        sentence = f"bus {bus.name}: user {user_name} may not open {device}, which is for group {group}"
+        yield Finding(AREA, Severity.FAULT, sentence, fix)
+    for process in holders(device, machine.procfs):
+        if process.pid not in own_pids and process.unit != f"serial-bridge@{bus.name}.service":
+            yield _held(bus, device, process)
+
+
+def _held(bus: Bus, device: Path, process: Process) -> Finding:
+    sentence = f"bus {bus.name}: {device} is held by {process.command} (process {process.pid})"
+    stop = f"sudo systemctl disable --now {quote(process.unit)}"
+    fix = stop if process.unit else f"sudo kill {process.pid}"
+    return Finding(AREA, Severity.FAULT, sentence, fix)

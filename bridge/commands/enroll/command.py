@@ -1,0 +1,108 @@
+"""`serial-bridge enroll`: the conversation. The work itself is `bridge.commands.enroll.enrolment`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from bridge.commands.terminal.options import SITE, AsJson, SitePath, print_json, say
+from bridge.plain_text import one_line
+
+if TYPE_CHECKING:
+    from bridge.commands.enroll.enrolment import Proposal
+
+
+SECTION: Final = "Set up"
+
+
+def command(
+    bus: Annotated[str | None, typer.Argument(metavar="BUS", help="The bus; asked for if left out.")] = None,
+    port: Annotated[
+        Path | None,
+        typer.Option(help="The adapter's device file; without, plug it in when asked.", metavar="DEVICE"),
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the adapter.", min=1)] = 60,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    site: SitePath = SITE,
+    as_json: AsJson = False,
+) -> None:
+    """Find out which adapter a bus has, and write it."""
+    from bridge.commands.enroll import enrolment
+
+    bus = bus and _checked_name(bus)
+    bus_adapters = enrolment.buses(site)
+    enrolment.check_writable(site)
+    proposal = _find(site, port, timeout, is_silent=yes)
+    say(one_line(proposal), err=as_json)
+    bus = bus or _checked_name(_ask(bus_adapters, err=as_json))
+    adapter = proposal.identity.adapter
+    if other_bus := enrolment.taken_by(site, bus, proposal.port):
+        raise typer.BadParameter(
+            f"{proposal.port.device} is bus {one_line(other_bus)} already: give that another one first"
+        )
+    is_written = bus in bus_adapters and (
+        bus_adapters[bus] == adapter
+        or yes
+        or typer.confirm(_question(site, bus, bus_adapters[bus], adapter), err=as_json)
+    )
+    if is_written:
+        enrolment.write(site, bus, adapter)
+    if as_json:
+        print_json(
+            {
+                "bus": bus,
+                "adapter": adapter,
+                "by": proposal.identity.kind.value,
+                "flaw": proposal.identity.flaw,
+                "port": str(proposal.port.device),
+                "product": proposal.port.product,
+                "written": is_written,
+                "next": enrolment.next_step(site) if is_written else None,
+            }
+        )
+    elif is_written:
+        say(f'{site}: bus {bus} has adapter "{adapter}"\nnext: {enrolment.next_step(site)}')
+    elif bus not in bus_adapters:
+        say(f"{site} has no bus {bus} yet; to copy into it:\n\n{enrolment.block(bus, adapter)}")
+    raise typer.Exit(not is_written)
+
+
+def _find(site: Path, port: Path | None, timeout_s: float, *, is_silent: bool) -> Proposal:
+    """Return the adapter of `port`, else the only free one, else the one that is plugged in now."""
+    from bridge.commands.enroll import enrolment
+    from bridge.port.adapter import adapters
+
+    if port is not None:
+        return enrolment.by_port(port)
+    proposal = enrolment.spare(site)
+    if proposal and (
+        is_silent or typer.confirm(f"{proposal.port.device} is no bus's yet: that one?", True, err=True)
+    ):
+        return proposal
+    adapters_before = list(adapters())
+    say(f"plug the adapter in now (waiting {timeout_s:g} s)", err=True)
+    return enrolment.plugged_in(adapters_before, timeout_s, site=site)
+
+
+def _ask(bus_adapters: dict[str, str], *, err: bool) -> str:
+    """Ask for the bus, with a list of the buses and their present adapters."""
+    for name, adapter in bus_adapters.items():
+        say(one_line(f"  {name:<16} {adapter or 'has no adapter yet'}"), err=err)
+    bus: str = typer.prompt("which bus is it", err=err)
+    return bus
+
+
+def _checked_name(bus: str) -> str:
+    from bridge.config.places import check_bus_name
+
+    try:
+        return check_bus_name(bus)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _question(site: Path, bus: str, old_adapter: str, adapter: str) -> str:
+    replaced_text = f' instead of "{old_adapter}"' if old_adapter else ""
+    return one_line(f'write adapter = "{adapter}"{replaced_text} for bus {bus} into {site}?')

@@ -1,0 +1,58 @@
+"""`protocols`: the protocols that a bus can speak: those that ship, then those of other packages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bridge import plain_text
+from protocols import CATALOGUE, brought, protocol
+from protocols.toolkit import plugins
+from protocols.toolkit.errors import PackageError
+from protocols.toolkit.protocol import Protocol
+
+_MANNER = {True: "polled", False: "pushing", None: "polled or pushing, as declared"}
+
+
+def listing() -> list[dict[str, Any]]:
+    """Return one row a protocol.
+
+    A protocol of a package has the package's name and version; one that cannot be used has the error instead.
+    """
+    rows = [_row(protocol(name)) for name in CATALOGUE]
+    for name in dict.fromkeys(plugins.names()):
+        origins = plugins.origins(name)
+        try:
+            rows.append(_row(brought(name), origins[0]))
+        except PackageError as error:
+            rows += [{"name": name, **_package(origin), "error": str(error)} for origin in origins]
+    return rows
+
+
+def listing_text(rows: list[dict[str, Any]]) -> str:
+    """Return the listing for people."""
+    width = max(len(row["name"]) for row in rows) + 2
+    lines = []
+    for row in rows:
+        if "error" in row:
+            lines.append(f"{row['name']:<{width}}not used: {row['error']}")
+            continue
+        traits = [row["title"], _MANNER[row["asked"]], *([row["line"]] if row["line"] else [])]
+        spec = row["spec"] + (f" (from {row['package']} {row['version']})" if row["package"] else "")
+        lines += [f"{row['name']:<{width}}{', '.join(traits)}", f"{'':<{width}}{spec}"]
+    return plain_text.lines(lines)
+
+
+def _row(entry: Protocol, origin: plugins.Origin | None = None) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "spec": entry.spec,
+        "line": str(entry.line) if entry.line else None,
+        "asked": None if entry.declared_by else entry.listener is None,
+        "models": len(entry.models()),
+        **_package(origin),
+    }
+
+
+def _package(origin: plugins.Origin | None) -> dict[str, str | None]:
+    return {"package": origin.package if origin else None, "version": origin.version if origin else None}

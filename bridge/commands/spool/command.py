@@ -1,0 +1,122 @@
+"""`serial-bridge spool …`: one function each, like the other commands."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from bridge.commands.terminal.options import SITE, AsJson, SitePath, print_json, say
+from bridge.plain_text import lines, one_line
+
+SECTION: Final = "Every day"
+
+command = typer.Typer(
+    help="List, export, retry or drop readings that are queued or refused.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+SensorFilter = Annotated[str | None, typer.Argument(metavar="[SENSOR]", help="Of this sensor only.")]
+
+
+class Form(Enum):
+    """The format in which readings are written."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+@command.command()
+def audit(site: SitePath = SITE, as_json: AsJson = False) -> None:
+    """Compare the ledger with every row of the settle.
+
+    Exit status 1 and a line for each discrepancy, if there is any.
+    """
+    from bridge.commands.spool import settle
+    from bridge.config import load_site
+
+    site_settings = load_site(site)
+    discrepancies = settle.audit(site_settings)
+    if as_json:
+        print_json({"discrepancies": discrepancies})
+    else:
+        say(lines(discrepancies) if discrepancies else settle.audited(site_settings))
+    raise typer.Exit(1 if discrepancies else 0)
+
+
+@command.command()
+def refused(sensor: SensorFilter = None, site: SitePath = SITE, as_json: AsJson = False) -> None:
+    """List what the server refused, with its answer."""
+    from bridge.commands.spool import settle
+    from bridge.config import load_site
+
+    rows = settle.refused(load_site(site), sensor)
+    print_json(rows) if as_json else say(settle.refused_text(rows))
+
+
+@command.command()
+def export(
+    sensor: Annotated[str | None, typer.Option("--sensor", help="Of this sensor only.")] = None,
+    form: Annotated[Form, typer.Option("--format", help="A JSON object a line, or CSV.")] = Form.JSONL,
+    site: SitePath = SITE,
+) -> None:
+    """Write what is queued or refused to standard output."""
+    from bridge.commands.spool import settle
+    from bridge.config import load_site
+
+    count = settle.export(load_site(site), sensor, form.value, sys.stdout, is_shown=sys.stdout.isatty())
+    say(f"{count} readings written", err=True)
+
+
+@command.command()
+def retry(sensor: SensorFilter = None, site: SitePath = SITE) -> None:
+    """Queue again what was refused."""
+    from bridge.commands.spool import settle
+    from bridge.config import load_site
+
+    say(one_line(settle.retry(load_site(site), sensor)))
+
+
+@command.command()
+def drop(
+    sensor: Annotated[str, typer.Argument(help="The sensor, configured or not.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    site: SitePath = SITE,
+) -> None:
+    """Give up what is queued or refused of a sensor."""
+    from bridge.commands.spool import settle
+    from bridge.config import load_site
+
+    site_settings = load_site(site)
+    if not yes:
+        typer.confirm(one_line(f"Give up {settle.at_stake(site_settings, sensor)} for good?"), abort=True)
+    say(one_line(settle.drop(site_settings, sensor)))
+
+
+@command.command()
+def reassign(
+    old: Annotated[str, typer.Argument(help="The sensor whose readings they are.")],
+    new: Annotated[str, typer.Argument(help="The sensor of the site that gets them.")],
+    site: SitePath = SITE,
+) -> None:
+    """Give one sensor's readings to another, renamed one."""
+    from bridge.commands.spool import settle
+    from bridge.config import load_site
+
+    say(one_line(settle.reassign(load_site(site), old, new)))
+
+
+@command.command()
+def salvage(
+    file: Annotated[Path, typer.Argument(help="The damaged file that was set aside, *.damaged-DATE.")],
+    site: SitePath = SITE,
+) -> None:
+    """Bring back what a damaged file still holds."""
+    from bridge.commands.spool import settle
+    from bridge.config import load_site
+
+    say(one_line(settle.salvage(load_site(site), file)))

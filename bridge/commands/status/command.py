@@ -1,0 +1,37 @@
+"""`serial-bridge status`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from bridge.commands.terminal.options import SITE, AsJson, SitePath, print_json
+
+SECTION: Final = "Every day"
+
+
+def command(
+    site: SitePath = SITE,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it afresh every second.")] = False,
+    as_json: AsJson = False,
+    forget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SENSOR", help="Forget what was learned of a sensor: time-out, refusals, silence."
+        ),
+    ] = None,
+) -> None:
+    """Show sensors, buses, uplink and the ledger."""
+    from bridge.commands.status.snapshot import collect, request_forgetting, show, watch_it
+    from bridge.config import load_site
+
+    site_settings = load_site(site)
+    if forget is not None:
+        typer.echo(request_forgetting(site_settings, forget))
+    elif watch:
+        watch_it(site_settings)
+    elif as_json:
+        print_json(collect(site_settings))
+    else:
+        show(site_settings)

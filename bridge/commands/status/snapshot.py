@@ -1,0 +1,219 @@
+"""`status`: the ledger in the spool and the documents in the runtime folder, side by side.
+
+The ledger survives everything; the documents change every second. No running process is asked for anything,
+so one that hangs cannot hide it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from bridge.clock.kernel_clock import system_clock
+from bridge.config import Site
+from bridge.errors import ConfigError
+from bridge.plain_text import lines, one_line
+from bridge.release import VERSION
+from bridge.spool import Account, read_ledger, read_placed
+from bridge.status.runtime import Runtime
+
+COLUMNS = ("read", "delivered", "queued", "expired", "refused", "dropped")
+NOT_RUNNING = "not running"
+NEVER = {
+    "state": NOT_RUNNING,
+    "last_ts": None,
+    "last_values": None,
+    "timeouts": 0,
+    "crc_errors": 0,
+    "exceptions": 0,
+    "late_replies": 0,
+}
+
+
+def collect(site: Site) -> dict[str, Any]:
+    """Return the document of `status --json`: version, ledger, sensors, buses, uplink, clock.
+
+    Sensors that are no longer configured but still have readings in the spool are listed with `bus` null.
+    """
+    runtime = Runtime(site.spool.path)
+    documents = runtime.read_all()
+    books = read_ledger(site.spool.path)
+    sensors: dict[str, Any] = {}
+    buses: dict[str, Any] = {}
+    for bus in site.buses.values():
+        document = _process_document(documents.get(f"bus-{bus.name}"))
+        rows = document.pop("sensors", {})
+        buses[bus.name] = document
+        for sensor in bus.sensors:
+            row = {"bus": bus.name, **NEVER, **rows.get(sensor.name, {})}
+            if not document["running"]:
+                row["state"] = NOT_RUNNING
+            sensors[sensor.name] = row | _account(books.pop(sensor.name, None))
+    for name, account in books.items():
+        sensors[name] = {"bus": None, **NEVER, "state": "not configured", **_account(account)}
+    return {
+        "version": VERSION,
+        "ledger": {column: sum(row[column] for row in sensors.values()) for column in COLUMNS},
+        "sensors": sensors,
+        "buses": buses,
+        "uplink": _process_document(documents.get("uplink")),
+        "clock": _clock(site, runtime),
+    }
+
+
+def request_forgetting(site: Site, sensor: str) -> str:
+    """Ask the reader of a sensor to forget what it learned about it; return a sentence for the person.
+
+    Raises:
+        ConfigError: there is no such sensor, no process reads its bus, or the process is another user's.
+    """
+    bus = next(
+        (bus for bus in site.buses.values() for entry in bus.sensors if entry.name == sensor),
+        None,
+    )
+    if bus is None:
+        names = ", ".join(entry.name for bus in site.buses.values() for entry in bus.sensors)
+        raise ConfigError([f'{site.path}: there is no sensor "{sensor}"; the sensors are: {names}'])
+    try:
+        is_asked = Runtime(site.spool.path).request_forgetting(bus.name, sensor)
+    except PermissionError as error:
+        raise ConfigError([f"bus {bus.name} is read by another user: try it with sudo"]) from error
+    if not is_asked:
+        raise ConfigError([f"bus {bus.name} is not being read, so nothing is learned of {sensor}"])
+    return f"what was learned of {sensor} is forgotten within two seconds"
+
+
+def show(site: Site) -> None:
+    """Print the status once."""
+    from rich.console import Console
+
+    Console().print(_picture(collect(site)))
+
+
+def watch_it(site: Site) -> None:
+    """Print the status afresh every second until interrupted."""
+    from rich.live import Live
+
+    with Live(_picture(collect(site)), screen=False, auto_refresh=False) as live:
+        try:
+            while True:
+                live.update(_picture(collect(site)), refresh=True)
+                time.sleep(1)
+        except KeyboardInterrupt:
+            typer.echo()
+
+
+def _process_document(document: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the document of a process; of one that has ended, without its errors and with that state."""
+    if document is None or not document["running"]:
+        past = {
+            key: value
+            for key, value in (document or {}).items()
+            if key not in ("error", "last_error", "holds", "slowed")
+        }
+        return {**past, "state": NOT_RUNNING, "running": False}
+    return document
+
+
+def _clock(site: Site, runtime: Runtime) -> dict[str, Any]:
+    """Return the source of the time or what it lacks, and the readings whose time could only be estimated."""
+    clock = system_clock(site.clock.trust, runtime)
+    placement = read_placed(site.spool.path)
+    return {"state": clock.state, "source": clock.source, "placed": asdict(placement) if placement else None}
+
+
+def _account(account: Account | None) -> dict[str, int]:
+    return {column: getattr(account, column) if account else 0 for column in COLUMNS}
+
+
+def _picture(document: dict[str, Any]) -> Any:
+    """Return the status for a terminal: a table of sensors that fits a laptop, and lines for the rest."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    columns = ("sensor", "state", "age", "read", "delivered", "queued")
+    for heading in columns:
+        table.add_column(heading, justify="left" if heading in columns[:2] else "right", no_wrap=True)
+    table.add_column("values")
+    for name, row in document["sensors"].items():
+        books = (row[column] for column in columns[3:])
+        cells = (name, row["state"], age(row["last_ts"]), *books, values(row["last_values"], 3))
+        table.add_row(*(Text(one_line(cell)) for cell in cells))  # a str would be read as markup
+    return Group(table, Text(""), Text(lines(_lines(document))))
+
+
+def _trouble(row: dict[str, Any]) -> str:
+    """Return a sensor's failures since its reader started, and its readings that were lost or refused."""
+    keys = ("timeouts", "crc_errors", "exceptions", "late_replies", "expired", "refused", "dropped")
+    troubles = [f"{row[key]} {key.replace('_', ' ')}" for key in keys if row[key]]
+    if left_out := row.get("unstorable"):
+        troubles.append(
+            f"{left_out} values left out that ThingsBoard cannot store as numbers (2^63 or beyond)"
+        )
+    return ", ".join(troubles)
+
+
+def _lines(document: dict[str, Any]) -> Iterator[str]:
+    """Yield the troubles of the sensors, then buses, uplink and ledger, a line each."""
+    for name, row in document["sensors"].items():
+        if trouble := _trouble(row):
+            yield f"{name}: {trouble}"
+    for name, bus in document["buses"].items():
+        yield f"bus {name}: {bus['state']}" + (f", {bus['error']}" if bus.get("error") else "")
+        for sender, row in bus.get("line", {}).get("not_configured", {}).items():
+            sender_text = f'id = "{sender}"' if sender else "a sensor without id"
+            telegrams = f"{row['telegrams']} telegrams: {values(row['last_values'])}"
+            yield f"  heard, not configured: {sender_text} ({telegrams})"
+    uplink = document["uplink"]
+    yield f"uplink: {uplink['state']}" + (f", {uplink['last_error']}" if uplink.get("last_error") else "")
+    for sensor, hold in uplink.get("holds", {}).items():
+        yield f"  {sensor} waits: {hold['reason']}"
+    for sensor, pace in uplink.get("slowed", {}).items():
+        yield (
+            f"  {sensor} slowed to {pace['values_per_s']:g} values/s "
+            f"since {_clock_time(pace['since'])}: {pace['reason']}"
+        )
+    yield f"clock: {document['clock']['state']}"
+    if placement := document["clock"]["placed"]:
+        yield (
+            f"  {placement['readings']} readings of a boot that never knew the time were placed "
+            f"between {_date(placement['from_ms'])} and {_date(placement['to_ms'])}"
+        )
+    books = document["ledger"]
+    counts = " + ".join(f"{column} {books[column]}" for column in COLUMNS if column != "read")
+    yield f"ledger: read {books['read']} = {counts}"
+
+
+def _clock_time(ts_ms: int) -> str:
+    return datetime.fromtimestamp(ts_ms / 1000).astimezone().strftime("%H:%M")
+
+
+def _date(ts_ms: int) -> str:
+    return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def values(last: dict[str, Any] | None, most: int = 4) -> str:
+    """Return the first few values of a sensor, for a cell of a table."""
+    texts = [f"{key} {value}" for key, value in list((last or {}).items())[:most]]
+    return ", ".join(texts) + (" …" if last and len(last) > most else "")
+
+
+def age(last_ts: int | None) -> str:
+    """Return how long ago the last reading was on the wire, for people."""
+    if last_ts is None:
+        return "-"
+    seconds = max(0.0, time.time() - last_ts / 1000)
+    return (
+        f"{seconds:.1f} s"
+        if seconds < 60
+        else f"{seconds / 60:.0f} min"
+        if seconds < 5400
+        else f"{seconds / 3600:.0f} h"
+    )

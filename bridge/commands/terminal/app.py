@@ -1,0 +1,150 @@
+"""The command line `serial-bridge`: finds a command by its place in `bridge.commands`, and calls it.
+
+A command is imported when it is called, and imports its own needs when it runs: a service never pays for what
+only an installer uses. Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from bridge.commands.terminal.options import say
+from bridge.errors import BridgeError, ConfigError, StepsFailed
+from bridge.plain_text import lines, one_line
+from bridge.release import VERSION
+from protocols.toolkit.errors import PackageError
+
+COMMANDS = Path(__file__).parents[1]
+SECTIONS = ("Set up", "Every day", "When stuck", "Services", "Around it")  # of the list that --help prints
+
+
+class Commands(Mapping[str, Any]):
+    """The commands by name; each is imported when it is asked for."""
+
+    def __init__(self) -> None:
+        self._modules = {
+            place.stem.rstrip("_"): f"bridge.commands.{place.stem}" + (".command" if place.is_dir() else "")
+            for place in sorted(COMMANDS.iterdir())
+            if (place / "command.py").is_file() or (place.suffix == ".py" and place.stem != "__init__")
+        }
+        self._commands: dict[str, Any] = {}
+
+    def section(self, name: str) -> str:
+        """Return the section of the list of commands in which a command stands, one of `SECTIONS`."""
+        section: str = import_module(self._modules[name]).SECTION
+        return section
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._commands:
+            self._commands[name] = _click_command(name, import_module(self._modules[name]).command)
+        return self._commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+
+class CommandLine(TyperGroup):
+    """The group of all commands; `--help` lists them by what they are for."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = Commands()  # type: ignore[assignment]  # nothing is ever added to it
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands, sorted."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands, a paragraph for each section."""
+        assert isinstance(self.commands, Commands)
+        limit = formatter.width - 6 - max(map(len, self.commands))
+        for section in SECTIONS:
+            with formatter.section(section):
+                formatter.write_dl(
+                    [
+                        (name, command.get_short_help_str(limit))
+                        for name, command in self.commands.items()
+                        if self.commands.section(name) == section
+                    ]
+                )
+
+
+def _click_command(name: str, command: Any) -> Any:
+    """Return the command that Typer makes of a function, or of a `typer.Typer` with several."""
+    if isinstance(command, typer.Typer):
+        group = typer.main.get_command(command)
+        group.name = name
+        return group
+    single = typer.Typer(add_completion=False, rich_markup_mode=None)
+    single.command(name)(command)
+    return typer.main.get_command(single)
+
+
+app = typer.Typer(
+    name="serial-bridge",
+    cls=CommandLine,
+    help="Reads sensors on serial buses and delivers every reading to ThingsBoard over CoAP.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
+        typer.echo(f"serial-bridge {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def serial_bridge(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Take the options that come before a command."""
+
+
+def main() -> None:
+    """Run the command line; print every foreseen error as one sentence on standard error."""
+    sys.excepthook = _print_traceback
+    try:
+        app()
+    except ConfigError as error:
+        say(lines(error.mistakes), err=True)
+        sys.exit(2)
+    except PackageError as error:
+        say(one_line(error), err=True)
+        sys.exit(2)
+    except StepsFailed as error:
+        say(lines(error.failures), err=True)
+        sys.exit(1)
+    except BridgeError as error:
+        say(one_line(error), err=True)
+        sys.exit(1)
+    except PermissionError as error:
+        advice = "run this with sudo, or as one of the group serial-bridge"
+        say(f"{error.filename or error} is not open to this user: {advice}", err=True)
+        sys.exit(1)
+
+
+def _print_traceback(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """Print an error that nobody foresaw, as Python does, with text that steers no terminal."""
+    from traceback import format_exception
+
+    say("".join(format_exception(kind, error, traceback)), err=True)

@@ -1,0 +1,88 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bridge.commands.terminal.next_step import SITE
+from bridge.plain_text import json_text, visible
+
+if TYPE_CHECKING:
+    from bridge.config import Credentials, Site
+
+__all__ = [
+    "SITE",
+    "AsJson",
+    "CredentialsPath",
+    "DevicesPath",
+    "SitePath",
+    "Verbose",
+    "load_both",
+    "print_json",
+    "say",
+    "secrets_of",
+]
+
+SitePath = Annotated[
+    Path, typer.Option("--site", envvar="SERIAL_BRIDGE_SITE", help="The site file.", metavar="FILE")
+]
+CredentialsPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--credentials",
+        envvar="SERIAL_BRIDGE_CREDENTIALS",
+        help="The credentials file; default: the one beside the site file.",
+        metavar="FILE",
+    ),
+]
+DevicesPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--devices",
+        envvar="SERIAL_BRIDGE_DEVICES",
+        help="A folder with one link to a port for each bus, by its name; used before `adapter`.",
+        metavar="FOLDER",
+    ),
+]
+Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log more; -vv shows the bytes.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def secrets_of(site: Path, credentials: Path | None) -> Path:
+    """Return the path of the credentials file.
+
+    It is `credentials` if that is not None, else the file that systemd hands over (LoadCredential=), else the
+    one beside the site file.
+    """
+    if credentials is not None:
+        return credentials
+    if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
+        handed_over = Path(folder) / "credentials.toml"
+        if os.access(handed_over, os.R_OK):
+            return handed_over
+    return site.with_name("credentials.toml")
+
+
+def print_json(data: object) -> None:
+    """Print one JSON document on standard output."""
+    typer.echo(json_text(data, indent=2))
+
+
+def say(text: object, *, err: bool = False) -> None:
+    """Print a text of one or more lines, without characters that steer a terminal."""
+    typer.echo(visible(text), err=err)
+
+
+def load_both(site: Path, credentials: Path | None) -> tuple[Site, Credentials]:
+    """Return the site and its credentials.
+
+    Raises:
+        ConfigError: with the mistakes of both files at once.
+    """
+    from bridge.config import load
+
+    return load(site, secrets_of(site, credentials))

@@ -1,1 +1,0 @@
-"""The work behind the commands of an installer; no service imports it."""

@@ -1,0 +1,44 @@
+"""The last 1000 of a kind of time span, for its slowest and its percentiles. Pure."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left, insort
+
+_WINDOW = 1000
+
+
+class RecentTimes:
+    """The last 1000 times from the end of a request to the first octet of its reply, in seconds."""
+
+    def __init__(self) -> None:
+        self._recent = array("d")  # a ring, oldest at _oldest once it is full
+        self._oldest = 0
+        self._sorted = array("d")
+
+    def add(self, seconds: float) -> None:
+        """Add one more; the oldest beyond 1000 is forgotten."""
+        if len(self._recent) < _WINDOW:
+            self._recent.append(seconds)
+        else:
+            del self._sorted[bisect_left(self._sorted, self._recent[self._oldest])]
+            self._recent[self._oldest] = seconds
+            self._oldest = (self._oldest + 1) % _WINDOW
+        insort(self._sorted, seconds)
+
+    @property
+    def count(self) -> int:
+        """How many there are, up to 1000."""
+        return len(self._sorted)
+
+    @property
+    def slowest_s(self) -> float:
+        """The longest of them; 0 while there is none."""
+        return self._sorted[-1] if self._sorted else 0.0
+
+    def percentile_s(self, percent: float) -> float | None:
+        """Return the time within which that share of them came; None while there is none."""
+        if not self._sorted:
+            return None
+        return self._sorted[max(0, math.ceil(len(self._sorted) * percent / 100) - 1)]

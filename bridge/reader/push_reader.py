@@ -1,0 +1,208 @@
+"""A bus whose sensors speak unasked: what is heard goes to the sensor whose id it carries.
+
+Each id is a sensor of its own in site.toml. A telegram with an id that is not there is nobody's reading: it
+is listed with what it said, for the installer to copy the id from, and never guessed to be one of ours.
+
+`every` thins out: of each kind of telegram (those with the same values) one is kept per `every`, on a grid
+that follows the sensor's own rhythm; "0s" keeps all. A sensor is silent when it was not heard for three times
+`every`, or a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from bridge.clock import Clock, Instant
+from bridge.port import Port
+from bridge.reader.ear import Ear
+from bridge.reader.group import SensorState
+from bridge.reader.intake import Intake
+from bridge.systemd import Heartbeat
+from protocols.toolkit.errors import DecryptionError, ProtocolError
+from protocols.toolkit.framing import Event, Frame
+from protocols.toolkit.polling import Values
+from protocols.toolkit.pushing import Listener, Telegram
+
+if TYPE_CHECKING:
+    from bridge.config import Bus, Sensor
+
+_log = logging.getLogger(__name__)
+
+SILENT_AFTER_S = 60.0
+_LOOK_EVERY_S = 5.0  # for sensors that fell silent
+_MOST_KINDS = 32  # of telegrams of one sensor; further ones share their slots
+_ANY_KIND: Final = frozenset[str]()
+_MOST_UNKNOWN = 32  # ids that are listed; the one heard longest ago goes first
+
+
+class PushReader:
+    """Hears the sensors of a bus. Arguments and attributes as of Polling."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        port: Port,
+        intakes: dict[str, Intake],
+        clock: Clock,
+        heartbeat: Heartbeat,
+        news: Callable[[], None],
+    ) -> None:
+        self.heard = 0
+        self._name = bus.name
+        self._protocol = bus.protocol
+        self._port = port
+        self._clock = clock
+        self._heartbeat = heartbeat
+        self._news = news
+        self._sensors: dict[str, list[PushSensor]] = {}
+        for sensor in bus.sensors:
+            known = self._sensors.setdefault(bus.protocol.address_of(sensor.settings), [])
+            known.append(PushSensor(sensor, intakes[sensor.name]))
+        self._unknown: dict[str, dict[str, Any]] = {}
+        self._undecrypted: Counter[str] = Counter()  # by the reason
+        self._frames = self._foreign = self._nonsense = self._damaged = self._stray_octets = 0
+
+    async def run(self) -> None:
+        """Hears what is said.
+
+        Raises:
+            PortLost: always, in the end.
+        """
+        assert self._protocol.listener is not None
+        now = asyncio.get_running_loop().time
+        ear, listener = Ear(self._port, self._protocol.framer(), self._clock), self._protocol.listener()
+        for sensor in self._each():
+            sensor.start(now())
+        while True:
+            self._heartbeat.extend(_LOOK_EVERY_S)
+            for event, taken in await ear.hear(_LOOK_EVERY_S):
+                for telegram in self._told(listener, event):
+                    self._take(telegram, taken, now())
+            for sensor in self._each():
+                sensor.look(now())
+            self._news()
+
+    def _told(self, listener: Listener, event: Event) -> Sequence[Telegram]:
+        """What an event says, and the counters of the line."""
+        if not isinstance(event, Frame):
+            self._stray_octets += len(event.data)
+            self._damaged += event.reason == "checksum"
+            return ()
+        self._frames += 1
+        try:
+            return listener.hear(event)
+        except DecryptionError as error:
+            self._undecrypted[error.reason] += 1
+            if self._undecrypted[error.reason] == 1:
+                _log.warning("bus %s: %s", self._name, error.message)
+            return ()
+        except ProtocolError as error:
+            self._nonsense += 1
+            _log.debug("%s: %s", event.data.hex(" "), error)
+            return ()
+
+    def _take(self, telegram: Telegram, taken: Instant, now: float) -> None:
+        """Hands a telegram to the sensors that it is of."""
+        self.heard += 1
+        known = [sensor for own in telegram.ids for sensor in self._sensors.get(own, ())]
+        if not known:
+            self._foreign += 1
+            self._note(telegram)
+            return
+        for sensor in known:
+            sensor.take(telegram.values, taken, now)
+
+    def _note(self, telegram: Telegram) -> None:
+        """Lists what was said by nobody of ours."""
+        before = self._unknown.pop(telegram.sender, {"telegrams": 0, "last_values": {}})
+        if not before["telegrams"]:
+            _log.warning("heard, not configured: %s", telegram.sender or "a sensor without id")
+        self._unknown[telegram.sender] = {
+            "telegrams": before["telegrams"] + 1,
+            "last_values": telegram.values or before["last_values"],
+        }
+        if len(self._unknown) > _MOST_UNKNOWN:
+            del self._unknown[next(iter(self._unknown))]
+
+    def _each(self) -> Iterator[PushSensor]:
+        for known in self._sensors.values():
+            yield from known
+
+    def sensors(self, elapsed_s: float) -> dict[str, dict[str, Any]]:
+        """What status says of each sensor."""
+        return {sensor.name: sensor.document() for sensor in self._each()}
+
+    def line(self, elapsed_s: float) -> dict[str, Any]:
+        """What status says of the line."""
+        return {
+            "frames": self._frames,
+            "foreign_frames": self._foreign,
+            "crc_errors": self._damaged,
+            "nonsense": self._nonsense,
+            **self._undecrypted,
+            "stray_octets": self._stray_octets,
+            "not_configured": dict(self._unknown),
+        }
+
+
+class PushSensor:
+    """One sensor that speaks unasked."""
+
+    def __init__(self, sensor: Sensor, intake: Intake) -> None:
+        self.name = sensor.name
+        self._settings: Any = sensor.settings
+        self._intake = intake
+        self._every_s = sensor.every_s
+        self._silent_after_s = max(3 * sensor.every_s, SILENT_AFTER_S)
+        self._state = SensorState.NEVER
+        self._heard_at = 0.0
+        self._due: dict[frozenset[str], float] = {}  # of each kind of telegram, when the next one is kept
+        self._telegrams = self._thinned = 0
+
+    def start(self, now: float) -> None:
+        """The line is open: from here on its silence counts."""
+        self._heard_at = now
+
+    def take(self, values: Values, taken: Instant, now: float) -> None:
+        """It was heard."""
+        self._telegrams += 1
+        self._heard_at = now
+        self._enter(SensorState.OK, "is heard")
+        chosen = self._settings.choose(values)
+        if self._is_kept(frozenset(chosen), taken.boottime_ns / 1e9):
+            self._intake.take(chosen, taken)
+        else:
+            self._thinned += 1
+
+    def look(self, now: float) -> None:
+        """Whether it fell silent."""
+        if now - self._heard_at > self._silent_after_s:
+            self._enter(SensorState.SILENT, "is not heard: check power, wiring, line settings, its id")
+
+    def document(self) -> dict[str, Any]:
+        """What status says of it."""
+        return {
+            **self._intake.document(),
+            "state": self._state.value,
+            "telegrams": self._telegrams,
+            "thinned": self._thinned,
+        }
+
+    def _is_kept(self, kind: frozenset[str], at_s: float) -> bool:
+        """Whether a telegram of that kind is the one of its slot: the first since half a slot before it."""
+        if kind not in self._due and len(self._due) >= _MOST_KINDS:
+            kind = _ANY_KIND
+        due = self._due.get(kind)
+        if due is not None and at_s < due - self._every_s / 2:
+            return False
+        self._due[kind] = max((at_s if due is None else due) + self._every_s, at_s + self._every_s / 2)
+        return True
+
+    def _enter(self, state: SensorState, why: str) -> None:
+        if state is not self._state:
+            _log.log(logging.INFO if state is SensorState.OK else logging.WARNING, "%s %s", self.name, why)
+            self._state = state

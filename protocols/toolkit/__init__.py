@@ -1,0 +1,1 @@
+"""What protocols are made of; nothing in it knows one of them."""

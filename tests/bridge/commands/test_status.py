@@ -1,0 +1,128 @@
+"""What `status` says when nobody runs, and that it tells a process that is gone from one that lives."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bridge.clock import MISSING, Instant, kernel_clock
+from bridge.commands.status.snapshot import collect, show
+from bridge.config import Site, load_site
+from bridge.release import VERSION
+from bridge.spool import Reading, Spool
+from bridge.status.runtime import Runtime
+from tests.bridge.config.conftest import SITES
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """The example site, its spool in the test's folder; no process of it ever ran."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    text = (SITES / "example.toml").read_text()
+    spool = f'path = "{tmp_path}/spool.db"'
+    (tmp_path / "site.toml").write_text(
+        "\n".join(spool if line.startswith("path =") else line for line in text.splitlines())
+    )
+    return load_site(tmp_path / "site.toml")
+
+
+def test_before_anything_ran_all_is_zero_and_not_running(site: Site) -> None:
+    found = collect(site)
+    assert set(found["ledger"].values()) == {0}
+    assert {row["state"] for row in found["sensors"].values()} == {"not running"}
+    assert found["uplink"] == {"state": "not running", "running": False}
+
+
+def test_a_bus_that_runs_is_told_as_it_says(site: Site) -> None:
+    told = {"state": "ready", "error": None, "sensors": {"soil": {"state": "ok", "timeouts": 3}}}
+    Runtime(site.spool.path).publish("bus-meters", told)
+    found = collect(site)
+    assert found["buses"]["meters"]["state"] == "ready"
+    assert (found["sensors"]["soil"]["state"], found["sensors"]["soil"]["timeouts"]) == ("ok", 3)
+
+
+def test_a_process_that_is_gone_has_no_state(site: Site, tmp_path: Path) -> None:
+    runtime = Runtime(site.spool.path)
+    runtime.publish("bus-meters", {"state": "ready", "sensors": {"soil": {"state": "ok", "last_ts": 5}}})
+    (document,) = (tmp_path / "run").rglob("*.json")
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    document.write_text(json.dumps(json.loads(document.read_text()) | {"pid": gone.pid}))
+    found = collect(site)
+    assert found["buses"]["meters"]["state"] == "not running"
+    assert (found["sensors"]["soil"]["state"], found["sensors"]["soil"]["last_ts"]) == ("not running", 5)
+
+
+def test_the_version_is_told(site: Site) -> None:
+    assert collect(site)["version"] == VERSION
+
+
+def test_it_fits_eighty_columns(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    told = {"state": "ok", "last_ts": 1, "last_values": {"temperature": 21.5}, "timeouts": 2}
+    Runtime(site.spool.path).publish(
+        "bus-meters", {"state": "ready", "sensors": {"soil": told}, "pid": os.getpid()}
+    )
+    show(site)
+    shown = capsys.readouterr().out
+    assert "temperature 21.5" in shown
+    assert "soil: 2 timeouts" in shown
+    assert "ledger: read 0 = delivered 0" in shown
+
+
+def test_who_is_slowed_is_said_with_how_much_and_since_when(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("COLUMNS", "400")
+    time.tzset()
+    slowed = {"values_per_s": 8, "since": 1_800_000_000_000, "reason": "5.00 from the server"}
+    Runtime(site.spool.path).publish("uplink", {"state": "up", "holds": {}, "slowed": {"soil": slowed}})
+    assert collect(site)["uplink"]["slowed"] == {"soil": slowed}
+    show(site)
+    assert "soil slowed to 8 values/s since 08:00: 5.00 from the server" in capsys.readouterr().out
+
+
+def test_values_that_the_server_could_not_store_are_said(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    told = {"state": "ok", "last_ts": 1, "last_values": {"x": 1}, "unstorable": 3}
+    Runtime(site.spool.path).publish("bus-meters", {"state": "ready", "sensors": {"soil": told}})
+    show(site)
+    assert "soil: 3 values left out that ThingsBoard cannot store as numbers" in capsys.readouterr().out
+
+
+def test_a_clock_nobody_vouches_for_is_said_with_what_is_missing(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setattr(kernel_clock, "is_synchronized", lambda: False)
+    monkeypatch.setattr(kernel_clock, "has_set_clock_at_boot", lambda: False)
+    monkeypatch.setattr(kernel_clock, "boottime_ns", lambda: 700 * 1_000_000_000)
+    assert collect(site)["clock"]["source"] is None
+    show(site)
+    shown = capsys.readouterr().out
+    assert "clock: waiting for the time: the system clock shows" in shown
+    assert MISSING in shown
+
+
+def test_readings_whose_time_was_estimated_are_said(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(Spool.open(site.spool.path)) as spool:
+        spool.add([Reading("soil", Instant("lost", n * 1_000_000_000), None, b'{"x":1}', 1) for n in (1, 61)])
+        spool.date("found", 1_800_000_000_001_000_000)
+    assert collect(site)["clock"]["placed"] == {
+        "readings": 2,
+        "from_ms": 1_799_999_940_000,
+        "to_ms": 1_800_000_000_000,
+    }
+    show(site)
+    assert "between 2027-01-15 07:59:00 UTC" in " ".join(capsys.readouterr().out.split())
