@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.jk_bms import KEYS, Bms, SimulatedBms, StreamFramer, build, describe
+from protocols.jk_bms.polled import KEYS, Bms, SimulatedBms, StreamFramer, build, describe
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings, PollResult, Values
 from tests.protocols.vectors import vectors
