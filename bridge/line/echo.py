@@ -60,3 +60,13 @@ class Echo:
         held = self._held[: self._reach]
         last_start = self._reach - len(self._data)
         return any(self._data.startswith(held[at:]) for at in range(min(last_start, len(held)) + 1))
+
+
+def reply_with_copy(request: Request, raw: bytes) -> Frame | None:
+    """Return the reply in `raw`, all that was heard, if it begins with a copy of its request; else None."""
+    framer = request.framer()
+    for event in [*framer.feed(raw), *framer.silence()]:
+        is_copy = event.data.startswith(request.data) and len(event.data) > len(request.data)
+        if is_copy and isinstance(event, Frame) and request.accepts(event):
+            return event
+    return None

@@ -7,12 +7,12 @@
   measure, only settles what was left unfinished. It is taken only if the request accepts it.
 - What is not the reply is sorted: the echo of the own request is dropped (echo.py), a late reply of some
   station is counted and told to whoever asked (station.py says what it is worth), the rest is a foreign frame
-  or stray octets. Why there was no reply is told by what was heard instead (overheard.py).
+  or stray octets (stations.py). Why there was no reply is told by what was heard instead (overheard.py).
 - A request whose reply could be mistaken for one that is still owed is not sent: its address has to wait, and
   the line is for others.
 - A reply's time is that of its first octet, and so is its turn-around; unless nobody was awake when it came
-  (wakefulness.py): then the most likely moment is told, and how wrong it may be. Before a time-out is
-  declared, what the kernel holds is read.
+  (wakefulness.py): then the most likely moment is told, and how wrong it may be (stamp.py). Before a
+  time-out is declared, what the kernel holds is read.
 - A request may go out, and be answered, with other line settings than those of the bus (a meter that is woken
   at 300 baud); the next one has those of the bus again.
 
@@ -22,28 +22,27 @@ While nothing is to be sent, `listen` reads on: an idle line costs no wake-up, a
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Protocol
 
-from bridge.clock import Clock, Instant
+from bridge.clock import Clock
 from bridge.errors import Cause, NoReply
-from bridge.line.echo import Echo
+from bridge.line.echo import Echo, reply_with_copy
 from bridge.line.overheard import Overheard
 from bridge.line.patience import Patience
+from bridge.line.reply import Reply
 from bridge.line.reply_timeout import LONGEST_S
+from bridge.line.stamp import likely
 from bridge.line.station import Station
+from bridge.line.stations import Stations
 from bridge.line.timed_framer import Arrival, TimedFramer
-from bridge.line.wakefulness import GAP_S, Wakefulness
-from protocols.toolkit.framing import Event, Frame
+from bridge.line.wakefulness import Wakefulness
+from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings, Request
 
 SLACK_S = 0.050  # chunks of a USB adapter come up to 16 ms late, and this process may be late too
 LOUD_FOR_S = 1.0  # a line that does not fall quiet for so long has another master on it, or a fault
 _MOST_STRAY = 256  # octets of anything else that may come between a request and its reply
 _MOST_RESTS = 20  # silences inside a reply, where its specification allows any
-_NS_PER_S = 1e9
 
 
 class Wire(Protocol):
@@ -59,57 +58,19 @@ class Wire(Protocol):
     async def configure(self, settings: LineSettings) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The reply to a request.
-
-    Attributes:
-        frame: as it was on the wire.
-        taken: arrival of its first octet.
-        turn_around_s: from the end of the request on the wire to that octet.
-        stamp_error_s: how wrong `taken` may be, in seconds; 0 if by no more than usual.
-    """
-
-    frame: Frame
-    taken: Instant
-    turn_around_s: float
-    stamp_error_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class LateReply:
-    """A reply that came after its time-out, and can be the answer to one request only.
-
-    Attributes:
-        address: of the station that answers.
-        request: what it answers.
-        reply: what came.
-    """
-
-    address: str
-    request: Request
-    reply: Reply
-
-
 class Line:
     """The turn-taking on one wire.
 
     Attributes:
-        stations: what is known of each address.
+        stations: what is known of each address, and what belongs to none.
         has_echo: whether the last request was heard again.
         echoes: requests that were heard again.
-        foreign_frames: good frames that nobody here asked for.
-        stray_octets: octets that belonged to no good frame.
-        on_late: called with the address and each late reply; None: counted, but not to be believed.
     """
 
     def __init__(self, wire: Wire, settings: LineSettings, clock: Clock) -> None:
-        self.stations: defaultdict[str, Station] = defaultdict(Station)
+        self.stations = Stations()
         self.has_echo = False
         self.echoes = 0
-        self.foreign_frames = 0
-        self.stray_octets = 0
-        self.on_late: Callable[[str, LateReply | None], None] = lambda address, late: None
         self._wire = wire
         self._settings = settings
         self._clock = clock
@@ -165,7 +126,7 @@ class Line:
             station.unanswered(reply_timeout_s, is_damaged=is_damaged, patience=patience)
             raise NoReply(f"{request.summary}: {overheard.sentence(wait_s)}", overheard.cause)
         frame, arrival = heard
-        arrival, error_s = _likely(arrival, station, earliest)
+        arrival, error_s = likely(arrival, station.reply_timeout, earliest)
         turn_around_s = station.answered(frame, arrival.at, is_measured=not arrival.gap_s)
         return Reply(frame, arrival.taken, turn_around_s, error_s)
 
@@ -255,12 +216,12 @@ class Line:
         """Sort what comes first until then, which no request waits for; False if nothing came."""
         data = await self._read(deadline)
         if self._framer is None:
-            self.stray_octets += len(data)
+            self.stations.stray_octets += len(data)
         else:
             for event, arrival in (
                 self._framer.feed(data, self._arrival()) if data else self._framer.silence()
             ):
-                self._sort(event, arrival)
+                self.stations.sort(event, arrival)
         return bool(data)
 
     async def _hear(
@@ -299,13 +260,13 @@ class Line:
                     self.has_echo = echo.is_found
                     self.echoes += echo.is_found
                     for other, other_began in events[index + 1 :]:
-                        self._sort(other, other_began)
+                        self.stations.sort(other, other_began)
                     return event, began
-                overheard.add(request, event, is_late=self._sort(event, began))
+                overheard.add(request, event, is_late=self.stations.sort(event, began))
             is_over = overheard.damaged >= max(1, request.reply_length) or self._busy_until > limit
             if is_over or (not data and _now() >= due + self._wakefulness.slept_s):
                 overheard.has_echo = echo.is_found
-                whole = _unstripped(request, raw) if echo.is_found else None
+                whole = reply_with_copy(request, raw) if echo.is_found else None
                 if whole is None:
                     self._copied.discard(request.data)
                     return None
@@ -327,56 +288,6 @@ class Line:
                 self._busy_until = _now()
             if data or _now() >= deadline:
                 return data
-
-    def _sort(self, event: Event, arrival: Arrival) -> bool:
-        """Count what is not the reply that is waited for; return whether it is a late one."""
-        if isinstance(event, Frame):
-            for address, station in self.stations.items():
-                late = station.takes(event, arrival.at, is_measured=not arrival.gap_s)
-                if late is None:
-                    continue
-                reply = Reply(event, arrival.taken, late.turn_around_s, arrival.gap_s)
-                self.on_late(address, LateReply(address, late.request, reply) if late.is_certain else None)
-                return True
-            self.foreign_frames += 1
-        else:
-            self.stray_octets += len(event.data)
-        for station in self.stations.values():
-            station.noise(arrival.at)
-        return False
-
-
-def _likely(arrival: Arrival, station: Station, sent_at: float) -> tuple[Arrival, float]:
-    """Return when a reply most likely came, and how wrong that may be in seconds; 0 if no more than usual.
-
-    Its request was on the wire at `sent_at` at the earliest. A reply that was found after a gap came at any
-    time in it; where the device is known to be steady, it came when that device usually answers.
-    """
-    if not arrival.gap_s:
-        return arrival, 0.0
-    earliest = max(arrival.at - arrival.gap_s, sent_at)
-    error_s = arrival.at - earliest
-    times = station.reply_timeout.times
-    usual_s, late_s = times.percentile_s(50), times.percentile_s(99)
-    if station.reply_timeout.is_known and usual_s is not None and late_s is not None:
-        likely = min(max(sent_at + usual_s, earliest), arrival.at)
-        error_s = 0.0 if late_s - usual_s <= GAP_S else error_s
-    else:
-        likely = earliest + error_s / 2
-        error_s /= 2
-    back_ns = round((arrival.at - likely) * _NS_PER_S)
-    taken = replace(arrival.taken, boottime_ns=arrival.taken.boottime_ns - back_ns)
-    return Arrival(likely, taken, arrival.gap_s), error_s if error_s > GAP_S else 0.0
-
-
-def _unstripped(request: Request, raw: bytes) -> Frame | None:
-    """Return the reply in all that was heard, if it begins with a copy of its request; else None."""
-    framer = request.framer()
-    for event in [*framer.feed(raw), *framer.silence()]:
-        is_copy = event.data.startswith(request.data) and len(event.data) > len(request.data)
-        if is_copy and isinstance(event, Frame) and request.accepts(event):
-            return event
-    return None
 
 
 def _now() -> float:

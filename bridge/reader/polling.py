@@ -71,7 +71,7 @@ class Polling:
         self._line = Line(port, bus.line, clock)
         self._groups = groups(bus)
         self._schedule = Schedule({group: group.every_s for group in self._groups})
-        self._line.on_late = self._hear_late
+        self._line.stations.on_late = self._hear_late
 
     async def run(self) -> None:
         """Polls whoever is due.
@@ -270,8 +270,8 @@ class Polling:
             "crc_errors": sum(station.crc_errors for station in stations),
             "late_replies": sum(station.late_replies for station in stations),
             "echoes": self._line.echoes,
-            "foreign_frames": self._line.foreign_frames,
-            "stray_octets": self._line.stray_octets,
+            "foreign_frames": self._line.stations.foreign_frames,
+            "stray_octets": self._line.stations.stray_octets,
             "has_echo": self._line.has_echo,
             "wire_share": round(busy_s / elapsed_s, 4) if elapsed_s else 0.0,
         }

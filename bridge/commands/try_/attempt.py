@@ -209,12 +209,12 @@ def _telegrams(listener: Listener, event: Event) -> Sequence[Telegram]:
 def _silence(bus: Bus, sensor: Sensor, address: str, path: str, line: Line) -> str:
     """Return one sentence: what came instead of a reply, and what to look at next."""
     place = f"{sensor.name}{f' (address {address})' if address else ''} on {path} at {bus.line}"
-    if line.stations[address].crc_errors or line.stray_octets:
+    if line.stations[address].crc_errors or line.stations.stray_octets:
         return (
             f"{place}: something answers, but no frame is whole: compare baud rate and parity with its "
             "manual, then look for a second device with this address and for missing termination"
         )
-    if line.foreign_frames:
+    if line.stations.foreign_frames:
         return f"{place}: another address answers: check the address set on the sensor"
     return (
         f"{place} does not answer: check its power, then A and B (swapped?), the address set on it, "

@@ -134,7 +134,7 @@ async def test_a_sensor_may_need_a_longer_gap() -> None:
 async def test_stray_octets_before_a_reply_do_not_cost_it() -> None:
     bench = Bench(script([(0.001, b"\x00\xff\x01"), (0.020, telling(1, 11, 12))]))
     assert await bench.ask(asking(1, 0)) == [11, 12]
-    assert bench.line.stray_octets == 3
+    assert bench.line.stations.stray_octets == 3
 
 
 @on_jumping_clock
@@ -151,7 +151,7 @@ async def test_the_echo_of_the_request_is_dropped() -> None:
     for _ in range(3):
         assert await bench.ask(request) == [11, 12]
     assert bench.line.has_echo
-    assert bench.line.stray_octets == bench.line.foreign_frames == 0
+    assert bench.line.stations.stray_octets == bench.line.stations.foreign_frames == 0
 
 
 @on_jumping_clock
@@ -259,7 +259,7 @@ async def test_a_look_alike_long_after_is_nobodys_and_teaches_nothing() -> None:
     bench.wire.say(telling(1, 66, 67), after_s=1200)
     await bench.line.listen(now() + 1201)
     station = bench.line.stations["1"]
-    assert (station.late_replies, bench.line.foreign_frames) == (0, 1)
+    assert (station.late_replies, bench.line.stations.foreign_frames) == (0, 1)
     assert station.reply_timeout.wait_s(REPLY_TIMEOUT_S) == REPLY_TIMEOUT_S
     assert await bench.ask(asking(1, 100)) == [1, 2]
 
@@ -409,7 +409,7 @@ async def test_a_device_may_fall_silent_inside_its_reply_where_its_specification
 async def test_a_foreign_frame_is_counted_and_not_believed() -> None:
     bench = Bench(script([(0.010, telling(9, 1, 2)), (0.060, telling(1, 11, 12))]))
     assert await bench.ask(asking(1, 0)) == [11, 12]
-    assert bench.line.foreign_frames == 1
+    assert bench.line.stations.foreign_frames == 1
 
 
 @on_jumping_clock

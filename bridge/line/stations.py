@@ -1,0 +1,44 @@
+"""The addresses on a line, and whose it is what the line says beside the reply that is waited for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from bridge.line.reply import LateReply, Reply
+from bridge.line.station import Station
+from bridge.line.timed_framer import Arrival
+from protocols.toolkit.framing import Event, Frame
+
+
+class Stations(defaultdict[str, Station]):
+    """What is known of each address; one that was not asked before is new.
+
+    Attributes:
+        foreign_frames: good frames that nobody here asked for.
+        stray_octets: octets that belonged to no good frame.
+        on_late: called with the address and each late reply; None: counted, but not to be believed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Station)
+        self.foreign_frames = 0
+        self.stray_octets = 0
+        self.on_late: Callable[[str, LateReply | None], None] = lambda address, late: None
+
+    def sort(self, event: Event, arrival: Arrival) -> bool:
+        """Count what is not the reply that is waited for; return whether it is a late one."""
+        if isinstance(event, Frame):
+            for address, station in self.items():
+                late = station.takes(event, arrival.at, is_measured=not arrival.gap_s)
+                if late is None:
+                    continue
+                reply = Reply(event, arrival.taken, late.turn_around_s, arrival.gap_s)
+                self.on_late(address, LateReply(address, late.request, reply) if late.is_certain else None)
+                return True
+            self.foreign_frames += 1
+        else:
+            self.stray_octets += len(event.data)
+        for station in self.values():
+            station.noise(arrival.at)
+        return False
