@@ -81,13 +81,9 @@ class Group:
         """Its sensors, for the log."""
         return ", ".join(sensor.name for sensor in self.sensors)
 
-    def twin(self) -> Device:
-        """Return a device like its own that has learned nothing."""
-        return self._make()
-
     def forget(self) -> None:
         """Begin again with a device that has learned nothing."""
-        self.device = self.twin()
+        self.device = self._make()
         self.is_retried = True
         self.failures = self._misses = self._refused = 0
         self._slow_s = 0.0

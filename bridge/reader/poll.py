@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.errors import Cause, NoReply, PortLost
 from bridge.line import Line, Patience, Reply
 from protocols.toolkit.errors import ProtocolError
 from protocols.toolkit.framing import Frame
-from protocols.toolkit.polling import Device, Dialogue, NotAsked, PollResult, Request
+from protocols.toolkit.polling import Device, Dialogue, NotAsked, PollResult, Request, twin_of
 
 _LONGEST_REPLAY = 1000  # requests of one dialogue
 
@@ -31,11 +31,13 @@ class Outcome:
         result: what it brought, or why that makes no sense.
         exchanges: what was asked, with the reply or None.
         interruption: PortLost or CancelledError that cut it short; to be raised once the result is kept.
+        again: begins the same poll on a device that knows what the polled one knew then; None: nobody can.
     """
 
     result: PollResult | ProtocolError
     exchanges: tuple[tuple[Request, Reply | None], ...]
     interruption: BaseException | None = None
+    again: Callable[[], Dialogue] | None = None
 
     @property
     def first(self) -> Reply | None:
@@ -52,7 +54,9 @@ class Outcome:
 
 async def poll(device: Device, ask: Ask) -> Outcome:
     """Poll the device once; `ask` gives the reply to a request, or None if there is none."""
-    return await drive(device.poll(asyncio.get_running_loop().time()), ask)
+    before, now = twin_of(device), asyncio.get_running_loop().time()
+    outcome = await drive(device.poll(now), ask)
+    return replace(outcome, again=lambda: twin_of(before).poll(now))
 
 
 async def drive(dialogue: Dialogue, ask: Ask) -> Outcome:
@@ -81,27 +85,29 @@ async def drive(dialogue: Dialogue, ask: Ask) -> Outcome:
         return Outcome(error, tuple(exchanges), interruption)
 
 
-def replay(device: Device, outcome: Outcome, request: Request, frame: Frame) -> PollResult | None:
+def replay(outcome: Outcome, request: Request, frame: Frame) -> PollResult | None:
     """Return what a poll that is over would have brought, had `request` been answered with `frame`.
 
     Args:
-        device: one of its own for this, so that nothing is learned twice.
         outcome: of that poll.
         request: what was left unanswered in it.
         frame: the reply that came late.
 
     Returns:
-        None if this device asks otherwise, or the reply makes no sense.
+        None if the reply makes no sense, or nobody can tell.
     """
-    replies = {asked.data: reply.frame for asked, reply in outcome.exchanges if reply is not None}
+    if outcome.again is None:
+        return None
+    replies = {asked.data: reply.frame if reply else None for asked, reply in outcome.exchanges}
     replies[request.data] = frame
-    dialogue = device.poll(0.0)
+    dialogue = outcome.again()
     is_used = False
     try:
         asked = next(dialogue)
         for _ in range(_LONGEST_REPLAY):
             is_used |= asked.data == request.data
-            asked = dialogue.send(replies.get(asked.data))
+            was_asked = asked.data in replies or asked.shape is None
+            asked = dialogue.send(replies.get(asked.data)) if was_asked else dialogue.throw(NotAsked())
     except StopIteration as over:
         result: PollResult = over.value
         return result if is_used else None

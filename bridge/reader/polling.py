@@ -230,7 +230,7 @@ class Polling:
     def _keep_late(self, group: Group, poll_over: Outcome, late: LateReply) -> None:
         """Keep what a late reply adds to what its poll brought."""
         try:
-            result = replay(group.twin(), poll_over, late.request, late.reply.frame)
+            result = replay(poll_over, late.request, late.reply.frame)
         except Exception as error:  # as above
             group.failed(error)
             return

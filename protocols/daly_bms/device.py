@@ -13,9 +13,10 @@ A command that is left unanswered in several polls by a BMS that answers others 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Final, Self
 
 from protocols.daly_bms import commands
 from protocols.daly_bms.commands import (
@@ -84,6 +85,12 @@ class Bms:
         self._counts: dict[int, int] = {}  # of cells and of thermometers, once they are known
         self._counts_until = 0.0  # so long they are believed
         self._lessons: Lessons[int] = Lessons()
+
+    def twin(self) -> Self:
+        """Return a device that knows the same, and learns apart from this one."""
+        twin = copy(self)
+        twin._lessons = self._lessons.twin()
+        return twin
 
     def planned(self) -> list[Request]:
         """The requests of the next poll; of a block that was never asked for, its first frame."""

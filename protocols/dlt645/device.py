@@ -9,7 +9,8 @@ silence.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Final
+from copy import copy
+from typing import Final, Self
 
 from protocols.dlt645 import frame as frames
 from protocols.dlt645.data import Item
@@ -43,6 +44,12 @@ class Meter:
     def address(self) -> str:
         """Its address, twelve digits."""
         return self._address
+
+    def twin(self) -> Self:
+        """Return a device that knows the same, and learns apart from this one."""
+        twin = copy(self)
+        twin._lessons = self._lessons.twin()
+        return twin
 
     def planned(self) -> list[Request]:
         """The requests of the next poll, should each be answered."""

@@ -8,8 +8,9 @@ first silence.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 from protocols.jbd_bms import frame as frames
 from protocols.jbd_bms import registers
@@ -41,6 +42,12 @@ class Bms:
             {_REGISTER_OF.get(name, BASIC_INFORMATION) for sensor in sensors for name in sensor.values}
         )
         self._lessons: Lessons[int] = Lessons()
+
+    def twin(self) -> Self:
+        """Return a device that knows the same, and learns apart from this one."""
+        twin = copy(self)
+        twin._lessons = self._lessons.twin()
+        return twin
 
     def planned(self) -> list[polling.Request]:
         """The requests of each poll."""

@@ -23,9 +23,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Generator, Hashable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
-from typing import Final
+from typing import Final, Self
 
 from protocols.modbus import pdu
 from protocols.modbus.apart import counted
@@ -123,6 +124,12 @@ class ModbusDevice:
     def address(self) -> str:
         """Its unit address."""
         return str(self._unit)
+
+    def twin(self) -> Self:
+        """Return a device that knows the same, and learns apart from this one."""
+        twin = copy(self)
+        twin._known = self._known.twin()
+        return twin
 
     def keep_apart(self, others: Sequence[Device], /) -> None:
         """Ask for other lengths than these devices of the same unit, where it stands that."""

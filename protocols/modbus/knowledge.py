@@ -22,7 +22,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
+from typing import Self
 
 from protocols.modbus.apart import Length, told_apart
 from protocols.modbus.plan import Cost, Limits, Read, Span, plan
@@ -65,6 +67,16 @@ class Knowledge:
     def reads(self) -> tuple[Read, ...]:
         """The plan: what brings all that is wanted and not left out."""
         return self._reads
+
+    def twin(self) -> Self:
+        """Return knowledge that is the same, and grows apart from this."""
+        twin = copy(self)
+        twin.lessons = self.lessons.twin()
+        twin._whole = set(self._whole)
+        twin._failures = self._failures.copy()
+        twin._doubtful = set(self._doubtful)
+        twin._cuts = {cut: copy(backoff) for cut, backoff in self._cuts.items()}
+        return twin
 
     def keep_apart(self, taken: Mapping[Length, int]) -> None:
         """Plan reads of other lengths than `taken`, where the unit stands that; as for `told_apart`."""

@@ -15,7 +15,8 @@ A serial number that is refused or not answered in several polls is left out for
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Final
+from copy import copy
+from typing import Final, Self
 
 from protocols.shdlc import frame as frames
 from protocols.shdlc.frame import Miso, Mosi, StreamFramer
@@ -60,6 +61,12 @@ class Sensor:
     def address(self) -> str:
         """Return the address on the line."""
         return str(self._first.address)
+
+    def twin(self) -> Self:
+        """Return a device that knows the same, and learns apart from this one."""
+        twin = copy(self)
+        twin._lessons = self._lessons.twin()
+        return twin
 
     def planned(self) -> list[Request]:
         """Return the requests of the next poll, provided that each is answered."""

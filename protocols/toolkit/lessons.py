@@ -15,8 +15,9 @@ nothing is left out without a reason that people can read.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Final, Generic, Self, TypeVar
 
 LEARN_AFTER: Final = 3  # polls in a row in which an item failed
 RETRY_REFUSED_S: Final = 5.0  # the first distance; a refusal costs one short exchange …
@@ -87,6 +88,16 @@ class Lessons(Generic[Item]):
             {key: self._left_out[item] for key, item in keys.items() if item in self._left_out}
             for keys in sensors
         )
+
+    def twin(self) -> Self:
+        """Return lessons that know the same, and are learned apart from these."""
+        twin = copy(self)
+        twin._records = {
+            item: replace(record, backoff=copy(record.backoff)) for item, record in self._records.items()
+        }
+        twin._left_out = dict(self._left_out)
+        twin._doubtful = set(self._doubtful)
+        return twin
 
     def begin(self, now: float) -> None:
         """Begin a poll at `now`, in seconds of a monotonic clock."""

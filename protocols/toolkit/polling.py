@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
@@ -150,7 +151,8 @@ class Device(Protocol):
     """One thing on the bus that answers for itself: asked once, it may serve several sensors of the site.
 
     It may learn from one poll for the next (a hole the device refused); it holds nothing else. Whatever it
-    learns it doubts again after some time (`protocols.toolkit.lessons`).
+    learns it doubts again after some time (`protocols.toolkit.lessons`). If a poll changes anything that its
+    attributes refer to, rather than the attributes alone, it `Learns`.
     """
 
     @property
@@ -165,6 +167,20 @@ class Device(Protocol):
     def planned(self) -> Sequence[Request]:
         """The requests of the next poll, should each be answered."""
         ...
+
+
+@runtime_checkable
+class Learns(Protocol):
+    """A device of which `copy.copy` would not do, as the copy would learn for both."""
+
+    def twin(self) -> Device:
+        """Return a device that knows the same, and learns apart from this one."""
+        ...
+
+
+def twin_of(device: Device) -> Device:
+    """Return a device that knows what this one knows now, to play one of its polls again."""
+    return device.twin() if isinstance(device, Learns) else copy(device)
 
 
 @runtime_checkable

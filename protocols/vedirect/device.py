@@ -8,6 +8,8 @@ device that answers nothing is not there: its poll is over at the first silence.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from typing import Self
 
 from protocols.toolkit.errors import DeviceRefusal
 from protocols.toolkit.framing import Frame
@@ -35,6 +37,12 @@ class VictronDevice:
     def address(self) -> str:
         """It has none."""
         return ""
+
+    def twin(self) -> Self:
+        """Return a device that knows the same, and learns apart from this one."""
+        twin = copy(self)
+        twin._lessons = self._lessons.twin()
+        return twin
 
     def planned(self) -> list[Request]:
         """The requests of the next poll, should each be answered."""

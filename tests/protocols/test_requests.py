@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from protocols import CATALOGUE, protocol
+from protocols.modbus.knowledge import Knowledge
 from protocols.toolkit.framing import Frame
-from protocols.toolkit.lessons import LEARN_AFTER
-from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResult
+from protocols.toolkit.lessons import LEARN_AFTER, Lessons
+from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResult, twin_of
 from protocols.toolkit.protocol import Protocol
 from tests.protocols.vectors import good_frames
 
@@ -81,6 +84,40 @@ def test_what_was_not_asked_teaches_nothing(entry: Protocol) -> None:
         assert not result.complete
         assert not any(result.left_out)
     assert [request.data for request in device.planned()] == planned
+
+
+@every_polled
+def test_a_twin_knows_the_same_and_learns_apart(entry: Protocol) -> None:
+    assert entry.device is not None
+    device = entry.device([entry.settings(SENSORS[entry.name])], entry.line or LineSettings(9600))
+    _unanswered(device.poll(0.0))
+    twin = twin_of(device)
+    before = _frozen(device)
+    assert _frozen(twin) == before
+    assert [request.data for request in twin.planned()] == [request.data for request in device.planned()]
+    for number in range(LEARN_AFTER + 1):
+        _unanswered(twin.poll(float(number)))
+    assert _frozen(device) == before
+
+
+def _unanswered(dialogue: Dialogue) -> None:
+    with suppress(StopIteration):
+        next(dialogue)
+        while True:
+            dialogue.send(None)
+
+
+def _frozen(thing: object) -> object:
+    """Return all that a device refers to and a poll may change, as values."""
+    if isinstance(thing, Mapping):
+        return tuple((_frozen(key), _frozen(value)) for key, value in thing.items())
+    if isinstance(thing, list | tuple):
+        return tuple(map(_frozen, thing))
+    if isinstance(thing, set):
+        return frozenset(map(_frozen, thing))
+    if isinstance(thing, Lessons | Knowledge) or hasattr(thing, "planned"):
+        return _frozen(vars(thing))
+    return repr(thing)
 
 
 def _not_asked(dialogue: Dialogue) -> PollResult:

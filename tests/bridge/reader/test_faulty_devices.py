@@ -237,3 +237,32 @@ def test_a_fast_sensor_loses_the_slots_of_its_lost_replies_and_few_others(
     every_s: float, keys: str, tmp_path: Path
 ) -> None:
     _lossy(tmp_path, every_s, keys)
+
+
+@on_jumping_clock
+async def _late_after_a_cut(folder: Path, part: Part, blocks: tuple[tuple[int, int], ...]) -> None:
+    reader = SimulatedReader(folder, LINE, [Sensor(1, 3.0, blocks)], keys="retries = 0")
+    faults = reader.wire.faults[1]
+    faults.refuse_on, faults.late_s = part, 0.7
+    at(300, lambda: setattr(faults, "late", 0.03))
+    await reader.run(300 + 3 * 3600)
+    sensor = reader.status["sensors"]["s0"]
+    assert sensor["late_replies"] > 30
+    assert sensor["late_readings"] >= 0.9 * sensor["late_replies"]
+    assert reader.audit.findings.are_clean
+
+
+@pytest.mark.parametrize(
+    ("part", "blocks"),
+    [
+        (Part(), ((0, 2), (4, 2))),
+        (Part(addresses=range(2, 4)), ((0, 2), (4, 2))),
+        (Part(above=4), ((0, 2), (2, 2), (4, 2), (6, 2))),
+        (Part(addresses=range(100, 102)), ((0, 2), (100, 2))),
+    ],
+    ids=["all in one", "a hole", "long reads", "one value"],
+)
+def test_a_late_reply_is_a_reading_whatever_was_learned_of_its_device(
+    part: Part, blocks: tuple[tuple[int, int], ...], tmp_path: Path
+) -> None:
+    _late_after_a_cut(tmp_path, part, blocks)
