@@ -21,12 +21,12 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(180)]
 
 IN_1970 = """
 import time
-from bridge import cli
+from bridge.commands import terminal
 from bridge.clock import kernel_clock
 
 time.time_ns = kernel_clock.boottime_ns
 kernel_clock.is_synchronized = kernel_clock.has_set_clock_at_boot = lambda: False
-cli.main()
+terminal.main()
 """
 
 
