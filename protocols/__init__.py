@@ -41,7 +41,7 @@ CATALOGUE: Mapping[str, str] = {
     "daly-bms": "protocols.daly_bms.entry",
     "jk-bms": "protocols.jk_bms.polled",
     "jk-bms-push": "protocols.jk_bms.broadcast",
-    "pylontech": "protocols.pylontech",
+    "pylontech": "protocols.pylontech.entry",
     "voltronic-pi30": "protocols.voltronic_pi30",
     "declared": "protocols.declared.entry",
 }

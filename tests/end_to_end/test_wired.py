@@ -16,7 +16,7 @@ from protocols.dlt645 import simulation as dlt645
 from protocols.dlt645.edition import DLT645_1997
 from protocols.jk_bms.polled import SimulatedBms as SimulatedJk
 from protocols.kamstrup_kmp import SimulatedMeter as SimulatedKamstrup
-from protocols.pylontech import SimulatedBattery
+from protocols.pylontech.battery import SimulatedBattery
 from protocols.toolkit.polling import Values
 from protocols.toolkit.simulation import Dialect
 from protocols.voltronic_pi30 import SimulatedInverter
@@ -26,6 +26,7 @@ from tests.protocols.test_jk_bms import DATA as JK_DATA
 from tests.protocols.test_jk_bms import PACK as JK_PACK
 from tests.protocols.test_kamstrup_kmp import REGISTERS as KMP_REGISTERS
 from tests.protocols.test_kamstrup_kmp import VALUES as KMP_VALUES
+from tests.protocols.test_pylontech import ALARMS as PYLONTECH_ALARMS
 from tests.protocols.test_pylontech import INFO as PYLONTECH_INFO
 from tests.protocols.test_voltronic_pi30 import STATUS as PI30_STATUS
 from tests.protocols.test_voltronic_pi30 import VALUES as PI30_VALUES
@@ -86,11 +87,18 @@ WIRES = [
     ),
     Wire(
         "pylontech",
-        lambda: SimulatedBattery(2, PYLONTECH_INFO),
+        lambda: SimulatedBattery(2, PYLONTECH_INFO, PYLONTECH_ALARMS),
         alone(protocol("pylontech").framer),
         "bms",
-        'values = ["voltage", "current", "cycles"]',
-        {"voltage": 48.39, "current": 0.0, "cycles": 132},
+        'values = ["voltage", "current", "cycles", "cell_alarms", "voltage_alarm", "discharge_enabled"]',
+        {
+            "voltage": 48.39,
+            "current": -2.6,
+            "cycles": 132,
+            "cell_alarms": 0,
+            "voltage_alarm": "normal",
+            "discharge_enabled": True,
+        },
     ),
     Wire(
         "cubic",
