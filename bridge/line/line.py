@@ -128,6 +128,8 @@ class Line:
         frame, arrival = heard
         arrival, error_s = likely(arrival, station.reply_timeout, earliest)
         turn_around_s = station.answered(frame, arrival.at, is_measured=not arrival.gap_s)
+        if request.clears and not any(other.may_say(frame) for other in self.stations.values()):
+            station.clear()
         return Reply(frame, arrival.taken, turn_around_s, error_s)
 
     async def send(self, request: Request, address: str, *, gap_s: float = 0.0) -> None:

@@ -152,6 +152,11 @@ class Station:
         self._hear(question, at, is_measured=is_measured)
         return turn_around_s
 
+    def clear(self) -> None:
+        """Owe nothing any more: the reply just taken says that what was asked before is not answered."""
+        if self._last is not None and not self._last.is_open:
+            self._questions.clear()
+
     def unanswered(
         self, reply_timeout_s: float, *, is_damaged: bool, patience: Patience = Patience.USUAL
     ) -> None:
@@ -203,6 +208,10 @@ class Station:
             and accepts(each.request, frame)
             for each in self._questions
         )
+
+    def may_say(self, frame: Frame) -> bool:
+        """Return whether this frame could be a reply that is still owed."""
+        return any(each.is_open and accepts(each.request, frame) for each in self._questions)
 
     def noise(self, at: float) -> None:
         """Note that something was heard that belongs to nothing, perhaps to a late reply of this address."""

@@ -13,6 +13,9 @@ one. It could not be: sensors of one meter that are read at different times are 
 know of each other, as is a meter called by its address and by its id; a bit that was wrong then would have
 the meter repeat a telegram of long ago, which nothing tells from a new one.
 
+A telegram that was lost could come late, and be taken for one of the next poll; a meter answers in turn, so
+once it has answered that poll's SND_NKE, no such telegram can come any more.
+
 If SND_NKE is left unanswered, the meter may be anywhere: it is read to its last telegram, and what that
 brings is thrown away; what comes next is its first one, and new. If anything else is left unanswered, the
 poll is over, and what was read by then is its result.
@@ -22,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import cycle
 from typing import Final
 
@@ -148,7 +152,7 @@ class Meter:
         ]
 
     def _reset(self) -> Request:
-        return self._acknowledged(Message(link.SND_NKE, self._a), "reset")
+        return replace(self._acknowledged(Message(link.SND_NKE, self._a), "reset"), clears=True)
 
     def _select(self, address: Secondary) -> Request:
         octets = secondary.build(address)

@@ -100,6 +100,8 @@ class Request:
             left unanswered.
         shape: what tells its reply apart; requests to one address with the same shape have replies that
             nothing tells apart. None: not known. A dialogue that tells it is ready for `NotAsked`.
+        clears: its reply says that nothing asked of this address before will be answered any more, as the
+            device answers in turn.
         is_own: whether a frame that is no reply comes from the unit that was asked; None: not known.
     """
 
@@ -117,6 +119,7 @@ class Request:
     is_repeated: bool = True
     is_put_off: Callable[[Frame], bool] = lambda frame: False
     shape: Hashable = None
+    clears: bool = False
     is_own: Callable[[Frame], bool] | None = None
 
     def with_rests(self, rest_s: float) -> Request:
