@@ -192,7 +192,9 @@ class Station:
             self._hear(question, at, is_measured=is_measured)
         else:
             question.older -= 1
-            self._extend(question, at)
+        if question.older:  # the next one may be as late
+            question.older_until = max(question.older_until, at + self._hold_s)
+        self._close(question)
         return Late(question.request, turn_around_s, is_certain)
 
     def is_for_earlier(self, request: Request, frame: Frame) -> bool:
@@ -267,20 +269,14 @@ class Station:
 
     def _hear(self, question: _Question, at: float, *, is_measured: bool) -> None:
         question.heard.append(at)
-        self._extend(question, at)
-        if not question.owed:
+        if question.owed:  # one was just heard, so the next may be as late
+            question.expires_at = max(question.expires_at, at + self._hold_s)
+        else:
             last_tries = question.tries[-len(question.heard) :]
             for sent, heard in zip(last_tries, question.heard, strict=False):
                 if is_measured:
                     self.reply_timeout.learn(max(0.0, heard - sent))
             self._close(question)
-
-    def _extend(self, question: _Question, at: float) -> None:
-        """Wait on for the replies that are still owed: one was just heard, so the next may be as late."""
-        if question.owed:
-            question.expires_at = max(question.expires_at, at + self._hold_s)
-        if question.older:
-            question.older_until = max(question.older_until, at + self._hold_s)
 
     def _close(self, question: _Question) -> None:
         if not question.is_open and question in self._questions:

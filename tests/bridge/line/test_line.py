@@ -237,6 +237,58 @@ async def test_a_hold_is_of_one_address_and_shape_and_ends() -> None:
 
 
 @on_jumping_clock
+async def test_a_lost_reply_holds_no_longer_for_those_that_come_in_time() -> None:
+    """The same request goes on every second, and each answer in time is no sign that the lost one comes."""
+    bench = Bench(script([], *[[(0.020, telling(1, 1, 2))]] * (int(HOLD_S) + 5), [(0.020, telling(1, 8, 9))]))
+    with pytest.raises(NoReply):
+        await bench.ask(asking(1, 0))
+    lost = now()
+    while now() < lost + HOLD_S + 2:
+        await bench.line.listen(now() + 1.0)
+        await bench.ask(asking(1, 0))
+        if now() < lost + HOLD_S - 2:
+            with pytest.raises(NoReply, match="not asked"):
+                await bench.ask(asking(1, 100))
+    assert bench.line.stations["1"].clear_at(asking(1, 100)) <= now()
+
+
+@pytest.mark.parametrize("lost_before", [False, True])
+@on_jumping_clock
+async def test_a_device_that_answers_in_turn_owes_nothing_behind_its_last_word(lost_before: bool) -> None:
+    """Unless that may be the answer to the last word of an earlier poll."""
+    last_word = replace(asking(1, 7, 1), clears=True)
+    answered = [(0.020, telling(1, 7))]
+    lost: list[list[Said]] = [[]] * (1 + lost_before)
+    bench = Bench(script(*lost, answered, [(0.020, telling(1, 8, 9))]))
+    if lost_before:
+        with pytest.raises(NoReply):
+            await bench.ask(last_word)
+        await bench.line.listen(now() + 2)
+    with pytest.raises(NoReply):
+        await bench.ask(asking(1, 0))
+    assert await bench.ask(last_word) == [7]
+    if lost_before:
+        with pytest.raises(NoReply, match="not asked"):
+            await bench.ask(asking(1, 100))
+    else:
+        assert await bench.ask(asking(1, 100)) == [8, 9]
+
+
+@on_jumping_clock
+async def test_a_last_word_that_another_device_may_have_said_ends_nothing() -> None:
+    def anyone(request: Request) -> Request:
+        return replace(request, accepts=lambda frame: body(frame)[:2] == b"\x03\x02")
+
+    bench = Bench(script([], [], [(0.020, telling(1, 7))]))
+    for request in asking(1, 0), anyone(asking(2, 7, 1)):
+        with pytest.raises(NoReply):
+            await bench.ask(request)
+    assert await bench.ask(replace(anyone(asking(1, 7, 1)), clears=True)) == [7]
+    with pytest.raises(NoReply, match="not asked"):
+        await bench.ask(asking(1, 100))
+
+
+@on_jumping_clock
 async def test_a_refusal_that_may_be_of_an_earlier_request_is_taken_for_that() -> None:
     """A refusal has no length: that of the longer read comes late, before the reply to the shorter one."""
     refusal = adu(1, bytes((0x83, 2)))
