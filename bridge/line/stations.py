@@ -10,6 +10,8 @@ from bridge.line.station import Station
 from bridge.line.timed_framer import Arrival
 from protocols.toolkit.framing import Event, Frame
 
+_COUNTERS = ("requests", "replies", "timeouts", "crc_errors", "late_replies")
+
 
 class Stations(defaultdict[str, Station]):
     """What is known of each address; one that was not asked before is new.
@@ -42,3 +44,11 @@ class Stations(defaultdict[str, Station]):
         for station in self.values():
             station.noise(arrival.at)
         return False
+
+    def totals(self) -> dict[str, int]:
+        """Return what was counted on the whole line, by its name in the status."""
+        return {
+            **{name: sum(getattr(station, name) for station in self.values()) for name in _COUNTERS},
+            "foreign_frames": self.foreign_frames,
+            "stray_octets": self.stray_octets,
+        }

@@ -90,7 +90,6 @@ class Group:
         self._left_out = ()
         self._logged_left_out.clear()
         self._state = SensorState.NEVER
-        _log.info("%s: what was learned of it is forgotten", self.names)
 
     def missed(self) -> None:
         """Record that a poll brought no answer at all."""

@@ -72,6 +72,8 @@ class Polling:
         self._groups = groups(bus)
         self._schedule = Schedule({group: group.every_s for group in self._groups})
         self._line.stations.on_late = self._hear_late
+        self._polled: Group | None = None
+        self._is_forgotten = False  # what was learned of the one that is polled
 
     async def run(self) -> None:
         """Polls whoever is due.
@@ -92,6 +94,14 @@ class Polling:
                 continue
             if self._is_held(group, started):
                 continue
+            await self._take_turn(group, started)
+            self._news()
+
+    async def _take_turn(self, group: Group, started: float) -> None:
+        """Poll a device, and tell the schedule how that went."""
+        now = asyncio.get_running_loop().time
+        self._polled, self._is_forgotten = group, False
+        try:
             answered = await self._poll(group, started)
             self._schedule.done(
                 group,
@@ -101,7 +111,10 @@ class Polling:
                 not_before=max(self._clear_at(group), _retry_at(group, now())),
                 wait_s=self._slow_s(group),
             )
-            self._news()
+        finally:
+            self._polled = None
+            if self._is_forgotten:
+                self._forget(group)
 
     def _is_held(self, group: Group, now: float) -> bool:
         """Return whether a device has to wait, as it may owe a reply to a poll in another rhythm.
@@ -118,12 +131,20 @@ class Polling:
         return True
 
     def forget(self, sensor: str) -> None:
-        """Forget what was learned of a sensor, and so of the device that serves it."""
+        """Forget what was learned of a sensor, and so of the device that serves it.
+
+        A poll that is under way ends with what was known when it began: it is forgotten again then.
+        """
         for group in self._groups:
             if any(each.name == sensor for each in group.sensors):
-                group.forget()
-                self._line.stations[group.address].forget()
-                self._schedule.forget(group)
+                self._forget(group)
+                self._is_forgotten |= group is self._polled
+                _log.info("%s: what was learned of it is forgotten", group.names)
+
+    def _forget(self, group: Group) -> None:
+        group.forget()
+        self._line.stations[group.address].forget()
+        self._schedule.forget(group)
 
     async def _poll(self, group: Group, started: float) -> bool:
         """Poll a device once and keep what it brings; return whether it answered.
@@ -261,17 +282,10 @@ class Polling:
 
     def line(self, elapsed_s: float) -> dict[str, Any]:
         """What status says of the line, so many seconds after the start."""
-        stations = self._line.stations.values()
-        busy_s = sum(station.busy_s for station in stations)
+        busy_s = sum(station.busy_s for station in self._line.stations.values())
         return {
-            "requests": sum(station.requests for station in stations),
-            "replies": sum(station.replies for station in stations),
-            "timeouts": sum(station.timeouts for station in stations),
-            "crc_errors": sum(station.crc_errors for station in stations),
-            "late_replies": sum(station.late_replies for station in stations),
+            **self._line.stations.totals(),
             "echoes": self._line.echoes,
-            "foreign_frames": self._line.stations.foreign_frames,
-            "stray_octets": self._line.stations.stray_octets,
             "has_echo": self._line.has_echo,
             "wire_share": round(busy_s / elapsed_s, 4) if elapsed_s else 0.0,
         }

@@ -60,6 +60,7 @@ class SimulatedReader:
         read_at: when each sensor ("s0", "s1" …, in the order given) had a reading, in loop time.
         audit: of all that was read.
         status: the document that the reader published last.
+        to_forget: the sensor of which a person asks to forget what was learned; None once the reader knows.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class SimulatedReader:
         self.line = SimulatedLine(self.wire, settings)
         self.audit = Audit(sources_of(sensors))
         self.status: Mapping[str, Any] = {}
+        self.to_forget: str | None = None
         spool = _AuditedSpool(self.wire, self.audit)
         self.read_at = spool.read_at
         path = folder / "site.toml"
@@ -90,6 +92,7 @@ class SimulatedReader:
             self._publish,
             find_port=lambda: self.line.path,
             port=cast(Port, self.line),
+            forgotten=self._take_request,
         )
 
     async def run(self, seconds: float) -> None:
@@ -114,6 +117,10 @@ class SimulatedReader:
         """Return how many readings a sensor had since then."""
         until = _now() if until is None else until
         return sum(since <= at < until for at in self.read_at[f"s{number}"])
+
+    def _take_request(self) -> str | None:
+        sensor, self.to_forget = self.to_forget, None
+        return sensor
 
     def _publish(self, document: Mapping[str, Any]) -> None:
         self.status = document

@@ -9,6 +9,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -266,3 +267,34 @@ def test_a_late_reply_is_a_reading_whatever_was_learned_of_its_device(
     part: Part, blocks: tuple[tuple[int, int], ...], tmp_path: Path
 ) -> None:
     _late_after_a_cut(tmp_path, part, blocks)
+
+
+@on_jumping_clock
+async def _forgotten(folder: Path, into_poll_s: float) -> None:
+    """A slow sensor of which a part was silent for an hour; that is mended, and a person says so."""
+    reader = SimulatedReader(folder, LINE, [Sensor(1, 10.0, ((0, 2), (100, 2)))])
+    faults = reader.wire.faults[1]
+    faults.silent_on, faults.stall = Part(addresses=range(100, 102)), Stall(1.0, 1.5, 1.5)
+    polled_at = now() + 3600.0
+    at(3595, lambda: setattr(faults, "silent_on", None))
+    at(3600 + into_poll_s, lambda: setattr(reader, "to_forget", "s0"))
+    at(3600 + 9, lambda: setattr(faults, "stall", Stall()))
+    documents: list[Any] = []
+    for seconds in (-3, 8):
+        at(3600 + seconds, lambda: documents.append(reader.status["sensors"]["s0"]))
+    await reader.run(3600 + 25)
+    before, after = documents
+    assert before["left_out"].keys() == {"k1"}
+    assert before["learned"]["is_slow"]
+    assert after["left_out"] == {}
+    assert not after["learned"]["is_slow"]
+    assert after["learned"]["reply_timeout_ms"] == 500
+    both = [data for sent, data in reader.line.sent if sent >= polled_at + 9]
+    assert len(both) >= 4, "two reads a poll, two polls"
+
+
+@pytest.mark.parametrize("into_poll_s", [-2.0, 0.1, 1.1, 2.5])
+def test_what_a_person_has_forgotten_is_not_written_back_by_a_poll_under_way(
+    into_poll_s: float, tmp_path: Path
+) -> None:
+    _forgotten(tmp_path, into_poll_s)
