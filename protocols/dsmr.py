@@ -133,7 +133,7 @@ class StreamFramer(SearchFramer):
 class TelegramListener:
     """Reads the telegrams of a P1 port."""
 
-    def hear(self, frame: Frame) -> Sequence[Telegram]:
+    def telegrams(self, frame: Frame) -> Sequence[Telegram]:
         """Return a telegram for each meter that has values."""
         return [
             Telegram(meter.id, meter.values, also=(meter.sent_id,) if meter.sent_id != meter.id else ())

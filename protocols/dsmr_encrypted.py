@@ -56,13 +56,13 @@ class TelegramListener:
         self._decryption = decryption or Decryption(())
         self._telegrams = dsmr.TelegramListener()
 
-    def hear(self, frame: Frame) -> Sequence[Telegram]:
+    def telegrams(self, frame: Frame) -> Sequence[Telegram]:
         """One telegram of each meter that has values.
 
         Raises:
             DecryptionError: it cannot be decrypted, or is a repetition.
         """
-        return self._telegrams.hear(Frame(self._decryption.read(ciphered(frame.data), _whole)))
+        return self._telegrams.telegrams(Frame(self._decryption.read(ciphered(frame.data), _whole)))
 
 
 def describe(frame: Frame) -> Fields:

@@ -121,7 +121,7 @@ class Describer:
 class ReportListener:
     """Reads the reports of the one sensor on a line."""
 
-    def hear(self, frame: Frame) -> list[Telegram]:
+    def telegrams(self, frame: Frame) -> list[Telegram]:
         """Return the telegram of a report, with its values in each model of that length; none of a reply."""
         if frame.direction is Direction.REQUEST:
             return []

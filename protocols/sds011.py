@@ -90,7 +90,7 @@ class StreamFramer(SearchFramer):
 class ReportListener:
     """Reads the reports of all sensors on a line."""
 
-    def hear(self, frame: Frame) -> list[Telegram]:
+    def telegrams(self, frame: Frame) -> list[Telegram]:
         """Return the telegram of a report; none of a command or its reply."""
         fields = _parsed(frame)
         values = _values(fields)

@@ -22,7 +22,7 @@ class Ear:
         self._arrivals: deque[tuple[int, Instant]] = deque()  # how many octets came before, and when
         self._octets = self._settled = 0
 
-    async def hear(self, wait_s: float) -> list[tuple[Event, Instant]]:
+    async def telegrams(self, wait_s: float) -> list[tuple[Event, Instant]]:
         """What the next octets settle, or the news that none came for so long; often nothing.
 
         Raises:

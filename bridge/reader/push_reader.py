@@ -79,7 +79,7 @@ class PushReader:
             sensor.start(now())
         while True:
             self._heartbeat.extend(_LOOK_EVERY_S)
-            for event, taken in await ear.hear(_LOOK_EVERY_S):
+            for event, taken in await ear.telegrams(_LOOK_EVERY_S):
                 for telegram in self._told(listener, event):
                     self._take(telegram, taken, now())
             for sensor in self._each():
@@ -94,7 +94,7 @@ class PushReader:
             return ()
         self._frames += 1
         try:
-            return listener.hear(event)
+            return listener.telegrams(event)
         except DecryptionError as error:
             self._undecrypted[error.reason] += 1
             if self._undecrypted[error.reason] == 1:

@@ -50,7 +50,7 @@ class DeclaredListener:
     def __init__(self, declarations: Declared) -> None:
         self._frame = declarations.frame
 
-    def hear(self, frame: Frame) -> Sequence[Telegram]:
+    def telegrams(self, frame: Frame) -> Sequence[Telegram]:
         """Return the telegram of one frame.
 
         Raises:

@@ -45,7 +45,7 @@ class MeterListener:
         self._assembler = Assembler()
         self._meter_id = ""
 
-    def hear(self, frame: Frame) -> Sequence[Telegram]:
+    def telegrams(self, frame: Frame) -> Sequence[Telegram]:
         """The telegram that this frame completes.
 
         Raises:

@@ -78,7 +78,7 @@ class ReportListener:
     def __init__(self, names: Sequence[str]) -> None:
         self._describe = describer(names)
 
-    def hear(self, frame: Frame) -> list[Telegram]:
+    def telegrams(self, frame: Frame) -> list[Telegram]:
         """Return the telegram of a report or reply: without masses while all are zero, as during start-up."""
         fields = self._describe(frame)
         values: Values = {name: fields[name] for name in COMPACT if name in fields}

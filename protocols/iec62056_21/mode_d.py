@@ -46,7 +46,7 @@ _KEYS: Final = ListeningKeys(
 class TelegramListener:
     """Reads the frames of a mode D line."""
 
-    def hear(self, frame: Frame) -> Sequence[Telegram]:
+    def telegrams(self, frame: Frame) -> Sequence[Telegram]:
         """Return the telegram of a frame; none of other messages."""
         sender, sets = identification(frame.data), list(data_sets(data_of(frame.data)))
         if sender is None or not sets:

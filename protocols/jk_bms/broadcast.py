@@ -125,7 +125,7 @@ class BatteryListener:
     def __init__(self) -> None:
         self._asked = b""  # the request before this frame
 
-    def hear(self, frame: Frame) -> list[Telegram]:
+    def telegrams(self, frame: Frame) -> list[Telegram]:
         """Return the telegram of an answer about the cells; none of any other frame.
 
         Raises:

@@ -73,7 +73,7 @@ def values(sentence: Sentence) -> Values:
 class SentenceListener:
     """Reads the sentences of the one device on a line."""
 
-    def hear(self, frame: Frame) -> Sequence[Telegram]:
+    def telegrams(self, frame: Frame) -> Sequence[Telegram]:
         """Return the telegram of a sentence; none if no values are taken from its type."""
         sentence = parse(frame.data)
         return [Telegram("", values(sentence))] if sentence.type in _VALUES else []

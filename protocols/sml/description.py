@@ -51,7 +51,7 @@ _PUBLIC_KEY = Code(129, 129, 199, 130, 5)
 class MeterListener:
     """Reads the frames of a line's meters: each list of values is a telegram of its server."""
 
-    def hear(self, frame: Frame) -> Sequence[Telegram]:
+    def telegrams(self, frame: Frame) -> Sequence[Telegram]:
         """Return a telegram for each list of values in a frame.
 
         Raises:

@@ -1,6 +1,6 @@
 """Sensors that speak unasked: what they say, and the keys that such a sensor has in site.toml.
 
-    frame ──▶ Listener.hear ──▶ Telegram(sender, values) …
+    frame ──▶ Listener.telegrams ──▶ Telegram(sender, values) …
 
 A frame may tell of several sensors (an electricity meter hands on what its gas meter said), a listener may
 remember one frame for the next. Where frames carry the sensor's own id, each id is a sensor of its own, and a
@@ -45,7 +45,7 @@ class Telegram:
 class Listener(Protocol):
     """Reads the frames of one line, in their order."""
 
-    def hear(self, frame: Frame) -> Sequence[Telegram]:
+    def telegrams(self, frame: Frame) -> Sequence[Telegram]:
         """Return the telegrams in a good frame, one for each sensor; none if it has no values.
 
         Raises:

@@ -76,7 +76,7 @@ def block_of(frame: Frame) -> dict[str, str]:
 class TextListener:
     """Hears the device of a line."""
 
-    def hear(self, frame: Frame) -> Sequence[Telegram]:
+    def telegrams(self, frame: Frame) -> Sequence[Telegram]:
         """What a block tells."""
         return [Telegram("", values_of(block_of(frame)))]
 

@@ -22,7 +22,7 @@ KEYS: Final = ListeningKeys(dict(GASES.values()))
 class ReportListener:
     """Reads the reports of the one sensor on a line."""
 
-    def hear(self, frame: Frame) -> list[Telegram]:
+    def telegrams(self, frame: Frame) -> list[Telegram]:
         """Return the telegram of a report; none of a request or a reply.
 
         Raises:

@@ -38,7 +38,7 @@ KEYS: Final = ListeningKeys({"distance": "cm", "strength": "", "temperature": "Â
 class FrameListener:
     """Hears the one sensor on a line."""
 
-    def hear(self, frame: Frame) -> list[Telegram]:
+    def telegrams(self, frame: Frame) -> list[Telegram]:
         """What a frame says."""
         return [Telegram("", _values(frame))]
 

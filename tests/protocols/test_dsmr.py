@@ -29,7 +29,7 @@ def said(data: bytes) -> dict[str, Values]:
     (event,) = hear(ENTRY, [data])
     assert isinstance(event, Frame)
     assert ENTRY.listener is not None
-    return {told.sender: told.values for told in ENTRY.listener().hear(event)}
+    return {told.sender: told.values for told in ENTRY.listener().telegrams(event)}
 
 
 def test_a_telegram_speaks_of_the_electricity_meter_and_of_each_meter_on_its_m_bus() -> None:
@@ -95,7 +95,7 @@ def test_what_an_m_bus_meter_said_is_told_with_its_time_or_not_at_all(line: str,
     found = {meter.id: meter.values for meter in meters(telegram(*lines))}
     assert found == {"K8EG004046395507": {}, "2222ABCD123456789": values}
     assert ENTRY.listener is not None
-    heard = ENTRY.listener().hear(Frame(telegram(*lines)))
+    heard = ENTRY.listener().telegrams(Frame(telegram(*lines)))
     assert heard == ([Telegram("2222ABCD123456789", values, (sent,))] if values else [])
 
 
@@ -146,7 +146,7 @@ def test_an_identifier_is_what_its_digits_stand_for_once(sent: str, kept: str) -
 def test_a_meter_is_known_as_on_its_label_and_as_sent(sent: str, label: str) -> None:
     assert ENTRY.listener is not None
     whole = telegram(f"0-0:96.1.1({sent})", "1-0:1.7.0(0000.5*kW)")
-    (heard,) = ENTRY.listener().hear(Frame(whole))
+    (heard,) = ENTRY.listener().telegrams(Frame(whole))
     assert heard.sender == label
     for written in (label, sent, f" {label} "):
         assert ENTRY.address_of(ENTRY.settings({"id": written})) in heard.ids

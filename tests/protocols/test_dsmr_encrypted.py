@@ -34,7 +34,7 @@ def heard(entry: Protocol, data: bytes) -> list[Telegram]:
     assert entry.listener is not None
     framer, listener = entry.framer(), entry.listener()
     events = [*framer.feed(data), *framer.silence()]
-    return [each for event in events if isinstance(event, Frame) for each in listener.hear(event)]
+    return [each for event in events if isinstance(event, Frame) for each in listener.telegrams(event)]
 
 
 @pytest.mark.parametrize("vector", TELEGRAMS)

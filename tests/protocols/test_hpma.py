@@ -29,7 +29,7 @@ def report(words: list[int]) -> Frame:
 
 def heard(entry: Protocol, frame: Frame) -> list[Telegram]:
     assert entry.listener is not None
-    return list(entry.listener().hear(frame))
+    return list(entry.listener().telegrams(frame))
 
 
 def test_a_report_means_what_its_version_says() -> None:

@@ -319,7 +319,7 @@ def test_by_its_code_a_value_is_the_number_that_the_meter_shows_in_its_own_unit(
 def test_the_captured_telegram_of_mode_d_is_one_of_the_meter_it_names() -> None:
     (vector,) = (v for v in vectors("iec62056-21") if v["bcc"] == "none")
     assert MODE_D.listener is not None
-    (telegram,) = MODE_D.listener().hear(Frame(bytes.fromhex(vector["hex"])))
+    (telegram,) = MODE_D.listener().telegrams(Frame(bytes.fromhex(vector["hex"])))
     assert telegram.sender == "1336001560"
     assert telegram.values == {
         "import_energy": 32549.5061662,
@@ -334,10 +334,10 @@ def test_the_captured_telegram_of_mode_d_is_one_of_the_meter_it_names() -> None:
 def test_a_meter_that_tells_no_number_goes_by_its_first_line() -> None:
     assert MODE_D.listener is not None
     listener = MODE_D.listener()
-    (telegram,) = listener.hear(Frame(b"/ESY5Q3D V3\r\n\r\n1-0:1.8.0*255(1.5*kWh)\r\n!\r\n"))
+    (telegram,) = listener.telegrams(Frame(b"/ESY5Q3D V3\r\n\r\n1-0:1.8.0*255(1.5*kWh)\r\n!\r\n"))
     assert telegram.sender == "ESY5Q3D V3"
-    assert listener.hear(Frame(b"/ESY5Q3D V3\r\n")) == ()
-    assert listener.hear(Frame(block("1.8.0(1*kWh)\r\n"))) == ()
+    assert listener.telegrams(Frame(b"/ESY5Q3D V3\r\n")) == ()
+    assert listener.telegrams(Frame(block("1.8.0(1*kWh)\r\n"))) == ()
 
 
 def test_the_keys_of_a_sensor_in_mode_d() -> None:
@@ -417,7 +417,7 @@ def test_heat_meters_that_frame_their_telegram_their_own_way_are_read(telegram: 
     events = hear(MODE_D, [line[at : at + size] for at in range(0, len(line), size)])
     assert [event.data for event in events if isinstance(event, Frame)] == [telegram, telegram]
     assert MODE_D.listener is not None
-    (heard,) = MODE_D.listener().hear(Frame(telegram))
+    (heard,) = MODE_D.listener().telegrams(Frame(telegram))
     assert heard.values["6.8"] == 12.345
     assert heard.values["6.26"] == 123.45
 

@@ -30,7 +30,9 @@ def told(stream: bytes) -> list[tuple[str, object]]:
     listener = BatteryListener()
     frames = [event for event in StreamFramer().feed(stream) if isinstance(event, Frame)]
     return [
-        (telegram.sender, telegram.values["voltage"]) for frame in frames for telegram in listener.hear(frame)
+        (telegram.sender, telegram.values["voltage"])
+        for frame in frames
+        for telegram in listener.telegrams(frame)
     ]
 
 
@@ -54,8 +56,8 @@ def test_a_battery_that_is_alone_needs_no_id() -> None:
     assert isinstance(frame, Frame)
     listener = BatteryListener()
     asked = Frame(request(3, KINDS[CELLS]))
-    assert listener.hear(asked) == []
-    (telegram,) = listener.hear(frame)
+    assert listener.telegrams(asked) == []
+    (telegram,) = listener.telegrams(frame)
     assert telegram.ids == ("3", "")
 
 
@@ -79,7 +81,7 @@ def test_a_simulated_battery_is_read() -> None:
     answer = build(cell_voltages=[3300] * 32, enabled_cells=3, voltage=6600, current=-1500, cycles=7)
     (frame,) = StreamFramer().feed(answer)
     assert isinstance(frame, Frame)
-    (telegram,) = BatteryListener().hear(frame)
+    (telegram,) = BatteryListener().telegrams(frame)
     values: Values = {"voltage": 6.6, "current": -1.5, "cycles": 7, "cell_voltage_2": 3.3}
     assert telegram.values | values == telegram.values
     assert "cell_voltage_3" not in telegram.values

@@ -195,11 +195,11 @@ def test_a_sentence_tells_what_stands_in_it(text: str, expected: Values) -> None
 def test_a_listener_tells_of_one_sensor_also_when_it_has_nothing_to_tell() -> None:
     assert ENTRY.listener is not None
     listener = ENTRY.listener()
-    assert listener.hear(Frame(sentence("WIMWV,39,R,1.3,M,A"))) == [
+    assert listener.telegrams(Frame(sentence("WIMWV,39,R,1.3,M,A"))) == [
         Telegram("", {"apparent_wind_angle": 39, "apparent_wind_speed": 1.3})
     ]
-    assert listener.hear(Frame(sentence("WIMWV,,R,,M,V"))) == [Telegram("", {})]
-    assert listener.hear(Frame(sentence("GPZDA,160012.71,11,03,2004,-1,00"))) == []
+    assert listener.telegrams(Frame(sentence("WIMWV,,R,,M,V"))) == [Telegram("", {})]
+    assert listener.telegrams(Frame(sentence("GPZDA,160012.71,11,03,2004,-1,00"))) == []
 
 
 def test_a_value_is_described_with_its_unit() -> None:

@@ -64,7 +64,7 @@ def found(digits: str) -> Frame:
 @pytest.mark.parametrize(("model", "digits", "values"), READINGS, ids=[model for model, *_ in READINGS])
 def test_a_report_says_what_its_model_means(model: str, digits: str, values: dict[str, float]) -> None:
     frame, settings = found(digits), parse_settings({"model": model})
-    (telegram,) = ReportListener().hear(frame)
+    (telegram,) = ReportListener().telegrams(frame)
     assert (telegram.sender, settings.choose(telegram.values)) == ("", values)
     fields = Describer(model)(frame)
     assert {name: fields[name] for name in fields if name in PROTOCOL.units_of(settings)} == values
@@ -78,7 +78,7 @@ def test_without_a_model_the_usual_one_of_that_length_is_meant() -> None:
 
 def test_every_value_of_every_model_is_told_and_has_a_unit() -> None:
     told = {
-        length: {*ReportListener().hear(found(report([0] * (length // 2 - 1))))[0].values}
+        length: {*ReportListener().telegrams(found(report([0] * (length // 2 - 1))))[0].values}
         for length in (20, 28, 36)
     }
     for model, names in MODELS.items():
@@ -93,7 +93,7 @@ def test_every_model_can_be_named_to_the_decoder() -> None:
 
 def test_the_default_is_a_pms5003() -> None:
     assert parse_settings({}) == parse_settings({"model": "pms5003"})
-    (telegram,) = ReportListener().hear(found(PMS5003))
+    (telegram,) = ReportListener().telegrams(found(PMS5003))
     assert parse_settings({"only": ["pm2_5"]}).choose(telegram.values) == {"pm2_5": 8}
 
 
@@ -111,7 +111,7 @@ def test_a_command_and_its_answer_bring_no_values(
     frame = found(answer)
     assert frame.direction is direction
     assert Describer(None)(frame) == fields
-    assert ReportListener().hear(frame) == []
+    assert ReportListener().telegrams(frame) == []
 
 
 def test_a_length_no_report_has_does_not_hold_up_the_one_behind_it() -> None:
@@ -120,7 +120,7 @@ def test_a_length_no_report_has_does_not_hold_up_the_one_behind_it() -> None:
 
 
 def test_reports_that_say_nothing_are_reported_as_they_are() -> None:
-    (telegram,) = ReportListener().hear(found(report([0] * 13)))
+    (telegram,) = ReportListener().telegrams(found(report([0] * 13)))
     assert telegram.values["pm2_5"] == 0
 
 
@@ -128,7 +128,7 @@ def test_every_vector_is_heard_as_it_is_described() -> None:
     settings = parse_settings({})
     for data in good_frames("plantower"):
         frame = found(data.hex())
-        for telegram in ReportListener().hear(frame):
+        for telegram in ReportListener().telegrams(frame):
             assert settings.choose(telegram.values).items() <= Describer(None)(frame).items()
 
 

@@ -29,13 +29,13 @@ def found(digits: str) -> Frame:
     ],
 )
 def test_a_report_is_told_of_its_sensor(digits: str, telegram: Telegram) -> None:
-    assert ReportListener().hear(found(digits)) == [telegram]
+    assert ReportListener().telegrams(found(digits)) == [telegram]
 
 
 def test_what_is_described_is_what_is_heard() -> None:
     for data in good_frames("sds011"):
         frame = found(data.hex())
-        for telegram in ReportListener().hear(frame):
+        for telegram in ReportListener().telegrams(frame):
             assert {"id": telegram.sender, **telegram.values}.items() <= describe(frame).items()
 
 
@@ -49,7 +49,7 @@ def test_what_is_described_is_what_is_heard() -> None:
 def test_a_command_and_its_answer_are_no_reading(digits: str, direction: Direction) -> None:
     frame = found(digits)
     assert frame.direction is direction
-    assert ReportListener().hear(frame) == []
+    assert ReportListener().telegrams(frame) == []
 
 
 def test_an_id_is_kept_in_small_letters() -> None:

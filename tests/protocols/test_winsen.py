@@ -69,7 +69,7 @@ def test_a_simulated_sensor_answers_nothing_else() -> None:
     ("fields", "value"), [({}, 37), ({"decimals": 1}, 3.7), ({"concentration_raw": 0}, 0)]
 )
 def test_a_report_is_heard(fields: dict[str, int], value: float) -> None:
-    assert ReportListener().hear(found(report(**fields))) == [Telegram("", {"formaldehyde": value})]
+    assert ReportListener().telegrams(found(report(**fields))) == [Telegram("", {"formaldehyde": value})]
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,14 @@ def test_a_report_is_heard(fields: dict[str, int], value: float) -> None:
 def test_a_report_is_told_by_its_gas_unit_and_decimals(octets: str, values: Values) -> None:
     data = bytes.fromhex(octets)
     data = data[:-1] + bytes((-sum(data[1:-1]) & 0xFF,))
-    assert ReportListener().hear(found(data)) == [Telegram("", values)]
+    assert ReportListener().telegrams(found(data)) == [Telegram("", values)]
     assert ACTIVE.describer(None)(found(data)).items() >= values.items()
 
 
 @pytest.mark.parametrize("fields", [{"gas_type": 0x4E}, {"unit_code": 2}, {"unit_code": 5}])
 def test_an_unknown_gas_or_unit_is_no_value(fields: dict[str, int]) -> None:
     with pytest.raises(DecodeError, match="is no gas and unit known here"):
-        ReportListener().hear(found(report(**fields)))
+        ReportListener().telegrams(found(report(**fields)))
 
 
 def test_a_polled_sensor_is_told_by_the_gas_and_decimals_of_its_keys() -> None:
@@ -106,7 +106,7 @@ def test_a_polled_sensor_is_told_by_the_gas_and_decimals_of_its_keys() -> None:
 
 
 def test_requests_and_replies_are_no_reports() -> None:
-    heard = [ReportListener().hear(found(data)) for data in good_frames("winsen")]
+    heard = [ReportListener().telegrams(found(data)) for data in good_frames("winsen")]
     assert [telegrams for telegrams in heard if telegrams] == [[Telegram("", {"formaldehyde": 37})]]
 
 

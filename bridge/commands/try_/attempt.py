@@ -180,7 +180,7 @@ async def _wait_for_push(bus: Bus, sensor: Sensor, port: Port, clock: Clock) -> 
     other_senders: set[str] = set()
     octets = 0
     while (remaining_s := deadline - loop.time()) > 0:
-        for event, _ in await ear.hear(remaining_s):
+        for event, _ in await ear.telegrams(remaining_s):
             octets += len(event.data)
             for telegram in _telegrams(listener, event):
                 values = settings.choose(telegram.values)
@@ -201,7 +201,7 @@ async def _wait_for_push(bus: Bus, sensor: Sensor, port: Port, clock: Clock) -> 
 def _telegrams(listener: Listener, event: Event) -> Sequence[Telegram]:
     """Return the telegrams of an event; none if it is noise or cannot be decoded."""
     try:
-        return listener.hear(event) if isinstance(event, Frame) else ()
+        return listener.telegrams(event) if isinstance(event, Frame) else ()
     except ProtocolError:
         return ()
 

@@ -38,7 +38,7 @@ SHAPE = Shape(
 
 
 class _Listener:
-    def hear(self, frame: Frame) -> Sequence[Telegram]:
+    def telegrams(self, frame: Frame) -> Sequence[Telegram]:
         value = int.from_bytes(frame.data[2:4], "big")
         if value == NONSENSE:
             raise DecodeError("is no value", field="value", value=value, data=frame.data)

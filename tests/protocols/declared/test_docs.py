@@ -41,7 +41,7 @@ def told(entry: Protocol, settings: ListeningSettings, data: bytes) -> list[Valu
         settings.choose(telegram.values)
         for event in hear(entry, [data])
         if isinstance(event, Frame)
-        for telegram in listener.hear(event)
+        for telegram in listener.telegrams(event)
     ]
 
 

@@ -107,7 +107,7 @@ def test_each_id_is_a_sender_of_its_own() -> None:
     heard = [
         telegram
         for probe in (7, 9)
-        for telegram in listener.hear(
+        for telegram in listener.telegrams(
             Frame(declared.frame.build({"probe": probe, "level": 12, "state": 0x81}))
         )
     ]
@@ -123,9 +123,9 @@ def test_octets_that_are_no_id_make_no_sense() -> None:
         "fields": {"meter": {"type": "bcd8", "id": True}, "value": {}},
     }
     listener = DeclaredListener(declaration({"frame": frame}))
-    assert listener.hear(Frame(bytes.fromhex("AA554201")))[0].sender == "42"
+    assert listener.telegrams(Frame(bytes.fromhex("AA554201")))[0].sender == "42"
     with pytest.raises(DecodeError, match="meter: is no id"):
-        listener.hear(Frame(bytes.fromhex("AA554A01")))
+        listener.telegrams(Frame(bytes.fromhex("AA554A01")))
 
 
 @pytest.mark.parametrize(

@@ -104,5 +104,5 @@ def told(stream: Iterable[bytes], *keys: MeterKey) -> list[Telegram]:
         for octets in stream
         for event in framer.feed(octets)
         if isinstance(event, Frame)
-        for telegram in listener.hear(event)
+        for telegram in listener.telegrams(event)
     ]

@@ -138,7 +138,7 @@ def _heard(entry: Protocol, parts: list[bytes]) -> list[dict[str, object]]:
         dict(telegram.values)
         for event in events
         if isinstance(event, Frame)
-        for telegram in listener.hear(event)
+        for telegram in listener.telegrams(event)
     ]
 
 

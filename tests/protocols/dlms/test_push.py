@@ -69,7 +69,7 @@ def test_a_push_without_one_of_its_parts_gives_nothing_and_the_next_one_everythi
         for part in [*whole[:missing], *whole[missing + 1 :], *whole]:
             (frame,) = entry.framer().feed(part)
             try:
-                heard += listener.hear(frame)  # type: ignore[arg-type]
+                heard += listener.telegrams(frame)  # type: ignore[arg-type]
             except ProtocolError:
                 continue
         assert [telegram.values for telegram in heard] == [AIDON_VALUES]
@@ -97,7 +97,7 @@ def test_a_flipped_bit_never_gives_a_value() -> None:
         listener = entry.listener()
         for event in entry.framer().feed(bytes(data)):
             try:
-                heard = listener.hear(event) if hasattr(event, "direction") else ()
+                heard = listener.telegrams(event) if hasattr(event, "direction") else ()
             except ProtocolError:
                 heard = ()
             assert all(telegram.values == AIDON_VALUES for telegram in heard)

@@ -44,7 +44,7 @@ sizes = st.integers(1, 8)
 
 
 def values(*entries: bytes) -> dict[str, object]:
-    (heard,) = MeterListener().hear(Frame(telegram(*entries)))
+    (heard,) = MeterListener().telegrams(Frame(telegram(*entries)))
     assert heard.sender == SERVER.hex()
     return dict(heard.values)
 
@@ -98,13 +98,13 @@ def test_each_list_is_a_telegram_of_its_server() -> None:
         value_list(entry(POWER, signed(2, 1), WATT), server=other),
         closed(),
     )
-    told = [(heard.sender, heard.values) for heard in MeterListener().hear(Frame(both))]
+    told = [(heard.sender, heard.values) for heard in MeterListener().telegrams(Frame(both))]
     assert told == [(SERVER.hex(), {"active_power": 1}), (other.hex(), {"active_power": 2})]
 
 
 def test_a_frame_without_a_list_tells_of_nobody() -> None:
     other = Frame(frame(opened(), message(0xFFFF, LEFT_OUT), closed()))
-    assert MeterListener().hear(other) == []
+    assert MeterListener().telegrams(other) == []
     assert describe(other) == {"messages": ["SML_PublicOpen.Res", "0x0000FFFF", "SML_PublicClose.Res"]}
 
 
@@ -113,13 +113,13 @@ def test_a_message_whose_own_checksum_is_wrong_is_not_believed() -> None:
     for at in range(len(power) - 1):
         damaged = power[:at] + bytes((power[at] ^ 1,)) + power[at + 1 :]
         with pytest.raises(DecodeError):
-            MeterListener().hear(Frame(frame(opened(), damaged, closed())))
+            MeterListener().telegrams(Frame(frame(opened(), damaged, closed())))
 
 
 def test_a_meter_that_checks_with_kermit_is_heard_and_its_nonsense_is_not() -> None:
     sent = telegram(entry(POWER, signed(-432, 2), WATT), check=kermit)
     assert [event.data for event in StreamFramer().feed(sent) if isinstance(event, Frame)] == [sent]
-    (heard,) = MeterListener().hear(Frame(sent))
+    (heard,) = MeterListener().telegrams(Frame(sent))
     assert heard.values == {"active_power": -432}
     for turned in (kermit(sent[:-2])[::-1], crc(sent[:-2])[::-1]):
         assert not any(isinstance(event, Frame) for event in StreamFramer().feed(sent[:-2] + turned))
@@ -153,7 +153,7 @@ def test_a_meter_that_checks_with_kermit_is_heard_and_its_nonsense_is_not() -> N
 )
 def test_what_cannot_be_read_is_told_with_its_field_and_never_a_value(nonsense: Frame, field: str) -> None:
     with pytest.raises(DecodeError) as caught:
-        MeterListener().hear(nonsense)
+        MeterListener().telegrams(nonsense)
     assert caught.value.field == field
     assert field in describe(nonsense)["error"]
 
@@ -164,7 +164,7 @@ def test_no_data_raise_anything_else(start: bytes, inside: bytes) -> None:
         sent = Frame(frame(data))
         assert "messages" in describe(sent)
         with suppress(DecodeError):
-            MeterListener().hear(sent)
+            MeterListener().telegrams(sent)
 
 
 @pytest.mark.parametrize("written", ["0A 01 54 53 54 00 00 00 00 2A", "0a-01-54-53-54-00:00:00:00:2a"])
@@ -217,7 +217,7 @@ def test_a_server_id_may_be_written_as_the_label_has_it(server_id: str, labels: 
 
 def test_a_telegram_is_of_the_sensor_that_its_label_names() -> None:
     server = bytes.fromhex("0a01454d480000c312a1")
-    (heard,) = MeterListener().hear(Frame(telegram(server=server)))
+    (heard,) = MeterListener().telegrams(Frame(telegram(server=server)))
     assert heard.ids == (server.hex(), "1emh0012784289")
 
 

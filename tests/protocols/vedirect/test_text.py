@@ -27,7 +27,7 @@ def heard(data: bytes) -> list[Event]:
 
 
 def said(data: bytes) -> dict[str, object]:
-    (telegram,) = TextListener().hear(Frame(data))
+    (telegram,) = TextListener().telegrams(Frame(data))
     assert telegram.sender == ""
     return dict(telegram.values)
 
