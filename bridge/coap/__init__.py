@@ -1,7 +1,7 @@
 """CoAP to one server: requests that are answered in time or fail with a reason, and never come late.
 
-`Client` is what the uplink uses. Behind it, aiocoap keeps tokens, message ids and retransmission; what
-carries its messages, what acknowledges them and what is let onto the network is in this package.
+The uplink uses `Client`. Behind it, aiocoap keeps tokens, message ids and retransmission; this package
+carries its messages, acknowledges answers and controls congestion.
 """
 
 from bridge.coap.client import Client, Response, Stats

@@ -30,7 +30,7 @@ class _Failures:
 
 
 class AddressBook:
-    """The order of a server's addresses, by how they fared."""
+    """Keep the order in which to try a server's addresses, by earlier failures and successes."""
 
     def __init__(self) -> None:
         self._failures: dict[Address, _Failures] = {}
@@ -39,8 +39,8 @@ class AddressBook:
     def order(self, addresses: Iterable[Address], now_s: float) -> list[Address]:
         """Return each address once, in the order to try them.
 
-        The one that worked last comes first, then the system's order, alternating between the families; those
-        that failed come last, the one that is forgiven soonest before the others.
+        The address that worked last comes first, then the system's order, alternating between the families;
+        failed ones come last, the one that is forgiven soonest before the others.
         """
         unique = list(dict.fromkeys(addresses))
         self._failures = {address: self._failures[address] for address in unique if address in self._failures}
@@ -49,15 +49,15 @@ class AddressBook:
             key=lambda address: (self._remaining_s(address, now_s), address != self._preferred),
         )
 
-    def failed(self, address: Address, now_s: float) -> None:
-        """Record that nothing came of this address: it goes last for a while, longer each time."""
+    def record_failure(self, address: Address, now_s: float) -> None:
+        """Record that this address failed: it is tried last for a while, longer after each failure."""
         in_a_row = self._failures[address].in_a_row + 1 if address in self._failures else 1
         least_s, most_s = FORGIVEN_AFTER_S
         wait_s = min(least_s * 2.0 ** min(in_a_row - 1, 10), most_s)
         self._failures[address] = _Failures(in_a_row, now_s + wait_s)
 
-    def worked(self, address: Address) -> None:
-        """Record that this address carries: its failures are forgiven, and it comes first from now on."""
+    def record_success(self, address: Address) -> None:
+        """Record that this address carries: forgive its failures and try it first from now on."""
         self._failures.pop(address, None)
         self._preferred = address
 

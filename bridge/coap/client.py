@@ -79,7 +79,7 @@ class Stats:
 
 
 class Client:
-    """Requests to one CoAP server. Made anywhere, used in one event loop; does nothing while idle.
+    """Send requests to one CoAP server. Made anywhere, used in one event loop; does nothing while idle.
 
     Args:
         host: name or address.
@@ -87,9 +87,9 @@ class Client:
         lanes: requests in flight at once; 1 is RFC 7252's NSTART.
         rate: confirmable messages a second, retransmissions included; None for no limit.
         ack_timeout_s: least time before a request is sent again; longer where the server is slower.
-        transport: what carries the messages; plain UDP unless told.
-        path_limit: what is known of the lengths that the way carries; clients to one server may share it.
-        resolver: finds the addresses of the host; the system's unless told.
+        transport: what carries the messages; plain UDP by default.
+        path_limit: the longest message that the path carries; clients to one server may share it.
+        resolver: finds the addresses of the host; the system's resolver by default.
     """
 
     MAX_RETRANSMIT = 3  # with ACK_TIMEOUT 1 s: silence is known after 15–22 s
@@ -108,7 +108,7 @@ class Client:
         resolver: Resolver | None = None,
     ) -> None:
         self._transport = transport
-        self._connection = Connection(host, port, transport, resolver, self._started)
+        self._connection = Connection(host, port, transport, resolver, self._message_manager)
         self.where = self._connection.where
         self._path = path_limit or PathLimit(transport.message_limit)
         self._survey: asyncio.Task[None] | None = None
@@ -128,7 +128,7 @@ class Client:
     async def post(
         self, path: Sequence[str], payload: bytes, *, deadline_s: float | None = None, at_once: bool = False
     ) -> Response:
-        """Sends JSON (Content-Format 50) in one confirmable message.
+        """Send JSON (Content-Format 50) in one confirmable message and return the server's answer.
 
         Args:
             path: segments as they are, without any escaping.
@@ -147,7 +147,7 @@ class Client:
         return await self._request(Code.POST, path, payload, deadline_s, at_once=at_once)
 
     async def get(self, path: Sequence[str], *, deadline_s: float | None = None) -> Response:
-        """Asks for what fits into one datagram; arguments and errors as for `post`."""
+        """Request what fits into one datagram; arguments and errors as for `post`."""
         return await self._request(Code.GET, path, b"", deadline_s)
 
     async def ping(self) -> bool:
@@ -173,28 +173,30 @@ class Client:
         await self._connection.refresh()
 
     def budget(self, path: Sequence[str]) -> int:
-        """Return the bytes of payload that one message to `path` carries, by what is known of the way."""
+        """Return the bytes of payload that one message to `path` carries, by what is known of the network."""
         return self._room(path, min(self._path.limit, self._transport.message_limit))
 
     def longest(self, path: Sequence[str]) -> int:
         """Return the bytes of payload that one datagram to `path` holds, whether or not it would arrive."""
         return self._room(path, self._transport.message_limit)
 
-    def ignored(self, path: Sequence[str], payload_length: int) -> PathTooNarrow | None:
+    def record_ignored(self, path: Sequence[str], payload_length: int) -> PathTooNarrow | None:
         """Record that a payload was not answered, twice, by a server that answers pings.
 
         Returns:
-            What that means if its length may be the reason, and `budget(path)` is less now; else None.
+            The error to report if its length may be the reason (`budget(path)` is smaller now); else None.
         """
         length = payload_length + self._header(path)
-        if self._path.ignored(length, asyncio.get_running_loop().time()):
+        if self._path.record_ignored(length, asyncio.get_running_loop().time()):
             return PathTooNarrow(self.where, length)
         return None
 
     def _room(self, path: Sequence[str], message_limit: int) -> int:
+        """Return the bytes of payload left to `path` by a limit on the whole message."""
         return min(self._transport.payload_limit, message_limit - self._header(path))
 
     def _header(self, path: Sequence[str]) -> int:
+        """Return the bytes of a message to `path` before its payload, the payload marker included."""
         options = _message(Code.POST, path, b"", self._tuning).opt.encode()
         return 4 + TOKEN_LENGTH + len(options) + 1  # and the payload marker
 
@@ -206,7 +208,7 @@ class Client:
 
     @property
     def lanes(self) -> int:
-        """Requests in flight at once as long as the server answers."""
+        """Return the number of requests in flight at once as long as the server answers."""
         return self._concurrency.width
 
     @lanes.setter
@@ -215,7 +217,7 @@ class Client:
 
     @property
     def stats(self) -> Stats:
-        """The counters as they are now."""
+        """Return the counters as they are now."""
         association = self._connection.current
         return Stats(
             requests=self._requests,
@@ -270,7 +272,7 @@ class Client:
             except Silent as silence:
                 self._timeouts += 1
                 self._concurrency.narrow()
-                if association.heard == exchange.heard_before:  # to everybody, not only to this request
+                if association.datagrams_received == exchange.datagrams_before:  # to all requests
                     association.end(silence)
                 else:
                     self._path.doubt(exchange.length)
@@ -285,7 +287,11 @@ class Client:
             return Response(dotted, response.payload)
 
     async def _exchange(self, exchange: Exchange, message: Any, deadline_s: float | None) -> Any:
-        """One request on one exchange: its response, or why there is none. aiocoap's errors end here."""
+        """Send one request on one exchange and return its response.
+
+        Raises:
+            UplinkError: why there is no response; aiocoap's errors end here.
+        """
         started_s = exchange.association.loop.time()
         message.remote = exchange
         self._requests += 1
@@ -303,7 +309,7 @@ class Client:
                 raise error.__cause__ from None
             raise Unreachable(self.where, str(error)) from error
 
-    async def _started(self) -> Any:
+    async def _message_manager(self) -> Any:
         """Return aiocoap's message manager, made at the first call."""
         if self._closed:
             raise Closed(self.where)
@@ -312,7 +318,7 @@ class Client:
 
             async def interface(manager: Any) -> Interface:
                 self._manager = manager
-                return Interface(manager, self._retransmitting)
+                return Interface(manager, self._count_retransmission)
 
             await context._append_tokenmanaged_messagemanaged_transport(interface)
             self._context = context
@@ -326,21 +332,22 @@ class Client:
             self._survey = asyncio.create_task(self._survey_path(association))
 
     async def _survey_path(self, association: Association) -> None:
+        """Find the longest message that the path carries: coarse steps first, then fine ones."""
         within_s = max(SURVEY_ROUND_S, 8 * (self._round_trip.smoothed_s or 0.0))
-        passed: int | None = None
-        arrived: list[int] = []
+        longest_arrived: int | None = None
+        arrived_lengths: list[int] = []
         for _ in range(2):
-            lengths = self._path.survey(passed)
+            lengths = self._path.survey(longest_arrived)
             for _ in lengths:
                 self._pace.reserve(association.loop.time())
-            arrived += await association.ask(lengths, within_s)
-            passed = max(arrived, default=self._path.limit)
-            if passed == self._path.longest:
+            arrived_lengths += await association.ask(lengths, within_s)
+            longest_arrived = max(arrived_lengths, default=self._path.limit)
+            if longest_arrived == self._path.longest:
                 break
-            self._path.carries(passed)
-        self._path.surveyed(arrived, association.loop.time())
+            self._path.apply_first_round(longest_arrived)
+        self._path.finish_survey(arrived_lengths, association.loop.time())
 
-    def _retransmitting(self) -> None:
+    def _count_retransmission(self) -> None:
         self._retransmissions += 1
         self._pace.reserve(asyncio.get_running_loop().time())
 

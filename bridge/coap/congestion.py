@@ -1,7 +1,7 @@
-"""What is let onto the network: how many requests at once, how many a second, and when one is sent again.
+"""Congestion control: how many requests at once, how many a second, and when one is sent again.
 
 RFC 7252 §4.7 asks for one outstanding request (NSTART) unless something else prevents congestion. Here
-several lanes are open as long as answers come; silence narrows them to one until the next answer.
+several may be in flight as long as answers come; a timeout narrows that to one until the next answer.
 Nothing here does I/O, and only `ConcurrencyLimit` waits.
 """
 
@@ -11,22 +11,26 @@ import asyncio
 
 
 class ConcurrencyLimit:
-    """Requests in flight at once: `async with lanes:` is one of them; who waits is admitted in order."""
+    """Limit the requests in flight: `async with limit:` holds one place; callers are admitted in order.
+
+    Args:
+        width: requests in flight at once as long as the server answers.
+    """
 
     def __init__(self, width: int) -> None:
         self._width = width
         self._limit = width
         self._busy = 0
-        self._waiting: dict[asyncio.Future[None], None] = {}  # in order of arrival
+        self._turns: dict[asyncio.Future[None], None] = {}  # in order of arrival
 
     @property
     def limit(self) -> int:
-        """How many may be in flight now."""
+        """Return the number of requests that may be in flight now."""
         return self._limit
 
     @property
     def width(self) -> int:
-        """How many may be in flight as long as the server answers."""
+        """Return the number of requests that may be in flight as long as the server answers."""
         return self._width
 
     @width.setter
@@ -37,24 +41,24 @@ class ConcurrencyLimit:
         self.widen()
 
     def narrow(self) -> None:
-        """Silence: one request at a time from here on; those in flight are left alone."""
+        """Allow one request at a time after a timeout; those in flight are left alone."""
         self._limit = 1
 
     def widen(self) -> None:
-        """An answer: the full width again."""
+        """Allow the full width again after an answer."""
         self._limit = self._width
         self._admit()
 
     async def __aenter__(self) -> None:
-        if self._busy < self._limit and not self._waiting:
+        if self._busy < self._limit and not self._turns:
             self._busy += 1
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[turn] = None
+        self._turns[turn] = None
         try:
             await turn
         except asyncio.CancelledError:
-            self._waiting.pop(turn, None)
+            self._turns.pop(turn, None)
             if not turn.cancelled():  # admitted and cancelled in the same moment: hand the turn on
                 await self.__aexit__()
             raise
@@ -64,16 +68,16 @@ class ConcurrencyLimit:
         self._admit()
 
     def _admit(self) -> None:
-        while self._waiting and self._busy < self._limit:
-            turn = next(iter(self._waiting))
-            del self._waiting[turn]
+        while self._turns and self._busy < self._limit:
+            turn = next(iter(self._turns))
+            del self._turns[turn]
             if not turn.done():
                 self._busy += 1
                 turn.set_result(None)
 
 
 class Pace:
-    """Confirmable messages a second: a bucket of five that never lets more than `rate` × 60 go in any minute.
+    """Space confirmable messages out: a bucket of five that never lets more than 60 × `rate` go in a minute.
 
     ThingsBoard spends a message id on every answer and keeps it for 247 s; a client that gets more than about
     230 answers a second from it exhausts them, and is not answered any more.
@@ -90,9 +94,12 @@ class Pace:
         self._next_s = 0.0  # when the bucket is full again, on the caller's clock
 
     def reserve(self, now_s: float) -> float:
-        """Takes the next place in the stream and returns the seconds to wait for it, on any steady clock.
+        """Reserve the next place in the stream and return the seconds to wait for it.
 
-        A message that cannot wait, a retransmission, reserves too and goes at once; the next wait longer.
+        A message that cannot wait (a retransmission) reserves too and leaves at once; later ones wait longer.
+
+        Args:
+            now_s: the time on any steady clock, in seconds.
         """
         full_s = max(self._next_s, now_s)
         self._next_s = full_s + self.interval_s
@@ -100,7 +107,7 @@ class Pace:
 
 
 class RoundTrip:
-    """How long the server takes to acknowledge, and how long to wait for it before sending again (RFC 6298).
+    """Estimate how long the server takes to acknowledge, and when to send again (RFC 6298).
 
     The wait is never below `floor_s`: ThingsBoard itself may take 500 ms before it acknowledges, whatever the
     network's round trip. It rises on slow links (NB-IoT, satellite), where everything would be sent twice.
@@ -118,13 +125,18 @@ class RoundTrip:
 
     @property
     def ack_timeout_s(self) -> float:
-        """ACK_TIMEOUT for the next request, in seconds."""
+        """Return the ACK_TIMEOUT for the next request, in seconds."""
         if self.smoothed_s is None:
             return self._floor_s
         return max(self._floor_s, min(self.smoothed_s + 4 * self._variation_s, self.CEILING_S))
 
     def sample(self, elapsed_s: float, transmissions: int) -> None:
-        """Learns from one exchange: time from its first transmission to its acknowledgement, in seconds."""
+        """Record the duration of one exchange.
+
+        Args:
+            elapsed_s: from its first transmission to its acknowledgement, in seconds.
+            transmissions: how often the request was sent.
+        """
         if self.smoothed_s is None:
             self.smoothed_s, self._variation_s = elapsed_s, elapsed_s / 2
             return

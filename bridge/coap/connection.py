@@ -6,8 +6,8 @@
 Every 15 minutes while there are requests, and whenever the caller has a reason to doubt (`refresh`), the
 name is resolved again beside them. If the address in use is no longer among the server's, the next
 association is opened first, then takes over; what is in flight on the old one is answered there. A name
-server that is silent, or a new address that does not answer, changes nothing. Likewise every minute the
-trust anchors are looked at.
+server that is silent, or a new address that does not answer, changes nothing. The trust anchors are compared
+every minute, with the same consequence.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ Resolver = Callable[[str, int], Awaitable[list[Address]]]
 
 
 class Connection:
-    """The association in use, by which all requests of a client go.
+    """Keep the association that all requests of a client use.
 
     Args:
         host, port: the server.
         transport: opens associations.
-        resolver: finds the addresses of a host; the system's unless told.
+        resolver: finds the addresses of a host; the system's resolver by default.
         manager: called once a loop runs; returns aiocoap's message manager.
     """
 
@@ -59,22 +59,22 @@ class Connection:
         self._manager = manager
         self._book = AddressBook()
         self._address: Address | None = None
-        self._opening: asyncio.Task[Association] | None = None
-        self._moving: asyncio.Task[None] | None = None
+        self._open_task: asyncio.Task[Association] | None = None
+        self._move_task: asyncio.Task[None] | None = None
         self._retired: set[Association] = set()
         self._resolve_at_s = self._check_at_s = self._resolved_s = 0.0
         self._closed = False
 
     @property
     def opening_limit_s(self) -> float:
-        """The longest that an opening takes, whatever the number of addresses."""
+        """Return the longest that an opening takes, in seconds, whatever the number of addresses."""
         return RESOLVE_TIMEOUT_S + SPREAD_S + self._transport.opening_limit_s + KNOCK_LIMIT_S
 
     async def association(self) -> Association:
         """Return an association that carries: the one in use, or a new one.
 
         Raises:
-            UplinkError: none could be opened; everybody who waited for that opening learns it at once.
+            UplinkError: none could be opened; all callers that waited for that opening get it at once.
         """
         if self._closed:
             raise Closed(self.where)
@@ -84,10 +84,10 @@ class Connection:
             if now_s >= self._resolve_at_s:
                 self._look_up(now_s)
             return self.current
-        if self._opening is None or self._opening.done():
-            self._opening = asyncio.create_task(self._open())
-            self._opening.add_done_callback(_retrieve)
-        return await asyncio.shield(self._opening)
+        if self._open_task is None or self._open_task.done():
+            self._open_task = asyncio.create_task(self._open())
+            self._open_task.add_done_callback(_retrieve)
+        return await asyncio.shield(self._open_task)
 
     async def refresh(self) -> None:
         """Resolve the name again and move if the server is elsewhere; at most every `REFRESH_AGAIN_S`.
@@ -99,8 +99,8 @@ class Connection:
             return  # the next association resolves it in any case
         if now_s - self._resolved_s >= REFRESH_AGAIN_S:
             self._look_up(now_s)
-        if self._moving is not None:
-            await asyncio.shield(self._moving)
+        if self._move_task is not None:
+            await asyncio.shield(self._move_task)
 
     def reset(self) -> None:
         """Drop the association: what is in flight fails with Closed, the next request opens another."""
@@ -114,7 +114,7 @@ class Connection:
         self.reset()
         for association in self._retired:
             association.end(Closed(self.where))
-        tasks = [task for task in (self._opening, self._moving) if task is not None]
+        tasks = [task for task in (self._open_task, self._move_task) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -149,8 +149,8 @@ class Connection:
     def _look_up(self, now_s: float) -> None:
         """Begin to resolve the name again, unless that is under way."""
         self._resolve_at_s = now_s + RESOLVE_EVERY_S
-        if self._moving is None or self._moving.done():
-            self._moving = asyncio.create_task(self._move())
+        if self._move_task is None or self._move_task.done():
+            self._move_task = asyncio.create_task(self._move())
 
     async def _move(self) -> None:
         """Move to where the name points, if the address in use is no longer one of the server's."""
@@ -181,17 +181,17 @@ class Connection:
             self.current = None
 
     def _retire(self, association: Association) -> None:
-        self._retired = {each for each in self._retired if each.failure is None} | {association}
+        self._retired = {old for old in self._retired if old.failure is None} | {association}
         association.retire()
 
     def _drop(self, association: Association) -> None:
         """Forget an association that has ended; its address is tried last if the fault may lie there."""
         if self._address is not None and isinstance(association.failure, (Refused, Unreachable, Silent)):
-            self._book.failed(self._address, asyncio.get_running_loop().time())
+            self._book.record_failure(self._address, asyncio.get_running_loop().time())
         self.current = None
 
 
 def _retrieve(opening: asyncio.Task[Association]) -> None:
-    """Take note of how an opening ended, which those who waited for it may not have stayed to learn."""
+    """Retrieve the result of an opening, so that asyncio does not log an error that nobody waited for."""
     if not opening.cancelled():
         opening.exception()

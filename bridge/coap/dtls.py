@@ -1,7 +1,7 @@
 """DTLS 1.2: the associations of a coaps URL, on OpenSSL with its input and output in memory.
 
     CoAP message ─transmit▶ OpenSSL ─records▶ datagrams ─▶ socket
-    CoAP message ◀received─ OpenSSL ◀──────── datagram ◀── socket
+    CoAP message ◀─receive─ OpenSSL ◀──────── datagram ◀── socket
 
 An association is opened when its handshake is over and the server's name is found in its certificate, so that
 no CoAP timer runs before that and nothing is sent to a stranger. Every handshake is a full one: ThingsBoard
@@ -93,11 +93,11 @@ class DTLS:
         self._certificate, self._key = certificate, key
 
     async def open(self, manager: Any, address: Address, where: str) -> Association:
-        """An association whose handshake is over and whose server is the right one.
+        """Return an association whose handshake is over and whose server has the right name.
 
         Raises:
             NotTrusted: a certificate is not accepted, on this side or on the other.
-            NoHandshake: nobody, or not everything, was there in time.
+            NoHandshake: the handshake was not completed in time.
             Unreachable, Refused: as for plain UDP.
         """
         identity = None
@@ -105,8 +105,8 @@ class DTLS:
             identity = read_identity(self._certificate, self._key)
         connection = self._trust.connection(identity)
         connection.set_ciphertext_mtu(FLIGHT_LIMIT)
-        numeric, connected = authority(*address[1][:2]), connect(address, where)
-        association = DTLSAssociation(manager, numeric, where, connected, connection, self._trust, identity)
+        numeric, udp_socket = authority(*address[1][:2]), connect(address, where)
+        association = DTLSAssociation(manager, numeric, where, udp_socket, connection, self._trust, identity)
         try:
             await association.shake_hands()
         except BaseException:
@@ -123,7 +123,7 @@ class DTLSAssociation(UDPAssociation):
         manager: Any,
         address: str,
         where: str,
-        connected: socket.socket,
+        udp_socket: socket.socket,
         connection: SSL.Connection,
         trust: Trust,
         identity: Identity | None,
@@ -132,37 +132,37 @@ class DTLSAssociation(UDPAssociation):
         self._identity = identity
         self._connection = connection
         self._anchors = trust.anchors()
-        super().__init__(manager, address, where, connected)
-        self._shaken = asyncio.Event()  # hands, or the association has ended
+        super().__init__(manager, address, where, udp_socket)
+        self._handshake_over = asyncio.Event()  # or the association has ended
         self._flight: asyncio.TimerHandle | None = None
         self._unheard_since_s: float | None = None  # the oldest request with nothing heard after it
         self.carries = False
 
     async def shake_hands(self) -> None:
-        """Completes the handshake and checks the server's name. Errors as for `DTLS.open`."""
+        """Complete the handshake and check the server's name. Errors as for `DTLS.open`."""
         self._proceed()
         try:
             async with asyncio.timeout(HANDSHAKE_LIMIT_S):
-                await self._shaken.wait()
+                await self._handshake_over.wait()
         except TimeoutError:
             raise NoHandshake(self._where) from None
         if self.failure is not None:
             raise self.failure
         self._trust.check_name(self._connection, self._where)
-        self._trust.succeeded(self._identity)
+        self._trust.record_success(self._identity)
 
     def is_current(self) -> bool:
         """Return whether the trust anchors are still those that the handshake was checked with."""
         return self._trust.anchors() == self._anchors
 
     def transmit(self, message: bytes) -> None:
-        """Encrypts and sends one CoAP message."""
+        """Encrypt and send one CoAP message."""
         if self.failure is None:
             self._connection.send(message)
             self._flush()
 
     def send(self, exchange: Exchange, message: Any) -> None:
-        """Sends what aiocoap has, and begins to doubt the server when it must send it again and again."""
+        """Send a message of aiocoap's, and doubt the server when the message must be sent again and again."""
         super().send(exchange, message)
         if not message.code.is_request():
             return
@@ -172,10 +172,10 @@ class DTLSAssociation(UDPAssociation):
         if exchange.transmissions > DEAD_AFTER_RETRANSMISSIONS:
             silent_s = now_s - self._unheard_since_s
             patience_s = max(silent_s / 3, DEAD_AFTER_S - silent_s)  # a third: what the first one was given
-            self.loop.call_later(patience_s, self._doubt, self.heard, self._unheard_since_s)
+            self.loop.call_later(patience_s, self._doubt, self.datagrams_received, self._unheard_since_s)
 
-    def received(self, datagram: bytes) -> None:
-        """Takes one datagram off the socket: a step of the handshake, or CoAP messages."""
+    def receive(self, datagram: bytes) -> None:
+        """Process one datagram from the socket: a step of the handshake, or CoAP messages."""
         if self.failure is not None or not datagram:
             return
         self._connection.bio_write(datagram)
@@ -185,7 +185,7 @@ class DTLSAssociation(UDPAssociation):
             self._proceed()
 
     def release(self) -> None:
-        """Tells the server, as far as one datagram can, and closes the socket."""
+        """Send close_notify, without waiting for its arrival, and close the socket."""
         if self._flight is not None:
             self._flight.cancel()
         if self.carries:
@@ -194,10 +194,10 @@ class DTLSAssociation(UDPAssociation):
                 self._socket.send(self._connection.bio_read(_LARGEST_RECORD))
         super().release()
         del self._connection  # OpenSSL's tens of kilobytes, without waiting for the garbage collector
-        self._shaken.set()
+        self._handshake_over.set()
 
     def _proceed(self) -> None:
-        """Takes the handshake as far as what was received allows."""
+        """Take the handshake as far as the datagrams received so far allow."""
         if self._flight is not None:
             self._flight.cancel()
         try:
@@ -214,9 +214,10 @@ class DTLSAssociation(UDPAssociation):
             self._flush()
             self.carries = True
             self._connection.set_ciphertext_mtu(DATAGRAM_LIMIT)
-            self._shaken.set()
+            self._handshake_over.set()
 
     def _repeat_flight(self) -> None:
+        """Send the last flight of the handshake again (RFC 6347 §4.2.4)."""
         try:
             self._connection.DTLSv1_handle_timeout()
         except SSL.Error:  # OpenSSL gives up after so many flights; the handshake's limit says so
@@ -224,12 +225,12 @@ class DTLSAssociation(UDPAssociation):
         self._proceed()
 
     def _read(self) -> None:
-        """Hands on every message that is complete, and ends with what the server says it ends with."""
+        """Deliver every complete message; end the association on close_notify or an error of OpenSSL's."""
         try:
             while self.failure is None:
                 message = self._connection.recv(_LARGEST_RECORD)
                 self._unheard_since_s = None
-                super().received(message)
+                super().receive(message)
         except SSL.WantReadError:
             self._flush()
         except SSL.ZeroReturnError:
@@ -238,7 +239,7 @@ class DTLSAssociation(UDPAssociation):
             self.end(self._trust.refusal(self._connection, error, self._identity, self._where))
 
     def _flush(self) -> None:
-        """Puts on the wire what OpenSSL has written."""
+        """Send the records that OpenSSL has written to memory."""
         while True:
             try:
                 records = self._connection.bio_read(_LARGEST_RECORD)
@@ -247,13 +248,14 @@ class DTLSAssociation(UDPAssociation):
             for datagram in split(records, DATAGRAM_LIMIT if self.carries else FLIGHT_LIMIT):
                 super().transmit(datagram)
 
-    def _doubt(self, heard: int, unheard_since_s: float) -> None:
-        if self.heard == heard:
+    def _doubt(self, datagrams_before: int, unheard_since_s: float) -> None:
+        """End the association if nothing was received since `datagrams_before` datagrams."""
+        if self.datagrams_received == datagrams_before:
             self.end(Forgotten(self._where, self.loop.time() - unheard_since_s))
 
 
 def split(records: bytes, limit: int) -> Iterator[bytes]:
-    """Cuts a stream of whole records into datagrams of at most `limit` bytes, or of one record.
+    """Cut a stream of whole records into datagrams of at most `limit` bytes, or of one record.
 
     OpenSSL writes to memory without a mark where one datagram ends.
     """

@@ -49,7 +49,7 @@ class NotAnswering(Silent):
 
 
 class Reset(UplinkError):
-    """The server rejected the message with a CoAP RST: it failed on it, or is no CoAP server."""
+    """The server rejected the message with a CoAP RST: it failed to process it, or is not a CoAP server."""
 
     def __init__(self, where: str) -> None:
         super().__init__(f"{where} rejected the message (RST): look for an exception in ThingsBoard's log")

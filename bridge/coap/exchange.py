@@ -15,11 +15,11 @@ class Association(Protocol):
 
     Attributes:
         loop: the loop whose clock times the exchange.
-        heard: how many datagrams came in so far.
+        datagrams_received: how many datagrams came in so far.
     """
 
     loop: asyncio.AbstractEventLoop
-    heard: int
+    datagrams_received: int
 
     def send(self, exchange: Exchange, message: Any) -> None:
         """Send the request of an exchange, or an acknowledgement of its answer."""
@@ -30,11 +30,13 @@ class Exchange(EndpointAddress):  # type: ignore[misc]  # aiocoap is untyped
 
     Attributes:
         transmissions: how often the request was sent.
-        repeats: how often because it was acknowledged and not answered.
+        repeats: how often it was sent again because it was acknowledged and not answered.
         round_trip_s: from its first transmission to its acknowledgement; None until then.
-        heard_before: datagrams that the association had heard when this exchange was opened.
-        path: what is known of the lengths that the way carries.
+        datagrams_before: datagrams that the association had received when this exchange was opened.
+        path: the longest message that the network path carries, as far as known.
         length: bytes of the request's message; 0 until it is sent.
+        is_answered: the server's response, or its RST, has arrived.
+        is_closed: the request is over; nothing is sent for it any more.
     """
 
     scheme = "coap"
@@ -47,12 +49,12 @@ class Exchange(EndpointAddress):  # type: ignore[misc]  # aiocoap is untyped
         self.association = association
         self.path = path
         self.length = 0
-        self.heard_before = association.heard
+        self.datagrams_before = association.datagrams_received
         self.transmissions = 0
         self.repeats = 0
         self.round_trip_s: float | None = None
-        self.answered = False
-        self.closed = False
+        self.is_answered = False
+        self.is_closed = False
         self.mid = -1
         self.token = b""
         self.request: Any = None
@@ -63,8 +65,13 @@ class Exchange(EndpointAddress):  # type: ignore[misc]  # aiocoap is untyped
         """Return a key that no other exchange has: no two share a transfer."""
         return id(self)
 
-    def sending(self, message: Any, length: int) -> None:
-        """Record that the request, of so many bytes, is about to leave, for the first time or again."""
+    def record_transmission(self, message: Any, length: int) -> None:
+        """Record that the request is about to leave, for the first time or again.
+
+        Args:
+            message: aiocoap's message.
+            length: bytes of the encoded message.
+        """
         self.transmissions += 1
         if self.transmissions == 1:
             self.length = length

@@ -25,6 +25,6 @@ class MessageIds:
         self._step = secrets.randbits(16) | 1
 
     def next_id(self) -> int:
-        """Return the next one."""
+        """Return the next message id, 0–65535."""
         self._id = (self._id + self._step) & 0xFFFF
         return self._id

@@ -1,18 +1,19 @@
 """aiocoap's messages on our own associations.
 
-aiocoap keeps tokens, message ids and retransmission timers; what carries its datagrams is ours, given to it
-through the hook for third-party message interfaces. Two things make that necessary.
+aiocoap keeps tokens, message ids and retransmission timers; our associations carry its datagrams, through its
+hook for third-party message interfaces. Two things make that necessary.
 
 ThingsBoard answers a POST with a confirmable 2.01 of its own and never acknowledges the request. RFC 7252
 §4.2 lets the client take that answer as the acknowledgement; aiocoap does not, and would send the request
-again two seconds later, with all others waiting. So `Association` hands it the acknowledgement implied.
+again two seconds later, with all others waiting. So `Association` gives aiocoap
+the acknowledgement that the answer implies.
 
 aiocoap cannot take a request back: when its caller is gone it is still sent again, and further requests to
 the same address wait behind it, to be sent when the network returns. So **an exchange is the address of one
 request** and dies with it: none can wait behind it, and what aiocoap still sends to a dead one is dropped.
 
     Client ─ request ─▶ aiocoap ─ message ─▶ Interface.send ─▶ Association.send ─▶ datagram
-    Client ◀ response ─ aiocoap ◀ message ── Association.received ◀────────────── datagram
+    Client ◀ response ─ aiocoap ◀ message ── Association.receive ◀─────────────── datagram
 """
 
 from __future__ import annotations
@@ -46,22 +47,21 @@ JUDGED_AFTER = 0.6  # ACK_TIMEOUTs without an acknowledgement, twice: ThingsBoar
 
 
 class Association(ABC):
-    """One local port to one server address: carries lanes, ends with the first error of its socket.
+    """One local port to one server address: carries exchanges, ends with the first error of its socket.
+
+    Args:
+        manager: aiocoap's message manager.
+        address: the server's numeric address and port, for messages.
 
     Attributes:
-        heard: datagrams received.
-        failure: why it ended, None while it carries.
+        datagrams_received: how many datagrams came in so far.
+        failure: why the association ended; None while it carries.
     """
 
     def __init__(self, manager: Any, address: str) -> None:
-        """
-        Args:
-            manager: aiocoap's message manager.
-            address: the server's numeric address and port, for people.
-        """
         self.loop = asyncio.get_running_loop()
         self.address = address
-        self.heard = 0
+        self.datagrams_received = 0
         self.failure: UplinkError | None = None
         self._manager = manager
         self._exchanges: set[Exchange] = set()
@@ -70,20 +70,20 @@ class Association(ABC):
         self._answers: deque[int] = deque(maxlen=_REMEMBERED_ANSWERS)  # message ids of confirmable answers
         self._life = asyncio.Event()
         self._questions = Questions(self.transmit, manager._next_message_id)
-        self._liveness = LivenessMonitor(self._waiting, self._transmit_ping, self._repeat)
+        self._liveness = LivenessMonitor(self._waiting_exchanges, self._transmit_ping, self._repeat)
         self._is_retired = False
 
     @abstractmethod
     def transmit(self, message: bytes) -> None:
-        """Puts one encoded CoAP message on the wire, or loses it; calls `end` on an error of the socket."""
+        """Send one encoded CoAP message, or lose it; call `end` on an error of the socket."""
 
     @abstractmethod
     def release(self) -> None:
-        """Frees the socket; called once."""
+        """Free the socket; called once."""
 
     @property
     def is_in_use(self) -> bool:
-        """A request is under way."""
+        """Return whether a request is in flight."""
         return bool(self._exchanges)
 
     def is_current(self) -> bool:
@@ -94,18 +94,18 @@ class Association(ABC):
         """Return an address for one request; `close_exchange` when that request is over, however it ended.
 
         Args:
-            path: what is known of the lengths that the way carries.
+            path: the longest message that the network path carries, as far as known.
         """
         exchange = Exchange(self, path)
         self._exchanges.add(exchange)
         return exchange
 
     def close_exchange(self, exchange: Exchange) -> None:
-        """From here on nothing is sent for this request any more, and no answer is taken for it."""
+        """Close the exchange: nothing more is sent for its request, and no answer to it is accepted."""
         self._abandon(exchange, TimeoutError())
 
     def end(self, failure: UplinkError) -> None:
-        """The association is over; every request on it fails with `failure`. Later calls change nothing."""
+        """End the association and fail every request on it with `failure`. Later calls change nothing."""
         if self.failure is not None:
             return
         self.failure = failure
@@ -121,11 +121,11 @@ class Association(ABC):
             self.end(Closed(self.address))
 
     async def ask(self, lengths: Iterable[int], within_s: float) -> list[int]:
-        """Return those lengths of a message that arrive at the server, as `Questions.ask` finds out."""
+        """Return the lengths of a message that arrive at the server, as `Questions.ask` finds out."""
         return await self._questions.ask(lengths, within_s)
 
     async def ping(self, within_s: float) -> bool:
-        """Whether there is any sign of life from the server in that time."""
+        """Return whether anything was received from the server within `within_s` seconds of a ping."""
         self._life.clear()
         self._transmit_ping()
         with suppress(TimeoutError):
@@ -134,27 +134,27 @@ class Association(ABC):
         return self._life.is_set() and self.failure is None
 
     def send(self, exchange: Exchange, message: Any) -> None:
-        """Sends what aiocoap has for this exchange: the request, or an acknowledgement."""
+        """Send aiocoap's message for this exchange: the request, or an acknowledgement."""
         datagram = message.encode()
         is_request = message.code.is_request()
         if is_request:
-            exchange.sending(message, len(datagram))
-            self._liveness.begin(message.transport_tuning.ACK_TIMEOUT)
+            exchange.record_transmission(message, len(datagram))
+            self._liveness.begin_request(message.transport_tuning.ACK_TIMEOUT)
             self._by_mid[exchange.mid] = self._by_token[exchange.token] = exchange
         self.transmit(datagram)
         if is_request and exchange.transmissions == 1 and not exchange.path.is_proven(exchange.length):
             wait_s = JUDGED_AFTER * message.transport_tuning.ACK_TIMEOUT
             self.loop.call_later(wait_s, self._doubt_length, exchange, wait_s)
 
-    def received(self, datagram: bytes) -> None:
-        """Finds the request that an incoming message belongs to, and tells aiocoap.
+    def receive(self, datagram: bytes) -> None:
+        """Find the exchange that an incoming message belongs to, and give the message to aiocoap.
 
-        Nothing that arrives raises: what cannot be parsed is lost like any datagram.
+        No datagram raises: one that cannot be parsed is lost like any datagram.
         """
-        self.heard += 1
+        self.datagrams_received += 1
         self._life.set()
         self._take(datagram)
-        self._liveness.heard()
+        self._liveness.record_datagram()
 
     def _take(self, datagram: bytes) -> None:
         if len(datagram) < _HEADER.size or datagram[0] >> 6 != 1:
@@ -186,13 +186,13 @@ class Association(ABC):
         if message.mtype is Type.CON:
             self._answers.append(message.mid)
         if message.mtype in (Type.CON, Type.NON) and not exchange.is_acknowledged:
-            implied = Message(code=Code.EMPTY, _mtype=Type.ACK, _mid=exchange.mid)
-            implied.remote = exchange
-            self._hand_over(implied)
+            acknowledgement = Message(code=Code.EMPTY, _mtype=Type.ACK, _mid=exchange.mid)
+            acknowledgement.remote = exchange
+            self._hand_over(acknowledgement)
         exchange.acknowledge()
         if message.mtype is Type.RST or message.code != Code.EMPTY:
-            exchange.path.answered(exchange.length)
-            exchange.answered = True
+            exchange.path.record_answer(exchange.length)
+            exchange.is_answered = True
             self._forget(exchange)
         self._hand_over(message)
 
@@ -201,44 +201,46 @@ class Association(ABC):
             self._manager.dispatch_message(message)
 
     def _abandon(self, exchange: Exchange, reason: Exception) -> None:
-        if exchange.closed:
+        if exchange.is_closed:
             return
-        exchange.closed = True
+        exchange.is_closed = True
         self._exchanges.discard(exchange)
-        self._liveness.over()
+        self._liveness.end_request()
         self._forget(exchange)
         if self._is_retired and not self._exchanges:
             self.loop.call_soon(self.end, Closed(self.address))
-        if not exchange.answered:
+        if not exchange.is_answered:
             # Later, because aiocoap may be in the middle of sending on this exchange, or has yet to learn
             # that the caller is gone; until then nothing leaves, the exchange being closed.
             self.loop.call_soon(self._dispatch_error, reason, exchange)
 
     def _doubt_length(self, exchange: Exchange, wait_s: float) -> None:
         """Send a request once more whose length may be too much for the path, and a ping, which is not."""
-        if not (exchange.closed or exchange.is_acknowledged or exchange.path.is_proven(exchange.length)):
-            self.loop.call_later(wait_s, self._judge_length, exchange, self.heard)
+        if not (exchange.is_closed or exchange.is_acknowledged or exchange.path.is_proven(exchange.length)):
+            self.loop.call_later(wait_s, self._judge_length, exchange, self.datagrams_received)
             self._repeat(exchange)
             self._transmit_ping()
 
-    def _judge_length(self, exchange: Exchange, heard: int) -> None:
-        """Blame the length of a request that was lost twice while the server is heard."""
+    def _judge_length(self, exchange: Exchange, datagrams_before: int) -> None:
+        """Blame the length of a request that was lost twice while the server sends other datagrams."""
         if (
-            exchange.closed
+            exchange.is_closed
             or exchange.is_acknowledged
-            or self.heard == heard
+            or self.datagrams_received == datagrams_before
             or exchange.path.is_proven(exchange.length)
         ):
             return
-        exchange.path.swallowed(exchange.length, self.loop.time())
+        exchange.path.record_loss(exchange.length, self.loop.time())
         self._abandon(exchange, PathTooNarrow(self.address, exchange.length))
 
     def _dispatch_error(self, reason: Exception, exchange: Exchange) -> None:
         with suppress(asyncio.InvalidStateError):  # the caller was cancelled a moment ago
             self._manager.dispatch_error(reason, exchange)
 
-    def _waiting(self) -> list[Exchange]:
-        return [exchange for exchange in self._exchanges if exchange.transmissions and not exchange.answered]
+    def _waiting_exchanges(self) -> list[Exchange]:
+        return [
+            exchange for exchange in self._exchanges if exchange.transmissions and not exchange.is_answered
+        ]
 
     def _transmit_ping(self) -> None:
         self.transmit(_HEADER.pack(1 << 6 | Type.CON << 4, Code.EMPTY, self._manager._next_message_id()))
@@ -268,7 +270,7 @@ class Transport(Protocol):
     opening_limit_s: float
 
     async def open(self, manager: Any, address: Address, where: str) -> Association:
-        """An association that carries: every handshake is over, so that CoAP's timers may start.
+        """Return an association that carries: every handshake is over, so that CoAP's timers may start.
 
         Args:
             manager: aiocoap's message manager.
@@ -276,39 +278,39 @@ class Transport(Protocol):
             where: the server as the site names it, for messages.
 
         Raises:
-            Unreachable, Refused: not at this address; another may do.
-            UplinkError: not at all.
+            Unreachable, Refused: not at this address; another one may carry.
+            UplinkError: at no address.
         """
 
 
 class Interface(MessageInterface):  # type: ignore[misc]  # aiocoap is untyped
-    """What aiocoap sees of the associations: requests come with their exchange already chosen.
+    """The message interface that aiocoap sees: each request comes with its exchange already chosen.
 
     Args:
         manager: aiocoap's message manager, which gets identifiers that cannot be guessed.
-        retransmitting: called before a request is sent again.
+        on_retransmission: called before a request is sent again.
     """
 
-    def __init__(self, manager: Any, retransmitting: Callable[[], None]) -> None:
-        self._retransmitting = retransmitting
+    def __init__(self, manager: Any, on_retransmission: Callable[[], None]) -> None:
+        self._on_retransmission = on_retransmission
         manager._next_message_id = MessageIds().next_id
         manager.token_manager.next_token = random_token
 
     def send(self, message: Any) -> None:
-        """Sends `message` on its exchange; drops it when that exchange is closed."""
+        """Send `message` on its exchange; drop it when that exchange is closed."""
         exchange: Exchange = message.remote
-        if exchange.closed:
+        if exchange.is_closed:
             return
         if exchange.transmissions and message.code.is_request():
-            self._retransmitting()
+            self._on_retransmission()
         exchange.association.send(exchange, message)
 
     async def recognize_remote(self, remote: object) -> bool:
-        """Whether a request with this address is for us."""
+        """Return whether the request goes to an exchange of this interface."""
         return isinstance(remote, Exchange)
 
     async def determine_remote(self, message: object) -> None:
-        """No address is found here from a URI."""
+        """Return None: no request is addressed by its URI."""
 
     async def shutdown(self) -> None:
-        """Nothing to do: the client ends its association itself."""
+        """Do nothing: the client ends its association itself."""

@@ -23,63 +23,66 @@ if TYPE_CHECKING:
 
 
 class LivenessMonitor:
-    """One association's.
+    """Watch the requests of one association that wait for an answer.
 
     Args:
-        waiting: the lanes whose request has left and is not answered.
-        ping: sends one.
+        waiting_exchanges: returns the exchanges whose request has left and is not answered.
+        ping: sends a ping.
         repeat: sends the request of an exchange again.
     """
 
     def __init__(
         self,
-        waiting: Callable[[], Sequence[Exchange]],
+        waiting_exchanges: Callable[[], Sequence[Exchange]],
         ping: Callable[[], None],
         repeat: Callable[[Exchange], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._waiting = waiting
+        self._waiting_exchanges = waiting_exchanges
         self._ping = ping
         self._repeat = repeat
         self._timer: asyncio.TimerHandle | None = None
         self._every_s = 0.0
-        self._heard_s = 0.0
+        self._last_datagram_s = 0.0
         self._is_silent = False
 
-    def begin(self, ack_timeout_s: float) -> None:
-        """A request leaves; from here on there is a look every two ACK_TIMEOUTs until all are over."""
+    def begin_request(self, ack_timeout_s: float) -> None:
+        """Check every two ACK_TIMEOUTs from now on until no request waits; a request is about to leave."""
         self._every_s = 2 * ack_timeout_s
         if self._timer is None:
-            self._heard_s = self._loop.time()
+            self._last_datagram_s = self._loop.time()
             self._timer = self._loop.call_later(self._every_s, self._look)
 
-    def heard(self) -> None:
-        """A sign of life."""
-        self._heard_s = self._loop.time()
+    def record_datagram(self) -> None:
+        """Record a datagram from the server; after a silence, repeat what it has not acknowledged."""
+        self._last_datagram_s = self._loop.time()
         if self._is_silent:
             self._is_silent = False
-            for exchange in self._waiting():
+            for exchange in self._waiting_exchanges():
                 if not exchange.is_acknowledged:
                     self._repeat(exchange)
 
-    def over(self) -> None:
-        """A request is over."""
-        if self._timer is not None and not self._waiting():
+    def end_request(self) -> None:
+        """Stop the checks if no request waits any more; a request is over."""
+        if self._timer is not None and not self._waiting_exchanges():
             self._timer.cancel()
             self._timer = None
             self._is_silent = False
 
     def _look(self) -> None:
-        now = self._loop.time()
+        """Repeat acknowledged requests that got no answer, and send a ping after a silence."""
+        now_s = self._loop.time()
         self._timer = self._loop.call_later(self._every_s, self._look)
-        waiting = self._waiting()
-        for exchange in waiting:
+        exchanges = self._waiting_exchanges()
+        for exchange in exchanges:
             if (
                 exchange.is_acknowledged
-                and now - exchange.acknowledged_s >= 2 * self._every_s * 3**exchange.repeats
+                and now_s - exchange.acknowledged_s >= 2 * self._every_s * 3**exchange.repeats
             ):
                 exchange.repeats += 1
                 self._repeat(exchange)
-        if now - self._heard_s >= self._every_s and not all(exchange.is_acknowledged for exchange in waiting):
+        if now_s - self._last_datagram_s >= self._every_s and not all(
+            exchange.is_acknowledged for exchange in exchanges
+        ):
             self._is_silent = True
             self._ping()

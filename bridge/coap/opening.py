@@ -23,7 +23,7 @@ Attempt = Callable[[Address], Awaitable[Association]]
 async def open_first(
     addresses: Sequence[Address], attempt: Attempt, book: AddressBook
 ) -> tuple[Address, Association]:
-    """Return the first association that carries, with its address; attempts that came second are ended.
+    """Return the first association that carries, with its address; end all others.
 
     A single address is taken as it opens. Of several, the first that also answers a ping wins: on plain UDP a
     socket opens to a black hole too. Where all open and none answers, the first is taken; a server need not
@@ -35,12 +35,12 @@ async def open_first(
         book: learns which address failed, and which carries.
 
     Raises:
-        UplinkError: none carries. What asks for somebody to act (NotTrusted) is raised only if it is so of
-            every address; another one may come back by itself.
+        UplinkError: none carries. An error that needs a person (NotTrusted) is raised only if every address
+            gives one; another error may pass by itself.
     """
     if len(addresses) == 1:
         association = await _attempt(addresses[0], attempt, book)
-        book.worked(addresses[0])
+        book.record_success(addresses[0])
         return addresses[0], association
     race = _Race(addresses, attempt, book)
     try:
@@ -53,7 +53,7 @@ async def _attempt(address: Address, attempt: Attempt, book: AddressBook) -> Ass
     try:
         return await attempt(address)
     except UplinkError:
-        book.failed(address, asyncio.get_running_loop().time())
+        book.record_failure(address, asyncio.get_running_loop().time())
         raise
 
 
@@ -70,18 +70,18 @@ class _Race:
 
     async def run(self) -> tuple[Address, Association]:
         """Return the winner. Errors as for `open_first`."""
-        waiting = deque(self._addresses)
-        delay_s = attempt_delay_s(len(waiting))
-        while waiting or self._attempts:
-            if waiting:
-                address = waiting.popleft()
+        remaining_addresses = deque(self._addresses)
+        delay_s = attempt_delay_s(len(remaining_addresses))
+        while remaining_addresses or self._attempts:
+            if remaining_addresses:
+                address = remaining_addresses.popleft()
                 self._attempts[asyncio.create_task(self._open(address))] = address
-            done, _ = await asyncio.wait(
+            finished_tasks, _ = await asyncio.wait(
                 self._attempts,
-                timeout=delay_s if waiting else None,
+                timeout=delay_s if remaining_addresses else None,
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            for task in done:
+            for task in finished_tasks:
                 address = self._attempts.pop(task)
                 try:
                     association = task.result()
@@ -89,11 +89,16 @@ class _Race:
                     self._errors[address] = error
                     log.info("%s: %s", address[1][0], error)
                 else:
-                    self._book.worked(address)
+                    self._book.record_success(address)
                     return address, self._opened.pop(address, association)
         return self._least_bad()
 
     def _least_bad(self) -> tuple[Address, Association]:
+        """Return an open association that answered no ping.
+
+        Raises:
+            UplinkError: none is open; the first error that may pass by itself, else the first.
+        """
         for address, association in self._opened.items():
             if association.failure is None:
                 del self._opened[address]
@@ -102,6 +107,7 @@ class _Race:
         raise next((error for error in errors if not isinstance(error, NotTrusted)), errors[0])
 
     async def _open(self, address: Address) -> Association:
+        """Open an association to one address and wait until it answers a ping."""
         association = await _attempt(address, self._attempt, self._book)
         self._opened[address] = association
         for _ in range(KNOCKS):
@@ -109,11 +115,11 @@ class _Race:
                 return association
             if association.failure is not None:
                 break
-        self._book.failed(address, asyncio.get_running_loop().time())
+        self._book.record_failure(address, asyncio.get_running_loop().time())
         raise association.failure or NotAnswering(association.address, KNOCK_LIMIT_S)
 
     async def end(self) -> None:
-        """End what has not won."""
+        """End every attempt and association that has not won."""
         for task in self._attempts:
             task.cancel()
         await asyncio.gather(*self._attempts, return_exceptions=True)

@@ -13,7 +13,7 @@ drops fragments. A message that is swallowed for its length would be sent again 
 
 A survey that passes what a request did not means loss, or a server that swallows long requests alone. The
 first time it is taken for loss; the next time the limit is searched by halves with the requests themselves.
-So it is at once for a request that was asked twice of a server that is there (`ignored`), which may
+So it is at once for a request that was asked twice of a server that is there (`record_ignored`), which may
 acknowledge what it then drops. Readings seldom fill a message to the last byte, so every answer moves the
 search on. Silence may have been chance here too: after some answers the shortest length that had none is
 tried again, further and further apart; once it is answered, nothing is left of the search.
@@ -58,7 +58,7 @@ class PathLimit:
         """Return whether a message of this length was answered, so that silence has another reason."""
         return length <= self._proven
 
-    def answered(self, length: int) -> None:
+    def record_answer(self, length: int) -> None:
         """Record that a request of this length was answered, whatever the answer says."""
         if 2 * length > self._proven:
             self._doubts = 0
@@ -81,7 +81,7 @@ class PathLimit:
             self._doubts = 0
             self._proven = min(self._proven, max(SHORTEST, length // 2))
 
-    def swallowed(self, length: int, now_s: float) -> None:
+    def record_loss(self, length: int, now_s: float) -> None:
         """Record that a request of this length was not answered, while shorter messages were."""
         if self.is_proven(length):
             return
@@ -95,48 +95,48 @@ class PathLimit:
         self._is_new = True
         self._survey_at_s = now_s
 
-    def ignored(self, length: int, now_s: float) -> bool:
+    def record_ignored(self, length: int, now_s: float) -> bool:
         """Record that a request of this length was not answered, twice, by a server that answers pings.
 
         Returns:
-            Whether the length may be the reason: it is not proven, and shorter ones are to be sent.
+            True if the length may be the reason: it is not proven, and shorter messages are to be sent.
         """
         if self.is_proven(length):
             return False
         self._passed_surveys = max(self._passed_surveys, _SEARCH_AFTER)
-        self.swallowed(length, now_s)
+        self.record_loss(length, now_s)
         return True
 
     def is_survey_due(self, now_s: float) -> bool:
         """Return whether the limit is below what the transport allows and was not surveyed for a while."""
         return self.limit < self.longest and now_s >= self._survey_at_s
 
-    def survey(self, passed: int | None = None) -> list[int]:
-        """Return the lengths to ask with.
+    def survey(self, longest_arrived: int | None = None) -> list[int]:
+        """Return the lengths to ask with, in bytes.
 
         Args:
-            passed: for the second round's finer steps, the longest that was answered in the first round; the
-                limit if none was.
+            longest_arrived: for the second round's finer steps, the longest that was answered in the first
+                round; the limit if none was. None for the first round.
         """
-        if passed is None:
+        if longest_arrived is None:
             return [*range(self.longest, self.limit, -COARSE)]
-        return [*range(min(passed + COARSE, self.longest + 1) - FINE, passed, -FINE)]
+        return [*range(min(longest_arrived + COARSE, self.longest + 1) - FINE, longest_arrived, -FINE)]
 
-    def carries(self, length: int) -> None:
-        """Take over the result of a survey's first round, until the second is over."""
+    def apply_first_round(self, length: int) -> None:
+        """Apply the result of a survey's first round, until the second round is over."""
         if self._swallowed is None or length < self._swallowed:
             self.limit = max(self.limit, length)
 
-    def surveyed(self, answered: Collection[int], now_s: float) -> None:
-        """Take over what a survey has found; an empty one says nothing."""
-        self._survey_at_s = now_s + (SURVEY_EVERY_S if answered else SURVEY_AGAIN_S)
-        if not answered:
+    def finish_survey(self, arrived_lengths: Collection[int], now_s: float) -> None:
+        """Apply the lengths that a survey found to arrive; an empty collection proves nothing."""
+        self._survey_at_s = now_s + (SURVEY_EVERY_S if arrived_lengths else SURVEY_AGAIN_S)
+        if not arrived_lengths:
             return
         is_new, self._is_new = self._is_new, False
-        passed = max(answered)
+        passed = max(arrived_lengths)
         if self._swallowed is None or passed < self._swallowed:
             self._passed_surveys = 0  # it is the path
-            self.carries(passed)
+            self.apply_first_round(passed)
             return
         self._passed_surveys = self._passed_surveys + 1 if is_new else 0
         if self._is_searching:

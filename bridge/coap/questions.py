@@ -24,11 +24,11 @@ SHORTEST = 4 + TOKEN_LENGTH + len(_PATH) + 5 + _EXTENDED_FROM  # bytes of a mess
 
 
 class Questions:
-    """The questions of one association.
+    """Ask the server which lengths of a message arrive, on one association.
 
     Args:
-        transmit: puts a message on the wire.
-        next_mid: gives the next message id.
+        transmit: sends an encoded message.
+        next_mid: returns the next message id.
     """
 
     def __init__(self, transmit: Callable[[bytes], None], next_mid: Callable[[], int]) -> None:
@@ -39,28 +39,29 @@ class Questions:
         self._news = asyncio.Event()
 
     async def ask(self, lengths: Iterable[int], within_s: float) -> list[int]:
-        """Return those of the lengths whose question arrived.
+        """Return the lengths whose question arrived, in ascending order.
 
         Args:
-            lengths: of the messages in bytes, each at least `SHORTEST`. within_s: when to return, unless
-            all have arrived; those that have not in half of it are sent again.
+            lengths: of the messages in bytes, each at least `SHORTEST`.
+            within_s: when to return, in seconds, unless all have arrived before; what has not arrived in
+                half of that time is sent again.
         """
-        waiting = set(lengths)
-        arrived: set[int] = set()
+        pending_lengths = set(lengths)
+        arrived_lengths: set[int] = set()
         try:
             for _ in range(2):
-                for length in sorted(waiting, reverse=True):
-                    self._send(length, arrived)
+                for length in sorted(pending_lengths, reverse=True):
+                    self._send(length, arrived_lengths)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(within_s / 2):
-                        while not waiting <= arrived:
+                        while not pending_lengths <= arrived_lengths:
                             self._news.clear()
                             await self._news.wait()
-                waiting -= arrived
+                pending_lengths -= arrived_lengths
         finally:
             self._by_mid.clear()
             self._by_token.clear()
-        return sorted(arrived)
+        return sorted(arrived_lengths)
 
     def take(self, mid: int, token: bytes, *, is_reply: bool) -> bool:
         """Record an incoming message if it belongs to a question, and return whether it does.
@@ -73,18 +74,19 @@ class Questions:
         arrival = self._by_mid.get(mid) if is_reply else self._by_token.get(token)
         if arrival is None:
             return False
-        length, arrived = arrival
-        arrived.add(length)
+        length, arrived_lengths = arrival
+        arrived_lengths.add(length)
         self._news.set()
         return True
 
-    def _send(self, length: int, arrived: set[int]) -> None:
+    def _send(self, length: int, arrived_lengths: set[int]) -> None:
         mid, token = self._next_mid(), random_token()
-        self._by_mid[mid] = self._by_token[token] = (length, arrived)
+        self._by_mid[mid] = self._by_token[token] = (length, arrived_lengths)
         self._transmit(_encode(mid, token, length))
 
 
 def _encode(mid: int, token: bytes, length: int) -> bytes:
+    """Return one question of `length` bytes (RFC 7252 §3)."""
     delta, padding = _PADDING - 11 - _EXTENDED_FROM, length - SHORTEST
     return b"".join(
         (

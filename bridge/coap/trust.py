@@ -81,12 +81,12 @@ class Trust:
             self._stamp, self._anchors = stamp, _content(self._ca)
         return self._anchors
 
-    def succeeded(self, identity: Identity | None) -> None:
-        """Record a whole handshake: those that were broken off before it count no more."""
+    def record_success(self, identity: Identity | None) -> None:
+        """Record a complete handshake: those that were broken off before it no longer count."""
         del self._breaks[_path(identity)]
 
     def connection(self, identity: Identity | None) -> SSL.Connection:
-        """A connection on memory that is ready to begin its handshake.
+        """Return a connection on memory that is ready to begin its handshake.
 
         Raises:
             NotTrusted: the file of the trust anchors, or the certificate, cannot be used.
@@ -110,7 +110,7 @@ class Trust:
         return connection
 
     def check_name(self, connection: SSL.Connection, where: str) -> None:
-        """Compares the name after the handshake.
+        """Compare the server's name with its certificate, after the handshake.
 
         Raises:
             NotTrusted: the certificate is for other names, or for none.
@@ -118,21 +118,21 @@ class Trust:
         certificate = connection.get_peer_certificate(as_cryptography=True)
         if certificate is not None and fits(certificate, self._name):
             return
-        offered = names(certificate) if certificate is not None else []
-        if not offered:
+        certificate_names = names(certificate) if certificate is not None else []
+        if not certificate_names:
             raise NotTrusted(
                 f"the certificate of {where} has no subject alternative name, and a common name does not "
                 f"count: issue it anew with {self._name} as subjectAltName"
             )
         raise NotTrusted(
-            f"the certificate of {where} is for {', '.join(offered)}, not for {self._name}: "
+            f"the certificate of {where} is for {', '.join(certificate_names)}, not for {self._name}: "
             "if that is the right server, set server_name in site.toml to one of them"
         )
 
     def refusal(
         self, connection: SSL.Connection, error: SSL.Error, identity: Identity | None, where: str
     ) -> UplinkError:
-        """Why a handshake failed, and what to do about it."""
+        """Return the error for a failed handshake: why it failed, and what to do about it."""
         reasons = _reasons(error)
         reason = reasons[0]
         if "certificate verify failed" in reasons:
@@ -158,6 +158,7 @@ class Trust:
 
     def _server_refused(self, connection: SSL.Connection, where: str) -> UplinkError:
         # pyOpenSSL's public way to the reason is a callback.
+        """Return the error for a server certificate that OpenSSL does not accept."""
         code: int = lib.SSL_get_verify_result(connection._ssl)
         if code == _NOT_YET_VALID and now() < BUILD_DATE:
             return ClockUnset(where)
@@ -208,7 +209,7 @@ def _anchor_files(ca: Path | None) -> Iterator[Path]:
 
 
 def _stamp(ca: Path | None) -> tuple[object, ...]:
-    """Return what changes when one of the files is written, without reading it."""
+    """Return a value that changes when one of the files is written, without reading the files."""
     stamps: list[object] = []
     for path in _anchor_files(ca):
         try:
@@ -236,6 +237,6 @@ def _content(ca: Path | None) -> bytes:
 
 
 def _reasons(error: SSL.Error) -> list[str]:
-    """OpenSSL's queue of reasons, at least one."""
+    """Return OpenSSL's queue of reasons, at least one."""
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
     return [reason for _, _, reason in queue] or [str(error.args[-1]) if error.args else "it gives none"]

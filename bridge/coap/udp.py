@@ -28,7 +28,7 @@ _IPV6_LEAST_MTU = 1280  # RFC 8200 §5: every path carries it
 
 
 async def resolve(host: str, port: int) -> list[Address]:
-    """The addresses of `host`, in the system's order of preference.
+    """Return the addresses of `host`, in the system's order of preference.
 
     Raises:
         NotResolved: there is none, or the name server did not answer in `RESOLVE_TIMEOUT_S`.
@@ -45,9 +45,10 @@ async def resolve(host: str, port: int) -> list[Address]:
 
 
 async def _lookup(host: str, port: int) -> list[Any]:
-    """getaddrinfo in a thread that may be left behind; a process waits for its loop's own threads to end.
+    """Look the host up with getaddrinfo, in a thread that may be left behind.
 
-    A name server that is silent holds its caller for half a minute, and SIGTERM leaves two seconds.
+    A silent name server holds its caller for half a minute, and a process waits for the threads of its
+    loop's own executor to end; SIGTERM leaves two seconds.
     """
     answer: Future[list[Any]] = Future()
 
@@ -63,41 +64,45 @@ async def _lookup(host: str, port: int) -> list[Any]:
 
 
 def authority(host: str, port: int) -> str:
-    """host:port as a URI has it: an IPv6 address goes into brackets."""
+    """Return host:port as a URI has it, with an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def connect(address: Address, where: str) -> socket.socket:
-    """A socket connected to one address of the server that `where` names.
+    """Return a socket connected to one address of the server.
+
+    Args:
+        address: the address.
+        where: the server as the site names it, for messages.
 
     Raises:
-        Unreachable: the system knows no way there, or lacks the address family.
+        Unreachable: the system has no route to it, or lacks the address family.
     """
     family, sockaddr = address
     try:
-        connected = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        udp_socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     except OSError as error:
         raise _failure(error, where) from error
     try:
-        _allow_fragments(connected)
-        connected.connect(sockaddr)
+        _allow_fragments(udp_socket)
+        udp_socket.connect(sockaddr)
     except OSError as error:
-        connected.close()
+        udp_socket.close()
         raise _failure(error, where) from error
-    return connected
+    return udp_socket
 
 
-def _allow_fragments(connected: socket.socket) -> None:
+def _allow_fragments(udp_socket: socket.socket) -> None:
     """Let routers, or for IPv6 this host, cut a datagram that is too long for the path.
 
     Linux forbids it by default and learns the path's MTU from ICMP, which many firewalls drop: then
     whatever is longer vanishes without a word.
     """
-    if connected.family == socket.AF_INET6:
-        connected.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _DONT_DISCOVER)
-        connected.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU, _IPV6_LEAST_MTU)
+    if udp_socket.family == socket.AF_INET6:
+        udp_socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _DONT_DISCOVER)
+        udp_socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU, _IPV6_LEAST_MTU)
     else:
-        connected.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _DONT_DISCOVER)
+        udp_socket.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _DONT_DISCOVER)
 
 
 class UDPAssociation(Association):
@@ -107,20 +112,20 @@ class UDPAssociation(Association):
     payload_limit = 1024
     opening_limit_s = 0.0
 
-    def __init__(self, manager: Any, address: str, where: str, connected: socket.socket) -> None:
+    def __init__(self, manager: Any, address: str, where: str, udp_socket: socket.socket) -> None:
         super().__init__(manager, address)
         self._where = where
-        self._socket = connected
-        self.loop.add_reader(connected.fileno(), self._readable)
+        self._socket = udp_socket
+        self.loop.add_reader(udp_socket.fileno(), self._readable)
 
     @classmethod
     async def open(cls, manager: Any, address: Address, where: str) -> UDPAssociation:
-        """Connects to one address of the server; arguments and errors as for `connect`."""
-        connected = connect(address, where)
-        return cls(manager, authority(*address[1][:2]), where, connected)
+        """Connect to one address of the server; arguments and errors as for `connect`."""
+        udp_socket = connect(address, where)
+        return cls(manager, authority(*address[1][:2]), where, udp_socket)
 
     def transmit(self, message: bytes) -> None:
-        """Sends one datagram; a full buffer loses it, as the network might."""
+        """Send one datagram; a full buffer loses it, as the network might."""
         if self.failure is not None:
             return
         try:
@@ -128,10 +133,10 @@ class UDPAssociation(Association):
         except BlockingIOError:
             pass
         except OSError as error:
-            self._failed(error)
+            self._report_failure(error)
 
     def release(self) -> None:
-        """Closes the socket."""
+        """Close the socket."""
         self.loop.remove_reader(self._socket.fileno())
         self._socket.close()
 
@@ -141,11 +146,11 @@ class UDPAssociation(Association):
         except BlockingIOError:
             return
         except OSError as error:
-            self._failed(error)
+            self._report_failure(error)
             return
-        self.received(datagram)
+        self.receive(datagram)
 
-    def _failed(self, error: OSError) -> None:
+    def _report_failure(self, error: OSError) -> None:
         # Too long for the path: the kernel has learned the path's limit and splits what is sent from now on.
         if error.errno != errno.EMSGSIZE:
             self.end(_failure(error, self._where))

@@ -132,7 +132,7 @@ class InFlight:
             return
         except (UplinkError, TimeoutError):
             if exchange in self._exchanges:
-                self._answer(exchange, self._client.ignored(feed.path, len(batch.payload)))
+                self._answer(exchange, self._client.record_ignored(feed.path, len(batch.payload)))
             return
         finally:
             exchange.repeat_scope = None

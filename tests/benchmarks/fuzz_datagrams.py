@@ -121,21 +121,21 @@ async def _connected(client: Client, fuzz: Fuzz, datagrams: int) -> int:
         assert (await client.post(PATH, BODY)).code == "2.01"
         association: Any = client._connection.current
         seen.add(id(association))
-        genuine, take = [], association.received
+        genuine, take = [], association.receive
 
         def record(datagram: bytes, genuine: list[bytes] = genuine, take: Any = take) -> None:
             genuine.append(datagram)
             take(datagram)
 
-        association.received = record
+        association.receive = record
         assert (await client.post(PATH, BODY)).code == "2.01"
-        association.received = take
+        association.receive = take
         fuzz.genuine = genuine or fuzz.genuine
         posts = [asyncio.create_task(client.post(PATH, BODY)) for _ in range(4)]
         for _ in range(3):
             await asyncio.sleep(0)
         for number, datagram in enumerate(fuzz.some(min(ROUND, datagrams - start), association)):
-            association.received(datagram)
+            association.receive(datagram)
             if number % 50 == 0:
                 await asyncio.sleep(0)
         await asyncio.gather(*posts, return_exceptions=True)
@@ -171,13 +171,13 @@ class _Fuzzed:
 
             noise = 0
 
-            def received(self, datagram: bytes) -> None:
+            def receive(self, datagram: bytes) -> None:
                 if not self.carries and self.noise < A_HANDSHAKE:
                     fuzz.genuine = [datagram]
                     for noise in fuzz.some(A_HANDSHAKE // 2, self):
                         self.noise += 1
-                        super().received(noise)
-                super().received(datagram)
+                        super().receive(noise)
+                super().receive(datagram)
 
         real, dtls.DTLSAssociation = dtls.DTLSAssociation, Noisy  # type: ignore[misc]
         try:

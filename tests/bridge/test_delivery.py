@@ -62,9 +62,13 @@ class ScriptedClient:
     def longest(self, path: Sequence[str]) -> int:
         return 1024
 
-    def ignored(self, path: Sequence[str], payload_length: int) -> PathTooNarrow | None:
+    def record_ignored(self, path: Sequence[str], payload_length: int) -> PathTooNarrow | None:
         now = asyncio.get_running_loop().time()
-        return PathTooNarrow("tb:5683", payload_length) if self.path.ignored(payload_length, now) else None
+        return (
+            PathTooNarrow("tb:5683", payload_length)
+            if self.path.record_ignored(payload_length, now)
+            else None
+        )
 
     async def refresh(self) -> None:
         self.refreshes += 1
@@ -86,7 +90,7 @@ class ScriptedClient:
         self.most_in_flight = max(self.most_in_flight, self.in_flight.total())
         try:
             code = await self.script(token)
-            self.path.answered(len(payload))
+            self.path.record_answer(len(payload))
             return Response(code)
         finally:
             self.in_flight[token] -= 1

@@ -34,7 +34,7 @@ def test_an_address_that_is_listed_twice_is_tried_once() -> None:
 
 def test_a_bad_address_goes_last_until_it_is_forgiven() -> None:
     book = AddressBook()
-    book.failed(v4(1), 0.0)
+    book.record_failure(v4(1), 0.0)
     assert book.order([v4(1), v4(2)], FORGIVEN_AFTER_S[0] - 1) == [v4(2), v4(1)]
     assert book.order([v4(1), v4(2)], FORGIVEN_AFTER_S[0]) == [v4(1), v4(2)]
 
@@ -42,30 +42,30 @@ def test_a_bad_address_goes_last_until_it_is_forgiven() -> None:
 def test_each_failure_in_a_row_is_remembered_for_longer_up_to_a_bound() -> None:
     book, now_s = AddressBook(), 0.0
     for _ in range(50):
-        book.failed(v4(1), now_s)
+        book.record_failure(v4(1), now_s)
         assert book.order([v4(1), v4(2)], now_s + FORGIVEN_AFTER_S[1]) == [v4(1), v4(2)]
     assert book.order([v4(1), v4(2)], now_s + FORGIVEN_AFTER_S[1] - 1) == [v4(2), v4(1)]
 
 
 def test_the_one_that_worked_comes_first_and_its_failures_are_forgotten() -> None:
     book = AddressBook()
-    book.failed(v4(2), 0.0)
-    book.worked(v4(2))
+    book.record_failure(v4(2), 0.0)
+    book.record_success(v4(2))
     assert book.order([v4(1), v4(2)], 0.0) == [v4(2), v4(1)]
-    book.failed(v4(2), 1000.0)
+    book.record_failure(v4(2), 1000.0)
     assert book.order([v4(1), v4(2)], 1000.0 + FORGIVEN_AFTER_S[0] - 1) == [v4(1), v4(2)]
 
 
 def test_of_all_bad_ones_the_next_to_be_forgiven_is_first() -> None:
     book = AddressBook()
-    book.failed(v4(2), 0.0)
-    book.failed(v4(1), 1.0)
+    book.record_failure(v4(2), 0.0)
+    book.record_failure(v4(1), 1.0)
     assert book.order([v4(1), v4(2)], 2.0) == [v4(2), v4(1)]
 
 
 def test_what_is_no_longer_an_address_is_forgotten() -> None:
     book = AddressBook()
-    book.failed(v4(1), 0.0)
+    book.record_failure(v4(1), 0.0)
     book.order([v4(2)], 0.0)
     assert book.order([v4(1), v4(2)], 0.0) == [v4(1), v4(2)]
 

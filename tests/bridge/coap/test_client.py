@@ -381,7 +381,7 @@ async def test_an_answer_in_the_moment_of_cancellation_does_no_harm() -> None:
         await until(lambda: server.requests)
         assert client._connection.current is not None
         posting.cancel()
-        client._connection.current.received(bare_con(server.requests[0])[0].encode())
+        client._connection.current.receive(bare_con(server.requests[0])[0].encode())
         with pytest.raises(asyncio.CancelledError):
             await posting
         server.script = bare_con

@@ -365,7 +365,7 @@ async def test_an_acknowledgement_does_not_prove_that_a_length_is_served() -> No
         full = client.budget(PATH)
         with pytest.raises(Silent):
             await client.post(PATH, b"x" * full, deadline_s=0.1)
-        assert isinstance(client.ignored(PATH, full), PathTooNarrow)
+        assert isinstance(client.record_ignored(PATH, full), PathTooNarrow)
         assert client.budget(PATH) < full
 
 
@@ -381,6 +381,6 @@ async def test_a_server_that_stops_to_serve_a_length_is_believed_after_two_silen
             await client.post(PATH, BODY)  # the others are answered meanwhile
             with pytest.raises(Silent):
                 await waiting
-            is_proven.append(client.ignored(PATH, full) is None)
+            is_proven.append(client.record_ignored(PATH, full) is None)
         assert is_proven == [True, False]
         assert client.budget(PATH) < full

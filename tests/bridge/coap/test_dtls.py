@@ -130,7 +130,7 @@ async def test_what_cannot_be_decrypted_changes_nothing(world: World) -> None:
             b"\x17\xfe\xfd" + bytes(30),
             b"\x15\xfe\xfd" + bytes(9) + b"\x02\x02\x28",
         ):
-            association.received(noise)
+            association.receive(noise)
         assert (await client.post(TOKEN, BODY)).code == "2.01"
         assert client._connection.current is association
 
