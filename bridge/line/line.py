@@ -244,8 +244,9 @@ class Line:
             deadline = due + slept_s
             limit = deadline + rest_s
             if framer.pending or echo.is_waiting:
-                missing = max(0, request.reply_length - octets)
-                pause_s = max(request.rest_s, self._wire.settings.duration_s(missing) + SLACK_S)
+                settings = self._wire.settings
+                missing_s = settings.duration_s(max(0, request.reply_length - octets))
+                pause_s = max(request.rest_s, max(missing_s, settings.gathering_s) + SLACK_S)
                 deadline = min(limit, self._busy_until + pause_s)
             data = await self._read(deadline)
             arrival = self._arrival()

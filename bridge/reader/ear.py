@@ -8,14 +8,19 @@ from collections import deque
 from bridge.clock import Clock, Instant
 from bridge.port import Port
 from protocols.toolkit.framing import Event, Framer
+from protocols.toolkit.polling import LineSettings
 
-PAUSE_S = 0.5  # a frame that does not go on for so long was cut
+PAUSE_S = 0.5
+"""A frame that does not go on for so long was cut, unless the line is so slow that its UART needs longer."""
+
+_LATE_S = 0.1  # chunks of a USB adapter come late, and this process may be late too
 
 
 class Ear:
     """Hears one line, from the opening of its port to its loss."""
 
-    def __init__(self, port: Port, framer: Framer, clock: Clock) -> None:
+    def __init__(self, port: Port, framer: Framer, clock: Clock, line: LineSettings) -> None:
+        self._pause_s = max(PAUSE_S, line.gathering_s + _LATE_S)
         self._port = port
         self._framer = framer
         self._clock = clock
@@ -29,7 +34,7 @@ class Ear:
             PortLost: from the port.
         """
         if self._framer.pending:
-            wait_s = min(wait_s, PAUSE_S)
+            wait_s = min(wait_s, self._pause_s)
         data = await self._port.read(asyncio.get_running_loop().time() + wait_s)
         if data:
             self._arrivals.append((self._octets, self._clock.now()))

@@ -54,6 +54,7 @@ class PushReader:
         self.heard = 0
         self._name = bus.name
         self._protocol = bus.protocol
+        self._line = bus.line
         self._port = port
         self._clock = clock
         self._heartbeat = heartbeat
@@ -74,7 +75,8 @@ class PushReader:
         """
         assert self._protocol.listener is not None
         now = asyncio.get_running_loop().time
-        ear, listener = Ear(self._port, self._protocol.framer(), self._clock), self._protocol.listener()
+        ear = Ear(self._port, self._protocol.framer(), self._clock, self._line)
+        listener = self._protocol.listener()
         for sensor in self._each():
             sensor.start(now())
         while True:

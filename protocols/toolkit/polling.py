@@ -23,6 +23,8 @@ from typing import Protocol, runtime_checkable
 from protocols.toolkit.errors import DeviceRefusal
 from protocols.toolkit.framing import Frame, Framer
 
+_UART_BUFFER = 16  # octets
+
 Value = int | float | str | bool
 Values = dict[str, Value]
 
@@ -58,6 +60,11 @@ class LineSettings:
     def duration_s(self, octets: float) -> float:
         """Time that `octets` characters take on the wire, in seconds."""
         return octets * self.character_bits / self.baudrate
+
+    @property
+    def gathering_s(self) -> float:
+        """Silence that a UART makes inside a message, in seconds: it gathers octets and hands them over."""
+        return self.duration_s(_UART_BUFFER)
 
     @property
     def frame_gap_s(self) -> float:

@@ -174,7 +174,7 @@ async def _wait_for_push(bus: Bus, sensor: Sensor, port: Port, clock: Clock) -> 
     """
     entry, settings = bus.protocol, cast(ListeningSettings, sensor.settings)
     assert entry.listener is not None
-    ear, listener = Ear(port, entry.framer(), clock), entry.listener()
+    ear, listener = Ear(port, entry.framer(), clock, bus.line), entry.listener()
     loop = asyncio.get_running_loop()
     deadline = loop.time() + HEAR_FOR_S
     other_senders: set[str] = set()

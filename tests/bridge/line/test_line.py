@@ -457,6 +457,19 @@ async def test_a_device_may_fall_silent_inside_its_reply_where_its_specification
         await impatient.ask(request)
 
 
+@pytest.mark.parametrize("baudrate", [600, 1200, 2400, 9600])
+@on_jumping_clock
+async def test_octets_that_a_uart_gathers_on_a_slow_line_are_no_silence(baudrate: int) -> None:
+    slow = LineSettings(baudrate, 8, "E", 1)
+    reply = telling(1, *range(100))
+    chunks = [
+        (TURN_AROUND_S + slow.duration_s(min(at + 16, len(reply))), reply[at : at + 16])
+        for at in range(0, len(reply), 16)
+    ]
+    request = replace(asking(1, 0, 100), reply_length=5, longest_reply=len(reply))
+    assert await Bench(script(chunks), slow).ask(request) == list(range(100))
+
+
 @on_jumping_clock
 async def test_a_foreign_frame_is_counted_and_not_believed() -> None:
     bench = Bench(script([(0.010, telling(9, 1, 2)), (0.060, telling(1, 11, 12))]))

@@ -1,0 +1,57 @@
+"""What a line is heard to say by itself, on a scripted wire and a clock that jumps."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from bridge.clock import Clock, Instant
+from bridge.port import Port
+from bridge.reader.ear import PAUSE_S, Ear
+from protocols.toolkit.framing import Event, Frame, Noise
+from protocols.toolkit.polling import LineSettings
+from tests.bridge.reader.talker import TALKER, telegram
+from tests.lines import ScriptedLine, script
+from tests.loop import on_jumping_clock
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def ear_of(wire: ScriptedLine) -> Ear:
+    clock = Clock("boot", lambda: round(now() * 1e9), lambda: 0, lambda wall_ns: None)
+    return Ear(cast(Port, wire), TALKER.framer(), clock, wire.settings)
+
+
+async def heard(ear: Ear, wait_s: float) -> list[tuple[Event, Instant]]:
+    """Everything that comes in so much time."""
+    until, events = now() + wait_s, list[tuple[Event, Instant]]()
+    while now() < until:
+        events += await ear.hear(until - now())
+    return events
+
+
+@pytest.mark.parametrize("baudrate", [50, 300, 1200, 9600, 115200])
+@on_jumping_clock
+async def test_octets_that_a_uart_gathers_on_a_slow_line_are_no_silence(baudrate: int) -> None:
+    wire = ScriptedLine(LineSettings(baudrate), script([]))
+    data = telegram(0x0A, 1)
+    gathered_s = wire.settings.duration_s(16)
+    wire.say(data[:3], after_s=1.0)
+    wire.say(data[3:], after_s=1.0 + gathered_s + 0.016)
+    ((event, taken),) = await heard(ear_of(wire), 10.0)
+    assert event == Frame(data)
+    assert taken.boottime_ns / 1e9 == pytest.approx(now() - 9.0)
+
+
+@on_jumping_clock
+async def test_a_telegram_that_does_not_go_on_was_cut() -> None:
+    wire = ScriptedLine(LineSettings(9600), script([]))
+    data = telegram(0x0A, 1)
+    wire.say(data[:3], after_s=1.0)
+    wire.say(data, after_s=1.0 + PAUSE_S + 0.01)
+    events = [event for event, _ in await heard(ear_of(wire), 10.0)]
+    assert events == [Noise(data[:3], "cut"), Frame(data)]
