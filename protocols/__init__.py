@@ -26,7 +26,7 @@ CATALOGUE: Mapping[str, str] = {
     "nmea0183": "protocols.nmea0183.entry",
     "sml": "protocols.sml.entry",
     "dlms-push": "protocols.dlms.entry",
-    "kamstrup-kmp": "protocols.kamstrup_kmp",
+    "kamstrup-kmp": "protocols.kamstrup_kmp.entry",
     "vedirect-text": "protocols.vedirect.text",
     "vedirect-hex": "protocols.vedirect.hex_entry",
     "shdlc": "protocols.shdlc.entry",

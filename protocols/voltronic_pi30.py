@@ -20,12 +20,12 @@ from typing import Final
 
 from fastcrc.crc16 import xmodem
 
-from protocols.toolkit.battery import BatteryKeys, BatterySettings
 from protocols.toolkit.errors import DeviceRefusal
 from protocols.toolkit.framing import Direction, Frame
 from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request, Value, Values
 from protocols.toolkit.protocol import Fields, Protocol, without_models
 from protocols.toolkit.search import SearchFramer, Shape
+from protocols.toolkit.value_list import ValueKeys, ValueSettings
 
 MAX_LENGTH: Final = 256
 STATUS: Final = b"QPIGS"
@@ -60,10 +60,9 @@ _POWER: Final = ("pv_power", "W")
 _POWER_AT: Final = 19
 _LENGTHS: Final = frozenset({17, 21, 24})  # fields of a status
 _AROUND: Final = 4  # octets of a reply beside its text
-_REST_S: Final = 0.1  # in which a UART gathers 16 octets at 2400 baud before it hands them over
 _SHORTEST: Final = 90  # characters of a status with 17 fields
 
-KEYS: Final = BatteryKeys(units=dict((*_FIELDS, _POWER)) | dict.fromkeys(_FLAGS, ""), lists={})
+KEYS: Final = ValueKeys(units=dict((*_FIELDS, _POWER)) | dict.fromkeys(_FLAGS, ""), lists={})
 ADDRESS: Final = "1"
 
 
@@ -79,7 +78,7 @@ class Inverter:
 
     address = ADDRESS
 
-    def __init__(self, sensors: Sequence[BatterySettings], line: LineSettings) -> None:
+    def __init__(self, sensors: Sequence[ValueSettings], line: LineSettings) -> None:
         self._sensors = tuple(sensors)
 
     def planned(self) -> list[Request]:
@@ -92,7 +91,6 @@ class Inverter:
                 reply_length=_SHORTEST + _AROUND,
                 summary="voltronic-pi30: general status",
                 longest_reply=MAX_LENGTH,
-                rest_s=_REST_S,
             )
         ]
 

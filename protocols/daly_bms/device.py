@@ -40,11 +40,11 @@ from protocols.daly_bms.frame import (
     build,
     frames_of,
 )
-from protocols.toolkit.battery import ADDRESS, BatteryKeys, BatterySettings
 from protocols.toolkit.framing import Direction, Frame
 from protocols.toolkit.lessons import MOST_SILENCES, Lessons
 from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResult, Request
 from protocols.toolkit.protocol import Fields
+from protocols.toolkit.value_list import ADDRESS, ValueKeys, ValueSettings
 
 VALUES: Final[Mapping[str, tuple[int, str]]] = {  # the command that brings it, and its unit
     "voltage": (SUMMARY, "V"),
@@ -68,7 +68,7 @@ PAUSE_S: Final = 0.05  # longer than the pauses between the pieces in which an a
 COUNTS_BELIEVED_S: Final = 3600.0
 _A_FRAME: Final = {CELL_VOLTAGES: CELLS_A_FRAME, TEMPERATURES: TEMPERATURES_A_FRAME}
 
-KEYS: Final = BatteryKeys(
+KEYS: Final = ValueKeys(
     units={name: unit for name, (_, unit) in VALUES.items()},
     lists={"cell_voltages": MAX_BLOCK * CELLS_A_FRAME, "temperatures": 16},
 )
@@ -79,7 +79,7 @@ class Bms:
 
     address = ADDRESS
 
-    def __init__(self, sensors: Sequence[BatterySettings], line: LineSettings) -> None:
+    def __init__(self, sensors: Sequence[ValueSettings], line: LineSettings) -> None:
         self._sensors = tuple(sensors)
         self._wanted = {VALUES[name][0] for sensor in sensors for name in sensor.values}
         self._counts: dict[int, int] = {}  # of cells and of thermometers, once they are known

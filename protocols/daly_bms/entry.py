@@ -5,9 +5,9 @@ from __future__ import annotations
 from protocols.daly_bms.commands import describe
 from protocols.daly_bms.device import KEYS, Bms
 from protocols.daly_bms.frame import LENGTH, StreamFramer
-from protocols.toolkit.battery import address_of
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import Protocol, without_models
+from protocols.toolkit.value_list import address_of
 
 PROTOCOL = Protocol(
     name="daly-bms",

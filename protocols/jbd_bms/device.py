@@ -17,16 +17,16 @@ from protocols.jbd_bms import registers
 from protocols.jbd_bms.frame import AROUND, DONE, MAX_LENGTH, READ, REFUSED, Reply, Request, StreamFramer
 from protocols.jbd_bms.registers import BASIC_INFORMATION, CELL_VOLTAGES, HARDWARE, UNITS
 from protocols.toolkit import polling
-from protocols.toolkit.battery import ADDRESS, BatteryKeys, BatterySettings
 from protocols.toolkit.errors import DeviceRefusal
 from protocols.toolkit.framing import Direction, Frame
 from protocols.toolkit.lessons import Lessons
 from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResult
 from protocols.toolkit.protocol import Fields
+from protocols.toolkit.value_list import ADDRESS, ValueKeys, ValueSettings
 
 _REGISTER_OF: Final = {"cell_voltages": CELL_VOLTAGES, "hardware": HARDWARE}  # all others are in 03
 
-KEYS: Final = BatteryKeys(
+KEYS: Final = ValueKeys(
     units=UNITS, lists={"temperatures": 8, "cell_voltages": 32}, unusual=("production_date", "hardware")
 )
 
@@ -36,7 +36,7 @@ class Bms:
 
     address = ADDRESS
 
-    def __init__(self, sensors: Sequence[BatterySettings], line: LineSettings) -> None:
+    def __init__(self, sensors: Sequence[ValueSettings], line: LineSettings) -> None:
         self._sensors = tuple(sensors)
         self._registers = sorted(
             {_REGISTER_OF.get(name, BASIC_INFORMATION) for sensor in sensors for name in sensor.values}

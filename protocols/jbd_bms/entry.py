@@ -5,9 +5,9 @@ from __future__ import annotations
 from protocols.jbd_bms.device import KEYS, Bms
 from protocols.jbd_bms.frame import MAX_LENGTH, StreamFramer
 from protocols.jbd_bms.registers import describe
-from protocols.toolkit.battery import address_of
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import Protocol, without_models
+from protocols.toolkit.value_list import address_of
 
 PROTOCOL = Protocol(
     name="jbd-bms",

@@ -28,11 +28,11 @@ from construct import Byte, Bytes, Const, Int16ub, Int32ub, Struct, this
 
 from protocols.toolkit import layout
 from protocols.toolkit import polling as dialogue
-from protocols.toolkit.battery import ADDRESS, BatteryKeys, BatterySettings, address_of
 from protocols.toolkit.framing import Direction, Frame
 from protocols.toolkit.polling import Dialogue, LineSettings, PollResult
 from protocols.toolkit.protocol import Fields, Protocol, without_models
 from protocols.toolkit.search import SearchFramer, Shape
+from protocols.toolkit.value_list import ADDRESS, ValueKeys, ValueSettings, address_of
 
 READ_ALL: Final = 0x06
 _COMPUTER: Final = 0x03
@@ -80,7 +80,7 @@ _TEXTS: Final = {0xB4: "device_id", 0xB7: "software"}
 _VOLTAGE, _CURRENT, _STATE, _MINUTES, _PROTOCOL = 0x83, 0x84, 0x8C, 0xB6, 0xC0
 _CHARGING: Final = 0x8000
 
-KEYS: Final = BatteryKeys(
+KEYS: Final = ValueKeys(
     units={
         "voltage": "V",
         "current": "A",
@@ -117,7 +117,7 @@ class Bms:
 
     address = ADDRESS
 
-    def __init__(self, sensors: Sequence[BatterySettings], line: LineSettings) -> None:
+    def __init__(self, sensors: Sequence[ValueSettings], line: LineSettings) -> None:
         self._sensors = tuple(sensors)
 
     def planned(self) -> list[dialogue.Request]:

@@ -8,13 +8,13 @@ from typing import Final
 
 from protocols.pylontech import alarms, analog, frame
 from protocols.pylontech.frame import NORMAL, StreamFramer
-from protocols.toolkit.battery import BatteryKeys
 from protocols.toolkit.errors import DeviceRefusal
 from protocols.toolkit.framing import Direction, Frame
 from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResult, Request
 from protocols.toolkit.protocol import Fields
+from protocols.toolkit.value_list import ValueKeys
 
-KEYS: Final = BatteryKeys(
+KEYS: Final = ValueKeys(
     units={**analog.UNITS, **alarms.UNITS},
     lists={"temperatures": 8, "cell_voltages": 24},
     unusual=tuple(alarms.UNITS),

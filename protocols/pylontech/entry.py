@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from protocols.pylontech.battery import KEYS, Battery, PackSettings, describe
 from protocols.pylontech.frame import MAX_LENGTH, StreamFramer
-from protocols.toolkit.battery import BatterySettings
 from protocols.toolkit.errors import Problem, SettingsError
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import Protocol, without_models
 from protocols.toolkit.scaling_keys import is_whole
+from protocols.toolkit.value_list import ValueSettings
 
 FIRST_ADDRESS: Final = 2  # of the master battery, all switches off
 
@@ -49,7 +49,7 @@ def parse_settings(table: Mapping[str, Any]) -> PackSettings:
 
 
 def _units_of(settings: PackSettings) -> dict[str, str]:
-    return KEYS.units_of(BatterySettings(settings.values))
+    return KEYS.units_of(ValueSettings(settings.values))
 
 
 PROTOCOL: Final = Protocol(

@@ -15,7 +15,7 @@ from protocols.cubic import SimulatedSensor as SimulatedCubic
 from protocols.dlt645 import simulation as dlt645
 from protocols.dlt645.edition import DLT645_1997
 from protocols.jk_bms.polled import SimulatedBms as SimulatedJk
-from protocols.kamstrup_kmp import SimulatedMeter as SimulatedKamstrup
+from protocols.kamstrup_kmp.meter import SimulatedMeter as SimulatedKamstrup
 from protocols.pylontech.battery import SimulatedBattery
 from protocols.toolkit.polling import Values
 from protocols.toolkit.simulation import Dialect

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.kamstrup_kmp import (
-    MAX_LENGTH,
-    PROTOCOL,
-    QUANTITIES,
-    Meter,
-    Register,
-    SimulatedMeter,
-    StreamFramer,
-    build,
-    describe,
-    parse_settings,
-)
+from protocols.kamstrup_kmp.entry import KEYS, PROTOCOL
+from protocols.kamstrup_kmp.frame import MAX_LENGTH, StreamFramer, build
+from protocols.kamstrup_kmp.meter import Meter, SimulatedMeter, describe
+from protocols.kamstrup_kmp.quantities import QUANTITIES
+from protocols.kamstrup_kmp.registers import Register
 from protocols.toolkit.errors import SettingsError
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings, Values
@@ -50,7 +43,7 @@ def heard(data: bytes) -> Frame:
 
 
 def polled(registers: dict[int, Register], **keys: object) -> Values:
-    poll = Meter([parse_settings(keys)], LINE).poll()
+    poll = Meter([KEYS.parse(keys)], LINE).poll()
     meter = SimulatedMeter(registers)
     request = next(poll)
     while True:
@@ -66,7 +59,7 @@ def polled(registers: dict[int, Register], **keys: object) -> Values:
 
 
 def test_a_heat_meter_is_read_in_one_request() -> None:
-    assert len(Meter([parse_settings({})], LINE).planned()) == 1
+    assert len(Meter([KEYS.parse({})], LINE).planned()) == 1
     assert polled(REGISTERS) == VALUES
 
 
@@ -76,7 +69,7 @@ def test_each_unit_of_a_quantity_is_brought_to_one() -> None:
     assert polled({68: Register(55, 7, 0)}, values=["volume"]) == {"volume": 70}
     assert polled({68: Register(37, 7, 0)}, values=["volume"]) == {}, "a volume in °C"
     assert polled({68: Register(200, 7, 0)}, values=["volume"]) == {}, "a unit that nobody knows"
-    units = PROTOCOL.units_of(parse_settings({"values": ["energy", "power"]}))
+    units = PROTOCOL.units_of(KEYS.parse({"values": ["energy", "power"]}))
     assert units == {"energy": "Wh", "energy_joule": "J", "power": "W"}
 
 
@@ -86,14 +79,14 @@ def test_registers_that_a_meter_does_not_have_are_left_out() -> None:
 
 
 def test_more_than_eight_registers_take_several_requests() -> None:
-    requests = Meter([parse_settings({"values": list(QUANTITIES)})], LINE).planned()
+    requests = Meter([KEYS.parse({"values": list(QUANTITIES)})], LINE).planned()
     registers = [describe(heard(request.data))["registers"] for request in requests]
     assert [len(numbers) for numbers in registers] == [8, 8, 3]
     assert polled(REGISTERS, values=list(QUANTITIES)) == VALUES
 
 
 def test_a_request_left_unanswered_costs_only_its_registers() -> None:
-    poll = Meter([parse_settings({"values": list(QUANTITIES)})], LINE).poll()
+    poll = Meter([KEYS.parse({"values": list(QUANTITIES)})], LINE).poll()
     request = next(poll)
     reply = SimulatedMeter(REGISTERS).answer(heard(request.data))
     assert reply is not None
@@ -105,8 +98,8 @@ def test_a_request_left_unanswered_costs_only_its_registers() -> None:
 
 
 def test_a_reply_of_other_registers_is_not_taken() -> None:
-    (request,) = Meter([parse_settings({"values": ["volume"]})], LINE).planned()
-    (other,) = Meter([parse_settings({"values": ["power"]})], LINE).planned()
+    (request,) = Meter([KEYS.parse({"values": ["volume"]})], LINE).planned()
+    (other,) = Meter([KEYS.parse({"values": ["power"]})], LINE).planned()
     reply = SimulatedMeter(REGISTERS).answer(heard(other.data))
     assert reply is not None
     assert not request.accepts(heard(reply))
@@ -114,7 +107,7 @@ def test_a_reply_of_other_registers_is_not_taken() -> None:
 
 @pytest.mark.parametrize("content", ["0044", "0044280042", "00442809420102030405060708 09", "004428044200"])
 def test_registers_that_are_cut_or_too_long_answer_nothing(content: str) -> None:
-    (request,) = Meter([parse_settings({"values": ["volume"]})], LINE).planned()
+    (request,) = Meter([KEYS.parse({"values": ["volume"]})], LINE).planned()
     frame = heard(build(0x40, b"\x3f\x10" + bytes.fromhex(content)))
     assert not request.accepts(frame)
     assert "values" not in describe(frame)
@@ -137,10 +130,10 @@ def test_what_never_ends_is_given_up_at_the_longest_frame() -> None:
 
 def test_the_keys_of_a_meter() -> None:
     with pytest.raises(SettingsError, match=r"values\.0: 'enrgy' is no value, use energy"):
-        parse_settings({"values": ["enrgy"]})
+        KEYS.parse({"values": ["enrgy"]})
     with pytest.raises(SettingsError, match=r"values\.1: 'power' is there twice"):
-        parse_settings({"values": ["power", "power"]})
+        KEYS.parse({"values": ["power", "power"]})
     with pytest.raises(SettingsError, match="values: is no list of values"):
-        parse_settings({"values": []})
+        KEYS.parse({"values": []})
     with pytest.raises(SettingsError, match="value: is no key here, did you mean values"):
-        parse_settings({"value": ["power"]})
+        KEYS.parse({"value": ["power"]})

@@ -30,7 +30,7 @@ async def heard(ear: Ear, wait_s: float) -> list[tuple[Event, Instant]]:
     """Everything that comes in so much time."""
     until, events = now() + wait_s, list[tuple[Event, Instant]]()
     while now() < until:
-        events += await ear.hear(until - now())
+        events += await ear.telegrams(until - now())
     return events
 
 

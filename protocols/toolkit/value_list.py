@@ -1,79 +1,95 @@
-"""Settings of all battery management systems: the one key of their sensors, and values that are lists.
+"""The one key of sensors of a device that stands alone on its line: `values`, those that are read from it.
 
-A battery stands alone on its line, so it needs no address; a sensor may say which of its values are read. The
-voltages of its cells and its thermometers are lists: one value for each, with its number behind the name.
+It needs no address. Some of its values are lists, as are the voltages of a battery's cells and its
+thermometers: one value for each entry, with its number behind the name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final
 
 from protocols.toolkit.errors import Problem, SettingsError
 from protocols.toolkit.polling import Value, Values
 from protocols.toolkit.protocol import Fields
+from protocols.toolkit.scaling_keys import unknown_key
 
 ADDRESS: Final = "bms"
+_FEW: Final = 8  # names that fit a message
 
 
 @dataclass(frozen=True, slots=True)
-class BatterySettings:
-    """The settings of a battery: the values that are read from it."""
+class ValueSettings:
+    """The settings of a sensor: the values that are read from its device."""
 
     values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class BatteryKeys:
-    """Reads the keys of a battery's sensors.
+class ValueKeys:
+    """Reads the keys of a device's sensors.
 
     Attributes:
-        units: the values that it can give, each with its unit or "".
+        units: the values that the device can give, each with its unit or "".
         lists: the names of values that are lists, each with the most entries it can hold.
         unusual: the names of values that are read only if site.toml lists them.
     """
 
     units: Mapping[str, str]
-    lists: Mapping[str, int]
+    lists: Mapping[str, int] = field(default_factory=dict)
     unusual: Collection[str] = ()
+
+    @property
+    def usual(self) -> list[str]:
+        """Return the names of the values that are read where site.toml lists none."""
+        return [name for name in self.units if name not in self.unusual]
 
     @property
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the keys."""
-        but = f" but {' and '.join(self.unusual)}" if self.unusual else ""
+        default = ", ".join(self.usual) if self.unusual else "all"
         values = {
             "type": "array",
             "items": {"enum": list(self.units)},
             "minItems": 1,
             "uniqueItems": True,
-            "description": f"The values to read. Default: all{but}.",
+            "description": f"The values to read. Default: {default}.",
         }
         return {"properties": {"values": values}, "required": []}
 
-    def parse(self, table: Mapping[str, Any]) -> BatterySettings:
+    def parse(self, table: Mapping[str, Any]) -> ValueSettings:
         """Return the settings in these keys.
 
         Raises:
             SettingsError: with every mistake.
         """
-        problems: list[Problem] = [((key,), "is no key here, use values") for key in table if key != "values"]
-        values = table.get("values", [name for name in self.units if name not in self.unusual])
+        problems: list[Problem] = [
+            ((key,), unknown_key(key, ("values",))) for key in table if key != "values"
+        ]
+        values = table.get("values", self.usual)
         if not isinstance(values, list) or not values:
-            problems.append((("values",), 'is no list of values, write for example ["voltage", "current"]'))
+            example = ", ".join(f'"{name}"' for name in list(self.units)[:2])
+            problems.append((("values",), f"is no list of values, write for example [{example}]"))
             values = []
         for index, name in enumerate(values):
             if not isinstance(name, str) or name not in self.units:
-                close = get_close_matches(str(name).lower(), self.units, 3) or self.units
-                problems.append((("values", index), f"{name!r} is no value, use {' or '.join(close)}"))
+                problems.append((("values", index), f"{name!r} is no value, use {self._like(str(name))}"))
             elif name in values[:index]:
                 problems.append((("values", index), f"{name!r} is there twice"))
         if problems:
             raise SettingsError(problems)
-        return BatterySettings(tuple(values))
+        return ValueSettings(tuple(values))
 
-    def units_of(self, settings: BatterySettings) -> dict[str, str]:
+    def _like(self, name: str) -> str:
+        """Return the names of all values, or of many only those most like `name`, for a message."""
+        names = list(self.units)
+        if close := get_close_matches(name.lower(), names, 3):
+            return " or ".join(close)
+        return " or ".join(names) if len(names) <= _FEW else f"one of {', '.join(names[:3])} …"
+
+    def units_of(self, settings: ValueSettings) -> dict[str, str]:
         """Return the unit of each value that these settings may bring, or ""."""
         units: dict[str, str] = {}
         for name in settings.values:
@@ -82,7 +98,7 @@ class BatteryKeys:
         return units
 
     def choose(self, fields: Fields, names: Sequence[str]) -> Values:
-        """Return the values of these names; for a list, one value for each cell or thermometer in it."""
+        """Return the values of these names; for a list, one value for each entry in it."""
         return dict(self._chosen(fields, names))
 
     def _chosen(self, fields: Fields, names: Sequence[str]) -> Iterator[tuple[str, Value]]:
@@ -95,8 +111,8 @@ class BatteryKeys:
                 yield name, fields[name]
 
 
-def address_of(settings: BatterySettings) -> str:
-    """Return the one address: all sensors of a line are one battery."""
+def address_of(settings: ValueSettings) -> str:
+    """Return the one address: all sensors of a line are one device."""
     return ADDRESS
 
 
