@@ -1,0 +1,46 @@
+"""Sensors that a foreign master asks, on a line where we only listen.
+
+    frame or noise ──▶ Overhearer.hear ──▶ Overheard(sensor, values) …
+
+The frames of both directions are found by the protocol's own framer. Nothing is ever sent on such a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from protocols.toolkit.framing import Event
+from protocols.toolkit.polling import Values
+
+
+@dataclass(frozen=True, slots=True)
+class Overheard:
+    """Values that the master was given.
+
+    Attributes:
+        sensor: whose they are, by its place among the settings that the overhearer was made of, from 0.
+        values: at least one value.
+    """
+
+    sensor: int
+    values: Values
+
+
+class Overhearer(Protocol):
+    """Pairs the requests and replies of one line."""
+
+    def hear(self, event: Event, start_s: float, end_s: float) -> Sequence[Overheard]:
+        """Take the next frame or noise; return the values that it completes.
+
+        Args:
+            event: what the framer found.
+            start_s: when its first octet came, in seconds of a clock that never goes back.
+            end_s: when its last octet came.
+        """
+        ...
+
+    def unread(self) -> Sequence[Mapping[str, str]]:
+        """Return for each sensor the values that the master has not asked for so far, each with its place."""
+        ...
