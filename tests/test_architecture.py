@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from protocols import CATALOGUE, protocol
+from protocols import CATALOGUE, load
 from tests.protocols.vectors import SPOKEN, path_of, vectors
 
 ROOT = Path(__file__).parent.parent
@@ -43,7 +43,7 @@ def test_the_toolkit_knows_no_protocol() -> None:
 
 @every_protocol
 def test_a_protocol_names_its_specification(name: str) -> None:
-    entry = protocol(name)
+    entry = load(name)
     assert entry.name == name
     assert entry.title
     assert entry.spec
@@ -68,7 +68,7 @@ def test_a_protocol_has_a_row_in_its_page(name: str) -> None:
 
 @every_protocol
 def test_a_protocols_schema_is_one_of_a_sensors_own_keys(name: str) -> None:
-    schema = protocol(name).schema
+    schema = load(name).schema
     assert set(schema["required"]) <= set(schema["properties"])
 
 

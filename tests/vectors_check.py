@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.commands.decode import streams as decode
-from protocols import CATALOGUE, protocol
+from protocols import CATALOGUE, load
 from tests.benchmarks.table import DOCS, Row, markdown, put
 from tests.protocols.vectors import FOLDER, IDLE, NAMES, Vector, holds_a_good_one, path_of
 
@@ -58,7 +58,7 @@ def command(name: str, lines: Sequence[str]) -> list[str]:
 def here(name: str, lines: Sequence[str]) -> list[str]:
     """The same without a process of its own."""
     out = io.StringIO()
-    decode.run(protocol(name), "-", None, True, io.StringIO("".join(f"{line}\n" for line in lines)), out)
+    decode.run(load(name), "-", None, True, io.StringIO("".join(f"{line}\n" for line in lines)), out)
     return out.getvalue().splitlines()
 
 

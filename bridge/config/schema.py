@@ -26,7 +26,7 @@ from bridge.config.tables import (
     SpoolSettings,
     ThingsBoard,
 )
-from protocols import names, protocol
+from protocols import load, names
 from protocols.toolkit.errors import PackageError
 from protocols.toolkit.protocol import Protocol
 
@@ -67,7 +67,7 @@ def _usable() -> Iterator[Protocol]:
     """Yield the protocols that a bus can speak; leave out those of packages that cannot be imported."""
     for name in names():
         with suppress(PackageError):
-            yield protocol(name)
+            yield load(name)
 
 
 def _as_written(table: type[Table], schema: Schema) -> None:

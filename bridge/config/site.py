@@ -30,7 +30,7 @@ from bridge.config.tables import (
 from bridge.config.toml_lines import KeyPath
 from bridge.config.wording import value_text
 from bridge.errors import ConfigError
-from protocols import protocol
+from protocols import load
 from protocols.toolkit.errors import PackageError, SettingsError
 from protocols.toolkit.protocol import Protocol
 
@@ -193,7 +193,7 @@ def _catalogue_entry(name: object, own_models: OwnModels) -> Protocol | None:
     None if there is no such protocol: the check of the bus's own keys notes that.
     """
     try:
-        return own_models.known_to(protocol(name)) if isinstance(name, str) else None
+        return own_models.known_to(load(name)) if isinstance(name, str) else None
     except (KeyError, PackageError):
         return None
 

@@ -17,7 +17,7 @@ from bridge.config.document import NOT_WRITTEN, Table, nearest
 from bridge.config.places import Scheme, check_adapter, check_bus_name, check_plain_name, check_url, parse_url
 from bridge.config.quantities import Duration, FileContext, Size
 from bridge.config.wording import value_text
-from protocols import names, protocol
+from protocols import load, names
 from protocols.toolkit.errors import PackageError
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import Protocol
@@ -77,7 +77,7 @@ def _catalogue_entry(value: object) -> object:
     if isinstance(value, Protocol):
         return value
     try:
-        return protocol(str(value))
+        return load(str(value))
     except PackageError as error:
         raise ValueError(str(error)) from None
     except KeyError:

@@ -9,5 +9,127 @@ field_keys    [bus.NAME.frame.fields]
 request_keys  [bus.NAME.request]
 sensor        a sensor that speaks unasked or is asked, and what it says of itself in site.toml
 simulation    the other side of a request: a sensor that answers
-entry         the catalogue's entry, and how a bus makes a protocol of its own of it
+
+Each bus declares its own frames, so each makes a protocol of its own. Without a declaration there is nothing
+to find or to decode: only its keys are known.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, NoReturn
+
+from protocols.declared.frame import DeclaredFrame, either
+from protocols.declared.frame_keys import FRAME_SCHEMA, parse_frame
+from protocols.declared.octets import order_of
+from protocols.declared.request_keys import REQUEST_SCHEMA, parse_request
+from protocols.declared.sensor import ALONE, Declared, DeclaredDevice, DeclaredListener
+from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.pushing import ListeningSettings, address_of
+from protocols.toolkit.search import SearchFramer
+
+BUS_SCHEMA: Final[Mapping[str, Any]] = {
+    "properties": {"frame": FRAME_SCHEMA, "request": REQUEST_SCHEMA},
+    "required": ["frame"],
+}
+_SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
+    "properties": {
+        "id": {"type": "string", "description": "The id in its frames, if a field is the id."},
+        "only": {
+            "type": "array",
+            "items": {"type": "string"},
+            "minItems": 1,
+            "description": "The values to keep. Default: all.",
+        },
+    },
+    "required": [],
+}
+
+
+def declaration(table: Mapping[str, Any]) -> Declared:
+    """Return the frame and the request that a bus declares.
+
+    Args:
+        table: the keys `frame` and `request` of the bus.
+
+    Raises:
+        SettingsError: every mistake.
+    """
+    problems: list[Problem] = []
+    frame = None
+    if "frame" in table:
+        frame = parse_frame(table["frame"], ("frame",), problems)
+    else:
+        problems.append((("frame",), "is missing: what its sensors send, write [bus.NAME.frame]"))
+    request = None
+    if "request" in table:
+        order = order_of(table["frame"], "big", (), []) if isinstance(table.get("frame"), Mapping) else "big"
+        request = parse_request(table["request"], frame.id if frame else None, order, ("request",), problems)
+    if frame is None or problems:
+        raise SettingsError(problems)
+    return Declared(DeclaredFrame(frame), DeclaredFrame(request) if request else None)
+
+
+def declared_by(table: Mapping[str, Any]) -> Protocol:
+    """Return the protocol that a bus declares; arguments and errors are those of `declaration`."""
+    return entry(declaration(table))
+
+
+def entry(declarations: Declared) -> Protocol:
+    """Return the protocol of a declaration."""
+    frame, request, keys = declarations.frame, declarations.request, declarations.keys
+    shape = either(frame.shape, request.shape) if request else frame.shape
+
+    def describe(wire_frame: Frame) -> Fields:
+        if request and wire_frame.direction is Direction.REQUEST:
+            return {"request": request.sender(request.parse(wire_frame.data))}
+        raws = frame.parse(wire_frame.data)
+        raw_fields = {name: raw.hex() if isinstance(raw, bytes) else raw for name, raw in raws.items()}
+        values, _ = frame.values(raws)
+        identity = {"id": frame.sender(raws)} if frame.declared.id else {}
+        return {**identity, "raw": raw_fields, "values": values}
+
+    def device(sensors: Sequence[ListeningSettings], line: LineSettings) -> DeclaredDevice:
+        return DeclaredDevice(declarations, sensors, line)
+
+    def address(settings: ListeningSettings) -> str:
+        return address_of(settings) or (ALONE if request else "")
+
+    return replace(
+        PROTOCOL,
+        framer=lambda: SearchFramer(shape),
+        describer=without_models(lambda: describe),
+        schema=keys.schema,
+        settings=keys.parse,
+        device=device if request else None,
+        address_of=address,
+        units_of=keys.units_of,
+        listener=None if request else lambda: DeclaredListener(declarations),
+        longest=shape.longest,
+        declared_by=None,
+    )
+
+
+def _undeclared(*_: object) -> NoReturn:
+    raise ValueError("nothing is declared: the declaration stands in site.toml, under a bus")
+
+
+PROTOCOL = Protocol(
+    name="declared",
+    title="frames declared in site.toml",
+    spec="the sensor's own, as [bus.NAME.frame] says it",
+    line=None,
+    framer=_undeclared,
+    describer=_undeclared,
+    schema=_SENSOR_SCHEMA,
+    settings=_undeclared,
+    device=None,
+    address_of=_undeclared,
+    units_of=_undeclared,
+    bus_schema=BUS_SCHEMA,
+    declared_by=declared_by,
+)

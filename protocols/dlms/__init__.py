@@ -8,5 +8,5 @@ ciphering    the same, security suite 0: AES-128-GCM, and the invocation counter
 data         A-XDR: numbers, octet strings, structures
 lists        what the makers' lists mean: with units, without, or by position
 description  a push into values and into fields
-entry        the catalogue's entry
+push         the protocol `dlms-push`
 """

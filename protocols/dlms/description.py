@@ -20,7 +20,7 @@ from protocols.dlms.assembly import Assembler
 from protocols.dlms.ciphering import Decryption
 from protocols.dlms.data import DATE_TIME_LENGTH, iso_date
 from protocols.dlms.lists import CLOCK, Entry, List, read
-from protocols.sml.units import UNITS
+from protocols.toolkit.dlms_units import UNITS
 from protocols.toolkit.errors import DecodeError
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.meter_keys import MeterKey

@@ -6,6 +6,61 @@ settings     how an installer writes a meter down: its keys, and every mistake i
 device       one meter, polled
 description  frames into fields, for people
 simulation   the other side: a meter that answers
-entry        the catalogue's entry `dlt645`
-entry_1997   the catalogue's entry `dlt645-1997`
+
+The meter is asked; 2400 8E1 (2007) or 1200 8E1 (1997) unless it was set otherwise.
 """
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from protocols.dlt645.description import describe
+from protocols.dlt645.device import Meter
+from protocols.dlt645.edition import DLT645_1997, DLT645_2007
+from protocols.dlt645.frame import StreamFramer
+from protocols.dlt645.settings import MeterSettings, conflicts, parse_settings, sensor_schema
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Protocol, without_models
+
+
+def _address_of(settings: MeterSettings) -> str:
+    """Return the address of the meter, twelve digits."""
+    return settings.address
+
+
+def _units_of(settings: MeterSettings) -> dict[str, str]:
+    """Return the values that are read, each with its unit."""
+    return {item.name: item.unit for item in settings.items}
+
+
+PROTOCOL: Final = Protocol(
+    name="dlt645",
+    title="DL/T 645-2007",
+    spec="DL/T 645-2007 multi-function watt-hour meter communication protocol",
+    line=LineSettings(2400, 8, "E", 1),
+    framer=StreamFramer,
+    describer=without_models(lambda: describe),
+    schema=sensor_schema(DLT645_2007),
+    settings=parse_settings,
+    device=Meter,
+    address_of=_address_of,
+    conflicts=conflicts,
+    units_of=_units_of,
+    bytesizes=frozenset({8}),
+)
+PROTOCOL_1997: Final = Protocol(
+    name="dlt645-1997",
+    title="DL/T 645-1997",
+    spec="DL/T 645-1997 multi-function watt-hour meter communication rule",
+    line=LineSettings(1200, 8, "E", 1),
+    framer=StreamFramer,
+    describer=without_models(lambda: partial(describe, edition=DLT645_1997)),
+    schema=sensor_schema(DLT645_1997),
+    settings=partial(parse_settings, edition=DLT645_1997),
+    device=partial(Meter, edition=DLT645_1997),
+    address_of=_address_of,
+    conflicts=conflicts,
+    units_of=_units_of,
+    bytesizes=frozenset({8}),
+)

@@ -3,5 +3,31 @@
 frame      the frame on the wire, its checksum, and how it is found in a stream
 registers  what the registers say
 device     one BMS, polled; its keys; and a simulated one
-entry      the catalogue's entry
+
+The battery is asked, alone on its line; 9600 8N1.
 """
+
+from __future__ import annotations
+
+from protocols.jbd_bms.device import KEYS, Bms
+from protocols.jbd_bms.frame import MAX_LENGTH, StreamFramer
+from protocols.jbd_bms.registers import describe
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Protocol, without_models
+from protocols.toolkit.value_list import address_of
+
+PROTOCOL = Protocol(
+    name="jbd-bms",
+    title="JBD BMS",
+    spec="JBD general protocol for RS-485, RS-232 and UART, V4",
+    line=LineSettings(9600, 8, "N", 1),
+    framer=StreamFramer,
+    describer=without_models(lambda: describe),
+    schema=KEYS.schema,
+    settings=KEYS.parse,
+    device=Bms,
+    address_of=address_of,
+    units_of=KEYS.units_of,
+    longest=MAX_LENGTH,
+    bytesizes=frozenset({8}),
+)

@@ -13,5 +13,50 @@ settings     how an installer writes a meter down: its keys, and every mistake i
 device       one meter, polled by its primary or secondary address
 description  frames into fields, for people
 simulation   the other side: a meter that answers
-entry        the catalogue's entry
+
+The meter is asked; 2400 8E1 unless it was set otherwise.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from protocols.mbus.description import describe
+from protocols.mbus.device import Meter
+from protocols.mbus.link import LONGEST, StreamFramer
+from protocols.mbus.settings import SENSOR_SCHEMA, MeterSettings, conflicts, parse_settings, units_of
+from protocols.toolkit.meter_keys import MeterKey
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Protocol, without_models
+
+# EN 13757-2: a meter answers within 330 bit times and 50 ms; the slowest line has 300 baud.
+_REPLY_TIMEOUT_S: Final = 330 / 300 + 0.05
+
+
+def _with_keys(keys: Mapping[str, MeterKey]) -> Protocol:
+    def device(sensors: Sequence[MeterSettings], line: LineSettings) -> Meter:
+        return Meter(sensors, line, keys.get(sensors[0].station))
+
+    return replace(PROTOCOL, device=device)
+
+
+PROTOCOL: Final = Protocol(
+    name="mbus",
+    title="M-Bus, wired",
+    spec="EN 13757-2 and EN 13757-3",
+    line=LineSettings(2400, 8, "E", 1),
+    framer=StreamFramer,
+    describer=without_models(lambda: describe),
+    schema=SENSOR_SCHEMA,
+    settings=parse_settings,
+    device=Meter,
+    address_of=lambda settings: settings.station,
+    conflicts=conflicts,
+    units_of=units_of,
+    reply_timeout_s=_REPLY_TIMEOUT_S,
+    longest=LONGEST,
+    bytesizes=frozenset({8}),
+    with_keys=_with_keys,
+)

@@ -10,7 +10,7 @@ plan         which reads fetch a set of registers in the least wire time
 device       one unit, polled: follows the plan, learns from refusals
 description  frames into fields, for people
 simulation   the other side: a unit that answers
-entry        what the catalogue's entries share
-rtu          the catalogue's entry
-ascii        the same for ASCII mode, with its ADU and framer
+record       what the protocols of both modes share
+rtu          the protocol `modbus-rtu`
+ascii        the protocol `modbus-ascii`, with its ADU and framer
 """

@@ -21,7 +21,7 @@ from typing import Final
 
 from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
-from protocols.modbus.entry import entry
+from protocols.modbus.record import modbus_protocol
 from protocols.toolkit.errors import ProtocolError
 from protocols.toolkit.framing import Direction, Event, Frame, Noise
 
@@ -150,7 +150,7 @@ ASCII: Final = Carrier(
 )
 
 
-PROTOCOL = entry(
+PROTOCOL = modbus_protocol(
     name="modbus-ascii",
     title="Modbus ASCII",
     spec="Modbus Application Protocol V1.1b3, Modbus over Serial Line V1.02 §2.5.2",

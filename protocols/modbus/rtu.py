@@ -7,7 +7,7 @@ The sensor is asked; line settings are the sensor's own, its manual decides.
 from __future__ import annotations
 
 from protocols.modbus.device import ModbusDevice
-from protocols.modbus.entry import entry
+from protocols.modbus.record import modbus_protocol
 from protocols.modbus.serial_line import RTU, ReplyFramer, RequestFramer, StreamFramer, adu, body
 from protocols.modbus.settings import ModbusSettings
 from protocols.modbus.simulation import SimulatedUnit
@@ -26,7 +26,7 @@ __all__ = [
 
 framer = StreamFramer
 
-PROTOCOL = entry(
+PROTOCOL = modbus_protocol(
     name="modbus-rtu",
     title="Modbus RTU",
     spec="Modbus Application Protocol V1.1b3, Modbus over Serial Line V1.02",

@@ -3,5 +3,80 @@
 sentence     a sentence on the wire, and how it is found in a stream
 amounts      speeds, pressures and temperatures in our units, whichever they are sent in
 transducers  XDR: what each transducer is called, and its unit
-entry        what each sentence tells, and the catalogue's entry
+values       what each sentence tells
+
+The device speaks unasked; 4800 8N1.
 """
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from protocols.nmea0183.sentence import MAX_LENGTH, StreamFramer, parse
+from protocols.nmea0183.transducers import CONVERTED, NAMES, transducers
+from protocols.nmea0183.values import UNITS, has_values, position, values
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.pushing import ListeningKeys, ListeningSettings, Telegram, address_of
+
+
+class SentenceListener:
+    """Reads the sentences of the one device on a line."""
+
+    def telegrams(self, frame: Frame) -> Sequence[Telegram]:
+        """Return the telegram of a sentence; none if no values are taken from its type."""
+        sentence = parse(frame.data)
+        return [Telegram("", values(sentence))] if has_values(sentence) else []
+
+
+def describe(frame: Frame) -> Fields:
+    """Return talker, type and fields as sent, the position in degrees, and the values with their units."""
+    sentence = parse(frame.data)
+    fields: Fields = {"talker": sentence.talker, "type": sentence.type, "fields": list(sentence.fields)}
+    if sentence.type == "RMC":
+        fields["status"] = sentence.text(2)
+        fields |= position(sentence, 3)
+    sentence_values = values(sentence)
+    if not sentence_values:
+        return fields
+    units = (
+        UNITS
+        if sentence.type != "XDR"
+        else {transducer.name: transducer.unit for transducer in transducers(sentence)}
+    )
+    return fields | {
+        "values": sentence_values,
+        "units": {name: units[name] for name in sentence_values if units.get(name)},
+    }
+
+
+_KEYS: Final = ListeningKeys(
+    units=UNITS,
+    others=NAMES,
+)
+
+
+def _units_of(settings: ListeningSettings) -> dict[str, str]:
+    """Return the unit of each value; for a transducer it is known if its kind is converted to one."""
+    units = _KEYS.units_of(settings)
+    converted_units = {name: CONVERTED.get(name.partition("_")[0], ("", None))[0] for name in units}
+    return {name: unit or converted_units[name] for name, unit in units.items()}
+
+
+PROTOCOL = Protocol(
+    name="nmea0183",
+    title="NMEA 0183",
+    spec="NMEA 0183, IEC 61162-1",
+    line=LineSettings(4800),
+    framer=StreamFramer,
+    describer=without_models(lambda: describe),
+    schema=_KEYS.schema,
+    settings=_KEYS.parse,
+    device=None,
+    listener=SentenceListener,
+    address_of=address_of,
+    units_of=_units_of,
+    longest=MAX_LENGTH,
+)

@@ -6,5 +6,74 @@ frame    2: requests and replies, and how they are found in a stream
 analog   3.5, command 42: voltages, temperatures, current, capacities
 alarms   3.7, command 44: what is out of bounds, and which switches are closed
 battery  a battery that is asked, and its simulation
-entry    what a sensor says of itself, and the catalogue's entry
+
+The host asks one battery; 115200 8N1, older ones 9600.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from protocols.pylontech.battery import KEYS, Battery, PackSettings, describe
+from protocols.pylontech.frame import MAX_LENGTH, StreamFramer
+from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Protocol, without_models
+from protocols.toolkit.scaling_keys import is_whole
+from protocols.toolkit.value_list import ValueSettings
+
+FIRST_ADDRESS: Final = 2  # of the master battery, all switches off
+
+_ADDRESS: Final = {
+    "type": "integer",
+    "minimum": 1,
+    "maximum": 255,
+    "default": FIRST_ADDRESS,
+    "description": "of the battery: 2 the master, 3 … the others behind it",
+}
+SCHEMA: Final[Mapping[str, Any]] = {
+    "properties": {"address": _ADDRESS, **KEYS.schema["properties"]},
+    "required": [],
+}
+
+
+def parse_settings(table: Mapping[str, Any]) -> PackSettings:
+    """Return the settings that a sensor's own keys mean.
+
+    Raises:
+        SettingsError: with every mistake.
+    """
+    address = table.get("address", FIRST_ADDRESS)
+    problems: list[Problem] = []
+    if not is_whole(address, 1, 255):
+        problems.append((("address",), f"{address!r} is no address of a battery, use 1–255; the master is 2"))
+    values: tuple[str, ...] = ()
+    try:
+        values = KEYS.parse({key: value for key, value in table.items() if key != "address"}).values
+    except SettingsError as error:
+        problems += error.problems
+    if problems:
+        raise SettingsError(problems)
+    return PackSettings(address, values)
+
+
+def _units_of(settings: PackSettings) -> dict[str, str]:
+    return KEYS.units_of(ValueSettings(settings.values))
+
+
+PROTOCOL: Final = Protocol(
+    name="pylontech",
+    title="Pylontech batteries",
+    spec="Pylontech RS485 protocol, low voltage, V3.3",
+    line=LineSettings(115200, 8, "N", 1),
+    framer=StreamFramer,
+    describer=without_models(lambda: describe),
+    schema=SCHEMA,
+    settings=parse_settings,
+    device=Battery,
+    address_of=lambda settings: str(settings.address),
+    units_of=_units_of,
+    longest=MAX_LENGTH,
+    bytesizes=frozenset({8}),
+)

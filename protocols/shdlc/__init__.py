@@ -6,5 +6,34 @@ settings     how an installer writes a sensor down: its keys, and every mistake 
 device       one sensor, polled: started if it is idle, woken if it sleeps
 description  frames into fields, for people
 simulation   the other side: a sensor that answers
-entry        the catalogue's entry
+
+The sensor is asked; 115200 8N1, which none of them can change.
 """
+
+from __future__ import annotations
+
+from protocols.shdlc.description import Describer
+from protocols.shdlc.device import Sensor
+from protocols.shdlc.frame import MAX_LENGTH, StreamFramer
+from protocols.shdlc.models import MODELS
+from protocols.shdlc.settings import SENSOR_SCHEMA, address_of, conflicts, parse_settings, units_of
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Protocol
+
+PROTOCOL = Protocol(
+    name="shdlc",
+    title="Sensirion SHDLC",
+    spec="Sensirion SHDLC, as in the SPS30 datasheet V2.0 (June 2023) §5",
+    line=LineSettings(115200, 8, "N", 1),
+    framer=StreamFramer,
+    describer=Describer,
+    schema=SENSOR_SCHEMA,
+    settings=parse_settings,
+    device=Sensor,
+    address_of=address_of,
+    conflicts=conflicts,
+    units_of=units_of,
+    longest=MAX_LENGTH,
+    bytesizes=frozenset({8}),
+    models=lambda: tuple(MODELS),
+)

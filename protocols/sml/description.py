@@ -31,7 +31,7 @@ from protocols.sml.messages import (
     value_list,
 )
 from protocols.sml.transport import data_of
-from protocols.sml.units import UNITS
+from protocols.toolkit.dlms_units import UNITS
 from protocols.toolkit.errors import DecodeError
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.obis import Code, in_unit, plain, quantity

@@ -2,10 +2,10 @@
 
 text        blocks of values, told every second unasked
 fields      what the fields of a block mean
-hex         single registers, asked for: the frame on the wire, and how it is found in a stream
+hex         single registers, asked for
+hex_frame   their frame on the wire, and how it is found in a stream
 registers   what the registers mean
 settings    how an installer writes down what is read
 device      one device, polled
 simulation  the other side: a device that answers
-hex_entry   the catalogue's entry of the second; that of the first stands in text
 """

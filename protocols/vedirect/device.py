@@ -16,8 +16,8 @@ from protocols.toolkit.framing import Frame
 from protocols.toolkit.lessons import MOST_SILENCES, Lessons
 from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
 from protocols.toolkit.scaling import Missing
-from protocols.vedirect import hex as frames
-from protocols.vedirect.hex import GET, Told
+from protocols.vedirect import hex_frame as frames
+from protocols.vedirect.hex_frame import GET, Told
 from protocols.vedirect.registers import Register
 from protocols.vedirect.settings import DeviceSettings
 

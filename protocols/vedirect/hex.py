@@ -1,145 +1,59 @@
-r"""VE.Direct HEX: registers of Victron's devices, asked for one by one; 19200 8N1.
-
-Spec: Victron Energy, "BlueSolar HEX protocol MPPT", and the documents of its kind for other devices.
-
-    : command | data … | check \n            get, set, async: register 2 | flags 1 | value, low octet first
-
-All in hexadecimal digits, capitals: one for the command, two for each octet, so their number is odd. The
-command, the data and check add up to 0x55 modulo 256. Blocks of the other protocol (`text`) and registers
-told unasked (async) come between a request and its reply, and are no replies.
-
-A get is repeated in its reply, with flags and value behind: flags are 1 where the device does not know the
-register, 2 where it does not have it now, 4 where the request is wrong.
-"""
+"""VE.Direct HEX: the catalogue's entry. The device is asked; 19200 8N1."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
-
-from construct import Byte, GreedyBytes, Int16ul, Struct
-
-from protocols.toolkit import layout
 from protocols.toolkit.framing import Frame
-from protocols.toolkit.search import SearchFramer, Shape
-
-PING: Final = 0x1
-APP_VERSION: Final = 0x3
-PRODUCT_ID: Final = 0x4
-RESTART: Final = 0x6
-GET: Final = 0x7
-SET: Final = 0x8
-ASYNC: Final = 0xA
-WITH_REGISTER: Final = (GET, SET, ASYNC)
-
-FLAGS: Final[Mapping[int, str]] = {
-    0x01: "unknown register",
-    0x02: "not supported now",
-    0x04: "parameter error",
-}
-
-MAX_DIGITS: Final = 129  # a command and 64 octets; a value has at most 34
-LONGEST: Final = MAX_DIGITS + 3
-
-LAYOUT: Final = "register" / Struct("register" / Int16ul, "flags" / Byte, "value" / GreedyBytes)
-REGISTER_LENGTH: Final = 3  # octets of a register without a value
-
-_SUM = 0x55
-_LINE = re.compile(rb":([0-9A-F])((?:[0-9A-F]{2}){1,%d})\r?\n" % (MAX_DIGITS // 2))
-_UNFINISHED = re.compile(rb":[0-9A-F]{0,%d}\r?\Z" % MAX_DIGITS)
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.scaling import Missing
+from protocols.vedirect import hex_frame as frames
+from protocols.vedirect.device import VictronDevice
+from protocols.vedirect.hex_frame import LONGEST, StreamFramer
+from protocols.vedirect.registers import BY_NUMBER, SIZES, is_missing
+from protocols.vedirect.settings import SENSOR_SCHEMA, DeviceSettings, parse_settings
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What a frame says.
-
-    Attributes:
-        command: what it asks for, or answers.
-        data: without the check.
-    """
-
-    command: int
-    data: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What is said of a register.
-
-    Attributes:
-        register: its number.
-        flags: 0, or why there is no value.
-        value: its octets, the low one first.
-    """
-
-    register: int
-    flags: int = 0
-    value: bytes = b""
+def describe(frame: Frame) -> Fields:
+    """The command, and what it says; of a register its number and what it means, if that is known."""
+    message = frames.parse(frame)
+    told = frames.told_by(message)
+    if told is None:
+        return {"command": message.command, "payload": message.data.hex()}
+    fields: Fields = {
+        "command": message.command,
+        "register": told.register,
+        "flags": told.flags,
+        "payload": told.value.hex(),
+    }
+    if told.flags:
+        fields["error"] = frames.error_name(told.flags)
+    register = BY_NUMBER.get(told.register)
+    value = register.value(told.value) if register and told.value else None
+    if len(told.value) in SIZES and not isinstance(value, Missing) and not is_missing(told.value):
+        fields["unsigned"] = int.from_bytes(told.value, "little")
+        fields["signed"] = int.from_bytes(told.value, "little", signed=True)
+    if register is not None and value is not None and not isinstance(value, Missing):
+        fields |= {"name": register.name, "value": value}
+        fields |= {"unit": register.meaning.unit} if register.meaning.unit else {}
+    return fields
 
 
-def build(message: Message) -> bytes:
-    """The frame of a message."""
-    check = (_SUM - message.command - sum(message.data)) % 256
-    return f":{message.command:X}{message.data.hex().upper()}{check:02X}\n".encode()
+def _units_of(settings: DeviceSettings) -> dict[str, str]:
+    return {register.name: register.meaning.unit for register in settings.registers}
 
 
-def parse(frame: Frame) -> Message:
-    """The message of a frame that a framer found."""
-    command, digits = _digits(frame.data)
-    return Message(command, digits[:-1])
-
-
-def of_register(command: int, told: Told) -> Message:
-    """A message about a register."""
-    fields = {"register": told.register, "flags": told.flags, "value": told.value}
-    return Message(command, layout.build(LAYOUT, **fields))
-
-
-def told_by(message: Message) -> Told | None:
-    """What a message says of a register; None if it is about none."""
-    if message.command not in WITH_REGISTER or len(message.data) < REGISTER_LENGTH:
-        return None
-    return Told(**layout.parse(LAYOUT, message.data))
-
-
-def error_name(flags: int) -> str:
-    """What the flags of a reply say."""
-    said = [text for flag, text in FLAGS.items() if flags & flag]
-    return ", ".join(said) or f"flags 0x{flags:02X}, not in the specification"
-
-
-class StreamFramer(SearchFramer):
-    """Finds the frames of both directions of a line."""
-
-    def __init__(self) -> None:
-        super().__init__(_SHAPE)
-
-
-def _digits(line: bytes) -> tuple[int, bytes]:
-    found = _LINE.fullmatch(line)
-    assert found is not None, "a framer found it"
-    return int(found[1], 16), bytes.fromhex(found[2].decode("ascii"))
-
-
-def _extent(buffer: bytes, at: int) -> int | None:
-    line = _LINE.match(buffer, at)
-    if line is not None:
-        return line.end() - at
-    return None if _UNFINISHED.match(buffer, at) else 0
-
-
-def _flaw(frame: bytes) -> str | None:
-    command, octets = _digits(frame)
-    return None if (command + sum(octets)) % 256 == _SUM else "checksum"
-
-
-_SHAPE: Final = Shape(
-    head=re.compile(rb":[0-9A-F]"),
-    head_length=2,
-    starts=b":",
+PROTOCOL = Protocol(
+    name="vedirect-hex",
+    title="Victron VE.Direct HEX",
+    spec='Victron Energy, "BlueSolar HEX protocol MPPT" and those of other devices',
+    line=LineSettings(19200),
+    framer=StreamFramer,
+    describer=without_models(lambda: describe),
+    schema=SENSOR_SCHEMA,
+    settings=parse_settings,
+    device=VictronDevice,
+    address_of=lambda settings: "",
+    units_of=_units_of,
     longest=LONGEST,
-    extent=_extent,
-    flaw=_flaw,
+    bytesizes=frozenset({8}),
 )

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.simulation import Dialect
-from protocols.vedirect import hex as frames
-from protocols.vedirect.hex import APP_VERSION, GET, PING, PRODUCT_ID, Message, Told
+from protocols.vedirect import hex_frame as frames
+from protocols.vedirect.hex_frame import APP_VERSION, GET, PING, PRODUCT_ID, Message, Told
 
 DONE = 0x1
 UNKNOWN_COMMAND = 0x3

@@ -28,7 +28,7 @@ from protocols.toolkit.protocol import Fields, Protocol, without_models
 from protocols.toolkit.pushing import ListeningKeys, Telegram, address_of
 from protocols.toolkit.search import SearchFramer, Shape
 from protocols.vedirect.fields import UNITS, values_of
-from protocols.vedirect.hex import MAX_DIGITS
+from protocols.vedirect.hex_frame import MAX_DIGITS
 
 LONGEST: Final = 2048  # 22 fields of 43 octets, and what the other protocol puts between
 

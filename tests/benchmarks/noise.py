@@ -11,9 +11,9 @@ import sys
 import time
 from collections.abc import Iterator
 
-from protocols import CATALOGUE, protocol
-from protocols.declared.entry import declaration
-from protocols.declared.entry import entry as declared_as
+from protocols import CATALOGUE, load
+from protocols.declared import declaration
+from protocols.declared import entry as declared_as
 from protocols.toolkit.protocol import Protocol
 from tests.protocols.vectors import good_frames, path_of
 
@@ -32,7 +32,7 @@ def main(*names: str) -> None:
     """Prints for each protocol its dearest noise."""
     for name in names or CATALOGUE:
         if path_of(name).exists():
-            _show(name, protocol(name), good_frames(name))
+            _show(name, load(name), good_frames(name))
     for sync, length, checksum in DECLARED if not names or "declared" in names else ():
         frame = {"sync": sync, "length": length, "checksum": checksum, "fields": {"value": {}}}
         declared = declaration({"frame": frame})

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.simulator.field.bus import SimulatedBus
 from bridge.simulator.server.stand_in import StandIn
-from protocols import protocol
+from protocols import load
 from protocols.shdlc.models import MODELS
 from protocols.shdlc.simulation import DIALECT, Mode, SimulatedSensor
 from tests.end_to_end.conftest import World
@@ -49,7 +49,7 @@ values = ["serial_number", "temperature", "voc_index"]
 def bus() -> Iterator[SimulatedBus]:
     dust = SimulatedSensor(MODELS["sps30"], DUST, mode=Mode.ASLEEP)
     office = SimulatedSensor(MODELS["svm41"], AIR, address=1)
-    line = protocol("shdlc").line
+    line = load("shdlc").line
     assert line is not None
     with SimulatedBus({0: dust, 1: office}, line, dialect=DIALECT) as found:
         yield found

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.simulator.field.bus import SimulatedBus, Unit
 from bridge.simulator.server.stand_in import StandIn
-from protocols import protocol
+from protocols import load
 from protocols.daly_bms.device import SimulatedBms as Daly
 from protocols.jbd_bms.device import SimulatedBms as Jbd
 from protocols.modbus import models
@@ -62,7 +62,7 @@ def alone(framer: Callable[[], Framer]) -> Dialect:
 
 @contextmanager
 def on_a_line(name: str, unit: Unit) -> Iterator[SimulatedBus]:
-    entry = protocol(name)
+    entry = load(name)
     assert entry.line is not None
     with SimulatedBus({"bms": unit}, entry.line, dialect=alone(entry.framer)) as bus:
         yield bus

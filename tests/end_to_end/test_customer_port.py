@@ -9,7 +9,7 @@ import pytest
 
 from bridge.simulator.field.free_running import FreeRunningLine
 from bridge.simulator.server.stand_in import StandIn
-from protocols import protocol
+from protocols import load
 from tests.end_to_end.conftest import World
 
 pytestmark = pytest.mark.end_to_end
@@ -46,7 +46,7 @@ every = "0s"
 
 async def test_each_meter_of_a_telegram_is_delivered_to_its_own_device(world: World, server: StandIn) -> None:
     server.tokens.update({"T1", "T2"})
-    line = protocol("dsmr").line
+    line = load("dsmr").line
     assert line is not None
     with FreeRunningLine(line) as port:
         site = SITE.format(port=server.port, adapter=port.path, electricity=ELECTRICITY, gas=GAS)

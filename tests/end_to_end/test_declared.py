@@ -14,7 +14,7 @@ import pytest
 from bridge.simulator.field.bus import SimulatedBus
 from bridge.simulator.field.free_running import FreeRunningLine
 from bridge.simulator.server.stand_in import StandIn
-from protocols.declared.entry import declaration
+from protocols.declared import declaration
 from protocols.declared.simulation import SimulatedSensor, dialect
 from protocols.toolkit.polling import LineSettings
 from tests.end_to_end.conftest import World

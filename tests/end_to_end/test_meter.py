@@ -8,7 +8,7 @@ import pytest
 
 from bridge.simulator.field.bus import SimulatedBus
 from bridge.simulator.server.stand_in import StandIn
-from protocols import protocol
+from protocols import load
 from protocols.dlt645.frame import ANY_ADDRESS
 from protocols.dlt645.simulation import DIALECT, SimulatedMeter
 from tests.end_to_end.conftest import World
@@ -56,7 +56,7 @@ def bus() -> Iterator[SimulatedBus]:
     shop = SimulatedMeter(SHOP, most=3)
     shop.put("voltage_a", 229.9)
     shop.data["04000403"] = bytes.fromhex("78563412")  # longer than this meter sends at once
-    line = protocol("dlt645").line
+    line = load("dlt645").line
     assert line is not None
     with SimulatedBus({FLAT: flat, SHOP: shop}, line, dialect=DIALECT) as found:
         yield found

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.simulator.field.free_running import FreeRunningLine
 from bridge.simulator.server.stand_in import StandIn
-from protocols import protocol
+from protocols import load
 from protocols.jk_bms.broadcast import CELLS, KINDS, reply, request
 from protocols.jk_bms.broadcast import build as battery_answer
 from protocols.sds011 import REPORT
@@ -51,7 +51,7 @@ def report(device: str, *, pm2_5: int, pm10: int) -> bytes:
 
 @pytest.fixture
 def line() -> Iterator[FreeRunningLine]:
-    settings = protocol("sds011").line
+    settings = load("sds011").line
     assert settings is not None
     with FreeRunningLine(settings) as found:
         yield found
@@ -121,7 +121,7 @@ only = ["voltage", "current", "cell_voltage_16"]
 
 async def test_batteries_that_their_master_asks_are_overheard(world: World, server: StandIn) -> None:
     server.tokens.update({"T1", "T2"})
-    settings = protocol("jk-bms-push").line
+    settings = load("jk-bms-push").line
     assert settings is not None
     kind = KINDS[CELLS]
     with FreeRunningLine(settings) as line:

@@ -6,7 +6,7 @@ import pytest
 
 from bridge.simulator.field.bus import SimulatedBus
 from bridge.simulator.server.stand_in import StandIn
-from protocols import protocol
+from protocols import load
 from protocols.vedirect.simulation import DIALECT, SimulatedDevice
 from tests.end_to_end.conftest import World
 
@@ -37,7 +37,7 @@ load_power = {{ register = 0xEDA7, divide = 100, unit = "W" }}
 
 async def test_a_device_without_an_address_is_read_and_delivered(world: World, server: StandIn) -> None:
     server.tokens.add("T1")
-    line = protocol("vedirect-hex").line
+    line = load("vedirect-hex").line
     assert line is not None
     charger = SimulatedDevice(
         {0xEDD5: b"\x3c\x0a", 0xEDBC: b"\x40\xe2\x01\x00", 0xEDAD: b"\xff\xff", 0xEDA7: b"\x39\x30\x00\x00"}

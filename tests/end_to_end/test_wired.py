@@ -9,7 +9,7 @@ import pytest
 
 from bridge.simulator.field.bus import SimulatedBus, Unit
 from bridge.simulator.server.stand_in import StandIn
-from protocols import protocol
+from protocols import load
 from protocols.cubic import MODELS
 from protocols.cubic import SimulatedSensor as SimulatedCubic
 from protocols.dlt645 import simulation as dlt645
@@ -88,7 +88,7 @@ WIRES = [
     Wire(
         "pylontech",
         lambda: SimulatedBattery(2, PYLONTECH_INFO, PYLONTECH_ALARMS),
-        alone(protocol("pylontech").framer),
+        alone(load("pylontech").framer),
         "bms",
         'values = ["voltage", "current", "cycles", "cell_alarms", "voltage_alarm", "discharge_enabled"]',
         {
@@ -103,7 +103,7 @@ WIRES = [
     Wire(
         "cubic",
         lambda: SimulatedCubic(MODELS["pm1006"], {"pm2_5": 12}),
-        alone(protocol("cubic").framer),
+        alone(load("cubic").framer),
         "bms",
         'model = "pm1006"',
         {"pm2_5": 12},
@@ -111,7 +111,7 @@ WIRES = [
     Wire(
         "cubic",
         lambda: SimulatedCubic(MODELS["pm2008"], _DUST),
-        alone(protocol("cubic").framer),
+        alone(load("cubic").framer),
         "bms",
         'model = "pm2008"',
         {**_DUST},
@@ -119,7 +119,7 @@ WIRES = [
     Wire(
         "kamstrup-kmp",
         lambda: SimulatedKamstrup(KMP_REGISTERS),
-        alone(protocol("kamstrup-kmp").framer),
+        alone(load("kamstrup-kmp").framer),
         "bms",
         "",
         KMP_VALUES,
@@ -127,18 +127,18 @@ WIRES = [
     Wire(
         "voltronic-pi30",
         lambda: SimulatedInverter(PI30_STATUS),
-        alone(protocol("voltronic-pi30").framer),
+        alone(load("voltronic-pi30").framer),
         "bms",
         "",
         PI30_VALUES,
     ),
-    Wire("jk-bms", lambda: SimulatedJk(JK_DATA), alone(protocol("jk-bms").framer), "bms", "", JK_PACK),
+    Wire("jk-bms", lambda: SimulatedJk(JK_DATA), alone(load("jk-bms").framer), "bms", "", JK_PACK),
 ]
 
 
 @pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.protocol)
 async def test_a_device_is_read_and_delivered(world: World, server: StandIn, wire: Wire) -> None:
-    line = protocol(wire.protocol).line
+    line = load(wire.protocol).line
     assert line is not None
     server.tokens.add("T1")
     with SimulatedBus({wire.address: wire.unit()}, line, dialect=wire.dialect) as bus:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from protocols import protocol
+from protocols import load
 from protocols.toolkit.framing import Frame
 from tests.protocols.vectors import hear
 
@@ -17,7 +17,7 @@ CAPTURES: list[dict[str, Any]] = json.loads((Path(__file__).with_name("captures.
 
 def fields_of(capture: dict[str, Any]) -> dict[str, Any]:
     """Every field and value that the frames of a capture give, under one roof."""
-    entry = protocol(capture["protocol"])
+    entry = load(capture["protocol"])
     describe = entry.describer(capture.get("model"))
     fields: dict[str, Any] = {}
     for event in hear(entry, [bytes.fromhex(capture["hex"])]):

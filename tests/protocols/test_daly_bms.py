@@ -6,10 +6,9 @@ import random
 
 import pytest
 
-from protocols.daly_bms import commands
+from protocols.daly_bms import PROTOCOL, commands
 from protocols.daly_bms.commands import describe
 from protocols.daly_bms.device import KEYS, VALUES, Bms, SimulatedBms
-from protocols.daly_bms.entry import PROTOCOL
 from protocols.daly_bms.frame import BMS, LENGTH, BlockFramer, StreamFramer, build, frames_of
 from protocols.toolkit.errors import SettingsError
 from protocols.toolkit.framing import Direction, Frame, Noise

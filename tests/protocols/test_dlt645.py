@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocols.dlt645 import PROTOCOL
 from protocols.dlt645.data import BY_IDENTIFIER, ITEMS, Item
 from protocols.dlt645.device import Meter
 from protocols.dlt645.edition import DLT645_1997
-from protocols.dlt645.entry import PROTOCOL
 from protocols.dlt645.frame import (
     MAX_PREAMBLE,
     Message,

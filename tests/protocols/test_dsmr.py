@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocols import protocol
+from protocols import load
 from protocols.dsmr import MAX_LENGTH, identifier, meters
 from protocols.toolkit.checksum import CHECKSUMS
 from protocols.toolkit.errors import SettingsError
@@ -13,7 +13,7 @@ from protocols.toolkit.polling import Values
 from protocols.toolkit.pushing import Telegram
 from tests.protocols.vectors import described, frames, hear, vectors
 
-ENTRY = protocol("dsmr")
+ENTRY = load("dsmr")
 BY_DEVICE = {v["device"]: bytes.fromhex(v["hex"]) for v in vectors("dsmr") if v["valid"]}
 MAIN = "0-0:96.1.1(4B384547303034303436333935353037)"
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from protocols import protocol
+from protocols import load
 from protocols.toolkit.errors import DecryptionError, ProtocolError
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.meter_keys import MeterKey
@@ -15,7 +15,7 @@ from protocols.toolkit.pushing import Telegram
 from tests.protocols.dlms.building import ciphered
 from tests.protocols.vectors import Vector, vectors
 
-PLAIN = protocol("dsmr")
+PLAIN = load("dsmr")
 TELEGRAMS = [
     pytest.param(vector, id=vector["device"]) for vector in vectors("dsmr-encrypted") if "key" in vector
 ]
@@ -25,7 +25,7 @@ KEY = MeterKey(bytes.fromhex(FIRST["key"]))
 
 
 def keyed(key: MeterKey = KEY) -> Protocol:
-    entry = protocol("dsmr-encrypted")
+    entry = load("dsmr-encrypted")
     assert entry.with_keys is not None
     return entry.with_keys({"id": key})
 
@@ -56,7 +56,7 @@ def test_an_authentication_key_of_its_own_takes_the_place_of_luxembourgs() -> No
 )
 def test_without_the_right_key_there_is_one_sentence_and_no_value(key: MeterKey | None, reason: str) -> None:
     with pytest.raises(DecryptionError, match="meter ") as error:
-        heard(keyed(key) if key else protocol("dsmr-encrypted"), FRAME)
+        heard(keyed(key) if key else load("dsmr-encrypted"), FRAME)
     assert error.value.reason == reason
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.hpma import compact, standard
-from protocols.hpma.frame import StreamFramer
+from protocols.hpma import HPMA115C0, HPMA115S0, StreamFramer
 from protocols.toolkit.framing import Direction, Frame
 from protocols.toolkit.protocol import Protocol
 from protocols.toolkit.pushing import Telegram
 from tests.protocols.vectors import good_frames
 
-both = pytest.mark.parametrize("entry", [standard.PROTOCOL, compact.PROTOCOL], ids=["standard", "compact"])
+both = pytest.mark.parametrize("entry", [HPMA115S0, HPMA115C0], ids=["standard", "compact"])
 
 
 def found(digits: str) -> Frame:
@@ -34,9 +33,9 @@ def heard(entry: Protocol, frame: Frame) -> list[Telegram]:
 
 def test_a_report_means_what_its_version_says() -> None:
     masses = {"pm2_5": 300, "pm10": 400}
-    assert heard(standard.PROTOCOL, report([0, 300, 400])) == [Telegram("", masses)]
+    assert heard(HPMA115S0, report([0, 300, 400])) == [Telegram("", masses)]
     masses = {"pm1_0": 200, "pm2_5": 300, "pm4_0": 350, "pm10": 400}
-    assert heard(compact.PROTOCOL, report([200, 300, 350, 400])) == [Telegram("", masses)]
+    assert heard(HPMA115C0, report([200, 300, 350, 400])) == [Telegram("", masses)]
 
 
 @both
@@ -73,6 +72,6 @@ def test_what_is_described_is_what_is_heard(entry: Protocol) -> None:
 
 
 def test_each_version_has_its_values() -> None:
-    standard_keys, compact_keys = (each.PROTOCOL.settings({}) for each in (standard, compact))
-    assert list(standard.PROTOCOL.units_of(standard_keys)) == ["pm2_5", "pm10"]
-    assert list(compact.PROTOCOL.units_of(compact_keys)) == ["pm1_0", "pm2_5", "pm4_0", "pm10"]
+    standard_keys, compact_keys = (each.settings({}) for each in (HPMA115S0, HPMA115C0))
+    assert list(HPMA115S0.units_of(standard_keys)) == ["pm2_5", "pm10"]
+    assert list(HPMA115C0.units_of(compact_keys)) == ["pm1_0", "pm2_5", "pm4_0", "pm10"]

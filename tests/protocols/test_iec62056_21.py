@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols import protocol
+from protocols import load
 from protocols.iec62056_21.data import DataSet, data_sets, readings, values
 from protocols.iec62056_21.frame import (
     BAUDRATES_B,
@@ -33,7 +33,7 @@ from protocols.toolkit.framing import Frame, Noise
 from protocols.toolkit.polling import LineSettings, PollResult, Request
 from tests.protocols.vectors import hear, vectors
 
-ENTRY, MODE_D = protocol("iec62056-21"), protocol("iec62056-21-d")
+ENTRY, MODE_D = load("iec62056-21"), load("iec62056-21-d")
 LINE = LineSettings(300, 7, "E", 1)
 DATA = {
     "F.F": "00000000",

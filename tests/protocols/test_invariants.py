@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from protocols import protocol
+from protocols import load
 from protocols.toolkit.framing import Event, Frame
 from protocols.toolkit.protocol import Protocol
 from tests.protocols.checks import CHECKS, Check
@@ -28,7 +28,7 @@ GOOD = {name: good_frames(name) for name in SPOKEN}
 names = st.sampled_from(SPOKEN)
 noise = st.binary(max_size=20)
 
-every_protocol = pytest.mark.parametrize("entry", [pytest.param(protocol(name), id=name) for name in SPOKEN])
+every_protocol = pytest.mark.parametrize("entry", [pytest.param(load(name), id=name) for name in SPOKEN])
 bounded = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -50,13 +50,13 @@ def pieces_of_a_line(draw: st.DrawFn, name: str) -> bytes:
 @st.composite
 def lines(draw: st.DrawFn) -> tuple[Protocol, bytes]:
     name = draw(names)
-    return protocol(name), b"".join(draw(st.lists(pieces_of_a_line(name), max_size=8)))
+    return load(name), b"".join(draw(st.lists(pieces_of_a_line(name), max_size=8)))
 
 
 @st.composite
 def good_ones(draw: st.DrawFn) -> tuple[Protocol, bytes, bytes]:
     name = draw(names)
-    return protocol(name), draw(st.sampled_from(GOOD[name])), draw(st.sampled_from(GOOD[name]))
+    return load(name), draw(st.sampled_from(GOOD[name])), draw(st.sampled_from(GOOD[name]))
 
 
 @bounded

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from protocols.jbd_bms import PROTOCOL
 from protocols.jbd_bms.device import KEYS, Bms, SimulatedBms
-from protocols.jbd_bms.entry import PROTOCOL
 from protocols.jbd_bms.frame import Reply, Request, StreamFramer, build
 from protocols.jbd_bms.registers import UNITS, describe
 from protocols.toolkit.errors import SettingsError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.kamstrup_kmp.entry import KEYS, PROTOCOL
+from protocols.kamstrup_kmp import KEYS, PROTOCOL
 from protocols.kamstrup_kmp.frame import MAX_LENGTH, StreamFramer, build
 from protocols.kamstrup_kmp.meter import Meter, SimulatedMeter, describe
 from protocols.kamstrup_kmp.quantities import QUANTITIES

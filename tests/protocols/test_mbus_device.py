@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from protocols.mbus import application, link, secondary
+from protocols.mbus import PROTOCOL, application, link, secondary
 from protocols.mbus.device import MAX_TELEGRAMS, Meter
-from protocols.mbus.entry import PROTOCOL
 from protocols.mbus.link import ACKNOWLEDGEMENT, Message, StreamFramer
 from protocols.mbus.records import MORE_FOLLOW, Record
 from protocols.mbus.secondary import Secondary

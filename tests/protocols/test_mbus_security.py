@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.mbus import application, link
-from protocols.mbus.entry import PROTOCOL
+from protocols.mbus import PROTOCOL, application, link
 from protocols.mbus.items import named, values
 from protocols.mbus.link import RSP_UD, Message
 from protocols.mbus.settings import parse_settings

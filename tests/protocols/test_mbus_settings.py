@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from protocols.mbus.entry import PROTOCOL
+from protocols.mbus import PROTOCOL
 from protocols.mbus.secondary import Secondary
 from protocols.mbus.settings import parse_settings
 from protocols.toolkit.errors import SettingsError

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols import protocol
-from protocols.nmea0183.entry import UNITS, values
+from protocols import load
 from protocols.nmea0183.sentence import MAX_LENGTH, Sentence, build, parse
+from protocols.nmea0183.values import UNITS, values
 from protocols.toolkit.errors import SettingsError
 from protocols.toolkit.framing import Frame, Noise
 from protocols.toolkit.polling import Values
 from protocols.toolkit.pushing import Telegram
 from tests.protocols.vectors import described, frames, hear, vectors
 
-ENTRY = protocol("nmea0183")
+ENTRY = load("nmea0183")
 BY_THE_SEA = {"latitude": 49.2741667, "longitude": -123.1853333}
 VALID = [bytes.fromhex(vector["hex"]) for vector in vectors("nmea0183") if vector["valid"]]
 texts = st.text(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.pylontech import frame
+from protocols.pylontech import PROTOCOL, frame, parse_settings
 from protocols.pylontech.battery import Battery, SimulatedBattery, describe
-from protocols.pylontech.entry import PROTOCOL, parse_settings
 from protocols.pylontech.frame import StreamFramer, build
 from protocols.toolkit.errors import SettingsError
 from protocols.toolkit.framing import Frame

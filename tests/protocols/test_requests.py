@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from protocols import CATALOGUE, protocol
+from protocols import CATALOGUE, load
 from protocols.modbus.knowledge import Knowledge
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.lessons import LEARN_AFTER, Lessons
@@ -34,7 +34,7 @@ SENSORS: dict[str, dict[str, Any]] = {
     "pylontech": {},
     "voltronic-pi30": {},
 }
-POLLED = [protocol(name) for name in CATALOGUE if protocol(name).device and not protocol(name).declared_by]
+POLLED = [load(name) for name in CATALOGUE if load(name).device and not load(name).declared_by]
 every_polled = pytest.mark.parametrize("entry", POLLED, ids=lambda entry: entry.name)
 
 

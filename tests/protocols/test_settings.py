@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from protocols import CATALOGUE, protocol
+from protocols import CATALOGUE, load
 from protocols.toolkit.errors import SettingsError
 
 STRANGE: list[Any] = [
@@ -21,7 +21,7 @@ DECLARED_ON_A_BUS = "declared"
 
 @pytest.mark.parametrize("name", sorted(CATALOGUE.keys() - {DECLARED_ON_A_BUS}))
 def test_keys_of_any_kind_are_settings_or_mistakes_that_are_told(name: str) -> None:
-    entry = protocol(name)
+    entry = load(name)
     for key in [*entry.schema["properties"], "unheard_of"]:
         for value in STRANGE:
             for beside in BESIDE:

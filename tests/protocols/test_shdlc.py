@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocols.shdlc import PROTOCOL
 from protocols.shdlc.description import Describer
 from protocols.shdlc.device import PULSE, Sensor
-from protocols.shdlc.entry import PROTOCOL
 from protocols.shdlc.frame import (
     MAX_LENGTH,
     Miso,

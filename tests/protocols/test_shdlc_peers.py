@@ -22,7 +22,7 @@ from sensirion_uart_sps30.commands import OutputFormat
 from sensirion_uart_sps30.device import Sps30Device
 
 from bridge.simulator.field.bus import SimulatedBus
-from protocols.shdlc.entry import PROTOCOL
+from protocols.shdlc import PROTOCOL
 from protocols.shdlc.frame import Miso, Mosi, StreamFramer, build, request
 from protocols.shdlc.models import MODELS
 from protocols.shdlc.simulation import DIALECT, SimulatedSensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocols import protocol
+from protocols import load
 from protocols.toolkit.protocol import Protocol
 from tests.protocols.vectors import (
     ALONE,
@@ -21,7 +21,7 @@ from tests.protocols.vectors import (
     vectors,
 )
 
-ALL = [pytest.param(protocol(name), vector, id=vector["id"]) for name in SPOKEN for vector in vectors(name)]
+ALL = [pytest.param(load(name), vector, id=vector["id"]) for name in SPOKEN for vector in vectors(name)]
 BEFORE, BEHIND = b"\xff\x5a", b"\xff"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from protocols import CATALOGUE, protocol
+from protocols import CATALOGUE, load
 from protocols.toolkit.framing import Event, Frame, Noise
 from protocols.toolkit.protocol import Protocol
 
@@ -89,7 +89,7 @@ NAMES: dict[str, dict[str, str]] = {
 }
 """Name of a protocol → what its vectors call a field → what we call it, where that differs."""
 
-SPOKEN = [name for name in CATALOGUE if protocol(name).declared_by is None]
+SPOKEN = [name for name in CATALOGUE if load(name).declared_by is None]
 """The protocols that need no declaration to be spoken."""
 
 Vector = dict[str, Any]

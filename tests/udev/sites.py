@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bridge.commands.install.files import Places, files
 from bridge.config import Bus, Site, ThingsBoard
-from protocols import protocol
+from protocols import load
 from protocols.toolkit.polling import LineSettings
 
 ETC = Path("/etc/serial-bridge")
@@ -22,7 +22,7 @@ PLACES = Places(
 def site_of(adapters: Mapping[str, str]) -> Site:
     """A site with a bus for each adapter, by name."""
     buses = {
-        name: Bus(name=name, adapter=adapter, protocol=protocol("modbus-rtu"), line=LineSettings(9600))
+        name: Bus(name=name, adapter=adapter, protocol=load("modbus-rtu"), line=LineSettings(9600))
         for name, adapter in adapters.items()
     }
     return Site(

@@ -21,7 +21,7 @@ from typing import Any, TextIO
 from bridge.config import load_site
 from bridge.errors import ConfigError
 from bridge.plain_text import json_text, one_line
-from protocols import protocol
+from protocols import load
 from protocols.toolkit.framing import Event, Frame, Noise
 from protocols.toolkit.protocol import Protocol
 
@@ -38,7 +38,7 @@ def entry_of(name: str | None, bus: str | None, site: Path) -> Protocol:
             declares the frames of this protocol, and `bus` is None.
     """
     if bus is None:
-        entry = protocol(name or "")
+        entry = load(name or "")
         if entry.declared_by:
             raise ConfigError([f"{entry.title}: name the bus that declares them, --site {site} --bus NAME"])
         return entry

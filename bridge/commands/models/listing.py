@@ -13,7 +13,7 @@ from typing import Any
 from bridge import plain_text
 from bridge.config import OwnModels
 from bridge.errors import ConfigError
-from protocols import protocol
+from protocols import load
 from protocols.modbus import models
 from protocols.modbus.models import Library, Model
 from protocols.modbus.plan import Limits
@@ -58,7 +58,7 @@ def shelf(site: Path) -> Shelf:
 def _site_models(site: Path) -> OwnModels:
     """Return the site's own models, with their mistakes noted."""
     site_models = OwnModels(site)
-    site_models.known_to(protocol("modbus-rtu"))
+    site_models.known_to(load("modbus-rtu"))
     return site_models
 
 

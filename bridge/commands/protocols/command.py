@@ -18,14 +18,14 @@ def command(
     """List the protocols a bus can speak, or show one."""
     from bridge.commands.protocols.listing import listing, listing_text
     from bridge.commands.protocols.page import page, page_text
-    from protocols import protocol
+    from protocols import load
 
     if name is None:
         rows = listing()
         print_json(rows) if as_json else say(listing_text(rows))
         return
     try:
-        document = page(protocol(name))
+        document = page(load(name))
     except KeyError:
         raise typer.BadParameter(
             f"{name!r} is not a protocol; `serial-bridge protocols` lists them"

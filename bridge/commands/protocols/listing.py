@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bridge import plain_text
-from protocols import CATALOGUE, brought, protocol
+from protocols import CATALOGUE, load, load_plugin
 from protocols.toolkit import plugins
 from protocols.toolkit.errors import PackageError
 from protocols.toolkit.protocol import Protocol
@@ -18,11 +18,11 @@ def listing() -> list[dict[str, Any]]:
 
     A protocol of a package has the package's name and version; one that cannot be used has the error instead.
     """
-    rows = [_row(protocol(name)) for name in CATALOGUE]
+    rows = [_row(load(name)) for name in CATALOGUE]
     for name in dict.fromkeys(plugins.names()):
         origins = plugins.origins(name)
         try:
-            rows.append(_row(brought(name), origins[0]))
+            rows.append(_row(load_plugin(name), origins[0]))
         except PackageError as error:
             rows += [{"name": name, **_package(origin), "error": str(error)} for origin in origins]
     return rows

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from bridge.commands.decode.streams import decode_stream, entry_of, run
 from bridge.commands.models import listing as models
 from bridge.errors import ConfigError
-from protocols import protocol
+from protocols import load
 from tests.protocols.vectors import vectors
 
-MODBUS = protocol("modbus-rtu")
+MODBUS = load("modbus-rtu")
 REQUEST, REPLY = "01040000000271cb", "010404436633341b38"
 
 
@@ -159,7 +159,7 @@ def test_every_byte_is_in_exactly_one_event(pieces: list[str]) -> None:
 )
 def test_a_wrong_model_is_answered_with_what_its_protocol_has(name: str, model: str, told: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        run(protocol(name), "00", model, False, io.StringIO(), io.StringIO())
+        run(load(name), "00", model, False, io.StringIO(), io.StringIO())
     assert str(caught.value) == told
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from bridge.commands.decode.streams import run as decode
 from bridge.commands.terminal import app
-from protocols import protocol
+from protocols import load
 from protocols.modbus import models
 from tests.bridge.config.conftest import SITES
 from tests.protocols.vectors import FOLDER, Vector
@@ -58,7 +58,7 @@ def invoke(*arguments: str) -> Result:
 def test_decode_names_the_value_of_a_device_frame(asked: Vector, answered: Vector) -> None:
     out = io.StringIO()
     model = NAMES[asked["device"]]
-    entry = protocol("modbus-rtu")
+    entry = load("modbus-rtu")
     assert decode(entry, asked["hex"] + answered["hex"], model, True, io.StringIO(), out) == 0
     _, reply = map(json.loads, out.getvalue().splitlines())
     (value,) = reply["fields"]["values"].values()

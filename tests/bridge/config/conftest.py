@@ -22,7 +22,11 @@ Mistakes = Callable[[str], list[str]]
 @pytest.fixture(autouse=True)
 def _catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
     for entry in (made_up_protocol, made_up_fixed):
-        monkeypatch.setitem(cast(dict[str, str], protocols.CATALOGUE), entry.PROTOCOL.name, entry.__name__)
+        monkeypatch.setitem(
+            cast(dict[str, tuple[str, str]], protocols.CATALOGUE),
+            entry.PROTOCOL.name,
+            (entry.__name__, "PROTOCOL"),
+        )
 
 
 @pytest.fixture

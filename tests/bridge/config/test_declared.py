@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from bridge.config import Bus, load_site, site_schema
-from protocols import protocol
-from protocols.declared.entry import declaration
+from protocols import load
+from protocols.declared import declaration
 from protocols.toolkit.errors import SettingsError
 from tests.bridge.config.conftest import SITES, Mistakes
 from tests.bridge.config.test_schema import Validator
@@ -76,7 +76,7 @@ def changed(folder: Path, *texts: str) -> set[str]:
 
 def test_without_a_bus_nothing_is_found_or_decoded() -> None:
     with pytest.raises(ValueError, match="nothing is declared"):
-        protocol("declared").framer()
+        load("declared").framer()
 
 
 @pytest.mark.parametrize("slip", SLIPS)
@@ -137,7 +137,7 @@ def test_whatever_stands_in_a_declaration_is_right_or_told(path: tuple[str, ...]
         inner = inner[key]
     inner[path[-1]] = odd
     with suppress(SettingsError):
-        framer = protocol("declared").declared_by(table).framer()  # type: ignore[misc]
+        framer = load("declared").declared_by(table).framer()  # type: ignore[misc]
         framer.feed(bytes(range(256)))
         declaration(table)
 

@@ -12,7 +12,7 @@ import pytest
 
 from bridge.config import OwnModels, load_site, site_schema
 from bridge.errors import ConfigError
-from protocols import protocol
+from protocols import load
 from protocols.modbus import models
 from protocols.modbus.settings import ModbusSettings
 from protocols.toolkit.errors import SettingsError
@@ -103,7 +103,7 @@ def test_the_bus_names_the_registers_of_a_reply_after_the_models_of_its_site(sav
     bus = load_site(save("my-meter", my_meter=MODEL)).buses["meters"]
     assert "my-meter" in bus.protocol.models()
     assert "my-meter" in bus.protocol.schema["properties"]["model"]["enum"]
-    assert "my-meter" not in protocol("modbus-rtu").models()
+    assert "my-meter" not in load("modbus-rtu").models()
     bus.protocol.describer("my-meter")
 
 

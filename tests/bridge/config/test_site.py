@@ -10,12 +10,12 @@ from pathlib import Path
 import pydantic
 import pytest
 
+import protocols
 from bridge.commands.check.summary import shared_ports
 from bridge.config import RS485, Bus, Sensor, Site, ThingsBoard, load_site
 from bridge.config.places import parse_url
 from bridge.errors import ConfigError
 from bridge.port.adapter import Adapter
-from protocols import protocol
 from protocols.toolkit.polling import LineSettings
 from tests.bridge.config.conftest import GOOD, SITES, Mistakes
 
@@ -39,7 +39,7 @@ def test_every_key_arrives_in_its_own_unit() -> None:
     assert (meters.name, meters.adapter, meters.protocol) == (
         "meters",
         "serial:AB0JPQ7X",
-        protocol("made-up"),
+        protocols.load("made-up"),
     )
     assert meters.rs485 == RS485(delay_before_send_s=0.001)
     assert (main.name, main.bus, main.every_s, main.publish) == ("main-meter", "meters", 10.0, "always")
@@ -70,7 +70,7 @@ def test_the_line_is_the_protocols_where_its_specification_fixes_it(tmp_path: Pa
 
 def test_a_sensors_own_keys_are_what_its_protocol_makes_of_them() -> None:
     soil = load_site(SITES / "good.toml").sensors["soil"]
-    assert soil.settings == protocol("made-up").settings(
+    assert soil.settings == protocols.load("made-up").settings(
         {"address": 2, "registers": {"temperature": {"at": 0}, "moisture": {"at": 1}}}
     )
 
@@ -216,7 +216,11 @@ def test_rtu_has_eight_data_bits(mistakes: Mistakes) -> None:
 def test_in_code_the_tables_take_plain_numbers_and_cannot_be_changed() -> None:
     sensor = Sensor(name="a", bus="b", every_s=1, settings=None, reply_timeout_s=0.2)
     bus = Bus(
-        name="b", adapter="/dev/x", protocol=protocol("made-up"), line=LineSettings(9600), sensors=(sensor,)
+        name="b",
+        adapter="/dev/x",
+        protocol=protocols.load("made-up"),
+        line=LineSettings(9600),
+        sensors=(sensor,),
     )
     assert bus.sensors[0].reply_timeout_s == 0.2
     with pytest.raises(pydantic.ValidationError):

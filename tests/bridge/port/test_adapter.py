@@ -9,7 +9,7 @@ import pytest
 from bridge.config import Bus
 from bridge.errors import PortLost
 from bridge.port.adapter import adapters, find_adapter, find_port
-from protocols import protocol
+from protocols import load
 from protocols.toolkit.polling import LineSettings
 
 
@@ -90,7 +90,7 @@ def test_two_adapters_of_one_serial_number_are_told_apart_by_their_sockets(sysfs
 
 
 def test_a_link_to_one_of_two_that_fit_is_not_trusted(sysfs: Sysfs, tmp_path: Path) -> None:
-    bus = Bus(name="meters", adapter="serial:A001", protocol=protocol("modbus-rtu"), line=LineSettings(9600))
+    bus = Bus(name="meters", adapter="serial:A001", protocol=load("modbus-rtu"), line=LineSettings(9600))
     (tmp_path / "meters").symlink_to("/dev/null")
     sysfs.usb("null", "1-1", "A001")
     assert find_port(bus, tmp_path, sysfs.root) == str(tmp_path / "meters")
@@ -107,7 +107,7 @@ def test_an_adapter_that_is_not_plugged_in_is_named(sysfs: Sysfs, adapter: str) 
 
 
 def test_a_bus_without_its_adapter_is_told_with_the_next_step(sysfs: Sysfs) -> None:
-    bus = Bus(name="meters", adapter="serial:A001", protocol=protocol("modbus-rtu"), line=LineSettings(9600))
+    bus = Bus(name="meters", adapter="serial:A001", protocol=load("modbus-rtu"), line=LineSettings(9600))
     sysfs.usb("ttyUSB0", "1-2", "B002")
     with pytest.raises(PortLost, match=r"is not plugged in: plug it in, or see: serial-bridge doctor$"):
         find_port(bus, None, sysfs.root)

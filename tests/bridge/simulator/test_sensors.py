@@ -16,7 +16,7 @@ from pymodbus.client import ModbusSerialClient
 
 from bridge.config import Site, load_site
 from bridge.simulator.field.sensors import LiveUnit, SimulatedBus, simulate
-from protocols import protocol
+from protocols import load
 from protocols.modbus.rtu import ModbusSettings, SimulatedUnit, adu
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import Device, LineSettings, PollResult, Request
@@ -355,9 +355,9 @@ def test_a_site_is_played_with_a_plausible_value_for_every_register(
     assert not (folder / "meters").is_symlink()
 
 
-@pytest.mark.parametrize("model", protocol("modbus-rtu").models())
+@pytest.mark.parametrize("model", load("modbus-rtu").models())
 def test_every_model_that_ships_can_be_played(model: str, opened: Open) -> None:
-    modbus = protocol("modbus-rtu")
+    modbus = load("modbus-rtu")
     settings = modbus.settings({"address": 1, "model": model})
     unit = LiveUnit(1, settings.registers, "seed")
     with SimulatedBus({1: unit}, LINE, paced=False) as bus:

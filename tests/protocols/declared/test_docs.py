@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from protocols import protocol
-from protocols.declared.entry import declaration, declared_by
+from protocols import load
+from protocols.declared import declaration, declared_by
 from protocols.declared.field_keys import KEYS
 from protocols.declared.simulation import SimulatedSensor, dialect
 from protocols.declared.types import TYPES
@@ -47,7 +47,7 @@ def told(entry: Protocol, settings: ListeningSettings, data: bytes) -> list[Valu
 
 @pytest.mark.parametrize("vector", vectors("plantower"), ids=lambda vector: vector["id"])
 def test_the_dust_sensor_shown_reads_what_the_built_in_protocol_reads(vector: Vector) -> None:
-    built_in, declared = protocol("plantower"), declared_by(keys(SHOWN["dust"]))
+    built_in, declared = load("plantower"), declared_by(keys(SHOWN["dust"]))
     expected = told(built_in, built_in.settings({"model": "pms5003"}), bytes.fromhex(vector["hex"]))
     assert told(declared, declared.settings({}), bytes.fromhex(vector["hex"])) == expected
     if vector["valid"] and vector["direction"] == "response":
@@ -55,7 +55,7 @@ def test_the_dust_sensor_shown_reads_what_the_built_in_protocol_reads(vector: Ve
 
 
 def test_the_dust_sensor_shown_has_the_units_of_the_built_in_protocol() -> None:
-    built_in, declared = protocol("plantower"), declared_by(keys(SHOWN["dust"]))
+    built_in, declared = load("plantower"), declared_by(keys(SHOWN["dust"]))
     assert declared.units_of(declared.settings({})) == built_in.units_of(built_in.settings({}))
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from protocols.declared import declaration, entry
 from protocols.declared.declaration import Length
-from protocols.declared.entry import declaration, entry
 from protocols.declared.sensor import Declared
 from protocols.toolkit.framing import Event, Frame, Noise
 from tests.protocols.declared.declarations import frames, raws_of

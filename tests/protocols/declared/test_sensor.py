@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from protocols import protocol
-from protocols.declared.entry import declaration, declared_by
+from protocols import load
+from protocols.declared import declaration, declared_by
 from protocols.declared.sensor import Declared, DeclaredDevice, DeclaredListener
 from protocols.declared.simulation import SimulatedSensor, dialect
 from protocols.toolkit.checksum import crc16_modbus
@@ -307,7 +307,7 @@ CO2: dict[str, Any] = {
 
 
 def test_a_declared_mh_z19_asks_and_reads_what_the_built_in_one_does() -> None:
-    built_in, declared = protocol("winsen"), declaration(CO2)
+    built_in, declared = load("winsen"), declaration(CO2)
     assert built_in.device is not None
     (theirs,) = built_in.device([built_in.settings({})], LINE).planned()
     asking = DeclaredDevice(declared, [ListeningSettings("", ())], LINE)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from protocols import protocol
+from protocols import load
 from protocols.dlms import hdlc, wired_mbus
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.meter_keys import MeterKey
@@ -93,7 +93,7 @@ def mbus_frames(apdu: bytes) -> list[bytes]:
 
 def told(stream: Iterable[bytes], *keys: MeterKey) -> list[Telegram]:
     """What a listener with these keys hears in frames that a framer finds in these octets."""
-    entry = protocol("dlms-push")
+    entry = load("dlms-push")
     assert entry.with_keys is not None
     if keys:
         entry = entry.with_keys({str(index): key for index, key in enumerate(keys)})

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from protocols import protocol
+from protocols import load
 from protocols.dlms import hdlc
 from protocols.dlms.apdu import Ciphered
 from protocols.dlms.ciphering import decrypted
@@ -22,7 +22,7 @@ PUSH = notification(AIDON)
 
 
 def with_keys(*keys: MeterKey) -> Protocol:
-    entry = protocol("dlms-push")
+    entry = load("dlms-push")
     assert entry.with_keys is not None
     return entry.with_keys({str(index): key for index, key in enumerate(keys)})
 

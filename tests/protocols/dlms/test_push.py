@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from protocols import protocol
+from protocols import load
 from protocols.dlms import hdlc, wired_mbus
 from protocols.dlms.assembly import MAX_APDU, Assembler
 from protocols.dlms.data import Reader, iso_date
@@ -62,7 +62,7 @@ def test_a_push_without_one_of_its_parts_gives_nothing_and_the_next_one_everythi
     whole = carry(notification(structure(*[AIDON] * 6)))
     assert len(whole) > 2
     for missing in range(len(whole)):
-        entry = protocol("dlms-push")
+        entry = load("dlms-push")
         assert entry.listener is not None
         listener = entry.listener()
         heard = []
@@ -92,7 +92,7 @@ def test_a_flipped_bit_never_gives_a_value() -> None:
     for _ in range(2000):
         data = bytearray(stream)
         data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-        entry = protocol("dlms-push")
+        entry = load("dlms-push")
         assert entry.listener is not None
         listener = entry.listener()
         for event in entry.framer().feed(bytes(data)):
@@ -192,7 +192,7 @@ def test_a_frame_is_taken_apart_as_it_was_built() -> None:
 
 
 def test_an_id_may_be_left_out_where_a_meter_is_alone() -> None:
-    entry = protocol("dlms-push")
+    entry = load("dlms-push")
     assert entry.schema["required"] == []
     assert entry.address_of(entry.settings({})) == ""
     assert entry.address_of(entry.settings({"id": " 7359992890941742 "})) == "7359992890941742"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pymodbus.framer import FramerAscii
 from pymodbus.pdu import DecodePDU
 
-from protocols import protocol
+from protocols import load
 from protocols.modbus.ascii import ASCII, RequestFramer, StreamFramer, adu, body, lrc, unit
 from protocols.modbus.device import ModbusDevice
 from protocols.modbus.settings import parse_settings
@@ -48,7 +48,7 @@ def test_lower_case_digits_are_read(good: bytes) -> None:
     (heard,) = StreamFramer().feed(good.lower())
     assert isinstance(heard, Frame)
     assert heard.data == good.lower()
-    assert protocol("modbus-ascii").describer(None)(heard)["address"] == int(good[1:3], 16)
+    assert load("modbus-ascii").describer(None)(heard)["address"] == int(good[1:3], 16)
 
 
 @pytest.mark.parametrize(

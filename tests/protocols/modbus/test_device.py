@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from protocols import protocol
+from protocols import load
 from protocols.modbus.apart import MOST_ADDED
 from protocols.modbus.device import ModbusDevice
 from protocols.modbus.rtu import RequestFramer, SimulatedUnit, adu
@@ -398,7 +398,7 @@ def test_values_out_of_limits_are_counted_and_left_out() -> None:
 
 
 def test_the_catalogue_makes_the_same_device() -> None:
-    entry = protocol("modbus-rtu")
+    entry = load("modbus-rtu")
     sensor = entry.settings({"address": 7, "model": "eastron-sdm120"})
     assert entry.address_of(sensor) == "7"
     assert entry.device([sensor], LINE).address == "7"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from protocols import protocol
+from protocols import load
 from protocols.modbus.register_keys import parse_registers
 from protocols.modbus.registers import Register
 from protocols.modbus.rtu import body
@@ -14,7 +14,7 @@ from protocols.toolkit.errors import Problem
 from protocols.toolkit.framing import Direction, Frame
 from tests.protocols.vectors import FOLDER, Vector, hear, single
 
-MODBUS = protocol("modbus-rtu")
+MODBUS = load("modbus-rtu")
 FRAMES: list[Vector] = json.loads((FOLDER / "modbus_device_frames.json").read_text("utf-8"))
 PAIRS = [pytest.param(a, b, id=b["id"]) for a, b in zip(FRAMES[::2], FRAMES[1::2], strict=True)]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from protocols import protocol
+from protocols import load
 from protocols.modbus import models
 from protocols.modbus.registers import Register
 from protocols.toolkit.polling import LineSettings
@@ -17,7 +17,7 @@ SOURCES = {
     device["device"]: device for device in json.loads((FOLDER / "modbus_devices.json").read_text("utf-8"))
 }
 OF_A_SOURCE = [name for name in models.names() if models.load(name).title in SOURCES]
-MODBUS = protocol("modbus-rtu")
+MODBUS = load("modbus-rtu")
 WITHOUT_UNIT = (
     "factor",
     "ratio",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from protocols import protocol
+from protocols import load
 from protocols.modbus import models
 from protocols.modbus.models.vectors import Vector
 from protocols.modbus.registers import Register, Table
 from protocols.toolkit.framing import Direction, Frame
 from tests.protocols.vectors import hear, single
 
-MODBUS = protocol("modbus-rtu")
+MODBUS = load("modbus-rtu")
 VECTORS = [
     pytest.param(name, vector, id=f"{name}-{number}")
     for name in models.names()

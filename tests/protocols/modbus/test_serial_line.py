@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols import protocol
+from protocols import load
 from protocols.modbus.serial_line import (
     ReplyFramer,
     RequestFramer,
@@ -16,7 +16,7 @@ from protocols.modbus.serial_line import (
 from protocols.toolkit.framing import Direction, Event, Frame, Noise
 from tests.protocols.vectors import frames, hear, octets, single
 
-MODBUS = protocol("modbus-rtu")
+MODBUS = load("modbus-rtu")
 
 
 def read(start: int, quantity: int, function: int = 3, unit: int = 1) -> bytes:

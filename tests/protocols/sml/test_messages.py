@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocols.sml import PROTOCOL
 from protocols.sml.description import MeterListener, describe, labels_of
-from protocols.sml.entry import PROTOCOL
 from protocols.sml.transport import StreamFramer
 from protocols.toolkit.errors import DecodeError, SettingsError
 from protocols.toolkit.framing import Frame

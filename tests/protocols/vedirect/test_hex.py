@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols import protocol
+from protocols import load
 from protocols.toolkit.errors import SettingsError
 from protocols.toolkit.framing import Event, Frame, Noise
 from protocols.toolkit.lessons import LEARN_AFTER, RETRY_REFUSED_S
 from protocols.toolkit.polling import Dialogue, LineSettings, PollResult
 from protocols.toolkit.scaling import Missing
 from protocols.vedirect.device import VictronDevice
-from protocols.vedirect.hex import (
+from protocols.vedirect.hex_frame import (
     ASYNC,
     GET,
     LONGEST,
@@ -34,7 +34,7 @@ from protocols.vedirect.settings import parse_settings
 from protocols.vedirect.simulation import DIALECT, SimulatedDevice
 from tests.protocols.vectors import vectors
 
-HEX = protocol("vedirect-hex")
+HEX = load("vedirect-hex")
 LINE = LineSettings(19200)
 VOLTAGE, CURRENT = 0xED8D, 0xED8C
 UNITS = {"amps": "A", "volts": "V", "watts": "W", "celsius": "°C"}

@@ -1,4 +1,6 @@
-"""Frames of Honeywell's HPM series, and how they are found in a stream (datasheet 32322550, tables 4 to 7).
+"""Honeywell HPM series particle sensors: HPMA115S0 (standard) and HPMA115C0 (compact), two or four masses.
+
+Spec: datasheet 32322550, tables 4 to 7. They speak unasked, once a second; 9600 8N1.
 
     report    42 4D | length 2 | data0 2 … data12 2 | check 2     length 28; unasked, once a second
     command   68 | length | command | data | check                length: of command and data
@@ -25,9 +27,9 @@ from construct import Array, Byte, Bytes, Const, Int16ub, Struct, this
 
 from protocols.toolkit import layout
 from protocols.toolkit.framing import Direction, Frame
-from protocols.toolkit.polling import Values
-from protocols.toolkit.protocol import Fields
-from protocols.toolkit.pushing import Telegram
+from protocols.toolkit.polling import LineSettings, Values
+from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.pushing import ListeningKeys, Telegram, address_of
 from protocols.toolkit.search import SearchFramer, Shape
 
 _REPORT_HEAD, _COMMAND_HEAD, _REPLY_HEAD = b"\x42\x4d", b"\x68", b"\x40"
@@ -134,3 +136,28 @@ _SHAPE: Final = Shape(
     flaw=_flaw,
     direction=_direction,
 )
+
+
+def _protocol(name: str, title: str, version: str, masses: Sequence[str]) -> Protocol:
+    """Return the protocol of one version, which reports these masses."""
+    keys = ListeningKeys({mass: UNITS[mass] for mass in masses})
+    return Protocol(
+        name=name,
+        title=title,
+        spec=f"Honeywell HPM Series datasheet 32322550, {version} version",
+        line=LineSettings(9600, 8, "N", 1),
+        framer=StreamFramer,
+        describer=without_models(lambda: describer(masses)),
+        schema=keys.schema,
+        settings=keys.parse,
+        device=None,
+        listener=lambda: ReportListener(masses),
+        address_of=address_of,
+        units_of=keys.units_of,
+        longest=REPORT_LENGTH,
+        bytesizes=frozenset({8}),
+    )
+
+
+HPMA115S0: Final = _protocol("honeywell-hpma", "Honeywell HPMA115S0", "standard", STANDARD)
+HPMA115C0: Final = _protocol("honeywell-hpma-compact", "Honeywell HPMA115C0", "compact", COMPACT)

@@ -1,4 +1,4 @@
-"""NMEA 0183: what each sentence tells, and the catalogue's entry. The device speaks unasked, 4800 8N1.
+"""NMEA 0183: the values that each sentence tells.
 
 Values are taken from these; other sentences, and those with "!" that encapsulate others (AIS), give none:
 
@@ -18,18 +18,15 @@ Quirk: a Vaisala WMT700 that cannot measure leaves the fields empty and says V (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
 from protocols.nmea0183.amounts import pressure, speed, temperature
-from protocols.nmea0183.sentence import MAX_LENGTH, Sentence, StreamFramer, parse
-from protocols.nmea0183.transducers import CONVERTED, NAMES, transducers
-from protocols.toolkit.framing import Frame
+from protocols.nmea0183.sentence import Sentence
+from protocols.nmea0183.transducers import transducers
 from protocols.toolkit.obis import plain
-from protocols.toolkit.polling import LineSettings, Values
-from protocols.toolkit.protocol import Fields, Protocol, without_models
-from protocols.toolkit.pushing import ListeningKeys, ListeningSettings, Telegram, address_of
+from protocols.toolkit.polling import Values
 
 _VALID_MODES: Final = ("A", "D", "F", "P", "R")  # autonomous, differential, float RTK, precise, RTK
 _CENTIMETRES: Final = Decimal("1e-7")  # of a degree of latitude
@@ -64,40 +61,20 @@ UNITS: Final[Mapping[str, str]] = {
 }
 
 
+def has_values(sentence: Sentence) -> bool:
+    """Return whether values are taken from sentences of this type."""
+    return sentence.type in _VALUES
+
+
+def position(sentence: Sentence, first: int) -> Values:
+    """Return latitude and longitude of four fields of a sentence, as far as they are there, in degrees."""
+    return {name: plain(value) for name, value in _position(sentence, first) if value is not None}
+
+
 def values(sentence: Sentence) -> Values:
     """Return the values of a sentence; none if the device itself marks them as invalid."""
     candidates = _VALUES.get(sentence.type, _nothing)(sentence)
     return {name: plain(value) for name, value in candidates if value is not None}
-
-
-class SentenceListener:
-    """Reads the sentences of the one device on a line."""
-
-    def telegrams(self, frame: Frame) -> Sequence[Telegram]:
-        """Return the telegram of a sentence; none if no values are taken from its type."""
-        sentence = parse(frame.data)
-        return [Telegram("", values(sentence))] if sentence.type in _VALUES else []
-
-
-def describe(frame: Frame) -> Fields:
-    """Return talker, type and fields as sent, the position in degrees, and the values with their units."""
-    sentence = parse(frame.data)
-    fields: Fields = {"talker": sentence.talker, "type": sentence.type, "fields": list(sentence.fields)}
-    if sentence.type == "RMC":
-        fields["status"] = sentence.text(2)
-        fields |= {name: plain(value) for name, value in _position(sentence, 3) if value is not None}
-    sentence_values = values(sentence)
-    if not sentence_values:
-        return fields
-    units = (
-        UNITS
-        if sentence.type != "XDR"
-        else {transducer.name: transducer.unit for transducer in transducers(sentence)}
-    )
-    return fields | {
-        "values": sentence_values,
-        "units": {name: units[name] for name in sentence_values if units.get(name)},
-    }
 
 
 Found = Iterator[tuple[str, Decimal | None]]
@@ -305,33 +282,3 @@ def _position(sentence: Sentence, first: int) -> Found:
         angle = (degrees + minutes / 60).quantize(_CENTIMETRES)
         if minutes < 60 and angle <= limit:
             yield name, angle if side == sides[0] else -angle
-
-
-_KEYS: Final = ListeningKeys(
-    units=UNITS,
-    others=NAMES,
-)
-
-
-def _units_of(settings: ListeningSettings) -> dict[str, str]:
-    """Return the unit of each value; for a transducer it is known if its kind is converted to one."""
-    units = _KEYS.units_of(settings)
-    converted_units = {name: CONVERTED.get(name.partition("_")[0], ("", None))[0] for name in units}
-    return {name: unit or converted_units[name] for name, unit in units.items()}
-
-
-PROTOCOL = Protocol(
-    name="nmea0183",
-    title="NMEA 0183",
-    spec="NMEA 0183, IEC 61162-1",
-    line=LineSettings(4800),
-    framer=StreamFramer,
-    describer=without_models(lambda: describe),
-    schema=_KEYS.schema,
-    settings=_KEYS.parse,
-    device=None,
-    listener=SentenceListener,
-    address_of=address_of,
-    units_of=_units_of,
-    longest=MAX_LENGTH,
-)

@@ -1,4 +1,4 @@
-"""What the catalogue's entries of Modbus have in common: all but how a frame is carried."""
+"""What the two protocols of Modbus have in common: all but how a frame is carried."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import Protocol
 
 
-def entry(
+def modbus_protocol(
     *,
     name: str,
     title: str,
@@ -26,10 +26,10 @@ def entry(
     bytesizes: frozenset[int],
     library: Library = SHIPPED,
 ) -> Protocol:
-    """An entry of the catalogue.
+    """Return the protocol of a transmission mode.
 
     Args:
-        name, title, spec, framer, bytesizes: as in the entry.
+        name, title, spec, framer, bytesizes: as in `Protocol`.
         carrier: the transmission mode.
         library: the models that its sensors can name.
     """
@@ -47,7 +47,7 @@ def entry(
         return ModbusDevice(sensors, line, carrier)
 
     def with_models(tables: Mapping[str, Mapping[str, Any]]) -> Protocol:
-        return entry(
+        return modbus_protocol(
             name=name,
             title=title,
             spec=spec,
