@@ -127,7 +127,7 @@ class Line:
             raise NoReply(f"{request.summary}: {overheard.sentence(wait_s)}", overheard.cause)
         frame, arrival = heard
         arrival, error_s = likely(arrival, station.reply_timeout, earliest)
-        turn_around_s = station.answered(frame, arrival.at, is_measured=not arrival.gap_s)
+        turn_around_s = station.answered(frame, arrival.at, self._busy_until, is_measured=not arrival.gap_s)
         if request.clears and not any(other.may_say(frame) for other in self.stations.values()):
             station.clear()
         return Reply(frame, arrival.taken, turn_around_s, error_s)

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 
 from bridge.line.patience import Patience
 from bridge.line.reply_timeout import LONGEST_S, MISSES_TO_DOUBT, ReplyTimeout
+from bridge.line.second_reply import SecondReplies
 from bridge.line.shape import accepts, is_alike
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import Request
@@ -104,6 +105,7 @@ class Station:
         self.crc_errors = 0
         self.late_replies = 0
         self.held = 0  # requests that were not sent, as their reply could have been mistaken
+        self.second_replies = SecondReplies()
         self.busy_s = 0.0  # for so long requests to it held the line
         self._questions: list[_Question] = []  # the oldest first
         self._last: _Question | None = None  # the one that is waited for
@@ -112,6 +114,7 @@ class Station:
     def sent(self, request: Request, at: float, *, is_retry: bool) -> None:
         """Note that a request is out on the wire at `at`."""
         self.requests += 1
+        self.second_replies.sent(request, at)
         self._drop_expired(at)
         for other in self._questions:
             other.is_shared |= other.request.data != request.data and is_alike(other.request, request)
@@ -129,12 +132,13 @@ class Station:
         question.expires_at = at + self._hold_s
         self._last = question
 
-    def answered(self, reply: Frame, at: float, *, is_measured: bool = True) -> float:
+    def answered(self, reply: Frame, at: float, over_at: float, *, is_measured: bool = True) -> float:
         """Take the reply to the request that was sent last.
 
         Args:
             reply: the frame.
             at: when its first octet came.
+            over_at: when its last one did.
             is_measured: False: nobody was awake to see when, so that it teaches nothing.
 
         Returns:
@@ -144,6 +148,7 @@ class Station:
         assert question is not None, "nothing was sent"
         self.replies += 1
         question.reply = reply
+        self.second_replies.answered(question.request, over_at)
         turn_around_s = max(0.0, at - question.tries[-1])
         if is_measured and len(question.tries) > 1:
             self.reply_timeout.answered_again(at - question.tries[0])
@@ -223,6 +228,7 @@ class Station:
     def forget(self) -> None:
         """Forget what was learned of it; what it owes is still owed."""
         self.reply_timeout = ReplyTimeout()
+        self.second_replies = SecondReplies()
 
     @property
     def is_owing(self) -> bool:
@@ -234,12 +240,14 @@ class Station:
 
         -inf: at once.
         """
-        return max((self._clear_at(question, request) for question in self._questions), default=-math.inf)
+        owed = (self._clear_at(question, request) for question in self._questions)
+        return max(self.second_replies.clear_at(request), *owed, -math.inf)
 
     def soon_at(self, request: Request) -> float:
         """Return until when replies that stand in the way of `request` are worth waiting for on the line."""
         in_the_way = [each for each in self._questions if self._clear_at(each, request) > -math.inf]
-        return max((each.tries[-1] + self._likely_s(each) for each in in_the_way), default=-math.inf)
+        likely = (each.tries[-1] + self._likely_s(each) for each in in_the_way)
+        return max(self.second_replies.soon_at(request), *likely, -math.inf)
 
     def _likely_s(self, question: _Question) -> float:
         """Return how long after a try its reply is likely to come, at most what the line may wait."""

@@ -20,6 +20,7 @@ class Stations(defaultdict[str, Station]):
         foreign_frames: good frames that nobody here asked for.
         stray_octets: octets that belonged to no good frame.
         on_late: called with the address and each late reply; None: counted, but not to be believed.
+        on_second: called with the address for each second reply to one request.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,7 @@ class Stations(defaultdict[str, Station]):
         self.foreign_frames = 0
         self.stray_octets = 0
         self.on_late: Callable[[str, LateReply | None], None] = lambda address, late: None
+        self.on_second: Callable[[str], None] = lambda address: None
 
     def sort(self, event: Event, arrival: Arrival) -> bool:
         """Count what is not the reply that is waited for; return whether it is a late one."""
@@ -38,6 +40,10 @@ class Stations(defaultdict[str, Station]):
                 reply = Reply(event, arrival.taken, late.turn_around_s, arrival.gap_s)
                 self.on_late(address, LateReply(address, late.request, reply) if late.is_certain else None)
                 return True
+            for address, station in self.items():
+                if station.second_replies.hears(event, arrival.at):
+                    self.on_second(address)
+                    return False
             self.foreign_frames += 1
         else:
             self.stray_octets += len(event.data)

@@ -8,6 +8,7 @@ address.
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
@@ -15,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bridge.errors import Cause
+from bridge.line import Patience
 from bridge.reader.schedule import SILENT_AFTER, Schedule
 from protocols.toolkit.polling import Device, PollResult, SharesAddress
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from bridge.reader.poll import Outcome
 
 _log = logging.getLogger(__name__)
+
+_LONGEST_RETRY_S = 3600.0  # for a sensor whose protocol fails
+_SAID_AFTER = 3  # second replies: one may be anybody's
 
 
 class SensorState(Enum):
@@ -91,6 +96,18 @@ class Group:
         self._logged_left_out.clear()
         self._state = SensorState.NEVER
 
+    def tries(self, patience: Patience) -> list[Patience]:
+        """Return the tries of one request of a poll of that kind."""
+        if patience is Patience.USUAL or self.is_retried:
+            return [Patience.USUAL] * (1 + self.retries if self.is_retried else 1)
+        return [patience] if patience is Patience.PROBE else [Patience.WAKE, patience.after_waking]
+
+    def retry_at(self, now: float) -> float:
+        """Return when to ask again a device whose protocol failed; -inf if it did not fail."""
+        if not self.failures:
+            return -math.inf
+        return now + min(_LONGEST_RETRY_S, max(1.0, self.every_s) * 2.0 ** min(self.failures, 20))
+
     def missed(self) -> None:
         """Record that a poll brought no answer at all."""
         self._misses += 1
@@ -122,6 +139,21 @@ class Group:
         elif self._slow_s and not slow_s:
             _log.info("%s answers within reply_timeout again", self.names)
         self._slow_s = slow_s
+
+    def answers_twice(self, count: int) -> None:
+        """Record that its address answered one request twice, for the time with that number."""
+        if count == _SAID_AFTER:
+            _log.warning(
+                "%s (%s) answers twice: look for a second device with that address, or another master",
+                self.names,
+                self.address or "without an address",
+            )
+
+    def doubted(self) -> None:
+        """Record that a poll was answered by nobody knows whom."""
+        self._misses = 0
+        self._incomplete += 1
+        self.last_poll = None
 
     def answered(self, result: PollResult) -> None:
         """Record that a poll was answered, if not in every part.
@@ -186,6 +218,7 @@ class Group:
             "exceptions": self._exceptions.total(),
             "exception_codes": {str(code): count for code, count in self._exceptions.items()},
             "late_replies": station.late_replies,
+            "second_replies": station.second_replies.count,
             "missed_slots": schedule.missed_slots(self),
             "turn_around_p50_ms": _ms(times.percentile_s(50)),
             "turn_around_p99_ms": _ms(times.percentile_s(99)),
@@ -195,6 +228,7 @@ class Group:
                 "reply_timeout_ms": _ms(reply_timeout.wait_s(self.reply_timeout_s)),
                 "is_slow": self._slow_s > 0,
                 "owes_a_reply": station.is_owing,
+                "answers_twice": station.second_replies.is_expected,
                 "is_retried": self.is_retried,
             },
             "last_cause": self.cause.value if self.cause else None,

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_LONGEST_RETRY_S = 3600.0  # for a sensor whose protocol fails
-
 
 class Polling:
     """Asks the sensors of a bus.
@@ -72,6 +70,7 @@ class Polling:
         self._groups = groups(bus)
         self._schedule = Schedule({group: group.every_s for group in self._groups})
         self._line.stations.on_late = self._hear_late
+        self._line.stations.on_second = self._hear_second
         self._polled: Group | None = None
         self._is_forgotten = False  # what was learned of the one that is polled
 
@@ -108,7 +107,7 @@ class Polling:
                 started,
                 now(),
                 answered=answered,
-                not_before=max(self._clear_at(group), _retry_at(group, now())),
+                not_before=max(self._clear_at(group), group.retry_at(now())),
                 wait_s=self._slow_s(group),
             )
         finally:
@@ -149,12 +148,17 @@ class Polling:
     async def _poll(self, group: Group, started: float) -> bool:
         """Poll a device once and keep what it brings; return whether it answered.
 
-        Interrupted, it keeps what was brought until then.
+        Interrupted, it keeps what was brought until then. A poll in which an address is found to answer twice
+        brings nothing: nobody knows which reply was to which request.
         """
         patience = self._patience(group, started)
+        second_replies = self._line.stations[group.address].second_replies
+        was_alone = not second_replies.is_expected
         try:
             outcome = group.last_poll = await poll(group.device, partial(self._ask, group, patience))
-            if outcome.first is not None and not outcome.is_missed:
+            if was_alone and second_replies.is_expected:
+                group.doubted()
+            elif outcome.first is not None and not outcome.is_missed:
                 self.heard += 1
                 self._keep(group, outcome.result, outcome.first)
             elif outcome.interruption is None:
@@ -201,7 +205,7 @@ class Polling:
             NotAsked: its reply could be mistaken for one that is owed.
         """
         request = request.with_rests(group.pause_within_reply_s)
-        tries = _tries(group, patience)
+        tries = group.tries(patience)
         self._heartbeat.extend(
             len(tries) * self._line.patience_s(request, group.reply_timeout_s, group.gap_s)
         )
@@ -248,6 +252,12 @@ class Polling:
             ):
                 self._keep_late(group, poll_over, late)
 
+    def _hear_second(self, address: str) -> None:
+        """Take note that an address answered one request twice."""
+        for group in self._groups:
+            if group.address == address:
+                group.answers_twice(self._line.stations[address].second_replies.count)
+
     def _keep_late(self, group: Group, poll_over: Outcome, late: LateReply) -> None:
         """Keep what a late reply adds to what its poll brought."""
         try:
@@ -289,17 +299,3 @@ class Polling:
             "has_echo": self._line.has_echo,
             "wire_share": round(busy_s / elapsed_s, 4) if elapsed_s else 0.0,
         }
-
-
-def _tries(group: Group, patience: Patience) -> list[Patience]:
-    """Return the tries of one request of a poll."""
-    if patience is Patience.USUAL or group.is_retried:
-        return [Patience.USUAL] * (1 + group.retries if group.is_retried else 1)
-    return [patience] if patience is Patience.PROBE else [Patience.WAKE, patience.after_waking]
-
-
-def _retry_at(group: Group, now: float) -> float:
-    """Return when a device whose protocol failed is asked again; -inf if it did not fail."""
-    if not group.failures:
-        return -math.inf
-    return now + min(_LONGEST_RETRY_S, max(1.0, group.every_s) * 2.0 ** min(group.failures, 20))
