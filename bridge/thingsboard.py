@@ -249,7 +249,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentMessage:
     """A message that was sent, and the history of its credential.
 
     Attributes:
@@ -283,7 +283,7 @@ _HOLDS: Mapping[str, str] = {
 }
 
 
-def decide(answer: str | UplinkError, message: Sent) -> Decision:
+def decide(answer: str | UplinkError, message: SentMessage) -> Decision:
     """Return the action that a response code ("2.01"), or the error in its place, asks for.
 
     5.00 is ThingsBoard's answer to an exceeded rate limit, to a device profile of another transport type and
@@ -308,7 +308,7 @@ def decide(answer: str | UplinkError, message: Sent) -> Decision:
     return _bad_request(answer, message)
 
 
-def _unanswered(error: UplinkError, message: Sent) -> Decision:
+def _unanswered(error: UplinkError, message: SentMessage) -> Decision:
     if isinstance(error, NotTrusted):
         return Decision(Action.HOLD_LINK, str(error))
     if isinstance(error, PathTooNarrow):
@@ -318,7 +318,7 @@ def _unanswered(error: UplinkError, message: Sent) -> Decision:
     return Decision(Action.WAIT if message.others_answered else Action.BACK_OFF, str(error))
 
 
-def _bad_request(answer: str, message: Sent) -> Decision:
+def _bad_request(answer: str, message: SentMessage) -> Decision:
     if message.readings > 1:
         return Decision(Action.BISECT, f"the server refuses a reading ({answer})")
     if message.suspect:
@@ -333,7 +333,7 @@ def _bad_request(answer: str, message: Sent) -> Decision:
     )
 
 
-def _unauthorized(message: Sent) -> Decision:
+def _unauthorized(message: SentMessage) -> Decision:
     if not message.certificate:
         return Decision(
             Action.HOLD,
@@ -349,7 +349,7 @@ def _unauthorized(message: Sent) -> Decision:
     )
 
 
-def _overloaded(answer: str, message: Sent) -> Decision:
+def _overloaded(answer: str, message: SentMessage) -> Decision:
     if message.points > 1:
         return Decision(Action.SLOW_DOWN, f"the server is overloaded or limits the rate ({answer})")
     return Decision(

@@ -1,4 +1,4 @@
-"""The ways to a site's server: one that all tokens share, and one for each certificate.
+"""The clients of a site's server: one that all tokens share, and one for each certificate.
 
 ThingsBoard knows a device by its certificate for a whole connection, so each such sensor has its own.
 """
@@ -19,47 +19,59 @@ class Answer(Protocol):
     """A response; its code as RFC 7252 writes it: "2.01"."""
 
     @property
-    def code(self) -> str: ...
+    def code(self) -> str:
+        """Return the code as RFC 7252 writes it: "2.01"."""
 
 
 class UplinkClient(Protocol):
-    """What the uplink asks of `bridge.coap.Client`, or of what stands in for it."""
+    """The part of `bridge.coap.Client` that the uplink uses; its docstrings are the contract."""
 
     @property
-    def lanes(self) -> int: ...
+    def lanes(self) -> int:
+        """Return the number of requests in flight at once."""
 
     @property
-    def stats(self) -> Any: ...
+    def stats(self) -> Any:
+        """Return the client's counters, a dataclass."""
 
-    async def post(self, path: Sequence[str], payload: bytes, *, at_once: bool = False) -> Answer: ...
+    async def post(self, path: Sequence[str], payload: bytes, *, at_once: bool = False) -> Answer:
+        """Post JSON and return the server's answer."""
 
-    async def ping(self) -> bool: ...
+    async def ping(self) -> bool:
+        """Return whether the server gives a sign of life."""
 
     @property
-    def deadline_s(self) -> float: ...
+    def deadline_s(self) -> float:
+        """Return the longest time that `post` takes, in seconds."""
 
-    async def refresh(self) -> None: ...
+    async def refresh(self) -> None:
+        """Resolve the server's name again and move if the server is elsewhere now."""
 
-    def budget(self, path: Sequence[str]) -> int: ...
+    def budget(self, path: Sequence[str]) -> int:
+        """Return the bytes of payload that the way to the server is known to carry."""
 
-    def record_ignored(self, path: Sequence[str], payload_length: int) -> PathTooNarrow | None: ...
+    def record_ignored(self, path: Sequence[str], payload_length: int) -> PathTooNarrow | None:
+        """Record a payload that was not answered; return an error if its length may be the reason."""
 
-    def longest(self, path: Sequence[str]) -> int: ...
+    def longest(self, path: Sequence[str]) -> int:
+        """Return the bytes of payload that one datagram holds."""
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        """Drop the connection; the next request opens another."""
 
 
 def connect(
     server: ThingsBoard, certificates: Iterable[Certificate] = (), *, lanes: int | None = None
 ) -> tuple[Client, dict[Certificate, Client]]:
-    """Makes the clients; none connects before its first request.
+    """Make the clients; none connects before its first request.
 
     Args:
-        certificates: of the sensors that have one; over coap:// there is nothing to show them on.
-        lanes: requests in flight at once; the site's unless told.
+        server: the server's address and trust anchors.
+        certificates: of the sensors that have one; ignored over coap://, which shows no certificate.
+        lanes: requests in flight at once; None for the number that the site gives.
 
     Returns:
-        The client for tokens, and that of each certificate. They are the caller's to close.
+        The client for tokens, and the client of each certificate. The caller closes them.
     """
     client = partial(Client, server.host, server.port, lanes=lanes or server.lanes)
     if server.scheme == "coap":
@@ -68,6 +80,8 @@ def connect(
     from bridge.coap.trust import Trust
 
     trust = Trust(server.host, ca=server.ca, server_name=server.server_name)
-    client = partial(client, path_limit=PathLimit(DTLS.message_limit))  # all go the same way
-    own = {each: client(transport=DTLS(trust, each.certificate, each.key)) for each in certificates}
-    return client(transport=DTLS(trust)), own
+    client = partial(client, path_limit=PathLimit(DTLS.message_limit))  # one network path for all
+    own_clients = {
+        device: client(transport=DTLS(trust, device.certificate, device.key)) for device in certificates
+    }
+    return client(transport=DTLS(trust)), own_clients

@@ -1,8 +1,8 @@
-"""The server's side of the uplink: whose turn it is, and what an answer asks for.
+"""The server's side of the uplink: whose turn it is, and what to do after an answer.
 
-Each lane carries one batch of one credential; who has live readings goes first, in turn. A credential that
-the server does not accept waits alone. Silence to everybody makes the link wait: one request at a time,
-further and further apart, until something is answered. Meanwhile the server is asked whether it is back
+Each exchange carries one batch of one credential; credentials with live readings go first, in turn. A
+credential that the server does not accept waits alone. Silence to all makes the link wait: one request at a
+time, further and further apart, until one is answered. Meanwhile the server is asked whether it is back
 (`in_flight`); one that answers 5.00 to all gets one message of one credential, in turn, and once one is
 accepted, all go on (`refusals`).
 
@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 
 
 class Delivery:
-    """Delivery of what the feeds have, as many batches at once as the client has lanes.
+    """Deliver the readings of the feeds, with as many batches in flight as the client has lanes.
 
     Attributes:
-        silent_until: nothing is sent before this moment.
+        silent_until: nothing is sent before this moment, in seconds of the loop's clock.
         last_error: why the link is down; None while the server answers.
-        answered_at: when it last did; 0 before.
+        answered_at: when the server last answered; 0 before the first answer.
         delivered: readings accepted since the start.
     """
 
@@ -60,7 +60,7 @@ class Delivery:
         self._refused_sensors: set[str] = set()
 
     async def run(self) -> None:
-        """Deliver until cancelled, and end what is in flight then."""
+        """Deliver until cancelled; then cancel what is in flight."""
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as exchanges:
             exchanges.create_task(self._in_flight.run())
@@ -69,7 +69,7 @@ class Delivery:
                     if (exchange := self._take(feed, loop.time())) is not None:
                         self._in_flight.begin(exchange)
                         exchanges.create_task(self._exchange(exchange))
-                await news(self._drain.work, self._idle_s(loop.time()))
+                await news(self._drain.work_available, self._idle_s(loop.time()))
 
     def is_advancing(self) -> bool:
         """Return whether every exchange in flight can still end by itself."""
@@ -78,7 +78,7 @@ class Delivery:
     def _is_back(self) -> None:
         """End the wait: the server that was silent answers pings."""
         self.silent_until = 0.0
-        self._drain.work.set()
+        self._drain.work_available.set()
 
     def _next(self, now: float) -> Feed | None:
         """Return the feed whose turn it is; None while nothing may be sent.
@@ -88,11 +88,13 @@ class Delivery:
         is_failing = self._is_failing
         if now < self.silent_until or len(self._in_flight) >= (1 if is_failing else self._client.lanes):
             return None
-        probing = not self._in_flight and self._refusals.is_time_to_probe(now)
-        ready = [feed for feed in self._feeds if feed.is_ready(now, probing=probing)]
-        in_turn = is_failing or probing
+        is_probing = not self._in_flight and self._refusals.is_time_to_probe(now)
+        ready_feeds = [feed for feed in self._feeds if feed.is_ready(now, probing=is_probing)]
+        in_turn = is_failing or is_probing
         return min(
-            ready, key=lambda feed: (not (feed.has_live or in_turn), self._served_at[feed]), default=None
+            ready_feeds,
+            key=lambda feed: (not (feed.has_live or in_turn), self._served_at[feed]),
+            default=None,
         )
 
     @property
@@ -107,6 +109,7 @@ class Delivery:
         return min((moment - now for moment in moments if moment > now), default=None)
 
     def _take(self, feed: Feed, now: float) -> Exchange | None:
+        """Return the exchange for the feed's next batch; None if its first reading is unsendable."""
         self._served_at[feed] = next(self._turns)
         longest = self._client.longest(feed.path)
         budget = self._client.budget(feed.path)
@@ -132,7 +135,7 @@ class Delivery:
         answer: str | UplinkError | None
         try:
             async with asyncio.timeout(None) as exchange.scope:
-                if feed.is_held:  # the server may have moved, and its old machine refuse who is new
+                if feed.is_held:  # the server may have moved, and its old machine does not know new devices
                     await self._client.refresh()
                 answer = (await self._client.post(feed.path, batch.payload)).code
         except TimeoutError:
@@ -140,15 +143,15 @@ class Delivery:
         except UplinkError as error:
             answer = exchange.instead or error
         self._in_flight.end(exchange)
-        self._drain.work.set()
+        self._drain.work_available.set()
         others_answered = False
         if isinstance(answer, str):
-            self._heard(exchange, loop.time())
+            self._record_answer(exchange, loop.time())
         elif answer is None or exchange.connection != self._connection:
-            feed.put_back(batch)  # given up, or gone with the connection that another gave up
+            feed.put_back(batch)  # given up, or its connection was dropped for another request
             return
         elif isinstance(answer, PathTooNarrow) and not exchange.is_too_long:
-            feed.put_back(batch)  # it goes again in shorter ones
+            feed.put_back(batch)  # sent again in shorter messages
             return
         else:
             unanswered_since = self._unanswered_since.setdefault(feed, exchange.sent_at)
@@ -156,48 +159,51 @@ class Delivery:
         self._settle(feed, batch, answer, others_answered=others_answered)
 
     def _settle(self, feed: Feed, batch: Batch, answer: str | UplinkError, *, others_answered: bool) -> None:
+        """Apply the decision on an answer to the feed, the spool and the link."""
         now = asyncio.get_running_loop().time()
-        decision = decide(answer, feed.sent(batch, others_answered=others_answered))
+        decision = decide(answer, feed.sent_message(batch, others_answered=others_answered))
         if decision.action is Action.SLOW_DOWN:
-            self._refusals.refused(now)
-        elif not isinstance(answer, UplinkError) and self._refusals.accepted(now):
-            for each in self._feeds:
-                each.release(now)
+            self._refusals.record_refused(now)
+        elif not isinstance(answer, UplinkError) and self._refusals.record_accepted(now):
+            for waiting_feed in self._feeds:
+                waiting_feed.release(now)
         reason_before = feed.reason
-        delivered = feed.settle(batch, decision, now)
+        delivered_ids = feed.settle(batch, decision, now)
         if feed.reason not in (None, reason_before):
             wait_s = feed.wait_until - now
             log.warning("%s: %s; next try in %.0f s", ", ".join(feed.sensors), feed.reason, wait_s)
         match decision.action:
             case Action.COMMIT:
-                self.delivered += len(delivered)
-                self._drain.delivered(delivered)
+                self.delivered += len(delivered_ids)
+                self._drain.record_delivered(delivered_ids)
             case Action.REFUSE:
                 self._refuse(batch.rows[0], str(answer), decision.reason)
             case Action.BACK_OFF:
                 self._in_flight.is_lost = True
-                self._lost(decision.reason, now, self._silence)
+                self._back_off(decision.reason, now, self._silence)
             case Action.HOLD_LINK:
                 self._in_flight.is_lost = False
-                self._lost(decision.reason, now, self._distrust)
+                self._back_off(decision.reason, now, self._distrust)
             case Action.RENEW:
                 self._renew()
 
     def _refuse(self, row: Row, answer: str, reason: str) -> None:
-        first = row.sensor not in self._refused_sensors
+        """Quarantine a reading that the server will never accept; log the first of each sensor."""
+        is_first = row.sensor not in self._refused_sensors
         self._refused_sensors.add(row.sensor)
         log.log(
-            logging.ERROR if first else logging.DEBUG,
+            logging.ERROR if is_first else logging.DEBUG,
             "%s: a reading is refused and kept apart: %s",
             row.sensor,
             reason,
         )
-        self._drain.refused(row, answer, reason)
+        self._drain.record_refused(row, answer, reason)
 
-    def _heard(self, exchange: Exchange, now: float) -> None:
+    def _record_answer(self, exchange: Exchange, now: float) -> None:
+        """Record that the server answered, and end every wait of the link."""
         self._unanswered_since.pop(exchange.feed, None)
         self._answered_sent_at = max(self._answered_sent_at, exchange.sent_at)
-        self._in_flight.answered(exchange, now)
+        self._in_flight.record_answer(exchange, now)
         if self._is_failing:
             log.info("the server answers again")
             for feed in self._feeds:
@@ -208,7 +214,8 @@ class Delivery:
         self._silence.end()
         self._distrust.end()
 
-    def _lost(self, reason: str, now: float, wait: Wait) -> None:
+    def _back_off(self, reason: str, now: float, wait: Wait) -> None:
+        """Wait with the whole link, for longer each time, and connect anew."""
         wait_s = wait.longer()
         if self.last_error is None or (wait is self._distrust and reason != self.last_error):
             log.warning("%s; next try in %.0f s, then further apart", reason, wait_s)
@@ -217,6 +224,6 @@ class Delivery:
         self._renew()
 
     def _renew(self) -> None:
-        """Ask for a fresh socket, address and handshake; what is in flight comes back as if never sent."""
+        """Drop the connection, so that the next request gets a new socket, address and handshake."""
         self._connection += 1
         self._client.reset()

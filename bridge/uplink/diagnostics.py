@@ -28,11 +28,12 @@ SEND_EVERY_S = 900.0
 
 
 class Diagnostics:
-    """Sends the statistics of every sensor that has a credential.
+    """Send the line statistics of every sensor that has a credential.
 
     Args:
         runtime: where the buses' status documents are.
-        client: the way to the server, shared with the uplink; `own_clients` that for each certificate.
+        client: the client for tokens, shared with the uplink.
+        own_clients: the client of each certificate.
     """
 
     def __init__(
@@ -47,25 +48,28 @@ class Diagnostics:
         self._credentials = credentials
         self._client = client
         self._own_clients = own_clients
-        self._sent: dict[str, tuple[float, object]] = {}  # for each sensor: when, and in which state it was
+        # for each sensor: when its statistics were sent, and its state at that time
+        self._last_sent: dict[str, tuple[float, object]] = {}
 
     async def run(self) -> None:
-        """Sends until cancelled."""
+        """Send statistics until cancelled."""
         while True:
             now = asyncio.get_running_loop().time()
             for name, document in self._runtime.read_all().items():
                 if name.startswith("bus-"):
                     for sensor, counts in document.get("sensors", {}).items():
                         if self._is_due(sensor, counts, now):
-                            self._sent[sensor] = now, counts.get("state")
+                            self._last_sent[sensor] = now, counts.get("state")
                             await self._send(sensor, attributes(counts, str(document.get("bus"))))
             await asyncio.sleep(LOOK_EVERY_S)
 
     def _is_due(self, sensor: str, counts: Mapping[str, Any], now: float) -> bool:
-        sent_at, state = self._sent.get(sensor, (-SEND_EVERY_S, None))
+        """Return whether the sensor's state has changed, or its statistics are `SEND_EVERY_S` old."""
+        sent_at, state = self._last_sent.get(sensor, (-SEND_EVERY_S, None))
         return counts.get("state") != state or now - sent_at >= SEND_EVERY_S
 
-    async def _send(self, sensor: str, shown: Mapping[str, Any]) -> None:
+    async def _send(self, sensor: str, statistics: Mapping[str, Any]) -> None:
+        """Send a sensor's attributes once; a failure is logged at DEBUG and not retried."""
         credential = self._credentials.sensors.get(sensor)
         if credential is None:
             return
@@ -74,26 +78,26 @@ class Diagnostics:
             return
         path = *telemetry_path(credential.value if isinstance(credential, Token) else None)[:-1], "attributes"
         try:
-            answer = await client.post(path, _fitting(shown, client.budget(path)))
+            answer = await client.post(path, _encode_fitting(statistics, client.budget(path)))
         except UplinkError as error:
             log.debug("%s: no diagnostics sent: %s", sensor, error)
         else:
             log.debug("%s: diagnostics sent: %s", sensor, answer.code)
 
 
-def _fitting(shown: Mapping[str, Any], budget: int) -> bytes:
+def _encode_fitting(statistics: Mapping[str, Any], budget: int) -> bytes:
     """Return as many of the attributes as one message holds, as JSON.
 
     The exception codes come last, the most frequent first: a device may answer with any of 255.
     """
 
     def rank(key: str) -> float:
-        return -float(shown[key]) if key.startswith(EXCEPTION) else -inf
+        return -float(statistics[key]) if key.startswith(EXCEPTION) else -inf
 
     members: list[bytes] = []
     room = budget - len(b"{}")
-    for key in sorted(shown, key=rank):
-        member = json.dumps({key: shown[key]}, separators=(",", ":")).encode()[1:-1]
+    for key in sorted(statistics, key=rank):
+        member = json.dumps({key: statistics[key]}, separators=(",", ":")).encode()[1:-1]
         if len(member) <= room:
             members.append(member)
             room -= len(member) + len(b",")

@@ -1,8 +1,8 @@
-"""The spool's side of the uplink: what is there to be sent, and what may leave.
+"""The spool's side of the uplink: which readings are to be sent, and which may leave.
 
 Two positions walk along the ids. The head follows the end of the spool: what comes after it is live. Each
-feed's own `next_id` walks through the backlog behind it. A step looks at a bounded stretch of ids and
-serves every feed that needs readings and has come as far; the feed that ran short first says where it
+feed's own `next_id` walks through the backlog behind it. A step scans a bounded range of ids and refills
+every feed that needs readings and has come that far; the feed that was refilled longest ago decides where it
 begins. So a million readings of a sensor that must wait are passed over once, in steps of milliseconds, and
 cost the others nothing.
 
@@ -37,18 +37,18 @@ _T = TypeVar("_T")
 
 
 class Drain:
-    """Fills the feeds from the spool and confirms what they delivered. Open it, run it, close it.
+    """Fill the feeds from the spool and confirm what they delivered. Open it, run it, close it.
 
     Attributes:
-        work: set when there may be something new to send.
+        work_available: set when there may be something new to send.
         refill_needed: to be set when a feed runs short.
-        unassigned: sensors whose readings wait for somebody to act, and why.
+        unassigned: sensors whose readings wait until a person acts, and why.
     """
 
     def __init__(
         self, feeds: Sequence[Feed], unassigned: dict[str, str], *, commit_every_s: float, pace: Pace
     ) -> None:
-        self.work = asyncio.Event()
+        self.work_available = asyncio.Event()
         self.refill_needed = asyncio.Event()
         self.unassigned = dict(unassigned)
         self._feeds = feeds
@@ -60,13 +60,13 @@ class Drain:
         self._head = 0
         self._steps = count(1)
         self._fed_at = dict.fromkeys(feeds, 0)
-        self._delivered: list[int] = []
-        self._refused: list[tuple[int, str, str]] = []
+        self._delivered_ids: list[int] = []
+        self._refusals: list[tuple[int, str, str]] = []
         self._confirmed_at = 0.0
         self._is_confirming_late = False
 
     async def open(self, path: Path, limit: int) -> None:
-        """Opens the spool; what it holds now is backlog. Errors as for `Spool.open`."""
+        """Open the spool; what it holds now is backlog. Errors as for `Spool.open`."""
         try:
             self._spool = await self._in_thread(lambda: Spool.open(path, limit=limit))
             self._head = await self._in_thread(self._spool.last_id)
@@ -75,31 +75,31 @@ class Drain:
             raise
 
     async def close(self) -> None:
-        """Commits what was delivered so far and lets go of the spool."""
+        """Commit the deliveries so far and close the spool."""
         try:
             await self._confirm()
         finally:
             self._thread.submit(self._spool.close)
             self._thread.shutdown()
 
-    def delivered(self, ids: Sequence[int]) -> None:
-        """The server accepted these."""
-        self._delivered += ids
+    def record_delivered(self, ids: Sequence[int]) -> None:
+        """Record readings that the server accepted; the next commit removes them from the spool."""
+        self._delivered_ids += ids
 
-    def refused(self, row: Row, answer: str, reason: str) -> None:
-        """The server will never accept this one."""
-        self._refused.append((row.id, answer, reason))
+    def record_refused(self, row: Row, answer: str, reason: str) -> None:
+        """Record a reading that the server will never accept; the next commit quarantines it."""
+        self._refusals.append((row.id, answer, reason))
 
     def is_advancing(self) -> bool:
-        """Whether its work moves: a look at the spool ended, or the next lies ahead with its timer armed."""
+        """Return whether the spool's thread makes progress: a step has ended, or the next is scheduled."""
         return self._heartbeat.is_alive
 
     def has_more_for(self, feed: Feed, now: float) -> bool:
-        """The feed ran short, and the spool was not read to its end for it."""
+        """Return whether the feed ran short while the spool still holds readings of its sensors."""
         return feed.is_hungry(self._head, now)
 
     async def run(self) -> None:
-        """Until cancelled.
+        """Follow the spool, fill the feeds and commit deliveries until cancelled.
 
         Raises:
             SpoolDamaged, SpoolUnavailable: the spool cannot be read.
@@ -114,48 +114,48 @@ class Drain:
                 await news(self.refill_needed, self._pace.look_every_s)
 
     async def _follow(self) -> None:
-        """Hands out what has come since the last look."""
+        """Give the feeds the readings that were added since the last scan."""
         while True:
             head = self._head
-            rows, scanned = await self._scan(head, self.unassigned)
-            if scanned == head:
+            rows, scanned_id = await self._scan(head, self.unassigned)
+            if scanned_id == head:
                 return
-            self._head = scanned
+            self._head = scanned_id
             now = asyncio.get_running_loop().time()
             for feed in self._feeds:
                 if feed.next_id >= head:
-                    feed.next_id = scanned
+                    feed.next_id = scanned_id
             for row in rows:
                 if (feed_of_row := self._owner(row)) is not None:
                     feed_of_row.follow(row, now)
-            self.work.set()
+            self.work_available.set()
 
     async def _fill(self) -> bool:
-        """Goes one step through the backlog; whether any feed wanted it."""
+        """Scan one step of the backlog and return whether any feed needed it."""
         now = asyncio.get_running_loop().time()
         for feed in self._feeds:
             feed.reconsider(now)
-        hungry = [feed for feed in self._feeds if feed.is_hungry(self._head, now)]
-        if not hungry:
+        hungry_feeds = [feed for feed in self._feeds if feed.is_hungry(self._head, now)]
+        if not hungry_feeds:
             return False
-        first = min(hungry, key=self._fed_at.__getitem__)
+        first = min(hungry_feeds, key=self._fed_at.__getitem__)
         self._fed_at[first] = next(self._steps)
         after = first.next_id
-        served = [feed for feed in hungry if feed.next_id >= after]
-        others = set(self._feed_of).difference(*(feed.sensors for feed in served))
-        rows, scanned = await self._scan(after, others.union(self.unassigned))
-        scanned = self._head if scanned == after else min(scanned, self._head)
+        refilled_feeds = [feed for feed in hungry_feeds if feed.next_id >= after]
+        skipped_sensors = set(self._feed_of).difference(*(feed.sensors for feed in refilled_feeds))
+        rows, scanned_id = await self._scan(after, skipped_sensors.union(self.unassigned))
+        scanned_id = self._head if scanned_id == after else min(scanned_id, self._head)
         rows_of: defaultdict[Feed, list[Row]] = defaultdict(list)
         for row in rows:
             if row.id <= self._head and (owner := self._owner(row)) is not None:
                 rows_of[owner].append(row)
-        for feed in served:
-            feed.fill(rows_of[feed], after, scanned)
-        self.work.set()
+        for feed in refilled_feeds:
+            feed.fill(rows_of[feed], after, scanned_id)
+        self.work_available.set()
         return True
 
     def _owner(self, row: Row) -> Feed | None:
-        """The feed of a reading; None, said once, if its sensor is not configured."""
+        """Return the feed of a reading; None, logged once, if its sensor is not configured."""
         feed = self._feed_of.get(row.sensor)
         if feed is None and row.sensor not in self.unassigned:
             self.unassigned[row.sensor] = "it is no longer configured"
@@ -166,17 +166,17 @@ class Drain:
         return feed
 
     async def _confirm(self) -> None:
-        """Commits what was delivered and refused. If the spool cannot now, that is kept for the next time."""
+        """Commit deliveries and refusals; keep them for the next attempt if the spool cannot be written."""
         self._confirmed_at = asyncio.get_running_loop().time()
-        delivered, self._delivered = self._delivered, []
-        refused, self._refused = self._refused, []
-        if not delivered and not refused:
+        delivered_ids, self._delivered_ids = self._delivered_ids, []
+        refusals, self._refusals = self._refusals, []
+        if not delivered_ids and not refusals:
             return
 
         def commit() -> None:
-            if delivered:
-                self._spool.confirm(delivered)
-            for id_, answer, reason in refused:
+            if delivered_ids:
+                self._spool.confirm(delivered_ids)
+            for id_, answer, reason in refusals:
                 self._spool.refuse(id_, answer, reason)
 
         try:
@@ -185,18 +185,20 @@ class Drain:
             if not self._is_confirming_late:
                 log.warning("what was delivered cannot be confirmed yet: %s", error)
             self._is_confirming_late = True
-            self._delivered += delivered
-            self._refused += refused
+            self._delivered_ids += delivered_ids
+            self._refusals += refusals
             return
         self._is_confirming_late = False
-        gone = delivered + [id_ for id_, _, _ in refused]
+        settled_ids = delivered_ids + [id_ for id_, _, _ in refusals]
         for feed in self._feeds:
-            feed.forget(gone)
+            feed.forget(settled_ids)
 
     async def _scan(self, after: int, skip: Collection[str]) -> tuple[list[Row], int]:
+        """Return readings after an id, without those of the sensors to skip, and the last id scanned."""
         names = frozenset(skip)
         return await self._in_thread(lambda: self._spool.rows(after, limit=_SCAN_ROWS, skip=names))
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        """Run one use of the spool in its thread and return its result."""
         self._heartbeat.extend(SPOOL_WITHIN_S)
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

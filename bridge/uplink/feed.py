@@ -1,17 +1,17 @@
-"""What one credential still has to send, and how it fares: pure, the time is passed in.
+"""The unsent readings of one credential, and its state with the server. Pure: the time is passed in.
 
     spool ─follow▶ live ─┐
     spool ──fill▶ backlog┴─take▶ batch ─▶ server ─▶ decision ─settle▶ delivered | refused | again
 
 A credential sends one batch at a time, so the order of its readings is the order of the spool, twice: the
-live ones, taken from the spool's end, go first; the backlog follows, and fills what room a batch has left.
+live ones, taken from the spool's end, go first; the backlog follows and fills the rest of a batch.
 Only a window of either is in memory. `next_id` says how far: every reading of the credential up to it is in
 memory, sent, or gone from the spool; whatever leaves memory unsent moves it back, and a later scan finds it
 again.
 
-A reading that is refused alone (4.00) is set aside; only its id is kept. Once another reading of the
-credential is accepted it is a suspect: read again, sent alone, and condemned if it is refused alone once
-more.
+A reading that is refused alone (4.00) is quarantined; only its id is kept. Once another reading of the
+credential is accepted it is a suspect: read again, sent alone, and refused for good if it is refused alone
+once more.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 
 from bridge.spool import Row
-from bridge.thingsboard import Action, Batch, Decision, Sent, Unsendable, pack
+from bridge.thingsboard import Action, Batch, Decision, SentMessage, Unsendable, pack
 from bridge.uplink.pace import Pace, Wait
 from bridge.uplink.throttle import Throttle
 
@@ -30,15 +30,15 @@ _CANDIDATES = 200  # readings looked at for one batch: more than any datagram ho
 
 
 class Feed:
-    """The readings of one credential on their way.
+    """The unsent readings of one credential.
 
     Attributes:
         sensors: whose readings these are; several sensors may share a device.
         path: where they are posted.
         next_id: every reading up to this id is in memory, sent or gone.
-        wait_until: nothing is sent before this moment.
-        reason: why it waits, in a sentence; None while all is well.
-        is_sending: a batch is under way.
+        wait_until: nothing is sent before this moment, in seconds of the caller's clock.
+        reason: why the feed waits, in a sentence; None while all is well.
+        is_sending: a batch is in flight.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class Feed:
         self._again: deque[tuple[Row, ...]] = deque()  # each to be sent as a message of its own, first
         self._live: deque[Row] = deque()
         self._backlog: deque[Row] = deque()
-        self._known: set[int] = set()  # in memory, set aside, or delivered and still in the spool
-        self._aside: set[int] = set()
-        self._suspects: set[int] = set()
+        self._known_ids: set[int] = set()  # in memory, quarantined, or delivered and still in the spool
+        self._quarantined_ids: set[int] = set()
+        self._suspect_ids: set[int] = set()
         self._refused_in_a_row = 0
-        self._look_aside_at = 0.0
-        self._renewed = False
+        self._quarantine_retry_at = 0.0
+        self._is_renewed = False
         self._arrived_at = 0.0
         self._hold = Wait(pace.hold_s, pace.jitter)
         self._quiet = Wait(pace.quiet_s, pace.jitter)
@@ -79,69 +79,74 @@ class Feed:
 
     @property
     def has_live(self) -> bool:
-        """A reading waits that is not from the backlog."""
+        """Return whether a live reading waits in memory."""
         return bool(self._live)
 
     @property
     def has_work(self) -> bool:
-        """Something waits in memory."""
+        """Return whether any reading waits in memory."""
         return bool(self._again or self._live or self._backlog)
 
     def is_hungry(self, head: int, now: float) -> bool:
-        """Its backlog should be read further, up to `head`."""
-        short = len(self._backlog) < self._pace.backlog_rows // 4
-        return short and self.next_id < head and now >= self.wait_until
+        """Return whether the backlog in memory is short and the spool holds more of it, up to `head`."""
+        is_short = len(self._backlog) < self._pace.backlog_rows // 4
+        return is_short and self.next_id < head and now >= self.wait_until
 
     def reconsider(self, now: float) -> None:
-        """With nothing else to send, what was set aside is tried again after a while."""
-        if not self.has_work and not self.is_sending and now >= self._look_aside_at:
-            self._read_again(self._aside)
+        """Schedule the quarantined readings for another read once nothing else is to be sent for a while."""
+        if not self.has_work and not self.is_sending and now >= self._quarantine_retry_at:
+            self._read_again(self._quarantined_ids)
 
     def follow(self, row: Row, now: float) -> None:
-        """Takes a reading that has just come. Of too many, the newest stay; the others are backlog."""
+        """Add a reading that was just spooled; beyond `live_rows`, the oldest live one becomes backlog."""
         self._live.append(row)
-        self._known.add(row.id)
+        self._known_ids.add(row.id)
         self._arrived_at = now
-        self._throttle.came(row.points, now)
+        self._throttle.record_inflow(row.points, now)
         if len(self._live) > self._pace.live_rows:
             oldest = self._live.popleft()
-            self._known.discard(oldest.id)
+            self._known_ids.discard(oldest.id)
             self.next_id = min(self.next_id, oldest.id - 1)
 
-    def fill(self, rows: Iterable[Row], after: int, scanned: int) -> None:
-        """Takes its readings of a scan of the ids above `after` and up to `scanned`."""
+    def fill(self, rows: Iterable[Row], after: int, scanned_id: int) -> None:
+        """Add this feed's readings from a scan of the ids above `after` and up to `scanned`."""
         if self.next_id < after:  # moved back since the scan began: there is a gap before it
             return
         for row in rows:
-            if row.id <= self.next_id or row.id in self._known:
+            if row.id <= self.next_id or row.id in self._known_ids:
                 continue
             if len(self._backlog) >= self._pace.backlog_rows:
                 self.next_id = row.id - 1
                 return
-            self._known.add(row.id)
-            if row.id in self._suspects:
+            self._known_ids.add(row.id)
+            if row.id in self._suspect_ids:
                 self._again.append((row,))
             else:
                 self._backlog.append(row)
-        self.next_id = max(self.next_id, scanned)
+        self.next_id = max(self.next_id, scanned_id)
 
     def forget(self, ids: Iterable[int]) -> None:
-        """These have left the spool."""
-        self._known.difference_update(ids)
+        """Forget ids that have left the spool."""
+        self._known_ids.difference_update(ids)
 
     # To the server
 
     @property
     def is_held(self) -> bool:
-        """The server did not accept the credential when it was last asked."""
+        """Return whether the server refused the credential when it was last tried."""
         return self._hold.is_on
 
     def is_ready(self, now: float, *, probing: bool = False) -> bool:
-        """Whether a batch may be taken; to probe a server that answers 5.00 to all, also before its time."""
+        """Return whether a batch can be taken.
+
+        Args:
+            now: in seconds, on any steady clock.
+            probing: also before the feed's time, to probe a server that answers 5.00 to all.
+        """
         is_due = now >= self.wait_until or (probing and self._is_refused)
         return self.has_work and not self.is_sending and is_due
 
-    def slowed(self, now: float) -> tuple[float, float] | None:
+    def rate_limit(self, now: float) -> tuple[float, float] | None:
         """Return how many values a second may be sent and since when, while the server's 5.00 limits them."""
         rate = self._throttle.per_s(now)
         since = self._throttle.slowed_since
@@ -154,10 +159,10 @@ class Feed:
             self.wait_until = min(self.wait_until, now)
 
     def take(self, budget: int, now: float) -> Batch:
-        """The next batch, of at most `budget` bytes. It is settled or put back before the next one.
+        """Return the next batch, of at most `budget` bytes. Settle it or put it back before the next one.
 
         Raises:
-            Unsendable: a reading that fits no message; it has left memory.
+            Unsendable: a reading fits no message; it has left memory.
         """
         timed = True
         rows: Sequence[Row]
@@ -167,16 +172,21 @@ class Feed:
             rows, timed = [self._live.popleft()], False
         else:
             rows = list(islice(chain(self._live, self._backlog), _CANDIDATES))
-            return self._sending(self._take_from_window(rows, budget, now), now)
+            return self._begin_sending(self._take_from_window(rows, budget, now), now)
         try:
             batch = pack(rows, budget, self._throttle.points(rows[0].points, now), timed=timed)
         except Unsendable:
             self._keep_apart(rows[1:])
             raise
         self._keep_apart(rows[len(batch.rows) :])
-        return self._sending(batch, now)
+        return self._begin_sending(batch, now)
 
     def _take_from_window(self, rows: Sequence[Row], budget: int, now: float) -> Batch:
+        """Pack a batch from the first readings and remove them from memory.
+
+        Raises:
+            Unsendable: the first reading fits no message; only that one is removed.
+        """
         count = 1
         try:
             batch = pack(rows, budget, self._throttle.points(rows[0].points, now))
@@ -187,109 +197,112 @@ class Feed:
         return batch
 
     def _keep_apart(self, rows: Sequence[Row]) -> None:
+        """Keep readings that did not fit for a message of their own."""
         if rows:
             self._again.appendleft(tuple(rows))
 
-    def _sending(self, batch: Batch, now: float) -> Batch:
+    def _begin_sending(self, batch: Batch, now: float) -> Batch:
+        """Record that the batch is in flight."""
         self.is_sending = True
         self._sent_at = now
         return batch
 
     def put_back(self, batch: Batch) -> None:
-        """The batch was not answered, and that is not its fault."""
+        """Take a batch back that was not answered, without blaming it."""
         self.is_sending = False
-        self._return(batch.rows)
+        self._requeue(batch.rows)
 
     def take_back(self, row: Row) -> None:
         """Send this reading next, as a message of its own."""
         self._again.appendleft((row,))
 
     def resume(self) -> None:
-        """The server answers again after a silence: of what waited, only the newest is live."""
+        """Make all live readings but the newest backlog: the server answers again after a silence."""
         while len(self._live) > 1:
             self._backlog.append(self._live.popleft())
 
-    def _return(self, rows: Sequence[Row]) -> None:
-        """These are to be sent again, behind what is live; a suspect still alone."""
-        if any(row.id in self._suspects for row in rows):
+    def _requeue(self, rows: Sequence[Row]) -> None:
+        """Queue readings to be sent again, behind the live ones; a suspect stays in a message of its own."""
+        if any(row.id in self._suspect_ids for row in rows):
             self._again.appendleft(tuple(rows))
         else:
             self._backlog.extendleft(reversed(rows))
 
-    def sent(self, batch: Batch, *, others_answered: bool) -> Sent:
-        """What the decision on an answer to this batch must know."""
-        return Sent(
+    def sent_message(self, batch: Batch, *, others_answered: bool) -> SentMessage:
+        """Return what the decision on an answer to this batch depends on."""
+        return SentMessage(
             readings=len(batch.rows),
             points=batch.points,
-            suspect=batch.rows[0].id in self._suspects,
+            suspect=batch.rows[0].id in self._suspect_ids,
             aside=self._refused_in_a_row,
             certificate=self._certificate,
-            renewed=self._renewed,
+            renewed=self._is_renewed,
             others_answered=others_answered,
         )
 
     def settle(self, batch: Batch, decision: Decision, now: float) -> list[int]:
-        """Does what was decided about a batch.
+        """Apply the decision on a batch.
 
         Returns:
-            Ids delivered. A refused reading is the caller's to keep apart.
+            The ids delivered. The caller quarantines a refused reading.
         """
         self.is_sending = False
         match decision.action:
             case Action.COMMIT:
-                return self._accepted(batch, now)
+                return self._settle_accepted(batch, now)
             case Action.BISECT:
                 half = len(batch.rows) // 2
                 self._again.extendleft((batch.rows[half:], batch.rows[:half]))
             case Action.SET_ASIDE | Action.SET_ASIDE_AND_HOLD:
                 self._quarantine(batch.rows[0].id, decision, now)
             case Action.REFUSE:
-                self._suspects.discard(batch.rows[0].id)
+                self._suspect_ids.discard(batch.rows[0].id)
             case Action.HOLD:
-                self._return(batch.rows)
-                self._renewed = False
+                self._requeue(batch.rows)
+                self._is_renewed = False
                 self._wait(self._hold.longer(), decision.reason, now)
             case Action.SLOW_DOWN:
-                self._return(batch.rows)
+                self._requeue(batch.rows)
                 self._slow_down(batch, decision, now)
             case Action.SHORTEN:
-                self._return(batch.rows)
+                self._requeue(batch.rows)
                 self._throttle.too_large(batch.points, now, alone=len(batch.rows) == 1)
             case Action.WAIT:
-                self._return(batch.rows)
+                self._requeue(batch.rows)
                 self._wait(self._quiet.longer(), decision.reason, now)
             case Action.RENEW | Action.BACK_OFF | Action.HOLD_LINK:
-                self._return(batch.rows)
-                self._renewed = self._renewed or decision.action is Action.RENEW
+                self._requeue(batch.rows)
+                self._is_renewed = self._is_renewed or decision.action is Action.RENEW
         return []
 
-    def _accepted(self, batch: Batch, now: float) -> list[int]:
+    def _settle_accepted(self, batch: Batch, now: float) -> list[int]:
+        """Record that the batch was accepted, and return the ids of the readings that it completes."""
         self._hold.end()
         self._quiet.end()
         self.reason = None
         self._is_refused = False
-        self.wait_until = now + self._throttle.accepted(batch.points, now)
-        self._renewed = False
+        self.wait_until = now + self._throttle.record_accepted(batch.points, now)
+        self._is_renewed = False
         self._refused_in_a_row = 0
         if batch.rest is not None:
             self._again.appendleft((batch.rest,))
             return []
         delivered = [row.id for row in batch.rows]
-        self._suspects.difference_update(delivered)
-        self._suspects |= self._aside
-        self._read_again(self._aside)
+        self._suspect_ids.difference_update(delivered)
+        self._suspect_ids |= self._quarantined_ids
+        self._read_again(self._quarantined_ids)
         return delivered
 
     def _quarantine(self, id_: int, decision: Decision, now: float) -> None:
-        self._aside.add(id_)
+        self._quarantined_ids.add(id_)
         self._refused_in_a_row += 1
-        self._look_aside_at = now + self._pace.hold_s[0]
+        self._quarantine_retry_at = now + self._pace.hold_s[0]
         if decision.action is Action.SET_ASIDE_AND_HOLD:
             self._wait(self._hold.longer(), decision.reason, now)
 
     def _slow_down(self, batch: Batch, decision: Decision, now: float) -> None:
         """Wait as long as the throttle says; only refusal after refusal is a reason to speak of a hold."""
-        wait_s = self._throttle.refused(batch.points, self._sent_at, now, alone=len(batch.rows) == 1)
+        wait_s = self._throttle.record_refused(batch.points, self._sent_at, now, alone=len(batch.rows) == 1)
         self._is_refused = True
         self.wait_until = now + wait_s
         if self._throttle.refused_in_a_row > _IN_A_ROW:
@@ -301,8 +314,8 @@ class Feed:
         self._is_refused = False
 
     def _read_again(self, ids: set[int]) -> None:
-        """Has the next scan find these readings once more."""
+        """Move `next_id` back so that the next scan reads these ids again."""
         if ids:
             self.next_id = min(self.next_id, min(ids) - 1)
-            self._known -= ids
+            self._known_ids -= ids
             ids.clear()

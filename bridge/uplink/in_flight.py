@@ -1,15 +1,15 @@
-"""The requests under way, and what is asked while they stay unanswered.
+"""The requests in flight, and the probes while they stay unanswered.
 
-Silence has several reasons, and each has its question:
+Silence has several reasons, and each has its probe:
 
     the server does not answer pings          a ping, every `probe_every_s`; the first answer ends the wait
     it answers pings, and not a request       that request once more, as a new message: the first may be
                                               acknowledged and forgotten, and is then never answered
-    it does not answer that one either        its length may be the reason: the client is told, and a shorter
-                                              one is sent at once
+    it does not answer that one either        its length may be the reason: the client records it, and a
+                                              shorter one is sent at once
 
-Only the oldest request is asked again, and only once it takes longer than answers take: a slow server is not
-asked everything twice.
+Only the oldest request is repeated, and only once it takes longer than answers take: a slow server does not
+get everything twice.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _FADES = 0.95  # the slowest answer is forgotten over some dozens of others
 
 @dataclass(eq=False, slots=True)
 class Exchange:
-    """A batch on its way.
+    """A batch in flight.
 
     Attributes:
-        sent_at: when the request that was answered was sent; until then, the first.
-        connection: which one it was sent on.
-        is_too_long: for what is known of the way, and one value in it allows no less.
+        sent_at: when the request that was answered was sent; until then, when the first was.
+        connection: number of the connection that it was sent on.
+        is_too_long: longer than the way is known to carry, because one value in it allows no less.
         scope: ends the wait for the first request.
-        repeat_scope: ends the wait for a later one.
-        instead: what came of a later one; None with the wait ended: given up.
+        repeat_scope: ends the wait for the repeated request.
+        instead: the answer to the repeated request; None, with the wait ended, if it was given up.
     """
 
     feed: Feed
@@ -49,21 +49,21 @@ class Exchange:
     instead: str | UplinkError | None = None
 
     def end_wait(self) -> None:
-        """End the wait for the first request, in favour of what came instead."""
+        """End the wait for the first request, in favour of the answer in `instead`."""
         if self.scope is not None:
             self.scope.reschedule(asyncio.get_running_loop().time())
 
 
 class InFlight:
-    """The exchanges of one way to the server.
+    """The exchanges of one client.
 
     Args:
-        client: that way.
-        probe_every_s: between two questions, and the least time before the first.
+        client: sends the requests and pings.
+        probe_every_s: seconds between two probes, and the least time before the first.
         is_back: called when a server that was lost answers a ping.
 
     Attributes:
-        is_lost: the server is silent to everybody; set by the caller, and ended by an answer.
+        is_lost: the server answers nothing; set by the caller, cleared by an answer.
     """
 
     def __init__(self, client: UplinkClient, probe_every_s: float, is_back: Callable[[], None]) -> None:
@@ -79,34 +79,34 @@ class InFlight:
         return len(self._exchanges)
 
     def begin(self, exchange: Exchange) -> None:
-        """Take in an exchange before its request is sent."""
+        """Add an exchange before its request is sent."""
         self._exchanges.append(exchange)
         self._has_begun.set()
 
     def end(self, exchange: Exchange) -> None:
-        """Let go of an exchange, and of its second request if that is under way."""
+        """Remove an exchange, and end its repeated request if that is in flight."""
         self._exchanges.remove(exchange)
         if exchange.repeat_scope is not None:
             exchange.repeat_scope.reschedule(asyncio.get_running_loop().time())
 
-    def answered(self, exchange: Exchange, now: float) -> None:
-        """Note how long an answer took: the next ones are given twice the slowest's time."""
+    def record_answer(self, exchange: Exchange, now: float) -> None:
+        """Record how long an answer took; the next ones are allowed twice the slowest's time."""
         self.is_lost = False
         self._slowest_answer_s = max(now - exchange.sent_at, _FADES * self._slowest_answer_s)
 
     def is_overdue(self, now: float) -> bool:
-        """Whether an exchange lasts longer than the client lets any: it will not end by itself."""
+        """Return whether an exchange is past the client's deadline, so that it will not end by itself."""
         return any(now - exchange.sent_at > self._client.deadline_s for exchange in self._exchanges)
 
     async def run(self) -> None:
-        """Ask while requests stay unanswered; until cancelled."""
+        """Probe the server while requests stay unanswered, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             if not self._exchanges and not self.is_lost:
                 self._has_begun.clear()
                 await self._has_begun.wait()
             looked_at = loop.time()
-            exchange = self._unanswered(looked_at)
+            exchange = self._oldest_unanswered(looked_at)
             if exchange is not None:
                 if await self._client.ping():
                     await self._repeat(exchange)
@@ -114,14 +114,14 @@ class InFlight:
                 self._is_back()
             await asyncio.sleep(max(0.0, looked_at + self._probe_every_s - loop.time()))
 
-    def _unanswered(self, now: float) -> Exchange | None:
+    def _oldest_unanswered(self, now: float) -> Exchange | None:
         """Return the oldest exchange if it takes longer than answers take."""
         longest_s = max(self._probe_every_s, 2 * self._slowest_answer_s)
         oldest = min(self._exchanges, key=lambda exchange: exchange.sent_at, default=None)
         return oldest if oldest is not None and now - oldest.sent_at >= longest_s else None
 
     async def _repeat(self, exchange: Exchange) -> None:
-        """Ask once more what the server, which is there, has not answered: it may have forgotten."""
+        """Send once more a request that a living server has not answered: it may have forgotten it."""
         sent_at = asyncio.get_running_loop().time()
         feed, batch = exchange.feed, exchange.batch
         try:
@@ -137,9 +137,9 @@ class InFlight:
         finally:
             exchange.repeat_scope = None
         self._answer(exchange, answer.code)
-        for other in self._exchanges:
-            if other is not exchange and sent_at - other.sent_at >= self._probe_every_s:
-                other.end_wait()  # forgotten likewise: each is sent anew
+        for stale in self._exchanges:
+            if stale is not exchange and sent_at - stale.sent_at >= self._probe_every_s:
+                stale.end_wait()  # forgotten likewise: each is sent anew
         exchange.sent_at = sent_at
 
     def _answer(self, exchange: Exchange, answer: str | UplinkError | None) -> None:

@@ -18,10 +18,10 @@ _TRIAL_AFTER_S = (1.0, 300.0)
 
 
 class MessageSize:
-    """One credential's. Pure."""
+    """The message size of one credential, in values. Pure."""
 
     def __init__(self) -> None:
-        self._proven = 0  # nothing yet: one reading
+        self._proven_points = 0  # nothing yet: one reading
         self._trial_at = 0.0
         self._is_refused = False  # the last message was: no time for a trial
         self._trial_after_s = _TRIAL_AFTER_S[0]
@@ -29,30 +29,30 @@ class MessageSize:
         self._alone_in_a_row = 0
         self._cut_from: int | None = None
 
-    def points(self, of_first: int, now: float) -> int:
-        """Return the most values for the next message, whose first reading has `of_first`."""
+    def points(self, first_points: int, now: float) -> int:
+        """Return the most values for the next message, whose first reading has `first_points`."""
         is_time = now >= self._trial_at and not self._is_refused
-        most = 2 * self._proven if is_time else self._proven
-        if self._cut_from is None or of_first < self._cut_from:
-            most = max(most, of_first)
+        most = 2 * self._proven_points if is_time else self._proven_points
+        if self._cut_from is None or first_points < self._cut_from:
+            most = max(most, first_points)
         return max(most, 1)
 
     def is_trial(self, points: int) -> bool:
-        """Whether a message of so many values is larger than any that was accepted."""
-        return 0 < self._proven < points
+        """Return whether a message of so many values is larger than any that was accepted."""
+        return 0 < self._proven_points < points
 
-    def accepted(self, points: int) -> None:
-        """Note that a message of so many values was accepted."""
+    def record_accepted(self, points: int) -> None:
+        """Record that a message of so many values was accepted."""
         self._in_a_row = self._alone_in_a_row = 0
         self._is_refused = False
-        if points > self._proven:
-            self._proven = points
+        if points > self._proven_points:
+            self._proven_points = points
             self._trial_at, self._trial_after_s = 0.0, _TRIAL_AFTER_S[0]
         if self._cut_from is not None and points >= self._cut_from:
             self._cut_from = None
 
-    def refused(self, points: int, now: float, *, alone: bool) -> None:
-        """Note that a message of so many values was answered 5.00.
+    def record_refused(self, points: int, now: float, *, alone: bool) -> None:
+        """Record that a message of so many values was answered 5.00.
 
         Args:
             points: values in the message.
@@ -69,13 +69,13 @@ class MessageSize:
         elif not alone:
             self._in_a_row += 1
             if self._in_a_row > 1:
-                self._proven = min(self._proven, max(points // 2, 1))
+                self._proven_points = min(self._proven_points, max(points // 2, 1))
 
     def too_large(self, points: int, now: float, *, alone: bool) -> None:
         """Halve a message that will not be accepted at this size, even if it is one reading `alone`."""
         if alone:
             self._cut_from = points if self._cut_from is None else min(points, self._cut_from)
-        self._proven = max(points // 2, 1)
+        self._proven_points = max(points // 2, 1)
         self._alone_in_a_row = 0
         self._try_later(now)
 

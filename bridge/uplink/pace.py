@@ -38,7 +38,12 @@ class Pace:
 
 
 class Wait:
-    """A wait that doubles with every failure in a row."""
+    """A back-off that doubles with every failure in a row.
+
+    Args:
+        bounds: the first and the longest wait, in seconds.
+        jitter: the part by which a wait varies, 0–1.
+    """
 
     def __init__(self, bounds: tuple[float, float], jitter: float) -> None:
         self._least, self._most = bounds
@@ -47,21 +52,21 @@ class Wait:
 
     @property
     def is_on(self) -> bool:
-        """Something failed since the last `end`."""
+        """Return whether there was a failure since the last `end`."""
         return self._base_s > 0
 
     def longer(self) -> float:
-        """The next wait, in seconds."""
+        """Double the back-off and return the next wait, in seconds."""
         self._base_s = min(max(2 * self._base_s, self._least), self._most)
         return self._base_s * random.uniform(1 - self._jitter, 1 + self._jitter)  # noqa: S311 - no secret
 
     def end(self) -> None:
-        """It worked."""
+        """Reset the back-off after a success."""
         self._base_s = 0.0
 
 
 async def news(event: asyncio.Event, within_s: float | None) -> None:
-    """Waits for the event, or for so long (None: for ever); clears it."""
+    """Wait until the event is set or `within_s` has passed (None: no limit); clear the event."""
     with suppress(TimeoutError):
         async with asyncio.timeout(within_s):
             await event.wait()

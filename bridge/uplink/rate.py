@@ -41,7 +41,9 @@ _ANEW_OVER_S = 1.0  # what was accepted in the last second is the first guess
 
 
 class Rate:
-    """One credential's, in values a second. Pure: `now` and `sent_at` are seconds on any steady clock.
+    """The send rate of one credential, in values a second. Pure.
+
+    `now` and `sent_at` are seconds on any steady clock.
 
     Attributes:
         limited_since: when the limit was first met; None while there is none.
@@ -55,13 +57,13 @@ class Rate:
         self._inflow = _Flow()
         self._outflow = _Flow()
         self._share = 1.0
-        self._accepted = 0  # values since the last decrease
+        self._accepted_values = 0  # values since the last decrease
         self._burst = (0.0, 0)  # when it began, values accepted since
         self._refused_since: float | None = None
         self._before: tuple[float | None, float, float, float] = (None, 0.0, 0.0, 0.0)
 
-    def came(self, points: int, now: float) -> None:
-        """Note that a reading of so many values came from its sensor."""
+    def record_inflow(self, points: int, now: float) -> None:
+        """Record that a reading of so many values came from its sensor."""
         self._inflow.add(points, now)
 
     def per_s(self, now: float) -> float | None:
@@ -75,19 +77,19 @@ class Rate:
             return None
         return max(rate, self._floor(now), _LEAST_PER_S)
 
-    def accepted(self, points: int, now: float) -> None:
-        """Note that a message of so many values was accepted."""
+    def record_accepted(self, points: int, now: float) -> None:
+        """Record that a message of so many values was accepted."""
         self._share += (1 - self._share) / _SHARE_OVER
         self._outflow.add(points, now)
         began, sum_ = self._burst
         self._burst = (now, points) if now - began > _ANEW_OVER_S else (began, sum_ + points)
-        self._accepted += points
+        self._accepted_values += points
         if self._refused_since is not None and now - self._refused_since > OUTAGE_S:
             self.forgive()
         self._refused_since = None
 
-    def refused(self, points: int, sent_at: float, now: float) -> None:
-        """Note that a message of so many values, sent at `sent_at`, was answered 5.00."""
+    def record_refused(self, points: int, sent_at: float, now: float) -> None:
+        """Record that a message of so many values, sent at `sent_at`, was answered 5.00."""
         if self._refused_since is None:
             self._refused_since = now
             self._before = (self.limited_since, self._limit, self._decreased_at, self._patience_s)
@@ -96,8 +98,8 @@ class Rate:
         self._share -= self._share / _SHARE_OVER
         rate = self.per_s(sent_at)
         if rate is None:
-            _, accepted = self._burst
-            self.limited_since, self._limit = now, max(points, accepted) / _ANEW_OVER_S
+            _, accepted_values = self._burst
+            self.limited_since, self._limit = now, max(points, accepted_values) / _ANEW_OVER_S
             self._patience_s = _PATIENCE_S[0]
         elif sent_at < self._decreased_at or now - self._decreased_at < DECREASE_EVERY_S:
             return
@@ -106,18 +108,18 @@ class Rate:
                 self._patience_s = _PATIENCE_S[0]
             elif sent_at - self._decreased_at >= 0.9 * self._patience_s:
                 self._patience_s = min(2 * self._patience_s, _PATIENCE_S[1])
-            self._limit = max(min(rate, self._accepted / (now - self._decreased_at)), _LEAST_PER_S)
+            self._limit = max(min(rate, self._accepted_values / (now - self._decreased_at)), _LEAST_PER_S)
         self._decreased_at = now
-        self._accepted = 0
+        self._accepted_values = 0
 
     def forgive(self) -> None:
-        """Take back what was learned from refusals since a message was last accepted."""
+        """Undo what was learned from refusals since a message was last accepted."""
         if self._refused_since is not None:
             self.limited_since, self._limit, self._decreased_at, self._patience_s = self._before
             self._refused_since = None
 
     def _floor(self, now: float) -> float:
-        """What comes in, and some to spare; more while no more goes out than that, for what is refused."""
+        """Return the lowest rate: the inflow with some to spare, and more of it while refusals use it up."""
         inflow = self._inflow.per_s(now)
         is_catching_up = self._outflow.per_s(now) > _CATCHING_UP * inflow
         return _SPARE * inflow / (1.0 if is_catching_up else max(self._share, _LEAST_SHARE))
@@ -128,7 +130,7 @@ class Rate:
 
 
 class _Flow:
-    """Values a second over the last half minute: a sum that fades, so that it needs no list."""
+    """Measure values a second over the last half minute: a sum that decays, so that no list is needed."""
 
     def __init__(self) -> None:
         self._sum = 0.0
@@ -136,7 +138,7 @@ class _Flow:
         self._began: float | None = None
 
     def add(self, points: int, now: float) -> None:
-        self._sum = self._faded(now) + points
+        self._sum = self._decayed_sum(now) + points
         self._at = now
         if self._began is None:
             self._began = now
@@ -144,8 +146,8 @@ class _Flow:
     def per_s(self, now: float) -> float:
         if self._began is None:
             return 0.0
-        seen_s = max(now - self._began, 1.0)
-        return self._faded(now) / (_FLOW_OVER_S * (1 - exp(-seen_s / _FLOW_OVER_S)))
+        age_s = max(now - self._began, 1.0)
+        return self._decayed_sum(now) / (_FLOW_OVER_S * (1 - exp(-age_s / _FLOW_OVER_S)))
 
-    def _faded(self, now: float) -> float:
+    def _decayed_sum(self, now: float) -> float:
         return self._sum * exp(-max(now - self._at, 0.0) / _FLOW_OVER_S)

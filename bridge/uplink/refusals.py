@@ -1,8 +1,8 @@
-"""Whether a server answers 5.00 to everybody, and when to ask it again.
+"""Detects a server that answers 5.00 to every credential, and decides when to probe it.
 
 One credential's 5.00 may be its rate limit, and its throttle deals with that. Where nothing at all was
-accepted for some seconds it is the server that fails: everybody's wait is pointless then, and one message in
-a while finds out when it ends.
+accepted for some seconds it is the server that fails: waiting longer and longer is pointless then, and one
+message in a while finds out when the failure ends.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ TO_ALL_AFTER_S = 5.0
 
 
 class Refusals:
-    """One link's. Pure: `now` is seconds on any steady clock.
+    """The 5.00 answers of one link. Pure: `now` is seconds on any steady clock.
 
     Args:
         probe_every_s: between two messages while all are refused.
@@ -22,14 +22,14 @@ class Refusals:
         self._since: float | None = None
         self._refused_at = 0.0
 
-    def refused(self, now: float) -> None:
-        """Note a 5.00."""
+    def record_refused(self, now: float) -> None:
+        """Record a 5.00."""
         self._refused_at = now
         if self._since is None:
             self._since = now
 
-    def accepted(self, now: float) -> bool:
-        """Note an answer that is no 5.00; return whether it ends a failure of the server."""
+    def record_accepted(self, now: float) -> bool:
+        """Record an answer other than 5.00 and return whether it ends a failure of the server."""
         was_failing = self._is_failing(now)
         self._since = None
         return was_failing
@@ -39,7 +39,7 @@ class Refusals:
         return self._refused_at + self._probe_every_s if self._is_failing(now) else None
 
     def is_time_to_probe(self, now: float) -> bool:
-        """Whether a message may be sent before its credential's time."""
+        """Return whether a message may be sent before its credential's time."""
         probe_at = self.probe_at(now)
         return probe_at is not None and now >= probe_at
 

@@ -7,7 +7,7 @@ next request is sent so that it arrives where the second should change: whicheve
 unknown is halved, until it is about a round trip.
 
 The uplink has the network and the readers need the time; so what was learned stands in the runtime folder,
-for all processes of this boot. Whoever starts the uplink again asks again.
+for all processes of this boot. An uplink that is started again asks again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FIRST_RETRY_S, LAST_RETRY_S = 5.0, 300.0
 _DEADLINE_S = 10.0
 
 
-class Asked(Protocol):
+class TimeClient(Protocol):
     """A client of the server that can GET a resource: `bridge.coap.Client`."""
 
     async def get(self, path: Sequence[str], *, deadline_s: float) -> Response:
@@ -60,11 +60,12 @@ class Narrowing:
         self.low = self.high = 0
         self.answers = 0
 
-    def answered(self, sent_ns: int, received_ns: int, seconds: int) -> None:
+    def narrow(self, sent_ns: int, received_ns: int, seconds: int) -> None:
         """Narrow the bounds by an answer: the server's clock was in `seconds` between these two boottimes.
 
         Args:
-            sent_ns, received_ns: when the request went out and the answer came in.
+            sent_ns: boottime when the request was sent.
+            received_ns: boottime when the answer arrived.
             seconds: the answer, in whole seconds since 1970 UTC.
         """
         low, high = seconds * NS_PER_S - received_ns, (seconds + 1) * NS_PER_S - sent_ns
@@ -89,7 +90,7 @@ class Narrowing:
 
 
 async def ask(
-    client: Asked,
+    client: TimeClient,
     boottime_ns: Callable[[], int],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Narrowing:
@@ -115,12 +116,12 @@ async def ask(
             raise NoTime(
                 f"the server does not tell the time: {response.code} {response.payload[:8].hex(' ')}"
             )
-        offset.answered(sent_ns, received_ns, seconds)
+        offset.narrow(sent_ns, received_ns, seconds)
     return offset
 
 
 class TimeKeeper:
-    """The uplink's second job: it learns the time if nothing here vouches for it, and dates waiting readings.
+    """Learn the time from the server if nothing here vouches for it, and date the waiting readings.
 
     Args:
         clock: this process's clock, which also reads what `publish` publishes.
@@ -132,7 +133,7 @@ class TimeKeeper:
     def __init__(
         self,
         clock: Clock,
-        client: Asked,
+        client: TimeClient,
         site: Site,
         *,
         publish: Callable[[Mapping[str, Any]], None],
@@ -192,7 +193,7 @@ class TimeKeeper:
 
 
 def _date(spool: Spool, offset: Told) -> None:
-    """Date the waiting readings of a boot, in a thread because a disk may be slow; failures are retried."""
+    """Date the waiting readings of a boot, off the event loop as a disk may be slow; log a failure."""
     try:
         spool.date(offset.boot_id, offset.offset_ns)
     except (SpoolFull, SpoolUnavailable) as error:

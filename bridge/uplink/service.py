@@ -21,25 +21,28 @@ from bridge.uplink.pace import Pace
 
 log = logging.getLogger(__name__)
 
-_WHOLE_FROM = 10  # values a second: below, one decimal is told
+_WHOLE_FROM = 10  # values a second: below, one decimal is shown
 
 
 class Uplink:
-    """Delivers a site's readings.
+    """Deliver a site's readings.
 
     Args:
-        spool_path: the spool; its lock "uplink" is the caller's to hold.
-        client: the way to the server, the caller's to close; several tokens share it.
-        own_clients: the way for each certificate, because a server knows one device by one connection.
+        spool_path: the spool; the caller holds its lock "uplink".
+        site: the configuration.
+        credentials: of its sensors.
+        client: the client for tokens, the caller's to close; several tokens share it.
+        own_clients: the client of each certificate, because a server knows one device by one connection.
         publish: takes the status document, at most every `pace.status_every_s` and only if it changed:
             {"state": "idle" | "up" | "backing off" | "holding", "server": host:port,
             "last_success": ms | None, "last_error": sentence | None, "next_try": ms | None,
             "delivered_per_s": float, "holds": {sensor: {"reason": sentence, "next_try": ms | None}},
             "slowed": {sensor: {"values_per_s": float, "since": ms, "reason": sentence}},
             "client": the counters of all}. `slowed` are those whose rate the server's 5.00 limits.
-            `last_success` is when the server last answered; `last_error` why every way to it is down, None
-            once one is up again; where only some are, their sensors are among the holds. `next_try` None
-            where somebody must act first.
+            `last_success` is when the server last answered; `last_error` why every link to it is down, None
+            once one is up again; where only some are, their sensors are among the holds. `next_try` is None
+            where a person must act first.
+        pace: timings and window sizes; the defaults are for a real site.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class Uplink:
         self._parts: list[Drain | Delivery] = []
 
     async def run(self) -> None:
-        """Delivers until cancelled; then commits what was accepted so far and waits for no answer.
+        """Deliver until cancelled; then commit the accepted readings, without waiting for answers.
 
         Raises:
             SpoolDamaged, SpoolUnavailable: the spool cannot be opened.
@@ -73,26 +76,28 @@ class Uplink:
         feeds_of, unassigned = self._feeds()
         for sensor, reason in unassigned.items():
             log.error("%s: %s; its readings wait in the spool", sensor, reason)
-        feeds = [feed for ours in feeds_of.values() for feed in ours]
+        feeds = [feed for feeds_of_client in feeds_of.values() for feed in feeds_of_client]
         drain = Drain(feeds, unassigned, commit_every_s=settings.commit_every_s, pace=self._pace)
         await drain.open(self._spool_path, settings.limit)
         try:
-            links = [_Link(client, ours, drain, self._pace) for client, ours in feeds_of.items()]
+            links = [
+                _Link(client, client_feeds, drain, self._pace) for client, client_feeds in feeds_of.items()
+            ]
             self._parts = [drain, *(link.delivery for link in links)]
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(drain.run())
                 for link in links:
                     tasks.create_task(link.delivery.run())
-                tasks.create_task(self._tell(links, drain))
+                tasks.create_task(self._publish_status(links, drain))
         finally:
             await drain.close()
 
     def is_advancing(self) -> bool:
-        """Whether its work moves, on both its sides: the spool is looked at, and no exchange is overdue."""
+        """Return whether the spool is being read and no exchange is overdue."""
         return all(part.is_advancing() for part in self._parts)
 
     def _feeds(self) -> tuple[dict[UplinkClient, list[Feed]], dict[str, str]]:
-        """A feed for each credential by its client, and why the remaining sensors have none."""
+        """Return a feed for each credential, by its client, and the reason why other sensors have none."""
         sensors_of: defaultdict[Token | Certificate, list[str]] = defaultdict(list)
         unassigned: dict[str, str] = {}
         for sensor in self._site.sensors:
@@ -110,13 +115,14 @@ class Uplink:
                 certificate=isinstance(credential, Certificate),
                 server_time=self._site.thingsboard.timestamps == "server",
             )
-            own = self._own_clients.get(credential) if isinstance(credential, Certificate) else None
-            feeds_of.setdefault(own or self._client, []).append(feed)
+            own_client = self._own_clients.get(credential) if isinstance(credential, Certificate) else None
+            feeds_of.setdefault(own_client or self._client, []).append(feed)
         return feeds_of, unassigned
 
-    async def _tell(self, links: Sequence[_Link], drain: Drain) -> None:
+    async def _publish_status(self, links: Sequence[_Link], drain: Drain) -> None:
+        """Publish the status document whenever it changed, until cancelled."""
         loop = asyncio.get_running_loop()
-        published: dict[str, Any] = {}
+        last_document: dict[str, Any] = {}
         before, delivered_before = loop.time(), 0
         while True:
             now, delivered = loop.time(), sum(link.delivery.delivered for link in links)
@@ -124,44 +130,45 @@ class Uplink:
             before, delivered_before = now, delivered
             document = self._document(links, drain, now)
             document["delivered_per_s"] = round(rate, 1)
-            if document != published:
+            if document != last_document:
                 self._publish(document)
-                published = document
+                last_document = document
             await asyncio.sleep(self._pace.status_every_s)
 
     def _document(self, links: Sequence[_Link], drain: Drain, now: float) -> dict[str, Any]:
+        """Return the status document, without the rate."""
         wall = time.time() - now
         holds: dict[str, dict[str, Any]] = {
             sensor: {"reason": reason, "next_try": None} for sensor, reason in drain.unassigned.items()
         }
-        used = [link for link in links if link.feeds] or links
-        down = [link.delivery for link in used if link.delivery.last_error is not None]
-        is_down = len(down) == len(used)
-        held = False
-        for link in used:
-            lost = None if is_down else link.delivery.last_error
+        links_in_use = [link for link in links if link.feeds] or links
+        failing = [link.delivery for link in links_in_use if link.delivery.last_error is not None]
+        is_down = len(failing) == len(links_in_use)
+        is_holding = False
+        for link in links_in_use:
+            link_error = None if is_down else link.delivery.last_error
             for feed in link.feeds:
-                if (reason := lost or feed.reason) is not None:
-                    held = True
-                    until = link.delivery.silent_until if lost else feed.wait_until
+                if (reason := link_error or feed.reason) is not None:
+                    is_holding = True
+                    until = link.delivery.silent_until if link_error else feed.wait_until
                     holds |= {
                         name: {"reason": reason, "next_try": _ms(wall + until)} for name in feed.sensors
                     }
-        answered_at = max(link.delivery.answered_at for link in used)
+        answered_at = max(link.delivery.answered_at for link in links_in_use)
         return {
-            "state": _state(is_down=is_down, held=held, answered=answered_at > 0),
+            "state": _state(is_down=is_down, is_holding=is_holding, has_answered=answered_at > 0),
             "server": f"{self._site.thingsboard.host}:{self._site.thingsboard.port}",
             "last_success": _ms(wall + answered_at) if answered_at else None,
-            "last_error": down[0].last_error if is_down else None,
-            "next_try": _ms(wall + min(each.silent_until for each in down)) if is_down else None,
+            "last_error": failing[0].last_error if is_down else None,
+            "next_try": _ms(wall + min(delivery.silent_until for delivery in failing)) if is_down else None,
             "holds": holds,
-            "slowed": _slowed(used, now, wall),
-            "client": _together([asdict(link.client.stats) for link in used]),
+            "slowed": _slow_sensors(links_in_use, now, wall),
+            "client": _sum_of_stats([asdict(link.client.stats) for link in links_in_use]),
         }
 
 
-def _slowed(links: Sequence[_Link], now: float, wall: float) -> dict[str, dict[str, Any]]:
-    """Return the sensors that are sent more slowly than they could be, for the status document."""
+def _slow_sensors(links: Sequence[_Link], now: float, wall: float) -> dict[str, dict[str, Any]]:
+    """Return the sensors whose rate the server's 5.00 limits, for the status document."""
     return {
         sensor: {
             "values_per_s": round(rate, 1) if rate < _WHOLE_FROM else round(rate),
@@ -170,14 +177,14 @@ def _slowed(links: Sequence[_Link], now: float, wall: float) -> dict[str, dict[s
         }
         for link in links
         for feed in link.feeds
-        if (slowed := feed.slowed(now)) is not None
-        for rate, since in [slowed]
+        if (rate_limit := feed.rate_limit(now)) is not None
+        for rate, since in [rate_limit]
         for sensor in feed.sensors
     }
 
 
 class _Link:
-    """A client, and what is delivered through it; it fares by itself."""
+    """One client and the deliveries through it, which back off independently of other links."""
 
     def __init__(self, client: UplinkClient, feeds: Sequence[Feed], drain: Drain, pace: Pace) -> None:
         self.client = client
@@ -185,11 +192,11 @@ class _Link:
         self.delivery = Delivery(feeds, drain, client, pace)
 
 
-def _together(stats: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The counters of all clients added up; of what cannot be added, the first that there is."""
+def _sum_of_stats(stats: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the sum of all clients' counters; for what cannot be added, the first value there is."""
     sums: dict[str, Any] = {}
     for name in stats[0]:
-        values = [each[name] for each in stats if each[name] is not None]
+        values = [counters[name] for counters in stats if counters[name] is not None]
         if all(isinstance(value, int) for value in values) and values:
             sums[name] = sum(values)
         elif all(isinstance(value, Mapping) for value in values) and values:
@@ -199,14 +206,14 @@ def _together(stats: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return sums
 
 
-def _state(*, is_down: bool, held: bool, answered: bool) -> str:
+def _state(*, is_down: bool, is_holding: bool, has_answered: bool) -> str:
     if is_down:
         return "backing off"
-    if held:
+    if is_holding:
         return "holding"
-    return "up" if answered else "idle"
+    return "up" if has_answered else "idle"
 
 
 def _ms(wall_s: float) -> int:
-    """Whole seconds, so that the same moment is told the same way each time."""
+    """Return milliseconds since 1970, rounded to whole seconds so that a moment is always shown the same."""
     return round(wall_s) * 1000

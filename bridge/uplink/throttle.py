@@ -21,7 +21,10 @@ _FURTHER = 1.25
 
 
 class Throttle:
-    """One credential's. Pure: `now` and `sent_at` are seconds on any steady clock."""
+    """The size and rate of one credential's messages. Pure.
+
+    `now` and `sent_at` are seconds on any steady clock.
+    """
 
     def __init__(self) -> None:
         self._size = MessageSize()
@@ -30,34 +33,34 @@ class Throttle:
 
     @property
     def slowed_since(self) -> float | None:
-        """When the server's 5.00 began to limit the rate; None while they do not."""
+        """Return when the server's 5.00 began to limit the rate; None while they do not."""
         return self._rate.limited_since
 
     def per_s(self, now: float) -> float | None:
         """Return how many values a second may be sent; None for no limit."""
         return self._rate.per_s(now)
 
-    def points(self, of_first: int, now: float) -> int:
-        """Return the most values for the next message, whose first reading has `of_first`."""
-        points = self._size.points(of_first, now)
+    def points(self, first_points: int, now: float) -> int:
+        """Return the most values for the next message, whose first reading has `first_points`."""
+        points = self._size.points(first_points, now)
         rate = self.per_s(now)
-        return points if rate is None else min(points, max(of_first, int(rate * AT_ONCE_S)))
+        return points if rate is None else min(points, max(first_points, int(rate * AT_ONCE_S)))
 
-    def came(self, points: int, now: float) -> None:
-        """Note a reading of so many values from the sensor: readings leave no slower than they come."""
-        self._rate.came(points, now)
+    def record_inflow(self, points: int, now: float) -> None:
+        """Record a reading of so many values from the sensor: readings leave no slower than they come."""
+        self._rate.record_inflow(points, now)
 
-    def accepted(self, points: int, now: float) -> float:
-        """Note that a message of so many values was accepted; return the seconds to wait for the next."""
+    def record_accepted(self, points: int, now: float) -> float:
+        """Record that a message of so many values was accepted; return the seconds to wait for the next."""
         if self.refused_in_a_row >= ALONE:
             self._rate.forgive()  # it was the size, or the server: at this pace a bucket refills
         self.refused_in_a_row = 0
-        self._size.accepted(points)
-        self._rate.accepted(points, now)
+        self._size.record_accepted(points)
+        self._rate.record_accepted(points, now)
         return self._spacing_s(points, now)
 
-    def refused(self, points: int, sent_at: float, now: float, *, alone: bool) -> float:
-        """Note that a message was answered 5.00; return the seconds to wait for the next.
+    def record_refused(self, points: int, sent_at: float, now: float, *, alone: bool) -> float:
+        """Record that a message was answered 5.00; return the seconds to wait for the next.
 
         Args:
             points: values in the message.
@@ -67,8 +70,8 @@ class Throttle:
         """
         self.refused_in_a_row += 1
         if not self._size.is_trial(points):
-            self._rate.refused(points, sent_at, now)
-        self._size.refused(points, now, alone=alone)
+            self._rate.record_refused(points, sent_at, now)
+        self._size.record_refused(points, now, alone=alone)
         further = _FURTHER ** max(0, min(self.refused_in_a_row, 20) - _PATIENT_AFTER)
         return min(max(self._spacing_s(self.points(1, now), now), _RETRY_S) * further, FLOOR_S)
 

@@ -68,7 +68,7 @@ def run(share: float, duration_s: float, bucket: str | None, values: int, seed: 
     while queued is None or live or backlog or rest:
         while next_reading <= now:
             live.append(_Reading(next_reading, values))
-            throttle.came(values, next_reading)
+            throttle.record_inflow(values, next_reading)
             next_reading += EVERY_S
         if now >= ends and queued is None:
             queued = len(live) + len(backlog) + len(rest)
@@ -88,10 +88,10 @@ def run(share: float, duration_s: float, bucket: str | None, values: int, seed: 
         if not fails and (server is None or server.take(points, now)):
             rest = [_Reading(rows[0].at, rows[0].left - points)] if points < rows[0].left else []
             newest = max([newest, *(row.at for row in rows if not rest)])
-            now += throttle.accepted(points, now)
+            now += throttle.record_accepted(points, now)
         else:
             backlog = rows + backlog
-            now += throttle.refused(points, sent_at, now, alone=len(rows) == 1)
+            now += throttle.record_refused(points, sent_at, now, alone=len(rows) == 1)
     allowed_s = CAUGHT_UP_S
     if bucket:
         allowed_s = max(allowed_s, 30 + 1.5 * queued * values / (10 - values / EVERY_S))

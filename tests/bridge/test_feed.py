@@ -23,7 +23,7 @@ def row(id_: int, **values: float) -> Row:
 def feed(pace: Pace = PACE, *, server_time: bool = False, certificate: bool = False) -> Feed:
     """One that is past its first, gentle messages."""
     subject = Feed(["meter"], ("api",), pace, certificate=certificate, server_time=server_time)
-    subject._throttle.accepted(1000, 0.0)
+    subject._throttle.record_accepted(1000, 0.0)
     return subject
 
 
@@ -35,7 +35,7 @@ SILENCE = UplinkError("tb:5683 was silent")
 
 
 def answered(feed: Feed, batch: Batch, answer: str, now: float = 0.0) -> list[int]:
-    return feed.settle(batch, decide(answer, feed.sent(batch, others_answered=False)), now)
+    return feed.settle(batch, decide(answer, feed.sent_message(batch, others_answered=False)), now)
 
 
 class TestWindows:
@@ -119,7 +119,7 @@ class TestSettling:
             batch = subject.take(10_000, 0.0)
             requests += 1
             guilty = 37 in ids(batch)
-            if guilty and subject.sent(batch, others_answered=False).suspect:
+            if guilty and subject.sent_message(batch, others_answered=False).suspect:
                 condemned = ids(batch)
             delivered.update(answered(subject, batch, "4.00" if guilty else "2.01"))
             if subject.next_id < 64:
@@ -194,9 +194,9 @@ class TestSettling:
             subject.follow(row(id_), 0.0)
         answered(subject, subject.take(BUDGET, 0.0), "5.00", 0.2)
         batch = subject.take(BUDGET, 3.5)
-        subject._throttle.accepted(100_000, 5.0)
+        subject._throttle.record_accepted(100_000, 5.0)
         answered(subject, batch, "5.00", 12.0)
-        assert subject.slowed(12.0) == (pytest.approx(700, rel=0.02), 0.2)
+        assert subject.rate_limit(12.0) == (pytest.approx(700, rel=0.02), 0.2)
 
     def test_a_message_refused_twice_is_halved_and_one_reading_is_cut_only_after_many(self) -> None:
         subject = feed()
@@ -222,7 +222,7 @@ class TestSettling:
         for _ in range(8):
             answered(subject, subject.take(BUDGET, now), "5.00", now)
             reasons.append(subject.reason is not None)
-            slowed.append(subject.slowed(now) is not None)
+            slowed.append(subject.rate_limit(now) is not None)
             now = subject.wait_until
         assert reasons == [False] * 5 + [True] * 3
         assert slowed[:5] == [True] * 5
@@ -233,11 +233,11 @@ class TestSettling:
         waits = []
         for _ in range(6):
             batch = subject.take(BUDGET, now)
-            subject.settle(batch, decide(SILENCE, subject.sent(batch, others_answered=True)), now)
+            subject.settle(batch, decide(SILENCE, subject.sent_message(batch, others_answered=True)), now)
             waits.append(subject.wait_until - now)
             now = subject.wait_until
         assert waits == [1, 2, 4, 5, 5, 5]
-        assert subject.slowed(now) is None
+        assert subject.rate_limit(now) is None
         assert subject.reason == "tb:5683 was silent"
         assert answered(subject, subject.take(BUDGET, now), "2.01", now) == [1]
         assert (subject.wait_until, subject.reason) == (now, None)
@@ -272,7 +272,7 @@ class TestSettling:
             batch = subject.take(BUDGET, subject.wait_until)
             assert ids(batch) == [1]
             subject.settle(
-                batch, decide(lost, subject.sent(batch, others_answered=False)), subject.wait_until
+                batch, decide(lost, subject.sent_message(batch, others_answered=False)), subject.wait_until
             )
         batch = subject.take(BUDGET, subject.wait_until)
         assert ids(batch) == [1]

@@ -14,7 +14,7 @@ from bridge.simulator.server.telemetry import telemetry
 from bridge.spool import Row
 from bridge.thingsboard import (
     Action,
-    Sent,
+    SentMessage,
     Unsendable,
     Value,
     decide,
@@ -198,8 +198,8 @@ class TestPacking:
             pack([empty, row(a=1)], 1024, NO_LIMIT)
 
 
-ONE = Sent(readings=1, points=5)
-MANY = Sent(readings=20, points=100)
+ONE = SentMessage(readings=1, points=5)
+MANY = SentMessage(readings=20, points=100)
 SILENT = UplinkError("tb:5683 was silent")
 UNTRUSTED = NotTrusted("the certificate of tb:5684 has expired")
 GOODBYE = ConnectionEnded("tb:5684 closed the connection")
@@ -249,7 +249,7 @@ GOODBYE = ConnectionEnded("tb:5684 closed the connection")
         (GOODBYE, replace(MANY, renewed=True), Action.BACK_OFF, "closed"),
     ],
 )
-def test_an_answer_decides(answer: str | UplinkError, sent: Sent, action: Action, says: str) -> None:
+def test_an_answer_decides(answer: str | UplinkError, sent: SentMessage, action: Action, says: str) -> None:
     decision = decide(answer, sent)
     assert decision.action is action
     assert says in decision.reason

@@ -23,7 +23,7 @@ def drain(limit: str, readings: int, comes_every_s: float | None = None) -> tupl
     now, due, left, accepted, refused = 0.0, 0.0, readings * READING, 0, 0
     while left:
         while comes_every_s is not None and due <= now:
-            throttle.came(READING, due)
+            throttle.record_inflow(READING, due)
             left += READING
             due += comes_every_s
         points = min(throttle.points(READING, now), MOST, left)
@@ -32,10 +32,10 @@ def drain(limit: str, readings: int, comes_every_s: float | None = None) -> tupl
         if server.take(points, now):
             accepted += 1
             left -= points
-            now += throttle.accepted(points, now)
+            now += throttle.record_accepted(points, now)
         else:
             refused += 1
-            now += throttle.refused(points, sent_at, now, alone=points <= READING)
+            now += throttle.record_refused(points, sent_at, now, alone=points <= READING)
     return now, accepted, refused
 
 
@@ -58,7 +58,7 @@ class TestRateLimit:
     def test_a_bucket_smaller_than_a_reading_cuts_it(self) -> None:
         throttle, server, now = Throttle(), RateLimit("4:1", 0.0), 0.0
         while not server.take(points := throttle.points(READING, now), now):
-            now += throttle.refused(points, now, now, alone=True)
+            now += throttle.record_refused(points, now, now, alone=True)
         assert points <= 4
         assert now < 30
 
@@ -67,7 +67,7 @@ class TestRateLimit:
         sizes = []
         for _ in range(5):
             sizes.append(min(throttle.points(READING, 0.0), MOST))
-            assert throttle.accepted(sizes[-1], 0.0) == 0
+            assert throttle.record_accepted(sizes[-1], 0.0) == 0
         assert sizes == [10, 20, 40, 60, 60]
 
 
@@ -101,73 +101,73 @@ class TestPartialFailure:
             now += 1500
             points = throttle.points(1, now)
             if chance.random() < 0.5:
-                assert throttle.refused(points, now, now, alone=True) <= FLOOR_S
+                assert throttle.record_refused(points, now, now, alone=True) <= FLOOR_S
             else:
-                assert throttle.accepted(points, now) <= FLOOR_S
+                assert throttle.record_accepted(points, now) <= FLOOR_S
             now += 4
-            throttle.refused(1, now, now, alone=True)
+            throttle.record_refused(1, now, now, alone=True)
 
     def test_refusals_one_after_the_other_never_wait_longer_than_the_floor(self) -> None:
         throttle, now = Throttle(), 0.0
-        throttle.came(READING, now)
+        throttle.record_inflow(READING, now)
         for _ in range(2000):
-            wait_s = throttle.refused(throttle.points(READING, now), now, now, alone=True)
+            wait_s = throttle.record_refused(throttle.points(READING, now), now, now, alone=True)
             assert 0 < wait_s <= FLOOR_S
             now += wait_s
 
     def test_a_failure_of_the_server_teaches_no_rate(self) -> None:
         throttle, now = Throttle(), 100.0
-        throttle.accepted(MOST, now)
+        throttle.record_accepted(MOST, now)
         for _ in range(100):
-            now += throttle.refused(throttle.points(READING, now), now, now, alone=True)
+            now += throttle.record_refused(throttle.points(READING, now), now, now, alone=True)
         sent = 0
         ends = now + 10
         while now < ends:
             points = min(throttle.points(READING, now), MOST)
             sent += points
-            now += throttle.accepted(points, now) + ROUND_TRIP_S
+            now += throttle.record_accepted(points, now) + ROUND_TRIP_S
         assert sent > 5000
 
     def test_refusals_of_a_reading_too_large_teach_no_rate(self) -> None:
         """Those end when it is cut: at that pace a bucket refills."""
         throttle, now = Throttle(), 0.0
         for _ in range(ALONE):
-            throttle.refused(READING, now, now, alone=True)
+            throttle.record_refused(READING, now, now, alone=True)
             now += 0.5
-        assert throttle.accepted(throttle.points(READING, now), now) == 0.0
+        assert throttle.record_accepted(throttle.points(READING, now), now) == 0.0
         assert throttle.slowed_since is None
 
 
 class TestRate:
     def limited(self) -> Rate:
         rate = Rate()
-        rate.accepted(100, 0.0)
-        rate.refused(10, 0.1, 0.2)
+        rate.record_accepted(100, 0.0)
+        rate.record_refused(10, 0.1, 0.2)
         assert rate.per_s(0.2) == pytest.approx(70)
         return rate
 
     def test_one_decrease_in_a_few_seconds(self) -> None:
         rate = self.limited()
-        rate.refused(10, 1.0, 1.1)
-        rate.refused(10, 2.0, 2.1)
+        rate.record_refused(10, 1.0, 1.1)
+        rate.record_refused(10, 2.0, 2.1)
         assert (rate.per_s(DECREASE_EVERY_S) or 0) > 70
-        rate.accepted(500, 2.5)
-        rate.refused(10, DECREASE_EVERY_S + 1, DECREASE_EVERY_S + 1)
+        rate.record_accepted(500, 2.5)
+        rate.record_refused(10, DECREASE_EVERY_S + 1, DECREASE_EVERY_S + 1)
         assert (rate.per_s(DECREASE_EVERY_S + 1) or 0) < 80
 
     def test_a_request_sent_before_the_last_decrease_is_no_evidence(self) -> None:
         rate = self.limited()
         again = self.limited()
-        again.refused(10, 0.1, 4.0)
+        again.record_refused(10, 0.1, 4.0)
         assert again.per_s(6.0) == rate.per_s(6.0)
-        again.refused(10, 3.5, 4.5)
+        again.record_refused(10, 3.5, 4.5)
         assert (again.per_s(6.0) or 0) < (rate.per_s(6.0) or 0)
 
     def test_what_is_lowered_is_the_rate_at_which_the_refused_request_was_sent(self) -> None:
         """It was answered late, when time had raised the rate again."""
         rate = self.limited()
-        rate.accepted(10_000, 5.0)
-        rate.refused(10, 3.5, 12.0)
+        rate.record_accepted(10_000, 5.0)
+        rate.record_refused(10, 3.5, 12.0)
         assert rate.per_s(12.0) == pytest.approx(70, rel=0.02)
 
     def test_a_limit_fades_with_time_though_nothing_is_sent(self) -> None:
@@ -183,9 +183,9 @@ class TestRate:
             began = now
             while (rate.per_s(now) or 1e9) < 105:
                 now += 0.1
-                rate.accepted(10, now)
-            rate.accepted(int(100 * (now - began)), now)
-            rate.refused(10, now, now)
+                rate.record_accepted(10, now)
+            rate.record_accepted(int(100 * (now - began)), now)
+            rate.record_refused(10, now, now)
             intervals.append(now - began)
         assert intervals == sorted(intervals)
         assert intervals[-1] > 2 * intervals[0]
@@ -194,11 +194,11 @@ class TestRate:
         rate, now = Rate(), 0.0
         for number in range(600):
             now = 0.1 * number
-            rate.came(10, now)
+            rate.record_inflow(10, now)
             if number % 2:
-                rate.accepted(10, now)
+                rate.record_accepted(10, now)
             else:
-                rate.refused(10, now, now)
+                rate.record_refused(10, now, now)
             if number > 50:
                 assert (rate.per_s(now) or 1e9) >= 100
 
@@ -206,14 +206,14 @@ class TestRate:
 class TestMessageSize:
     def proven(self, points: int) -> MessageSize:
         size = MessageSize()
-        size.accepted(points)
+        size.record_accepted(points)
         return size
 
     def test_a_size_that_was_accepted_is_not_given_up_for_one_refusal(self) -> None:
         size = self.proven(40)
-        size.refused(40, 0.0, alone=False)
+        size.record_refused(40, 0.0, alone=False)
         assert size.points(10, 0.0) == 40
-        size.refused(40, 0.0, alone=False)
+        size.record_refused(40, 0.0, alone=False)
         assert size.points(10, 0.0) == 20
 
     def test_a_larger_one_that_is_refused_is_tried_again_further_and_further_apart(self) -> None:
@@ -222,28 +222,28 @@ class TestMessageSize:
             now += 0.5
             if (points := size.points(10, now)) > 20:
                 tried.append(now)
-                size.refused(points, now, alone=False)
+                size.record_refused(points, now, alone=False)
             else:
-                size.accepted(points)
+                size.record_accepted(points)
         assert len(tried) < 12
         assert tried[-1] - tried[-2] > 100
 
     def test_a_reading_is_cut_only_if_it_is_refused_alone_again_and_again(self) -> None:
         size = MessageSize()
         for _ in range(ALONE - 1):
-            size.refused(10, 0.0, alone=True)
+            size.record_refused(10, 0.0, alone=True)
             assert size.points(10, 0.0) == 10
-        size.refused(10, 0.0, alone=True)
+        size.record_refused(10, 0.0, alone=True)
         assert size.points(10, 0.0) == 5
         assert size.points(4, 0.0) == 5  # a shorter one is not cut
-        size.accepted(5)
-        size.accepted(10)
+        size.record_accepted(5)
+        size.record_accepted(10)
         assert size.points(10, 0.0) >= 10
 
     def test_a_longer_reading_of_the_same_credential_is_cut_too_if_it_must_be(self) -> None:
         size = self.proven(10)
         for _ in range(ALONE):
             assert size.points(30, 0.0) == 30
-            size.refused(30, 0.0, alone=True)
+            size.record_refused(30, 0.0, alone=True)
         assert size.points(30, 0.0) == 15
         assert size.points(10, 0.0) >= 10

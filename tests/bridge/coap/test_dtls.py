@@ -28,7 +28,7 @@ from bridge.coap.trust import ClockUnset, HandshakeBroken, Trust
 from bridge.errors import NotTrusted, UplinkError
 from bridge.simulator.server.dtls import Secure
 from bridge.simulator.server.stand_in import StandIn
-from bridge.thingsboard import Action, Sent, decide
+from bridge.thingsboard import Action, SentMessage, decide
 from tests.bridge.coap.peer import until
 from tests.certificates import DAY, EXPIRED, Authority, Issued
 from tests.foreign import free_udp_port
@@ -279,7 +279,7 @@ async def test_a_forged_datagram_in_a_handshake_holds_nothing(forged: bytes, wor
         for _ in range(trust.BREAKS_BELIEVED - 1):
             with pytest.raises(HandshakeBroken) as caught:
                 await client.post(TOKEN, BODY)
-            assert decide(caught.value, Sent()).action is Action.BACK_OFF
+            assert decide(caught.value, SentMessage()).action is Action.BACK_OFF
         with pytest.raises(NotTrusted):  # again and again: nobody forges that long
             await client.post(TOKEN, BODY)
     transport.close()
