@@ -3,10 +3,10 @@
 Only function and length tell the reply to one read from that to another. When a reply is lost, it may still
 come, so no other read of that length is asked for until it cannot come any more: on a line that loses one
 reply in a hundred, a unit of five reads of one register would be without values half of the time. So of reads
-of one length, some ask for a few registers more, which nobody wants: behind what is wanted, or before it.
+of one length, some ask for a few registers more, which no sensor needs: behind those needed, or before them.
 
-    wanted   40 | 60 | 80        one register each
-    asked    40 | 60–61 | 80–82
+    needed    40 | 60 | 80        one register each
+    planned   40 | 60–61 | 80–82
 
 That costs two octets for a register and no request. A unit may not stand the registers added, as it may not
 stand a hole: see `knowledge` for what is learned then. Bits are left as they are: an octet holds eight.
@@ -28,47 +28,49 @@ Length = tuple[Table, int]  # how much a read asks for from which table
 
 
 def length_of(read: Read) -> Length:
-    """Return what tells the reply to a read from others of its unit."""
+    """Return the table and the quantity of a read: what tells its reply from others of the same unit."""
     return read.table, read.span.end - read.span.start
 
 
-def told_apart(reads: Sequence[Read], limits: Limits, taken: Mapping[Length, int]) -> list[Read]:
+def vary_lengths(reads: Sequence[Read], limits: Limits, lengths_in_use: Mapping[Length, int]) -> list[Read]:
     """Return the same reads in the same order, some of them longer, so that few have one length.
 
     Args:
-        reads: of one unit.
-        limits: what it does not stand.
-        taken: how many reads of other sensors of this unit have which length.
+        reads: the planned reads of one unit.
+        limits: the limits of that unit; no read is made longer than they allow.
+        lengths_in_use: the number of reads of each length that other sensors of this unit need.
     """
-    uses = Counter(taken)
+    uses = Counter(lengths_in_use)
     alike: list[int] = []
-    asked = list(reads)
-    rigid_first = sorted(range(len(asked)), key=lambda place: len(_longer(asked[place], limits)))
+    varied_reads = list(reads)
+    rigid_first = sorted(
+        range(len(varied_reads)), key=lambda place: len(_longer(varied_reads[place], limits))
+    )
     for place in rigid_first:
-        if uses[length_of(asked[place])]:
+        if uses[length_of(varied_reads[place])]:
             alike.append(place)
         else:
-            uses[length_of(asked[place])] += 1
+            uses[length_of(varied_reads[place])] += 1
     for place in alike:
-        choices = [asked[place], *_longer(asked[place], limits)]
-        asked[place] = min(choices, key=lambda read: uses[length_of(read)])
-        uses[length_of(asked[place])] += 1
-    return asked
+        choices = [varied_reads[place], *_longer(varied_reads[place], limits)]
+        varied_reads[place] = min(choices, key=lambda read: uses[length_of(read)])
+        uses[length_of(varied_reads[place])] += 1
+    return varied_reads
 
 
-def counted(reads: Iterable[Read]) -> Counter[Length]:
-    """Return how many reads have which length."""
+def count_lengths(reads: Iterable[Read]) -> Counter[Length]:
+    """Return the number of reads of each length."""
     return Counter(map(length_of, reads))
 
 
 def _longer(read: Read, limits: Limits) -> list[Read]:
-    """Return the reads that bring the same with 1, 2 … registers more, as far as the unit stands that."""
+    """Return the same read with 1, 2 … registers added, as far as the limits of the unit allow."""
     if read.table.of_bits:
         return []
     table, length = length_of(read)
-    longer = []
-    for more in range(1, MOST_ADDED + 1):
-        padded = replace(limits, min_registers=length + more).padded(table, read.span)
-        if padded is not None:
-            longer.append(replace(read, padded=padded))
-    return longer
+    longer_reads = []
+    for added in range(1, MOST_ADDED + 1):
+        padded_span = replace(limits, min_registers=length + added).padded(table, read.span)
+        if padded_span is not None:
+            longer_reads.append(replace(read, padded=padded_span))
+    return longer_reads

@@ -1,6 +1,6 @@
 """Modbus ASCII: the catalogue's entry, and how its frames are found.
 
-Spec: Modbus over Serial Line V1.02 §2.5.2 (ASCII mode); the PDU is that of `pdu`. The sensor is asked.
+Spec: Modbus over Serial Line V1.02 §2.5.2 (ASCII mode); the PDU is that of `pdu`. The sensor is polled.
 
     ":" | address 2 | PDU 2–506 | LRC 2 | CR LF      two hexadecimal digits an octet, at most 513 characters
 
@@ -28,74 +28,78 @@ from protocols.toolkit.framing import Direction, Event, Frame, Noise
 MAX_LENGTH: Final = 513  # §2.5.2.1
 
 _START, _END = b":", b"\r\n"
-_ENDED = re.compile(rb":[^:\n]{7,511}\n")  # from a colon to a line feed: a frame, whole or broken
+_CANDIDATE = re.compile(rb":[^:\n]{7,511}\n")  # from a colon to a line feed: a frame, whole or broken
 _FRAME = re.compile(rb":((?:[0-9A-Fa-f]{2}){3,255})\r\n")
 
 
 def lrc(octets: bytes) -> int:
-    """The longitudinal redundancy check of address and PDU."""
+    """Return the longitudinal redundancy check (§2.5.2.2) of these octets: address and PDU."""
     return -sum(octets) & 0xFF
 
 
 def adu(unit: int, body: bytes) -> bytes:
-    """A PDU as it goes on the wire."""
+    """Return the ADU that carries a PDU to or from a unit: the characters on the wire."""
     octets = bytes((unit,)) + body
     return _START + (octets + bytes((lrc(octets),))).hex().upper().encode() + _END
 
 
 def unit(frame: Frame) -> int:
-    """The unit address of a frame that a framer found."""
+    """Return the unit address in a frame of `StreamFramer`."""
     return int(frame.data[1:3], 16)
 
 
 def body(frame: Frame) -> bytes:
-    """The PDU of a frame that a framer found."""
+    """Return the PDU in a frame of `StreamFramer`."""
     return bytes.fromhex(frame.data[3:-4].decode())
 
 
 def octets(pdu_length: int) -> int:
-    """Characters of the ADU whose PDU has so many octets."""
+    """Return the length, in characters, of the ADU whose PDU has `pdu_length` octets."""
     return len(_START) + 2 * (1 + pdu_length + 1) + len(_END)
 
 
 class StreamFramer:
-    """Finds the frames of both directions of a line, or the reply to one known request."""
+    """Framer of both directions of a line, or of the reply to one known request."""
 
-    def __init__(self, asked: bytes | None = None) -> None:
-        """`asked`: the request that was just sent, as it went on the wire."""
+    def __init__(self, request: bytes | None = None) -> None:
+        """Begin with an empty buffer.
+
+        Args:
+            request: the request that was just sent, as it went on the wire.
+        """
         self._pending = b""
-        self._asked = Frame(asked) if asked else None
+        self._request = Frame(request) if request else None
 
     @property
     def pending(self) -> bytes:
-        """At most 512 characters: the unfinished frame that they may begin."""
+        """Return the beginning of an unfinished frame, at most 512 characters."""
         return self._pending
 
     def feed(self, data: bytes) -> list[Event]:
-        """Takes bytes as they arrived; returns the events they settle."""
+        """Take octets as they arrived; return the events that they settle."""
         buffer = self._pending + data
         events: list[Event] = []
-        at = 0
-        while ended := _ENDED.search(buffer, at):
-            if ended.start() > at:
-                events.append(Noise(buffer[at : ended.start()], "noise"))
-            events.append(self._judge(ended[0]))
-            at = ended.end()
-        start = buffer.rfind(_START, at)
+        position = 0
+        while candidate := _CANDIDATE.search(buffer, position):
+            if candidate.start() > position:
+                events.append(Noise(buffer[position : candidate.start()], "noise"))
+            events.append(self._judge(candidate[0]))
+            position = candidate.end()
+        start = buffer.rfind(_START, position)
         if start < 0 or len(buffer) - start >= MAX_LENGTH or b"\n" in buffer[start:]:
             start = len(buffer)
-        if start > at:
-            events.append(Noise(buffer[at:start], "noise"))
+        if start > position:
+            events.append(Noise(buffer[position:start], "noise"))
         self._pending = buffer[start:]
         return events
 
     def silence(self) -> list[Event]:
-        """Settles what is pending: an unfinished frame was cut."""
-        cut, self._pending = self._pending, b""
-        return [Noise(cut, "cut")] if cut else []
+        """Settle the pending octets: an unfinished frame was cut."""
+        cut_frame, self._pending = self._pending, b""
+        return [Noise(cut_frame, "cut")] if cut_frame else []
 
     def _judge(self, data: bytes) -> Event:
-        """What stood between a colon and a line feed."""
+        """Return the event of one candidate: the characters from a colon to a line feed."""
         digits = _FRAME.fullmatch(data)
         if digits is None:
             return Noise(data, "checksum")  # no pair of digits, no sum
@@ -106,35 +110,35 @@ class StreamFramer:
         if direction is None:
             return Noise(data, "length")
         frame = Frame(data, direction)
-        self._asked = frame if direction is Direction.REQUEST else None
+        self._request = frame if direction is Direction.REQUEST else None
         return frame
 
-    def _direction(self, address: int, found: bytes) -> Direction | None:
-        """Who sent this PDU; None: it is as long as no request or reply of its function."""
-        is_reply = _fits(pdu.reply_layout(found[0]), found)
-        asked = self._asked
-        if is_reply and asked and unit(asked) == address and pdu.answers(body(asked), found):
+    def _direction(self, address: int, pdu_octets: bytes) -> Direction | None:
+        """Return the sender of a PDU; None if no request or reply of its function has this length."""
+        is_reply = _fits(pdu.reply_layout(pdu_octets[0]), pdu_octets)
+        request = self._request
+        if is_reply and request and unit(request) == address and pdu.answers(body(request), pdu_octets):
             return Direction.REPLY
-        request = pdu.REQUESTS.get(found[0])
-        if request and _fits(request, found) and (not is_reply or _makes_sense(request, found)):
+        layout = pdu.REQUESTS.get(pdu_octets[0])
+        if layout and _fits(layout, pdu_octets) and (not is_reply or _makes_sense(layout, pdu_octets)):
             return Direction.REQUEST
         return Direction.REPLY if is_reply else None
 
 
 class RequestFramer(StreamFramer):
-    """Finds the requests that a sensor hears; no reading as a reply is tried."""
+    """Framer of requests, for a simulated sensor; nothing is read as a reply."""
 
-    def _direction(self, address: int, found: bytes) -> Direction | None:
-        return Direction.REQUEST if _fits(pdu.REQUESTS.get(found[0]), found) else None
-
-
-def _fits(layout: pdu.Layout | None, found: bytes) -> bool:
-    return layout is not None and layout.length(found) == len(found) <= pdu.MAX_LENGTH
+    def _direction(self, address: int, pdu_octets: bytes) -> Direction | None:
+        return Direction.REQUEST if _fits(pdu.REQUESTS.get(pdu_octets[0]), pdu_octets) else None
 
 
-def _makes_sense(layout: pdu.Layout, found: bytes) -> bool:
+def _fits(layout: pdu.Layout | None, pdu_octets: bytes) -> bool:
+    return layout is not None and layout.length(pdu_octets) == len(pdu_octets) <= pdu.MAX_LENGTH
+
+
+def _makes_sense(layout: pdu.Layout, pdu_octets: bytes) -> bool:
     try:
-        return layout.makes_sense(layout.parse(found))
+        return layout.makes_sense(layout.parse(pdu_octets))
     except ProtocolError:
         return False
 

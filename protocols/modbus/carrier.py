@@ -1,4 +1,4 @@
-"""What carries a Modbus PDU over a serial line, RTU or ASCII: the rest of Modbus does not know which."""
+"""The interface of a transmission mode, RTU or ASCII: the rest of Modbus does not know which it uses."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class Carrier:
     """One transmission mode of Modbus over Serial Line.
 
     Attributes:
-        adu: a unit and a PDU as they go on the wire.
-        unit: the unit address in a frame that a framer found.
-        body: the PDU of such a frame.
-        octets: octets on the wire of an ADU whose PDU has so many.
+        adu: returns the ADU on the wire for a unit address and a PDU.
+        unit: returns the unit address in a good frame.
+        body: returns the PDU in a good frame.
+        octets: returns the length of an ADU on the wire, in octets, from that of its PDU.
         per_octet: octets on the wire for each octet of a PDU.
-        request_framer: finds the requests that a sensor hears.
-        reply_framer: finds the reply to a known request, given as it went on the wire.
+        request_framer: makes a framer of requests, for a simulated sensor.
+        reply_framer: makes a framer of the reply to a request; the argument is the request on the wire.
     """
 
     adu: Callable[[int, bytes], bytes]

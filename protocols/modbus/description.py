@@ -17,52 +17,54 @@ _TABLES = {table.function: table for table in Table}
 
 
 class Describer:
-    """Describes the frames of one stream, in their order: a reply says nothing of the addresses it is about.
+    """Turns the frames of one stream, in their order, into fields.
 
-    With the registers of a model, the values of a reply are named by them, if the request stood before.
+    A reply does not carry the addresses that it is about: they are those of the request before it. With the
+    registers of a model, the values of a reply are named by them, if its request was seen.
     """
 
     def __init__(self, registers: Sequence[Register] = (), carrier: Carrier = RTU) -> None:
         self._registers = registers
         self._carrier = carrier
-        self._asked: tuple[int, bytes] | None = None  # unit and PDU of the request just before
+        self._request: tuple[int, bytes] | None = None  # unit and PDU of the request just before
 
     def __call__(self, frame: Frame) -> Fields:
-        asked = self._asked
+        """Return the fields of a frame, and the decoded values of a reply whose request was seen."""
+        request = self._request
         unit, body = self._carrier.unit(frame), self._carrier.body(frame)
         if frame.direction is Direction.REQUEST:
-            self._asked = unit, body
+            self._request = unit, body
             return _fields(unit, body, pdu.REQUESTS[body[0]])
-        self._asked = None
+        self._request = None
         layout = pdu.reply_layout(body[0])
         assert layout is not None
         fields = _fields(unit, body, layout)
-        if asked is not None and asked[0] == unit and pdu.answers(asked[1], body):
-            values = self._values(asked[1], body)
+        if request is not None and request[0] == unit and pdu.answers(request[1], body):
+            values = self._values(request[1], body)
             if values:
                 fields["values"] = values
         return fields
 
-    def _values(self, asked: bytes, reply: bytes) -> Values:
+    def _values(self, request: bytes, reply: bytes) -> Values:
         table = _TABLES.get(reply[0])
         if table is None:
             return {}
-        read = pdu.REQUESTS[asked[0]].parse(asked)
+        read = pdu.REQUESTS[request[0]].parse(request)
         data = pdu.REPLIES[reply[0]].parse(reply)["data"]
 
-        def octets(of: Table, start: int, words: int) -> bytes | None:
-            at = start - read["start"]
-            is_told = of is table and at >= 0 and at + words <= read["quantity"]
-            return octets_of(table, data, at, words) if is_told else None
+        def octets(register_table: Table, start: int, words: int) -> bytes | None:
+            offset = start - read["start"]
+            is_in_reply = register_table is table and offset >= 0 and offset + words <= read["quantity"]
+            return octets_of(table, data, offset, words) if is_in_reply else None
 
         values: Values = {}
         for register in self._registers:
-            held = octets(register.table, register.start, register.words)
-            known: Register | None = register
+            raw = octets(register.table, register.start, register.words)
+            scaled_register: Register | None = register
             if register.scale is not None:
                 factor = octets(*register.scale, 1)
-                known = register.scaled_by(factor) if factor else None
-            value = known.value(held) if known and held else Missing.NO_VALUE
+                scaled_register = register.scaled_by(factor) if factor else None
+            value = scaled_register.value(raw) if scaled_register and raw else Missing.NO_VALUE
             if not isinstance(value, Missing):
                 values[register.name] = value
         return values

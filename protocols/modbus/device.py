@@ -1,22 +1,23 @@
-"""One unit on the bus, polled: it follows the plan, and finds out what the unit does not stand.
+"""One polled unit on the bus: reads its registers by the plan, and learns the limits of the unit.
 
-A poll reads all that the sensors of this unit want, however many they are, in as few requests as the plan
-allows. What happens to a read:
+A poll reads the registers of all sensors of this unit in as few requests as the plan allows. What happens
+to a read:
 
     answered ────▶ its values
     put off ─────▶ nothing is learned (busy: the bridge has repeated it already)
-    refused ─────▶ one that was answered before is asked again, once; then as below
+    refused ─────▶ one that was answered before is sent again, once; then as below
     silent ──────▶ if the unit has answered nothing in this poll, it is not there: the poll is over
                    if it has: as below
 
-    made longer ─▶ asked as it is wanted, without what was added to tell its reply apart; then as below
-    one value ───▶ fails; in three polls in a row, and it is left out for a while
-    several ─────▶ if nothing of their table was told yet, one alone: if that fails too, all of them fail;
-                   else they are asked for in halves, cut at a hole if there is one, and so on
+    made longer ─▶ sent again without the registers added to tell its reply apart; then as below
+    one value ───▶ fails; after three polls in a row it is left out for a while
+    several ─────▶ if nothing of their table was read in this poll, one value alone: if that fails too, all of
+                   them fail; else they are read in halves, cut at a hole if there is one, and so on
 
-So a fault costs a few requests once, and no value but the one that is to blame. What two halves bring and the
-whole does not is a cut, unless the whole was answered before. What is learned, and how it is unlearned, is in
-`knowledge`. After a silence no request is sent whose reply could not be told from the one still owed.
+So a fault costs a few requests once, and no value but the one that is to blame. If both halves are answered
+and the whole is not, the read is cut there, unless the whole was answered before. The lessons, and the way
+back from each, are in `knowledge`. After a silence no request is sent whose reply could be confused with the
+one still outstanding.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from enum import Enum, auto
 from typing import Final, Self
 
 from protocols.modbus import pdu
-from protocols.modbus.apart import counted
+from protocols.modbus.apart import count_lengths
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.knowledge import Knowledge, Place
 from protocols.modbus.payload import Fetch, scaled_into
@@ -45,7 +46,7 @@ MOST_SILENCES: Final = 3  # of one poll: each costs the line a time-out
 
 
 class _Outcome(Enum):
-    """Of a read and what it was cut into, from best to worst."""
+    """Outcome of a read and of the parts into which it was cut, from best to worst."""
 
     READ = auto()
     CUT = auto()  # read, but in parts
@@ -55,21 +56,21 @@ class _Outcome(Enum):
 
     @property
     def is_failure(self) -> bool:
-        """Whether it says something of what was asked for."""
+        """Return whether the outcome is evidence against the addresses of the read."""
         return self in (_Outcome.REFUSED, _Outcome.SILENT)
 
 
 @dataclass(slots=True)
 class _Visit:
-    """One poll as it goes on.
+    """The state of one poll.
 
     Attributes:
-        replies: what was read, with the data of its reply.
-        refusals: what was refused.
-        is_present: whether the unit has answered anything, if only by refusing.
-        silences: requests that it left unanswered.
-        distrusts_added: a read was given without the registers added to it only; one such lesson is enough.
-        owed: the shapes of the replies to these, which may still come.
+        replies: the answered reads, each with the data of its reply.
+        refusals: the refusals of the unit.
+        is_present: the unit has answered something, if only by refusing.
+        silences: number of requests left unanswered.
+        distrusts_added: a read was answered only without the registers added to it; one lesson is enough.
+        outstanding: the shapes of the replies that did not come and may come late.
         reason: why the last request failed, in words.
     """
 
@@ -78,20 +79,20 @@ class _Visit:
     is_present: bool = False
     distrusts_added: bool = False
     silences: int = 0
-    owed: set[Hashable] = field(default_factory=set)
+    outstanding: set[Hashable] = field(default_factory=set)
     reason: str = ""
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is to be asked."""
+        """Return whether the poll sends no further request."""
         return self.silences >= (MOST_SILENCES if self.is_present else 1)
 
     def places(self) -> set[Place]:
-        """What was read."""
+        """Return the places that were read."""
         return set().union(*(fetch.places for fetch, _ in self.replies))
 
-    def has_told_of(self, table: Table) -> bool:
-        """Whether anything of a table was read."""
+    def has_read_from(self, table: Table) -> bool:
+        """Return whether anything of a table was read."""
         return any(fetch.read.table is table for fetch, _ in self.replies)
 
 
@@ -99,7 +100,7 @@ _Step = Generator[Request, Frame | None, _Outcome]
 
 
 class ModbusDevice:
-    """The unit that serves sensors with these settings, which name one address."""
+    """One unit, which serves all sensors whose settings name its address."""
 
     def __init__(self, sensors: Sequence[ModbusSettings], line: LineSettings, carrier: Carrier = RTU) -> None:
         self._sensors = tuple(sensors)
@@ -113,48 +114,54 @@ class ModbusDevice:
             min_registers=max(sensor.limits.min_registers for sensor in sensors),
             forbidden=frozenset().union(*(sensor.limits.forbidden for sensor in sensors)),
         )
-        self._wanted = frozenset(
+        self._places = frozenset(
             place for sensor in sensors for register in sensor.registers for place in _places(register)
         )
-        self._known = Knowledge(self._wanted, limits, Cost.on(line, carrier))
+        self._knowledge = Knowledge(self._places, limits, Cost.on(line, carrier))
         self._fetches: dict[Read, Fetch] = {}
         self._prepare()
 
     @property
     def address(self) -> str:
-        """Its unit address."""
+        """Return the unit address."""
         return str(self._unit)
 
     def twin(self) -> Self:
-        """Return a device that knows the same, and learns apart from this one."""
+        """Return a copy that begins with the same knowledge and learns independently."""
         twin = copy(self)
-        twin._known = self._known.twin()
+        twin._knowledge = self._knowledge.twin()
         return twin
 
-    def keep_apart(self, others: Sequence[Device], /) -> None:
-        """Ask for other lengths than these devices of the same unit, where it stands that."""
-        reads = (read for other in others if isinstance(other, ModbusDevice) for read in other._known.reads)
-        self._known.keep_apart(counted(reads))
+    def keep_apart(self, devices: Sequence[Device], /) -> None:
+        """Use reads of other lengths than these devices of the same unit, where its limits allow."""
+        reads = (
+            read for device in devices if isinstance(device, ModbusDevice) for read in device._knowledge.reads
+        )
+        self._knowledge.keep_apart(count_lengths(reads))
         self._prepare()
 
     def planned(self) -> list[Request]:
-        """The requests of the next poll, should each be answered."""
-        return [self._fetch(read).request for read in self._known.agenda()]
+        """Return the requests of the next poll, as they are if each is answered."""
+        return [self._fetch(read).request for read in self._knowledge.agenda()]
 
     def poll(self, now: float, /) -> Dialogue:
-        """Start one poll at `now`, in seconds of a clock that never goes back."""
-        self._known.begin(now)
+        """Poll once.
+
+        Args:
+            now: the time in seconds of a monotonic clock.
+        """
+        self._knowledge.begin(now)
         visit = _Visit()
-        for read in self._known.agenda():
+        for read in self._knowledge.agenda():
             yield from self._bring(read, visit)
         yield from self._doubt(visit)
-        self._known.replan()
+        self._knowledge.replan()
         self._prepare()
         return self._result(visit)
 
     def _prepare(self) -> None:
-        if self._fetches.keys() != set(self._known.reads):
-            self._fetches = {read: self._fetch(read) for read in self._known.reads}
+        if self._fetches.keys() != set(self._knowledge.reads):
+            self._fetches = {read: self._fetch(read) for read in self._knowledge.reads}
 
     def _fetch(self, read: Read) -> Fetch:
         if read in self._fetches:
@@ -163,42 +170,42 @@ class ModbusDevice:
         return Fetch(self._carrier, self._unit, read, registers, self._gap_s)
 
     def _bring(self, read: Read, visit: _Visit) -> _Step:
-        """Ask for a read, and for its parts if it is not given as it stands."""
-        was_whole = self._known.is_whole(read)
+        """Send a read, and its parts if the unit does not answer it whole."""
+        was_whole = self._knowledge.is_whole(read)
         if visit.distrusts_added and not was_whole:
-            read = self._known.bare(read)
-        outcome = yield from self._ask(read, visit, is_repeated=not self._known.is_doubtful(read))
+            read = self._knowledge.bare(read)
+        outcome = yield from self._ask(read, visit, is_repeated=not self._knowledge.is_doubtful(read))
         if outcome is _Outcome.REFUSED and was_whole:
             outcome = yield from self._ask(read, visit)
         if not outcome.is_failure or not visit.is_present:
             return outcome
         is_silent = outcome is _Outcome.SILENT
-        self._known.failed(read)
-        if self._known.bare(read) != read:
+        self._knowledge.failed(read)
+        if self._knowledge.bare(read) != read:
             return (
                 outcome
                 if is_silent and was_whole
                 else (yield from self._bring_bare(read, visit, is_silent=is_silent))
             )
         if len(read.wanted) == 1:
-            self._known.missing(read, visit.reason, is_silent=is_silent)
+            self._knowledge.missing(read, visit.reason, is_silent=is_silent)
         elif not (is_silent and was_whole):
             return (yield from self._bring_parts(read, visit, is_silent=is_silent, was_whole=was_whole))
         return outcome
 
     def _bring_bare(self, read: Read, visit: _Visit, *, is_silent: bool) -> _Step:
-        """Bring what a read was to bring without the registers that were added to it."""
-        outcome = yield from self._bring(self._known.bare(read), visit)
-        if outcome is _Outcome.READ and not self._known.is_whole(read):
-            self._known.cut_added(read, is_silent=is_silent)
+        """Send a read without the registers that were added to it."""
+        outcome = yield from self._bring(self._knowledge.bare(read), visit)
+        if outcome is _Outcome.READ and not self._knowledge.is_whole(read):
+            self._knowledge.cut_added(read, is_silent=is_silent)
             visit.distrusts_added = True
         return _Outcome.CUT if outcome is _Outcome.READ else outcome
 
     def _ask(self, read: Read, visit: _Visit, *, is_repeated: bool = True) -> _Step:
-        """Ask for a read once, unless the poll is over or its reply could be mistaken."""
+        """Send a read once; put it off if the poll is over or its reply might be an outstanding one's."""
         fetch = self._fetch(read)
         request = fetch.request
-        if visit.is_over or request.shape in visit.owed:
+        if visit.is_over or request.shape in visit.outstanding:
             return _Outcome.PUT_OFF
         try:
             frame = yield request if is_repeated else replace(request, is_repeated=False)
@@ -206,15 +213,15 @@ class ModbusDevice:
             return _Outcome.PUT_OFF
         if frame is None:
             visit.silences += 1
-            visit.owed.add(request.shape)
+            visit.outstanding.add(request.shape)
             visit.reason = "no reply"
-            self._known.unanswered(read)
+            self._knowledge.unanswered(read)
             return _Outcome.SILENT
         visit.is_present = True
         reply = self._carrier.body(frame)
         if not reply[0] & pdu.REFUSED:
-            visit.replies.append((fetch, pdu.counted(reply)))
-            self._known.answered(read)
+            visit.replies.append((fetch, pdu.reply_data(reply)))
+            self._knowledge.answered(read)
             return _Outcome.READ
         code = pdu.EXCEPTION.parse(reply)["exception"]
         visit.reason = pdu.exception_name(code)
@@ -222,36 +229,38 @@ class ModbusDevice:
         return _Outcome.PUT_OFF if code in pdu.PUT_OFF else _Outcome.REFUSED
 
     def _bring_parts(self, read: Read, visit: _Visit, *, is_silent: bool, was_whole: bool) -> _Step:
-        """Bring what a read of several values was to bring, part by part."""
+        """Send a read of several values as two halves."""
         reason = visit.reason
-        if not visit.has_told_of(read.table):
-            sample = yield from self._ask(self._known.sample(read), visit, is_repeated=False)
+        if not visit.has_read_from(read.table):
+            sample = yield from self._ask(self._knowledge.sample(read), visit, is_repeated=False)
             if sample.is_failure:
-                self._known.missing(read, reason, is_silent=is_silent)
+                self._knowledge.missing(read, reason, is_silent=is_silent)
             if sample is not _Outcome.READ:
                 return sample
         middle, hole = self._halves(read)
         parts = [
-            self._known.read(read.table, spans) for spans in (read.wanted[:middle], read.wanted[middle:])
+            self._knowledge.read(read.table, spans) for spans in (read.wanted[:middle], read.wanted[middle:])
         ]
         first = yield from self._bring(parts[0], visit)
         second = yield from self._bring(parts[1], visit)
-        worst = max(first, second, key=lambda one: one.value)
+        worst = max(first, second, key=lambda outcome: outcome.value)
         start = read.wanted[middle].start
         if is_silent:  # a poll can afford few silences: the next one begins with the parts
-            self._known.cut((read.table, hole if hole and worst is _Outcome.READ else start), is_silent=True)
+            self._knowledge.cut(
+                (read.table, hole if hole and worst is _Outcome.READ else start), is_silent=True
+            )
         elif was_whole or worst.value > _Outcome.CUT.value:
             return worst
         elif hole is None:  # if its halves were cut too, reads must be short here: all cuts stay
-            self._known.cut((read.table, start), is_silent=False)
+            self._knowledge.cut((read.table, start), is_silent=False)
         elif worst is _Outcome.READ:
-            self._known.cut((read.table, hole), is_silent=False)
+            self._knowledge.cut((read.table, hole), is_silent=False)
         return worst if worst.value > _Outcome.CUT.value else _Outcome.CUT
 
     def _halves(self, read: Read) -> tuple[int, Span | None]:
-        """Where to cut a read, and the hole that lies there.
+        """Return the index of the span at which to cut a read, and the hole that lies there, or None.
 
-        Without a hole the halves differ in length, if they can: the replies to both can be told apart.
+        Without a hole the halves differ in length if possible, so that their replies can be told apart.
         """
         holes = read.holes
         starts = [span.start for span in read.wanted]
@@ -264,54 +273,54 @@ class ModbusDevice:
         return middle, None
 
     def _doubt(self, visit: _Visit) -> Generator[Request, Frame | None, None]:
-        """Try again what was left out, and a read without one of its cuts, if their time has come."""
+        """Try a place that was left out, and reads without one of the cuts, if they are due."""
         silences = visit.silences
-        item = self._known.due()
-        if item is not None and item not in visit.places():
-            alone = self._known.alone(item)
-            outcome = yield from self._ask(alone, visit, is_repeated=False)
+        place = self._knowledge.due()
+        if place is not None and place not in visit.places():
+            single = self._knowledge.single(place)
+            outcome = yield from self._ask(single, visit, is_repeated=False)
             if outcome.is_failure and visit.is_present:
-                self._known.missing(alone, visit.reason, is_silent=outcome is _Outcome.SILENT)
-        trial = self._known.trial()
-        if trial is not None and self._wanted <= visit.places() | self._known.lessons.left_out.keys():
+                self._knowledge.missing(single, visit.reason, is_silent=outcome is _Outcome.SILENT)
+        trial = self._knowledge.trial()
+        if trial is not None and self._places <= visit.places() | self._knowledge.lessons.left_out.keys():
             is_whole = bool(trial.reads)
             for read in trial.reads:
                 outcome = yield from self._ask(read, visit, is_repeated=False)
                 is_whole = is_whole and outcome is _Outcome.READ
-            self._known.tried(trial, is_whole=is_whole)
+            self._knowledge.tried(trial, is_whole=is_whole)
         if visit.silences > silences:
-            self._known.pause_trials()
+            self._knowledge.pause_trials()
 
     def _result(self, visit: _Visit) -> PollResult:
-        brought: tuple[Values, ...] = tuple({} for _ in self._sensors)
-        out_of_limits = sum(fetch.into(brought, data) for fetch, data in visit.replies)
-        for sensor, values in zip(self._sensors, brought, strict=True):
+        values_by_sensor: tuple[Values, ...] = tuple({} for _ in self._sensors)
+        out_of_limits = sum(fetch.into(values_by_sensor, data) for fetch, data in visit.replies)
+        for sensor, values in zip(self._sensors, values_by_sensor, strict=True):
             out_of_limits += scaled_into(values, sensor.registers, visit.replies)
-        told = tuple(
-            {register.name: some[register.name] for register in sensor.registers if register.name in some}
-            for sensor, some in zip(self._sensors, brought, strict=True)
+        in_settings_order = tuple(
+            {register.name: values[register.name] for register in sensor.registers if register.name in values}
+            for sensor, values in zip(self._sensors, values_by_sensor, strict=True)
         )
         return PollResult(
-            told,
-            complete=self._wanted == visit.places(),
+            in_settings_order,
+            complete=self._places == visit.places(),
             refusals=tuple(visit.refusals),
             out_of_limits=out_of_limits,
-            left_out=self._known.lessons.named(
+            left_out=self._knowledge.lessons.named(
                 {register.name: self._missing_place(register) for register in sensor.registers}
                 for sensor in self._sensors
             ),
         )
 
     def _missing_place(self, register: Register) -> Place:
-        """Of the places that a register needs, the one that is left out, if one is."""
+        """Return the left-out place among those that a register needs; its own place if there is none."""
         places = _places(register)
-        return next((place for place in places if place in self._known.lessons.left_out), places[0])
+        return next((place for place in places if place in self._knowledge.lessons.left_out), places[0])
 
 
 def _places(register: Register) -> tuple[Place, ...]:
-    """Where a register stands, and its scale, if it has one."""
+    """Return the place of a register, and that of its scale register if it has one."""
     place = register.table, Span(register.start, register.end)
     if register.scale is None:
         return (place,)
-    table, at = register.scale
-    return place, (table, Span(at, at + 1))
+    table, start = register.scale
+    return place, (table, Span(start, start + 1))

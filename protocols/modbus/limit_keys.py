@@ -31,7 +31,7 @@ LIMITS_SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
     "description": "what the device does not stand",
     "properties": {
-        **{key: {"type": "integer", "minimum": 1, "maximum": most} for key, most in _MOST.items()},
+        **{key: {"type": "integer", "minimum": 1, "maximum": maximum} for key, maximum in _MOST.items()},
         "forbidden": {
             "type": "object",
             "description": "[first, last] addresses that no read may touch",
@@ -44,10 +44,13 @@ LIMITS_SCHEMA: Final[Mapping[str, Any]] = {
 
 
 def parse_limits(table: object, at: Path, problems: list[Problem], base: Limits | None = None) -> Limits:
-    """Return the limits of a device; what is wrong with them is added to `problems`.
+    """Return the limits of a device; every mistake in them is added to `problems`.
 
     Args:
-        base: those of its model; a key that is written stands instead of the model's.
+        table: the table of limits, as TOML has it.
+        at: the path of the table, for messages.
+        problems: takes the mistakes.
+        base: the limits of its model; each key in the table replaces the model's.
     """
     limits = base or Limits()
     if not isinstance(table, Mapping):
@@ -73,7 +76,7 @@ def parse_limits(table: object, at: Path, problems: list[Problem], base: Limits 
 
 
 def without_forbidden(registers: Iterable[Register], limits: Limits) -> tuple[Register, ...]:
-    """Return those of a model's registers that a sensor's own limits leave."""
+    """Return the registers of a model that no forbidden range of the limits touches."""
     return tuple(
         register
         for register in registers
@@ -86,41 +89,41 @@ def without_forbidden(registers: Iterable[Register], limits: Limits) -> tuple[Re
 
 
 def beyond_limits(registers: Iterable[Register], limits: Limits) -> list[Problem]:
-    """Return the registers that no read could bring."""
-    found: list[Problem] = []
+    """Return a problem for each register that no read within the limits could bring."""
+    problems: list[Problem] = []
     for register in registers:
         at = ("registers", register.name)
         if register.words > limits.quantity(register.table):
-            found.append(
+            problems.append(
                 (at, f"takes {register.words} registers, limits allow {limits.max_registers} in a read")
             )
         for where, forbidden in limits.forbidden:
             for table, span in _places(register):
                 if table is where and span.overlaps(forbidden):
-                    found.append((at, f"{table.plural} {span} touch the forbidden {forbidden}"))
-    return found
+                    problems.append((at, f"{table.plural} {span} touch the forbidden {forbidden}"))
+    return problems
 
 
 def _places(register: Register) -> list[tuple[Table, Span]]:
-    """Where a register stands, and its scale, if it has one."""
+    """Return the place of a register, and that of its scale register if it has one."""
     scale = [(register.scale[0], Span(register.scale[1], register.scale[1] + 1))] if register.scale else []
     return [(register.table, Span(register.start, register.end)), *scale]
 
 
 def _forbidden(table: Mapping[str, Any], at: Path, problems: list[Problem]) -> set[tuple[Table, Span]]:
-    found = set()
+    forbidden = set()
     for key, ranges in table.items():
         if key not in TABLES:
             problems.append(((*at, key), unknown_key(key, TABLES)))
             continue
         for number, pair in enumerate(ranges if isinstance(ranges, list) else [ranges]):
             if _is_range(pair):
-                found.add((TABLES[key], Span(pair[0], pair[1] + 1)))
+                forbidden.add((TABLES[key], Span(pair[0], pair[1] + 1)))
             else:
                 problems.append(
                     ((*at, key, number), f"{pair} is no range, write [[first, last]], for example [[10, 19]]")
                 )
-    return found
+    return forbidden
 
 
 def _is_range(pair: object) -> bool:

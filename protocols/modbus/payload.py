@@ -1,8 +1,8 @@
-"""One read with all that can be known before its reply: the request, and what the reply means to each sensor.
+"""One read, prepared: the request, and the plan by which its reply is decoded for each sensor.
 
-A device is asked for the same registers again and again. So a read is prepared once: its registers become one
-`struct` plan that takes the whole reply apart in a single call, and a list of what is still to be done with
-each number. `Register.value` says what a register means; a plan only comes to the same result sooner.
+A device is polled for the same registers again and again. So a read is prepared once: its registers become
+one `struct` plan that unpacks the whole reply in a single call, and a list of what is still to be done with
+each number. `Register.value` defines the meaning of a register; a plan only comes to the same result sooner.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _Meaning = Callable[[Any], Value | Missing]
 
 
 class Fetch:
-    """A read of one unit, prepared.
+    """A prepared read of one unit.
 
     Attributes:
-        read: what it reads.
-        request: how it is asked.
-        places: what is wanted from it.
+        read: the table and the addresses.
+        request: the request that brings them.
+        places: the places of the values that sensors need from it.
     """
 
     def __init__(
@@ -45,13 +45,13 @@ class Fetch:
             carrier: the transmission mode.
             unit: the unit address.
             read: what to read.
-            sensors: the registers of each sensor of this unit, whether this read brings them or not.
-            gap_s: least quiet time before the request.
+            sensors: the registers of each sensor of this unit, those of other reads included.
+            gap_s: least quiet time before the request, in seconds.
         """
         self.read = read
         self.request = _request(carrier, unit, read, gap_s)
         self.places = frozenset((read.table, span) for span in read.wanted)
-        wanted = frozenset(read.wanted)
+        needed_spans = frozenset(read.wanted)
         self._plans = [
             Plan(
                 [
@@ -59,17 +59,17 @@ class Fetch:
                     for register in registers
                     if register.table is read.table
                     and register.scale is None
-                    and Span(register.start, register.end) in wanted
+                    and Span(register.start, register.end) in needed_spans
                 ],
                 read.span.start,
             )
             for registers in sensors
         ]
 
-    def into(self, found: Sequence[Values], data: bytes) -> int:
-        """Adds what a reply's data tell to the values of each sensor; returns how many were out of limits."""
+    def into(self, values_by_sensor: Sequence[Values], data: bytes) -> int:
+        """Add the values in a reply's data to those of each sensor; return how many were out of limits."""
         out_of_limits = 0
-        for plan, values in zip(self._plans, found, strict=True):
+        for plan, values in zip(self._plans, values_by_sensor, strict=True):
             out_of_limits += plan.into(values, data)
         return out_of_limits
 
@@ -83,11 +83,11 @@ def scaled_into(values: Values, registers: Sequence[Register], replies: Sequence
     for register in registers:
         if register.scale is None:
             continue
-        table, at = register.scale
+        table, scale_start = register.scale
         octets = _octets(replies, register.table, Span(register.start, register.end))
-        factor = _octets(replies, table, Span(at, at + 1))
-        scaled = register.scaled_by(factor) if octets and factor else None
-        value = scaled.value(octets) if scaled and octets else Missing.NO_VALUE
+        factor = _octets(replies, table, Span(scale_start, scale_start + 1))
+        scaled_register = register.scaled_by(factor) if octets and factor else None
+        value = scaled_register.value(octets) if scaled_register and octets else Missing.NO_VALUE
         if value is Missing.OUT_OF_LIMITS:
             out_of_limits += 1
         elif value is not Missing.NO_VALUE:
@@ -96,7 +96,7 @@ def scaled_into(values: Values, registers: Sequence[Register], replies: Sequence
 
 
 def _octets(replies: Sequence[tuple[Fetch, bytes]], table: Table, span: Span) -> bytes | None:
-    """The octets of a span, from the reply that brought it."""
+    """Return the octets of a span, from the reply that brought it; None if none did."""
     for fetch, data in replies:
         if (table, span) in fetch.places:
             return octets_of(table, data, span.start - fetch.read.span.start, span.end - span.start)
@@ -104,23 +104,28 @@ def _octets(replies: Sequence[tuple[Fetch, bytes]], table: Table, span: Span) ->
 
 
 class Plan:
-    """Takes the data of a reply apart for registers of one table, in the order of their addresses.
+    """Decodes the data of a reply for registers of one table, in the order of their addresses.
 
-    Bits, and a register that lies across an earlier one, are for no `struct`: they are taken out one by one.
+    Bits, and a register that overlaps an earlier one, do not fit a `struct`: they are decoded one by one.
     """
 
     def __init__(self, registers: Sequence[Register], start: int) -> None:
-        """`start`: the address whose octets come first."""
+        """Prepare the plan.
+
+        Args:
+            registers: the registers to decode.
+            start: the address whose octets come first in the data.
+        """
         self._start = start
-        self._apart: list[Register] = []
+        self._decoded_singly: list[Register] = []
         self._steps: list[tuple[str, _Meaning | None]] = []  # for each number of the struct
         code = ""
         end = start
-        for register in sorted(registers, key=lambda one: one.start):
+        for register in sorted(registers, key=lambda register: register.start):
             if register.table.of_bits or register.start < end:
-                self._apart.append(register)
+                self._decoded_singly.append(register)
                 continue
-            kind, meaning = _taken_by(register)
+            kind, meaning = _unpacking(register)
             code += f"{2 * (register.start - end)}x{kind}"
             end = register.end
             self._steps.append((register.name, meaning))
@@ -129,7 +134,7 @@ class Plan:
         self._is_plain = not any(meaning for _, meaning in self._steps)
 
     def into(self, values: Values, data: bytes) -> int:
-        """Adds the values in these octets; returns how many were out of their limits."""
+        """Add the values in these octets to `values`; return how many were out of their limits."""
         numbers = self._struct.unpack_from(data)
         out_of_limits = 0
         if self._is_plain:
@@ -141,7 +146,7 @@ class Plan:
                     out_of_limits += 1
                 elif value is not Missing.NO_VALUE:
                     values[name] = value
-        for register in self._apart:
+        for register in self._decoded_singly:
             at = register.start - self._start
             value = register.value(octets_of(register.table, data, at, register.words))
             if value is Missing.OUT_OF_LIMITS:
@@ -151,11 +156,11 @@ class Plan:
         return out_of_limits
 
 
-def _taken_by(register: Register) -> tuple[str, _Meaning | None]:
-    """The `struct` code of a register, and what that number means; None: it is the value."""
+def _unpacking(register: Register) -> tuple[str, _Meaning | None]:
+    """Return the `struct` code of a register, and the function from that number to the value; None: none."""
     kind = TYPES.get(register.type)
-    picks = register.bit is not None or register.mask is not None or register.enum or register.invalid
-    if kind is None or kind.code is None or not kind.is_integer or register.order != "ABCD" or picks:
+    picks_bits = register.bit is not None or register.mask is not None or register.enum or register.invalid
+    if kind is None or kind.code is None or not kind.is_integer or register.order != "ABCD" or picks_bits:
         return f"{2 * register.words}s", register.value
     return f"{2 * kind.words - kind.octets}x{kind.code}", None if register.is_raw else register.scaled
 
@@ -163,13 +168,15 @@ def _taken_by(register: Register) -> tuple[str, _Meaning | None]:
 def _request(carrier: Carrier, unit: int, read: Read, gap_s: float) -> Request:
     span = read.span
     function = read.table.function
-    asked = pdu.REQUESTS[function].build(function=function, start=span.start, quantity=span.end - span.start)
-    length = pdu.reply_length(asked)
+    request_pdu = pdu.REQUESTS[function].build(
+        function=function, start=span.start, quantity=span.end - span.start
+    )
+    length = pdu.reply_length(request_pdu)
     assert length is not None
-    data = carrier.adu(unit, asked)
+    data = carrier.adu(unit, request_pdu)
 
     def accepts(frame: Frame) -> bool:
-        return carrier.unit(frame) == unit and pdu.answers(asked, carrier.body(frame))
+        return carrier.unit(frame) == unit and pdu.answers(request_pdu, carrier.body(frame))
 
     def is_put_off(frame: Frame) -> bool:
         body = carrier.body(frame)

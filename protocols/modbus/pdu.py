@@ -59,7 +59,7 @@ PUT_OFF: Final = frozenset({0x05, 0x06, 0x0A, 0x0B})  # §7: the same request ma
 
 
 def exception_name(code: int) -> str:
-    """The specification's name of an exception code, or one that says it has none."""
+    """Return the specification's name of an exception code, or a text that says that it has none."""
     return EXCEPTIONS.get(code, f"exception 0x{code:02X}, not in the specification")
 
 
@@ -68,20 +68,24 @@ class Layout:
     """One PDU in one direction.
 
     Attributes:
-        declared: its fields in wire order, the function code first.
-        counted_at: where the octet stands that counts all octets after it; None: nothing is counted so.
+        declaration: its fields in wire order, the function code first.
+        counted_at: offset of the octet that counts all octets after it; None if there is no such octet.
         counts: the counts that are allowed.
-        makes_sense: of fields: quantities within limits; tells a request from a reply that looks like one.
+        makes_sense: returns whether fields are within the specification's limits; tells a request from a
+            reply that looks like one.
     """
 
-    declared: Construct[Any, Any]
+    declaration: Construct[Any, Any]
     counted_at: int | None = None
     counts: Container[int] = ()
     makes_sense: Callable[[dict[str, Any]], bool] = lambda fields: True
 
     def length(self, head: bytes) -> int | None:
-        """Octets of the PDU that begins so; 0 if none does, None if more must be seen to tell."""
-        fixed = layout.size(self.declared)
+        """Return the length, in octets, of the PDU that begins with `head`.
+
+        0 if no PDU begins so, None if more octets are needed to tell.
+        """
+        fixed = layout.size(self.declaration)
         if fixed is not None:
             return fixed
         if self.counted_at is None:
@@ -92,16 +96,24 @@ class Layout:
         return self.counted_at + 1 + count if count in self.counts else 0
 
     def parse(self, pdu: bytes) -> dict[str, Any]:
-        """The fields; FrameError or DecodeError if it is no such PDU."""
-        return layout.parse(self.declared, pdu)
+        """Return the fields of a PDU.
+
+        Raises:
+            FrameError, DecodeError: it is no such PDU.
+        """
+        return layout.parse(self.declaration, pdu)
 
     def build(self, **fields: Any) -> bytes:
-        """The PDU; ValueError if a field is missing or does not fit."""
-        return layout.build(self.declared, **fields)
+        """Return the PDU with these fields.
+
+        Raises:
+            ValueError: a field is missing or does not fit.
+        """
+        return layout.build(self.declaration, **fields)
 
 
 def _counted(name: str, *head: Any) -> Construct[Any, Any]:
-    """Fields, then an octet that counts the data after it."""
+    """Return the declaration of fields that are followed by an octet that counts the data after it."""
     count = "byte_count" / Rebuild(Byte, len_(this.data))
     return name / Struct("function" / Byte, *head, count, "data" / Bytes(this.byte_count))
 
@@ -133,9 +145,12 @@ _OBJECTS_AT = 7
 
 
 def _identification_length(head: bytes) -> int | None:
-    """Walks the objects of a device identification reply (§6.21); each has an id and a length octet."""
-    for position, allowed in ((1, _MEI_TYPES), (2, _READ_CODES), (3, _CONFORMITY), (4, _MORE_FOLLOWS)):
-        if len(head) > position and head[position] not in allowed:
+    """Return the length of a device identification reply (§6.21) as `Layout.length` does.
+
+    It walks the objects; each has an id and a length octet.
+    """
+    for position, allowed_octets in ((1, _MEI_TYPES), (2, _READ_CODES), (3, _CONFORMITY), (4, _MORE_FOLLOWS)):
+        if len(head) > position and head[position] not in allowed_octets:
             return 0
     if len(head) < _OBJECTS_AT:
         return None
@@ -155,8 +170,8 @@ _CONFORMITY = (0x01, 0x02, 0x03, 0x81, 0x82, 0x83)
 _MORE_FOLLOWS = (0x00, 0xFF)
 
 
-def _reads(most: int) -> Callable[[dict[str, Any]], bool]:
-    return lambda f: 1 <= f["quantity"] <= most and f["start"] + f["quantity"] <= 0x10000
+def _reads(max_quantity: int) -> Callable[[dict[str, Any]], bool]:
+    return lambda f: 1 <= f["quantity"] <= max_quantity and f["start"] + f["quantity"] <= 0x10000
 
 
 def _writes(octets: Callable[[int], int]) -> Callable[[dict[str, Any]], bool]:
@@ -164,12 +179,12 @@ def _writes(octets: Callable[[int], int]) -> Callable[[dict[str, Any]], bool]:
 
 
 def octets_of_bits(quantity: int) -> int:
-    """Octets that so many coils or discrete inputs take, eight in one."""
+    """Return the number of octets for this quantity of coils or discrete inputs, eight in each."""
     return (quantity + 7) // 8
 
 
 def octets_of_registers(quantity: int) -> int:
-    """Octets that so many registers take, two for each."""
+    """Return the number of octets for this quantity of registers, two for each."""
     return 2 * quantity
 
 
@@ -213,14 +228,14 @@ EXCEPTION: Final = Layout("exception" / Struct("function" / Byte, "exception" / 
 
 
 def reply_layout(function: int) -> Layout | None:
-    """The layout of a reply with this function code (or refusal); None: a function not known here."""
+    """Return the layout of a reply with this function code, a refusal's included; None if it is unknown."""
     if function & REFUSED:
         return EXCEPTION if function & ~REFUSED in REPLIES else None
     return REPLIES.get(function)
 
 
-def counted(reply: bytes) -> bytes:
-    """The data of a reply that counts them, and whose length was checked."""
+def reply_data(reply: bytes) -> bytes:
+    """Return the data of a reply that counts them, and whose length was checked."""
     at = REPLIES[reply[0]].counted_at
     assert at is not None
     return reply[at + 1 :]
@@ -228,9 +243,9 @@ def counted(reply: bytes) -> bytes:
 
 @lru_cache(1024)
 def reply_length(request: bytes) -> int | None:
-    """Octets of the PDU that answers this request PDU, unless refused; None if the device decides that."""
+    """Return the length of the PDU that answers a request PDU, in octets; None if the device decides it."""
     function = request[0]
-    fixed = layout.size(REPLIES[function].declared)
+    fixed = layout.size(REPLIES[function].declaration)
     if fixed is not None:
         return fixed
     if function in (READ_COILS, READ_DISCRETE_INPUTS):
@@ -241,11 +256,11 @@ def reply_length(request: bytes) -> int | None:
 
 
 def answers(request: bytes, reply: bytes) -> bool:
-    """Whether a reply PDU is one to this request PDU: function and length fit, or it refuses the function."""
+    """Return whether a reply PDU answers a request PDU: function and length fit, or it is a refusal."""
     if reply[0] == request[0] | REFUSED:
         return True
     if reply[0] != request[0]:
         return False
     if reply[0] in (WRITE_SINGLE_COIL, WRITE_SINGLE_REGISTER, WRITE_MULTIPLE_COILS, WRITE_MULTIPLE_REGISTERS):
         return reply == request[: len(reply)]  # §6.5, §6.6, §6.11, §6.12: an echo of the request's head
-    return reply != request and reply_length(request) in (None, len(reply))  # equal: the request heard again
+    return reply != request and reply_length(request) in (None, len(reply))  # equal: the echo of the request

@@ -1,13 +1,13 @@
-"""Which reads fetch a set of registers in the least time on the wire.
+"""Plans the reads that fetch a set of registers in the least time on the wire.
 
 A read costs its request, its reply, two gaps and the device's turn-around, whatever it brings; two octets
 more for each register, a bit for each coil. So a hole between two registers is worth reading as long as it
 is cheaper than another read: at 9600 baud about twenty registers, at 115200 more than a hundred.
 
-What alone exceeds the limits is a read alone. The other registers are sorted by address. Some best plan
-cuts that order into runs: of two reads that interleave, the one that reaches further can take over what the
-other shares with it, at no cost. So the best plan of the first n registers is the best plan of the first m
-< n and one read of the rest, over all m that leave a read within the limits: dynamic programming, in n ×
+A register that exceeds the limits by itself is a read by itself. The others are sorted by address. Some best
+plan cuts that order into runs: of two reads that interleave, the one that reaches further can take over what
+the other shares with it, at no cost. So the best plan of the first n registers is the best plan of the first
+m < n and one read of the rest, over all m that leave a read within the limits: dynamic programming, in n ×
 the registers of one read steps.
 """
 
@@ -38,7 +38,7 @@ class Span:
     end: int
 
     def overlaps(self, other: Span) -> bool:
-        """Whether they have an address in common."""
+        """Return whether the two spans have an address in common."""
         return self.start < other.end and other.start < self.end
 
     def __str__(self) -> str:
@@ -51,8 +51,9 @@ class Read:
 
     Attributes:
         table: the table that is read.
-        wanted: what is wanted from it, sorted; never empty.
-        padded: the addresses asked for, where these are more than lie between the wanted ones.
+        wanted: the spans that sensors need, sorted; never empty.
+        padded: all addresses of the request, if it begins before the first of these spans or ends after the
+            last.
     """
 
     table: Table
@@ -61,19 +62,19 @@ class Read:
 
     @property
     def span(self) -> Span:
-        """All addresses asked for, holes included."""
+        """Return the addresses of the request, holes included."""
         return self.padded or _around(self.wanted)
 
     @property
     def holes(self) -> tuple[Span, ...]:
-        """Addresses that nobody wants."""
-        found = []
+        """Return the addresses between the spans that no sensor needs."""
+        holes = []
         end = self.wanted[0].end
         for span in self.wanted[1:]:
             if span.start > end:
-                found.append(Span(end, span.start))
+                holes.append(Span(end, span.start))
             end = max(end, span.end)
-        return tuple(found)
+        return tuple(holes)
 
     def __str__(self) -> str:
         return f"{self.table.plural} {self.span}"
@@ -81,7 +82,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a device does not stand.
+    """The limits of a device.
 
     Attributes:
         max_registers, max_bits: in one read.
@@ -96,26 +97,26 @@ class Limits:
     forbidden: frozenset[tuple[Table, Span]] = frozenset()
     cuts: frozenset[tuple[Table, int]] = field(default=frozenset())
 
-    def read(self, table: Table, wanted: Sequence[Span]) -> Read:
-        """Return the one read that brings these spans, whether the device stands it or not."""
-        span = _around(wanted)
-        padded = self.padded(table, span)
-        return Read(table, tuple(wanted), None if padded == span else padded)
+    def read(self, table: Table, spans: Sequence[Span]) -> Read:
+        """Return the one read that brings these spans, within the limits of the device or not."""
+        span = _around(spans)
+        padded_span = self.padded(table, span)
+        return Read(table, tuple(spans), None if padded_span == span else padded_span)
 
     def padded(self, table: Table, span: Span) -> Span | None:
-        """Return what to ask for to bring a span; None if the device does not stand that."""
-        least = self._least(table)
-        missing = max(0, least - (span.end - span.start))
-        for before in range(missing + 1):
-            start, end = span.start - before, span.end + missing - before
-            if start >= 0 and end <= _ADDRESSES and self._stands(table, start, end):
+        """Return the addresses of a request that brings a span; None if the device does not support it."""
+        min_quantity = self._min_quantity(table)
+        shortage = max(0, min_quantity - (span.end - span.start))
+        for before in range(shortage + 1):
+            start, end = span.start - before, span.end + shortage - before
+            if start >= 0 and end <= _ADDRESSES and self._supports(table, start, end):
                 return Span(start, end)
         return None
 
-    def _least(self, table: Table) -> int:
+    def _min_quantity(self, table: Table) -> int:
         return 1 if table.of_bits else self.min_registers
 
-    def _stands(self, table: Table, start: int, end: int) -> bool:
+    def _supports(self, table: Table, start: int, end: int) -> bool:
         return (
             end - start <= self.quantity(table)
             and not any(
@@ -125,7 +126,7 @@ class Limits:
         )
 
     def of(self, table: Table) -> Limits:
-        """Return those that concern a table."""
+        """Return the limits that concern a table."""
         return replace(
             self,
             forbidden=frozenset(place for place in self.forbidden if place[0] is table),
@@ -133,36 +134,49 @@ class Limits:
         )
 
     def quantity(self, table: Table) -> int:
-        """The most that one read of this table may ask for."""
+        """Return the largest quantity of one read of this table."""
         return self.max_bits if table.of_bits else self.max_registers
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a read takes on a line, in octets: without its data, and for each octet of them."""
+    """The time that a read takes on a line, in character times.
+
+    Attributes:
+        of_read: the time of a read without its data.
+        per_octet: the time for each octet of data.
+    """
 
     of_read: float
     per_octet: int = 1
 
     @classmethod
     def on(cls, line: LineSettings, carrier: Carrier = RTU, turn_around_s: float = TURN_AROUND_S) -> Cost:
-        """On this line, with a device that takes so long to answer."""
+        """Return the cost on a line.
+
+        Args:
+            line: the line settings.
+            carrier: the transmission mode.
+            turn_around_s: the time that the device takes to answer, in seconds.
+        """
         silence_s = 2 * line.frame_gap_s + turn_around_s
         octets = carrier.octets(_REQUEST_OCTETS) + carrier.octets(_REPLY_OCTETS)
         return cls(octets + silence_s / line.duration_s(1), carrier.per_octet)
 
     def __call__(self, table: Table, quantity: int) -> float:
+        """Return the time of a read of `quantity` registers or bits, in character times."""
         octets = pdu.octets_of_bits(quantity) if table.of_bits else pdu.octets_of_registers(quantity)
         return self.of_read + self.per_octet * octets
 
 
-def plan(wanted: Iterable[tuple[Table, Span]], limits: Limits, cost: Cost) -> list[Read]:
-    """The reads of least cost that bring all that is wanted, table by table, by address.
+def plan(places: Iterable[tuple[Table, Span]], limits: Limits, cost: Cost) -> list[Read]:
+    """Return the reads of least cost that bring these places, table by table, by address.
 
-    A span is never split: its words are read in one request. One that alone exceeds a limit is a read alone.
+    A span is never split: its words are read in one request. One that exceeds a limit by itself is a read by
+    itself.
     """
     spans: dict[Table, set[Span]] = {}
-    for table, span in wanted:
+    for table, span in places:
         spans.setdefault(table, set()).add(span)
     return [
         read for table in Table if table in spans for read in _plan(table, sorted(spans[table]), limits, cost)
@@ -171,25 +185,25 @@ def plan(wanted: Iterable[tuple[Table, Span]], limits: Limits, cost: Cost) -> li
 
 def _plan(table: Table, spans: Sequence[Span], limits: Limits, cost: Cost) -> list[Read]:
     limits = limits.of(table)
-    apart = [span for span in spans if limits.padded(table, span) is None]
-    joined = [span for span in spans if span not in apart] if apart else spans
-    reads = [limits.read(table, (span,)) for span in apart]
-    return sorted([*reads, *_joined(table, joined, limits, cost)], key=lambda read: read.span)
+    beyond_limits = [span for span in spans if limits.padded(table, span) is None]
+    joinable = [span for span in spans if span not in beyond_limits] if beyond_limits else spans
+    reads = [limits.read(table, (span,)) for span in beyond_limits]
+    return sorted([*reads, *_join(table, joinable, limits, cost)], key=lambda read: read.span)
 
 
-def _joined(table: Table, spans: Sequence[Span], limits: Limits, cost: Cost) -> list[Read]:
-    """The reads of spans that the device stands, each alone at the least."""
+def _join(table: Table, spans: Sequence[Span], limits: Limits, cost: Cost) -> list[Read]:
+    """Return the reads of least cost for spans that the device supports at least one by one."""
     best: list[tuple[float, int]] = [(0.0, 0)]  # of the first n spans: cost, and where its last read begins
     for n in range(1, len(spans) + 1):
         end = spans[n - 1].end
-        least = math.inf, n - 1
+        least_cost = math.inf, n - 1
         for m in range(n - 1, -1, -1):
             end = max(end, spans[m].end)
-            asked = limits.padded(table, Span(spans[m].start, end))
-            if asked is None:
+            request_span = limits.padded(table, Span(spans[m].start, end))
+            if request_span is None:
                 break
-            least = min(least, (best[m][0] + cost(table, asked.end - asked.start), m))
-        best.append(least)
+            least_cost = min(least_cost, (best[m][0] + cost(table, request_span.end - request_span.start), m))
+        best.append(least_cost)
     reads: list[Read] = []
     n = len(spans)
     while n:

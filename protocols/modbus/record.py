@@ -1,4 +1,4 @@
-"""What the two protocols of Modbus have in common: all but how a frame is carried."""
+"""The shared part of the two Modbus protocols: everything but the transmission mode."""
 
 from __future__ import annotations
 
@@ -29,9 +29,13 @@ def modbus_protocol(
     """Return the protocol of a transmission mode.
 
     Args:
-        name, title, spec, framer, bytesizes: as in `Protocol`.
+        name: its name in site.toml.
+        title: what it is, in a few words.
+        spec: the document it follows, with version.
+        framer: makes a framer for both directions of the line.
         carrier: the transmission mode.
-        library: the models that its sensors can name.
+        bytesizes: the numbers of data bits that its characters may have.
+        library: the models that its sensors can name in site.toml.
     """
 
     def describer(model: str | None) -> Describer:

@@ -2,8 +2,8 @@
 
     temperature = { holding = 0, type = "int16", divide = 10, unit = "°C" }
 
-The keys, their rules and their JSON Schema are told by the same facts, `KEYS` and the tables of `registers`.
-Those that say what a number means are the same wherever it stands: `protocols.toolkit.scaling_keys`.
+The keys, their rules and their JSON Schema come from the same tables: `KEYS` and those of `registers`. The
+keys for the meaning of a number are shared by all protocols: `protocols.toolkit.scaling_keys`.
 """
 
 from __future__ import annotations
@@ -97,8 +97,9 @@ REGISTERS_SCHEMA: Final[Mapping[str, Any]] = {
 
 
 def modicon(reference: object) -> tuple[Table, int] | None:
-    """Table and PDU address of a datasheet's reference: 40001 or "400001" is the first holding register.
+    """Return the table and PDU address of a datasheet's reference; None if it is none.
 
+    40001 or "400001" is the first holding register.
     A number below 10000 is a coil: its leading 0 cannot be written in TOML.
     """
     if isinstance(reference, int) and not isinstance(reference, bool) and reference > 0:
@@ -110,7 +111,7 @@ def modicon(reference: object) -> tuple[Table, int] | None:
 
 
 def scale_place(value: object) -> tuple[Table, int] | None:
-    """Where a scale register stands; None if the value names none."""
+    """Return the table and address of a scale register; None if the value names none."""
     if not isinstance(value, Mapping) or len(value) != 1:
         return None
     ((key, number),) = value.items()
@@ -122,16 +123,19 @@ def scale_place(value: object) -> tuple[Table, int] | None:
 
 
 def parse_registers(table: object, at: Path, problems: list[Problem]) -> tuple[Register, ...]:
-    """The registers of a table, in its order; what is wrong with it is added to `problems`."""
+    """Return the registers of a table, in its order; every mistake in it is added to `problems`."""
     if not isinstance(table, Mapping):
         problems.append((at, "is not a table of registers, write for example voltage = { input = 0 }"))
         return ()
-    found = (_parse(name, entry, (*at, name), problems) for name, entry in table.items())
-    return tuple(register for register in found if register is not None)
+    registers = (_parse(name, entry, (*at, name), problems) for name, entry in table.items())
+    return tuple(register for register in registers if register is not None)
 
 
 def datasheet_numbers(table: Mapping[str, Mapping[str, Any]], at: Path) -> list[Problem]:
-    """Addresses in a table without mistakes that were probably meant as the datasheet's notation."""
+    """Return a problem for each address that is probably in the datasheet's notation.
+
+    The table has no mistakes.
+    """
     return [
         ((*at, name, place.key), f"{number} looks like the datasheet's number: write modicon = {number}")
         for name, entry in table.items()
@@ -152,8 +156,8 @@ def _parse(name: str, entry: object, at: Path, problems: list[Problem]) -> Regis
             problems.append(((*at, key), f"{shown(value)} {KEYS[key].rule}"))
     places = [key for key in (*TABLES, "modicon") if key in entry]
     if len(places) != 1:
-        got = f"got {' and '.join(places)}" if places else "got none"
-        problems.append((at, f"needs exactly one of {', '.join(TABLES)}, modicon; {got}"))
+        actual = f"got {' and '.join(places)}" if places else "got none"
+        problems.append((at, f"needs exactly one of {', '.join(TABLES)}, modicon; {actual}"))
     if len(problems) > before:
         return None
     register = _register(name, entry, places[0])
@@ -164,9 +168,9 @@ def _parse(name: str, entry: object, at: Path, problems: list[Problem]) -> Regis
 def _register(name: str, entry: Mapping[str, Any], place: str) -> Register:
     table, start = TABLES.get(place), entry[place]
     if table is None:
-        found = modicon(entry["modicon"])
-        assert found is not None
-        table, start = found
+        place_of_reference = modicon(entry["modicon"])
+        assert place_of_reference is not None
+        table, start = place_of_reference
     kind = "bit" if table.of_bits else str(entry.get("type", "uint16"))
     characters = _string_length(kind)
     encoding = entry.get("encoding")
@@ -185,42 +189,42 @@ def _register(name: str, entry: Mapping[str, Any], place: str) -> Register:
 
 
 def _contradictions(register: Register, entry: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Keys that are each right and do not go together, or not with the type."""
-    found: list[tuple[str, str]] = []
+    """Return the keys that contradict each other or the type, each with a message."""
+    problems: list[tuple[str, str]] = []
     kind = register.type
-    shown = register.table.plural if register.table.of_bits else kind
-    known = TYPES.get(kind)
+    kind_text = register.table.plural if register.table.of_bits else kind
+    number_type = TYPES.get(kind)
     if register.table.of_bits:
         meaningless = set(entry) - {register.table.key, "modicon", "enum", "unit"}
-    elif known is None:
+    elif number_type is None:
         meaningless = set(entry) & {*OF_NUMBERS, "scale"}
-    elif not known.is_integer:
+    elif not number_type.is_integer:
         meaningless = set(entry) & {*OF_INTEGERS, "encoding"}
     else:
         meaningless = set(entry) & {"encoding"}
-    found += [(key, f"means nothing for {shown}, leave it out") for key in entry if key in meaningless]
+    problems += [(key, f"means nothing for {kind_text}, leave it out") for key in entry if key in meaningless]
     if kind.startswith("string") and register.order not in ("ABCD", "BADC"):
-        found.append(("order", f"{register.order} is no order of text, use ABCD or BADC"))
-    found += contradictions(entry, kind, 8 * known.octets if known else None)
-    found += [
+        problems.append(("order", f"{register.order} is no order of text, use ABCD or BADC"))
+    problems += contradictions(entry, kind, 8 * number_type.octets if number_type else None)
+    problems += [
         ("scale", f"does not go with {key}, keep one of the two")
         for key in ("bit", "enum")
         if key in entry and "scale" in entry
     ]
-    if known is None and register.words > pdu.MAX_REGISTERS:
-        found.append(
+    if number_type is None and register.words > pdu.MAX_REGISTERS:
+        problems.append(
             (
                 "type",
                 f"{kind} in utf-16 takes {register.words} registers, a read brings {pdu.MAX_REGISTERS}",
             )
         )
     if register.end > 0x10000:
-        found.append((entry_place(entry), f"{shown} at {register.start} ends beyond address 65535"))
-    return found
+        problems.append((entry_place(entry), f"{kind_text} at {register.start} ends beyond address 65535"))
+    return problems
 
 
 def entry_place(entry: Mapping[str, Any]) -> str:
-    """The key of a register that says where it stands."""
+    """Return the key that gives the place of a register: a table, or modicon."""
     return next(key for key in (*TABLES, "modicon") if key in entry)
 
 

@@ -1,4 +1,4 @@
-"""What a register of a device holds, and how its octets become a value.
+"""The registers of a device, and how their octets become values.
 
 A value is decoded in the order in which a datasheet describes it:
 
@@ -35,12 +35,12 @@ class Table(Enum):
 
     @property
     def of_bits(self) -> bool:
-        """Whether it holds single bits."""
+        """Return whether the table holds single bits."""
         return self in (Table.COIL, Table.DISCRETE)
 
     @property
     def plural(self) -> str:
-        """For messages: "holding registers 0–9"."""
+        """Return its name for messages, as in "holding registers 0–9"."""
         return {"coil": "coils", "discrete": "discrete inputs"}.get(self.key, f"{self.key} registers")
 
 
@@ -49,9 +49,9 @@ class Type:
     """A type of register value.
 
     Attributes:
-        words: how many it takes.
+        words: the number of registers that it takes.
         code: its `struct` code; None: decoded by hand.
-        octets: how many of its words' it takes, the last ones.
+        octets: the number of octets that it takes, the last of its registers.
     """
 
     words: int
@@ -63,7 +63,7 @@ class Type:
 
     @property
     def is_integer(self) -> bool:
-        """Whether bits, masks and enums can be taken from it."""
+        """Return whether bits, masks and enums can be taken from it."""
         return self.code is not None and self.code not in "fd"
 
 
@@ -82,7 +82,7 @@ TYPES: Final[Mapping[str, Type]] = {
     "bcd32": Type(2),
 }
 
-_MOST_POWER: Final = 10  # of a scale register
+_MAX_POWER: Final = 10  # of a scale register
 
 # Whether words, and the octets in each word, stand in reverse.
 ORDERS: Final[Mapping[str, tuple[bool, bool]]] = {
@@ -95,17 +95,17 @@ ORDERS: Final[Mapping[str, tuple[bool, bool]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Register(Meaning):
-    """One value of a device: where it stands and what it means.
+    """One value of a device: its place and its meaning.
 
     Attributes:
         name: the key under which its value is published.
         table: the table it stands in.
         start: PDU address, from 0.
         type: key of TYPES, "string:N" or, in a table of bits, "bit".
-        words: how many addresses it takes.
+        words: the number of addresses that it takes.
         order: key of ORDERS.
         encoding: of a string, a key of ENCODINGS; None: UTF-8, else Latin-1.
-        scale: where the power of ten stands by which the value is multiplied; None: nowhere.
+        scale: the place of the register with the power of ten by which the value is multiplied, or None.
     """
 
     name: str
@@ -119,11 +119,11 @@ class Register(Meaning):
 
     @property
     def end(self) -> int:
-        """The first address after it."""
+        """Return the first address after the register."""
         return self.start + self.words
 
     def value(self, data: bytes) -> Value | Missing:
-        """The value in these octets (2 × `words`; for a bit one octet, 0 or 1)."""
+        """Return the value in these octets (2 × `words`; for a bit one octet, 0 or 1)."""
         if self.type == "bit":
             return self.named(data[0], bool(data[0]))
         octets = _ordered(data, self.order)
@@ -137,13 +137,13 @@ class Register(Meaning):
         return self.meant(number, int.from_bytes(octets, "big"))
 
     def scaled_by(self, factor: bytes) -> Register | None:
-        """Return the register as its scale register has it, whose octets these are; None: not implemented.
+        """Return the register scaled by the content of its scale register; None: the device has no value.
 
         A scale factor is a signed power of ten, -10 to 10; 8000 means that there is none (SunSpec Information
         Model Specification V1.9, `sunssf`).
         """
         power = int.from_bytes(factor, "big", signed=True)
-        if not -_MOST_POWER <= power <= _MOST_POWER:
+        if not -_MAX_POWER <= power <= _MAX_POWER:
             return None
         if power < 0:
             return replace(self, scale=None, divide=self.divide * 10**-power)
@@ -151,13 +151,13 @@ class Register(Meaning):
 
 
 def octets_of(table: Table, data: bytes, at: int, count: int) -> bytes:
-    """The octets for `Register.value`, from a reply's data.
+    """Return the octets for `Register.value`, from the data of a reply.
 
     Args:
-        table: where the data are from.
-        data: two octets a register; eight bits in an octet, the lowest first (App. Protocol §6.1).
-        at: addresses after the first one of the reply.
-        count: addresses wanted.
+        table: the table that was read.
+        data: two octets for each register; eight bits in an octet, the lowest first (App. Protocol §6.1).
+        at: the distance from the first address of the reply.
+        count: the number of addresses.
     """
     if table.of_bits:
         return bytes((data[at // 8] >> at % 8 & 1,))
@@ -165,7 +165,7 @@ def octets_of(table: Table, data: bytes, at: int, count: int) -> bytes:
 
 
 def _ordered(data: bytes, order: str) -> bytes:
-    """The octets with the most significant first."""
+    """Return the octets with the most significant first."""
     words_reversed, octets_reversed = ORDERS[order]
     if words_reversed and octets_reversed:
         return data[::-1]

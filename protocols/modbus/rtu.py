@@ -1,7 +1,7 @@
 """Modbus RTU: the catalogue's entry.
 
 Spec: Modbus Application Protocol V1.1b3 (`pdu`), Modbus over Serial Line V1.02, RTU mode (`serial_line`).
-The sensor is asked; line settings are the sensor's own, its manual decides.
+The sensor is polled; its manual decides on the line settings.
 """
 
 from __future__ import annotations

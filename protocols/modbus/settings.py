@@ -1,4 +1,4 @@
-"""What a Modbus sensor says of itself in site.toml.
+"""The keys of a Modbus sensor in site.toml, and the settings that they make.
 
     address = 1
     model = "eastron-sdm630"
@@ -27,13 +27,13 @@ from protocols.toolkit.scaling_keys import is_whole, shown, unknown_key
 
 @dataclass(frozen=True, slots=True)
 class ModbusSettings:
-    """A sensor: the unit it is, and what is read from it.
+    """The settings of a sensor: its unit and the registers to read.
 
     Attributes:
         unit: address on the bus, 1–247; with `reserved_address` 0–255.
         registers: in the order of the model, then of site.toml; the names are unique.
-        limits: what the device does not stand.
-        gap_s: rest that its model needs between a reply and the next request.
+        limits: the reads that the device does not support.
+        gap_s: rest that its model needs between a reply and the next request, in seconds.
     """
 
     unit: int
@@ -64,7 +64,7 @@ _PROPERTIES: Final[Mapping[str, Any]] = {
 
 
 def sensor_schema(library: Library) -> Mapping[str, Any]:
-    """JSON Schema of a sensor's own keys, with the models it can name."""
+    """Return the JSON Schema of a sensor's own keys, with the models that it can name."""
     model = _PROPERTIES["model"] | {"enum": library.names()}
     return {
         "properties": {**_PROPERTIES, "model": model},
@@ -74,13 +74,14 @@ def sensor_schema(library: Library) -> Mapping[str, Any]:
 
 
 def parse_settings(table: Mapping[str, Any], library: Library = SHIPPED) -> ModbusSettings:
-    """A sensor's own keys.
+    """Return the settings in a sensor's own keys.
 
     Args:
-        library: the models it can name.
+        table: the keys.
+        library: the models that the sensor can name.
 
     Raises:
-        SettingsError: with every mistake.
+        SettingsError: every mistake.
     """
     problems: list[Problem] = [
         ((key,), unknown_key(key, tuple(_PROPERTIES))) for key in table if key not in _PROPERTIES
@@ -91,10 +92,10 @@ def parse_settings(table: Mapping[str, Any], library: Library = SHIPPED) -> Modb
     if "limits" in table:
         limits = parse_limits(table["limits"], ("limits",), problems, limits)
     inherited = without_forbidden(model.registers, limits) if model else ()
-    own = parse_registers(table.get("registers", {}), ("registers",), problems)
-    registers = {register.name: register for register in (*inherited, *own)}
-    problems += beyond_limits(own, limits)
-    if beyond := [message for _, message in beyond_limits(_not_replaced(inherited, own), limits)]:
+    own_registers = parse_registers(table.get("registers", {}), ("registers",), problems)
+    registers = {register.name: register for register in (*inherited, *own_registers)}
+    problems += beyond_limits(own_registers, limits)
+    if beyond := [message for _, message in beyond_limits(_not_replaced(inherited, own_registers), limits)]:
         problems.append((("limits",), f"a register of {table.get('model')} {beyond[0]}"))
     elif model and not registers:
         problems.append((("limits",), f"they forbid every register of {model.name}: nothing is left to read"))
@@ -105,78 +106,78 @@ def parse_settings(table: Mapping[str, Any], library: Library = SHIPPED) -> Modb
     return ModbusSettings(unit, tuple(registers.values()), limits, model.gap_s if model else 0.0)
 
 
-def _not_replaced(inherited: Iterable[Register], own: Iterable[Register]) -> list[Register]:
+def _not_replaced(inherited: Iterable[Register], own_registers: Iterable[Register]) -> list[Register]:
     """Return the registers of a model that the sensor does not replace by its own."""
-    replaced = {register.name for register in own}
+    replaced = {register.name for register in own_registers}
     return [register for register in inherited if register.name not in replaced]
 
 
 def odd(table: Mapping[str, Any], library: Library = SHIPPED) -> list[Problem]:
-    """Return what is probably not meant in a sensor's own keys, which have no mistake."""
-    found = datasheet_numbers(table.get("registers", {}), ("registers",))
+    """Return a problem for each of a sensor's own keys that is allowed but probably not meant."""
+    problems = datasheet_numbers(table.get("registers", {}), ("registers",))
     if "model" in table and "limits" in table:
         model = library.model(table["model"])
         limits = parse_limits(table["limits"], (), [], model.limits)
-        rest = without_forbidden(model.registers, limits)
-        names = [register.name for register in model.registers if register not in rest]
+        remaining = without_forbidden(model.registers, limits)
+        names = [register.name for register in model.registers if register not in remaining]
         if names:
             text = f"{', '.join(names)} of {model.name} lie in a forbidden range: they are not read"
-            found.append((("limits", "forbidden"), text))
+            problems.append((("limits", "forbidden"), text))
     if table.get("reserved_address") is True and table["address"] in UNITS:
-        found.append((("reserved_address",), f"is not needed for {table['address']}: leave it out"))
-    return found
+        problems.append((("reserved_address",), f"is not needed for {table['address']}: leave it out"))
+    return problems
 
 
 def address_of(settings: ModbusSettings) -> str:
-    """The unit address, for people and to tell which sensors share a unit."""
+    """Return the unit address, for people and to tell which sensors share a unit."""
     return str(settings.unit)
 
 
 def units_of(settings: ModbusSettings) -> dict[str, str]:
-    """The unit of each value that these settings bring, or ""."""
+    """Return the unit of measurement of each value that these settings bring, or ""."""
     return {register.name: register.unit for register in settings.registers}
 
 
 def _unit(table: Mapping[str, Any], problems: list[Problem]) -> int:
-    least, most = UNITS[0], UNITS[-1]
+    first, last = UNITS[0], UNITS[-1]
     unit = table.get("address")
     is_reserved = table.get("reserved_address", False)
     if not isinstance(is_reserved, bool):
         problems.append((("reserved_address",), f"{shown(is_reserved)} is neither true nor false"))
-    if is_whole(unit, least, most) or (is_reserved is True and is_whole(unit, BROADCAST, _LAST)):
+    if is_whole(unit, first, last) or (is_reserved is True and is_whole(unit, BROADCAST, _LAST)):
         assert isinstance(unit, int)
         return unit
     if unit is None:
-        message = f"is missing: the sensor's Modbus unit address, {least}–{most}"
+        message = f"is missing: the sensor's Modbus unit address, {first}–{last}"
     elif is_whole(unit, BROADCAST, BROADCAST):
         message = (
-            f"{BROADCAST} is for broadcasts, which no sensor answers, use {least}–{most}; if this one does "
+            f"{BROADCAST} is for broadcasts, which no sensor answers, use {first}–{last}; if this one does "
             "and is alone on its line, write reserved_address = true beside it"
         )
-    elif is_whole(unit, most + 1, _LAST):
+    elif is_whole(unit, last + 1, _LAST):
         message = (
-            f"{unit} is reserved, use {least}–{most}; if the sensor has it all the same, write "
+            f"{unit} is reserved, use {first}–{last}; if the sensor has it all the same, write "
             "reserved_address = true beside it"
         )
-    elif isinstance(unit, str) and re.fullmatch("[0-9]{1,3}", unit) and least <= int(unit) <= most:
+    elif isinstance(unit, str) and re.fullmatch("[0-9]{1,3}", unit) and first <= int(unit) <= last:
         message = f"{shown(unit)} is a text: write it without quotes, address = {int(unit)}"
     else:
-        message = f"{shown(unit)} is not a Modbus unit address, use {least}–{most}"
+        message = f"{shown(unit)} is not a Modbus unit address, use {first}–{last}"
     problems.append((("address",), message))
-    return least
+    return first
 
 
 def _model(table: Mapping[str, Any], library: Library, problems: list[Problem]) -> Model | None:
     name = table.get("model")
     if name is None:
         return None
-    known = library.names()
-    if name in known:
+    known_names = library.names()
+    if name in known_names:
         return library.model(name)
-    if close := get_close_matches(str(name).lower(), known, 3, 0.4):
+    if close := get_close_matches(str(name).lower(), known_names, 3, 0.4):
         hint = f"use {' or '.join(close)}"
     else:
-        hint = f"use one that `serial-bridge models` lists: {', '.join(known[:3])} …"
+        hint = f"use one that `serial-bridge models` lists: {', '.join(known_names[:3])} …"
     problems.append(
         (("model",), f"{shown(name)} is no model that ships with the bridge, nor a file in models/, {hint}")
     )

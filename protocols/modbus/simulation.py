@@ -1,4 +1,4 @@
-"""A unit that answers: the other side of the line, for tests and the demo.
+"""A simulated unit: the other side of the line, for tests and the demo.
 
 It builds its replies with the declarations that the parser parses with, and refuses as the specification says
 (App. Protocol §6, the state diagrams): function first, then quantity, then addresses.
@@ -28,8 +28,8 @@ class SimulatedUnit:
         address: its unit address.
         holding, input: register → its 16 bits. An address that is not here does not exist.
         coils, discretes: bit → its state.
-        refuse: (key of a table, address) that exist and are refused all the same.
-        max_registers: in one read; more is an illegal data value.
+        refuse: existing registers that are refused all the same, as (key of a table, address).
+        max_registers: the most registers of one read; more is an illegal data value.
         carrier: the transmission mode that it speaks.
     """
 
@@ -43,29 +43,31 @@ class SimulatedUnit:
     carrier: Carrier = RTU
 
     def answer(self, request: Frame) -> bytes | None:
-        """The whole reply; None if the request is for another unit, or for all."""
+        """Return the whole reply; None if the request is for another unit, or a broadcast."""
         if self.carrier.unit(request) != self.address:
             return None
         return self.carrier.adu(self.address, self._reply(self.carrier.body(request)))
 
-    def _reply(self, asked: bytes) -> bytes:
-        function = asked[0]
+    def _reply(self, request: bytes) -> bytes:
+        function = request[0]
         table = _TABLES.get(function)
         if table is None:
             return _refusal(function, pdu.ILLEGAL_FUNCTION)
-        fields = pdu.REQUESTS[function].parse(asked)
+        fields = pdu.REQUESTS[function].parse(request)
         start, quantity = fields["start"], fields["quantity"]
         if not 1 <= quantity <= (pdu.MAX_BITS if table.of_bits else self.max_registers):
             return _refusal(function, pdu.ILLEGAL_DATA_VALUE)
-        held = self._held(table)
+        values_by_address = self._values_of(table)
         addresses = range(start, start + quantity)
-        if any(address not in held or (table.key, address) in self.refuse for address in addresses):
+        if any(
+            address not in values_by_address or (table.key, address) in self.refuse for address in addresses
+        ):
             return _refusal(function, pdu.ILLEGAL_DATA_ADDRESS)
-        values = [held[address] for address in addresses]
-        data = _packed(values) if table.of_bits else b"".join(value.to_bytes(2, "big") for value in values)
+        values = [values_by_address[address] for address in addresses]
+        data = _pack(values) if table.of_bits else b"".join(value.to_bytes(2, "big") for value in values)
         return pdu.REPLIES[function].build(function=function, data=data)
 
-    def _held(self, table: Table) -> dict[int, int] | dict[int, bool]:
+    def _values_of(self, table: Table) -> dict[int, int] | dict[int, bool]:
         match table:
             case Table.COIL:
                 return self.coils
@@ -81,13 +83,13 @@ def _refusal(function: int, code: int) -> bytes:
     return pdu.EXCEPTION.build(function=function | pdu.REFUSED, exception=code)
 
 
-def _packed(bits: list[int]) -> bytes:
+def _pack(bits: list[int]) -> bytes:
     number = sum(bool(bit) << place for place, bit in enumerate(bits))
     return number.to_bytes(pdu.octets_of_bits(len(bits)), "little")
 
 
 def _dialect(carrier: Carrier, damaged: Callable[[bytes], bytes]) -> Dialect:
-    """Modbus, carried so; `damaged` spoils the check of a reply."""
+    """Return the dialect of a transmission mode; `damaged` spoils the check of a reply."""
 
     def refused(request: Frame, code: int) -> bytes:
         function = carrier.body(request)[0] | pdu.REFUSED
@@ -105,7 +107,7 @@ def _dialect(carrier: Carrier, damaged: Callable[[bytes], bytes]) -> Dialect:
 
 
 def _other_digit(reply: bytes) -> bytes:
-    """A reply in ASCII with another last digit of its LRC."""
+    """Return a reply in ASCII with another last digit of its LRC."""
     return reply[:-3] + (b"1" if reply[-3:-2] == b"0" else b"0") + reply[-2:]
 
 

@@ -70,7 +70,7 @@ def _ours(count: int, reply: bytes) -> Callable[[], Values]:
         assert isinstance(event, Frame)
         assert fetch.request.accepts(event)
         values: Values = {}
-        fetch.into((values,), pdu.counted(RTU.body(event)))
+        fetch.into((values,), pdu.reply_data(RTU.body(event)))
         return values
 
     assert decode() == {f"r{at}": 1000 + at for at in range(count)}

@@ -1,4 +1,4 @@
-"""Register maps of devices: one TOML file a device, and how it is read.
+"""Register maps of devices: one TOML file for each device, and its parser.
 
     title = "Eastron SDM120"
     sources = ["where the map is from"]
@@ -8,7 +8,7 @@
     [limits]  [registers]       as in site.toml
     [[vector]]                  a request, its reply, and what that says: see `vectors`
 
-Some ship with the bridge. A site may have its own; by one name, its own is the one that counts.
+Some ship with the bridge. A site may have its own; its own model hides a shipped one of the same name.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ class Model:
     """The register map of one device.
 
     Attributes:
-        name: what `model` says in site.toml.
+        name: the name by which site.toml selects it.
         title: manufacturer and type.
         sources: where the map is from.
-        confirmed: whether it was compared with the manufacturer's document or a real device.
-        line: line settings it leaves the factory with, or None if not known.
-        line_confirmed: the same for these.
-        gap_s: rest that it needs between a reply and the next request.
+        confirmed: the map was compared with the manufacturer's document or a real device.
+        line: its line settings when it leaves the factory, or None if not known.
+        line_confirmed: the line settings were compared so.
+        gap_s: rest that it needs between a reply and the next request, in seconds.
         note: what to know before trusting it.
-        limits: what the device does not stand.
+        limits: the reads that the device does not support.
         registers: in the order of the file.
-        vectors: frames that prove it.
+        vectors: frames that prove the map.
     """
 
     name: str
@@ -74,38 +74,42 @@ class Library:
     """The models that a sensor can name.
 
     Attributes:
-        own: the site's, by name; the others are those that ship with the bridge.
+        own: the site's models, by name; the others are those that ship with the bridge.
     """
 
     own: Mapping[str, Model] = field(default_factory=dict)
 
     @classmethod
     def of(cls, tables: Mapping[str, Mapping[str, Any]]) -> Library:
-        """A site's library.
+        """Return the library of a site.
 
         Args:
-            tables: what each of its own files says, by the model's name.
+            tables: the content of each of its own model files, by the model's name.
 
         Raises:
             SettingsError: every mistake in them; each path begins with the model's name.
         """
         problems: list[Problem] = []
-        own: dict[str, Model] = {}
+        own_models: dict[str, Model] = {}
         for name, table in tables.items():
             try:
-                own[name] = read(name, table)
+                own_models[name] = read(name, table)
             except SettingsError as error:
                 problems += [((name, *path), message) for path, message in error.problems]
         if problems:
             raise SettingsError(problems)
-        return cls(own)
+        return cls(own_models)
 
     def names(self) -> list[str]:
-        """All of them, sorted."""
+        """Return the names of all models, sorted."""
         return sorted({*self.own, *names()})
 
     def model(self, name: str) -> Model:
-        """The model of that name; KeyError if there is none."""
+        """Return the model of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
         return self.own[name] if name in self.own else load(name)
 
 
@@ -114,27 +118,35 @@ SHIPPED: Final = Library()
 
 @cache
 def names() -> tuple[str, ...]:
-    """The names of the models that ship with the bridge, sorted."""
-    found = (entry.name for entry in _SHIPPED.iterdir())
-    return tuple(sorted(name.removesuffix(_SUFFIX) for name in found if name.endswith(_SUFFIX)))
+    """Return the names of the models that ship with the bridge, sorted."""
+    file_names = (entry.name for entry in _SHIPPED.iterdir())
+    return tuple(sorted(name.removesuffix(_SUFFIX) for name in file_names if name.endswith(_SUFFIX)))
 
 
 @cache
 def load(name: str) -> Model:
-    """The model of that name that ships with the bridge; KeyError if there is none."""
+    """Return the model of that name that ships with the bridge.
+
+    Raises:
+        KeyError: there is none.
+    """
     if name not in names():
         raise KeyError(name)
     return read(name, tomllib.loads((_SHIPPED / f"{name}{_SUFFIX}").read_text("utf-8")))
 
 
 def read(name: str, table: Mapping[str, Any]) -> Model:
-    """What a model's file says.
+    """Return the model in a model file.
+
+    Args:
+        name: its name in site.toml.
+        table: the content of the file.
 
     Raises:
         SettingsError: every mistake in it.
     """
     problems: list[Problem] = [((key,), unknown_key(key, _KEYS)) for key in table if key not in _KEYS]
-    meant = misspelt(table, _KEYS)
+    misspelt_keys = misspelt(table, _KEYS)
     serial = table.get("serial", {})
     if not isinstance(serial, Mapping):
         problems.append((("serial",), 'is no table, write for example { line = "9600 8N1" }'))
@@ -142,17 +154,17 @@ def read(name: str, table: Mapping[str, Any]) -> Model:
     problems += [
         (("serial", key), unknown_key(key, _SERIAL_KEYS)) for key in serial if key not in _SERIAL_KEYS
     ]
-    listed = table.get("registers", {})
-    keys = tuple(listed) if isinstance(listed, Mapping) else ()
+    register_table = table.get("registers", {})
+    keys = tuple(register_table) if isinstance(register_table, Mapping) else ()
     limits = parse_limits(table.get("limits", {}), ("limits",), problems)
-    registers = parse_registers(listed, ("registers",), problems)
-    if listed == {} and "registers" not in meant:
+    registers = parse_registers(register_table, ("registers",), problems)
+    if register_table == {} and "registers" not in misspelt_keys:
         problems.append((("registers",), "is missing: the register map"))
     problems += beyond_limits(registers, limits)
     model = Model(
         name=name,
-        title=_title(table.get("title"), problems, is_meant="title" in meant),
-        sources=_sources(table.get("sources"), problems, is_meant="sources" in meant),
+        title=_title(table.get("title"), problems, is_misspelt="title" in misspelt_keys),
+        sources=_sources(table.get("sources"), problems, is_misspelt="sources" in misspelt_keys),
         confirmed=_flag(table, (), problems),
         line=_line(serial.get("line"), problems),
         line_confirmed=_flag(serial, ("serial",), problems),
@@ -167,22 +179,22 @@ def read(name: str, table: Mapping[str, Any]) -> Model:
     return model
 
 
-def _title(found: object, problems: list[Problem], *, is_meant: bool) -> str:
-    if isinstance(found, str) and found.strip():
-        return found
-    fault = "is missing" if found in (None, "") else f"{shown(found)} is not a text in quotes"
-    if not is_meant:
+def _title(title: object, problems: list[Problem], *, is_misspelt: bool) -> str:
+    if isinstance(title, str) and title.strip():
+        return title
+    fault = "is missing" if title in (None, "") else f"{shown(title)} is not a text in quotes"
+    if not is_misspelt:
         problems.append((("title",), f"{fault}: manufacturer and type of the device"))
     return ""
 
 
-def _sources(found: object, problems: list[Problem], *, is_meant: bool) -> tuple[str, ...]:
-    if isinstance(found, list) and found and all(isinstance(source, str) for source in found):
-        return tuple(found)
-    fault = "is missing" if found in (None, []) else f"{shown(found)} is not a list of texts"
-    if not is_meant:
-        text = f'{fault}: where this map is from, for example ["its manual, V1.2"]'
-        problems.append((("sources",), text))
+def _sources(sources: object, problems: list[Problem], *, is_misspelt: bool) -> tuple[str, ...]:
+    if isinstance(sources, list) and sources and all(isinstance(source, str) for source in sources):
+        return tuple(sources)
+    fault = "is missing" if sources in (None, []) else f"{shown(sources)} is not a list of texts"
+    if not is_misspelt:
+        message = f'{fault}: where this map is from, for example ["its manual, V1.2"]'
+        problems.append((("sources",), message))
     return ()
 
 

@@ -39,7 +39,7 @@ class Vector:
     Attributes:
         source: where the frames are from; "" if they were made up from the map.
         request, reply: the frames, with address and CRC.
-        values: what the reply says, by the names of the model's registers.
+        values: the values in the reply, by the names of the model's registers.
     """
 
     source: str
@@ -49,30 +49,31 @@ class Vector:
 
     @property
     def synthesised(self) -> bool:
-        """Whether the frames were made up from the map: they prove the scale, not the map."""
+        """Return whether the frames were made up from the map: they prove the scale, not the map."""
         return not self.source
 
     def differences(self, registers: Sequence[Register]) -> list[str]:
-        """What these registers read in the reply and the vector says otherwise; none: it is right."""
+        """Return a sentence for each value that these registers decode otherwise than the vector says."""
         describe = Describer(registers)
         describe(Frame(self.request, Direction.REQUEST))
-        found = describe(Frame(self.reply, Direction.REPLY)).get("values", {})
+        decoded_values = describe(Frame(self.reply, Direction.REPLY)).get("values", {})
         return [
-            f"{name} reads {_told(found, name)}, the vector says {_told(self.values, name)}"
-            for name in {**self.values, **found}
-            if (name in found, found.get(name)) != (name in self.values, self.values.get(name))
+            f"{name} reads {_text(decoded_values, name)}, the vector says {_text(self.values, name)}"
+            for name in {**self.values, **decoded_values}
+            if (name in decoded_values, decoded_values.get(name))
+            != (name in self.values, self.values.get(name))
         ]
 
 
 def parse_vectors(
     blocks: object, names: Sequence[str], at: Path, problems: list[Problem]
 ) -> tuple[Vector, ...]:
-    """The vectors of a model with registers of these names; what is wrong is added to `problems`."""
+    """Return the vectors of a model with registers of these names; every mistake is added to `problems`."""
     if not isinstance(blocks, list) or not all(isinstance(block, Mapping) for block in blocks):
         problems.append((at, "is no list of blocks, write each as [[vector]]"))
         return ()
-    found = (_parse(block, names, (*at, number), problems) for number, block in enumerate(blocks))
-    return tuple(vector for vector in found if vector)
+    vectors = (_parse(block, names, (*at, number), problems) for number, block in enumerate(blocks))
+    return tuple(vector for vector in vectors if vector)
 
 
 def _parse(
@@ -106,24 +107,24 @@ def _values(table: object, names: Sequence[str], at: Path, problems: list[Proble
         return {}
     for name, value in table.items():
         if name not in names:
-            problems.append(((*at, name), f"is no register of this model{_meant(name, names)}"))
+            problems.append(((*at, name), f"is no register of this model{_suggestion(name, names)}"))
         elif not isinstance(value, int | float | str):
             message = f"{shown(value)} is no value, write a number, a text, true or false"
             problems.append(((*at, name), message))
     return dict(table)
 
 
-def _told(values: Values, name: str) -> str:
+def _text(values: Values, name: str) -> str:
     return shown(values[name]) if name in values else "no value"
 
 
-def _meant(name: str, names: Sequence[str]) -> str:
+def _suggestion(name: str, names: Sequence[str]) -> str:
     close = get_close_matches(name, names, 1)
     return f", did you mean {close[0]}?" if close else ""
 
 
 def _frame(block: Mapping[str, Any], key: str, at: Path, problems: list[Problem]) -> bytes:
-    """A frame whose CRC is right, or b""."""
+    """Return a frame whose CRC is right; b"" if there is none, its mistake is then added to `problems`."""
     digits = block.get(key)
     if digits is None:
         message = f"is missing: the {key} as hex digits, address and CRC included"
@@ -144,22 +145,22 @@ def _frame(block: Mapping[str, Any], key: str, at: Path, problems: list[Problem]
 
 
 def _misfits(request: bytes, reply: bytes) -> list[tuple[str, str]]:
-    """What is wrong with a request and a reply that are each a frame."""
-    asked, answered = body(Frame(request)), body(Frame(reply))
-    if asked[0] not in _READS:
-        return [("request", f"function {asked[0]} reads no values, use 1, 2, 3 or 4")]
-    request_layout, reply_layout = pdu.REQUESTS[asked[0]], pdu.REPLIES.get(answered[0])
-    fields = _fields(request_layout, asked)
+    """Return the key and the message of each mistake in a request and its reply, both good frames."""
+    request_pdu, reply_pdu = body(Frame(request)), body(Frame(reply))
+    if request_pdu[0] not in _READS:
+        return [("request", f"function {request_pdu[0]} reads no values, use 1, 2, 3 or 4")]
+    request_layout, reply_layout = pdu.REQUESTS[request_pdu[0]], pdu.REPLIES.get(reply_pdu[0])
+    fields = _fields(request_layout, request_pdu)
     if fields is None or not request_layout.makes_sense(fields):
         return [("request", "is no request to read: address, function, start, quantity, CRC")]
-    is_whole = reply_layout is not None and _fields(reply_layout, answered) is not None
-    if request[0] != reply[0] or not is_whole or not pdu.answers(asked, answered):
+    is_whole = reply_layout is not None and _fields(reply_layout, reply_pdu) is not None
+    if request[0] != reply[0] or not is_whole or not pdu.answers(request_pdu, reply_pdu):
         return [("reply", "does not answer the request: another address, function or length")]
     return []
 
 
-def _fields(layout: pdu.Layout, found: bytes) -> dict[str, Any] | None:
+def _fields(layout: pdu.Layout, pdu_octets: bytes) -> dict[str, Any] | None:
     try:
-        return layout.parse(found)
+        return layout.parse(pdu_octets)
     except ProtocolError:
         return None
