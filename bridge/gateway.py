@@ -99,6 +99,7 @@ async def reading(
     buses = list(buses)
     spool = Spool.open(site.spool.path, limit=site.spool.limit)
     clock.continue_after(spool.stamps())
+    invocation_counters = spool.invocation_counters()
     writer = SpoolWriter(
         spool,
         commit_every_s=site.spool.commit_every_s,
@@ -118,6 +119,7 @@ async def reading(
                     find_port=partial(find_port, bus, devices),
                     forgotten=partial(runtime.take_request, bus.name),
                     memory=Memory(beside(site.spool.path, f".bus-{bus.name}.json")),
+                    invocation_counters=invocation_counters,
                 )
                 readers.append(reader)
                 start(f"bus {bus.name}", reader.run)

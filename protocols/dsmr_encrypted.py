@@ -56,6 +56,15 @@ class TelegramListener:
         self._decryption = decryption or Decryption(())
         self._telegrams = dsmr.TelegramListener()
 
+    @property
+    def invocation_counters(self) -> Mapping[str, int]:
+        """The last good counter of each meter, by its system title and the fingerprint of its key."""
+        return self._decryption.counters
+
+    def continue_after(self, counters: Mapping[str, int]) -> None:
+        """Refuse from now on what is not greater than these counters."""
+        self._decryption.continue_after(counters)
+
     def telegrams(self, frame: Frame) -> Sequence[Telegram]:
         """One telegram of each meter that has values.
 

@@ -21,6 +21,7 @@ from bridge.port import Port
 from bridge.reader.ear import Ear
 from bridge.reader.group import SensorState
 from bridge.reader.intake import Intake
+from bridge.reader.invocation_counters import InvocationCounters
 from bridge.systemd import Heartbeat
 from protocols.toolkit.errors import DecryptionError, ProtocolError
 from protocols.toolkit.framing import Event, Frame
@@ -40,7 +41,11 @@ _MOST_UNKNOWN = 32  # ids that are listed; the one heard longest ago goes first
 
 
 class PushReader:
-    """Hears the sensors of a bus. Arguments and attributes as of Polling."""
+    """Hears the sensors of a bus. Arguments and attributes as of Polling.
+
+    Args:
+        counters: of the meters that encrypt.
+    """
 
     def __init__(
         self,
@@ -50,7 +55,9 @@ class PushReader:
         clock: Clock,
         heartbeat: Heartbeat,
         news: Callable[[], None],
+        counters: InvocationCounters,
     ) -> None:
+        self._counters = counters
         self.heard = 0
         self._name = bus.name
         self._protocol = bus.protocol
@@ -77,12 +84,15 @@ class PushReader:
         now = asyncio.get_running_loop().time
         ear = Ear(self._port, self._protocol.framer(), self._clock, self._line)
         listener = self._protocol.listener()
+        self._counters.begin(listener)
         for sensor in self._each():
             sensor.start(now())
         while True:
             self._heartbeat.extend(_LOOK_EVERY_S)
             for event, taken in await ear.telegrams(_LOOK_EVERY_S):
-                for telegram in self._told(listener, event):
+                telegrams = self._told(listener, event)
+                self._counters.keep(listener)
+                for telegram in telegrams:
                     self._take(telegram, taken, now())
             for sensor in self._each():
                 sensor.look(now())

@@ -21,6 +21,7 @@ from bridge.event_loop import call_in_thread
 from bridge.port import OPEN_TIMEOUT_S, Port, State
 from bridge.port.adapter import find_adapter
 from bridge.reader.intake import Intake
+from bridge.reader.invocation_counters import InvocationCounters
 from bridge.reader.polling import Polling
 from bridge.reader.push_reader import PushReader
 from bridge.spool import SpoolWriter
@@ -52,6 +53,7 @@ class Reader:
         memory: what the bus counted before; kept up to date.
         forgotten: the sensor of which to forget what was learned, once; asked every second, whatever the bus
             does. None: nobody can ask for that.
+        invocation_counters: the last ones of meters that encrypt, from the processes before this one.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Reader:
         port: Port | None = None,
         memory: Memory | None = None,
         forgotten: Callable[[], str | None] | None = None,
+        invocation_counters: Mapping[str, int] | None = None,
     ) -> None:
         self._bus = bus
         self._publish = publish
@@ -71,9 +74,11 @@ class Reader:
         self._port = port or Port()
         self._heartbeat = Heartbeat()
         intakes = {sensor.name: Intake(sensor, spool, clock) for sensor in bus.sensors}
-        talk = PushReader if bus.protocol.listener else Polling
-        self._talk: Polling | PushReader = talk(
-            bus, self._port, intakes, clock, self._heartbeat, self._publish_soon
+        counters = InvocationCounters(invocation_counters or {}, spool.note_counters)
+        self._talk: Polling | PushReader = (
+            PushReader(bus, self._port, intakes, clock, self._heartbeat, self._publish_soon, counters)
+            if bus.protocol.listener
+            else Polling(bus, self._port, intakes, clock, self._heartbeat, self._publish_soon)
         )
         self._memory = memory
         self._forgotten = forgotten

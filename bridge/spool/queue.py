@@ -95,13 +95,20 @@ class Spool:
             presence.close()
             raise
 
-    def add(self, readings: Sequence[Reading], *, lost: Mapping[str, int] | None = None) -> None:
+    def add(
+        self,
+        readings: Sequence[Reading],
+        *,
+        lost: Mapping[str, int] | None = None,
+        counters: Mapping[str, int] | None = None,
+    ) -> None:
         """Queue readings, in one transaction.
 
         A stamp that its sensor had already, from an earlier process or a reading dated meanwhile, is put
         behind the newest of that sensor.
 
         `lost`: how many readings of each sensor could not be kept; booked as read and dropped.
+        `counters`: the last invocation counters of meters that encrypt.
         """
         self._make_way(partial(self._room.make, sum(len(r.body) + _ROW_BYTES for r in readings)))
         lost = lost or {}
@@ -142,6 +149,11 @@ class Spool:
             )
             if trusted is not None:
                 db.execute("REPLACE INTO trusted(id, ts) VALUES (1, ?)", (trusted,))
+            db.executemany(
+                "INSERT INTO invocation(meter, counter) VALUES (?, ?)"
+                " ON CONFLICT(meter) DO UPDATE SET counter = max(counter, excluded.counter)",
+                (counters or {}).items(),
+            )
 
     def book_lost(self, lost: Mapping[str, int]) -> None:
         """Book readings that could not be kept as read and dropped, if need be with the room kept back."""
@@ -231,6 +243,11 @@ class Spool:
         """The last stamp given to each sensor, ms since 1970: where its clock must go on."""
         with self._database.read() as db:
             return dict(db.execute("SELECT name, newest_ts FROM sensor WHERE newest_ts IS NOT NULL"))
+
+    def invocation_counters(self) -> dict[str, int]:
+        """The last invocation counter of each meter that encrypts, by a name of the meter and its key."""
+        with self._database.read() as db:
+            return dict(db.execute("SELECT meter, counter FROM invocation"))
 
     def ledger(self) -> dict[str, Account]:
         """The account of every sensor that ever gave a reading, by its name."""

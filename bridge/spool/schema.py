@@ -73,6 +73,12 @@ _STEPS: tuple[tuple[str, ...], ...] = (
             refused_upto INTEGER NOT NULL DEFAULT 0 -- what salvage has brought back
         ) STRICT, WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE invocation(
+            meter TEXT PRIMARY KEY,                 -- its system title and the fingerprint of its key
+            counter INTEGER NOT NULL                -- of its last telegram: an older one is a repetition
+        ) STRICT, WITHOUT ROWID""",
+    ),
 )
 
 

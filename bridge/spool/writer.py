@@ -6,6 +6,10 @@ waits `commit_every_s` at most, which is also the most that a power cut can lose
 the spool locked, readings wait in memory up to a bound; what comes beyond it is lost, and booked as dropped
 with the next commit.
 
+The invocation counters of meters that encrypt go with the readings, in the same transaction. Where no reading
+comes for a minute, because most telegrams are thinned out, they get a commit of their own: so long a process
+that is killed forgets what it has refused.
+
 At the end the thread goes on trying as long as it is given. What is not in the spool then waits in a file for
 the next start (`leftover.py`); if there is no room for that either, it is booked as dropped, and said.
 """
@@ -17,7 +21,7 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import islice
 from pathlib import Path
@@ -40,6 +44,9 @@ KEPT_IN_MEMORY = 10_000
 
 CLOSE_WITHIN_S = 8.0
 """So long a writer goes on trying when its process is to end; systemd allows the service ten seconds."""
+
+COUNTERS_WAIT_S = 60.0
+"""So long invocation counters wait for a reading that they can go with."""
 
 _COMMIT_ROWS = 5000
 _RETRY_S = 1.0
@@ -73,6 +80,7 @@ class SpoolWriter:
         self._changed = threading.Condition()  # guards all that follows
         self._pending: deque[Reading] = deque()
         self._lost: Counter[str] = Counter()
+        self._counters: dict[str, int] = {}
         self._flushes: list[Future[None]] = []
         self._is_closing = False
         self._close_by = 0.0
@@ -110,6 +118,18 @@ class SpoolWriter:
             self._require_open()
             self._lose(sensor)
             self._changed.notify()
+
+    def note_counters(self, counters: Mapping[str, int]) -> None:
+        """Keep the last invocation counters of meters; those of a telegram before its readings are put.
+
+        Errors as for `put`.
+        """
+        with self._changed:
+            self._require_open()
+            is_first = not self._counters
+            self._counters |= counters
+            if is_first:
+                self._changed.notify()
 
     def was_lost(self, sensor: str) -> bool:
         """Return whether the last reading of the sensor was lost, since the last call, to the server."""
@@ -180,8 +200,13 @@ class SpoolWriter:
         """Wait for a group, and commit it; whether to go on."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._pending or self._lost or self._is_asked(), timeout=self._patience_s()
+                lambda: self._pending or self._lost or self._counters or self._is_asked(),
+                timeout=self._patience_s(),
             )
+            if self._counters:
+                self._changed.wait_for(
+                    lambda: self._pending or self._lost or self._is_asked(), timeout=COUNTERS_WAIT_S
+                )
             self._changed.wait_for(
                 lambda: len(self._pending) >= GROUP or self._is_asked(),
                 timeout=self._commit_every_s if self._pending or self._lost else 0.0,
@@ -229,18 +254,20 @@ class SpoolWriter:
             with self._changed:
                 group = list(islice(self._pending, min(remaining, _COMMIT_ROWS)))
                 lost, self._lost = self._lost, Counter()
+                counters, self._counters = self._counters, {}
             try:
                 self._leftovers.take_up(self._spool)
-                if not group and not lost:
+                if not group and not lost and not counters:
                     self._all_is_well()
                     return None
                 group = self._until_dated(group)
-                self._add(group, lost)
+                self._add(group, lost, counters)
             except SpoolDamaged:
                 raise
             except Exception as error:
                 with self._changed:
                     self._lost += lost
+                    self._counters = counters | self._counters
                 if not isinstance(error, BridgeError):
                     if not self._is_failing:
                         logger.exception("the spool fails as nobody foresaw")
@@ -253,11 +280,11 @@ class SpoolWriter:
             remaining -= len(group)
             self._dropped += lost.total()
 
-    def _add(self, group: list[Reading], lost: Counter[str]) -> None:
+    def _add(self, group: list[Reading], lost: Counter[str], counters: Mapping[str, int]) -> None:
         sensors = {reading.sensor for reading in group}
         if self._watch.concerns(sensors):
             self._watch.expect(sensors, self._spool.ledger())
-        self._spool.add(group, lost=lost)
+        self._spool.add(group, lost=lost, counters=counters)
 
     def _until_dated(self, group: list[Reading]) -> list[Reading]:
         """Return the beginning of `group` that may be added now: what waits for its date is dated first."""

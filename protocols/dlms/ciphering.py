@@ -12,12 +12,14 @@ must be one APDU, whole. With both keys the tag decides.
 
 The counter of a meter only grows. A telegram with a counter that is not greater than the last good one is a
 repetition, whoever sent it. A counter counts only once its telegram has made sense, so that damage cannot
-push it forward. What is remembered lives as long as the process.
+push it forward. It belongs to a key: a new key begins with a counter of its own. Nothing is kept here beyond
+the process: `counters` and `continue_after` let the last ones be carried into the next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
 from typing import Final, TypeVar
 
 from protocols.dlms.apdu import Ciphered
@@ -42,7 +44,17 @@ class Decryption:
 
     def __init__(self, keys: Iterable[MeterKey]) -> None:
         self._keys = tuple(dict.fromkeys(keys))
-        self._counters: dict[bytes, int] = {}  # the last good one, by system title
+        self._counters: dict[str, int] = {}  # the last good one, by system title and key
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """Return the last good counter of each meter, by its system title and the fingerprint of its key."""
+        return self._counters
+
+    def continue_after(self, counters: Mapping[str, int]) -> None:
+        """Refuse from now on what is not greater than these counters."""
+        for name, counter in counters.items():
+            self._counters[name] = max(counter, self._counters.get(name, counter))
 
     def read(self, telegram: Ciphered, meaning: Callable[[bytes], Meaning]) -> Meaning:
         """Return what a telegram means.
@@ -62,20 +74,25 @@ class Decryption:
                 f"meter {title} encrypts what it sends: write its key under [decryption] in credentials.toml "
                 "or decryption.toml",
             )
-        last = self._counters.get(telegram.system_title)
-        if last is not None and telegram.invocation_counter <= last:
-            raise _error(
-                telegram,
-                DecryptionError.REPLAYED,
-                f"meter {title} sends counter {telegram.invocation_counter} again, its last was {last}",
-            )
+        replayed: int | None = None
         for key in self._keys:
+            name = f"{title}/{_fingerprint(key)}"
+            last = self._counters.get(name)
+            if last is not None and telegram.invocation_counter <= last:
+                replayed = last
+                continue
             try:
                 meant = meaning(decrypted(telegram, key))
             except (DecodeError, FrameError, _BadTag):
                 continue
-            self._counters[telegram.system_title] = telegram.invocation_counter
+            self._counters[name] = telegram.invocation_counter
             return meant
+        if replayed is not None:
+            raise _error(
+                telegram,
+                DecryptionError.REPLAYED,
+                f"meter {title} sends counter {telegram.invocation_counter} again, its last was {replayed}",
+            )
         raise _error(
             telegram,
             DecryptionError.WRONG_KEY,
@@ -109,6 +126,11 @@ def decrypted(telegram: Ciphered, key: MeterKey) -> bytes:
     if key.authentication is None:
         return _counter_mode(key.encryption, vector, text)
     return _galois_mode(key.encryption, vector, bytes((control,)) + key.authentication, text, tag)
+
+
+def _fingerprint(key: MeterKey) -> str:
+    """Return what tells the key from others and not what it is."""
+    return sha256(b"fingerprint of " + key.encryption).hexdigest()[:8]
 
 
 def _counter_mode(key: bytes, vector: bytes, text: bytes) -> bytes:

@@ -10,7 +10,7 @@ of the meter that was heard last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -44,6 +44,15 @@ class MeterListener:
         self._decryption = decryption or Decryption(())
         self._assembler = Assembler()
         self._meter_id = ""
+
+    @property
+    def invocation_counters(self) -> Mapping[str, int]:
+        """The last good counter of each meter, by its system title and the fingerprint of its key."""
+        return self._decryption.counters
+
+    def continue_after(self, counters: Mapping[str, int]) -> None:
+        """Refuse from now on what is not greater than these counters."""
+        self._decryption.continue_after(counters)
 
     def telegrams(self, frame: Frame) -> Sequence[Telegram]:
         """The telegram that this frame completes.

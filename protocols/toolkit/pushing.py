@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from protocols.toolkit.errors import Problem, SettingsError
 from protocols.toolkit.framing import Frame
@@ -51,6 +51,24 @@ class Listener(Protocol):
         Raises:
             DecodeError: it makes no sense.
         """
+        ...
+
+
+@runtime_checkable
+class CountsInvocations(Listener, Protocol):
+    """A listener of meters whose telegrams are encrypted, each with a counter that only grows.
+
+    Whoever hears a counter again hears a repetition. So the last ones must be handed to the listener of the
+    next process: it keeps nothing itself.
+    """
+
+    @property
+    def invocation_counters(self) -> Mapping[str, int]:
+        """The last good counter of each meter, by a name of the meter and its key."""
+        ...
+
+    def continue_after(self, counters: Mapping[str, int]) -> None:
+        """Refuse from now on what is not greater than these counters, which an earlier listener had."""
         ...
 
 

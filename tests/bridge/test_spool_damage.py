@@ -179,7 +179,7 @@ def test_a_directory_that_cannot_be_made_is_told(path: Path) -> None:
 
 def test_the_schema_records_its_steps(filled: Path) -> None:
     with closing(sqlite3.connect(filled)) as db:
-        assert db.execute("SELECT version FROM step").fetchall() == [(1,), (2,)]
+        assert db.execute("SELECT version FROM step").fetchall() == [(1,), (2,), (3,)]
         assert db.execute("PRAGMA auto_vacuum").fetchone() == (2,)
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 

@@ -185,3 +185,66 @@ async def test_two_writers_share_a_spool(path: Path) -> None:
     with closing(Spool.open(path)) as spool:
         assert spool.audit() == []
         assert {name: account.queued for name, account in spool.ledger().items()} == {"s0": 300, "s1": 300}
+
+
+async def test_counters_are_committed_with_the_readings_that_came_with_them(path: Path) -> None:
+    spool = WatchedSpool.watched(path)
+    writer = SpoolWriter(spool, commit_every_s=0.01)
+    spool.may_commit.clear()
+    writer.note_counters({"house/1": 7})
+    writer.put(reading(1))
+    await asyncio.wait_for(spool.attempted.wait(), DEADLINE_S)
+    assert (saved_counters(path), queued(path)) == ({}, 0)
+    spool.may_commit.set()
+    await asyncio.wait_for(spool.committed.wait(), DEADLINE_S)
+    assert (saved_counters(path), queued(path)) == ({"house/1": 7}, 1)
+    await writer.close()
+
+
+async def test_counters_without_a_reading_are_kept_at_the_end(path: Path) -> None:
+    writer = SpoolWriter(Spool.open(path), commit_every_s=NEVER_S)
+    writer.note_counters({"house/1": 7, "barn/2": 1})
+    writer.note_counters({"house/1": 8})
+    assert await writer.close() == 0
+    assert saved_counters(path) == {"house/1": 8, "barn/2": 1}
+
+
+async def test_counters_without_a_reading_do_not_wait_for_ever(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.spool.writer.COUNTERS_WAIT_S", 0.01)
+    spool = WatchedSpool.watched(path)
+    writer = SpoolWriter(spool, commit_every_s=NEVER_S)
+    writer.note_counters({"house/1": 7})
+    await asyncio.wait_for(spool.committed.wait(), DEADLINE_S)
+    assert saved_counters(path) == {"house/1": 7}
+    await writer.close()
+
+
+async def test_counters_wait_for_a_disk_that_is_full(path: Path) -> None:
+    spool = WatchedSpool.watched(path)
+    spool.is_full = True
+    writer = SpoolWriter(spool, commit_every_s=0.01)
+    writer.note_counters({"house/1": 7, "barn/2": 4})
+    writer.put(reading(1))
+    await asyncio.wait_for(spool.attempted.wait(), DEADLINE_S)
+    writer.note_counters({"house/1": 8})
+    spool.is_full = False
+    await writer.close()
+    assert saved_counters(path) == {"house/1": 8, "barn/2": 4}
+
+
+def test_a_counter_never_goes_back(path: Path) -> None:
+    with closing(Spool.open(path)) as spool:
+        spool.add([], counters={"house/1": 9})
+        spool.add([], counters={"house/1": 3, "barn/2": 1})
+        assert spool.invocation_counters() == {"house/1": 9, "barn/2": 1}
+
+
+def saved_counters(path: Path) -> dict[str, int]:
+    with closing(Spool.view(path)) as spool:
+        return spool.invocation_counters()
+
+
+def queued(path: Path) -> int:
+    return sum(account.queued for account in read_ledger(path).values())

@@ -8,11 +8,14 @@ import pytest
 
 from bridge.simulator.field.bus import SimulatedBus
 from bridge.simulator.server.stand_in import StandIn
+from protocols.mbus import link
 from protocols.mbus.records import Record
 from protocols.mbus.secondary import Secondary
 from protocols.mbus.simulation import DIALECT, SimulatedMeter
+from protocols.toolkit.meter_keys import MeterKey
 from protocols.toolkit.polling import LineSettings
 from tests.end_to_end.conftest import World
+from tests.protocols.test_mbus_security import MODE_5, MODE_7
 
 pytestmark = pytest.mark.end_to_end
 
@@ -161,3 +164,88 @@ def test_check_needs_no_line_and_names_every_mistake(world: World, bus: Simulate
     done = world.command("check")
     assert done.returncode == 2
     assert "bus.cellar.sensor[1].address: 254 calls every meter of the line" in done.stderr
+
+
+ENCRYPTED = """\
+site = "test"
+
+[thingsboard]
+url = "coap://127.0.0.1:{port}"
+
+[spool]
+path = "{{folder}}/spool.db"
+commit_every = "200ms"
+
+[bus.cellar]
+adapter = "{adapter}"
+protocol = "mbus"
+line = "9600 8E1"
+
+[[bus.cellar.sensor]]
+name = "gas"
+address = 5
+every = "500ms"
+
+[[bus.cellar.sensor]]
+name = "heat"
+address = 6
+every = "500ms"
+"""
+
+
+class EncryptedMeter(SimulatedMeter):
+    """A meter that sends an example of the standards, encrypted."""
+
+    example: tuple[int, str, MeterKey]
+
+    def _telegram(self) -> bytes:
+        ci, data, _ = self.example
+        return link.build(link.Message(link.RSP_UD, self.address, ci, bytes.fromhex(data)))
+
+
+def encrypted(address: int, example: tuple[int, str, MeterKey]) -> EncryptedMeter:
+    meter = EncryptedMeter(address, [[]])
+    meter.example = example
+    return meter
+
+
+@pytest.fixture
+def encrypted_bus() -> Iterator[SimulatedBus]:
+    units = {5: encrypted(5, MODE_5), 6: encrypted(6, MODE_7)}
+    with SimulatedBus(units, LineSettings(9600, 8, "E"), dialect=DIALECT) as found:
+        yield found
+
+
+async def test_meters_that_encrypt_in_modes_5_and_7_are_read_with_their_keys(
+    world: World, server: StandIn, encrypted_bus: SimulatedBus
+) -> None:
+    server.tokens.update({"T1", "T2"})
+    world.write(ENCRYPTED.format(port=server.port, adapter=encrypted_bus.path), {"gas": "T1", "heat": "T2"})
+    keys = "".join(
+        f'{name} = "{example[2].encryption.hex()}"\n' for name, example in (("gas", MODE_5), ("heat", MODE_7))
+    )
+    with world.credentials.open("a") as file:
+        file.write(f"\n[decryption]\n{keys}")
+    process = world.start("run")
+    await world.until(
+        lambda: all(len(server.stored.get(token, {}).get("volume", ())) > 1 for token in ("T1", "T2"))
+    )
+    assert world.stop(process) == 0, world.log
+    for token in ("T1", "T2"):
+        assert set(server.stored[token]["volume"].values()) == {28504.27}
+
+
+async def test_a_wrong_key_of_an_m_bus_meter_is_one_sentence_and_no_value(
+    world: World, server: StandIn, encrypted_bus: SimulatedBus
+) -> None:
+    server.tokens.update({"T1", "T2"})
+    world.write(ENCRYPTED.format(port=server.port, adapter=encrypted_bus.path), {"gas": "T1", "heat": "T2"})
+    with world.credentials.open("a") as file:
+        file.write(f'\n[decryption]\ngas = "{bytes(16).hex()}"\nheat = "{MODE_7[2].encryption.hex()}"\n')
+    process = world.start("run")
+    await world.until(lambda: len(server.stored.get("T2", {}).get("volume", ())) > 3)
+    assert world.stop(process) == 0, world.log
+    assert "T1" not in server.stored
+    sentences = [line for line in world.log.splitlines() if "the key does not decrypt" in line]
+    assert len(sentences) == 1
+    assert "gas" in sentences[0]

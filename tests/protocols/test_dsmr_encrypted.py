@@ -11,7 +11,7 @@ from protocols.toolkit.errors import DecryptionError, ProtocolError
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.meter_keys import MeterKey
 from protocols.toolkit.protocol import Protocol
-from protocols.toolkit.pushing import Telegram
+from protocols.toolkit.pushing import CountsInvocations, Telegram
 from tests.protocols.dlms.building import ciphered
 from tests.protocols.vectors import Vector, vectors
 
@@ -66,6 +66,19 @@ def test_a_repeated_telegram_is_refused() -> None:
     with pytest.raises(DecryptionError) as error:
         heard(entry, FRAME)
     assert error.value.reason == DecryptionError.REPLAYED
+
+
+def test_what_one_process_has_heard_the_next_one_refuses() -> None:
+    before, after = keyed(), keyed()
+    assert heard(before, FRAME)
+    assert before.listener is not None
+    assert after.listener is not None
+    ended, begun = before.listener(), after.listener()
+    assert isinstance(ended, CountsInvocations)
+    assert isinstance(begun, CountsInvocations)
+    begun.continue_after(ended.invocation_counters)
+    with pytest.raises(DecryptionError, match="again, its last was"):
+        heard(after, FRAME)
 
 
 def test_no_bit_can_be_flipped_and_no_end_cut_off() -> None:

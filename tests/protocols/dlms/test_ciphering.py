@@ -14,6 +14,7 @@ from protocols.toolkit.errors import DecryptionError, ProtocolError
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.meter_keys import MeterKey, parse_key
 from protocols.toolkit.protocol import Protocol
+from protocols.toolkit.pushing import CountsInvocations
 from tests.protocols.dlms.building import KEY, LLC, TITLE, ciphered, frames, notification, told
 from tests.protocols.dlms.test_push import AIDON, AIDON_VALUES
 
@@ -80,6 +81,36 @@ def test_a_repeated_or_older_counter_is_refused_also_by_the_next_listener(again:
     assert _heard(entry, frames(ciphered(PUSH, 8))) == [AIDON_VALUES]
 
 
+def test_what_one_process_has_heard_the_next_one_refuses() -> None:
+    before, after = with_keys(KEY), with_keys(KEY)
+    assert _heard(before, frames(ciphered(PUSH, 7))) == [AIDON_VALUES]
+    assert _heard(before, frames(ciphered(PUSH, 3, title=b"LGZ\0\0\0\0\2"))) == [AIDON_VALUES]
+    counters = _listener(before).invocation_counters
+    assert sorted(counters.values()) == [3, 7]
+    assert not any(KEY.encryption.hex() in name.lower() for name in counters)
+    _listener(after).continue_after(counters)
+    with pytest.raises(DecryptionError, match="sends counter 7 again, its last was 7"):
+        _heard(after, frames(ciphered(PUSH, 7)))
+    assert _heard(after, frames(ciphered(PUSH, 8))) == [AIDON_VALUES]
+
+
+def test_older_counters_take_nothing_back() -> None:
+    entry = with_keys(KEY)
+    assert _heard(entry, frames(ciphered(PUSH, 9))) == [AIDON_VALUES]
+    _listener(entry).continue_after(dict.fromkeys(_listener(entry).invocation_counters, 5))
+    with pytest.raises(DecryptionError, match="its last was 9"):
+        _heard(entry, frames(ciphered(PUSH, 6)))
+
+
+def test_a_new_key_begins_with_a_counter_of_its_own() -> None:
+    renewed = MeterKey(bytes(range(1, 17)), KEY.authentication)
+    entry = with_keys(KEY, renewed)
+    assert _heard(entry, frames(ciphered(PUSH, 70_000))) == [AIDON_VALUES]
+    assert _heard(entry, frames(ciphered(PUSH, 1, key=renewed))) == [AIDON_VALUES]
+    with pytest.raises(DecryptionError, match="its last was 70000"):
+        _heard(entry, frames(ciphered(PUSH, 70_000)))
+
+
 def test_a_broken_push_does_not_move_the_counter_forward() -> None:
     entry = with_keys(KEY)
     broken = bytearray(ciphered(PUSH, 1000))
@@ -140,6 +171,13 @@ def _heard(entry: Protocol, parts: list[bytes]) -> list[dict[str, object]]:
         if isinstance(event, Frame)
         for telegram in listener.telegrams(event)
     ]
+
+
+def _listener(entry: Protocol) -> CountsInvocations:
+    assert entry.listener is not None
+    listener = entry.listener()
+    assert isinstance(listener, CountsInvocations)
+    return listener
 
 
 def _values(parts: list[bytes]) -> list[dict[str, object]]:
