@@ -1,12 +1,12 @@
 """M-Bus on wires, EN 13757: meters of heat, water, gas and electricity, one file for each thing.
 
 link         EN 13757-2: frames, acknowledgement, checksum, and how they are found in a stream
-application  EN 13757-3: what a frame carries: headers, application errors, the fixed data structure
+application  EN 13757-3: the content of a frame: headers, application errors, the fixed data structure
 secondary    EN 13757-3: the secondary address, and the selection by it
 records      EN 13757-3: data records: DIF, DIFE, VIF, VIFE, data
-vif          EN 13757-3: the tables of VIF: what a record is about, and its unit
+vif          EN 13757-3: the tables of VIF: the quantity of a record, and its unit
 vife         EN 13757-3: the table of combinable VIFE
-makers       what manufacturers' own VIF and VIFE mean, of makers that publish them
+makers       the VIF and VIFE that manufacturers define themselves, as far as they publish them
 data         EN 13757-3 annex A: data types: integers, BCD, reals, dates, texts
 items        a record into a name, a unit and a value
 settings     how an installer writes a meter down: its keys, and every mistake in them
@@ -14,7 +14,7 @@ device       one meter, polled by its primary or secondary address
 description  frames into fields, for people
 simulation   the other side: a meter that answers
 
-The meter is asked; 2400 8E1 unless it was set otherwise.
+The meter is polled; 2400 8E1 unless it was set otherwise.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""EN 13757-3: what a long frame carries, by its control information field (CI).
+"""EN 13757-3: the content of a long frame, by its control information field (CI).
 
     72  id 4 | manufacturer 2 | version | medium | access number | status | signature 2 | records
     7A  access number | status | signature 2 | records        78  records, no header
@@ -8,7 +8,7 @@
 id to medium are the meter's secondary address, as in a selection (`secondary`).
 
 Bits 12–8 of the signature are the encryption mode. Modes 5 and 7 are decrypted where there is a key
-(`security`); what else is encrypted has no value here. Old meters write
+(`security`); other modes are not decrypted and give no values. Old meters write
 other things into the signature (FFFF is seen): a mode above 15, which no standard defines, counts as none.
 """
 
@@ -122,14 +122,14 @@ _HEADERS: Final = {LONG_HEADER: HEADER, SHORT_HEADER: HEADER_WITHOUT_ADDRESS, NO
 
 @dataclass(frozen=True, slots=True)
 class Telegram:
-    """What a meter told in one frame.
+    """The content of one frame of a meter.
 
     Attributes:
         header: its fields, `id` as digits and `manufacturer` as letters; {} where it has none.
-        items: what the records tell, in order; their names may repeat.
-        more_follow: there is another telegram to ask for.
-        mode: of the encryption, where the records are encrypted; then there are no items.
-        manufacturer_data: what only the manufacturer understands, or None.
+        items: the values of the records, in order; their names may repeat.
+        more_follow: the meter has another telegram to send.
+        mode: the encryption mode, where the records are encrypted; then there are no items.
+        manufacturer_data: octets that only the manufacturer understands, or None.
         fault: why the rest could not be read, or "".
     """
 
@@ -142,10 +142,11 @@ class Telegram:
 
 
 def read(message: Message, key: MeterKey | None = None) -> Telegram | None:
-    """Return what a meter's data say; None if they are of a kind that holds no records.
+    """Return the telegram in a message; None if its kind has no records.
 
     Args:
-        key: the meter's, if it encrypts.
+        message: the message of a meter.
+        key: the key of the meter, if it encrypts.
     """
     counter = b""
     if message.ci == security.AFL:
@@ -158,11 +159,13 @@ def read(message: Message, key: MeterKey | None = None) -> Telegram | None:
         return _fixed(message.data)
     if message.ci not in _HEADERS:
         return None
-    declared = _HEADERS[message.ci]
-    length = declared.sizeof() if declared else 0
+    header_layout = _HEADERS[message.ci]
+    length = header_layout.sizeof() if header_layout else 0
     if len(message.data) < length:
         return Telegram({}, fault="the telegram ends within its header")
-    header = _told(layout.parse(declared, message.data[:length])) if declared else {}
+    header = (
+        _with_readable_address(layout.parse(header_layout, message.data[:length])) if header_layout else {}
+    )
     mode = header.get("signature", 0) >> 8 & 0x1F
     data = message.data[length:]
     if 0 < mode <= _HIGHEST_MODE:
@@ -173,13 +176,15 @@ def read(message: Message, key: MeterKey | None = None) -> Telegram | None:
             data = security.decrypted(address, access_number, header["signature"], data, key, counter)
         except FrameError as error:
             return Telegram(header, mode=mode, fault=str(error))
-    found = records.parse(data)
-    items = tuple(item(record, header.get("manufacturer", "")) for record in found.records)
-    return Telegram(header, items, found.more_follow, 0, found.manufacturer, found.fault)
+    parsed_records = records.parse(data)
+    items = tuple(item(record, header.get("manufacturer", "")) for record in parsed_records.records)
+    return Telegram(
+        header, items, parsed_records.more_follow, 0, parsed_records.manufacturer, parsed_records.fault
+    )
 
 
 def secondary_of(message: Message) -> Secondary | None:
-    """The address that a meter's data tell; None if they tell none."""
+    """Return the secondary address in a meter's message; None if there is none."""
     if message.ci == security.AFL:
         try:
             ci, data, _ = security.without_layer(message.data)
@@ -194,18 +199,19 @@ def secondary_of(message: Message) -> Secondary | None:
 
 
 def error_of(message: Message) -> int | None:
-    """The code of an application error; None if it is none."""
+    """Return the code of an application error; None if the message is none."""
     if message.ci != ERROR:
         return None
     return message.data[0] if message.data else 0
 
 
 def error_name(code: int) -> str:
-    """What an application error says."""
+    """Return the standard's name of an application error, or a text that says that it has none."""
     return ERRORS.get(code, f"application error {code}, not in the standard")
 
 
-def _told(fields: dict[str, Any]) -> dict[str, Any]:
+def _with_readable_address(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a header, with its id as digits and its manufacturer as letters."""
     if "id" in fields:
         fields["id"] = secondary.digits(fields["id"])
         fields["manufacturer"] = secondary.letters(fields["manufacturer"])
@@ -213,7 +219,10 @@ def _told(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fixed(octets: bytes) -> Telegram:
-    """Two counters, of which the second may be the first one at a fixed date."""
+    """Return the telegram of a fixed data structure: two counters.
+
+    The second may be the first one at a fixed date.
+    """
     if len(octets) != FIXED_DATA.sizeof():
         return Telegram(
             {}, fault=f"the telegram has {len(octets)} octets, its structure {FIXED_DATA.sizeof()}"
@@ -233,4 +242,6 @@ def _fixed(octets: bytes) -> Telegram:
         units, storages[1] = (units[0], units[0]), 1
     counters = zip(units, storages, fields["counters"], strict=True)
     is_binary = bool(fields["status"] & _IS_BINARY)
-    return Telegram(header, tuple(counter(*one, is_binary=is_binary) for one in counters))
+    return Telegram(
+        header, tuple(counter(*fields_of_counter, is_binary=is_binary) for fields_of_counter in counters)
+    )

@@ -1,12 +1,12 @@
-"""EN 13757-3 annex A: how values are written in the data of a record.
+"""EN 13757-3 annex A: the encoding of values in the data of a record.
 
     number  data field 1–4, 6, 7   integer, lowest octet first (type B; unsigned: type C)
     real    data field 5           IEEE 754, 32 bits (type H)
     BCD     data field 9–C, E      two digits an octet, lowest first; a leading F is a minus (type A)
     LVAR    data field D           its first octet tells the coding and the length of what follows
 
-What is no value has a pattern for it: a BCD digit A to E (the meter's display of an error), the lowest
-integer, NaN, a date with its invalid bit, or one that no calendar has. All of these are None here.
+The absence of a value has a pattern of its own: a BCD digit A to E (the meter's display of an error), the
+lowest integer, NaN, a date with its invalid bit, or one that no calendar has. All of these are None here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TO_CENTURY: Final = 81  # a year of two digits from here on is of the last cent
 
 
 def variable_length(lvar: int) -> int | None:
-    """Octets that follow this LVAR; None if it is reserved."""
+    """Return the number of octets that follow an LVAR; None if it is reserved."""
     if lvar in _TEXT:
         return lvar
     if 0xC0 <= lvar <= 0xC9 or 0xD0 <= lvar <= 0xD9 or 0xE0 <= lvar <= 0xEF:
@@ -43,7 +43,14 @@ def variable_length(lvar: int) -> int | None:
 def number(
     data_field: int, data: bytes, lvar: int | None = None, *, is_unsigned: bool = False
 ) -> int | float | str | None:
-    """What the data say, before any scaling; a text if it is one."""
+    """Return the number or text in the data, before any scaling; None if there is no value.
+
+    Args:
+        data_field: bits 3–0 of the DIF.
+        data: the octets; for a variable length without LVAR.
+        lvar: the LVAR of data of variable length.
+        is_unsigned: an integer is of type C.
+    """
     if lvar is not None:
         return _variable(lvar, data)
     if data_field in _IN_BCD:
@@ -55,13 +62,13 @@ def number(
 
 
 def integer(data: bytes, *, is_unsigned: bool = False) -> int | None:
-    """An integer, lowest octet first; the lowest signed one means invalid."""
+    """Return an integer, lowest octet first; None if it is the lowest signed one, which means invalid."""
     value = int.from_bytes(data, "little", signed=not is_unsigned)
     return None if value == -1 << 8 * len(data) - 1 else value
 
 
 def bcd(data: bytes) -> int | None:
-    """Digits, lowest octet first."""
+    """Return the number in BCD digits, lowest octet first; None if one of them is no digit."""
     digits = data[::-1].hex()
     is_negative = digits.startswith("f")
     if is_negative:
@@ -85,12 +92,12 @@ def _variable(lvar: int, data: bytes) -> int | str | None:
 
 
 def text(data: bytes) -> str:
-    """ISO 8859-1, last character first on the wire; without what no display shows."""
+    """Return a text in ISO 8859-1, last character first on the wire, without unprintable characters."""
     return "".join(char for char in data[::-1].decode("latin-1") if char.isprintable()).strip()
 
 
 def scaled(raw: int | float, exponent: int, factor: int = 1) -> int | float:
-    """raw × factor × 10^exponent, reckoned exactly: 234 × 10^-1 is 23.4."""
+    """Return raw × factor × 10^exponent, computed exactly: 234 × 10^-1 is 23.4."""
     if isinstance(raw, float):
         return float(Decimal(repr(raw)).scaleb(exponent) * factor)
     whole = raw * factor
@@ -98,7 +105,7 @@ def scaled(raw: int | float, exponent: int, factor: int = 1) -> int | float:
 
 
 def date_g(data: bytes) -> str | None:
-    """Type G, 16 bits: "2014-03-31"."""
+    """Return a date of type G, 16 bits, as "2014-03-31"; None if it is invalid."""
     day, year, month = data[0] & 0x1F, data[0] >> 5 | data[1] >> 4 << 3, data[1] & 0x0F
     return _date(year, month, day)
 
@@ -129,7 +136,7 @@ def _type_i(data: bytes) -> str | None:
 
 
 def _date(year: int, month: int, day: int, century: int = 0) -> str | None:
-    """A date of the calendar; "every day" and the like are none."""
+    """Return a date in ISO 8601; None if the calendar does not have it, as "every day"."""
     if year > 99:
         return None
     hundreds = 1900 + 100 * century if century or year >= _TO_CENTURY else 2000

@@ -15,7 +15,7 @@ _RESETS_AND_SELECTIONS: Final = {application.RESET: "application reset", applica
 
 
 def describe(frame: Frame) -> Fields:
-    """The fields of the link layer, the header, and each record's value under its name, with its unit."""
+    """Return the fields of the link layer and the header, and each record under its name, with its unit."""
     message = link.parse(frame)
     if message is None:
         return {"frame": "ack"}
@@ -28,10 +28,10 @@ def describe(frame: Frame) -> Fields:
     if message.ci is None:
         return fields
     fields |= {"frame": "long" if message.data else "control", "ci": message.ci}
-    return fields | _carried(message)
+    return fields | _content(message)
 
 
-def _carried(message: Message) -> Fields:
+def _content(message: Message) -> Fields:
     error = application.error_of(message)
     if error is not None:
         return {"application_error": error, "error_text": application.error_name(error)}
@@ -47,15 +47,15 @@ def _carried(message: Message) -> Fields:
         return fields | {"encryption_mode": telegram.mode, "values": {}}
     items = named(telegram.items)
     fields["values"] = values(items)
-    fields["records"] = [asdict(one) for one in items.values()]
+    fields["records"] = [asdict(item) for item in items.values()]
     fields["record_count"] = len(items) + (telegram.manufacturer_data is not None)
-    return fields | _rest(telegram)
+    return fields | _remaining(telegram)
 
 
-def _rest(telegram: application.Telegram) -> dict[str, Any]:
-    rest: dict[str, Any] = {"more_records_follow": telegram.more_follow}
+def _remaining(telegram: application.Telegram) -> dict[str, Any]:
+    fields: dict[str, Any] = {"more_records_follow": telegram.more_follow}
     if telegram.manufacturer_data is not None:
-        rest["manufacturer_data"] = telegram.manufacturer_data.hex()
+        fields["manufacturer_data"] = telegram.manufacturer_data.hex()
     if telegram.fault:
-        rest["fault"] = telegram.fault
-    return rest
+        fields["fault"] = telegram.fault
+    return fields

@@ -11,13 +11,13 @@ SND_NKE sets a meter to its first telegram, and the bit to what comes first; a s
 and SND_NKE ends it. Each poll begins with it, so that nothing about the link has to be known from the last
 one. It could not be: sensors of one meter that are read at different times are polled by objects that do not
 know of each other, as is a meter called by its address and by its id; a bit that was wrong then would have
-the meter repeat a telegram of long ago, which nothing tells from a new one.
+the meter repeat a telegram of long ago, which cannot be told from a new one.
 
 A telegram that was lost could come late, and be taken for one of the next poll; a meter answers in turn, so
 once it has answered that poll's SND_NKE, no such telegram can come any more.
 
 If SND_NKE is left unanswered, the meter may be anywhere: it is read to its last telegram, and what that
-brings is thrown away; what comes next is its first one, and new. If anything else is left unanswered, the
+brings is discarded; the next telegram is its first one, and new. If anything else is left unanswered, the
 poll is over, and what was read by then is its result.
 """
 
@@ -41,13 +41,13 @@ from protocols.toolkit.meter_keys import MeterKey
 from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
 
 MAX_TELEGRAMS: Final = 64  # a meter that always has one more is not read for ever
-_SHOWN: Final = 12  # names in a refusal
+_MAX_LISTED: Final = 12  # names in a refusal
 
 Step = Generator[Request, Frame | None, bool]
 
 
 class Meter:
-    """The meter that serves sensors with these settings, which name one address."""
+    """One meter, which serves all sensors whose settings name its address."""
 
     def __init__(
         self, sensors: Sequence[MeterSettings], line: LineSettings, key: MeterKey | None = None
@@ -60,36 +60,36 @@ class Meter:
 
     @property
     def address(self) -> str:
-        """Its primary or secondary address."""
+        """Return its primary or secondary address."""
         return self._sensors[0].station
 
     def planned(self) -> list[Request]:
-        """The requests of the next poll, should each be answered."""
+        """Return the requests of the next poll, as they are if each is answered."""
         selection = [self._select(self._secondary)] if self._secondary else []
         bits = _bits()
-        asking = [self._ask(number, next(bits)) for number in range(len(self._lengths))]
-        return [*selection, self._reset(), *selection, *asking]
+        data_requests = [self._ask(number, next(bits)) for number in range(len(self._lengths))]
+        return [*selection, self._reset(), *selection, *data_requests]
 
     def poll(self, now: float = 0.0, /) -> Dialogue:
-        """Starts one poll."""
+        """Poll once."""
         bits = _bits()
         items: list[Item] = []
         refusals: list[DeviceRefusal] = []
         is_complete = False
         with suppress(NotAsked):
-            if (yield from self._made_ready(bits, refusals)):
+            if (yield from self._prepare(bits, refusals)):
                 is_complete = yield from self._read(bits, items, refusals, self._has_all)
-        found = named(items)
+        items_by_name = named(items)
         if is_complete:
-            refusals += self._missing(found)
+            refusals += self._missing(items_by_name)
         return PollResult(
-            values=tuple(_taken(sensor, found) for sensor in self._sensors),
+            values=tuple(_values_of(sensor, items_by_name) for sensor in self._sensors),
             complete=is_complete and not refusals,
             refusals=tuple(refusals),
         )
 
-    def _made_ready(self, bits: Iterator[int], refusals: list[DeviceRefusal]) -> Step:
-        """Has the meter at its first telegram, selected if it must be; False if that fails."""
+    def _prepare(self, bits: Iterator[int], refusals: list[DeviceRefusal]) -> Step:
+        """Set the meter to its first telegram, selected if need be; return False if that fails."""
         if self._secondary and (yield self._select(self._secondary)) is None:
             return False
         is_set = (yield self._reset()) is not None
@@ -104,9 +104,19 @@ class Meter:
         refusals: list[DeviceRefusal],
         is_enough: Callable[[list[Item]], bool],
     ) -> Step:
-        """The items of all telegrams, or as many as are enough; whether nothing is missing."""
+        """Read telegrams until the last one, or until the items are enough.
+
+        Args:
+            bits: the frame count bits of the requests.
+            items: takes the items of the telegrams.
+            refusals: takes the reason, if a telegram could not be read.
+            is_enough: returns whether these items are all that is needed.
+
+        Returns:
+            Whether nothing is missing.
+        """
         lengths: list[int] = []
-        told: list[list[str]] = []
+        names_of_telegrams: list[list[str]] = []
         for number in range(MAX_TELEGRAMS):
             frame = yield self._ask(number, next(bits))
             if frame is None:
@@ -118,9 +128,9 @@ class Meter:
                 refusals.append(_refusal(message, telegram))
                 return False
             names = [item.name for item in telegram.items]
-            if names in told:
+            if names in names_of_telegrams:
                 break
-            told.append(names)
+            names_of_telegrams.append(names)
             lengths.append(len(frame.data))
             items += telegram.items
             if telegram.fault:
@@ -134,42 +144,48 @@ class Meter:
         return True
 
     def _has_all(self, items: list[Item]) -> bool:
-        """Whether no sensor wants more than this."""
-        found = named(items)
+        """Return whether these items are all that the sensors need."""
+        items_by_name = named(items)
         return all(
-            sensor.values is not None and found.keys() >= set(sensor.values.values())
+            sensor.values is not None and items_by_name.keys() >= set(sensor.values.values())
             for sensor in self._sensors
         )
 
-    def _missing(self, found: dict[str, Item]) -> list[DeviceRefusal]:
-        """What a sensor wants and the meter does not tell."""
-        wanted = [name for sensor in self._sensors for name in (sensor.values or {}).values()]
-        told = ", ".join(list(found)[:_SHOWN]) + (" …" if len(found) > _SHOWN else "")
+    def _missing(self, items_by_name: dict[str, Item]) -> list[DeviceRefusal]:
+        """Return a refusal for each value that a sensor needs and the meter does not send."""
+        needed_names = [name for sensor in self._sensors for name in (sensor.values or {}).values()]
+        listed_names = ", ".join(list(items_by_name)[:_MAX_LISTED]) + (
+            " …" if len(items_by_name) > _MAX_LISTED else ""
+        )
         return [
-            DeviceRefusal(f"the meter does not tell it; it tells {told or 'nothing'}", code=0, request=name)
-            for name in dict.fromkeys(wanted)
-            if name not in found
+            DeviceRefusal(
+                f"the meter does not tell it; it tells {listed_names or 'nothing'}", code=0, request=name
+            )
+            for name in dict.fromkeys(needed_names)
+            if name not in items_by_name
         ]
 
     def _reset(self) -> Request:
-        return replace(self._acknowledged(Message(link.SND_NKE, self._a), "reset"), clears=True)
+        return replace(self._acknowledged_request(Message(link.SND_NKE, self._a), "reset"), clears=True)
 
     def _select(self, address: Secondary) -> Request:
         octets = secondary.build(address)
-        return self._acknowledged(Message(link.SND_UD, self._a, application.SELECT, octets), "selection")
+        return self._acknowledged_request(
+            Message(link.SND_UD, self._a, application.SELECT, octets), "selection"
+        )
 
-    def _acknowledged(self, message: Message, what: str) -> Request:
+    def _acknowledged_request(self, message: Message, purpose: str) -> Request:
         return Request(
             data=link.build(message),
             framer=AcknowledgementFramer,
             accepts=lambda frame: frame.data == link.ACKNOWLEDGEMENT,
             reply_length=len(link.ACKNOWLEDGEMENT),
-            summary=f"meter {self.address}: {what}",
-            shape=what,  # the replies are alike, but tell no value: one taken for another does no harm
+            summary=f"meter {self.address}: {purpose}",
+            shape=purpose,  # the replies are alike, but carry no value: confusing them does no harm
         )
 
     def _ask(self, number: int, bit: int) -> Request:
-        """Asks for a telegram, with this frame count bit."""
+        """Return the request for a telegram, with this frame count bit."""
 
         def accepts(frame: Frame) -> bool:
             message = link.parse(frame)
@@ -177,8 +193,8 @@ class Meter:
                 return False
             if self._secondary is None:
                 return self._a in (message.a, link.ANY_METER)
-            told = application.secondary_of(message)
-            return told is None or self._secondary.covers(told)  # None: it confirmed its selection
+            sender = application.secondary_of(message)
+            return sender is None or self._secondary.covers(sender)  # None: it confirmed its selection
 
         return Request(
             data=link.build(Message(link.REQ_UD2 | bit, self._a)),
@@ -192,7 +208,7 @@ class Meter:
 
 
 def _bits() -> Iterator[int]:
-    """The frame count bits of the requests behind SND_NKE."""
+    """Yield the frame count bits of the requests after SND_NKE."""
     return cycle((link.FCB, 0))
 
 
@@ -210,8 +226,8 @@ def _refusal(message: Message, telegram: Telegram | None) -> DeviceRefusal:
     return DeviceRefusal(f"data of a kind that is not read here (CI {code:02X})", code=code, request="data")
 
 
-def _taken(sensor: MeterSettings, found: dict[str, Item]) -> Values:
-    told = values(found)
+def _values_of(sensor: MeterSettings, items_by_name: dict[str, Item]) -> Values:
+    values_by_name = values(items_by_name)
     if sensor.values is None:
-        return told
-    return {ours: told[name] for ours, name in sensor.values.items() if name in told}
+        return values_by_name
+    return {key: values_by_name[name] for key, name in sensor.values.items() if name in values_by_name}

@@ -1,11 +1,11 @@
 """A data record into a name, a unit and a value.
 
-The name is put together from what the record says of itself, so it stays the same wherever the record stands:
+The name is made of the record's own fields, so it stays the same wherever the record stands:
 
-    what · combinable VIFE … · _max _min _error · _tariffN · _unitN · _storageN
+    quantity · combinable VIFE … · _max _min _error · _tariffN · _unitN · _storageN
     energy_positive_tariff1_storage2        volume_flow_max        temperature_difference
 
-Of records that say the same of themselves the second is called NAME_2, the third NAME_3.
+Of records with the same fields the second is called NAME_2, the third NAME_3.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from protocols.mbus.vife import BY_SUFFIX as STANDARD
 from protocols.mbus.vife import MANUFACTURER, SECOND_TABLE, Modifier, modifier
 from protocols.toolkit.polling import Value
 
-_MOST: Final = 1 << 63  # beyond it no database keeps an integer
+_MAX_INTEGER: Final = 1 << 63  # beyond it no database keeps an integer
 _LONGEST_TEXT: Final = 60  # characters of a name
 _EXTENSIONS: Final = {0x7B: ("fb", FB), 0x7D: ("fd", FD)}
 _DATES: Final = (Kind.DATE, Kind.DATE_TIME)
@@ -33,14 +33,14 @@ _NOT_WRITTEN_AS_INTEGER: Final = (5, *range(9, 16))  # data fields
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a record tells.
+    """The value of a record.
 
     Attributes:
-        name: ours.
-        quantity: what its VIF says, with which the name begins.
-        unit: of the value, or "".
+        name: the key under which the value is published.
+        quantity: the quantity that its VIF names; the name begins with it.
+        unit: the unit of the value, or "".
         value: None if there is none.
-        error: why, if the meter or the record says so.
+        error: why there is none, if the meter or the record says so.
         function: "", "max", "min" or "error" (the value during an error).
         storage, tariff, subunit: their numbers.
     """
@@ -57,35 +57,36 @@ class Item:
 
 
 def item(record: Record, manufacturer: str = "") -> Item:
-    """Return what a record tells.
+    """Return the item of a record.
 
     Args:
-        record: as it was read.
+        record: the record, as `records.parse` returns it.
         manufacturer: the three letters of the meter's maker, for the codes that makers define; "" if unknown.
     """
     maker = MAKERS.get(manufacturer, UNKNOWN)
-    quantity, name, rest = _quantity(record, maker)
-    told, names, per, error, exponent = quantity, [name], "", "", 0
-    is_unsigned = quantity.kind is Kind.UNSIGNED
-    for said in _combinable(rest, maker):
-        names += [said.suffix] if said.suffix else []
-        told = said.quantity or told
-        per += said.per
-        exponent += said.exponent
-        error = error or said.error
-        is_unsigned |= said.is_unsigned
+    base, name, vifes = _quantity(record, maker)
+    quantity, names, per, error, exponent = base, [name], "", "", 0
+    is_unsigned = base.kind is Kind.UNSIGNED
+    for vife in _combinable(vifes, maker):
+        names += [vife.suffix] if vife.suffix else []
+        quantity = vife.quantity or quantity
+        per += vife.per
+        exponent += vife.exponent
+        error = error or vife.error
+        is_unsigned |= vife.is_unsigned
     function = FUNCTIONS[record.function]
-    counted = (("tariff", record.tariff), ("unit", record.subunit), ("storage", record.storage))
+    numbered = (("tariff", record.tariff), ("unit", record.subunit), ("storage", record.storage))
     names += [function] if function else []
-    names += [f"{what}{number}" for what, number in counted if number]
-    told = replace(told, exponent=told.exponent + exponent)
-    value = None if error else _value(told, record, is_unsigned=is_unsigned or told.kind is Kind.UNSIGNED)
+    names += [f"{word}{number}" for word, number in numbered if number]
+    quantity = replace(quantity, exponent=quantity.exponent + exponent)
+    is_unsigned |= quantity.kind is Kind.UNSIGNED
+    value = None if error else _value(quantity, record, is_unsigned=is_unsigned)
     numbers = record.storage, record.tariff, record.subunit
-    return Item("_".join(names), name, told.unit + per, value, error, function, *numbers)
+    return Item("_".join(names), name, quantity.unit + per, value, error, function, *numbers)
 
 
 def counter(unit: int, storage: int, octets: bytes, *, is_binary: bool) -> Item:
-    """What a counter of the fixed data structure tells, which is read as a record."""
+    """Return the item of a counter of the fixed data structure."""
     quantity = FIXED.get(unit) or Quantity(f"fixed_{unit:02x}")
     number = data.integer(octets) if is_binary else data.bcd(octets)
     value = None if number is None or quantity.kind is Kind.OPAQUE else _scaled(quantity, number)
@@ -94,28 +95,28 @@ def counter(unit: int, storage: int, octets: bytes, *, is_binary: bool) -> Item:
 
 
 def named(items: Iterable[Item]) -> dict[str, Item]:
-    """Each item by a name of its own, in order."""
-    found: dict[str, Item] = {}
-    seen: dict[str, int] = {}
-    for one in items:
-        seen[one.name] = number = seen.get(one.name, 0) + 1
-        name = one.name if number == 1 else f"{one.name}_{number}"
-        found[name] = replace(one, name=name)
-    return found
+    """Return the items in their order, each under a unique name."""
+    items_by_name: dict[str, Item] = {}
+    uses: dict[str, int] = {}
+    for record_item in items:
+        uses[record_item.name] = number = uses.get(record_item.name, 0) + 1
+        name = record_item.name if number == 1 else f"{record_item.name}_{number}"
+        items_by_name[name] = replace(record_item, name=name)
+    return items_by_name
 
 
 def values(items: Mapping[str, Item]) -> dict[str, Value]:
-    """The values that there are."""
-    return {name: one.value for name, one in items.items() if one.value is not None}
+    """Return the values of the items that have one."""
+    return {name: item.value for name, item in items.items() if item.value is not None}
 
 
 def _quantity(record: Record, maker: Maker) -> tuple[Quantity, str, Sequence[int]]:
-    """What the VIF names, its name, and the VIFE left."""
+    """Return the quantity that the VIF of a record names, its name, and the VIFE that follow."""
     vif, *vifes = record.vif
     if vif == PLAIN_TEXT:
         return Quantity(""), f"text_{_slug(record.text or '')}", vifes
     if vif == MANUFACTURER:
-        return _own(vifes, maker)
+        return _manufacturer_quantity(vifes, maker)
     code, table = f"{vif:02x}", PRIMARY
     if vif in _EXTENSIONS and vifes:
         (code, table), (vif, *vifes) = _EXTENSIONS[vif], vifes
@@ -129,8 +130,11 @@ def _quantity(record: Record, maker: Maker) -> tuple[Quantity, str, Sequence[int
     return quantity, quantity.name, vifes
 
 
-def _own(vifes: Sequence[int], maker: Maker) -> tuple[Quantity, str, Sequence[int]]:
-    """What the manufacturer's own VIF names; if that is not known, its numbers."""
+def _manufacturer_quantity(vifes: Sequence[int], maker: Maker) -> tuple[Quantity, str, Sequence[int]]:
+    """Return the quantity that a manufacturer's own VIF names, its name, and the VIFE that follow.
+
+    The name of an unknown one is made of its numbers.
+    """
     quantity = maker.quantities.get(vifes[0]) if vifes else None
     if quantity is not None:
         return quantity, quantity.name, vifes[1:]
@@ -138,18 +142,18 @@ def _own(vifes: Sequence[int], maker: Maker) -> tuple[Quantity, str, Sequence[in
 
 
 def _combinable(vifes: Sequence[int], maker: Maker) -> Iterator[Modifier]:
-    """What the combinable VIFE say; of the manufacturer's own, if not known, their numbers."""
-    rest = list(vifes)
-    while rest:
-        code = rest.pop(0)
-        if code == MANUFACTURER and rest and rest[0] in maker.details:
-            yield maker.details[rest.pop(0)]
+    """Yield the meaning of the combinable VIFE; a manufacturer's own that are unknown keep their numbers."""
+    pending = list(vifes)
+    while pending:
+        code = pending.pop(0)
+        if code == MANUFACTURER and pending and pending[0] in maker.details:
+            yield maker.details[pending.pop(0)]
         elif code == MANUFACTURER:
-            yield Modifier("_".join(("manufacturer", *(f"{own:02x}" for own in rest))))
+            yield Modifier("_".join(("manufacturer", *(f"{vife:02x}" for vife in pending))))
             return
         else:
             if code == SECOND_TABLE:
-                code = code << 8 | (rest.pop(0) if rest else 0)
+                code = code << 8 | (pending.pop(0) if pending else 0)
             yield modifier(code)
 
 
@@ -157,34 +161,34 @@ def _slug(text: str) -> str:
     return re.sub("[^a-z0-9]+", "_", text.lower()).strip("_")[:_LONGEST_TEXT] or "unnamed"
 
 
-def _value(told: Quantity, record: Record, *, is_unsigned: bool) -> Value | None:
-    if told.kind is Kind.OPAQUE:
+def _value(quantity: Quantity, record: Record, *, is_unsigned: bool) -> Value | None:
+    if quantity.kind is Kind.OPAQUE:
         return None
-    if told.kind in _DATES:
+    if quantity.kind in _DATES:
         if record.data_field in _NOT_WRITTEN_AS_INTEGER:
             return None
         return data.date_g(record.data) if len(record.data) == 2 else data.date_time(record.data)
     number = data.number(record.data_field, record.data, record.lvar, is_unsigned=is_unsigned)
     if number is None or isinstance(number, str):
         return number or None
-    if told.kind is Kind.MANUFACTURER:
+    if quantity.kind is Kind.MANUFACTURER:
         return letters(int(number))
-    return _scaled(told, number)
+    return _scaled(quantity, number)
 
 
-def _scaled(told: Quantity, number: int | float) -> int | float:
-    value = data.scaled(number, told.exponent, told.factor)
-    return value if isinstance(value, float) or -_MOST <= value < _MOST else float(value)
+def _scaled(quantity: Quantity, number: int | float) -> int | float:
+    value = data.scaled(number, quantity.exponent, quantity.factor)
+    return value if isinstance(value, float) or -_MAX_INTEGER <= value < _MAX_INTEGER else float(value)
 
 
 _UNITS: Final[Mapping[str, str]] = {
-    one.name: one.unit for table in (PRIMARY, FB, FD, FD_FD, FIXED) for one in table.values()
-} | {one.name: one.unit for one in QUANTITIES}
+    quantity.name: quantity.unit for table in (PRIMARY, FB, FD, FD_FD, FIXED) for quantity in table.values()
+} | {quantity.name: quantity.unit for quantity in QUANTITIES}
 NAMES: Final = tuple(_UNITS)
-"""What a record may be about; the names of its items begin with one of these."""
+"""The quantities of records; the name of each item begins with one of these."""
 
 
-_BY_SUFFIX: Final[Mapping[str, Modifier]] = {one.suffix: one for one in DETAILS} | dict(STANDARD)
+_BY_SUFFIX: Final[Mapping[str, Modifier]] = {detail.suffix: detail for detail in DETAILS} | dict(STANDARD)
 
 
 def _longest_first(words: Iterable[str]) -> str:
@@ -202,19 +206,21 @@ _NAME = re.compile(
 
 
 def is_name(name: str) -> bool:
-    """Whether a record may have this name."""
+    """Return whether a record may have this name."""
     return _NAME.fullmatch(name) is not None
 
 
 def unit_of(name: str) -> str:
-    """The unit of the value with this name, or ""."""
+    """Return the unit of the value with this name, or ""."""
     match = _NAME.fullmatch(name)
     if match is None:
         return ""
     unit = _UNITS.get(match["base"], "")
     per = ""
     for suffix in re.findall(_SUFFIX, match["combinable"]):
-        said = _BY_SUFFIX.get(suffix[1:])
-        unit = said.quantity.unit if said and said.quantity else unit
-        per += said.per if said else ""
+        modifier_of_suffix = _BY_SUFFIX.get(suffix[1:])
+        unit = (
+            modifier_of_suffix.quantity.unit if modifier_of_suffix and modifier_of_suffix.quantity else unit
+        )
+        per += modifier_of_suffix.per if modifier_of_suffix else ""
     return unit + per

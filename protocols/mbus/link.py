@@ -55,10 +55,10 @@ FUNCTIONS: Final = {
 }
 
 _SHORT_START, _LONG_START, _STOP = b"\x10", b"\x68", b"\x16"
-_LEAST_LENGTH: Final = 3
+_MIN_LENGTH: Final = 3
 _AROUND: Final = 6  # octets of a long frame that L does not count
 _BEFORE: Final = 4  # of them, before C
-MAX_DATA: Final = 0xFF - _LEAST_LENGTH
+MAX_DATA: Final = 0xFF - _MIN_LENGTH
 LONGEST: Final = 0xFF + _AROUND
 
 SHORT: Final = "short frame" / Struct(
@@ -76,7 +76,7 @@ LONG: Final = "long frame" / Struct(
     "c" / Byte,
     "a" / Byte,
     "ci" / Byte,
-    "data" / Bytes(this.length - _LEAST_LENGTH),
+    "data" / Bytes(this.length - _MIN_LENGTH),
     "check" / Byte,
     "stop" / Const(_STOP),
 )
@@ -93,13 +93,13 @@ _HEAD_LENGTH: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a frame says.
+    """The content of a frame.
 
     Attributes:
         c: the control field.
         a: the address field.
         ci: the control information, or None in a short frame.
-        data: behind it.
+        data: the octets after the CI.
     """
 
     c: int
@@ -109,23 +109,23 @@ class Message:
 
     @property
     def is_reply(self) -> bool:
-        """Whether it is a meter's data (RSP_UD)."""
+        """Return whether the message carries a meter's data (RSP_UD)."""
         return self.c & FUNCTION == RSP_UD and self.ci is not None
 
 
 def build(message: Message) -> bytes:
-    """The frame of a message: a short one if it has no CI."""
+    """Return the frame of a message: a short one if it has no CI."""
     fields = {"c": message.c, "a": message.a}
     if message.ci is None:
         frame = layout.build(SHORT, **fields, check=0)
-        return _checked(frame, 1)
-    length = _LEAST_LENGTH + len(message.data)
+        return _with_check(frame, 1)
+    length = _MIN_LENGTH + len(message.data)
     fields |= {"length": length, "length_again": length, "ci": message.ci}
-    return _checked(layout.build(LONG, **fields, data=message.data, check=0), _BEFORE)
+    return _with_check(layout.build(LONG, **fields, data=message.data, check=0), _BEFORE)
 
 
 def parse(frame: Frame) -> Message | None:
-    """The message of a frame that a framer found; None is the acknowledgement."""
+    """Return the message in a good frame; None for the acknowledgement."""
     if frame.data == ACKNOWLEDGEMENT:
         return None
     if frame.data.startswith(_SHORT_START):
@@ -136,12 +136,12 @@ def parse(frame: Frame) -> Message | None:
 
 
 def length(data: int) -> int:
-    """Octets of a long frame with so many octets of data."""
-    return _AROUND + _LEAST_LENGTH + data
+    """Return the length of a long frame, in octets, from that of its data."""
+    return _AROUND + _MIN_LENGTH + data
 
 
 class StreamFramer:
-    """Finds the frames of both directions of a line."""
+    """Framer of both directions of a line."""
 
     def __init__(self) -> None:
         self._frames = SearchFramer(_SHAPE)
@@ -149,62 +149,62 @@ class StreamFramer:
 
     @property
     def pending(self) -> bytes:
-        """The unfinished frame, or what may become the head of one."""
+        """Return the unfinished frame, or octets that may become the head of one."""
         return self._frames.pending
 
     def feed(self, data: bytes) -> list[Event]:
-        """Takes bytes as they arrived; returns the events they settle."""
+        """Take octets as they arrived; return the events that they settle."""
         return self._with_acknowledgements(self._frames.feed(data))
 
     def silence(self) -> list[Event]:
-        """Settles what is pending; from here on an acknowledgement may come."""
+        """Settle the pending octets; from here on an acknowledgement may come."""
         events = self._with_acknowledgements(self._frames.silence())
         self._is_clean = True
         return events
 
-    def _with_acknowledgements(self, found: Iterable[Event]) -> list[Event]:
-        """The same events; E5 is a frame of its own where it can be one."""
+    def _with_acknowledgements(self, frames_and_noise: Iterable[Event]) -> list[Event]:
+        """Return the same events, with E5 as a frame of its own where it can be one."""
         events: list[Event] = []
-        for event in found:
+        for event in frames_and_noise:
             if isinstance(event, Frame):
                 self._is_clean = True
             elif self._is_clean:
-                rest = event.data.lstrip(ACKNOWLEDGEMENT)
-                events += [_ACKNOWLEDGED] * (len(event.data) - len(rest))
-                if not rest:
+                noise = event.data.lstrip(ACKNOWLEDGEMENT)
+                events += [_ACKNOWLEDGED] * (len(event.data) - len(noise))
+                if not noise:
                     continue
                 self._is_clean = False
-                event = Noise(rest, event.reason)
+                event = Noise(noise, event.reason)
             events.append(event)
         return events
 
 
 class AcknowledgementFramer(StreamFramer):
-    """Finds the same, and E5 also behind noise, if it is the last before a silence."""
+    """Framer of a line on which E5 is expected: also after noise, if it is the last before a silence."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._last = b""  # E5 behind noise, with nothing behind it yet
+        self._last = b""  # E5 after noise, with nothing after it yet
 
     @property
     def pending(self) -> bytes:
-        """As of any framer, or that E5."""
+        """Return the unfinished frame, or E5 that may be an acknowledgement."""
         return self._last + super().pending
 
     def feed(self, data: bytes) -> list[Event]:
-        """Takes bytes as they arrived; returns the events they settle."""
+        """Take octets as they arrived; return the events that they settle."""
         events = super().feed(data)
         if data and self._last:
             events.insert(0, Noise(self._last, "noise"))
             self._last = b""
         if not super().pending:
-            self._last = self._last or _taken_off(events)
+            self._last = self._last or _split_off_acknowledgement(events)
         return events
 
     def silence(self) -> list[Event]:
-        """Settles what is pending."""
+        """Settle the pending octets."""
         events = super().silence()
-        if self._last or _taken_off(events):
+        if self._last or _split_off_acknowledgement(events):
             events.append(_ACKNOWLEDGED)
         self._last = b""
         return events
@@ -213,18 +213,18 @@ class AcknowledgementFramer(StreamFramer):
 _ACKNOWLEDGED: Final = Frame(ACKNOWLEDGEMENT, Direction.REPLY)
 
 
-def _taken_off(events: list[Event]) -> bytes:
-    """E5, taken off the end of the noise that ends these events; else b""."""
+def _split_off_acknowledgement(events: list[Event]) -> bytes:
+    """Remove E5 from the end of the noise that ends these events; return it, or b"" if there is none."""
     last = events[-1] if events else None
     if not isinstance(last, Noise) or not last.data.endswith(ACKNOWLEDGEMENT):
         return b""
-    rest = last.data.removesuffix(ACKNOWLEDGEMENT)
-    events[-1:] = [Noise(rest, last.reason)] if rest else []
+    noise = last.data.removesuffix(ACKNOWLEDGEMENT)
+    events[-1:] = [Noise(noise, last.reason)] if noise else []
     return ACKNOWLEDGEMENT
 
 
-def _checked(frame: bytes, start: int) -> bytes:
-    """The frame with its check, which covers what begins at `start`."""
+def _with_check(frame: bytes, start: int) -> bytes:
+    """Return the frame with its check, which covers the octets from `start` on."""
     return frame[:-2] + bytes((_check(frame[start:-2]),)) + _STOP
 
 
@@ -249,7 +249,7 @@ def _direction(frame: bytes) -> Direction:
 
 
 def _start(frame: bytes) -> int:
-    """Where C is, with which the octets begin that the check covers."""
+    """Return the offset of C, the first octet that the check covers."""
     return 1 if frame[0] == _SHORT_START[0] else _BEFORE
 
 

@@ -1,7 +1,7 @@
-"""What the VIF and VIFE mean that a manufacturer defined: those behind FF, of makers that publish theirs.
+"""The VIF and VIFE that manufacturers define themselves, after FF, as far as they publish them.
 
-    FF | quantity | …          as VIF: what the data are about (D9: frequency in 0.01 Hz)
-    VIF | FF | detail | …      as VIFE: which phase of what the VIF names (81: L1)
+    FF | quantity | …          as VIF: the quantity of the data (D9: frequency in 0.01 Hz)
+    VIF | FF | detail | …      as VIFE: the phase of the quantity that the VIF names (81: L1)
 
 The standard leaves all that follows an FF to the maker. ABB uses one octet and goes on with the standard's
 own VIFE, the last of which tells whether there is a value at all (15: no data available).
@@ -10,7 +10,7 @@ ABB (A41–A44, B21–B24, DELTAplus): "B23/B24 User Manual" 2CMC485003M0201 and
 2CMC48001M0201, chapter "Communication with M-Bus". What is counted stands in the unit number there: 0 and 1
 are active import and export, 2 and 3 reactive, 4 and 5 apparent, each in the unit of its kind.
 
-What another maker put behind FF keeps its numbers as its name (`voltage_manufacturer_01`).
+Codes of other makers after FF keep their numbers as their name (`voltage_manufacturer_01`).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from protocols.mbus.vife import Modifier
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """What one manufacturer's own codes mean.
+    """The codes of one manufacturer.
 
     Attributes:
-        quantities: what a code behind the VIF FF is about.
-        details: what a code behind the VIFE FF says more.
-        kinds: subunit → quantity → what is counted there instead.
+        quantities: code after the VIF FF → its quantity.
+        details: code after the VIFE FF → its effect.
+        kinds: subunit → quantity → the quantity that is counted there instead.
     """
 
     quantities: Mapping[int, Quantity]
@@ -61,7 +61,7 @@ _ABB_NUMBERS: Final = {
     0x2D: "measuring_elements",
     0x71: "energy_resets",
 }
-_ABB_DETAILS: Final = {  # L3–L2 and L1–L3 are told under the standard's names of the same voltages
+_ABB_DETAILS: Final = {  # L3–L2 and L1–L3 have the standard's names of the same voltages
     0x00: "",
     0x01: "l1",
     0x02: "l2",
@@ -99,5 +99,7 @@ MAKERS: Final[Mapping[str, Maker]] = {
 }
 """By the three letters of the manufacturer."""
 UNKNOWN: Final = Maker({}, {})
-QUANTITIES: Final = tuple(one for maker in MAKERS.values() for one in maker.quantities.values())
-DETAILS: Final = tuple(one for maker in MAKERS.values() for one in maker.details.values() if one.suffix)
+QUANTITIES: Final = tuple(quantity for maker in MAKERS.values() for quantity in maker.quantities.values())
+DETAILS: Final = tuple(
+    detail for maker in MAKERS.values() for detail in maker.details.values() if detail.suffix
+)

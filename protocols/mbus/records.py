@@ -4,12 +4,12 @@
 
     DIF:   bit 7 DIFE follow | bit 6 storage number, lowest bit | bits 5–4 function | bits 3–0 data field
     DIFE:  bit 7 another follows | bit 6 subunit | bits 5–4 tariff | bits 3–0 storage number, the next bits
-    VIF:   bit 7 VIFE follow | bits 6–0 what the data are about
+    VIF:   bit 7 VIFE follow | bits 6–0 quantity of the data
 
 Where the VIF is 7C, a text stands in for it: its length, and its characters, the last one first. DIF 0F and
-1F begin what only the manufacturer knows, to the end of the telegram; 1F says that there is another telegram
-to ask for. 2F is filler. A record tells its length octet by octet, so there is no layout to declare; what
-does not end within the telegram is a fault, and the records before it stand.
+1F begin data that only the manufacturer knows, to the end of the telegram; 1F says that another telegram can
+be read. 2F is filler. The length of a record shows octet by octet, so there is no layout to declare; a record
+that does not end within the telegram is a fault, and the records before it stay valid.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Record:
 
     Attributes:
         vif: the codes of VIF and VIFE, without their extension bits.
-        data_field: how the data are written.
+        data_field: the encoding of the data.
         data: the octets; of a variable length without LVAR.
         function: index into FUNCTIONS: present value, maximum, minimum, value during an error.
         storage, tariff, subunit: their numbers.
-        text: what a plain text VIF says.
+        text: the text of a plain text VIF.
         lvar: the LVAR, of data of variable length.
     """
 
@@ -58,12 +58,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What a variable data structure holds.
+    """The content of a variable data structure.
 
     Attributes:
-        records: in order.
-        more_follow: another telegram does.
-        manufacturer: what stands behind DIF 0F or 1F; None if neither is there.
+        records: the records in order.
+        more_follow: another telegram follows.
+        manufacturer: the octets after DIF 0F or 1F; None if neither is there.
         fault: why the rest could not be read, or "".
     """
 
@@ -73,12 +73,12 @@ class Records:
     fault: str = ""
 
 
-class _Cut(Exception):
+class _BrokenRecord(Exception):
     """The octets end within a record, or break its rules."""
 
 
 class _Reader:
-    """The octets of a telegram, one after the other."""
+    """Reads the octets of a telegram, one after the other."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -89,23 +89,23 @@ class _Reader:
 
     def take(self, count: int) -> bytes:
         if self.at + count > len(self.data):
-            raise _Cut("ends within a record")
+            raise _BrokenRecord("ends within a record")
         self.at += count
         return self.data[self.at - count : self.at]
 
-    def extensions(self, before: int) -> list[int]:
-        """The extensions behind an octet, whose highest bit says that there are some."""
-        found: list[int] = []
-        while before & _EXTENSION:
-            if len(found) == MAX_EXTENSIONS:
-                raise _Cut(f"has a record with more than {MAX_EXTENSIONS} extensions")
-            before = self.octet()
-            found.append(before & _CODE)
-        return found
+    def extensions(self, octet: int) -> list[int]:
+        """Return the extensions after an octet; its highest bit says whether there are any."""
+        codes: list[int] = []
+        while octet & _EXTENSION:
+            if len(codes) == MAX_EXTENSIONS:
+                raise _BrokenRecord(f"has a record with more than {MAX_EXTENSIONS} extensions")
+            octet = self.octet()
+            codes.append(octet & _CODE)
+        return codes
 
 
 def parse(data: bytes) -> Records:
-    """The records of a telegram's variable data."""
+    """Return the records of a telegram's variable data."""
     reader = _Reader(data)
     records: list[Record] = []
     while reader.at < len(data):
@@ -117,8 +117,10 @@ def parse(data: bytes) -> Records:
         else:
             try:
                 records.append(_record(reader))
-            except _Cut as cut:
-                return Records(tuple(records), fault=f"octet {reader.at} of {len(data)}: the telegram {cut}")
+            except _BrokenRecord as error:
+                return Records(
+                    tuple(records), fault=f"octet {reader.at} of {len(data)}: the telegram {error}"
+                )
     return Records(tuple(records))
 
 
@@ -126,7 +128,7 @@ def _record(reader: _Reader) -> Record:
     dif = reader.octet()
     data_field = dif & 0x0F
     if data_field == SPECIAL:
-        raise _Cut(f"has the reserved DIF {dif:02X}")
+        raise _BrokenRecord(f"has the reserved DIF {dif:02X}")
     storage, tariff, subunit = dif >> 6 & 1, 0, 0
     for number, dife in enumerate(reader.extensions(dif)):
         storage |= (dife & 0x0F) << 1 + 4 * number
@@ -140,12 +142,12 @@ def _record(reader: _Reader) -> Record:
     lvar = reader.octet() if data_field == LVAR else None
     length = OCTETS[data_field] if lvar is None else variable_length(lvar)
     if length is None:
-        raise _Cut(f"has the reserved LVAR {lvar:02X}")
+        raise _BrokenRecord(f"has the reserved LVAR {lvar:02X}")
     return Record(codes, data_field, reader.take(length), dif >> 4 & 3, storage, tariff, subunit, text, lvar)
 
 
 def build(record: Record) -> bytes:
-    """The octets of a record: the inverse of `parse`, for one."""
+    """Return the octets of a record: the inverse of `parse`, for one."""
     storage, tariff, subunit = record.storage >> 1, record.tariff, record.subunit
     difes: list[int] = []
     while storage or tariff or subunit:
@@ -156,16 +158,16 @@ def build(record: Record) -> bytes:
     text = b"" if record.text is None else record.text.encode("latin-1")[::-1]
     return b"".join(
         (
-            _chained([dif, *difes]),
-            _chained([vif, *vifes])[:1],
+            _with_extension_bits([dif, *difes]),
+            _with_extension_bits([vif, *vifes])[:1],
             b"" if record.text is None else bytes((len(text),)) + text,
-            _chained([vif, *vifes])[1:],
+            _with_extension_bits([vif, *vifes])[1:],
             b"" if record.lvar is None else bytes((record.lvar,)),
             record.data,
         )
     )
 
 
-def _chained(octets: Sequence[int]) -> bytes:
-    """The octets, all but the last with the bit that says that another follows."""
+def _with_extension_bits(octets: Sequence[int]) -> bytes:
+    """Return the octets, all but the last with the bit that says that another follows."""
     return bytes([octet | _EXTENSION for octet in octets[:-1]] + [octets[-1]])

@@ -1,4 +1,4 @@
-"""EN 13757-3: the secondary address, which a meter leaves the factory with and a selection calls it by.
+"""EN 13757-3: the secondary address, which is set in the factory and by which a meter is selected.
 
     id 4 | manufacturer 2 | version | medium
 
@@ -28,7 +28,7 @@ _ANY_DIGIT: Final = "f"
 
 @dataclass(frozen=True, slots=True)
 class Secondary:
-    """A secondary address, or what a selection says of one.
+    """A secondary address, or the pattern of one in a selection.
 
     Attributes:
         id: eight digits, letters in lower case; f stands for any.
@@ -42,25 +42,25 @@ class Secondary:
     medium: int | None = None
 
     def covers(self, other: Secondary) -> bool:
-        """Whether a meter with this address is meant; what `other` does not tell is not held against it."""
+        """Return whether this pattern covers `other`; a part that `other` lacks is ignored."""
         digits = zip(self.id, other.id, strict=True)
         return (
-            all(asked in (_ANY_DIGIT, actual) for asked, actual in digits)
+            all(digit in (_ANY_DIGIT, actual) for digit, actual in digits)
             and ("" in (self.manufacturer, other.manufacturer) or self.manufacturer == other.manufacturer)
             and (None in (self.version, other.version) or self.version == other.version)
             and (None in (self.medium, other.medium) or self.medium == other.medium)
         )
 
     def __str__(self) -> str:
-        """For people: "06855817", or all of it: "06855817.KAM.8.4"."""
-        rest = (self.manufacturer or None, self.version, self.medium)
-        if rest == (None, None, None):
+        """Return the address for people: "06855817", or with all its parts "06855817.KAM.8.4"."""
+        parts = (self.manufacturer or None, self.version, self.medium)
+        if parts == (None, None, None):
             return self.id
-        return ".".join([self.id, *("*" if one is None else str(one) for one in rest)])
+        return ".".join([self.id, *("*" if part is None else str(part) for part in parts)])
 
 
 def build(address: Secondary) -> bytes:
-    """Its octets, as in a selection and at the beginning of a header."""
+    """Return the octets of an address, as in a selection and at the beginning of a header."""
     return layout.build(
         SECONDARY,
         id=bytes.fromhex(address.id)[::-1],
@@ -71,7 +71,11 @@ def build(address: Secondary) -> bytes:
 
 
 def parse(octets: bytes) -> Secondary:
-    """What these octets say, which must be LENGTH; FrameError if they are not."""
+    """Return the address in LENGTH octets.
+
+    Raises:
+        FrameError: there are more or fewer octets.
+    """
     fields = layout.parse(SECONDARY, octets)
     code, version, medium = fields["manufacturer"], fields["version"], fields["medium"]
     return Secondary(
@@ -83,12 +87,12 @@ def parse(octets: bytes) -> Secondary:
 
 
 def digits(octets: bytes) -> str:
-    """The digits of an id."""
+    """Return the digits of an id."""
     return octets[::-1].hex()
 
 
 def letters(code: int) -> str:
-    """The letters of a manufacturer, five bits each: "KAM"."""
+    """Return the letters of a manufacturer, five bits each: "KAM"."""
     return "".join(chr(64 + (code >> shift & 0x1F)) for shift in (10, 5, 0))
 
 

@@ -7,9 +7,9 @@
 
     signature: mode bits 12–8, encrypted blocks of 16 octets bits 7–4; in mode 7 one octet more follows it
 
-What is encrypted begins with 2F 2F; with a wrong key it does not, but for one in 65536. What follows the
-blocks is not encrypted. The message counter stands in an authentication and fragmentation layer, whose MAC is
-not checked:
+The encrypted text begins with 2F 2F; with a wrong key it does not, but for one in 65536. The octets after
+the blocks are not encrypted. The message counter stands in an authentication and fragmentation layer, whose
+MAC is not checked:
 
     CI 90 | length | FCL 2 | MCL | message counter 4 | MAC … | CI 72 …        FCL says which there are
 """
@@ -35,13 +35,13 @@ _IS_FRAGMENT, _HAS_MCL, _HAS_COUNTER, _HAS_KEY = 0x4000, 0x2000, 0x0800, 0x0200
 
 
 def without_layer(data: bytes) -> tuple[int, bytes, bytes]:
-    """Return what stands in an authentication and fragmentation layer.
+    """Return the content of an authentication and fragmentation layer.
 
     Args:
-        data: behind CI 90.
+        data: the octets after CI 90.
 
     Returns:
-        The CI behind the layer, what follows that, and the message counter or b"".
+        The CI after the layer, the octets after that CI, and the message counter or b"".
 
     Raises:
         FrameError: it is too short, or only a fragment.
@@ -64,7 +64,10 @@ def decrypted(
 
     Args:
         address: id 4, manufacturer 2, version, medium, as in the header.
-        data: behind the signature.
+        access_number: the access number in the header.
+        signature: the signature in the header.
+        data: the octets after the signature.
+        key: the key of the meter.
         counter: the message counter, or b"".
 
     Raises:

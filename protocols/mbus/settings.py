@@ -1,4 +1,4 @@
-"""What a meter says of itself in site.toml.
+"""The keys of a meter in site.toml, and the settings that they make.
 
 address = 5                                    # its primary address, or …
 id = "06855817"                                # … its secondary address: the eight digits on its label, and
@@ -29,12 +29,12 @@ _MAX_PRIMARY: Final = 250
 
 @dataclass(frozen=True, slots=True)
 class MeterSettings:
-    """A sensor: the meter it is, and what is taken from it.
+    """The settings of a sensor: its meter and the values to read.
 
     Attributes:
-        address: the primary address; None if it is called by the secondary one.
-        secondary: that one.
-        values: our name → the name in the meter; None: all, under their own names.
+        address: the primary address; None if the meter is selected by its secondary address.
+        secondary: the secondary address, or None.
+        values: key in site.toml → name of the value in the meter; None: all, under their own names.
     """
 
     address: int | None = None
@@ -43,7 +43,7 @@ class MeterSettings:
 
     @property
     def station(self) -> str:
-        """The address, for people."""
+        """Return the address, for people."""
         return str(self.secondary or self.address)
 
 
@@ -88,7 +88,7 @@ _OF_ID: Final = ("manufacturer", "version", "medium")
 
 
 class AllUnits(Mapping[str, str]):
-    """The unit of any value a meter may tell; listed are those whose name needs no number."""
+    """The unit of each value that a meter may send; iteration gives those whose name needs no number."""
 
     def __getitem__(self, name: str) -> str:
         if not is_name(name):
@@ -103,27 +103,27 @@ class AllUnits(Mapping[str, str]):
 
 
 def units_of(settings: MeterSettings) -> Mapping[str, str]:
-    """The names of a sensor's values, with their units."""
+    """Return the keys of a sensor's values, with their units."""
     if settings.values is None:
         return AllUnits()
-    return {ours: unit_of(name) for ours, name in settings.values.items()}
+    return {key: unit_of(name) for key, name in settings.values.items()}
 
 
 def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
-    """A sensor's own keys.
+    """Return the settings in a sensor's own keys.
 
     Raises:
-        SettingsError: with every mistake.
+        SettingsError: every mistake.
     """
     problems: list[Problem] = [((key,), _unknown(key)) for key in table if key not in _KEYS]
     address, digits = table.get("address"), table.get("id")
     if (address is None) == (digits is None):
-        both = (
+        message = (
             "has both address and id, keep one of them"
             if digits is not None
             else ('needs address = 1 (its primary address) or id = "12345678" (the digits on its label)')
         )
-        problems.append(((), both))
+        problems.append(((), message))
     if address is not None and not _is_address(address):
         problems.append((("address",), _no_address(address)))
     if digits is not None and not (isinstance(digits, str) and re.fullmatch("[0-9A-Ea-e]{8}", digits)):
@@ -152,7 +152,7 @@ def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
 
 
 def conflicts(sensors: Sequence[MeterSettings]) -> list[Problem]:
-    """What is wrong with sensors on one line: the address that every meter answers to, beside another one."""
+    """Return a problem for each sensor that has the address of every meter and is not alone on its line."""
     if len({settings.station for settings in sensors}) < 2:
         return []
     message = (
@@ -189,31 +189,31 @@ def _no_id(value: object) -> str:
     return f"{_shown(value)} is no id, write the eight digits on the meter in quotes"
 
 
-def _values(written: object, problems: list[Problem]) -> Mapping[str, str] | None:
-    if written is None:
+def _values(table_or_list: object, problems: list[Problem]) -> Mapping[str, str] | None:
+    if table_or_list is None:
         return None
     pairs: list[tuple[str | int, object]]
-    if isinstance(written, Mapping):
-        pairs = list(written.items())
-    elif isinstance(written, list):
-        pairs = list(enumerate(written))
+    if isinstance(table_or_list, Mapping):
+        pairs = list(table_or_list.items())
+    elif isinstance(table_or_list, list):
+        pairs = list(enumerate(table_or_list))
     else:
         problems.append(
-            (("values",), f'{_shown(written)} is no list, write for example ["energy", "volume"]')
+            (("values",), f'{_shown(table_or_list)} is no list, write for example ["energy", "volume"]')
         )
         return None
     if not pairs:
         problems.append((("values",), "is empty, leave it out to take all that the meter tells"))
-    found: dict[str, str] = {}
+    name_by_key: dict[str, str] = {}
     for place, name in pairs:
-        ours = place if isinstance(place, str) else str(name)
+        key = place if isinstance(place, str) else str(name)
         if not isinstance(name, str) or not is_name(name):
             problems.append((("values", place), _no_name(name)))
-        elif ours in found:
+        elif key in name_by_key:
             problems.append((("values", place), f"{_shown(name)} is there twice"))
         else:
-            found[ours] = name
-    return found
+            name_by_key[key] = name
+    return name_by_key
 
 
 def _no_name(name: object) -> str:

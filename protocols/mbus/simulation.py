@@ -1,7 +1,7 @@
-"""A meter that answers: the other side of the line, for tests and for practice.
+"""A simulated meter: the other side of the line, for tests and for practice.
 
-It keeps what the standard has a meter keep: whether it is selected, which frame count bit it heard last at
-its own address and at 253, and which of its telegrams comes next.
+Its state is that of the standard: whether it is selected, the last frame count bit at its own address and at
+253, and which of its telegrams comes next.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class SimulatedMeter:
 
     Attributes:
         address: its primary address.
-        telegrams: the records of each; all but the last end in DIF 1F.
-        secondary: its secondary address, all of it.
-        signature: of the header; its encryption mode is in there.
-        refuses: the application error it answers with instead, or None.
-        access_number: of its next telegram.
+        telegrams: the records of each telegram; all but the last end in DIF 1F.
+        secondary: its secondary address, with all parts.
+        signature: the signature in the header; it has the encryption mode.
+        refuses: the application error with which it answers instead, or None.
+        access_number: the access number of its next telegram.
     """
 
     address: int
@@ -40,51 +40,51 @@ class SimulatedMeter:
     refuses: int | None = None
     access_number: int = 0
     _is_selected: bool = False
-    _heard: dict[int, int] = field(default_factory=dict)  # address → the frame count bit heard last
+    _last_bits: dict[int, int] = field(default_factory=dict)  # address → the last frame count bit
     _next: int = 0
     _last: bytes = b""
 
     def answer(self, request: Frame) -> bytes | None:
-        """The whole reply; None if the request is for another meter, for all, or not understood."""
-        asked = link.parse(request)
-        if asked is None or not asked.c & link.PRIMARY or asked.a == link.ALL_METERS:
+        """Return the whole reply; None if the request is for another meter, for all, or not understood."""
+        message = link.parse(request)
+        if message is None or not message.c & link.PRIMARY or message.a == link.ALL_METERS:
             return None
-        if asked.ci == application.SELECT and asked.a == link.SELECTED:
-            return self._selected(asked)
-        is_asked = asked.a in (self.address, link.ANY_METER) or (
-            asked.a == link.SELECTED and self._is_selected
+        if message.ci == application.SELECT and message.a == link.SELECTED:
+            return self._select(message)
+        is_addressed = message.a in (self.address, link.ANY_METER) or (
+            message.a == link.SELECTED and self._is_selected
         )
-        if not is_asked:
+        if not is_addressed:
             return None
-        if asked.c == link.SND_NKE:
-            self._is_selected = self._is_selected and asked.a != link.SELECTED
+        if message.c == link.SND_NKE:
+            self._is_selected = self._is_selected and message.a != link.SELECTED
             self._begin_again()
             return link.ACKNOWLEDGEMENT
-        match asked.c & ~link.FCB, asked.ci:
+        match message.c & ~link.FCB, message.ci:
             case (link.REQ_UD2, None):
-                return self._tell(asked)
+                return self._send(message)
             case (_, application.RESET):
                 self._begin_again()
                 return link.ACKNOWLEDGEMENT
         return None
 
     def _begin_again(self) -> None:
-        self._heard.clear()
+        self._last_bits.clear()
         self._next = 0
 
-    def _selected(self, asked: Message) -> bytes | None:
-        is_address = len(asked.data) == secondary.LENGTH
-        self._is_selected = is_address and secondary.parse(asked.data).covers(self.secondary)
+    def _select(self, message: Message) -> bytes | None:
+        is_address = len(message.data) == secondary.LENGTH
+        self._is_selected = is_address and secondary.parse(message.data).covers(self.secondary)
         if not self._is_selected:
             return None
-        self._heard.pop(link.SELECTED, None)
+        self._last_bits.pop(link.SELECTED, None)
         return link.ACKNOWLEDGEMENT
 
-    def _tell(self, asked: Message) -> bytes:
-        bit = asked.c & link.FCB
-        if self._heard.get(asked.a) != bit or not self._last:
+    def _send(self, message: Message) -> bytes:
+        bit = message.c & link.FCB
+        if self._last_bits.get(message.a) != bit or not self._last:
             self._last = self._telegram()
-        self._heard[asked.a] = bit
+        self._last_bits[message.a] = bit
         return self._last
 
     def _telegram(self) -> bytes:
@@ -103,26 +103,31 @@ class SimulatedMeter:
         return link.build(Message(link.RSP_UD, self.address, application.LONG_HEADER, data))
 
 
-def _asked(frame: Frame) -> Message:
+def _message(frame: Frame) -> Message:
     message = link.parse(frame)
     return message or Message(0, link.SELECTED)
 
 
 def _concerns(request: Frame, address: Address) -> bool:
-    """A selection concerns all: it ends that of the others. So does what is for whichever is selected."""
-    return _asked(request).a in (address, link.SELECTED, link.ANY_METER)
+    """Return whether a request concerns a meter.
+
+    A selection concerns all: it ends that of the others. So does a request to the selected meter.
+    """
+    return _message(request).a in (address, link.SELECTED, link.ANY_METER)
 
 
 def _refused(request: Frame, code: int) -> bytes:
-    return link.build(Message(link.RSP_UD, _asked(request).a, application.ERROR, bytes((code,))))
+    return link.build(Message(link.RSP_UD, _message(request).a, application.ERROR, bytes((code,))))
 
 
 def _misaddressed(reply: Frame) -> bytes:
-    told = link.parse(reply)
-    if told is None:
+    message = link.parse(reply)
+    if message is None:
         return reply.data
-    other = bytes((told.data[0] ^ 0x01,)) + told.data[1:] if told.data else b""  # another id
-    return link.build(replace(told, a=(told.a + 1) % link.SELECTED, data=other))
+    data_with_other_id = (
+        bytes((message.data[0] ^ 0x01,)) + message.data[1:] if message.data else b""
+    )  # another id
+    return link.build(replace(message, a=(message.a + 1) % link.SELECTED, data=data_with_other_id))
 
 
 def _damaged(reply: bytes) -> bytes:
@@ -133,7 +138,7 @@ def _damaged(reply: bytes) -> bytes:
 
 DIALECT = Dialect(
     framer=link.StreamFramer,
-    address=lambda frame: _asked(frame).a,
+    address=lambda frame: _message(frame).a,
     concerns=_concerns,
     message=lambda frame: frame.data,
     refused=_refused,

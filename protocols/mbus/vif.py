@@ -1,10 +1,10 @@
-"""EN 13757-3: what a value information field (VIF) and its extensions (VIFE) mean.
+"""EN 13757-3: the meaning of a value information field (VIF) and its extensions (VIFE).
 
 A VIF is a row of the primary table, or FB or FD, which name an extension table, with the row in the next
 octet. The VIFE behind it are combinable (`vife`): each changes the name, the unit or the scale.
 
-One name has one unit: prefixes and multiples of time are multiplied out (kWh are Wh, hours are s), what is
-counted in another unit has another name (`energy` in Wh, `energy_joule` in J). A code that the tables do not
+One name has one unit: prefixes and multiples of time are multiplied out (kWh are Wh, hours are s), and a
+quantity in another unit has another name (`energy` in Wh, `energy_joule` in J). A code that the tables do not
 have keeps its number as its name (`vif_fd7c`) and its value as it was sent.
 """
 
@@ -17,7 +17,7 @@ from typing import Final
 
 
 class Kind(Enum):
-    """How the data of a quantity are read."""
+    """The way in which the data of a quantity are read."""
 
     NUMBER = "number"
     UNSIGNED = "unsigned"  # bits, codes and identifications (types C and D)
@@ -29,7 +29,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What a VIF says: value = number × factor × 10^exponent, in `unit`."""
+    """The quantity of a VIF: value = number × factor × 10^exponent, in `unit`."""
 
     name: str
     unit: str = ""
@@ -196,7 +196,7 @@ _FIXED: Final = (
     (0x39, 1, "heat_cost_units", "", 0, 1),
     (0x3F, 1, "counter", "", 0, 1),
 )
-_FIXED_OPAQUE: Final = {0x00: "clock", 0x01: "calendar"}  # digits of hours, minutes … in no order told
+_FIXED_OPAQUE: Final = {0x00: "clock", 0x01: "calendar"}  # digits of hours, minutes … in an unknown order
 FIXED_STORED: Final = 0x3E  # the unit of the other counter, at a fixed date
 
 

@@ -1,4 +1,4 @@
-"""EN 13757-3: the combinable VIFE, which say more about what a VIF named.
+"""EN 13757-3: the combinable VIFE, which modify the quantity that a VIF names.
 
 FC goes before those of a second table, whose codes are written 7Cxx here.
 """
@@ -17,15 +17,15 @@ MANUFACTURER: Final = 0x7F
 
 @dataclass(frozen=True, slots=True)
 class Modifier:
-    """What a combinable VIFE says.
+    """The effect of a combinable VIFE.
 
     Attributes:
-        suffix: to the name.
-        per: to the unit: "/h".
-        quantity: what is told instead, about the same thing: a date, a duration, a count.
-        exponent: added to the quantity's.
+        suffix: added to the name.
+        per: added to the unit: "/h".
+        quantity: replaces the quantity: a date, a duration or a count of the same thing.
+        exponent: added to that of the quantity.
         is_unsigned: the data are unsigned.
-        error: why there is no value.
+        error: why there is no value, or "".
     """
 
     suffix: str = ""
@@ -55,7 +55,7 @@ _ERRORS: Final = {
     0x18: "data error",
     0x1C: "premature end of record",
 }
-_NOT_READ: Final = {  # what changes the meaning of the data in a way that is not read here
+_NOT_READ: Final = {  # codes that change the meaning of the data in a way that is not supported
     0x13: "an inverse compact profile",
     0x1E: "a compact profile with registers",
     0x1F: "a compact profile",
@@ -94,7 +94,7 @@ _PER: Final = {
     0x37: ("times_second_per_volt", "·s/V"),
     0x38: ("times_second_per_ampere", "·s/A"),
 }
-_SAID: Final = {
+_SUFFIXES: Final = {
     0x12: "average",
     0x3A: "uncorrected",
     0x3B: "positive",
@@ -132,24 +132,30 @@ _LIMITS: Final = {0: "lower_limit", 0x08: "upper_limit"}
 
 
 def _limits() -> Iterator[tuple[int, Modifier]]:
-    """E100 u001 how often a limit was exceeded, E100 uf1b from and until when, E101 ufnn for how long."""
+    """Yield the codes of limits.
+
+    E100 u001: how often a limit was exceeded, E100 uf1b: from and until when, E101 ufnn: for how long.
+    """
     for u, limit in _LIMITS.items():
         yield 0x41 | u, Modifier(f"{limit}_exceeds", quantity=_COUNT)
-        for f, which in _FIRST_OR_LAST.items():
+        for f, occurrence in _FIRST_OR_LAST.items():
             for b, end in _BEGIN_OR_END.items():
-                yield 0x42 | u | f | b, Modifier(f"{limit}_{which}_{end}", quantity=_DATE)
+                yield 0x42 | u | f | b, Modifier(f"{limit}_{occurrence}_{end}", quantity=_DATE)
             for nn, factor in enumerate(TIMES):
-                lasted = Quantity("", "s", factor=factor)
-                yield 0x50 | u | f | nn, Modifier(f"{limit}_{which}_duration", quantity=lasted)
+                duration = Quantity("", "s", factor=factor)
+                yield 0x50 | u | f | nn, Modifier(f"{limit}_{occurrence}_duration", quantity=duration)
 
 
 def _events() -> Iterator[tuple[int, Modifier]]:
-    """E110 0fnn for how long it lasted, E110 1f1b from and until when; 39 and FC 13 likewise."""
-    for f, which in _FIRST_OR_LAST.items():
+    """Yield the codes of events.
+
+    E110 0fnn: for how long, E110 1f1b: from and until when; 39 and FC 13 likewise.
+    """
+    for f, occurrence in _FIRST_OR_LAST.items():
         for b, end in _BEGIN_OR_END.items():
-            yield 0x6A | f | b, Modifier(f"{which}_{end}", quantity=_DATE)
+            yield 0x6A | f | b, Modifier(f"{occurrence}_{end}", quantity=_DATE)
         for nn, factor in enumerate(TIMES):
-            yield 0x60 | f | nn, Modifier(f"{which}_duration", quantity=Quantity("", "s", factor=factor))
+            yield 0x60 | f | nn, Modifier(f"{occurrence}_duration", quantity=Quantity("", "s", factor=factor))
     yield 0x39, Modifier("start", quantity=_DATE)
     yield 0x7C13, Modifier("end", quantity=_DATE)
 
@@ -160,7 +166,7 @@ COMBINABLE: Final[Mapping[int, Modifier]] = (
     | {0x14: Modifier("relative_deviation", quantity=Quantity(""))}
     | {code: Modifier(error=error) for code, error in (_ERRORS | _NOT_READ).items()}
     | {code: Modifier(suffix, per=per) for code, (suffix, per) in _PER.items()}
-    | {code: Modifier(suffix) for code, suffix in _SAID.items()}
+    | {code: Modifier(suffix) for code, suffix in _SUFFIXES.items()}
     | {code: Modifier(is_unsigned=True) for code in (0x7C11, 0x7C12)}
     | dict(_limits())
     | dict(_events())
@@ -171,5 +177,5 @@ BY_SUFFIX: Final[Mapping[str, Modifier]] = {
 
 
 def modifier(code: int) -> Modifier:
-    """What a combinable VIFE says; one that the table does not have keeps its number in the name."""
+    """Return the effect of a combinable VIFE; an unknown code becomes a suffix with its number."""
     return COMBINABLE.get(code) or Modifier(f"vife_{code:02x}")
