@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.clock.kernel_clock import TOLD, system_clock
+from bridge.clock.kernel_clock import system_clock
 from bridge.config import Bus, Certificate, Credentials, CredentialsWatch, Site
 from bridge.errors import BridgeError, SpoolDamaged
 from bridge.port.adapter import find_port
@@ -30,7 +30,7 @@ from bridge.reader import Reader
 from bridge.spool import Spool, SpoolUnavailable, SpoolWriter, lock
 from bridge.spool.locks import beside
 from bridge.status.line_statistics import Memory
-from bridge.status.runtime import Runtime
+from bridge.status.runtime import CLOCK, UPLINK, Runtime
 from bridge.systemd import notify, watchdog_s
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ async def _deliver(site: Site, watch: CredentialsWatch, jobs: list[Uplink]) -> N
     from bridge.uplink.server_time import TimeKeeper  # here, because a reader starts sooner without
 
     runtime = Runtime(site.spool.path)
-    publish = partial(runtime.publish, "uplink")
+    publish = partial(runtime.publish, UPLINK)
     while True:
         certificates = [item for item in watch.current.sensors.values() if isinstance(item, Certificate)]
         client, own_clients = connect(site.thingsboard, certificates)
@@ -208,7 +208,7 @@ async def _deliver(site: Site, watch: CredentialsWatch, jobs: list[Uplink]) -> N
                     system_clock(site.clock.trust, runtime),
                     client,
                     site,
-                    publish=partial(runtime.publish, TOLD),
+                    publish=partial(runtime.publish, CLOCK),
                 )
                 running_tasks = [tasks.create_task(job.run()), tasks.create_task(keeper.run())]
                 if site.thingsboard.diagnostics:

@@ -19,9 +19,6 @@ from typing import Literal
 from bridge.clock import Clock, Told, is_plausible
 from bridge.status.runtime import Runtime
 
-TOLD = "clock"
-"""The name of the runtime document in which the uplink publishes the server's time."""
-
 _STA_UNSYNC, _TIME_ERROR = 0x0040, 5  # adjtimex(2)
 _STATUS_OFFSET = 5 * ctypes.sizeof(
     ctypes.c_long
@@ -108,8 +105,7 @@ def _server_time(runtime: Runtime) -> Callable[[], Told | None]:
         now_ns = boottime_ns()
         if looked_ns is None or now_ns - looked_ns >= _LOOK_EVERY_NS:
             looked_ns = now_ns
-            document = runtime.read_all().get(TOLD)
-            if document is not None:
+            if (document := runtime.clock()) is not None:
                 latest = Told(document["boot_id"], document["offset_ns"], document["source"])
         return latest
 

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from bridge.line.reply import LateReply, Reply
 from bridge.line.station import Station
 from bridge.line.timed_framer import Arrival
+from bridge.status.documents import LineDocument
 from protocols.toolkit.framing import Event, Frame
-
-_COUNTERS = ("requests", "replies", "timeouts", "crc_errors", "late_replies")
 
 
 class Stations(defaultdict[str, Station]):
@@ -51,10 +50,15 @@ class Stations(defaultdict[str, Station]):
             station.noise(arrival.at)
         return False
 
-    def totals(self) -> dict[str, int]:
-        """Return what was counted on the whole line, by its name in the status."""
+    def totals(self) -> LineDocument:
+        """Return what was counted on the whole line, for the status."""
+        stations = self.values()
         return {
-            **{name: sum(getattr(station, name) for station in self.values()) for name in _COUNTERS},
+            "requests": sum(station.requests for station in stations),
+            "replies": sum(station.replies for station in stations),
+            "timeouts": sum(station.timeouts for station in stations),
+            "crc_errors": sum(station.crc_errors for station in stations),
+            "late_replies": sum(station.late_replies for station in stations),
             "foreign_frames": self.foreign_frames,
             "stray_octets": self.stray_octets,
         }

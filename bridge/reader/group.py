@@ -13,11 +13,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bridge.errors import Cause
 from bridge.line import Patience
 from bridge.reader.schedule import SILENT_AFTER, Schedule
+from bridge.status.documents import SensorDocument
 from protocols.toolkit.polling import Device, PollResult, SharesAddress
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ class Group:
             if back := sorted(before.keys() - now.keys()):
                 _log.info("%s: asks for %s again", sensor.name, ", ".join(back))
 
-    def document(self, station: Station, schedule: Schedule[Group], elapsed_s: float) -> dict[str, Any]:
+    def document(self, station: Station, schedule: Schedule[Group], elapsed_s: float) -> SensorDocument:
         """Return what status says of each of its sensors alike, that many seconds after the start."""
         reply_timeout, times = station.reply_timeout, station.reply_timeout.times
         return {

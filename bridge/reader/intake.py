@@ -12,11 +12,12 @@ the log.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bridge.clock import Clock, Instant
 from bridge.reader.on_change import OnChange
 from bridge.spool import Reading, SpoolWriter
+from bridge.status.documents import SensorDocument
 from bridge.thingsboard import encode_values, unstorable
 from protocols.toolkit.polling import Values
 
@@ -96,8 +97,8 @@ class Intake:
         if self._on_change is not None:
             self._on_change.forget()
 
-    def document(self) -> dict[str, Any]:
-        """What status says of the sensor's values."""
+    def document(self) -> SensorDocument:
+        """Return what status says of the sensor's values."""
         return {
             "last_ts": self._last_ts,
             "last_values": self._last_values,

@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bridge.clock import Clock
 from bridge.errors import BridgeError, Cause, NoReply
@@ -27,6 +27,7 @@ from bridge.reader.group import Group, groups
 from bridge.reader.intake import Intake
 from bridge.reader.poll import Outcome, ask_again, poll, replay
 from bridge.reader.schedule import Schedule
+from bridge.status.documents import LineDocument, SensorDocument
 from bridge.systemd import Heartbeat
 from protocols.toolkit.errors import ProtocolError
 from protocols.toolkit.polling import NotAsked, PollResult, Request
@@ -279,19 +280,21 @@ class Polling:
             self._keep(group, replace(result, values=tuple(added), complete=False), late.reply)
             self._news()
 
-    def sensors(self, elapsed_s: float) -> dict[str, dict[str, Any]]:
+    def sensors(self, elapsed_s: float) -> dict[str, SensorDocument]:
         """Return what status says of each sensor, so many seconds after the start."""
         return {
-            sensor.name: self._intakes[sensor.name].document()
-            | told
-            | {"left_out": dict(group.left_out(sensor))}
+            sensor.name: {
+                **self._intakes[sensor.name].document(),
+                **counters,
+                "left_out": dict(group.left_out(sensor)),
+            }
             for group in self._groups
-            for told in [group.document(self._line.stations[group.address], self._schedule, elapsed_s)]
+            for counters in [group.document(self._line.stations[group.address], self._schedule, elapsed_s)]
             for sensor in group.sensors
         }
 
-    def line(self, elapsed_s: float) -> dict[str, Any]:
-        """What status says of the line, so many seconds after the start."""
+    def line(self, elapsed_s: float) -> LineDocument:
+        """Return what status says of the line, so many seconds after the start."""
         busy_s = sum(station.busy_s for station in self._line.stations.values())
         return {
             **self._line.stations.totals(),

@@ -22,8 +22,9 @@ from bridge.reader.ear import Ear
 from bridge.reader.group import SensorState
 from bridge.reader.intake import Intake
 from bridge.reader.invocation_counters import InvocationCounters
+from bridge.status.documents import LineDocument, SensorDocument, UnconfiguredSensor
 from bridge.systemd import Heartbeat
-from protocols.toolkit.errors import DecryptionError, ProtocolError
+from protocols.toolkit.errors import DecryptionError, DecryptionReason, ProtocolError
 from protocols.toolkit.framing import Event, Frame
 from protocols.toolkit.polling import Values
 from protocols.toolkit.pushing import Listener, Telegram
@@ -70,8 +71,8 @@ class PushReader:
         for sensor in bus.sensors:
             known = self._sensors.setdefault(bus.protocol.address_of(sensor.settings), [])
             known.append(PushSensor(sensor, intakes[sensor.name]))
-        self._unknown: dict[str, dict[str, Any]] = {}
-        self._undecrypted: Counter[str] = Counter()  # by the reason
+        self._unknown: dict[str, UnconfiguredSensor] = {}
+        self._undecrypted: Counter[DecryptionReason] = Counter()
         self._frames = self._foreign = self._nonsense = self._damaged = self._stray_octets = 0
 
     async def run(self) -> None:
@@ -130,7 +131,7 @@ class PushReader:
 
     def _note(self, telegram: Telegram) -> None:
         """Lists what was said by nobody of ours."""
-        before = self._unknown.pop(telegram.sender, {"telegrams": 0, "last_values": {}})
+        before: UnconfiguredSensor = self._unknown.pop(telegram.sender, {"telegrams": 0, "last_values": {}})
         if not before["telegrams"]:
             _log.warning("heard, not configured: %s", telegram.sender or "a sensor without id")
         self._unknown[telegram.sender] = {
@@ -144,21 +145,23 @@ class PushReader:
         for known in self._sensors.values():
             yield from known
 
-    def sensors(self, elapsed_s: float) -> dict[str, dict[str, Any]]:
-        """What status says of each sensor."""
+    def sensors(self, elapsed_s: float) -> dict[str, SensorDocument]:
+        """Return what status says of each sensor."""
         return {sensor.name: sensor.document() for sensor in self._each()}
 
-    def line(self, elapsed_s: float) -> dict[str, Any]:
-        """What status says of the line."""
-        return {
+    def line(self, elapsed_s: float) -> LineDocument:
+        """Return what status says of the line."""
+        document: LineDocument = {
             "frames": self._frames,
             "foreign_frames": self._foreign,
             "crc_errors": self._damaged,
             "nonsense": self._nonsense,
-            **self._undecrypted,
             "stray_octets": self._stray_octets,
             "not_configured": dict(self._unknown),
         }
+        for reason, count in self._undecrypted.items():
+            document[reason] = count
+        return document
 
 
 class PushSensor:
@@ -195,8 +198,8 @@ class PushSensor:
         if now - self._heard_at > self._silent_after_s:
             self._enter(SensorState.SILENT, "is not heard: check power, wiring, line settings, its id")
 
-    def document(self) -> dict[str, Any]:
-        """What status says of it."""
+    def document(self) -> SensorDocument:
+        """Return what status says of it."""
         return {
             **self._intake.document(),
             "state": self._state.value,

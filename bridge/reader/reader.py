@@ -10,10 +10,9 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bridge.clock import Clock
 from bridge.errors import PortLost
@@ -25,6 +24,7 @@ from bridge.reader.invocation_counters import InvocationCounters
 from bridge.reader.polling import Polling
 from bridge.reader.push_reader import PushReader
 from bridge.spool import SpoolWriter
+from bridge.status.documents import BusDocument
 from bridge.status.line_statistics import SAVE_EVERY_S, Memory
 from bridge.systemd import Heartbeat
 
@@ -61,7 +61,7 @@ class Reader:
         bus: Bus,
         spool: SpoolWriter,
         clock: Clock,
-        publish: Callable[[Mapping[str, Any]], None],
+        publish: Callable[[BusDocument], None],
         find_port: Callable[[], str] | None = None,
         port: Port | None = None,
         memory: Memory | None = None,
@@ -87,7 +87,7 @@ class Reader:
         self._saved_at = -math.inf
         self._retry_s = FIRST_RETRY_S
         self._error: str | None = None
-        self._published: Mapping[str, Any] = {}
+        self._published: BusDocument | None = None
         self._published_at = -PUBLISH_EVERY_S
         self._publishing: asyncio.TimerHandle | None = None
         self._forgetting: asyncio.TimerHandle | None = None
@@ -217,14 +217,14 @@ class Reader:
                 self._saved_at = self._published_at
                 self._remember(document)
 
-    def _remember(self, document: Mapping[str, Any]) -> None:
-        if self._memory is not None and document:
+    def _remember(self, document: BusDocument | None) -> None:
+        if self._memory is not None and document is not None:
             self._memory.save(document)
 
-    def _document(self) -> dict[str, Any]:
-        """What status says of this bus."""
+    def _document(self) -> BusDocument:
+        """Return what status says of this bus."""
         elapsed_s = max(0.0, asyncio.get_running_loop().time() - self._started_at)
-        document: dict[str, Any] = {
+        document: BusDocument = {
             "bus": self._bus.name,
             "protocol": self._bus.protocol.name,
             "state": self._port.state.value if self._error is None else State.LOST.value,
@@ -235,7 +235,13 @@ class Reader:
         }
         uart = self._port.uart_errors()
         if uart is not None:
-            document["line"]["uart"] = asdict(uart)
+            document["line"]["uart"] = {
+                "framing": uart.framing,
+                "overrun": uart.overrun,
+                "parity": uart.parity,
+                "breaks": uart.breaks,
+                "buffer_overrun": uart.buffer_overrun,
+            }
         return self._memory.total(document) if self._memory else document
 
 

@@ -12,9 +12,10 @@ import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from bridge.files import acting_as_owner, read_regular, replace_regular
+from bridge.status.documents import BusDocument, LineDocument, SensorDocument
 
 _log = logging.getLogger(__name__)
 
@@ -53,8 +54,6 @@ _SHOWN = (*OF_SENSOR, "state", "turn_around_p50_ms", "turn_around_p99_ms", "late
 
 EXCEPTION = "line_exception_"  # begins the attribute that counts a Modbus exception's code
 
-Counts = Mapping[str, Any]
-
 
 class Memory:
     """The counters of a bus from before this start."""
@@ -66,7 +65,8 @@ class Memory:
             path: the file that `save` replaces.
         """
         self._path = path
-        self._earlier: dict[str, Any] = {}
+        self._sensors: Mapping[str, Mapping[str, object]] = {}
+        self._line: Mapping[str, object] = {}
         try:
             with acting_as_owner(path.parent):
                 document = json.loads(read_regular(path, _LARGEST_BYTES))
@@ -75,22 +75,23 @@ class Memory:
         except (OSError, ValueError) as error:
             _log.warning("%s: line statistics begin afresh (%s)", path, error)
             return
-        if isinstance(document, dict):
-            self._earlier = document
+        match document:
+            case {"sensors": dict(sensors), "line": dict(line)}:
+                self._sensors = {name: counts for name, counts in sensors.items() if isinstance(counts, dict)}
+                self._line = line
 
-    def total(self, document: dict[str, Any]) -> dict[str, Any]:
+    def total(self, document: BusDocument) -> BusDocument:
         """Return a bus's status document with the counters from before this start added to its own."""
-        sensors = self._earlier.get("sensors", {})
         return {
             **document,
             "sensors": {
-                name: _plus(counts, sensors.get(name, {}), OF_SENSOR)
+                name: cast(SensorDocument, _plus(counts, self._sensors.get(name, {}), OF_SENSOR))
                 for name, counts in document["sensors"].items()
             },
-            "line": _plus(document["line"], self._earlier.get("line", {}), OF_LINE),
+            "line": cast(LineDocument, _plus(document["line"], self._line, OF_LINE)),
         }
 
-    def save(self, total: Counts) -> None:
+    def save(self, total: BusDocument) -> None:
         """Write the counters of a document from `total` to the file; log a disk that refuses, and go on."""
         counters = {
             "sensors": {name: _only(counts, OF_SENSOR) for name, counts in total["sensors"].items()},
@@ -103,9 +104,9 @@ class Memory:
             _log.warning("%s: line statistics are not kept (%s)", self._path, error)
 
 
-def attributes(counts: Counts, bus: str) -> dict[str, Any]:
+def attributes(counts: SensorDocument, bus: str) -> dict[str, object]:
     """Return a sensor's line statistics as flat ThingsBoard attributes, each key with the prefix `line_`."""
-    by_key: dict[str, Any] = {"line_bus": bus}
+    by_key: dict[str, object] = {"line_bus": bus}
     for key in _SHOWN:
         value = counts.get(key)
         if isinstance(value, Mapping):
@@ -115,7 +116,10 @@ def attributes(counts: Counts, bus: str) -> dict[str, Any]:
     return by_key
 
 
-def _plus(counts: Counts, earlier: Counts, keys: tuple[str, ...]) -> dict[str, Any]:
+def _plus(
+    counts: Mapping[str, object], earlier: Mapping[str, object], keys: tuple[str, ...]
+) -> dict[str, object]:
+    """Return `counts` with those of `keys` that both count added up, codes of exceptions one by one."""
     total = dict(counts)
     for key in keys:
         count, earlier_count = counts.get(key), earlier.get(key)
@@ -127,5 +131,5 @@ def _plus(counts: Counts, earlier: Counts, keys: tuple[str, ...]) -> dict[str, A
     return total
 
 
-def _only(counts: Counts, keys: tuple[str, ...]) -> dict[str, Any]:
+def _only(counts: Mapping[str, object], keys: tuple[str, ...]) -> dict[str, object]:
     return {key: counts[key] for key in keys if key in counts}

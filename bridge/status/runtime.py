@@ -19,16 +19,21 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from bridge.files import open_regular, read_all
+from bridge.status.documents import BusDocument, ClockDocument, UplinkDocument
 
 logger = logging.getLogger(__name__)
 
 SERVICE_DIRECTORY = Path("/run/serial-bridge")
 """The RuntimeDirectory of the installed services: where `status` in a shell finds what they publish."""
+
+UPLINK, CLOCK = "uplink", "clock"
+"""The names of the documents that are not of a bus."""
 
 _LARGEST_BYTES = 10_000_000
 _WRITTEN_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
@@ -47,8 +52,8 @@ class Runtime:
         self._spool_path = spool_path
         self._is_failing = False
 
-    def publish(self, name: str, document: Mapping[str, Any]) -> None:
-        """Replace the document `name` ("bus-meters" or "uplink").
+    def publish(self, name: str, document: Mapping[str, object]) -> None:
+        """Replace the document `name` ("bus-meters", "uplink" or "clock").
 
         Adds `pid`, and `updated` in milliseconds since 1970. A directory that cannot be written, or belongs
         to another user, is logged once: the gateway works without a status.
@@ -66,22 +71,48 @@ class Runtime:
         else:
             self._is_failing = False
 
-    def read_all(self) -> dict[str, dict[str, Any]]:
+    # Another version may have published a document: every key but `pid` and `updated` may be missing in it.
+
+    def buses(self) -> dict[str, BusDocument]:
+        """Return the newest document of each bus, by the bus's name."""
+        documents = self.read_all()
+        return {
+            name.removeprefix("bus-"): cast(BusDocument, document)
+            for name, document in documents.items()
+            if name.startswith("bus-")
+        }
+
+    def uplink(self) -> UplinkDocument | None:
+        """Return the newest document of the uplink, None if there is none."""
+        return cast(UplinkDocument | None, self.read_all().get(UPLINK))
+
+    def clock(self) -> ClockDocument | None:
+        """Return the server's time as the uplink published it, None if there is none."""
+        match self.read_all().get(CLOCK):
+            case {"boot_id": str(boot_id), "offset_ns": int(offset_ns), "source": str(source)}:
+                return {"boot_id": boot_id, "offset_ns": offset_ns, "source": source}
+        return None
+
+    def running_pids(self) -> set[int]:
+        """Return the ids of the living processes that published a document."""
+        return {cast(int, document["pid"]) for document in self.read_all().values() if document["running"]}
+
+    def read_all(self) -> dict[str, dict[str, object]]:
         """Return every document by its name, the newest where several processes published one.
 
         Adds `running`: whether the process that published the document lives. Files that are no document, or
         belong to another user, are left out.
         """
-        newest: dict[str, dict[str, Any]] = {}
+        newest: dict[str, _Document] = {}
         for root, owners in self._roots():
             try:
                 with _opened(root, owners) as outer, _opened(self._folder, owners, outer) as folder:
                     for name, document in _documents(folder, owners):
-                        if name not in newest or newest[name]["updated"] < document["updated"]:
-                            newest[name] = {**document, "running": _lives(document["pid"])}
+                        if name not in newest or newest[name].updated_ms < document.updated_ms:
+                            newest[name] = document
             except OSError:
                 continue  # not there, or not ours
-        return newest
+        return {name: {**document.keys, "running": _lives(document.pid)} for name, document in newest.items()}
 
     def request_forgetting(self, bus: str, sensor: str) -> bool:
         """Request that the process of a bus forgets its knowledge of a sensor; one request at a time.
@@ -96,7 +127,7 @@ class Runtime:
             try:
                 with _opened(root, owners) as outer, _opened(self._folder, owners, outer) as folder:
                     document = _read(f"bus-{bus}.json", folder, owners)
-                    if document is None or not _lives(document["pid"]):
+                    if document is None or not _lives(document.pid):
                         continue
                     now_ms = time.time_ns() // 1_000_000
                     request = {"sensor": sensor, "pid": os.getpid(), "updated": now_ms}
@@ -119,7 +150,7 @@ class Runtime:
                 os.unlink(_request_name(bus), dir_fd=folder)
         except OSError:
             return None
-        sensor = request.get("sensor")
+        sensor = request.keys.get("sensor")
         return sensor if isinstance(sensor, str) else None
 
     def _replace(self, name: str, data: bytes) -> None:
@@ -214,7 +245,16 @@ def _is_trusted(descriptor: int, owners: set[int]) -> bool:
     return status.st_uid in owners and not status.st_mode & _WRITTEN_BY_OTHERS
 
 
-def _documents(folder: int, owners: set[int]) -> Iterator[tuple[str, dict[str, Any]]]:
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A file's content: a JSON object that says which process published it, and when."""
+
+    pid: int
+    updated_ms: int
+    keys: dict[str, object]
+
+
+def _documents(folder: int, owners: set[int]) -> Iterator[tuple[str, _Document]]:
     """Yield the documents of an open folder, each after its name, sorted by name."""
     for name in sorted(os.listdir(folder)):
         stem, dot, suffix = name.rpartition(".")
@@ -224,20 +264,24 @@ def _documents(folder: int, owners: set[int]) -> Iterator[tuple[str, dict[str, A
                 yield stem, document
 
 
-def _read(name: str, folder: int, owners: set[int]) -> dict[str, Any] | None:
+def _read(name: str, folder: int, owners: set[int]) -> _Document | None:
+    """Return the document in a file; None if the file holds none, or is not to be trusted."""
     try:
         descriptor = open_regular(name, os.O_RDONLY, folder=folder)
         try:
             if not _is_trusted(descriptor, owners):
                 return None
-            document = json.loads(read_all(descriptor, _LARGEST_BYTES))
+            document: object = json.loads(read_all(descriptor, _LARGEST_BYTES))
         finally:
             os.close(descriptor)
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(document, dict):
         return None
-    return document if all(isinstance(document.get(key), int) for key in ("pid", "updated")) else None
+    pid, updated_ms = document.get("pid"), document.get("updated")
+    if not isinstance(pid, int) or not isinstance(updated_ms, int):
+        return None
+    return _Document(pid, updated_ms, document)
 
 
 def _lives(pid: int) -> bool:

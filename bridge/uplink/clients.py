@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
-from bridge.coap import Client
+from bridge.coap import Client, Stats
 from bridge.coap.path_limit import PathLimit
 from bridge.config import Certificate, ThingsBoard
 from bridge.errors import PathTooNarrow
@@ -31,8 +31,8 @@ class UplinkClient(Protocol):
         """Return the number of requests in flight at once."""
 
     @property
-    def stats(self) -> Any:
-        """Return the client's counters, a dataclass."""
+    def stats(self) -> Stats:
+        """Return the client's counters."""
 
     async def post(self, path: Sequence[str], payload: bytes, *, at_once: bool = False) -> Answer:
         """Post JSON and return the server's answer."""

@@ -12,10 +12,10 @@ import json
 import logging
 from collections.abc import Mapping
 from math import inf
-from typing import Any
 
 from bridge.config import Certificate, Credentials, Token
 from bridge.errors import UplinkError
+from bridge.status.documents import SensorDocument
 from bridge.status.line_statistics import EXCEPTION, attributes
 from bridge.status.runtime import Runtime
 from bridge.thingsboard import telemetry_path
@@ -55,20 +55,19 @@ class Diagnostics:
         """Send statistics until cancelled."""
         while True:
             now = asyncio.get_running_loop().time()
-            for name, document in self._runtime.read_all().items():
-                if name.startswith("bus-"):
-                    for sensor, counts in document.get("sensors", {}).items():
-                        if self._is_due(sensor, counts, now):
-                            self._last_sent[sensor] = now, counts.get("state")
-                            await self._send(sensor, attributes(counts, str(document.get("bus"))))
+            for bus, document in self._runtime.buses().items():
+                for sensor, counts in document.get("sensors", {}).items():
+                    if self._is_due(sensor, counts, now):
+                        self._last_sent[sensor] = now, counts.get("state")
+                        await self._send(sensor, attributes(counts, bus))
             await asyncio.sleep(LOOK_EVERY_S)
 
-    def _is_due(self, sensor: str, counts: Mapping[str, Any], now: float) -> bool:
+    def _is_due(self, sensor: str, counts: SensorDocument, now: float) -> bool:
         """Return whether the sensor's state has changed, or its statistics are `SEND_EVERY_S` old."""
         sent_at, state = self._last_sent.get(sensor, (-SEND_EVERY_S, None))
         return counts.get("state") != state or now - sent_at >= SEND_EVERY_S
 
-    async def _send(self, sensor: str, statistics: Mapping[str, Any]) -> None:
+    async def _send(self, sensor: str, statistics: Mapping[str, object]) -> None:
         """Send a sensor's attributes once; a failure is logged at DEBUG and not retried."""
         credential = self._credentials.sensors.get(sensor)
         if credential is None:
@@ -85,14 +84,15 @@ class Diagnostics:
             log.debug("%s: diagnostics sent: %s", sensor, answer.code)
 
 
-def _encode_fitting(statistics: Mapping[str, Any], budget: int) -> bytes:
+def _encode_fitting(statistics: Mapping[str, object], budget: int) -> bytes:
     """Return as many of the attributes as one message holds, as JSON.
 
     The exception codes come last, the most frequent first: a device may answer with any of 255.
     """
 
     def rank(key: str) -> float:
-        return -float(statistics[key]) if key.startswith(EXCEPTION) else -inf
+        count = statistics[key]
+        return -count if key.startswith(EXCEPTION) and isinstance(count, int) else -inf
 
     members: list[bytes] = []
     room = budget - len(b"{}")

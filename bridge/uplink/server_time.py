@@ -14,15 +14,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Protocol
 
 from bridge.clock import Clock, Told, is_plausible
 from bridge.coap import Response
 from bridge.config import Site
 from bridge.errors import SpoolFull, UplinkError
 from bridge.spool import Spool, SpoolUnavailable
+from bridge.status.documents import ClockDocument
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ class TimeKeeper:
         clock: this process's clock, which also reads what `publish` publishes.
         client: the connection to the server.
         site: the configuration, for its server and its spool.
-        publish: takes {"boot_id", "offset_ns", "source", "accuracy_ms"}, for every process of this boot.
+        publish: takes the document with the time, for every process of this boot.
     """
 
     def __init__(
@@ -136,7 +137,7 @@ class TimeKeeper:
         client: TimeClient,
         site: Site,
         *,
-        publish: Callable[[Mapping[str, Any]], None],
+        publish: Callable[[ClockDocument], None],
     ) -> None:
         self._clock = clock
         self._client = client

@@ -7,11 +7,11 @@ import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+from bridge.coap import Stats
 from bridge.config import Certificate, Credentials, Site, Token
+from bridge.status.documents import ClientCounters, Hold, Slowed, UplinkDocument
 from bridge.thingsboard import telemetry_path
 from bridge.uplink.clients import UplinkClient
 from bridge.uplink.delivery import Delivery
@@ -33,15 +33,8 @@ class Uplink:
         credentials: of its sensors.
         client: the client for tokens, the caller's to close; several tokens share it.
         own_clients: the client of each certificate, because a server knows one device by one connection.
-        publish: takes the status document, at most every `pace.status_every_s` and only if it changed:
-            {"state": "idle" | "up" | "backing off" | "holding", "server": host:port,
-            "last_success": ms | None, "last_error": sentence | None, "next_try": ms | None,
-            "delivered_per_s": float, "holds": {sensor: {"reason": sentence, "next_try": ms | None}},
-            "slowed": {sensor: {"values_per_s": float, "since": ms, "reason": sentence}},
-            "client": the counters of all}. `slowed` are those whose rate the server's 5.00 limits.
-            `last_success` is when the server last answered; `last_error` why every link to it is down, None
-            once one is up again; where only some are, their sensors are among the holds. `next_try` is None
-            where a person must act first.
+        publish: takes the status document, at most every `pace.status_every_s` and only if it changed. Where
+            only some of the links to the server are down, their sensors are among the holds.
         pace: timings and window sizes; the defaults are for a real site.
     """
 
@@ -53,7 +46,7 @@ class Uplink:
         *,
         client: UplinkClient,
         own_clients: Mapping[Certificate, UplinkClient] | None = None,
-        publish: Callable[[dict[str, Any]], None],
+        publish: Callable[[UplinkDocument], None],
         pace: Pace | None = None,
     ) -> None:
         self._spool_path = spool_path
@@ -122,7 +115,7 @@ class Uplink:
     async def _publish_status(self, links: Sequence[_Link], drain: Drain) -> None:
         """Publish the status document whenever it changed, until cancelled."""
         loop = asyncio.get_running_loop()
-        last_document: dict[str, Any] = {}
+        last_document: UplinkDocument | None = None
         before, delivered_before = loop.time(), 0
         while True:
             now, delivered = loop.time(), sum(link.delivery.delivered for link in links)
@@ -135,10 +128,10 @@ class Uplink:
                 last_document = document
             await asyncio.sleep(self._pace.status_every_s)
 
-    def _document(self, links: Sequence[_Link], drain: Drain, now: float) -> dict[str, Any]:
+    def _document(self, links: Sequence[_Link], drain: Drain, now: float) -> UplinkDocument:
         """Return the status document, without the rate."""
         wall = time.time() - now
-        holds: dict[str, dict[str, Any]] = {
+        holds: dict[str, Hold] = {
             sensor: {"reason": reason, "next_try": None} for sensor, reason in drain.unassigned.items()
         }
         links_in_use = [link for link in links if link.feeds] or links
@@ -151,9 +144,9 @@ class Uplink:
                 if (reason := link_error or feed.reason) is not None:
                     is_holding = True
                     until = link.delivery.silent_until if link_error else feed.wait_until
-                    holds |= {
-                        name: {"reason": reason, "next_try": _ms(wall + until)} for name in feed.sensors
-                    }
+                    next_try = _ms(wall + until)
+                    for name in feed.sensors:
+                        holds[name] = {"reason": reason, "next_try": next_try}
         answered_at = max(link.delivery.answered_at for link in links_in_use)
         return {
             "state": _state(is_down=is_down, is_holding=is_holding, has_answered=answered_at > 0),
@@ -163,11 +156,11 @@ class Uplink:
             "next_try": _ms(wall + min(delivery.silent_until for delivery in failing)) if is_down else None,
             "holds": holds,
             "slowed": _slow_sensors(links_in_use, now, wall),
-            "client": _sum_of_stats([asdict(link.client.stats) for link in links_in_use]),
+            "client": _sum_of_stats([link.client.stats for link in links_in_use]),
         }
 
 
-def _slow_sensors(links: Sequence[_Link], now: float, wall: float) -> dict[str, dict[str, Any]]:
+def _slow_sensors(links: Sequence[_Link], now: float, wall: float) -> dict[str, Slowed]:
     """Return the sensors whose rate the server's 5.00 limits, for the status document."""
     return {
         sensor: {
@@ -192,18 +185,20 @@ class _Link:
         self.delivery = Delivery(feeds, drain, client, pace)
 
 
-def _sum_of_stats(stats: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the sum of all clients' counters; for what cannot be added, the first value there is."""
-    sums: dict[str, Any] = {}
-    for name in stats[0]:
-        values = [counters[name] for counters in stats if counters[name] is not None]
-        if all(isinstance(value, int) for value in values) and values:
-            sums[name] = sum(values)
-        elif all(isinstance(value, Mapping) for value in values) and values:
-            sums[name] = dict(sum(map(Counter, values), Counter()))
-        else:
-            sums[name] = next(iter(values), None)
-    return sums
+def _sum_of_stats(stats: Sequence[Stats]) -> ClientCounters:
+    """Return the counters of all clients added up, and what the first of them knows of the server."""
+    responses: Counter[str] = Counter()
+    for client in stats:
+        responses.update(client.responses)
+    return {
+        "requests": sum(client.requests for client in stats),
+        "responses": dict(responses),
+        "retransmissions": sum(client.retransmissions for client in stats),
+        "timeouts": sum(client.timeouts for client in stats),
+        "lanes": sum(client.lanes for client in stats),
+        "srtt_s": next((client.srtt_s for client in stats if client.srtt_s is not None), None),
+        "address": next((client.address for client in stats if client.address is not None), None),
+    }
 
 
 def _state(*, is_down: bool, is_holding: bool, has_answered: bool) -> str:

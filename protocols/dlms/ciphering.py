@@ -23,7 +23,7 @@ from hashlib import sha256
 from typing import Final, TypeVar
 
 from protocols.dlms.apdu import Ciphered
-from protocols.toolkit.errors import DecodeError, DecryptionError, FrameError
+from protocols.toolkit.errors import DecodeError, DecryptionError, DecryptionReason, FrameError
 from protocols.toolkit.meter_keys import MeterKey
 
 TAG_LENGTH: Final = 12
@@ -154,7 +154,7 @@ def _galois_mode(key: bytes, vector: bytes, additional: bytes, text: bytes, tag:
         raise _BadTag from error
 
 
-def _error(telegram: Ciphered, reason: str, message: str) -> DecryptionError:
+def _error(telegram: Ciphered, reason: DecryptionReason, message: str) -> DecryptionError:
     return DecryptionError(
         message,
         reason=reason,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final, Literal
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]  # where in a sensor's table, and the rule, the value and the fix
@@ -32,6 +33,9 @@ class DecodeError(ProtocolError):
         self.data = data
 
 
+DecryptionReason = Literal["no_key", "wrong_key", "replayed"]
+
+
 class DecryptionError(DecodeError):
     """A telegram that cannot be decrypted, or must not be used.
 
@@ -40,11 +44,13 @@ class DecryptionError(DecodeError):
         message: one sentence, with the meter and the next step.
     """
 
-    NO_KEY = "no_key"
-    WRONG_KEY = "wrong_key"
-    REPLAYED = "replayed"
+    NO_KEY: Final = "no_key"
+    WRONG_KEY: Final = "wrong_key"
+    REPLAYED: Final = "replayed"
 
-    def __init__(self, message: str, *, reason: str, field: str, value: object, data: bytes) -> None:
+    def __init__(
+        self, message: str, *, reason: DecryptionReason, field: str, value: object, data: bytes
+    ) -> None:
         super().__init__(message, field=field, value=value, data=data)
         self.reason = reason
         self.message = message

@@ -14,7 +14,7 @@ import pytest
 
 from bridge.clock import kernel_clock
 from bridge.status import runtime as runtime_module
-from bridge.status.runtime import Runtime
+from bridge.status.runtime import CLOCK, Runtime
 
 
 @pytest.fixture(autouse=True)
@@ -174,7 +174,7 @@ def test_the_time_is_not_taken_from_a_stranger(spool: Path, directory: Path) -> 
     document = {"pid": 1, "updated": 2**60, "boot_id": boot, "offset_ns": 10**18, "source": "a stranger"}
     told.write_text(json.dumps(document))
     os.chown(told, STRANGER, STRANGER)
-    assert kernel_clock.TOLD not in Runtime(spool).read_all()
+    assert CLOCK not in Runtime(spool).read_all()
 
 
 @only_root

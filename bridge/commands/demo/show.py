@@ -199,8 +199,7 @@ def _headline(elapsed: float, *, cut: bool) -> str:
 
 
 def _queued(site: Site) -> int:
-    queued: int = collect(site)["ledger"]["queued"]
-    return queued
+    return collect(site)["ledger"]["queued"]
 
 
 def _closing(console: Console, site: Site, server: StandIn) -> int:

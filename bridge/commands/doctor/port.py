@@ -20,8 +20,7 @@ AREA = "port"
 
 def check(site: Site, machine: Machine) -> Iterator[Finding]:
     """Yield what keeps a bus from its port."""
-    documents = Runtime(site.spool.path).read_all().values()
-    own_pids = {document["pid"] for document in documents if document["running"]}
+    own_pids = Runtime(site.spool.path).running_pids()
     for bus in site.buses.values():
         yield from _bus(bus, machine, own_pids)
     if os.geteuid() != 0 and site.buses:

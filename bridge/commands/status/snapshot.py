@@ -7,10 +7,9 @@ so one that hangs cannot hide it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import typer
 
@@ -19,12 +18,27 @@ from bridge.config import Site
 from bridge.errors import ConfigError
 from bridge.plain_text import lines, one_line
 from bridge.release import VERSION
-from bridge.spool import Account, read_ledger, read_placed
+from bridge.spool import Account, Placed, read_ledger, read_placed
+from bridge.status.documents import (
+    BusDocument,
+    ClockStatus,
+    Ledger,
+    PlacedReadings,
+    SensorDocument,
+    SensorStatus,
+    Status,
+    UplinkDocument,
+)
 from bridge.status.runtime import Runtime
+from protocols.toolkit.polling import Values
 
-COLUMNS = ("read", "delivered", "queued", "expired", "refused", "dropped")
+if TYPE_CHECKING:
+    from rich.console import Group
+
+Column = Literal["read", "delivered", "queued", "expired", "refused", "dropped"]
+COLUMNS: tuple[Column, ...] = get_args(Column)
 NOT_RUNNING = "not running"
-NEVER = {
+NEVER: SensorDocument = {
     "state": NOT_RUNNING,
     "last_ts": None,
     "last_values": None,
@@ -33,35 +47,42 @@ NEVER = {
     "exceptions": 0,
     "late_replies": 0,
 }
+NOTHING_READ = Account(0, 0, 0, 0, 0, 0)
+
+_TROUBLES: Final = ("timeouts", "crc_errors", "exceptions", "late_replies", "expired", "refused", "dropped")
 
 
-def collect(site: Site) -> dict[str, Any]:
+def collect(site: Site) -> Status:
     """Return the document of `status --json`: version, ledger, sensors, buses, uplink, clock.
 
     Sensors that are no longer configured but still have readings in the spool are listed with `bus` null.
     """
     runtime = Runtime(site.spool.path)
-    documents = runtime.read_all()
-    books = read_ledger(site.spool.path)
-    sensors: dict[str, Any] = {}
-    buses: dict[str, Any] = {}
+    documents = runtime.buses()
+    accounts = read_ledger(site.spool.path)
+    sensors: dict[str, SensorStatus] = {}
+    buses: dict[str, BusDocument] = {}
     for bus in site.buses.values():
-        document = _process_document(documents.get(f"bus-{bus.name}"))
+        document = _bus(documents.get(bus.name))
         rows = document.pop("sensors", {})
         buses[bus.name] = document
         for sensor in bus.sensors:
-            row = {"bus": bus.name, **NEVER, **rows.get(sensor.name, {})}
+            counters: SensorDocument = {**NEVER, **rows.get(sensor.name, {})}
             if not document["running"]:
-                row["state"] = NOT_RUNNING
-            sensors[sensor.name] = row | _account(books.pop(sensor.name, None))
-    for name, account in books.items():
-        sensors[name] = {"bus": None, **NEVER, "state": "not configured", **_account(account)}
+                counters["state"] = NOT_RUNNING
+            sensors[sensor.name] = {
+                "bus": bus.name,
+                **counters,
+                **_ledger(accounts.pop(sensor.name, NOTHING_READ)),
+            }
+    for name, account in accounts.items():
+        sensors[name] = {"bus": None, **NEVER, "state": "not configured", **_ledger(account)}
     return {
         "version": VERSION,
-        "ledger": {column: sum(row[column] for row in sensors.values()) for column in COLUMNS},
+        "ledger": _sums(sensors.values()),
         "sensors": sensors,
         "buses": buses,
-        "uplink": _process_document(documents.get("uplink")),
+        "uplink": _uplink(runtime.uplink()),
         "clock": _clock(site, runtime),
     }
 
@@ -108,30 +129,68 @@ def watch_it(site: Site) -> None:
             typer.echo()
 
 
-def _process_document(document: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the document of a process; of one that has ended, without its errors and with that state."""
-    if document is None or not document["running"]:
-        past = {
-            key: value
-            for key, value in (document or {}).items()
-            if key not in ("error", "last_error", "holds", "slowed")
-        }
-        return {**past, "state": NOT_RUNNING, "running": False}
-    return document
+def _bus(document: BusDocument | None) -> BusDocument:
+    """Return the document of a bus; of one whose process has ended, without its error and with that state."""
+    if document is None:
+        return {"state": NOT_RUNNING, "running": False}
+    if document["running"]:
+        return document
+    past: BusDocument = {**document, "state": NOT_RUNNING}
+    past.pop("error", None)
+    return past
 
 
-def _clock(site: Site, runtime: Runtime) -> dict[str, Any]:
+def _uplink(document: UplinkDocument | None) -> UplinkDocument:
+    """Return the document of the uplink; after its process has ended, without what no longer holds."""
+    if document is None:
+        return {"state": NOT_RUNNING, "running": False}
+    if document["running"]:
+        return document
+    past: UplinkDocument = {**document, "state": NOT_RUNNING}
+    past.pop("last_error", None)
+    past.pop("holds", None)
+    past.pop("slowed", None)
+    return past
+
+
+def _clock(site: Site, runtime: Runtime) -> ClockStatus:
     """Return the source of the time or what it lacks, and the readings whose time could only be estimated."""
     clock = system_clock(site.clock.trust, runtime)
-    placement = read_placed(site.spool.path)
-    return {"state": clock.state, "source": clock.source, "placed": asdict(placement) if placement else None}
+    return {
+        "state": clock.state,
+        "source": clock.source,
+        "placed": _placed(read_placed(site.spool.path)),
+    }
 
 
-def _account(account: Account | None) -> dict[str, int]:
-    return {column: getattr(account, column) if account else 0 for column in COLUMNS}
+def _placed(placed: Placed | None) -> PlacedReadings | None:
+    if placed is None:
+        return None
+    return {"readings": placed.readings, "from_ms": placed.from_ms, "to_ms": placed.to_ms}
 
 
-def _picture(document: dict[str, Any]) -> Any:
+def _ledger(account: Account) -> Ledger:
+    """Return a sensor's account as it stands in `status --json`."""
+    return {
+        "read": account.read,
+        "delivered": account.delivered,
+        "queued": account.queued,
+        "expired": account.expired,
+        "refused": account.refused,
+        "dropped": account.dropped,
+    }
+
+
+def _sums(ledgers: Iterable[Ledger]) -> Ledger:
+    """Return the ledgers of all sensors added up."""
+    total = _ledger(NOTHING_READ)
+    for ledger in ledgers:
+        for column in COLUMNS:
+            total[column] += ledger[column]
+    return total
+
+
+def _picture(document: Status) -> Group:
     """Return the status for a terminal: a table of sensors that fits a laptop, and lines for the rest."""
     from rich.console import Group
     from rich.table import Table
@@ -143,16 +202,15 @@ def _picture(document: dict[str, Any]) -> Any:
         table.add_column(heading, justify="left" if heading in columns[:2] else "right", no_wrap=True)
     table.add_column("values")
     for name, row in document["sensors"].items():
-        books = (row[column] for column in columns[3:])
+        books = row["read"], row["delivered"], row["queued"]
         cells = (name, row["state"], age(row["last_ts"]), *books, values(row["last_values"], 3))
         table.add_row(*(Text(one_line(cell)) for cell in cells))  # a str would be read as markup
     return Group(table, Text(""), Text(lines(_lines(document))))
 
 
-def _trouble(row: dict[str, Any]) -> str:
+def _trouble(row: SensorStatus) -> str:
     """Return a sensor's failures since its reader started, and its readings that were lost or refused."""
-    keys = ("timeouts", "crc_errors", "exceptions", "late_replies", "expired", "refused", "dropped")
-    troubles = [f"{row[key]} {key.replace('_', ' ')}" for key in keys if row[key]]
+    troubles = [f"{row[key]} {key.replace('_', ' ')}" for key in _TROUBLES if row[key]]
     if left_out := row.get("unstorable"):
         troubles.append(
             f"{left_out} values left out that ThingsBoard cannot store as numbers (2^63 or beyond)"
@@ -160,16 +218,16 @@ def _trouble(row: dict[str, Any]) -> str:
     return ", ".join(troubles)
 
 
-def _lines(document: dict[str, Any]) -> Iterator[str]:
+def _lines(document: Status) -> Iterator[str]:
     """Yield the troubles of the sensors, then buses, uplink and ledger, a line each."""
     for name, row in document["sensors"].items():
         if trouble := _trouble(row):
             yield f"{name}: {trouble}"
     for name, bus in document["buses"].items():
         yield f"bus {name}: {bus['state']}" + (f", {bus['error']}" if bus.get("error") else "")
-        for sender, row in bus.get("line", {}).get("not_configured", {}).items():
+        for sender, unknown in bus.get("line", {}).get("not_configured", {}).items():
             sender_text = f'id = "{sender}"' if sender else "a sensor without id"
-            telegrams = f"{row['telegrams']} telegrams: {values(row['last_values'])}"
+            telegrams = f"{unknown['telegrams']} telegrams: {values(unknown['last_values'])}"
             yield f"  heard, not configured: {sender_text} ({telegrams})"
     uplink = document["uplink"]
     yield f"uplink: {uplink['state']}" + (f", {uplink['last_error']}" if uplink.get("last_error") else "")
@@ -199,7 +257,7 @@ def _date(ts_ms: int) -> str:
     return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def values(last: dict[str, Any] | None, most: int = 4) -> str:
+def values(last: Values | None, most: int = 4) -> str:
     """Return the first few values of a sensor, for a cell of a table."""
     texts = [f"{key} {value}" for key, value in list((last or {}).items())[:most]]
     return ", ".join(texts) + (" …" if last and len(last) > most else "")

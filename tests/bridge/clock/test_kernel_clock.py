@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bridge.clock import BUILD_DATE, Told, kernel_clock
-from bridge.clock.kernel_clock import TOLD, boot_id, has_set_clock_at_boot, is_synchronized, system_clock
-from bridge.status.runtime import Runtime
+from bridge.clock.kernel_clock import boot_id, has_set_clock_at_boot, is_synchronized, system_clock
+from bridge.status.runtime import CLOCK, Runtime
 
 NS = 1_000_000_000
 NOW_S = int((BUILD_DATE + timedelta(days=100)).timestamp())
@@ -94,7 +94,7 @@ def test_what_the_uplink_was_told_reaches_the_clocks_of_other_processes(
     monkeypatch.setattr(kernel_clock, "is_synchronized", lambda: False)
     monkeypatch.setattr(kernel_clock, "has_set_clock_at_boot", lambda: False)
     runtime = Runtime(tmp_path / "spool.db")
-    runtime.publish(TOLD, {"boot_id": boot_id(), "offset_ns": NOW_S * NS, "source": "the clock of tb"})
+    runtime.publish(CLOCK, {"boot_id": boot_id(), "offset_ns": NOW_S * NS, "source": "the clock of tb"})
     clock = system_clock("auto", runtime)
     assert clock.known == Told(boot_id(), NOW_S * NS, "the clock of tb")
     assert system_clock("auto").known is None
