@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from protocols.toolkit.errors import Problem, SettingsError
-from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request, Values
 from protocols.toolkit.protocol import Fields, Protocol, without_models
 from protocols.toolkit.scaling_keys import unknown_key
@@ -198,8 +198,8 @@ def _extent(buffer: bytes, at: int) -> int:
     return _AROUND + buffer[at + 1]
 
 
-def _flaw(frame: bytes) -> str | None:
-    return "checksum" if sum(frame) & 0xFF else None
+def _flaw(frame: bytes) -> NoiseReason | None:
+    return NoiseReason.CHECKSUM if sum(frame) & 0xFF else None
 
 
 def _direction(frame: bytes) -> Direction:

@@ -33,7 +33,7 @@ from typing import Final, NamedTuple
 from protocols.iec62056_21.data import DataSet, data_sets
 from protocols.toolkit import obis
 from protocols.toolkit.checksum import CHECKSUMS
-from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.obis import Code, Quantity
 from protocols.toolkit.polling import LineSettings, Value, Values
 from protocols.toolkit.protocol import Fields, Protocol, without_models
@@ -251,13 +251,13 @@ def _extent(buffer: bytes, at: int, searched_length: int = 0) -> int | None:
     return None if _CHECK_BEGUN.fullmatch(buffer, stop.end()) else 0
 
 
-def _flaw(telegram: bytes) -> str | None:
+def _flaw(telegram: bytes) -> NoiseReason | None:
     """Return "checksum" where the check does not fit; without one, the first line must be plain."""
     body, mark, check = telegram.rpartition(b"!")
     if check.strip():
-        return None if int(check, 16) in (crc(body + mark) for crc in _CRCS) else "checksum"
+        return None if int(check, 16) in (crc(body + mark) for crc in _CRCS) else NoiseReason.CHECKSUM
     states_a_check = any(version in body for version in _VERSIONS_WITH_CHECK)
-    return None if _PLAIN_FIRST_LINE.match(telegram) and not states_a_check else "checksum"
+    return None if _PLAIN_FIRST_LINE.match(telegram) and not states_a_check else NoiseReason.CHECKSUM
 
 
 def _direction(telegram: bytes) -> Direction:

@@ -21,7 +21,7 @@ from protocols import dsmr
 from protocols.dlms.apdu import ciphered
 from protocols.dlms.ciphering import TAG_LENGTH, Decryption
 from protocols.toolkit.errors import DecodeError
-from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.meter_keys import MeterKey, parse_key
 from protocols.toolkit.protocol import Fields, Protocol, without_models
 from protocols.toolkit.pushing import Telegram
@@ -113,8 +113,8 @@ def _extent(buffer: bytes, at: int) -> int:
     return extent if _HEAD_LENGTH + _LEAST <= extent <= LONGEST else 0
 
 
-def _flaw(frame: bytes) -> str | None:
-    return "cut" if frame.find(frame[:_TOLD_APART], 1) > 0 else None
+def _flaw(frame: bytes) -> NoiseReason | None:
+    return NoiseReason.CUT if frame.find(frame[:_TOLD_APART], 1) > 0 else None
 
 
 def _direction(frame: bytes) -> Direction:

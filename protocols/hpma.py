@@ -26,7 +26,7 @@ from typing import Final
 from construct import Array, Byte, Bytes, Const, Int16ub, Struct, this
 
 from protocols.toolkit import layout
-from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.polling import LineSettings, Values
 from protocols.toolkit.protocol import Fields, Protocol, without_models
 from protocols.toolkit.pushing import ListeningKeys, Telegram, address_of
@@ -117,10 +117,10 @@ def _extent(buffer: bytes, at: int) -> int:
     return REPORT_LENGTH if buffer[at] == _REPORT_START else _AROUND + buffer[at + 1]
 
 
-def _flaw(frame: bytes) -> str | None:
+def _flaw(frame: bytes) -> NoiseReason | None:
     if frame[0] != _REPORT_START:
-        return "checksum" if sum(frame) & 0xFF else None
-    return None if sum(frame[:-2]) == int.from_bytes(frame[-2:], "big") else "checksum"
+        return NoiseReason.CHECKSUM if sum(frame) & 0xFF else None
+    return None if sum(frame[:-2]) == int.from_bytes(frame[-2:], "big") else NoiseReason.CHECKSUM
 
 
 def _direction(frame: bytes) -> Direction:

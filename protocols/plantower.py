@@ -33,7 +33,7 @@ from construct import Array, Byte, Const, Int16ub, Struct, this
 
 from protocols.toolkit import layout
 from protocols.toolkit.errors import Problem, SettingsError
-from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.polling import LineSettings, Value, Values
 from protocols.toolkit.protocol import Fields, Protocol
 from protocols.toolkit.pushing import ListeningKeys, ListeningSettings, Telegram, address_of
@@ -186,8 +186,8 @@ def _extent(buffer: bytes, at: int) -> int:
     return _HEAD_LENGTH + buffer[at + 3] if is_report else _COMMAND_LENGTH
 
 
-def _flaw(frame: bytes) -> str | None:
-    return None if sum(frame[:-_CHECK]) == int.from_bytes(frame[-_CHECK:], "big") else "checksum"
+def _flaw(frame: bytes) -> NoiseReason | None:
+    return None if sum(frame[:-_CHECK]) == int.from_bytes(frame[-_CHECK:], "big") else NoiseReason.CHECKSUM
 
 
 def _direction(frame: bytes) -> Direction:

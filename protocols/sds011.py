@@ -21,7 +21,7 @@ from typing import Final
 from construct import Byte, Bytes, Const, Int16ul, Struct
 
 from protocols.toolkit import layout
-from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.polling import LineSettings, Values
 from protocols.toolkit.protocol import Fields, Protocol, without_models
 from protocols.toolkit.pushing import Identity, ListeningKeys, Telegram, address_of
@@ -125,8 +125,8 @@ def _extent(buffer: bytes, at: int) -> int:
     return _LENGTHS[buffer[at + 1]]
 
 
-def _flaw(frame: bytes) -> str | None:
-    return None if sum(frame[2:-2]) & 0xFF == frame[-2] else "checksum"
+def _flaw(frame: bytes) -> NoiseReason | None:
+    return None if sum(frame[2:-2]) & 0xFF == frame[-2] else NoiseReason.CHECKSUM
 
 
 def _direction(frame: bytes) -> Direction:

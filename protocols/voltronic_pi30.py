@@ -21,7 +21,7 @@ from typing import Final
 from fastcrc.crc16 import xmodem
 
 from protocols.toolkit.errors import DeviceRefusal
-from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request, Value, Values
 from protocols.toolkit.protocol import Fields, Protocol, without_models
 from protocols.toolkit.search import SearchFramer, Shape
@@ -177,10 +177,10 @@ def _extent(buffer: bytes, at: int) -> int | None:
     return end.end() - at if end[0] == b"\r" else 0
 
 
-def _flaw(frame: bytes) -> str | None:
+def _flaw(frame: bytes) -> NoiseReason | None:
     if not _WHOLE.fullmatch(frame):
-        return "character"
-    return None if _check(frame[:-3]) == frame[-3:-1] else "checksum"
+        return NoiseReason.CHARACTER
+    return None if _check(frame[:-3]) == frame[-3:-1] else NoiseReason.CHECKSUM
 
 
 def _direction(frame: bytes) -> Direction:

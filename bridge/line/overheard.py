@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.errors import Cause
-from protocols.toolkit.framing import Event, Frame
+from protocols.toolkit.framing import Event, Frame, NoiseReason
 from protocols.toolkit.polling import Request
 
 _SENTENCES = {
@@ -44,9 +44,9 @@ class Overheard:
     def add(self, request: Request, event: Event, *, is_late: bool) -> None:
         """Count an event that is not the reply to `request`."""
         if not isinstance(event, Frame):
-            if event.reason == "checksum":
+            if event.reason == NoiseReason.CHECKSUM:
                 self.damaged += len(event.data)
-            elif event.reason == "cut":
+            elif event.reason == NoiseReason.CUT:
                 self.cut += len(event.data)
             else:
                 self.noise += len(event.data)

@@ -25,7 +25,7 @@ from bridge.reader.invocation_counters import InvocationCounters
 from bridge.status.documents import LineDocument, SensorDocument, UnconfiguredSensor
 from bridge.systemd import Heartbeat
 from protocols.toolkit.errors import DecryptionError, DecryptionReason, ProtocolError
-from protocols.toolkit.framing import Event, Frame
+from protocols.toolkit.framing import Event, Frame, NoiseReason
 from protocols.toolkit.polling import Values
 from protocols.toolkit.pushing import Listener, Telegram
 
@@ -103,7 +103,7 @@ class PushReader:
         """What an event says, and the counters of the line."""
         if not isinstance(event, Frame):
             self._stray_octets += len(event.data)
-            self._damaged += event.reason == "checksum"
+            self._damaged += event.reason == NoiseReason.CHECKSUM
             return ()
         self._frames += 1
         try:

@@ -16,7 +16,7 @@ from typing import Final
 from construct import Byte, Bytes, Const, Struct
 
 from protocols.toolkit import layout
-from protocols.toolkit.framing import Direction
+from protocols.toolkit.framing import Direction, NoiseReason
 from protocols.toolkit.search import SearchFramer, Shape
 
 COMPUTER: Final = 0x40
@@ -80,17 +80,17 @@ def _extent(buffer: bytes, at: int) -> int:
     return LENGTH
 
 
-def _flaw(frame: bytes) -> str | None:
-    return None if _check(frame[:-1]) == frame[-1] else "checksum"
+def _flaw(frame: bytes) -> NoiseReason | None:
+    return None if _check(frame[:-1]) == frame[-1] else NoiseReason.CHECKSUM
 
 
-def _block_flaw(block: bytes) -> str | None:
+def _block_flaw(block: bytes) -> NoiseReason | None:
     head, number = block[:_HEAD_LENGTH], block[_HEAD_LENGTH]
     for at in range(0, len(block), LENGTH):
         if not block.startswith(head, at) or block[at + _HEAD_LENGTH] != number:
-            return "order"
+            return NoiseReason.ORDER
         if _flaw(block[at : at + LENGTH]):
-            return "checksum"
+            return NoiseReason.CHECKSUM
         number += 1
     return None
 

@@ -17,7 +17,7 @@ from construct import Bytes, BytesInteger, Const, Construct, Padding, Rebuild, S
 
 from protocols.declared.declaration import CHECKSUM, END, SYNC, Check, Declaration, Length, Part, Pattern
 from protocols.toolkit import layout
-from protocols.toolkit.framing import Direction
+from protocols.toolkit.framing import Direction, NoiseReason
 from protocols.toolkit.polling import Values
 from protocols.toolkit.scaling import Missing
 from protocols.toolkit.search import Shape
@@ -195,22 +195,23 @@ def _shape(declaration: Declaration) -> Shape:
     )
 
 
-def _flaw(check: Check | None, end: bytes) -> Callable[[bytes], str | None]:
+def _flaw(check: Check | None, end: bytes) -> Callable[[bytes], NoiseReason | None]:
     """Return a function that names the flaw of a frame; fast, for noise brings many candidates."""
     if check is None:
-        return lambda data: None if data.endswith(end) else "end"
+        return lambda data: None if data.endswith(end) else NoiseReason.END
     of, order, start, stop = check.checksum.of, check.order, check.start, check.stop
     at, behind = check.at, check.at + check.checksum.size or None  # None: it ends the frame
 
-    def of_one_octet(data: bytes) -> str | None:
+    def of_one_octet(data: bytes) -> NoiseReason | None:
         if end and not data.endswith(end):
-            return "end"
-        return None if data[at] == of(data[start:stop]) else "checksum"
+            return NoiseReason.END
+        return None if data[at] == of(data[start:stop]) else NoiseReason.CHECKSUM
 
-    def of_more(data: bytes) -> str | None:
+    def of_more(data: bytes) -> NoiseReason | None:
         if end and not data.endswith(end):
-            return "end"
-        return None if int.from_bytes(data[at:behind], order) == of(data[start:stop]) else "checksum"
+            return NoiseReason.END
+        is_good = int.from_bytes(data[at:behind], order) == of(data[start:stop])
+        return None if is_good else NoiseReason.CHECKSUM
 
     return of_one_octet if check.checksum.size == 1 else of_more
 

@@ -20,6 +20,7 @@ from protocols.dlms import hdlc, wired_mbus
 from protocols.dlms.data import split_length
 from protocols.toolkit import layout
 from protocols.toolkit.errors import DecodeError
+from protocols.toolkit.framing import NoiseReason
 from protocols.toolkit.search import SearchFramer, Shape
 
 LONGEST: Final = max(hdlc.LONGEST, wired_mbus.LONGEST)
@@ -120,7 +121,7 @@ def _extent(buffer: bytes, at: int) -> int:
     return hdlc.extent(buffer, at)
 
 
-def _flaw(frame: bytes) -> str | None:
+def _flaw(frame: bytes) -> NoiseReason | None:
     return wired_mbus.flaw(frame) if frame[0] == wired_mbus.STARTS[0] else hdlc.flaw(frame)
 
 

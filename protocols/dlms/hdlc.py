@@ -21,6 +21,7 @@ from construct import Bytes, Int16ub, Int16ul, Struct
 
 from protocols.toolkit import layout
 from protocols.toolkit.checksum import crc16_x25
+from protocols.toolkit.framing import NoiseReason
 
 FLAG: Final = b"\x7e"
 LONGEST: Final = 0x7FF + 2 * len(FLAG)
@@ -67,11 +68,11 @@ def extent(buffer: bytes, at: int) -> int:
     return end + len(FLAG) - at
 
 
-def flaw(frame: bytes) -> str | None:
+def flaw(frame: bytes) -> NoiseReason | None:
     """What is wrong with a frame of the right length."""
     if not frame.endswith(FLAG):
-        return "length"
-    return None if crc16_x25(frame[frame.startswith(FLAG) : -len(FLAG)]) == _RIGHT else "checksum"
+        return NoiseReason.LENGTH
+    return None if crc16_x25(frame[frame.startswith(FLAG) : -len(FLAG)]) == _RIGHT else NoiseReason.CHECKSUM
 
 
 def parse(frame: bytes) -> Hdlc:

@@ -16,6 +16,7 @@ from construct import Byte, Bytes, Const, Struct, this
 
 from protocols.toolkit import layout
 from protocols.toolkit.checksum import CHECKSUMS
+from protocols.toolkit.framing import NoiseReason
 
 STARTS: Final = b"\x68"
 HEAD: Final = rb"\x68[\x05-\xff]{2}\x68[\x00-\xff]{2}[\x00-\x1f]"
@@ -56,11 +57,11 @@ def extent(buffer: bytes, at: int) -> int:
     return buffer[at + 1] + _AROUND if buffer[at + 1] == buffer[at + 2] else 0
 
 
-def flaw(frame: bytes) -> str | None:
+def flaw(frame: bytes) -> NoiseReason | None:
     """What is wrong with a frame of the right length."""
     if frame[-1] != 0x16:
-        return "stop"
-    return None if _sum8(frame[_BEFORE:-2]) == frame[-2] else "checksum"
+        return NoiseReason.STOP
+    return None if _sum8(frame[_BEFORE:-2]) == frame[-2] else NoiseReason.CHECKSUM
 
 
 def parse(frame: bytes) -> Segment:

@@ -22,7 +22,7 @@ from typing import Final
 from construct import Byte, Bytes, Const, Rebuild, Struct, len_, this
 
 from protocols.toolkit import layout
-from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.search import SearchFramer, Shape
 
 MAX_DATA: Final = 200  # of a read; a write has at most 50
@@ -136,8 +136,8 @@ def _extent(buffer: bytes, at: int) -> int:
     return _AROUND + buffer[at + _LENGTH_AT]
 
 
-def _flaw(frame: bytes) -> str | None:
-    return None if frame.endswith(bytes((_check(frame[:-2]),)) + _END) else "checksum"
+def _flaw(frame: bytes) -> NoiseReason | None:
+    return None if frame.endswith(bytes((_check(frame[:-2]),)) + _END) else NoiseReason.CHECKSUM
 
 
 def _direction(frame: bytes) -> Direction:

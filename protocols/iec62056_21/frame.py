@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocols.toolkit.checksum import CHECKSUMS
-from protocols.toolkit.framing import Direction, Event
+from protocols.toolkit.framing import Direction, Event, NoiseReason
 from protocols.toolkit.search import SearchFramer, Shape
 
 MAX_LENGTH: Final = 16384  # of a readout; the standard sets no limit, meters with their history need 10 kB
@@ -150,11 +150,11 @@ class ReadoutFramer(SearchFramer):
         super().__init__(_READOUT)
 
 
-def _flaw(message: bytes) -> str | None:
+def _flaw(message: bytes) -> NoiseReason | None:
     """Return "checksum" where data between STX and ETX fail their BCC."""
     block = message if message.startswith(SOH) else b"".join(message.partition(STX)[1:])
     is_checked = len(block) > _BLOCK_END and block[-_BLOCK_END] in _ENDS
-    return "checksum" if is_checked and _BCC(block[1:]) else None
+    return NoiseReason.CHECKSUM if is_checked and _BCC(block[1:]) else None
 
 
 def _direction(message: bytes) -> Direction:

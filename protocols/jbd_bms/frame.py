@@ -16,7 +16,7 @@ from typing import Final
 from construct import Byte, Bytes, Const, Int16ub, Rebuild, Struct, len_, this
 
 from protocols.toolkit import layout
-from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.search import SearchFramer, Shape
 
 READ: Final = 0xA5
@@ -91,12 +91,12 @@ def _extent(buffer: bytes, at: int) -> int:
     return AROUND + buffer[at + 3]
 
 
-def _flaw(frame: bytes) -> str | None:
+def _flaw(frame: bytes) -> NoiseReason | None:
     if frame[-1:] != _END:
-        return "end"
+        return NoiseReason.END
     behind = len(frame) - 1 - _CHECK
     is_good = _check(frame[2:behind]) == int.from_bytes(frame[behind:-1], "big")
-    return None if is_good else "checksum"
+    return None if is_good else NoiseReason.CHECKSUM
 
 
 def _direction(frame: bytes) -> Direction:

@@ -28,7 +28,7 @@ from construct import Array, Byte, Bytes, Const, Int16sl, Int16ub, Int16ul, Int3
 from fastcrc.crc16 import modbus
 
 from protocols.toolkit import layout
-from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.polling import LineSettings, Values
 from protocols.toolkit.protocol import Fields, Protocol, without_models
 from protocols.toolkit.pushing import Identity, ListeningKeys, Telegram, address_of
@@ -220,12 +220,12 @@ def _extent(buffer: bytes, at: int) -> int:
     return _REPLY_LENGTH if buffer[at : at + _REPLY_LENGTH] in _REPLIES else _REQUEST_LENGTH
 
 
-def _flaw(frame: bytes) -> str | None:
+def _flaw(frame: bytes) -> NoiseReason | None:
     if frame[0] != _START[0]:
-        return None if frame in _REPLIES or frame in _REQUESTS else "checksum"
+        return None if frame in _REPLIES or frame in _REQUESTS else NoiseReason.CHECKSUM
     if frame.find(_START, 1) > 0:
-        return "cut"
-    return None if sum(frame[:-1]) & 0xFF == frame[-1] else "checksum"
+        return NoiseReason.CUT
+    return None if sum(frame[:-1]) & 0xFF == frame[-1] else NoiseReason.CHECKSUM
 
 
 def _direction(frame: bytes) -> Direction:

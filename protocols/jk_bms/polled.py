@@ -28,7 +28,7 @@ from construct import Byte, Bytes, Const, Int16ub, Int32ub, Struct, this
 
 from protocols.toolkit import layout
 from protocols.toolkit import polling as dialogue
-from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.polling import Dialogue, LineSettings, PollResult
 from protocols.toolkit.protocol import Fields, Protocol, without_models
 from protocols.toolkit.search import SearchFramer, Shape
@@ -248,11 +248,11 @@ def _extent(buffer: bytes, at: int) -> int:
     return _BEFORE + length if _SHORTEST <= length <= MAX_LENGTH - _BEFORE else 0
 
 
-def _flaw(frame: bytes) -> str | None:
+def _flaw(frame: bytes) -> NoiseReason | None:
     if frame[-_CHECK - 1 : -_CHECK] != _END:
-        return "end"
+        return NoiseReason.END
     is_good = sum(frame[:-_CHECK]) == int.from_bytes(frame[-_CHECK:], "big")
-    return None if is_good else "checksum"
+    return None if is_good else NoiseReason.CHECKSUM
 
 
 def _direction(frame: bytes) -> Direction:

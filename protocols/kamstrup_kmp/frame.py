@@ -15,7 +15,7 @@ from typing import Final
 
 from fastcrc.crc16 import xmodem
 
-from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.search import SearchFramer, Shape
 
 METER: Final = 0x3F
@@ -63,13 +63,13 @@ def _extent_from(buffer: bytes, at: int, begin: int) -> int | None:
     return end.end() - at if end[0][0] == _STOP else 0
 
 
-def _flaw(frame: bytes) -> str | None:
+def _flaw(frame: bytes) -> NoiseReason | None:
     if not _WHOLE.fullmatch(frame):
-        return "escape"
+        return NoiseReason.ESCAPE
     octets = _unstuffed(frame)
     if len(octets) < _LEAST:
-        return "length"
-    return "checksum" if xmodem(octets) else None
+        return NoiseReason.LENGTH
+    return NoiseReason.CHECKSUM if xmodem(octets) else None
 
 
 def _direction(frame: bytes) -> Direction:

@@ -30,7 +30,7 @@ from typing import Final
 from construct import Byte, Bytes, Const, Struct, this
 
 from protocols.toolkit import layout
-from protocols.toolkit.framing import Direction, Event, Frame, Noise
+from protocols.toolkit.framing import Direction, Event, Frame, Noise, NoiseReason
 from protocols.toolkit.search import SearchFramer, Shape
 
 ACKNOWLEDGEMENT: Final = b"\xe5"
@@ -195,7 +195,7 @@ class AcknowledgementFramer(StreamFramer):
         """Take octets as they arrived; return the events that they settle."""
         events = super().feed(data)
         if data and self._last:
-            events.insert(0, Noise(self._last, "noise"))
+            events.insert(0, Noise(self._last, NoiseReason.NOISE))
             self._last = b""
         if not super().pending:
             self._last = self._last or _split_off_acknowledgement(events)
@@ -238,10 +238,10 @@ def _extent(buffer: bytes, at: int) -> int:
     return buffer[at + 1] + _AROUND if buffer[at + 1] == buffer[at + 2] else 0
 
 
-def _flaw(frame: bytes) -> str | None:
+def _flaw(frame: bytes) -> NoiseReason | None:
     if frame[-1] != _STOP[0]:  # first: it spares the sum at most heads that are none
-        return "stop"
-    return None if frame[-2] == _check(frame[_start(frame) : -2]) else "checksum"
+        return NoiseReason.STOP
+    return None if frame[-2] == _check(frame[_start(frame) : -2]) else NoiseReason.CHECKSUM
 
 
 def _direction(frame: bytes) -> Direction:

@@ -23,7 +23,7 @@ from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.record import modbus_protocol
 from protocols.toolkit.errors import ProtocolError
-from protocols.toolkit.framing import Direction, Event, Frame, Noise
+from protocols.toolkit.framing import Direction, Event, Frame, Noise, NoiseReason
 
 MAX_LENGTH: Final = 513  # §2.5.2.1
 
@@ -82,33 +82,33 @@ class StreamFramer:
         position = 0
         while candidate := _CANDIDATE.search(buffer, position):
             if candidate.start() > position:
-                events.append(Noise(buffer[position : candidate.start()], "noise"))
+                events.append(Noise(buffer[position : candidate.start()], NoiseReason.NOISE))
             events.append(self._judge(candidate[0]))
             position = candidate.end()
         start = buffer.rfind(_START, position)
         if start < 0 or len(buffer) - start >= MAX_LENGTH or b"\n" in buffer[start:]:
             start = len(buffer)
         if start > position:
-            events.append(Noise(buffer[position:start], "noise"))
+            events.append(Noise(buffer[position:start], NoiseReason.NOISE))
         self._pending = buffer[start:]
         return events
 
     def silence(self) -> list[Event]:
         """Settle the pending octets: an unfinished frame was cut."""
         cut_frame, self._pending = self._pending, b""
-        return [Noise(cut_frame, "cut")] if cut_frame else []
+        return [Noise(cut_frame, NoiseReason.CUT)] if cut_frame else []
 
     def _judge(self, data: bytes) -> Event:
         """Return the event of one candidate: the characters from a colon to a line feed."""
         digits = _FRAME.fullmatch(data)
         if digits is None:
-            return Noise(data, "checksum")  # no pair of digits, no sum
+            return Noise(data, NoiseReason.CHECKSUM)  # no pair of digits, no sum
         octets = bytes.fromhex(digits[1].decode())
         if sum(octets) & 0xFF:
-            return Noise(data, "checksum")
+            return Noise(data, NoiseReason.CHECKSUM)
         direction = self._direction(octets[0], octets[1:-1])
         if direction is None:
-            return Noise(data, "length")
+            return Noise(data, NoiseReason.LENGTH)
         frame = Frame(data, direction)
         self._request = frame if direction is Direction.REQUEST else None
         return frame

@@ -29,7 +29,7 @@ from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
 from protocols.toolkit.checksum import crc16_modbus
 from protocols.toolkit.errors import ProtocolError
-from protocols.toolkit.framing import Direction, Event, Frame, Noise
+from protocols.toolkit.framing import Direction, Event, Frame, Noise, NoiseReason
 
 MAX_LENGTH: Final = 256  # §2.5.1
 BROADCAST: Final = 0  # §2.2
@@ -324,7 +324,8 @@ RTU: Final = Carrier(
 def _noise(buffer: bytes, settled: int, broken: int, at: int, final: bool) -> list[Event]:
     """Return the noise before `at`; up to `broken`, it belonged to a frame whose CRC was wrong."""
     broken = min(max(settled, broken), at)
-    parts = (buffer[settled:broken], "checksum"), (buffer[broken:at], "cut" if final else "noise")
+    unframed = NoiseReason.CUT if final else NoiseReason.NOISE
+    parts = (buffer[settled:broken], NoiseReason.CHECKSUM), (buffer[broken:at], unframed)
     return [Noise(data, reason) for data, reason in parts if data]
 
 

@@ -21,7 +21,7 @@ from decimal import Decimal
 from typing import Final
 
 from protocols.toolkit.checksum import CHECKSUMS
-from protocols.toolkit.framing import Direction
+from protocols.toolkit.framing import Direction, NoiseReason
 from protocols.toolkit.search import SearchFramer, Shape
 
 MAX_LENGTH: Final = 1024
@@ -95,9 +95,9 @@ def _extent(buffer: bytes, at: int, searched_length: int = 0) -> int | None:
     return None if end[0] == b"\r" and end.end() == len(buffer) else 0
 
 
-def _flaw(data: bytes) -> str | None:
+def _flaw(data: bytes) -> NoiseReason | None:
     match = _SENTENCE.fullmatch(data)
-    return None if match and _CHECK(match[1]) == int(match[2], 16) else "checksum"
+    return None if match and _CHECK(match[1]) == int(match[2], 16) else NoiseReason.CHECKSUM
 
 
 def _direction(data: bytes) -> Direction:

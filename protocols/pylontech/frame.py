@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.search import SearchFramer, Shape
 
 NORMAL: Final = 0x00
@@ -88,11 +88,11 @@ def _extent(buffer: bytes, at: int) -> int:
     return SHORTEST + length if is_right else 0
 
 
-def _flaw(frame: bytes) -> str | None:
+def _flaw(frame: bytes) -> NoiseReason | None:
     if not _WHOLE.fullmatch(frame):
-        return "digit"
+        return NoiseReason.DIGIT
     is_good = -sum(frame[1:-_TAIL]) & 0xFFFF == int(frame[-_TAIL:-1], 16)
-    return None if is_good else "checksum"
+    return None if is_good else NoiseReason.CHECKSUM
 
 
 def _direction(frame: bytes) -> Direction:

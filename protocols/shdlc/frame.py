@@ -24,7 +24,7 @@ from typing import Final
 from construct import Byte, Bytes, Rebuild, Struct, len_, this
 
 from protocols.toolkit import layout
-from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.search import SearchFramer, Shape
 
 MAX_DATA: Final = 255
@@ -153,13 +153,13 @@ def _extent(buffer: bytes, at: int) -> int | None:
     return end + 1 - at
 
 
-def _flaw(frame: bytes) -> str | None:
+def _flaw(frame: bytes) -> NoiseReason | None:
     if _ESCAPE in frame and not _WELL_STUFFED.fullmatch(frame, 1, len(frame) - 1):
-        return "stuffing"
+        return NoiseReason.STUFFING
     octets = content(frame)
     if not (_is_mosi(octets) or _is_miso(octets)):
-        return "length"
-    return None if _check(octets[:-1]) == octets[-1] else "checksum"
+        return NoiseReason.LENGTH
+    return None if _check(octets[:-1]) == octets[-1] else NoiseReason.CHECKSUM
 
 
 def _direction(frame: bytes) -> Direction | None:

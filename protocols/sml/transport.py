@@ -18,7 +18,7 @@ from construct import Byte, Bytes, Const, Struct
 
 from protocols.sml.check import CHECK_LENGTH, is_right
 from protocols.toolkit import layout
-from protocols.toolkit.framing import Frame
+from protocols.toolkit.framing import Frame, NoiseReason
 from protocols.toolkit.search import SearchFramer, Shape
 
 LONGEST: Final = 4096  # the specification has no limit; meters send 200 to 1000
@@ -90,7 +90,7 @@ class _Extent:
         return extent if self._found[1].startswith(b"\x1a") and extent <= LONGEST else 0
 
 
-def _flaw(frame: bytes) -> str | None:
+def _flaw(frame: bytes) -> NoiseReason | None:
     if not is_right(frame[-CHECK_LENGTH:], frame[:-CHECK_LENGTH]):
-        return "checksum"
-    return None if frame[-CHECK_LENGTH - 1] < _WHOLE and len(frame) % _WHOLE == 0 else "length"
+        return NoiseReason.CHECKSUM
+    return None if frame[-CHECK_LENGTH - 1] < _WHOLE and len(frame) % _WHOLE == 0 else NoiseReason.LENGTH

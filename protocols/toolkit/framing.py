@@ -17,7 +17,7 @@ The buffer is bounded by the longest frame of the protocol and the work is linea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Protocol
 
 
@@ -36,12 +36,30 @@ class Frame:
     direction: Direction | None = None
 
 
+class NoiseReason(StrEnum):
+    """What keeps octets from being a good frame; the text stands in the output of `decode`."""
+
+    NOISE = "noise"  # no frame begins here
+    CUT = "cut"  # the beginning of a frame, and then the line fell silent
+
+    # The octets have the extent of a frame, but:
+    CHECKSUM = "checksum"
+    LENGTH = "length"  # not the one that the frame says, or that its kind has
+    END = "end"  # the terminator is missing
+    STOP = "stop"  # the stop octet is missing
+    CHARACTER = "character"  # one that the format does not allow
+    DIGIT = "digit"  # the same, where a digit has to stand
+    ESCAPE = "escape"  # an escape octet is followed by one that is never escaped
+    STUFFING = "stuffing"  # the same
+    ORDER = "order"  # the frames of one answer are not in sequence
+
+
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Octets outside any good frame. `reason` is one word: "noise", "checksum", "length", "cut" ..."""
+    """Octets outside any good frame."""
 
     data: bytes
-    reason: str
+    reason: NoiseReason
 
 
 Event = Frame | Noise

@@ -16,14 +16,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from protocols.toolkit.framing import Direction, Event, Frame, Noise
+from protocols.toolkit.framing import Direction, Event, Frame, Noise, NoiseReason
 
 
 def _unknown(data: bytes) -> Direction | None:
     return None
 
 
-def _faultless(data: bytes) -> str | None:
+def _faultless(data: bytes) -> NoiseReason | None:
     return None
 
 
@@ -40,7 +40,7 @@ class Shape:
         extent: returns the length, in octets, of the frame whose head begins at this place of the buffer;
             None if more octets are needed to tell; 0 if there is no frame. Never more than `longest`, and
             never None once `longest` octets are there.
-        flaw: returns the mistake in such a frame in one word ("checksum"), or None if the frame is good. Like
+        flaw: returns the mistake in such a frame (`NoiseReason.CHECKSUM`), or None if the frame is good. Like
             `extent`, it sees no preamble.
         direction: returns the sender of a good frame, where the frame tells.
         lookbehind: how many octets before a frame `head` looks at, if they decide whether a frame may begin.
@@ -54,7 +54,7 @@ class Shape:
     starts: bytes
     longest: int
     extent: Callable[[bytes, int], int | None]
-    flaw: Callable[[bytes], str | None] = _faultless
+    flaw: Callable[[bytes], NoiseReason | None] = _faultless
     direction: Callable[[bytes], Direction | None] = _unknown
     resumed: Callable[[bytes, int, int], int | None] | None = None
     lookbehind: int = 0
@@ -72,7 +72,7 @@ class SearchFramer:
         self._searched_length = 0
         self._due = 0  # so many must be pending before there is anything to settle
         self._broken = 0  # so many pending octets belonged to a frame that had a flaw
-        self._flaw = ""  # that flaw
+        self._flaw = NoiseReason.NOISE  # that flaw
 
     @property
     def pending(self) -> bytes:
@@ -137,5 +137,5 @@ class SearchFramer:
         broken = min(max(settled, self._broken), at)
         noise: list[Event] = [Noise(buffer[settled:broken], self._flaw)] if settled < broken else []
         if broken < at:
-            noise.append(Noise(buffer[broken:at], "cut" if final else "noise"))
+            noise.append(Noise(buffer[broken:at], NoiseReason.CUT if final else NoiseReason.NOISE))
         return noise

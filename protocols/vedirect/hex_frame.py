@@ -22,7 +22,7 @@ from typing import Final
 from construct import Byte, GreedyBytes, Int16ul, Struct
 
 from protocols.toolkit import layout
-from protocols.toolkit.framing import Frame
+from protocols.toolkit.framing import Frame, NoiseReason
 from protocols.toolkit.search import SearchFramer, Shape
 
 PING: Final = 0x1
@@ -130,9 +130,9 @@ def _extent(buffer: bytes, at: int) -> int | None:
     return None if _UNFINISHED.match(buffer, at) else 0
 
 
-def _flaw(frame: bytes) -> str | None:
+def _flaw(frame: bytes) -> NoiseReason | None:
     command, octets = _digits(frame)
-    return None if (command + sum(octets)) % 256 == _SUM else "checksum"
+    return None if (command + sum(octets)) % 256 == _SUM else NoiseReason.CHECKSUM
 
 
 _SHAPE: Final = Shape(

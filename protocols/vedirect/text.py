@@ -22,7 +22,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from protocols.toolkit.framing import Frame
+from protocols.toolkit.framing import Frame, NoiseReason
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import Fields, Protocol, without_models
 from protocols.toolkit.pushing import ListeningKeys, Telegram, address_of
@@ -103,8 +103,8 @@ def _extent(buffer: bytes, at: int) -> int | None:
     return 0
 
 
-def _flaw(frame: bytes) -> str | None:
-    return "checksum" if (sum(_HEX.sub(b"", frame[:-1])) + frame[-1]) % 256 else None
+def _flaw(frame: bytes) -> NoiseReason | None:
+    return NoiseReason.CHECKSUM if (sum(_HEX.sub(b"", frame[:-1])) + frame[-1]) % 256 else None
 
 
 _SHAPE: Final = Shape(

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 from construct import Byte, Bytes, Const, Construct, Int16ub, Struct
 
 from protocols.toolkit import layout
-from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.obis import plain
 from protocols.toolkit.protocol import Fields
 from protocols.toolkit.search import SearchFramer, Shape
@@ -142,8 +142,8 @@ def _extent(buffer: bytes, at: int) -> int:
     return LENGTH
 
 
-def _flaw(frame: bytes) -> str | None:
-    return None if sum(frame) & 0xFF == _START[0] else "checksum"  # what follows FF makes zero
+def _flaw(frame: bytes) -> NoiseReason | None:
+    return None if sum(frame) & 0xFF == _START[0] else NoiseReason.CHECKSUM  # what follows FF makes zero
 
 
 def _direction(frame: bytes) -> Direction:

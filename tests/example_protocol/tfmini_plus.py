@@ -17,7 +17,7 @@ from typing import Final
 from construct import Byte, Const, Int16ul, Struct
 
 from protocols.toolkit import layout
-from protocols.toolkit.framing import Frame
+from protocols.toolkit.framing import Frame, NoiseReason
 from protocols.toolkit.polling import LineSettings, Values
 from protocols.toolkit.protocol import Fields, Protocol, without_models
 from protocols.toolkit.pushing import ListeningKeys, Telegram, address_of
@@ -57,8 +57,8 @@ def _values(frame: Frame) -> Values:
     }
 
 
-def _flaw(frame: bytes) -> str | None:
-    return None if sum(frame[:-1]) & 0xFF == frame[-1] else "checksum"
+def _flaw(frame: bytes) -> NoiseReason | None:
+    return None if sum(frame[:-1]) & 0xFF == frame[-1] else NoiseReason.CHECKSUM
 
 
 _SHAPE: Final = Shape(

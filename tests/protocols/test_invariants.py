@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from protocols import load
-from protocols.toolkit.framing import Event, Frame
+from protocols.toolkit.framing import Event, Frame, NoiseReason
 from protocols.toolkit.protocol import Protocol
 from tests.protocols.checks import CHECKS, Check
 from tests.protocols.vectors import (
@@ -118,6 +118,8 @@ def test_nothing_heard_raises(entry: Protocol) -> None:
     for event in events:
         if isinstance(event, Frame):
             assert describe(event)
+        else:
+            assert isinstance(event.reason, NoiseReason)
 
 
 @every_protocol

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from protocols.toolkit.errors import DecodeError
-from protocols.toolkit.framing import Frame
+from protocols.toolkit.framing import Frame, NoiseReason
 from protocols.toolkit.protocol import Fields, Protocol, without_models
 from protocols.toolkit.pushing import Identity, ListeningKeys, Telegram, address_of
 from protocols.toolkit.search import SearchFramer, Shape
@@ -23,8 +23,8 @@ def telegram(sender: int, value: int) -> bytes:
     return data + bytes((sum(data) & 0xFF,))
 
 
-def _flaw(data: bytes) -> str | None:
-    return None if sum(data[:-1]) & 0xFF == data[-1] else "checksum"
+def _flaw(data: bytes) -> NoiseReason | None:
+    return None if sum(data[:-1]) & 0xFF == data[-1] else NoiseReason.CHECKSUM
 
 
 SHAPE = Shape(
