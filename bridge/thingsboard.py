@@ -32,6 +32,17 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from bridge.errors import BridgeError, ConnectionEnded, NotTrusted, PathTooNarrow, UplinkError
+from bridge.response_code import (
+    BAD_OPTION,
+    FORBIDDEN,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    REQUEST_ENTITY_TOO_LARGE,
+    TOO_MANY_REQUESTS,
+    UNAUTHORIZED,
+    UNSUPPORTED_CONTENT_FORMAT,
+    ResponseCode,
+)
 
 if TYPE_CHECKING:
     from bridge.spool import Row
@@ -274,17 +285,21 @@ class SentMessage:
 
 ASIDE_BEFORE_HOLD = 3  # so many refused one after the other, none accepted: it is not the readings
 
-_HOLDS: Mapping[str, str] = {
-    "4.02": "the server does not understand the request's options (4.02): is it ThingsBoard?",
-    "4.03": "the server forbids the request (4.03): check the url and who may use it",
-    "4.04": "the server has no such resource (4.04): check that the url is ThingsBoard's CoAP port",
-    "4.05": "the server does not take readings there (4.05): check that the url is ThingsBoard's CoAP port",
-    "4.15": "the server does not take JSON (4.15): check the device profile's payload type",
+_HOLDS: Mapping[ResponseCode, str] = {
+    BAD_OPTION: "the server does not understand the request's options (4.02): is it ThingsBoard?",
+    FORBIDDEN: "the server forbids the request (4.03): check the url and who may use it",
+    NOT_FOUND: "the server has no such resource (4.04): check that the url is ThingsBoard's CoAP port",
+    METHOD_NOT_ALLOWED: (
+        "the server does not take readings there (4.05): check that the url is ThingsBoard's CoAP port"
+    ),
+    UNSUPPORTED_CONTENT_FORMAT: (
+        "the server does not take JSON (4.15): check the device profile's payload type"
+    ),
 }
 
 
-def decide(answer: str | UplinkError, message: SentMessage) -> Decision:
-    """Return the action that a response code ("2.01"), or the error in its place, asks for.
+def decide(answer: ResponseCode | UplinkError, message: SentMessage) -> Decision:
+    """Return the action that a response code, or the error in its place, asks for.
 
     5.00 is ThingsBoard's answer to an exceeded rate limit, to a device profile of another transport type and
     to its own failures alike, so it never condemns a reading; more values at once than the limit's bucket
@@ -295,13 +310,13 @@ def decide(answer: str | UplinkError, message: SentMessage) -> Decision:
     """
     if isinstance(answer, UplinkError):
         return _unanswered(answer, message)
-    if answer.startswith("2."):
+    if answer.is_success:
         return Decision(Action.COMMIT)
-    if answer == "4.01":
+    if answer == UNAUTHORIZED:
         return _unauthorized(message)
-    if answer == "4.13" and message.points > 1:
+    if answer == REQUEST_ENTITY_TOO_LARGE and message.points > 1:
         return Decision(Action.SHORTEN, "the server finds the message too long (4.13)")
-    if answer == "4.29" or answer.startswith("5."):
+    if answer == TOO_MANY_REQUESTS or answer.is_server_error:
         return _overloaded(answer, message)
     if answer in _HOLDS:
         return Decision(Action.HOLD, _HOLDS[answer])
@@ -318,7 +333,7 @@ def _unanswered(error: UplinkError, message: SentMessage) -> Decision:
     return Decision(Action.WAIT if message.others_answered else Action.BACK_OFF, str(error))
 
 
-def _bad_request(answer: str, message: SentMessage) -> Decision:
+def _bad_request(answer: ResponseCode, message: SentMessage) -> Decision:
     if message.readings > 1:
         return Decision(Action.BISECT, f"the server refuses a reading ({answer})")
     if message.suspect:
@@ -349,7 +364,7 @@ def _unauthorized(message: SentMessage) -> Decision:
     )
 
 
-def _overloaded(answer: str, message: SentMessage) -> Decision:
+def _overloaded(answer: ResponseCode, message: SentMessage) -> Decision:
     if message.points > 1:
         return Decision(Action.SLOW_DOWN, f"the server is overloaded or limits the rate ({answer})")
     return Decision(

@@ -34,6 +34,7 @@ from bridge.coap.interface import Association, Interface, Transport
 from bridge.coap.path_limit import PathLimit
 from bridge.coap.udp import UDPAssociation
 from bridge.errors import PathTooNarrow, UplinkError
+from bridge.response_code import ResponseCode
 
 SURVEY_ROUND_S = 0.5  # on a fast link; half of it before what has not arrived is asked again
 _AIOCOAP_LOG = "bridge.coap.aiocoap"
@@ -47,11 +48,11 @@ class Response:
     """The server's answer, whatever it says.
 
     Attributes:
-        code: as RFC 7252 writes it: "2.01".
+        code: of the response.
         payload: may be empty.
     """
 
-    code: str
+    code: ResponseCode
     payload: bytes
 
 
@@ -70,7 +71,7 @@ class Stats:
     """
 
     requests: int
-    responses: Mapping[str, int]
+    responses: Mapping[ResponseCode, int]
     retransmissions: int
     timeouts: int
     lanes: int
@@ -121,7 +122,7 @@ class Client:
         self._manager: Any = None
         self._closed = False
         self._requests = 0
-        self._responses: Counter[str] = Counter()
+        self._responses: Counter[ResponseCode] = Counter()
         self._retransmissions = 0
         self._timeouts = 0
 
@@ -282,9 +283,9 @@ class Client:
                 if exchange.round_trip_s is not None:
                     self._round_trip.sample(exchange.round_trip_s, exchange.transmissions)
             self._concurrency.widen()
-            dotted: str = response.code.dotted
-            self._responses[dotted] += 1
-            return Response(dotted, response.payload)
+            response_code = ResponseCode.from_octet(int(response.code))
+            self._responses[response_code] += 1
+            return Response(response_code, response.payload)
 
     async def _exchange(self, exchange: Exchange, message: Any, deadline_s: float | None) -> Any:
         """Send one request on one exchange and return its response.

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import NotRequired, Required, TypedDict
 
+from bridge.response_code import ResponseCode
 from protocols.toolkit.polling import Values
 
 
@@ -151,7 +152,7 @@ class ClientCounters(TypedDict):
     """The CoAP clients of the uplink, added up."""
 
     requests: int  # each counted once
-    responses: dict[str, int]  # by code, "2.01"
+    responses: dict[ResponseCode, int]
     retransmissions: int
     timeouts: int  # requests that ended in silence
     lanes: int  # requests that may be in flight now

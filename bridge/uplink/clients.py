@@ -13,14 +13,15 @@ from bridge.coap import Client, Stats
 from bridge.coap.path_limit import PathLimit
 from bridge.config import Certificate, ThingsBoard
 from bridge.errors import PathTooNarrow
+from bridge.response_code import ResponseCode
 
 
 class Answer(Protocol):
-    """A response; its code as RFC 7252 writes it: "2.01"."""
+    """The part of `bridge.coap.Response` that the uplink uses."""
 
     @property
-    def code(self) -> str:
-        """Return the code as RFC 7252 writes it: "2.01"."""
+    def code(self) -> ResponseCode:
+        """Return the response code."""
 
 
 class UplinkClient(Protocol):

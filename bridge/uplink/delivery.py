@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from itertools import count
 
 from bridge.errors import PathTooNarrow, UplinkError
+from bridge.response_code import ResponseCode
 from bridge.spool import Row
 from bridge.thingsboard import Action, Batch, Unsendable, decide
 from bridge.uplink.clients import UplinkClient
@@ -132,7 +133,7 @@ class Delivery:
         """Send one batch and do what its answer asks for."""
         loop = asyncio.get_running_loop()
         feed, batch = exchange.feed, exchange.batch
-        answer: str | UplinkError | None
+        answer: ResponseCode | UplinkError | None
         try:
             async with asyncio.timeout(None) as exchange.scope:
                 if feed.is_held:  # the server may have moved, and its old machine does not know new devices
@@ -145,7 +146,7 @@ class Delivery:
         self._in_flight.end(exchange)
         self._drain.work_available.set()
         others_answered = False
-        if isinstance(answer, str):
+        if isinstance(answer, ResponseCode):
             self._record_answer(exchange, loop.time())
         elif answer is None or exchange.connection != self._connection:
             feed.put_back(batch)  # given up, or its connection was dropped for another request
@@ -158,7 +159,9 @@ class Delivery:
             others_answered = self._answered_sent_at > unanswered_since
         self._settle(feed, batch, answer, others_answered=others_answered)
 
-    def _settle(self, feed: Feed, batch: Batch, answer: str | UplinkError, *, others_answered: bool) -> None:
+    def _settle(
+        self, feed: Feed, batch: Batch, answer: ResponseCode | UplinkError, *, others_answered: bool
+    ) -> None:
         """Apply the decision on an answer to the feed, the spool and the link."""
         now = asyncio.get_running_loop().time()
         decision = decide(answer, feed.sent_message(batch, others_answered=others_answered))

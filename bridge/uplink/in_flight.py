@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bridge.errors import PathTooNarrow, UplinkError
+from bridge.response_code import ResponseCode
 from bridge.thingsboard import Batch
 from bridge.uplink.clients import UplinkClient
 from bridge.uplink.feed import Feed
@@ -46,7 +47,7 @@ class Exchange:
     is_too_long: bool = False
     scope: asyncio.Timeout | None = None
     repeat_scope: asyncio.Timeout | None = None
-    instead: str | UplinkError | None = None
+    instead: ResponseCode | UplinkError | None = None
 
     def end_wait(self) -> None:
         """End the wait for the first request, in favour of the answer in `instead`."""
@@ -142,7 +143,7 @@ class InFlight:
                 stale.end_wait()  # forgotten likewise: each is sent anew
         exchange.sent_at = sent_at
 
-    def _answer(self, exchange: Exchange, answer: str | UplinkError | None) -> None:
+    def _answer(self, exchange: Exchange, answer: ResponseCode | UplinkError | None) -> None:
         if answer is not None and exchange in self._exchanges:
             exchange.instead = answer
             exchange.end_wait()

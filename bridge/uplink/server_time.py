@@ -22,6 +22,7 @@ from bridge.clock import Clock, Told, is_plausible
 from bridge.coap import Response
 from bridge.config import Site
 from bridge.errors import SpoolFull, UplinkError
+from bridge.response_code import CONTENT
 from bridge.spool import Spool, SpoolUnavailable
 from bridge.status.documents import ClockDocument
 
@@ -113,7 +114,7 @@ async def ask(
         received_ns = boottime_ns()
         round_trip_ns = received_ns - sent_ns
         seconds = int.from_bytes(response.payload, "big")
-        if response.code != "2.05" or len(response.payload) != 4 or not is_plausible(seconds * NS_PER_S):
+        if response.code != CONTENT or len(response.payload) != 4 or not is_plausible(seconds * NS_PER_S):
             raise NoTime(
                 f"the server does not tell the time: {response.code} {response.payload[:8].hex(' ')}"
             )

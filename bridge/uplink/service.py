@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bridge.coap import Stats
 from bridge.config import Certificate, Credentials, Site, Token
+from bridge.response_code import ResponseCode
 from bridge.status.documents import ClientCounters, Hold, Slowed, UplinkDocument
 from bridge.thingsboard import telemetry_path
 from bridge.uplink.clients import UplinkClient
@@ -187,7 +188,7 @@ class _Link:
 
 def _sum_of_stats(stats: Sequence[Stats]) -> ClientCounters:
     """Return the counters of all clients added up, and what the first of them knows of the server."""
-    responses: Counter[str] = Counter()
+    responses: Counter[ResponseCode] = Counter()
     for client in stats:
         responses.update(client.responses)
     return {

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from bridge.coap import Stats
 from bridge.coap.path_limit import PathLimit
 from bridge.config import Bus, Certificate, Credentials, Sensor, Site, SpoolSettings, ThingsBoard, Token
 from bridge.errors import ConnectionEnded, NotTrusted, PathTooNarrow, SpoolFull, UplinkError
+from bridge.response_code import ResponseCode
 from bridge.spool import Row, Spool
 from bridge.uplink import Uplink
 from tests.bridge.test_uplink import QUICK, readings, until
@@ -26,12 +28,7 @@ Script = Callable[[str], Awaitable[str]]
 
 @dataclass(frozen=True)
 class Response:
-    code: str
-
-
-@dataclass(frozen=True)
-class Stats:
-    requests: int
+    code: ResponseCode
 
 
 class ScriptedClient:
@@ -54,7 +51,7 @@ class ScriptedClient:
 
     @property
     def stats(self) -> Stats:
-        return Stats(len(self.asked))
+        return Stats(len(self.asked), {}, 0, 0, self.lanes, None, None)
 
     def budget(self, path: Sequence[str]) -> int:
         return self.path.limit
@@ -91,7 +88,7 @@ class ScriptedClient:
         try:
             code = await self.script(token)
             self.path.record_answer(len(payload))
-            return Response(code)
+            return Response(ResponseCode(code))
         finally:
             self.in_flight[token] -= 1
 

@@ -14,6 +14,7 @@ import pytest
 from bridge.config import Bus, Credentials, Sensor, Site, SpoolSettings, ThingsBoard, Token
 from bridge.errors import UplinkError
 from bridge.gateway import delivering
+from bridge.response_code import ResponseCode
 from bridge.simulator.field.bus import SimulatedBus
 from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Spool
@@ -112,7 +113,7 @@ class Server:
         self.posts.append((asyncio.get_running_loop().time(), tuple(path), payload))
         if self.is_down:
             raise UplinkError("down")
-        return type("Created", (), {"code": "2.01"})
+        return type("Created", (), {"code": ResponseCode("2.01")})
 
     async def ping(self) -> bool:
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.errors import UplinkError
+from bridge.response_code import ResponseCode
 from bridge.spool import Row
 from bridge.thingsboard import Batch, Unsendable, decide, encode_values
 from bridge.uplink.feed import Feed
@@ -35,7 +36,8 @@ SILENCE = UplinkError("tb:5683 was silent")
 
 
 def answered(feed: Feed, batch: Batch, answer: str, now: float = 0.0) -> list[int]:
-    return feed.settle(batch, decide(answer, feed.sent_message(batch, others_answered=False)), now)
+    decision = decide(ResponseCode(answer), feed.sent_message(batch, others_answered=False))
+    return feed.settle(batch, decision, now)
 
 
 class TestWindows:
@@ -268,7 +270,7 @@ class TestSettling:
         assert answered(subject, subject.take(BUDGET, 0.0), "2.01") == [2]
         subject.fill([row(1), row(3), row(4)], 0, 4)
         subject.follow(row(5), 0.0)
-        for lost in (SILENCE, "5.00", "4.01"):
+        for lost in (SILENCE, ResponseCode("5.00"), ResponseCode("4.01")):
             batch = subject.take(BUDGET, subject.wait_until)
             assert ids(batch) == [1]
             subject.settle(

@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bridge.errors import ConnectionEnded, NotTrusted, UplinkError
+from bridge.response_code import ResponseCode
 from bridge.simulator.server.telemetry import telemetry
 from bridge.spool import Row
 from bridge.thingsboard import (
@@ -250,7 +251,7 @@ GOODBYE = ConnectionEnded("tb:5684 closed the connection")
     ],
 )
 def test_an_answer_decides(answer: str | UplinkError, sent: SentMessage, action: Action, says: str) -> None:
-    decision = decide(answer, sent)
+    decision = decide(answer if isinstance(answer, UplinkError) else ResponseCode(answer), sent)
     assert decision.action is action
     assert says in decision.reason
 
@@ -258,13 +259,13 @@ def test_an_answer_decides(answer: str | UplinkError, sent: SentMessage, action:
 @pytest.mark.parametrize("answer", [f"{kind}.{detail:02}" for kind in range(8) for detail in range(32)])
 def test_no_answer_condemns_a_reading_that_was_not_refused_alone_twice(answer: str) -> None:
     for sent in (ONE, MANY, replace(MANY, suspect=True, aside=9), replace(ONE, points=1)):
-        action = decide(answer, sent).action
+        action = decide(ResponseCode(answer), sent).action
         assert action is not Action.REFUSE
         assert (action is Action.COMMIT) == answer.startswith("2.")
 
 
 @pytest.mark.parametrize("answer", [f"{kind}.{detail:02}" for kind in range(8) for detail in range(32)])
 def test_only_what_is_known_to_concern_every_reading_holds_the_one_at_the_head(answer: str) -> None:
-    action = decide(answer, replace(ONE, points=1, suspect=True)).action
+    action = decide(ResponseCode(answer), replace(ONE, points=1, suspect=True)).action
     concerns_all = answer in {"4.01", "4.02", "4.03", "4.04", "4.05", "4.15"}
     assert (action is Action.HOLD) == concerns_all

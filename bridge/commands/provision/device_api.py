@@ -67,7 +67,7 @@ def refusal(response: Response, answer: Mapping[str, object]) -> str:
             "[provisioning] with the device profile's page, and check that its provision strategy is "
             "not disabled"
         )
-    if response.code.startswith("5."):
+    if response.code.is_server_error:
         return (
             f"ThingsBoard failed on the request ({response.code}): check that the device profile's provision "
             "strategy is to create new devices or to check for pre-provisioned ones, then try again"

@@ -33,6 +33,7 @@ from bridge.commands.provision.device_api import (
 )
 from bridge.config import Credentials, Provisioning, Site, load_credentials
 from bridge.errors import BridgeError, ConfigError, UplinkError
+from bridge.response_code import CONTENT, NOT_FOUND, UNAUTHORIZED
 from bridge.uplink import connect
 
 DEADLINE_S = 10.0  # then the request is repeated: with the same token it is the same request
@@ -253,8 +254,8 @@ class _Job:
             UplinkError: the answer shows neither.
         """
         response = await self._client.get(("api", "v1", token, "attributes"), deadline_s=DEADLINE_S)
-        if response.code in ("2.05", "4.04"):
+        if response.code in (CONTENT, NOT_FOUND):
             return True
-        if response.code == "4.01":
+        if response.code == UNAUTHORIZED:
             return False
         raise UplinkError(f"the server answers {response.code} where a token is tried: run this again later")

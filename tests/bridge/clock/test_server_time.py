@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bridge.clock import BUILD_DATE, Clock, Instant, Told
 from bridge.coap import Client, Response
 from bridge.config import Site, load_site
+from bridge.response_code import CONTENT, NOT_FOUND
 from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Reading, Spool
 from bridge.uplink.server_time import NARROW_NS, NS_PER_S, NoTime, TimeKeeper, ask
@@ -37,7 +38,7 @@ class Distant:
         self.now_ns += there * 1_000_000
         seconds = (self.now_ns + self.offset_ns) // NS_PER_S
         self.now_ns += back * 1_000_000
-        return Response("2.05", seconds.to_bytes(4, "big"))
+        return Response(CONTENT, seconds.to_bytes(4, "big"))
 
     async def sleep(self, seconds: float) -> None:
         self.now_ns += round(seconds * NS_PER_S)
@@ -64,7 +65,7 @@ def test_a_slow_network_costs_no_more_than_its_round_trip(fraction_ns: int, ther
 
 
 @pytest.mark.parametrize(
-    "response", [Response("4.04", b""), Response("2.05", b"now"), Response("2.05", bytes(4))]
+    "response", [Response(NOT_FOUND, b""), Response(CONTENT, b"now"), Response(CONTENT, bytes(4))]
 )
 async def test_what_is_no_time_is_not_taken_for_one(response: Response) -> None:
     class Odd:
@@ -158,7 +159,7 @@ async def test_a_server_that_does_not_answer_is_said_once(
             asked += 1
             if asked == 3:
                 often.set()
-            return Response("4.04", b"")
+            return Response(NOT_FOUND, b"")
 
     machine = Lost()
     keeper = TimeKeeper(machine.clock, Silent(), site_of(tmp_path, 5683), publish=machine.publish)  # type: ignore[arg-type]
