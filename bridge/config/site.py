@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bridge.config.document import Document, Table, key_text
+from bridge.config.document import Document, Table, key_text, nearest
 from bridge.config.fingerprints import fingerprints
 from bridge.config.models import OwnModels
 from bridge.config.places import check_bus_name
@@ -26,11 +26,12 @@ from bridge.config.tables import (
     Site,
     SpoolSettings,
     ThingsBoard,
+    suggestions,
 )
 from bridge.config.toml_lines import KeyPath
 from bridge.config.wording import value_text
 from bridge.errors import ConfigError
-from protocols import load
+from protocols import load, names
 from protocols.toolkit.errors import PackageError, SettingsError
 from protocols.toolkit.protocol import Protocol
 
@@ -125,7 +126,7 @@ def _bus(document: Document, name: str, table: object, own_models: OwnModels) ->
         check_bus_name(name)
     except ValueError as error:
         document.mistake(path, str(error))
-    catalogue_entry = _catalogue_entry(table.get("protocol"), own_models)
+    catalogue_entry = _catalogue_entry(_protocol_name(table), own_models)
     protocol_keys = set(catalogue_entry.bus_schema["properties"]) if catalogue_entry else set()
     misspelt = document.unknown_keys(
         path, table, {*Bus.fields_by_key(), *protocol_keys}, _homes_below(path, table, catalogue_entry)
@@ -138,7 +139,7 @@ def _bus(document: Document, name: str, table: object, own_models: OwnModels) ->
         overrides["rs485"] = document.check(RS485, (*path, "rs485"), table["rs485"])
     if "line" not in table and "protocol" in table:
         overrides["line"] = catalogue_entry and catalogue_entry.line
-        if catalogue_entry and catalogue_entry.line is None:
+        if catalogue_entry and catalogue_entry.line is None and "line" not in misspelt:
             document.mistake((*path, "line"), _NO_LINE)
     inherited = {key: table[key] for key in INHERITED if key in table}
     if entry:
@@ -172,6 +173,8 @@ def _bus(document: Document, name: str, table: object, own_models: OwnModels) ->
         _refuse_neighbours(document, path, entry, sensors)
     if entry and entry.listener:
         _one_for_each_id(document, path, blocks, entry, sensors)
+    elif entry:
+        _ask_about_addresses(document, path, entry, sensors)
     return bus and bus.model_copy(update={"sensors": right_sensors, "protocol": entry})
 
 
@@ -185,6 +188,16 @@ def _homes_below(path: KeyPath, table: Mapping[str, Any], entry: Protocol | None
         for key, value in table.items()
         if entry and key in entry.schema["properties"]
     }
+
+
+def _protocol_name(table: Mapping[str, Any]) -> object:
+    """Return the protocol that a bus names, or else the nearest: its other keys are checked as for that."""
+    name = table.get("protocol")
+    if name is None:
+        return next((value for key, value in table.items() if nearest(key, ("protocol",))), None)
+    if not isinstance(name, str) or name in names():
+        return name
+    return next(iter(suggestions(name.lower())), name)
 
 
 def _catalogue_entry(name: object, own_models: OwnModels) -> Protocol | None:
@@ -248,7 +261,7 @@ def _sensor(
         settings = entry.settings(protocol_values)
     except SettingsError as error:
         for below, message in error.problems:
-            if below[:1] and below[0] not in table and below[0] in misspelt:
+            if (below[0] not in table and below[0] in misspelt) if below else misspelt & protocol_keys:
                 continue  # the misspelt key has a mistake of its own already
             if below == ("model",) and str(table.get("model")) in own_models.wrong:
                 continue  # the model exists; the mistakes in its file are reported
@@ -276,6 +289,23 @@ def _refuse_neighbours(
     places_and_settings = [(index, sensor.settings) for index, sensor in enumerate(sensors) if sensor]
     for (place, *below), message in entry.conflicts([settings for _, settings in places_and_settings]):
         document.mistake((*path, "sensor", places_and_settings[int(place)][0], *below), message)
+
+
+def _ask_about_addresses(
+    document: Document, path: KeyPath, entry: Protocol, sensors: Sequence[Sensor | None]
+) -> None:
+    """Warn of sensors with one address: parts of one device, or a copied block in which it was left."""
+    first: dict[str, str] = {}
+    for index, sensor in enumerate(sensors):
+        address = entry.address_of(sensor.settings) if sensor else ""
+        if sensor is None or not address:
+            continue
+        if (first_sensor := first.setdefault(address, sensor.name)) != sensor.name:
+            question = (
+                f'{address} is the address of "{first_sensor}" too: is it one device? Then this is right; '
+                "two devices need two addresses, or neither can be read"
+            )
+            document.warn((*path, "sensor", index, "address"), question)
 
 
 def _one_for_each_id(
