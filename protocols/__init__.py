@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Final
 
 from protocols.toolkit.errors import PackageError
-from protocols.toolkit.protocol import Protocol
+from protocols.toolkit.protocol import CatalogueEntry, PolledProtocol, ProtocolTemplate, PushingProtocol
 
 CATALOGUE: Final[Mapping[str, tuple[str, str]]] = {  # name → module and attribute
     "modbus-rtu": ("protocols.modbus.rtu", "PROTOCOL"),
@@ -48,8 +48,10 @@ CATALOGUE: Final[Mapping[str, tuple[str, str]]] = {  # name → module and attri
     "declared": ("protocols.declared", "PROTOCOL"),
 }
 
+_TYPES: Final = (PolledProtocol, PushingProtocol, ProtocolTemplate)
 
-def load(name: str) -> Protocol:
+
+def load(name: str) -> CatalogueEntry:
     """Return the protocol of that name; its module is imported when it is first asked for.
 
     Raises:
@@ -59,21 +61,21 @@ def load(name: str) -> Protocol:
     if name not in CATALOGUE:
         return load_plugin(name)
     module, attribute = CATALOGUE[name]
-    protocol = getattr(import_module(module), attribute)
-    assert isinstance(protocol, Protocol)
+    protocol: object = getattr(import_module(module), attribute)
+    assert isinstance(protocol, _TYPES)
     return protocol
 
 
-def load_plugin(name: str) -> Protocol:
+def load_plugin(name: str) -> CatalogueEntry:
     """Return the protocol that another package brings under this name. Errors as of `load`."""
     from protocols.toolkit import plugins  # asking what is installed costs more than most protocols
 
     protocol = plugins.load(name, CATALOGUE)
-    if isinstance(protocol, Protocol) and protocol.name == name:
+    if isinstance(protocol, _TYPES) and protocol.name == name:
         return protocol
     description = (
         f'a protocol named "{protocol.name}"'
-        if isinstance(protocol, Protocol)
+        if isinstance(protocol, _TYPES)
         else f"no protocol but {protocol!r:.60}"
     )
     raise PackageError(

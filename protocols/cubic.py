@@ -29,7 +29,7 @@ from typing import Any, Final, NamedTuple
 from protocols.toolkit.errors import Problem, SettingsError
 from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request, Values
-from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.protocol import Fields, PolledProtocol
 from protocols.toolkit.scaling_keys import unknown_key
 from protocols.toolkit.search import SearchFramer, Shape
 
@@ -87,6 +87,16 @@ class SensorSettings:
     """A sensor: its model."""
 
     model: Model
+
+    @property
+    def address(self) -> str:
+        """Return the one address of a line."""
+        return Sensor.address
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Return the values of its model, each with its unit."""
+        return {quantity.name: quantity.unit for quantity in self.model.quantities}
 
 
 def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
@@ -190,10 +200,6 @@ def _values(frame: Frame, model: Model) -> Values:
     }
 
 
-def _units_of(settings: SensorSettings) -> dict[str, str]:
-    return {quantity.name: quantity.unit for quantity in settings.model.quantities}
-
-
 def _extent(buffer: bytes, at: int) -> int:
     return _AROUND + buffer[at + 1]
 
@@ -216,18 +222,16 @@ _SHAPE: Final = Shape(  # only the lengths and commands that are known: the chec
     direction=_direction,
 )
 
-PROTOCOL: Final = Protocol(
+PROTOCOL: Final = PolledProtocol(
     name="cubic",
     title="Cubic CM1106, PM1006, PM2008",
     spec="Cubic CM1106, PM1006 and PM2008 data sheets, UART",
     line=LineSettings(9600, 8, "N", 1),
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=_SCHEMA,
     settings=parse_settings,
     device=Sensor,
-    address_of=lambda settings: Sensor.address,
-    units_of=_units_of,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
 )

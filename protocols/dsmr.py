@@ -36,8 +36,8 @@ from protocols.toolkit.checksum import CHECKSUMS
 from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.obis import Code, Quantity
 from protocols.toolkit.polling import LineSettings, Value, Values
-from protocols.toolkit.protocol import Fields, Protocol, without_models
-from protocols.toolkit.pushing import Identity, ListeningKeys, ListeningSettings, Telegram, address_of
+from protocols.toolkit.protocol import Fields, PushingProtocol
+from protocols.toolkit.pushing import Identity, PushingKeys, Telegram
 from protocols.toolkit.search import SearchFramer, Shape
 
 MAX_LENGTH: Final = 8192  # a text for the customer alone may have 2048 digits
@@ -267,7 +267,15 @@ def _direction(telegram: bytes) -> Direction:
 _SHAPE: Final = Shape(_HEAD, 5, b"/", MAX_LENGTH, _extent, _flaw, _direction, resumed=_extent)
 
 _PHASED = r"(im|ex)port_power|voltage|current|voltage_sags|voltage_swells"
-_KEYS: Final = ListeningKeys(
+
+
+def _unit_of(name: str) -> str | None:
+    """Return the unit of a value that `_KEYS` does not list."""
+    is_peak = name.startswith(f"{_PEAK.name}_month") and not name.endswith(_AT)
+    return _PEAK.unit if is_peak else obis.unit_of(name)
+
+
+_KEYS: Final = PushingKeys(
     units={f"{name}_energy{tariff}": "kWh" for name in ("import", "export") for tariff in ("", "_t1", "_t2")}
     | {name: unit for name, unit in obis.UNITS.items() if re.fullmatch(rf"({_PHASED})(_l[123])?", name)}
     | dict(_OWN.values())
@@ -282,31 +290,19 @@ _KEYS: Final = ListeningKeys(
     others=re.compile(
         rf"({'|'.join(obis.UNITS)})(_t[1-9][0-9]?)?({_AT})?|{_PEAK.name}_month[1-9][0-9]?({_AT})?"
     ),
+    unit_of=_unit_of,
 )
 
 
-def _units_of(settings: ListeningSettings) -> dict[str, str]:
-    return {name: _unit_of(name) for name in settings.only or _KEYS.units}
-
-
-def _unit_of(name: str) -> str:
-    if name.startswith(f"{_PEAK.name}_month") and not name.endswith(_AT):
-        return _PEAK.unit
-    return _KEYS.units.get(name) or obis.unit_of(name) or ""
-
-
-PROTOCOL = Protocol(
+PROTOCOL = PushingProtocol(
     name="dsmr",
     title="DSMR P1",
     spec="DSMR P1 Companion Standard 5.0.2",
     line=LineSettings(115200),
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=_KEYS.schema,
     settings=_KEYS.parse,
-    device=None,
     listener=TelegramListener,
-    address_of=address_of,
-    units_of=_units_of,
     longest=MAX_LENGTH,
 )

@@ -23,8 +23,8 @@ from protocols.dlms.ciphering import TAG_LENGTH, Decryption
 from protocols.toolkit.errors import DecodeError
 from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.meter_keys import MeterKey, parse_key
-from protocols.toolkit.protocol import Fields, Protocol, without_models
-from protocols.toolkit.pushing import Telegram
+from protocols.toolkit.protocol import Fields, PushingProtocol
+from protocols.toolkit.pushing import PushingSettings, Telegram
 from protocols.toolkit.search import SearchFramer, Shape
 
 LONGEST: Final = 8192
@@ -102,7 +102,7 @@ def _listener_with(keys: Iterable[MeterKey]) -> Callable[[], TelegramListener]:
     return lambda: TelegramListener(decryption)
 
 
-def _with_keys(keys: Mapping[str, MeterKey]) -> Protocol:
+def _with_keys(keys: Mapping[str, MeterKey]) -> PushingProtocol[PushingSettings]:
     return replace(PROTOCOL, listener=_listener_with(keys.values()))
 
 
@@ -137,7 +137,7 @@ PROTOCOL: Final = replace(
     title="encrypted DSMR P1",
     spec="Luxembourg Smarty P1 specification 1.1.3 §3.2.5; DSMR P1 Companion Standard 5.0.2",
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     listener=TelegramListener,
     longest=LONGEST,
     bytesizes=frozenset({8}),

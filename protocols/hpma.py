@@ -28,8 +28,8 @@ from construct import Array, Byte, Bytes, Const, Int16ub, Struct, this
 from protocols.toolkit import layout
 from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.polling import LineSettings, Values
-from protocols.toolkit.protocol import Fields, Protocol, without_models
-from protocols.toolkit.pushing import ListeningKeys, Telegram, address_of
+from protocols.toolkit.protocol import Fields, Protocol, PushingProtocol
+from protocols.toolkit.pushing import PushingKeys, Telegram
 from protocols.toolkit.search import SearchFramer, Shape
 
 _REPORT_HEAD, _COMMAND_HEAD, _REPLY_HEAD = b"\x42\x4d", b"\x68", b"\x40"
@@ -140,20 +140,17 @@ _SHAPE: Final = Shape(
 
 def _protocol(name: str, title: str, version: str, masses: Sequence[str]) -> Protocol:
     """Return the protocol of one version, which reports these masses."""
-    keys = ListeningKeys({mass: UNITS[mass] for mass in masses})
-    return Protocol(
+    keys = PushingKeys({mass: UNITS[mass] for mass in masses})
+    return PushingProtocol(
         name=name,
         title=title,
         spec=f"Honeywell HPM Series datasheet 32322550, {version} version",
         line=LineSettings(9600, 8, "N", 1),
         framer=StreamFramer,
-        describer=without_models(lambda: describer(masses)),
+        describer=lambda: describer(masses),
         schema=keys.schema,
         settings=keys.parse,
-        device=None,
         listener=lambda: ReportListener(masses),
-        address_of=address_of,
-        units_of=keys.units_of,
         longest=REPORT_LENGTH,
         bytesizes=frozenset({8}),
     )

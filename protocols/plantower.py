@@ -35,8 +35,8 @@ from protocols.toolkit import layout
 from protocols.toolkit.errors import Problem, SettingsError
 from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.polling import LineSettings, Value, Values
-from protocols.toolkit.protocol import Fields, Protocol
-from protocols.toolkit.pushing import ListeningKeys, ListeningSettings, Telegram, address_of
+from protocols.toolkit.protocol import Fields, Models, PushingProtocol
+from protocols.toolkit.pushing import PushingKeys, PushingSettings, Telegram
 from protocols.toolkit.search import SearchFramer, Shape
 
 _START: Final = b"\x42\x4d"
@@ -102,7 +102,7 @@ class StreamFramer(SearchFramer):
 class Describer:
     """Describes frames; the values are those of `model`, if None of the usual model with such a report."""
 
-    def __init__(self, model: str | None) -> None:
+    def __init__(self, model: str | None = None) -> None:
         self._names = None if model is None else MODELS[model]
 
     def __call__(self, frame: Frame) -> Fields:
@@ -133,14 +133,14 @@ class ReportListener:
 
 
 @dataclass(frozen=True, slots=True)
-class SensorSettings(ListeningSettings):
+class SensorSettings(PushingSettings):
     """A sensor's own keys, and the name of its model."""
 
-    model: str
+    model: str = DEFAULT
 
 
 def parse_settings(keys: Mapping[str, Any]) -> SensorSettings:
-    """Return the settings of a sensor: all values of its model, or the ones chosen by `only`.
+    """Return the settings of a sensor: all values of its model, or the ones chosen by `values`.
 
     Raises:
         SettingsError: with every mistake.
@@ -150,8 +150,8 @@ def parse_settings(keys: Mapping[str, Any]) -> SensorSettings:
         close = get_close_matches(str(name).lower(), MODELS, 3) or MODELS
         message = f"{name!r} is no Plantower sensor known here, use {' or '.join(close)}"
         raise SettingsError([(("model",), message)])
-    settings = ListeningKeys({value_name: UNITS[value_name] for value_name in MODELS[name]}).parse(keys)
-    return SensorSettings("", settings.only or tuple(MODELS[name]), name)
+    settings = PushingKeys({value_name: UNITS[value_name] for value_name in MODELS[name]}).parse(keys)
+    return SensorSettings("", settings.values or tuple(MODELS[name]), settings.units, name)
 
 
 def conflicts(sensors: Sequence[SensorSettings]) -> list[Problem]:
@@ -165,10 +165,6 @@ def conflicts(sensors: Sequence[SensorSettings]) -> list[Problem]:
         for place, settings in enumerate(sensors)
         if settings.model != sensors[0].model
     ]
-
-
-def _units_of(settings: SensorSettings) -> dict[str, str]:
-    return {name: UNITS[name] for name in settings.only}
 
 
 def _values(names: Sequence[str], words: Sequence[int]) -> Values:
@@ -203,9 +199,9 @@ _SHAPE: Final = Shape(
     flaw=_flaw,
     direction=_direction,
 )
-_KEYS: Final = ListeningKeys(UNITS)
+_KEYS: Final = PushingKeys(UNITS)
 
-PROTOCOL = Protocol(
+PROTOCOL = PushingProtocol(
     name="plantower",
     title="Plantower PMSx003",
     spec="Plantower PMS5003 series data manual V2.3, PMS5003ST series data manual V2.6",
@@ -220,12 +216,9 @@ PROTOCOL = Protocol(
         "required": [],
     },
     settings=parse_settings,
-    device=None,
     listener=ReportListener,
-    address_of=address_of,
     conflicts=conflicts,
-    units_of=_units_of,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
-    models=lambda: tuple(MODELS),
+    models=Models(names=lambda: tuple(MODELS), describer=Describer),
 )

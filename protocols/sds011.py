@@ -23,8 +23,8 @@ from construct import Byte, Bytes, Const, Int16ul, Struct
 from protocols.toolkit import layout
 from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.polling import LineSettings, Values
-from protocols.toolkit.protocol import Fields, Protocol, without_models
-from protocols.toolkit.pushing import Identity, ListeningKeys, Telegram, address_of
+from protocols.toolkit.protocol import Fields, PushingProtocol
+from protocols.toolkit.pushing import Identity, PushingKeys, Telegram
 from protocols.toolkit.search import SearchFramer, Shape
 
 _HEAD, _TAIL = b"\xaa", b"\xab"
@@ -69,7 +69,7 @@ _LENGTHS: Final = {kind: message.sizeof() for kind, message in _LAYOUTS.items()}
 _COMMAND_ORDER: Final = 0xB4
 MAX_LENGTH: Final = max(_LENGTHS.values())
 
-KEYS: Final = ListeningKeys(
+KEYS: Final = PushingKeys(
     units={"pm2_5": "µg/m³", "pm10": "µg/m³", "pm100": "µg/m³"},
     identity=Identity(
         form=re.compile("[0-9a-f]{4}"),
@@ -143,19 +143,16 @@ _SHAPE: Final = Shape(  # the tail belongs to the head: without it nothing is wo
     direction=_direction,
 )
 
-PROTOCOL = Protocol(
+PROTOCOL = PushingProtocol(
     name="sds011",
     title="Nova SDS011",
     spec="Nova Fitness Laser Dust Sensor Control Protocol V1.3, SDS198 specification V1.2",
     line=LineSettings(9600, 8, "N", 1),
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=KEYS.schema,
     settings=KEYS.parse,
-    device=None,
     listener=ReportListener,
-    address_of=address_of,
-    units_of=KEYS.units_of,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
 )

@@ -23,7 +23,7 @@ from fastcrc.crc16 import xmodem
 from protocols.toolkit.errors import DeviceRefusal
 from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request, Value, Values
-from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.protocol import Fields, PolledProtocol
 from protocols.toolkit.search import SearchFramer, Shape
 from protocols.toolkit.value_list import ValueKeys, ValueSettings
 
@@ -62,8 +62,8 @@ _LENGTHS: Final = frozenset({17, 21, 24})  # fields of a status
 _AROUND: Final = 4  # octets of a reply beside its text
 _SHORTEST: Final = 90  # characters of a status with 17 fields
 
-KEYS: Final = ValueKeys(units=dict((*_FIELDS, _POWER)) | dict.fromkeys(_FLAGS, ""), lists={})
 ADDRESS: Final = "1"
+KEYS: Final = ValueKeys(units=dict((*_FIELDS, _POWER)) | dict.fromkeys(_FLAGS, ""), address=ADDRESS)
 
 
 class StreamFramer(SearchFramer):
@@ -205,18 +205,16 @@ _SHAPE: Final = Shape(
     direction=_direction,
 )
 
-PROTOCOL: Final = Protocol(
+PROTOCOL: Final = PolledProtocol(
     name="voltronic-pi30",
     title="Voltronic inverters, PI30",
     spec="Voltronic Axpert RS232 communication protocol, QPIGS",
     line=LineSettings(2400, 8, "N", 1),
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=KEYS.schema,
     settings=KEYS.parse,
     device=Inverter,
-    address_of=lambda settings: ADDRESS,
-    units_of=KEYS.units_of,
     reply_timeout_s=1.0,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),

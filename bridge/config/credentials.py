@@ -288,7 +288,7 @@ def _check_shared(document: Document, site: Site, sensor: Sensor, sharing: list[
 
 def _keys(site: Site, sensor: Sensor) -> set[str]:
     """Return the names of a sensor's values."""
-    return set(site.buses[sensor.bus].protocol.units_of(sensor.settings))
+    return set(sensor.settings.units)
 
 
 def _from_systemd(path: Path) -> bool:

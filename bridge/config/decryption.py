@@ -107,9 +107,7 @@ def _check_sensor(document: Document, site: Site, name: str) -> None:
 def _keyed(bus: Bus, keys: Mapping[str, MeterKey]) -> Bus:
     """Return the bus with a protocol that has the keys of its sensors."""
     entry = bus.protocol
-    bus_keys = {
-        entry.address_of(sensor.settings): keys[sensor.name] for sensor in bus.sensors if sensor.name in keys
-    }
+    bus_keys = {sensor.settings.address: keys[sensor.name] for sensor in bus.sensors if sensor.name in keys}
     return (
         bus.model_copy(update={"protocol": entry.with_keys(bus_keys)})
         if bus_keys and entry.with_keys

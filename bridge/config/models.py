@@ -17,7 +17,7 @@ from bridge.config.document import Document
 from bridge.config.toml_lines import KeyPath
 from bridge.errors import ConfigError
 from protocols.toolkit.errors import SettingsError
-from protocols.toolkit.protocol import Protocol
+from protocols.toolkit.protocol import CatalogueEntry
 
 FOLDER = "models"
 _SUFFIX = ".toml"
@@ -69,17 +69,18 @@ class OwnModels:
         document = self._documents[name]
         return f"{document.path}:{document.line(at)}" if at else str(document.path)
 
-    def known_to(self, entry: Protocol) -> Protocol:
+    def known_to(self, entry: CatalogueEntry) -> CatalogueEntry:
         """Return the protocol with these models added; note their mistakes and leave out the wrong ones."""
-        if entry.with_models is None or not self.tables:
+        extended = entry.models.extended if entry.models else None
+        if extended is None or not self.tables:
             return entry
         try:
-            return entry.with_models(self.tables)
+            return extended(self.tables)
         except SettingsError as error:
             for (name, *below), message in error.problems:
                 self._documents[str(name)].mistake(tuple(below), message)
                 self.wrong.add(str(name))
-        return entry.with_models(self.tables)
+        return extended(self.tables)
 
     def _mistakes_by_model(self) -> Iterator[tuple[str, str]]:
         """Return every mistake, each with the name of its model."""

@@ -28,7 +28,7 @@ from bridge.config.tables import (
 )
 from protocols import load, names
 from protocols.toolkit.errors import PackageError
-from protocols.toolkit.protocol import Protocol
+from protocols.toolkit.protocol import CatalogueEntry
 
 Schema = dict[str, Any]
 
@@ -63,7 +63,7 @@ def site_schema(own_models: OwnModels | None = None) -> Schema:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _usable() -> Iterator[Protocol]:
+def _usable() -> Iterator[CatalogueEntry]:
     """Yield the protocols that a bus can speak; leave out those of packages that cannot be imported."""
     for name in names():
         with suppress(PackageError):
@@ -104,7 +104,7 @@ def _texts(table: type[Table]) -> dict[str, str]:
     return texts
 
 
-def _with_keys_of(entry: Protocol, sensor: Schema) -> Schema:
+def _with_keys_of(entry: CatalogueEntry, sensor: Schema) -> Schema:
     """Return the schema of a sensor's table on a bus that speaks this protocol."""
     return {
         **sensor,
@@ -114,7 +114,7 @@ def _with_keys_of(entry: Protocol, sensor: Schema) -> Schema:
     }
 
 
-def _rule_for_protocol(entry: Protocol, known_keys: Collection[str]) -> Mapping[str, Any]:
+def _rule_for_protocol(entry: CatalogueEntry, known_keys: Collection[str]) -> Mapping[str, Any]:
     """Return the rule for a bus that speaks this protocol: which keys it must have, and may not have."""
     key_rules = (
         dict.fromkeys(set(known_keys) - set(Bus.fields_by_key()), False) | entry.bus_schema["properties"]

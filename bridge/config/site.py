@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bridge.config.document import Document, Table, key_text, nearest
+from bridge.config.document import Document, Table, key_text
 from bridge.config.fingerprints import fingerprints
 from bridge.config.models import OwnModels
 from bridge.config.places import check_bus_name
@@ -26,14 +26,20 @@ from bridge.config.tables import (
     Site,
     SpoolSettings,
     ThingsBoard,
-    suggestions,
 )
 from bridge.config.toml_lines import KeyPath
 from bridge.config.wording import value_text
 from bridge.errors import ConfigError
-from protocols import load, names
+from protocols import load
 from protocols.toolkit.errors import PackageError, SettingsError
-from protocols.toolkit.protocol import Protocol
+from protocols.toolkit.protocol import (
+    CatalogueEntry,
+    PolledProtocol,
+    Protocol,
+    ProtocolTemplate,
+    PushingProtocol,
+    Settings,
+)
 
 _HEADERS: dict[type[Table], str] = {
     SpoolSettings: "[spool]",
@@ -126,7 +132,7 @@ def _bus(document: Document, name: str, table: object, own_models: OwnModels) ->
         check_bus_name(name)
     except ValueError as error:
         document.mistake(path, str(error))
-    catalogue_entry = _catalogue_entry(_protocol_name(table), own_models)
+    catalogue_entry = _catalogue_entry(table.get("protocol"), own_models)
     protocol_keys = set(catalogue_entry.bus_schema["properties"]) if catalogue_entry else set()
     misspelt = document.unknown_keys(
         path, table, {*Bus.fields_by_key(), *protocol_keys}, _homes_below(path, table, catalogue_entry)
@@ -139,13 +145,13 @@ def _bus(document: Document, name: str, table: object, own_models: OwnModels) ->
         overrides["rs485"] = document.check(RS485, (*path, "rs485"), table["rs485"])
     if "line" not in table and "protocol" in table:
         overrides["line"] = catalogue_entry and catalogue_entry.line
-        if catalogue_entry and catalogue_entry.line is None and "line" not in misspelt:
+        if catalogue_entry and catalogue_entry.line is None:
             document.mistake((*path, "line"), _NO_LINE)
     inherited = {key: table[key] for key in INHERITED if key in table}
-    if entry:
+    if isinstance(entry, PushingProtocol):
         _refuse_polling_keys(document, path, table, entry, _POLLING_KEYS)
-        if "reply_timeout" not in table:
-            overrides["reply_timeout"] = inherited["reply_timeout"] = f"{1000 * entry.reply_timeout_s:g}ms"
+    elif entry and "reply_timeout" not in table:
+        overrides["reply_timeout"] = inherited["reply_timeout"] = f"{1000 * entry.reply_timeout_s:g}ms"
     bus_values = {key: value for key, value in table.items() if key in Bus.fields_by_key()}
     bus = document.check(Bus, path, bus_values, overrides=overrides, misspelt=misspelt)
     if bus and bus.line.bytesize not in bus.protocol.bytesizes:
@@ -171,14 +177,12 @@ def _bus(document: Document, name: str, table: object, own_models: OwnModels) ->
     right_sensors = tuple(sensor for sensor in sensors if sensor)
     if entry:
         _refuse_neighbours(document, path, entry, sensors)
-    if entry and entry.listener:
-        _one_for_each_id(document, path, blocks, entry, sensors)
-    elif entry:
-        _ask_about_addresses(document, path, entry, sensors)
+    if isinstance(entry, PushingProtocol):
+        _one_for_each_id(document, path, blocks, sensors)
     return bus and bus.model_copy(update={"sensors": right_sensors, "protocol": entry})
 
 
-def _homes_below(path: KeyPath, table: Mapping[str, Any], entry: Protocol | None) -> dict[str, str]:
+def _homes_below(path: KeyPath, table: Mapping[str, Any], entry: CatalogueEntry | None) -> dict[str, str]:
     """Return the header under which each key belongs that the bus's table has and its sensors should have."""
     block = f"[[{key_text((*path, 'sensor'))}]]"
     return {
@@ -190,17 +194,7 @@ def _homes_below(path: KeyPath, table: Mapping[str, Any], entry: Protocol | None
     }
 
 
-def _protocol_name(table: Mapping[str, Any]) -> object:
-    """Return the protocol that a bus names, or else the nearest: its other keys are checked as for that."""
-    name = table.get("protocol")
-    if name is None:
-        return next((value for key, value in table.items() if nearest(key, ("protocol",))), None)
-    if not isinstance(name, str) or name in names():
-        return name
-    return next(iter(suggestions(name.lower())), name)
-
-
-def _catalogue_entry(name: object, own_models: OwnModels) -> Protocol | None:
+def _catalogue_entry(name: object, own_models: OwnModels) -> CatalogueEntry | None:
     """Return the protocol called `name`, with the site's own models.
 
     None if there is no such protocol: the check of the bus's own keys notes that.
@@ -214,12 +208,12 @@ def _catalogue_entry(name: object, own_models: OwnModels) -> Protocol | None:
 def _as_declared(
     document: Document,
     path: KeyPath,
-    entry: Protocol | None,
+    entry: CatalogueEntry | None,
     values: Mapping[str, Any],
     misspelt: Collection[str],
 ) -> Protocol | None:
     """Return the protocol as the bus declares it with the protocol's keys; None if these have a mistake."""
-    if entry is None or entry.declared_by is None:
+    if not isinstance(entry, ProtocolTemplate):
         return entry
     try:
         return entry.declared_by(values)
@@ -242,12 +236,13 @@ def _sensor(
     if not isinstance(table, Mapping):
         document.mistake(path, f"a sensor is a block of its own: [[{key_text(path[:-1])}]]")
         return None
-    if entry and entry.listener:
+    useless_keys: set[str] = set()
+    if isinstance(entry, PushingProtocol):
         _refuse_polling_keys(document, path, table, entry, INHERITED)
-    if entry is None or entry.listener:  # None: unknown whether `every` is needed
+        useless_keys = set(INHERITED) - set(table)
+    if not isinstance(entry, PolledProtocol):  # None: unknown whether `every` is needed
         inherited = {"every": "0s", **inherited}
     protocol_keys = set(entry.schema["properties"] if entry else table) - set(Sensor.fields_by_key())
-    useless_keys = set(INHERITED) - set(table) if entry and entry.listener else set()
     misspelt = document.unknown_keys(path, table, {*Sensor.fields_by_key(), *protocol_keys} - useless_keys)
     sensor_values = {key: value for key, value in table.items() if key in Sensor.fields_by_key()}
     missing_values = {key: value for key, value in inherited.items() if key not in sensor_values}
@@ -261,7 +256,7 @@ def _sensor(
         settings = entry.settings(protocol_values)
     except SettingsError as error:
         for below, message in error.problems:
-            if (below[0] not in table and below[0] in misspelt) if below else misspelt & protocol_keys:
+            if below[:1] and below[0] not in table and below[0] in misspelt:
                 continue  # the misspelt key has a mistake of its own already
             if below == ("model",) and str(table.get("model")) in own_models.wrong:
                 continue  # the model exists; the mistakes in its file are reported
@@ -273,11 +268,15 @@ def _sensor(
 
 
 def _refuse_polling_keys(
-    document: Document, path: KeyPath, table: Mapping[str, Any], entry: Protocol, keys: Iterable[str]
+    document: Document,
+    path: KeyPath,
+    table: Mapping[str, Any],
+    entry: PushingProtocol[Settings],
+    keys: Iterable[str],
 ) -> None:
     """Note keys that say how to poll, on a bus whose sensors push."""
     for key in keys:
-        if entry.listener and key in table:
+        if key in table:
             message = f"the sensors of {entry.title} push, so nothing waits for a reply: leave this out"
             document.mistake((*path, key), message)
 
@@ -291,28 +290,10 @@ def _refuse_neighbours(
         document.mistake((*path, "sensor", places_and_settings[int(place)][0], *below), message)
 
 
-def _ask_about_addresses(
-    document: Document, path: KeyPath, entry: Protocol, sensors: Sequence[Sensor | None]
-) -> None:
-    """Warn of sensors with one address: parts of one device, or a copied block in which it was left."""
-    first: dict[str, str] = {}
-    for index, sensor in enumerate(sensors):
-        address = entry.address_of(sensor.settings) if sensor else ""
-        if sensor is None or not address:
-            continue
-        if (first_sensor := first.setdefault(address, sensor.name)) != sensor.name:
-            question = (
-                f'{address} is the address of "{first_sensor}" too: is it one device? Then this is right; '
-                "two devices need two addresses, or neither can be read"
-            )
-            document.warn((*path, "sensor", index, "address"), question)
-
-
 def _one_for_each_id(
     document: Document,
     path: KeyPath,
     blocks: Sequence[Mapping[str, Any]],
-    entry: Protocol,
     sensors: Sequence[Sensor | None],
 ) -> None:
     """Note sensors that would each take the same telegrams whole."""
@@ -320,7 +301,7 @@ def _one_for_each_id(
     for index, sensor in enumerate(sensors):
         if sensor is None or "only" in blocks[index]:
             continue
-        sender_id = entry.address_of(sensor.settings)
+        sender_id = sensor.settings.address
         if (first_sensor := first.setdefault(sender_id, sensor.name)) != sensor.name:
             claim = f"the id {sender_id} is that of" if sender_id else "there is one sensor on such a line:"
             message = (

@@ -10,18 +10,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    InstanceOf,
+    PlainValidator,
+    SkipValidation,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
 from bridge import spool_file
 from bridge.config.document import NOT_WRITTEN, Table, nearest
-from bridge.config.foreign_words import line_text
 from bridge.config.places import Scheme, check_adapter, check_bus_name, check_plain_name, check_url, parse_url
 from bridge.config.quantities import Duration, FileContext, Size
 from bridge.config.wording import value_text
 from protocols import load, names
 from protocols.toolkit.errors import PackageError
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.protocol import Protocol
+from protocols.toolkit.protocol import Protocol, ProtocolRecord, Settings
 
 T = TypeVar("T")
 
@@ -75,19 +83,19 @@ def _change_only(value: T, info: ValidationInfo) -> T:
 
 
 def _catalogue_entry(value: object) -> object:
-    if isinstance(value, Protocol):
+    if isinstance(value, ProtocolRecord):
         return value
     try:
         return load(str(value))
     except PackageError as error:
         raise ValueError(str(error)) from None
     except KeyError:
-        suggestion = " or ".join(f'"{name}"' for name in suggestions(str(value).lower()))
+        suggestion = " or ".join(f'"{name}"' for name in _suggestions(str(value).lower()))
         hint = f"did you mean {suggestion}?" if suggestion else f"known are {', '.join(names())}"
         raise ValueError(f"{value_text(value)} is not a protocol, {hint}") from None
 
 
-def suggestions(word: str) -> list[str]:
+def _suggestions(word: str) -> list[str]:
     """Return the protocols that `word`, in small letters, probably stands for."""
     if word in _ALIASES:
         return [_ALIASES[word]]
@@ -97,14 +105,7 @@ def suggestions(word: str) -> list[str]:
 
 
 def _line_settings(value: object) -> object:
-    if isinstance(value, LineSettings):
-        return value
-    try:
-        return LineSettings.parse(str(value))
-    except ValueError:
-        if (text := line_text(str(value))) is None:
-            raise
-        raise ValueError(f'{value_text(value)} is not a line setting, write line = "{text}"') from None
+    return value if isinstance(value, LineSettings) else LineSettings.parse(str(value))
 
 
 PlainName = Annotated[str, AfterValidator(check_plain_name)]
@@ -211,7 +212,7 @@ class Sensor(Table):
     """How long the device may fall silent inside a reply. Default: the bus's."""
     bus: Annotated[str, NOT_WRITTEN]
     """The bus it is connected to."""
-    settings: Annotated[object, NOT_WRITTEN]
+    settings: Annotated[SkipValidation[Settings], WithJsonSchema({}), NOT_WRITTEN]
     """The settings that its protocol parsed from the protocol's own keys."""
 
 
@@ -224,7 +225,7 @@ class Bus(Table):
         examples=["serial:AB0JPQ7X"]
     )
     """serial:NUMBER[:INTERFACE] the USB serial number, path:ID_PATH the USB socket, or an absolute path."""
-    protocol: Annotated[InstanceOf[Protocol], BeforeValidator(_catalogue_entry), _form("^.+$")] = Field(
+    protocol: Annotated[Protocol, PlainValidator(_catalogue_entry), _form("^.+$")] = Field(
         examples=["modbus-rtu"]
     )
     """What its sensors speak; all of one bus speak the same."""

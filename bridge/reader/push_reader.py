@@ -1,7 +1,7 @@
-"""A bus whose sensors push: each telegram goes to the sensor whose id it carries.
+"""A bus whose sensors speak unasked: what is heard goes to the sensor whose id it carries.
 
-Each id is a sensor of its own in site.toml. A telegram with another id is no reading: it is listed with its
-values, for the installer to copy the id from, and never guessed to be of a configured sensor.
+Each id is a sensor of its own in site.toml. A telegram with an id that is not there is nobody's reading: it
+is listed with what it said, for the installer to copy the id from, and never guessed to be one of ours.
 
 `every` thins out: of each kind of telegram (those with the same values) one is kept per `every`, on a grid
 that follows the sensor's own rhythm; "0s" keeps all. A sensor is silent when it was not heard for three times
@@ -14,7 +14,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from bridge.clock import Clock, Instant
 from bridge.port import Port
@@ -27,7 +27,8 @@ from bridge.systemd import Heartbeat
 from protocols.toolkit.errors import DecryptionError, DecryptionReason, ProtocolError
 from protocols.toolkit.framing import Event, Frame, NoiseReason
 from protocols.toolkit.polling import Values
-from protocols.toolkit.pushing import Listener, Telegram
+from protocols.toolkit.protocol import PushingProtocol
+from protocols.toolkit.pushing import Listener, PushingSettings, Telegram
 
 if TYPE_CHECKING:
     from bridge.config import Bus, Sensor
@@ -42,10 +43,10 @@ _MOST_UNKNOWN = 32  # ids that are listed; the one heard longest ago goes first
 
 
 class PushReader:
-    """Receive the telegrams of a bus whose sensors push. Arguments and attributes as of Polling.
+    """Hears the sensors of a bus. Arguments and attributes as of Polling.
 
     Args:
-        counters: the invocation counters of the meters that encrypt.
+        counters: of the meters that encrypt.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class PushReader:
     ) -> None:
         self._counters = counters
         self.heard = 0
+        assert isinstance(bus.protocol, PushingProtocol)
         self._name = bus.name
         self._protocol = bus.protocol
         self._line = bus.line
@@ -69,41 +71,40 @@ class PushReader:
         self._news = news
         self._sensors: dict[str, list[PushSensor]] = {}
         for sensor in bus.sensors:
-            sensors = self._sensors.setdefault(bus.protocol.address_of(sensor.settings), [])
-            sensors.append(PushSensor(sensor, intakes[sensor.name]))
+            known = self._sensors.setdefault(sensor.settings.address, [])
+            known.append(PushSensor(sensor, intakes[sensor.name]))
         self._unknown: dict[str, UnconfiguredSensor] = {}
         self._undecrypted: Counter[DecryptionReason] = Counter()
-        self._frames = self._foreign_frames = self._nonsense = self._crc_errors = self._stray_octets = 0
+        self._frames = self._foreign = self._nonsense = self._damaged = self._stray_octets = 0
 
     async def run(self) -> None:
-        """Receive telegrams and hand them to their sensors.
+        """Hears what is said.
 
         Raises:
             PortLost: always, in the end.
         """
-        assert self._protocol.listener is not None
         now = asyncio.get_running_loop().time
         ear = Ear(self._port, self._protocol.framer(), self._clock, self._line)
         listener = self._protocol.listener()
         self._counters.begin(listener)
-        for sensor in self._all_sensors():
+        for sensor in self._each():
             sensor.start(now())
         while True:
             self._heartbeat.extend(_LOOK_EVERY_S)
             for event, taken in await ear.telegrams(_LOOK_EVERY_S):
-                telegrams = self._telegrams_of(listener, event)
+                telegrams = self._told(listener, event)
                 self._counters.keep(listener)
                 for telegram in telegrams:
                     self._take(telegram, taken, now())
-            for sensor in self._all_sensors():
+            for sensor in self._each():
                 sensor.look(now())
             self._news()
 
-    def _telegrams_of(self, listener: Listener, event: Event) -> Sequence[Telegram]:
-        """Return the telegrams in a framing event, and count the event for the line's statistics."""
+    def _told(self, listener: Listener, event: Event) -> Sequence[Telegram]:
+        """What an event says, and the counters of the line."""
         if not isinstance(event, Frame):
             self._stray_octets += len(event.data)
-            self._crc_errors += event.reason == NoiseReason.CHECKSUM
+            self._damaged += event.reason == NoiseReason.CHECKSUM
             return ()
         self._frames += 1
         try:
@@ -119,18 +120,18 @@ class PushReader:
             return ()
 
     def _take(self, telegram: Telegram, taken: Instant, now: float) -> None:
-        """Hand a telegram to the sensors with its ids, or record it as not configured."""
+        """Hands a telegram to the sensors that it is of."""
         self.heard += 1
-        sensors = [sensor for id_ in telegram.ids for sensor in self._sensors.get(id_, ())]
-        if not sensors:
-            self._foreign_frames += 1
-            self._record_unknown(telegram)
+        known = [sensor for own in telegram.ids for sensor in self._sensors.get(own, ())]
+        if not known:
+            self._foreign += 1
+            self._note(telegram)
             return
-        for sensor in sensors:
+        for sensor in known:
             sensor.take(telegram.values, taken, now)
 
-    def _record_unknown(self, telegram: Telegram) -> None:
-        """Record a telegram from a sensor that is not configured, for the installer to copy the id from."""
+    def _note(self, telegram: Telegram) -> None:
+        """Lists what was said by nobody of ours."""
         before: UnconfiguredSensor = self._unknown.pop(telegram.sender, {"telegrams": 0, "last_values": {}})
         if not before["telegrams"]:
             _log.warning("heard, not configured: %s", telegram.sender or "a sensor without id")
@@ -141,20 +142,20 @@ class PushReader:
         if len(self._unknown) > _MOST_UNKNOWN:
             del self._unknown[next(iter(self._unknown))]
 
-    def _all_sensors(self) -> Iterator[PushSensor]:
-        for sensors in self._sensors.values():
-            yield from sensors
+    def _each(self) -> Iterator[PushSensor]:
+        for known in self._sensors.values():
+            yield from known
 
     def sensors(self, elapsed_s: float) -> dict[str, SensorDocument]:
-        """Return the part of the status document about each sensor."""
-        return {sensor.name: sensor.document() for sensor in self._all_sensors()}
+        """Return what status says of each sensor."""
+        return {sensor.name: sensor.document() for sensor in self._each()}
 
     def line(self, elapsed_s: float) -> LineDocument:
-        """Return the part of the status document about the line."""
+        """Return what status says of the line."""
         document: LineDocument = {
             "frames": self._frames,
-            "foreign_frames": self._foreign_frames,
-            "crc_errors": self._crc_errors,
+            "foreign_frames": self._foreign,
+            "crc_errors": self._damaged,
             "nonsense": self._nonsense,
             "stray_octets": self._stray_octets,
             "not_configured": dict(self._unknown),
@@ -165,41 +166,42 @@ class PushReader:
 
 
 class PushSensor:
-    """One sensor that pushes its readings."""
+    """One sensor that speaks unasked."""
 
     def __init__(self, sensor: Sensor, intake: Intake) -> None:
+        assert isinstance(sensor.settings, PushingSettings)
         self.name = sensor.name
-        self._settings: Any = sensor.settings
+        self._settings = sensor.settings
         self._intake = intake
         self._every_s = sensor.every_s
         self._silent_after_s = max(3 * sensor.every_s, SILENT_AFTER_S)
         self._state = SensorState.NEVER
         self._heard_at = 0.0
-        self._next_slot_at: dict[frozenset[str], float] = {}  # of each kind of telegram
+        self._due: dict[frozenset[str], float] = {}  # of each kind of telegram, when the next one is kept
         self._telegrams = self._thinned = 0
 
     def start(self, now: float) -> None:
-        """Start the time-out for silence: the line is open."""
+        """The line is open: from here on its silence counts."""
         self._heard_at = now
 
     def take(self, values: Values, taken: Instant, now: float) -> None:
-        """Record a telegram and spool its values if it is the one to keep."""
+        """It was heard."""
         self._telegrams += 1
         self._heard_at = now
         self._enter(SensorState.OK, "is heard")
-        chosen_values = self._settings.choose(values)
-        if self._is_kept(frozenset(chosen_values), taken.boottime_ns / 1e9):
-            self._intake.take(chosen_values, taken)
+        chosen = self._settings.choose(values)
+        if self._is_kept(frozenset(chosen), taken.boottime_ns / 1e9):
+            self._intake.take(chosen, taken)
         else:
             self._thinned += 1
 
     def look(self, now: float) -> None:
-        """Change to SILENT if the sensor was not heard for its time-out."""
+        """Whether it fell silent."""
         if now - self._heard_at > self._silent_after_s:
             self._enter(SensorState.SILENT, "is not heard: check power, wiring, line settings, its id")
 
     def document(self) -> SensorDocument:
-        """Return the part of the status document about the sensor."""
+        """Return what status says of it."""
         return {
             **self._intake.document(),
             "state": self._state.value,
@@ -208,20 +210,13 @@ class PushSensor:
         }
 
     def _is_kept(self, kind: frozenset[str], at_s: float) -> bool:
-        """Return whether a telegram is the one of its slot: the first since half a slot before it.
-
-        Args:
-            kind: the keys of its values.
-            at_s: when it was taken, in seconds of boottime.
-        """
-        if kind not in self._next_slot_at and len(self._next_slot_at) >= _MOST_KINDS:
+        """Whether a telegram of that kind is the one of its slot: the first since half a slot before it."""
+        if kind not in self._due and len(self._due) >= _MOST_KINDS:
             kind = _ANY_KIND
-        slot_at = self._next_slot_at.get(kind)
-        if slot_at is not None and at_s < slot_at - self._every_s / 2:
+        due = self._due.get(kind)
+        if due is not None and at_s < due - self._every_s / 2:
             return False
-        self._next_slot_at[kind] = max(
-            (at_s if slot_at is None else slot_at) + self._every_s, at_s + self._every_s / 2
-        )
+        self._due[kind] = max((at_s if due is None else due) + self._every_s, at_s + self._every_s / 2)
         return True
 
     def _enter(self, state: SensorState, why: str) -> None:

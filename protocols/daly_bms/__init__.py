@@ -13,21 +13,18 @@ from protocols.daly_bms.commands import describe
 from protocols.daly_bms.device import KEYS, Bms
 from protocols.daly_bms.frame import LENGTH, StreamFramer
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.protocol import Protocol, without_models
-from protocols.toolkit.value_list import address_of
+from protocols.toolkit.protocol import PolledProtocol
 
-PROTOCOL = Protocol(
+PROTOCOL = PolledProtocol(
     name="daly-bms",
     title="Daly BMS",
     spec="Daly UART/485 communications protocol V1.2",
     line=LineSettings(9600, 8, "N", 1),
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=KEYS.schema,
     settings=KEYS.parse,
     device=Bms,
-    address_of=address_of,
-    units_of=KEYS.units_of,
     longest=LENGTH,
     bytesizes=frozenset({8}),
 )

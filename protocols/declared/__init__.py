@@ -17,19 +17,18 @@ to find or to decode: only its keys are known.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from protocols.declared.frame import DeclaredFrame, either
 from protocols.declared.frame_keys import FRAME_SCHEMA, parse_frame
 from protocols.declared.octets import order_of
 from protocols.declared.request_keys import REQUEST_SCHEMA, parse_request
-from protocols.declared.sensor import ALONE, Declared, DeclaredDevice, DeclaredListener
+from protocols.declared.sensor import Declared, DeclaredDevice, DeclaredListener
 from protocols.toolkit.errors import Problem, SettingsError
 from protocols.toolkit.framing import Direction, Frame
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.protocol import Fields, Protocol, without_models
-from protocols.toolkit.pushing import ListeningSettings, address_of
+from protocols.toolkit.protocol import Fields, PolledProtocol, Protocol, ProtocolTemplate, PushingProtocol
+from protocols.toolkit.pushing import PushingSettings
 from protocols.toolkit.search import SearchFramer
 
 BUS_SCHEMA: Final[Mapping[str, Any]] = {
@@ -76,10 +75,10 @@ def declaration(table: Mapping[str, Any]) -> Declared:
 
 def declared_by(table: Mapping[str, Any]) -> Protocol:
     """Return the protocol that a bus declares; arguments and errors are those of `declaration`."""
-    return entry(declaration(table))
+    return protocol_of(declaration(table))
 
 
-def entry(declarations: Declared) -> Protocol:
+def protocol_of(declarations: Declared) -> Protocol:
     """Return the protocol of a declaration."""
     frame, request, keys = declarations.frame, declarations.request, declarations.keys
     shape = either(frame.shape, request.shape) if request else frame.shape
@@ -93,43 +92,45 @@ def entry(declarations: Declared) -> Protocol:
         identity = {"id": frame.sender(raws)} if frame.declared.id else {}
         return {**identity, "raw": raw_fields, "values": values}
 
-    def device(sensors: Sequence[ListeningSettings], line: LineSettings) -> DeclaredDevice:
+    if request is None:
+        return PushingProtocol(
+            name=PROTOCOL.name,
+            title=PROTOCOL.title,
+            spec=PROTOCOL.spec,
+            line=PROTOCOL.line,
+            framer=lambda: SearchFramer(shape),
+            describer=lambda: describe,
+            schema=keys.schema,
+            settings=keys.parse,
+            listener=lambda: DeclaredListener(declarations),
+            longest=shape.longest,
+            bus_schema=PROTOCOL.bus_schema,
+        )
+
+    def device(sensors: Sequence[PushingSettings], line: LineSettings) -> DeclaredDevice:
         return DeclaredDevice(declarations, sensors, line)
 
-    def address(settings: ListeningSettings) -> str:
-        return address_of(settings) or (ALONE if request else "")
-
-    return replace(
-        PROTOCOL,
+    return PolledProtocol(
+        name=PROTOCOL.name,
+        title=PROTOCOL.title,
+        spec=PROTOCOL.spec,
+        line=PROTOCOL.line,
         framer=lambda: SearchFramer(shape),
-        describer=without_models(lambda: describe),
+        describer=lambda: describe,
         schema=keys.schema,
         settings=keys.parse,
-        device=device if request else None,
-        address_of=address,
-        units_of=keys.units_of,
-        listener=None if request else lambda: DeclaredListener(declarations),
+        device=device,
         longest=shape.longest,
-        declared_by=None,
+        bus_schema=PROTOCOL.bus_schema,
     )
 
 
-def _undeclared(*_: object) -> NoReturn:
-    raise ValueError("nothing is declared: the declaration stands in site.toml, under a bus")
-
-
-PROTOCOL = Protocol(
+PROTOCOL: Final = ProtocolTemplate(
     name="declared",
     title="frames declared in site.toml",
     spec="the sensor's own, as [bus.NAME.frame] says it",
     line=None,
-    framer=_undeclared,
-    describer=_undeclared,
     schema=_SENSOR_SCHEMA,
-    settings=_undeclared,
-    device=None,
-    address_of=_undeclared,
-    units_of=_undeclared,
     bus_schema=BUS_SCHEMA,
     declared_by=declared_by,
 )

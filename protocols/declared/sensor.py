@@ -3,7 +3,7 @@
 [[bus.NAME.sensor]]
 name = "dust"
 id = "17"                     if a field is the id: what stands there in this sensor's frames
-only = ["pm2_5", "pm10"]      the values to keep; all if it says nothing
+values = ["pm2_5", "pm10"]    the values to keep; all if it says nothing
 """
 
 from __future__ import annotations
@@ -19,11 +19,8 @@ from protocols.declared.types import Kind
 from protocols.toolkit.errors import DecodeError, ProtocolError
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request
-from protocols.toolkit.pushing import Identity, ListeningKeys, ListeningSettings, Telegram
+from protocols.toolkit.pushing import Identity, PushingKeys, PushingSettings, Telegram
 from protocols.toolkit.search import SearchFramer
-
-ALONE = "-"
-"""The address of a sensor that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +36,9 @@ class Declared:
         return self.frame.declared.id or (self.request.declared.id if self.request else None)
 
     @property
-    def keys(self) -> ListeningKeys:
+    def keys(self) -> PushingKeys:
         """Return the reader of its sensors' keys."""
-        return ListeningKeys(self.frame.units, _identity(self.id) if self.id else None)
+        return PushingKeys(self.frame.units, _identity(self.id) if self.id else None)
 
 
 class DeclaredListener:
@@ -69,7 +66,7 @@ class DeclaredDevice:
     """A polled sensor: one request, answered with one frame."""
 
     def __init__(
-        self, declarations: Declared, sensors: Sequence[ListeningSettings], line: LineSettings
+        self, declarations: Declared, sensors: Sequence[PushingSettings], line: LineSettings
     ) -> None:
         assert declarations.request is not None
         self._frame = declarations.frame
@@ -88,8 +85,8 @@ class DeclaredDevice:
 
     @property
     def address(self) -> str:
-        """Return the id of the sensor, or `ALONE`."""
-        return self._id or ALONE
+        """Return the id of the sensor; "" if it has none."""
+        return self._id
 
     def planned(self) -> list[Request]:
         """Return the one request of each poll."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from protocols.declared.sensor import ALONE, Declared
+from protocols.declared.sensor import Declared
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.search import SearchFramer
 from protocols.toolkit.simulation import Address, Dialect
@@ -17,11 +17,11 @@ class SimulatedSensor:
     """A simulated sensor of a declaration.
 
     Attributes:
-        address: the id of the sensor, "-" if it has none.
+        address: the id of the sensor, "" if it has none.
         raws: the raw content of all fields of its frame but the id, unscaled.
     """
 
-    def __init__(self, declarations: Declared, address: str = ALONE, **raws: Any) -> None:
+    def __init__(self, declarations: Declared, address: str = "", **raws: Any) -> None:
         self.address = address
         self.raws = raws
         self._declared = declarations
@@ -66,7 +66,7 @@ def _address(declarations: Declared, frame: Frame) -> Address:
     assert declarations.request is not None
     is_request = declarations.request.shape.head.match(frame.data)
     side = declarations.request if is_request else declarations.frame
-    return side.sender(side.parse(frame.data)) or ALONE
+    return side.sender(side.parse(frame.data)) or ""
 
 
 def _reply(declarations: Declared, address: str, raws: dict[str, Any]) -> bytes:

@@ -14,11 +14,11 @@ from typing import Final
 from protocols.dlms.assembly import LONGEST, StreamFramer
 from protocols.dlms.description import MEASURED_AT, MeterListener, describer, listener_with
 from protocols.toolkit.meter_keys import MeterKey
-from protocols.toolkit.obis import SELECTABLE, UNITS, units_of
-from protocols.toolkit.protocol import Protocol, without_models
-from protocols.toolkit.pushing import Identity, ListeningKeys, ListeningSettings, address_of
+from protocols.toolkit.obis import SELECTABLE, UNITS, unit_of
+from protocols.toolkit.protocol import PushingProtocol
+from protocols.toolkit.pushing import Identity, PushingKeys, PushingSettings
 
-_KEYS: Final = ListeningKeys(
+_KEYS: Final = PushingKeys(
     units={**UNITS, MEASURED_AT: ""},
     identity=Identity(
         form=re.compile(r"[!-~]{1,64}"),
@@ -27,30 +27,24 @@ _KEYS: Final = ListeningKeys(
         is_optional=True,
     ),
     others=SELECTABLE,
+    unit_of=unit_of,
 )
 
 
-def _units_of(settings: ListeningSettings) -> dict[str, str]:
-    return units_of(settings.only or _KEYS.units)
-
-
-def _with_keys(keys: Mapping[str, MeterKey]) -> Protocol:
+def _with_keys(keys: Mapping[str, MeterKey]) -> PushingProtocol[PushingSettings]:
     return replace(PROTOCOL, listener=listener_with(keys.values()))
 
 
-PROTOCOL: Final = Protocol(
+PROTOCOL: Final = PushingProtocol(
     name="dlms-push",
     title="DLMS/COSEM push",
     spec="IEC 62056-46, -5-3 and -6-2 (DLMS UA Green Book 8, Blue Book 12); IEC 62056-7-3 on M-Bus",
     line=None,
     framer=StreamFramer,
-    describer=without_models(describer),
+    describer=describer,
     schema=_KEYS.schema,
     settings=_KEYS.parse,
-    device=None,
     listener=MeterListener,
-    address_of=address_of,
-    units_of=_units_of,
     longest=LONGEST,
     bytesizes=frozenset({8}),
     with_keys=_with_keys,

@@ -19,48 +19,33 @@ from protocols.dlt645.description import describe
 from protocols.dlt645.device import Meter
 from protocols.dlt645.edition import DLT645_1997, DLT645_2007
 from protocols.dlt645.frame import StreamFramer
-from protocols.dlt645.settings import MeterSettings, conflicts, parse_settings, sensor_schema
+from protocols.dlt645.settings import conflicts, parse_settings, sensor_schema
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.protocol import Protocol, without_models
+from protocols.toolkit.protocol import PolledProtocol
 
-
-def _address_of(settings: MeterSettings) -> str:
-    """Return the address of the meter, twelve digits."""
-    return settings.address
-
-
-def _units_of(settings: MeterSettings) -> dict[str, str]:
-    """Return the values that are read, each with its unit."""
-    return {item.name: item.unit for item in settings.items}
-
-
-PROTOCOL: Final = Protocol(
+PROTOCOL: Final = PolledProtocol(
     name="dlt645",
     title="DL/T 645-2007",
     spec="DL/T 645-2007 multi-function watt-hour meter communication protocol",
     line=LineSettings(2400, 8, "E", 1),
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=sensor_schema(DLT645_2007),
     settings=parse_settings,
     device=Meter,
-    address_of=_address_of,
     conflicts=conflicts,
-    units_of=_units_of,
     bytesizes=frozenset({8}),
 )
-PROTOCOL_1997: Final = Protocol(
+PROTOCOL_1997: Final = PolledProtocol(
     name="dlt645-1997",
     title="DL/T 645-1997",
     spec="DL/T 645-1997 multi-function watt-hour meter communication rule",
     line=LineSettings(1200, 8, "E", 1),
     framer=StreamFramer,
-    describer=without_models(lambda: partial(describe, edition=DLT645_1997)),
+    describer=lambda: partial(describe, edition=DLT645_1997),
     schema=sensor_schema(DLT645_1997),
     settings=partial(parse_settings, edition=DLT645_1997),
     device=partial(Meter, edition=DLT645_1997),
-    address_of=_address_of,
     conflicts=conflicts,
-    units_of=_units_of,
     bytesizes=frozenset({8}),
 )

@@ -33,6 +33,11 @@ class MeterSettings:
     address: str
     items: tuple[Item, ...]
 
+    @property
+    def units(self) -> dict[str, str]:
+        """Return the values that are read, each with its unit."""
+        return {item.name: item.unit for item in self.items}
+
 
 _USUAL: Final = "energy_import"
 _ADDRESS = re.compile(r"(?:AA)*(?:[0-9]{2})*")

@@ -22,11 +22,11 @@ from protocols.iec62056_21.frame import MAX_LENGTH, StreamFramer, data_of, ident
 from protocols.toolkit import obis
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.protocol import Protocol, without_models
-from protocols.toolkit.pushing import Identity, ListeningKeys, ListeningSettings, Telegram, address_of
+from protocols.toolkit.protocol import PushingProtocol
+from protocols.toolkit.pushing import Identity, PushingKeys, Telegram
 
 _NUMBERS = ("0.0.0", "C.1.0", "96.1.255")  # where a meter tells its number, best first
-_KEYS: Final = ListeningKeys(
+_KEYS: Final = PushingKeys(
     units={
         name: unit
         for name, unit in obis.UNITS.items()
@@ -40,6 +40,7 @@ _KEYS: Final = ListeningKeys(
         example="1336001560",
     ),
     others=re.compile(rf"({'|'.join(obis.UNITS)})(_t[1-9][0-9]?)?|[0-9A-Z]+([.:*&-][0-9A-Z]+)+"),
+    unit_of=obis.unit_of,
 )
 
 
@@ -59,22 +60,15 @@ class TelegramListener:
         ]
 
 
-def _units_of(settings: ListeningSettings) -> dict[str, str]:
-    return obis.units_of(settings.only or _KEYS.units)
-
-
-PROTOCOL = Protocol(
+PROTOCOL = PushingProtocol(
     name="iec62056-21-d",
     title="IEC 62056-21, mode D",
     spec="IEC 62056-21:2002 direct local data exchange; IEC 62056-61 OBIS codes",
     line=LineSettings(2400, 7, "E", 1),
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=_KEYS.schema,
     settings=_KEYS.parse,
-    device=None,
     listener=TelegramListener,
-    address_of=address_of,
-    units_of=_units_of,
     longest=MAX_LENGTH,
 )

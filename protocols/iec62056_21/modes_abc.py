@@ -5,32 +5,21 @@ from __future__ import annotations
 from protocols.iec62056_21.description import describe
 from protocols.iec62056_21.frame import MAX_LENGTH, StreamFramer
 from protocols.iec62056_21.meter import Meter
-from protocols.iec62056_21.settings import SENSOR_SCHEMA, MeterSettings, conflicts, parse_settings
+from protocols.iec62056_21.settings import SENSOR_SCHEMA, conflicts, parse_settings
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.protocol import Protocol, without_models
+from protocols.toolkit.protocol import PolledProtocol
 
-
-def _address_of(settings: MeterSettings) -> str:
-    return settings.address
-
-
-def _units_of(settings: MeterSettings) -> dict[str, str]:
-    return settings.units
-
-
-PROTOCOL = Protocol(
+PROTOCOL = PolledProtocol(
     name="iec62056-21",
     title="IEC 62056-21, modes A, B and C",
     spec="IEC 62056-21:2002 direct local data exchange; IEC 62056-61 OBIS codes",
     line=LineSettings(300, 7, "E", 1),
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=SENSOR_SCHEMA,
     settings=parse_settings,
     device=Meter,
-    address_of=_address_of,
     conflicts=conflicts,
-    units_of=_units_of,
     reply_timeout_s=2.0,  # a meter answers within 1.5 s
     longest=MAX_LENGTH,
 )

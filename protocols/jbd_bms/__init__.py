@@ -13,21 +13,18 @@ from protocols.jbd_bms.device import KEYS, Bms
 from protocols.jbd_bms.frame import MAX_LENGTH, StreamFramer
 from protocols.jbd_bms.registers import describe
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.protocol import Protocol, without_models
-from protocols.toolkit.value_list import address_of
+from protocols.toolkit.protocol import PolledProtocol
 
-PROTOCOL = Protocol(
+PROTOCOL = PolledProtocol(
     name="jbd-bms",
     title="JBD BMS",
     spec="JBD general protocol for RS-485, RS-232 and UART, V4",
     line=LineSettings(9600, 8, "N", 1),
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=KEYS.schema,
     settings=KEYS.parse,
     device=Bms,
-    address_of=address_of,
-    units_of=KEYS.units_of,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
 )

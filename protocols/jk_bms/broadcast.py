@@ -30,8 +30,8 @@ from fastcrc.crc16 import modbus
 from protocols.toolkit import layout
 from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.polling import LineSettings, Values
-from protocols.toolkit.protocol import Fields, Protocol, without_models
-from protocols.toolkit.pushing import Identity, ListeningKeys, Telegram, address_of
+from protocols.toolkit.protocol import Fields, PushingProtocol
+from protocols.toolkit.pushing import Identity, PushingKeys, Telegram
 from protocols.toolkit.search import SearchFramer, Shape
 
 CELLS, SETTINGS, ABOUT = 2, 1, 3  # the types of an answer
@@ -82,7 +82,7 @@ _TEXTS: Final = {  # of an answer of type 3: where they stand, from and to
     "name": (46, 62),
     "serial": (86, 97),
 }
-KEYS: Final = ListeningKeys(
+KEYS: Final = PushingKeys(
     units={
         "voltage": "V",
         "current": "A",
@@ -245,19 +245,16 @@ _SHAPE: Final = Shape(
     direction=_direction,
 )
 
-PROTOCOL: Final = Protocol(
+PROTOCOL: Final = PushingProtocol(
     name="jk-bms-push",
     title="JK BMS, batteries joined by RS-485",
     spec='Jikong "BMS RS485 Modbus" V1.1; frame JK02_32S',
     line=LineSettings(115200, 8, "N", 1),
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=KEYS.schema,
     settings=KEYS.parse,
-    device=None,
     listener=BatteryListener,
-    address_of=address_of,
-    units_of=KEYS.units_of,
     longest=ANSWER_LENGTH,
     bytesizes=frozenset({8}),
 )

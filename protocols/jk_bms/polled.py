@@ -30,9 +30,9 @@ from protocols.toolkit import layout
 from protocols.toolkit import polling as dialogue
 from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.polling import Dialogue, LineSettings, PollResult
-from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.protocol import Fields, PolledProtocol
 from protocols.toolkit.search import SearchFramer, Shape
-from protocols.toolkit.value_list import ADDRESS, ValueKeys, ValueSettings, address_of
+from protocols.toolkit.value_list import ADDRESS, ValueKeys, ValueSettings
 
 READ_ALL: Final = 0x06
 _COMPUTER: Final = 0x03
@@ -269,18 +269,16 @@ _SHAPE: Final = Shape(
     direction=_direction,
 )
 
-PROTOCOL: Final = Protocol(
+PROTOCOL: Final = PolledProtocol(
     name="jk-bms",
     title="JK BMS",
     spec="Jikong BMS RS485/UART communication protocol V2.5",
     line=LineSettings(115200, 8, "N", 1),
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=KEYS.schema,
     settings=KEYS.parse,
     device=Bms,
-    address_of=address_of,
-    units_of=KEYS.units_of,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
 )

@@ -26,35 +26,33 @@ from typing import Final
 from protocols.mbus.description import describe
 from protocols.mbus.device import Meter
 from protocols.mbus.link import LONGEST, StreamFramer
-from protocols.mbus.settings import SENSOR_SCHEMA, MeterSettings, conflicts, parse_settings, units_of
+from protocols.mbus.settings import SENSOR_SCHEMA, MeterSettings, conflicts, parse_settings
 from protocols.toolkit.meter_keys import MeterKey
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.protocol import Protocol, without_models
+from protocols.toolkit.protocol import PolledProtocol
 
 # EN 13757-2: a meter answers within 330 bit times and 50 ms; the slowest line has 300 baud.
 _REPLY_TIMEOUT_S: Final = 330 / 300 + 0.05
 
 
-def _with_keys(keys: Mapping[str, MeterKey]) -> Protocol:
+def _with_keys(keys: Mapping[str, MeterKey]) -> PolledProtocol[MeterSettings]:
     def device(sensors: Sequence[MeterSettings], line: LineSettings) -> Meter:
-        return Meter(sensors, line, keys.get(sensors[0].station))
+        return Meter(sensors, line, keys.get(sensors[0].address))
 
     return replace(PROTOCOL, device=device)
 
 
-PROTOCOL: Final = Protocol(
+PROTOCOL: Final[PolledProtocol[MeterSettings]] = PolledProtocol(
     name="mbus",
     title="M-Bus, wired",
     spec="EN 13757-2 and EN 13757-3",
     line=LineSettings(2400, 8, "E", 1),
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=SENSOR_SCHEMA,
     settings=parse_settings,
     device=Meter,
-    address_of=lambda settings: settings.station,
     conflicts=conflicts,
-    units_of=units_of,
     reply_timeout_s=_REPLY_TIMEOUT_S,
     longest=LONGEST,
     bytesizes=frozenset({8}),

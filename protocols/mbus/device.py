@@ -55,13 +55,13 @@ class Meter:
         self._sensors = tuple(sensors)
         self._key = key
         self._secondary = sensors[0].secondary
-        self._a = link.SELECTED if sensors[0].address is None else sensors[0].address
+        self._a = link.SELECTED if sensors[0].primary is None else sensors[0].primary
         self._lengths = [link.length(application.HEADER_LENGTH)]  # of its telegrams, as far as known
 
     @property
     def address(self) -> str:
         """Return its primary or secondary address."""
-        return self._sensors[0].station
+        return self._sensors[0].address
 
     def planned(self) -> list[Request]:
         """Return the requests of the next poll, as they are if each is answered."""

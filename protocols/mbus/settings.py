@@ -32,19 +32,26 @@ class MeterSettings:
     """The settings of a sensor: its meter and the values to read.
 
     Attributes:
-        address: the primary address; None if the meter is selected by its secondary address.
+        primary: the primary address; None if the meter is selected by its secondary address.
         secondary: the secondary address, or None.
         values: key in site.toml → name of the value in the meter; None: all, under their own names.
     """
 
-    address: int | None = None
+    primary: int | None = None
     secondary: Secondary | None = None
     values: Mapping[str, str] | None = None
 
     @property
-    def station(self) -> str:
-        """Return the address, for people."""
-        return str(self.secondary or self.address)
+    def address(self) -> str:
+        """Return the address by which it is called, as text."""
+        return str(self.secondary or self.primary)
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """Return the names of its values, with their units."""
+        if self.values is None:
+            return AllUnits()
+        return {key: unit_of(name) for key, name in self.values.items()}
 
 
 SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
@@ -102,13 +109,6 @@ class AllUnits(Mapping[str, str]):
         return len(NAMES)
 
 
-def units_of(settings: MeterSettings) -> Mapping[str, str]:
-    """Return the keys of a sensor's values, with their units."""
-    if settings.values is None:
-        return AllUnits()
-    return {key: unit_of(name) for key, name in settings.values.items()}
-
-
 def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
     """Return the settings in a sensor's own keys.
 
@@ -153,7 +153,7 @@ def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
 
 def conflicts(sensors: Sequence[MeterSettings]) -> list[Problem]:
     """Return a problem for each sensor that has the address of every meter and is not alone on its line."""
-    if len({settings.station for settings in sensors}) < 2:
+    if len({settings.address for settings in sensors}) < 2:
         return []
     message = (
         f"{ANY_METER} calls every meter of the line, and another sensor of it names another one: "
@@ -162,7 +162,7 @@ def conflicts(sensors: Sequence[MeterSettings]) -> list[Problem]:
     return [
         ((place, "address"), message)
         for place, settings in enumerate(sensors)
-        if settings.address == ANY_METER
+        if settings.primary == ANY_METER
     ]
 
 

@@ -9,11 +9,11 @@ from protocols.modbus.carrier import Carrier
 from protocols.modbus.description import Describer
 from protocols.modbus.device import ModbusDevice
 from protocols.modbus.models import SHIPPED, Library
-from protocols.modbus.settings import ModbusSettings, address_of, odd, parse_settings, sensor_schema, units_of
+from protocols.modbus.settings import ModbusSettings, odd, parse_settings, sensor_schema
 from protocols.toolkit.errors import Problem
 from protocols.toolkit.framing import Framer
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.protocol import Protocol
+from protocols.toolkit.protocol import Models, PolledProtocol
 
 
 def modbus_protocol(
@@ -25,7 +25,7 @@ def modbus_protocol(
     carrier: Carrier,
     bytesizes: frozenset[int],
     library: Library = SHIPPED,
-) -> Protocol:
+) -> PolledProtocol[ModbusSettings]:
     """Return the protocol of a transmission mode.
 
     Args:
@@ -38,7 +38,7 @@ def modbus_protocol(
         library: the models that its sensors can name in site.toml.
     """
 
-    def describer(model: str | None) -> Describer:
+    def describer(model: str | None = None) -> Describer:
         return Describer(library.model(model).registers if model else (), carrier)
 
     def settings(table: Mapping[str, Any]) -> ModbusSettings:
@@ -50,7 +50,7 @@ def modbus_protocol(
     def device(sensors: Sequence[ModbusSettings], line: LineSettings) -> ModbusDevice:
         return ModbusDevice(sensors, line, carrier)
 
-    def with_models(tables: Mapping[str, Mapping[str, Any]]) -> Protocol:
+    def with_models(tables: Mapping[str, Mapping[str, Any]]) -> PolledProtocol[ModbusSettings]:
         return modbus_protocol(
             name=name,
             title=title,
@@ -61,7 +61,7 @@ def modbus_protocol(
             library=Library.of(tables),
         )
 
-    return Protocol(
+    return PolledProtocol(
         name=name,
         title=title,
         spec=spec,
@@ -71,10 +71,7 @@ def modbus_protocol(
         schema=sensor_schema(library),
         settings=settings,
         device=device,
-        address_of=address_of,
         odd=odd_keys,
-        units_of=units_of,
         bytesizes=bytesizes,
-        models=library.names,
-        with_models=with_models,
+        models=Models(names=library.names, describer=describer, extended=with_models),
     )

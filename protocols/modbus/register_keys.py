@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from protocols.modbus import pdu
-from protocols.modbus.foreign_words import foreign_words, says_place
 from protocols.modbus.registers import ORDERS, TYPES, Register, Table
 from protocols.toolkit.errors import Path, Problem
 from protocols.toolkit.scaling import ENCODINGS
@@ -23,9 +22,9 @@ from protocols.toolkit.scaling_keys import (
     OF_NUMBERS,
     Key,
     contradictions,
-    fault,
     is_whole,
     meaning_of,
+    shown,
     unknown_key,
 )
 
@@ -150,16 +149,13 @@ def _parse(name: str, entry: object, at: Path, problems: list[Problem]) -> Regis
         problems.append((at, f"{entry!r} is not a register, write for example {{ holding = 0 }}"))
         return None
     before = len(problems)
-    advice = foreign_words(entry, KEYS)
     for key, value in entry.items():
-        if key in advice:
-            problems.append(((*at, key), advice[key]))
-        elif key not in KEYS:
+        if key not in KEYS:
             problems.append(((*at, key), unknown_key(key, KEYS)))
         elif not KEYS[key].holds(value):
-            problems.append(((*at, key), fault(value, KEYS[key])))
+            problems.append(((*at, key), f"{shown(value)} {KEYS[key].rule}"))
     places = [key for key in (*TABLES, "modicon") if key in entry]
-    if len(places) != 1 and (places or not says_place(entry)):
+    if len(places) != 1:
         actual = f"got {' and '.join(places)}" if places else "got none"
         problems.append((at, f"needs exactly one of {', '.join(TABLES)}, modicon; {actual}"))
     if len(problems) > before:

@@ -41,6 +41,16 @@ class ModbusSettings:
     limits: Limits
     gap_s: float = 0.0
 
+    @property
+    def address(self) -> str:
+        """Return the unit address as text."""
+        return str(self.unit)
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Return the unit of each value that these settings bring, or ""."""
+        return {register.name: register.unit for register in self.registers}
+
 
 _LAST: Final = 255  # what one octet holds
 _PROPERTIES: Final[Mapping[str, Any]] = {
@@ -126,16 +136,6 @@ def odd(table: Mapping[str, Any], library: Library = SHIPPED) -> list[Problem]:
     if table.get("reserved_address") is True and table["address"] in UNITS:
         problems.append((("reserved_address",), f"is not needed for {table['address']}: leave it out"))
     return problems
-
-
-def address_of(settings: ModbusSettings) -> str:
-    """Return the unit address, for people and to tell which sensors share a unit."""
-    return str(settings.unit)
-
-
-def units_of(settings: ModbusSettings) -> dict[str, str]:
-    """Return the unit of measurement of each value that these settings bring, or ""."""
-    return {register.name: register.unit for register in settings.registers}
 
 
 def _unit(table: Mapping[str, Any], problems: list[Problem]) -> int:

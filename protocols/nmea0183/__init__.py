@@ -18,8 +18,8 @@ from protocols.nmea0183.transducers import CONVERTED, NAMES, transducers
 from protocols.nmea0183.values import UNITS, has_values, position, values
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.protocol import Fields, Protocol, without_models
-from protocols.toolkit.pushing import ListeningKeys, ListeningSettings, Telegram, address_of
+from protocols.toolkit.protocol import Fields, PushingProtocol
+from protocols.toolkit.pushing import PushingKeys, Telegram
 
 
 class SentenceListener:
@@ -52,31 +52,22 @@ def describe(frame: Frame) -> Fields:
     }
 
 
-_KEYS: Final = ListeningKeys(
-    units=UNITS,
-    others=NAMES,
-)
+def _unit_of(name: str) -> str:
+    """Return the unit of a transducer's value, known if its kind is converted to one."""
+    return CONVERTED.get(name.partition("_")[0], ("", None))[0]
 
 
-def _units_of(settings: ListeningSettings) -> dict[str, str]:
-    """Return the unit of each value; for a transducer it is known if its kind is converted to one."""
-    units = _KEYS.units_of(settings)
-    converted_units = {name: CONVERTED.get(name.partition("_")[0], ("", None))[0] for name in units}
-    return {name: unit or converted_units[name] for name, unit in units.items()}
+_KEYS: Final = PushingKeys(units=UNITS, others=NAMES, unit_of=_unit_of)
 
-
-PROTOCOL = Protocol(
+PROTOCOL = PushingProtocol(
     name="nmea0183",
     title="NMEA 0183",
     spec="NMEA 0183, IEC 61162-1",
     line=LineSettings(4800),
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=_KEYS.schema,
     settings=_KEYS.parse,
-    device=None,
     listener=SentenceListener,
-    address_of=address_of,
-    units_of=_units_of,
     longest=MAX_LENGTH,
 )

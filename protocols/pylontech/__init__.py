@@ -19,9 +19,8 @@ from protocols.pylontech.battery import KEYS, Battery, PackSettings, describe
 from protocols.pylontech.frame import MAX_LENGTH, StreamFramer
 from protocols.toolkit.errors import Problem, SettingsError
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.protocol import Protocol, without_models
+from protocols.toolkit.protocol import PolledProtocol
 from protocols.toolkit.scaling_keys import is_whole
-from protocols.toolkit.value_list import ValueSettings
 
 FIRST_ADDRESS: Final = 2  # of the master battery, all switches off
 
@@ -48,32 +47,26 @@ def parse_settings(table: Mapping[str, Any]) -> PackSettings:
     problems: list[Problem] = []
     if not is_whole(address, 1, 255):
         problems.append((("address",), f"{address!r} is no address of a battery, use 1–255; the master is 2"))
-    values: tuple[str, ...] = ()
+    chosen = None
     try:
-        values = KEYS.parse({key: value for key, value in table.items() if key != "address"}).values
+        chosen = KEYS.parse({key: value for key, value in table.items() if key != "address"})
     except SettingsError as error:
         problems += error.problems
-    if problems:
+    if chosen is None or problems:
         raise SettingsError(problems)
-    return PackSettings(address, values)
+    return PackSettings(address, chosen.values, chosen.units)
 
 
-def _units_of(settings: PackSettings) -> dict[str, str]:
-    return KEYS.units_of(ValueSettings(settings.values))
-
-
-PROTOCOL: Final = Protocol(
+PROTOCOL: Final = PolledProtocol(
     name="pylontech",
     title="Pylontech batteries",
     spec="Pylontech RS485 protocol, low voltage, V3.3",
     line=LineSettings(115200, 8, "N", 1),
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=SCHEMA,
     settings=parse_settings,
     device=Battery,
-    address_of=lambda settings: str(settings.address),
-    units_of=_units_of,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
 )

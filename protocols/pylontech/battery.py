@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,10 +39,22 @@ QUESTIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class PackSettings:
-    """A sensor: which battery it is, and the values that are read from it."""
+    """A sensor: which battery it is, and the values that are read from it.
 
-    address: int
+    Attributes:
+        number: the address of the battery.
+        values: the values that are read.
+        units: the values that these bring, each with its unit or "".
+    """
+
+    number: int
     values: tuple[str, ...]
+    units: Mapping[str, str]
+
+    @property
+    def address(self) -> str:
+        """Return the address of the battery as text."""
+        return str(self.number)
 
 
 class Battery:
@@ -50,7 +62,7 @@ class Battery:
 
     def __init__(self, sensors: Sequence[PackSettings], line: LineSettings) -> None:
         self._sensors = tuple(sensors)
-        self._number = sensors[0].address
+        self._number = sensors[0].number
         names = {name for sensor in sensors for name in sensor.values}
         self._questions = [question for question in QUESTIONS if names & set(question.values)]
 

@@ -16,11 +16,11 @@ from protocols.shdlc.description import Describer
 from protocols.shdlc.device import Sensor
 from protocols.shdlc.frame import MAX_LENGTH, StreamFramer
 from protocols.shdlc.models import MODELS
-from protocols.shdlc.settings import SENSOR_SCHEMA, address_of, conflicts, parse_settings, units_of
+from protocols.shdlc.settings import SENSOR_SCHEMA, conflicts, parse_settings
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.protocol import Protocol
+from protocols.toolkit.protocol import Models, PolledProtocol
 
-PROTOCOL = Protocol(
+PROTOCOL = PolledProtocol(
     name="shdlc",
     title="Sensirion SHDLC",
     spec="Sensirion SHDLC, as in the SPS30 datasheet V2.0 (June 2023) §5",
@@ -30,10 +30,8 @@ PROTOCOL = Protocol(
     schema=SENSOR_SCHEMA,
     settings=parse_settings,
     device=Sensor,
-    address_of=address_of,
     conflicts=conflicts,
-    units_of=units_of,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
-    models=lambda: tuple(MODELS),
+    models=Models(names=lambda: tuple(MODELS), describer=Describer),
 )

@@ -27,7 +27,7 @@ class Describer:
         model: the model whose values the replies hold; None: an SPS30.
     """
 
-    def __init__(self, model: str | None) -> None:
+    def __init__(self, model: str | None = None) -> None:
         self._model = MODELS["sps30" if model is None else model]
         self._last_request: tuple[int, int] | None = None
 

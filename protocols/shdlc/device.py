@@ -60,7 +60,7 @@ class Sensor:
     @property
     def address(self) -> str:
         """Return the address on the line."""
-        return str(self._first.address)
+        return self._first.address
 
     def twin(self) -> Self:
         """Return a device that knows the same, and learns apart from this one."""
@@ -190,7 +190,7 @@ class Sensor:
 
     def _request(self, command: int, data: bytes, most: int, purpose: str) -> Request:
         """Return the request of a command whose reply has at most `most` octets of data."""
-        message = Mosi(self._first.address, command, data)
+        message = Mosi(self._first.device_address, command, data)
 
         def accepts(frame: Frame) -> bool:
             answer = frames.reply(frame)

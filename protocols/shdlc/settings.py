@@ -26,16 +26,27 @@ class SensorSettings:
     """The settings of a sensor: which it is, and which values are read from it.
 
     Attributes:
-        address: the address on its line.
+        device_address: the address on its line.
         model: the model of the sensor.
         form: the format in which its measurement is started.
         values: the names of the values to read, in the order of site.toml.
     """
 
-    address: int
+    device_address: int
     model: Model
     form: Format
     values: tuple[str, ...]
+
+    @property
+    def address(self) -> str:
+        """Return the address as text; sensors with the same one share a device."""
+        return str(self.device_address)
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Return the unit of each value that these settings bring, or ""."""
+        units = {quantity.name: quantity.unit for quantity in self.model.quantities}
+        return {name: units.get(name, "") for name in self.values}
 
     @property
     def format(self) -> str:
@@ -90,15 +101,10 @@ def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
     return SensorSettings(address, model, form, values)
 
 
-def address_of(settings: SensorSettings) -> str:
-    """Return the address as text; sensors with the same one share a device."""
-    return str(settings.address)
-
-
 def conflicts(sensors: Sequence[SensorSettings]) -> list[Problem]:
     """Return the problems of sensors with one address but different models or formats."""
     problems: list[Problem] = []
-    first: dict[int, tuple[int, SensorSettings]] = {}
+    first: dict[str, tuple[int, SensorSettings]] = {}
     for place, settings in enumerate(sensors):
         before, earlier = first.setdefault(settings.address, (place, settings))
         where = f"sensor[{before + 1}], which has address {settings.address} too"
@@ -115,12 +121,6 @@ def conflicts(sensors: Sequence[SensorSettings]) -> list[Problem]:
             )
             problems.append(((place, "format"), message))
     return problems
-
-
-def units_of(settings: SensorSettings) -> dict[str, str]:
-    """Return the unit of each value that these settings bring, or ""."""
-    units = {quantity.name: quantity.unit for quantity in settings.model.quantities}
-    return {name: units.get(name, "") for name in settings.values}
 
 
 def _model(name: object, problems: list[Problem]) -> Model:

@@ -17,14 +17,14 @@ from typing import Final
 
 from protocols.sml.description import MANUFACTURER, MeterListener, describe
 from protocols.sml.transport import LONGEST, StreamFramer
-from protocols.toolkit.obis import SELECTABLE, UNITS, units_of
+from protocols.toolkit.obis import SELECTABLE, UNITS, unit_of
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.protocol import Protocol, without_models
-from protocols.toolkit.pushing import Identity, ListeningKeys, ListeningSettings, address_of
+from protocols.toolkit.protocol import PushingProtocol
+from protocols.toolkit.pushing import Identity, PushingKeys
 
 _BETWEEN_DIGITS = re.compile(r"[\s:-]")
 
-KEYS: Final = ListeningKeys(
+KEYS: Final = PushingKeys(
     units={**UNITS, MANUFACTURER: ""},
     identity=Identity(
         form=re.compile(r"([0-9a-f]{2})+|[0-9a-f][a-z]{3}[0-9a-f]{2}\d{8}"),
@@ -33,26 +33,20 @@ KEYS: Final = ListeningKeys(
         normal=lambda text: _BETWEEN_DIGITS.sub("", text).lower(),
     ),
     others=SELECTABLE,
+    unit_of=unit_of,
 )
 
 
-def _units_of(settings: ListeningSettings) -> dict[str, str]:
-    return units_of(settings.only or KEYS.units)
-
-
-PROTOCOL = Protocol(
+PROTOCOL = PushingProtocol(
     name="sml",
     title="SML 1.04 electricity meters",
     spec="Smart Message Language 1.04, transport protocol version 1; OBIS codes of IEC 62056-61",
     line=LineSettings(9600),
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=KEYS.schema,
     settings=KEYS.parse,
-    device=None,
     listener=MeterListener,
-    address_of=address_of,
-    units_of=_units_of,
     longest=LONGEST,
     bytesizes=frozenset({8}),
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Protocol, runtime_checkable
 
@@ -73,20 +73,27 @@ class CountsInvocations(Listener, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ListeningSettings:
+class PushingSettings:
     """A sensor's own keys.
 
     Attributes:
         id: the id its frames carry; "" where they carry none.
-        only: the values that are kept; all if empty.
+        values: the values that are kept; all if empty.
+        units: the values that it may give, as far as they are known, each with its unit or "".
     """
 
     id: str
-    only: tuple[str, ...]
+    values: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        """Return the id by which the sensor is known on its line."""
+        return self.id
 
     def choose(self, values: Values) -> Values:
         """Return the values that these settings select."""
-        return {name: values[name] for name in self.only if name in values} if self.only else values
+        return {name: values[name] for name in self.values if name in values} if self.values else values
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +116,20 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class ListeningKeys:
+class PushingKeys:
     """Reads the keys of sensors that push.
 
     Attributes:
         units: the values that they can give, each with its unit or "".
         identity: the form of their ids; None if their frames carry none.
         others: matches the names of further values, where `units` cannot list them all.
+        unit_of: returns the unit of such a further value; None or "" if it has none.
     """
 
     units: Mapping[str, str]
     identity: Identity | None = None
     others: re.Pattern[str] | None = None
+    unit_of: Callable[[str], str | None] = lambda name: None
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -142,7 +151,7 @@ class ListeningKeys:
         required = [] if self.identity.is_optional else ["id"]
         return {"properties": {"id": identity, "only": only}, "required": required}
 
-    def parse(self, keys: Mapping[str, Any]) -> ListeningSettings:
+    def parse(self, keys: Mapping[str, Any]) -> PushingSettings:
         """Return the settings in these keys.
 
         Raises:
@@ -153,11 +162,8 @@ class ListeningKeys:
         only = self._only(keys, problems)
         if problems:
             raise SettingsError(problems)
-        return ListeningSettings(name, only)
-
-    def units_of(self, settings: ListeningSettings) -> dict[str, str]:
-        """Return the values of a sensor with these settings, as far as they are known, with their units."""
-        return {name: self.units.get(name, "") for name in settings.only or self.units}
+        units = {name: self.units.get(name) or self.unit_of(name) or "" for name in only or self.units}
+        return PushingSettings(name, only, units)
 
     def _id(self, keys: Mapping[str, Any], problems: list[Problem]) -> str:
         if self.identity is None:
@@ -209,8 +215,3 @@ class ListeningKeys:
             elif name in only[:index]:
                 problems.append((("only", index), f"{name!r} is there twice"))
         return tuple(only)
-
-
-def address_of(settings: ListeningSettings) -> str:
-    """Return the id by which a sensor is known on its line."""
-    return settings.id

@@ -9,7 +9,6 @@ there, the rule, and what to write instead.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -136,16 +135,6 @@ def contradictions(entry: Mapping[str, Any], kind: str, bits: int | None) -> Ite
                 yield key, f"does not go with {main_key}, keep one of the two"
     if "min" in entry and "max" in entry and entry["min"] > entry["max"]:
         yield "min", f"{entry['min']} is above max = {entry['max']}, swap them"
-
-
-def fault(value: object, key: Key) -> str:
-    """Return the message for a value that breaks the rule of its key."""
-    if isinstance(value, str) and key.holds(0.5) and re.fullmatch(r"\s*[+-]?\d+([.,]\d+)?\s*", value):
-        number = value.strip().replace(",", ".")
-        if "," in value:
-            return f"write numbers with a point, not a comma, and without quotes: {number}"
-        return f"{shown(value)} is a text, write it without quotes: {number}"
-    return f"{shown(value)} {key.rule}"
 
 
 def unknown_key(key: str, known_keys: Mapping[str, Any] | tuple[str, ...]) -> str:

@@ -22,9 +22,17 @@ _FEW: Final = 8  # names that fit a message
 
 @dataclass(frozen=True, slots=True)
 class ValueSettings:
-    """The settings of a sensor: the values that are read from its device."""
+    """The settings of a sensor.
+
+    Attributes:
+        values: the values that are read from its device.
+        units: the values that these bring, each with its unit or "".
+        address: the one address: all sensors of a line are one device.
+    """
 
     values: tuple[str, ...]
+    units: Mapping[str, str]
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +43,13 @@ class ValueKeys:
         units: the values that the device can give, each with its unit or "".
         lists: the names of values that are lists, each with the most entries it can hold.
         unusual: the names of values that are read only if site.toml lists them.
+        address: what the device is called in the log.
     """
 
     units: Mapping[str, str]
     lists: Mapping[str, int] = field(default_factory=dict)
     unusual: Collection[str] = ()
+    address: str = ADDRESS
 
     @property
     def usual(self) -> list[str]:
@@ -80,7 +90,7 @@ class ValueKeys:
                 problems.append((("values", index), f"{name!r} is there twice"))
         if problems:
             raise SettingsError(problems)
-        return ValueSettings(tuple(values))
+        return ValueSettings(tuple(values), self._units_of(values), self.address)
 
     def _like(self, name: str) -> str:
         """Return the names of all values, or of many only those most like `name`, for a message."""
@@ -89,10 +99,10 @@ class ValueKeys:
             return " or ".join(close)
         return " or ".join(names) if len(names) <= _FEW else f"one of {', '.join(names[:3])} …"
 
-    def units_of(self, settings: ValueSettings) -> dict[str, str]:
-        """Return the unit of each value that these settings may bring, or ""."""
+    def _units_of(self, value_names: Sequence[str]) -> dict[str, str]:
+        """Return the unit of each value that these names may bring, or ""."""
         units: dict[str, str] = {}
-        for name in settings.values:
+        for name in value_names:
             names = (_numbered(name, number) for number in range(1, self.lists.get(name, 0) + 1))
             units |= dict.fromkeys(names if name in self.lists else [name], self.units[name])
         return units
@@ -109,11 +119,6 @@ class ValueKeys:
                         yield _numbered(name, number), value
             elif fields.get(name) is not None:
                 yield name, fields[name]
-
-
-def address_of(settings: ValueSettings) -> str:
-    """Return the one address: all sensors of a line are one device."""
-    return ADDRESS
 
 
 def _numbered(name: str, number: int) -> str:

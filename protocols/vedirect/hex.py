@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.protocol import Fields, Protocol, without_models
+from protocols.toolkit.protocol import Fields, PolledProtocol
 from protocols.toolkit.scaling import Missing
 from protocols.vedirect import hex_frame as frames
 from protocols.vedirect.device import VictronDevice
 from protocols.vedirect.hex_frame import LONGEST, StreamFramer
 from protocols.vedirect.registers import BY_NUMBER, SIZES, is_missing
-from protocols.vedirect.settings import SENSOR_SCHEMA, DeviceSettings, parse_settings
+from protocols.vedirect.settings import SENSOR_SCHEMA, parse_settings
 
 
 def describe(frame: Frame) -> Fields:
@@ -38,22 +38,16 @@ def describe(frame: Frame) -> Fields:
     return fields
 
 
-def _units_of(settings: DeviceSettings) -> dict[str, str]:
-    return {register.name: register.meaning.unit for register in settings.registers}
-
-
-PROTOCOL = Protocol(
+PROTOCOL = PolledProtocol(
     name="vedirect-hex",
     title="Victron VE.Direct HEX",
     spec='Victron Energy, "BlueSolar HEX protocol MPPT" and those of other devices',
     line=LineSettings(19200),
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=SENSOR_SCHEMA,
     settings=parse_settings,
     device=VictronDevice,
-    address_of=lambda settings: "",
-    units_of=_units_of,
     longest=LONGEST,
     bytesizes=frozenset({8}),
 )

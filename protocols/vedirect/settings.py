@@ -75,6 +75,16 @@ class DeviceSettings:
 
     registers: tuple[Register, ...]
 
+    @property
+    def address(self) -> str:
+        """Return "": a line has one device, which has no address."""
+        return ""
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Return the values that are read, each with its unit."""
+        return {register.name: register.meaning.unit for register in self.registers}
+
 
 def parse_settings(table: Mapping[str, Any]) -> DeviceSettings:
     """A sensor's own keys.

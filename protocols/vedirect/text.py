@@ -24,8 +24,8 @@ from typing import Final
 
 from protocols.toolkit.framing import Frame, NoiseReason
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.protocol import Fields, Protocol, without_models
-from protocols.toolkit.pushing import ListeningKeys, Telegram, address_of
+from protocols.toolkit.protocol import Fields, PushingProtocol
+from protocols.toolkit.pushing import PushingKeys, Telegram
 from protocols.toolkit.search import SearchFramer, Shape
 from protocols.vedirect.fields import UNITS, values_of
 from protocols.vedirect.hex_frame import MAX_DIGITS
@@ -117,21 +117,18 @@ _SHAPE: Final = Shape(
     lookbehind=len(_END) + 1,
 )
 
-KEYS: Final = ListeningKeys(UNITS)
+KEYS: Final = PushingKeys(UNITS)
 
-PROTOCOL = Protocol(
+PROTOCOL = PushingProtocol(
     name="vedirect-text",
     title="Victron VE.Direct text",
     spec="Victron Energy, VE.Direct Protocol, text mode",
     line=LineSettings(19200),
     framer=StreamFramer,
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=KEYS.schema,
     settings=KEYS.parse,
-    device=None,
     listener=TextListener,
-    address_of=address_of,
-    units_of=KEYS.units_of,
     longest=LONGEST,
     bytesizes=frozenset({8}),
 )

@@ -11,12 +11,12 @@ from typing import Final
 from protocols.toolkit.errors import DecodeError
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.protocol import Protocol, without_models
-from protocols.toolkit.pushing import ListeningKeys, Telegram, address_of
+from protocols.toolkit.protocol import PushingProtocol
+from protocols.toolkit.pushing import PushingKeys, Telegram
 from protocols.winsen import frame as frames
 from protocols.winsen.frame import GASES, LENGTH, StreamFramer
 
-KEYS: Final = ListeningKeys(dict(GASES.values()))
+KEYS: Final = PushingKeys(dict(GASES.values()))
 
 
 class ReportListener:
@@ -43,19 +43,16 @@ class ReportListener:
         return [Telegram("", {gas.name: amount})]
 
 
-PROTOCOL = Protocol(
+PROTOCOL = PushingProtocol(
     name="winsen-active",
     title="Winsen ZE03, ZE07, ZE08, ZE25",
     spec="Winsen ZE03, ZE07-CO, ZE08-CH2O and ZE25-O3 manuals, active upload",
     line=LineSettings(9600, 8, "N", 1),
     framer=StreamFramer,
-    describer=without_models(lambda: frames.describe),
+    describer=lambda: frames.describe,
     schema=KEYS.schema,
     settings=KEYS.parse,
-    device=None,
     listener=ReportListener,
-    address_of=address_of,
-    units_of=KEYS.units_of,
     longest=LENGTH,
     bytesizes=frozenset({8}),
 )

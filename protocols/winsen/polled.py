@@ -16,7 +16,7 @@ from protocols.toolkit.errors import Problem, SettingsError
 from protocols.toolkit.framing import Direction, Frame
 from protocols.toolkit.obis import plain
 from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request
-from protocols.toolkit.protocol import Protocol, without_models
+from protocols.toolkit.protocol import PolledProtocol
 from protocols.toolkit.scaling_keys import is_whole, unknown_key
 from protocols.winsen import frame as frames
 from protocols.winsen.frame import GASES, LENGTH, READ_CONCENTRATION, REPLY, REQUEST, Gas, StreamFramer
@@ -45,6 +45,16 @@ class SensorSettings:
 
     gas: Gas = CO2
     decimals: int = 0
+
+    @property
+    def address(self) -> str:
+        """Return the one address of a line."""
+        return Sensor.address
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Return its one value with its unit."""
+        return {self.gas.name: self.gas.unit}
 
 
 def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
@@ -120,26 +130,16 @@ def _answers(frame: Frame) -> bool:
     return frame.direction is Direction.REPLY and frame.data[1] == READ_CONCENTRATION
 
 
-def _address_of(settings: SensorSettings) -> str:
-    return Sensor.address
-
-
-def _units_of(settings: SensorSettings) -> dict[str, str]:
-    return {settings.gas.name: settings.gas.unit}
-
-
-PROTOCOL = Protocol(
+PROTOCOL = PolledProtocol(
     name="winsen",
     title="Winsen MH-Z19, ZE03",
     spec="Winsen MH-Z19B manual V1.6, ZE03 manual V2.8",
     line=LineSettings(9600, 8, "N", 1),
     framer=StreamFramer,
-    describer=without_models(lambda: frames.describe),
+    describer=lambda: frames.describe,
     schema=_SCHEMA,
     settings=parse_settings,
     device=Sensor,
-    address_of=_address_of,
-    units_of=_units_of,
     longest=LENGTH,
     bytesizes=frozenset({8}),
 )

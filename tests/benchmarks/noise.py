@@ -12,8 +12,7 @@ import time
 from collections.abc import Iterator
 
 from protocols import CATALOGUE, load
-from protocols.declared import declaration
-from protocols.declared import entry as declared_as
+from protocols.declared import declaration, protocol_of
 from protocols.toolkit.protocol import Protocol
 from tests.protocols.vectors import good_frames, path_of
 
@@ -37,7 +36,7 @@ def main(*names: str) -> None:
         frame = {"sync": sync, "length": length, "checksum": checksum, "fields": {"value": {}}}
         declared = declaration({"frame": frame})
         good = declared.frame.build({"value": 0})
-        _show(f"{length} octets, {checksum}, {sync}", declared_as(declared), [good])
+        _show(f"{length} octets, {checksum}, {sync}", protocol_of(declared), [good])
 
 
 def _show(name: str, entry: Protocol, good: list[bytes]) -> None:

@@ -19,8 +19,8 @@ from construct import Byte, Const, Int16ul, Struct
 from protocols.toolkit import layout
 from protocols.toolkit.framing import Frame, NoiseReason
 from protocols.toolkit.polling import LineSettings, Values
-from protocols.toolkit.protocol import Fields, Protocol, without_models
-from protocols.toolkit.pushing import ListeningKeys, Telegram, address_of
+from protocols.toolkit.protocol import Fields, PushingProtocol
+from protocols.toolkit.pushing import PushingKeys, Telegram
 from protocols.toolkit.search import SearchFramer, Shape
 
 _HEAD: Final = b"\x59\x59"
@@ -32,7 +32,7 @@ LAYOUT: Final = "frame" / Struct(
     "check" / Byte,
 )
 LENGTH: Final = LAYOUT.sizeof()
-KEYS: Final = ListeningKeys({"distance": "cm", "strength": "", "temperature": "°C"})
+KEYS: Final = PushingKeys({"distance": "cm", "strength": "", "temperature": "°C"})
 
 
 class FrameListener:
@@ -70,18 +70,15 @@ _SHAPE: Final = Shape(
     flaw=_flaw,
 )
 
-PROTOCOL = Protocol(
+PROTOCOL = PushingProtocol(
     name="tfmini-plus",
     title="Benewake TFmini Plus",
     spec="TFmini Plus data sheet SJ-GU-TFmini-Plus-01 A00",
     line=LineSettings(115200),
     framer=lambda: SearchFramer(_SHAPE),
-    describer=without_models(lambda: describe),
+    describer=lambda: describe,
     schema=KEYS.schema,
     settings=KEYS.parse,
-    device=None,
-    address_of=address_of,
-    units_of=KEYS.units_of,
     listener=FrameListener,
     longest=LENGTH,
 )

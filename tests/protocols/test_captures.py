@@ -18,7 +18,7 @@ CAPTURES: list[dict[str, Any]] = json.loads((Path(__file__).with_name("captures.
 def fields_of(capture: dict[str, Any]) -> dict[str, Any]:
     """Every field and value that the frames of a capture give, under one roof."""
     entry = load(capture["protocol"])
-    describe = entry.describer(capture.get("model"))
+    describe = entry.describer_for(capture.get("model"))
     fields: dict[str, Any] = {}
     for event in hear(entry, [bytes.fromhex(capture["hex"])]):
         assert isinstance(event, Frame), f"{capture['device']}: {event}"

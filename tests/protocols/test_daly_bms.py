@@ -216,10 +216,10 @@ def test_a_simulated_bms_answers_requests_alone() -> None:
 def test_the_keys_of_a_bms() -> None:
     every = KEYS.parse({})
     assert list(every.values) == list(VALUES)
-    assert PROTOCOL.address_of(every) == bms().address
+    assert every.address == bms().address
     (values,) = answered(bms().poll(0.0), simulated())[0].values
-    assert values.keys() <= PROTOCOL.units_of(every).keys()
-    assert PROTOCOL.units_of(KEYS.parse({"values": ["remaining_capacity"]})) == {"remaining_capacity": "Ah"}
+    assert values.keys() <= every.units.keys()
+    assert KEYS.parse({"values": ["remaining_capacity"]}).units == {"remaining_capacity": "Ah"}
 
 
 @pytest.mark.parametrize(

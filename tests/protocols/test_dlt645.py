@@ -235,8 +235,8 @@ def test_the_keys_of_a_meter() -> None:
     assert settings.address == "000311905387"
     assert [item.di for item in settings.items] == ["00010200", "02010300", "0290010A"]
     assert settings.items[2] == Item("leak", "0290010A", "XX.XX", "A", is_signed=True)
-    assert PROTOCOL.units_of(settings) == {"energy_import_t2": "kWh", "voltage_c": "V", "leak": "A"}
-    assert PROTOCOL.address_of(settings) == "000311905387"
+    assert settings.units == {"energy_import_t2": "kWh", "voltage_c": "V", "leak": "A"}
+    assert settings.address == "000311905387"
 
 
 def test_every_mistake_is_told_at_once_with_its_place_and_fix() -> None:

@@ -28,7 +28,6 @@ def telegram(
 def said(data: bytes) -> dict[str, Values]:
     (event,) = hear(ENTRY, [data])
     assert isinstance(event, Frame)
-    assert ENTRY.listener is not None
     return {told.sender: told.values for told in ENTRY.listener().telegrams(event)}
 
 
@@ -94,7 +93,6 @@ def test_what_an_m_bus_meter_said_is_told_with_its_time_or_not_at_all(line: str,
     lines = (MAIN, f"0-1:96.1.0({sent})", line)
     found = {meter.id: meter.values for meter in meters(telegram(*lines))}
     assert found == {"K8EG004046395507": {}, "2222ABCD123456789": values}
-    assert ENTRY.listener is not None
     heard = ENTRY.listener().telegrams(Frame(telegram(*lines)))
     assert heard == ([Telegram("2222ABCD123456789", values, (sent,))] if values else [])
 
@@ -144,20 +142,19 @@ def test_an_identifier_is_what_its_digits_stand_for_once(sent: str, kept: str) -
     ],
 )
 def test_a_meter_is_known_as_on_its_label_and_as_sent(sent: str, label: str) -> None:
-    assert ENTRY.listener is not None
     whole = telegram(f"0-0:96.1.1({sent})", "1-0:1.7.0(0000.5*kW)")
     (heard,) = ENTRY.listener().telegrams(Frame(whole))
     assert heard.sender == label
     for written in (label, sent, f" {label} "):
-        assert ENTRY.address_of(ENTRY.settings({"id": written})) in heard.ids
+        assert ENTRY.settings({"id": written}).address in heard.ids
 
 
 def test_the_keys_of_a_meter() -> None:
     label = ENTRY.settings({"id": "K8EG004046395507", "only": ["import_power", "import_energy_t3"]})
     sent = ENTRY.settings({"id": "4B384547303034303436333935353037"})
-    assert ENTRY.address_of(label) == "K8EG004046395507"
-    assert ENTRY.units_of(label) == {"import_power": "W", "import_energy_t3": "kWh"}
-    assert {"volume": "m³", "energy": "GJ", "measured_at": ""}.items() <= ENTRY.units_of(sent).items()
+    assert label.address == "K8EG004046395507"
+    assert label.units == {"import_power": "W", "import_energy_t3": "kWh"}
+    assert {"volume": "m³", "energy": "GJ", "measured_at": ""}.items() <= sent.units.items()
     with pytest.raises(SettingsError, match="equipment identifier"):
         ENTRY.settings({"id": ""})
 

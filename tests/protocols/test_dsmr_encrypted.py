@@ -31,7 +31,6 @@ def keyed(key: MeterKey = KEY) -> Protocol:
 
 
 def heard(entry: Protocol, data: bytes) -> list[Telegram]:
-    assert entry.listener is not None
     framer, listener = entry.framer(), entry.listener()
     events = [*framer.feed(data), *framer.silence()]
     return [each for event in events if isinstance(event, Frame) for each in listener.telegrams(event)]
@@ -71,8 +70,6 @@ def test_a_repeated_telegram_is_refused() -> None:
 def test_what_one_process_has_heard_the_next_one_refuses() -> None:
     before, after = keyed(), keyed()
     assert heard(before, FRAME)
-    assert before.listener is not None
-    assert after.listener is not None
     ended, begun = before.listener(), after.listener()
     assert isinstance(ended, CountsInvocations)
     assert isinstance(begun, CountsInvocations)

@@ -318,7 +318,6 @@ def test_by_its_code_a_value_is_the_number_that_the_meter_shows_in_its_own_unit(
 
 def test_the_captured_telegram_of_mode_d_is_one_of_the_meter_it_names() -> None:
     (vector,) = (v for v in vectors("iec62056-21") if v["bcc"] == "none")
-    assert MODE_D.listener is not None
     (telegram,) = MODE_D.listener().telegrams(Frame(bytes.fromhex(vector["hex"])))
     assert telegram.sender == "1336001560"
     assert telegram.values == {
@@ -332,7 +331,6 @@ def test_the_captured_telegram_of_mode_d_is_one_of_the_meter_it_names() -> None:
 
 
 def test_a_meter_that_tells_no_number_goes_by_its_first_line() -> None:
-    assert MODE_D.listener is not None
     listener = MODE_D.listener()
     (telegram,) = listener.telegrams(Frame(b"/ESY5Q3D V3\r\n\r\n1-0:1.8.0*255(1.5*kWh)\r\n!\r\n"))
     assert telegram.sender == "ESY5Q3D V3"
@@ -342,9 +340,9 @@ def test_a_meter_that_tells_no_number_goes_by_its_first_line() -> None:
 
 def test_the_keys_of_a_sensor_in_mode_d() -> None:
     settings = MODE_D.settings({"id": "1336001560", "only": ["import_energy_t1", "1-0:96.5.5"]})
-    assert MODE_D.address_of(settings) == "1336001560"
-    assert MODE_D.units_of(settings) == {"import_energy_t1": "kWh", "1-0:96.5.5": ""}
-    everything = MODE_D.units_of(MODE_D.settings({"id": "1336001560"}))
+    assert settings.address == "1336001560"
+    assert settings.units == {"import_energy_t1": "kWh", "1-0:96.5.5": ""}
+    everything = MODE_D.settings({"id": "1336001560"}).units
     assert {"import_energy": "kWh", "import_power_l3": "W", "frequency": "Hz"}.items() <= everything.items()
     with pytest.raises(SettingsError, match="watts"):
         MODE_D.settings({"id": "1336001560", "only": ["watts"]})
@@ -353,8 +351,8 @@ def test_the_keys_of_a_sensor_in_mode_d() -> None:
 def test_the_keys_of_a_meter() -> None:
     settings = parse_settings({"values": ["import_energy_t2", "C.1.0", "3:14"], "wake_up": True})
     assert (settings.address, settings.wake_up) == ("", True)
-    assert ENTRY.units_of(settings) == {"import_energy_t2": "kWh", "C.1.0": "", "3:14": ""}
-    assert ENTRY.address_of(parse_settings({"address": "45678903", "values": ["1.8.0"]})) == "45678903"
+    assert settings.units == {"import_energy_t2": "kWh", "C.1.0": "", "3:14": ""}
+    assert parse_settings({"address": "45678903", "values": ["1.8.0"]}).address == "45678903"
 
 
 def test_every_mistake_is_told_at_once_with_its_place_and_fix() -> None:
@@ -416,7 +414,6 @@ def test_heat_meters_that_frame_their_telegram_their_own_way_are_read(telegram: 
     line = b"\x00" + telegram + telegram
     events = hear(MODE_D, [line[at : at + size] for at in range(0, len(line), size)])
     assert [event.data for event in events if isinstance(event, Frame)] == [telegram, telegram]
-    assert MODE_D.listener is not None
     (heard,) = MODE_D.listener().telegrams(Frame(telegram))
     assert heard.values["6.8"] == 12.345
     assert heard.values["6.26"] == 123.45

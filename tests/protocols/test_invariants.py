@@ -103,7 +103,7 @@ def test_a_cut_frame_costs_only_itself(ones: tuple[Protocol, bytes, bytes], data
 @every_protocol
 def test_nothing_heard_raises(entry: Protocol) -> None:
     chance = random.Random(1)
-    framer, describe = entry.framer(), entry.describer(None)
+    framer, describe = entry.framer(), entry.describer()
     stream = bytearray(chance.randbytes(50_000))
     for good in chance.choices(GOOD[entry.name], k=3000):
         stream += good
@@ -134,7 +134,7 @@ def test_damage_raises_nothing_and_passes_no_further_than_the_check_allows(entry
         data = bytearray(good if flipped else chance.randbytes(chance.randint(1, 64)))
         for _ in range(flipped if covered[good] else 0):
             data[chance.choice(covered[good])] ^= 1 << chance.randrange(8)
-        events, describe = hear(entry, [bytes(data)]), entry.describer(None)
+        events, describe = hear(entry, [bytes(data)]), entry.describer()
         assert octets(events) == data
         for frame in (event for event in events if isinstance(event, Frame)):
             describe(frame)

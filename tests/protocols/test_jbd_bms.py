@@ -182,14 +182,14 @@ def test_the_error_counters_are_those_the_source_states() -> None:
 
 
 def test_the_keys_of_a_bms() -> None:
-    units = PROTOCOL.units_of(KEYS.parse({"values": ["cell_voltages", "temperatures", "voltage"]}))
+    units = KEYS.parse({"values": ["cell_voltages", "temperatures", "voltage"]}).units
     assert units["cell_voltage_32"] == "V"
     assert units["temperature_8"] == "°C"
     assert list(units)[-1] == "voltage"
-    assert PROTOCOL.address_of(KEYS.parse({})) == bms().address
+    assert KEYS.parse({}).address == bms().address
     every = KEYS.parse({"values": list(UNITS)})
     result, _ = answered(Bms([every], LINE).poll(0.0), SimulatedBms(REGISTERS))
-    assert result.values[0].keys() <= PROTOCOL.units_of(every).keys()
+    assert result.values[0].keys() <= every.units.keys()
 
 
 @pytest.mark.parametrize(

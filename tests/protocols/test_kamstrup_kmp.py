@@ -69,7 +69,7 @@ def test_each_unit_of_a_quantity_is_brought_to_one() -> None:
     assert polled({68: Register(55, 7, 0)}, values=["volume"]) == {"volume": 70}
     assert polled({68: Register(37, 7, 0)}, values=["volume"]) == {}, "a volume in °C"
     assert polled({68: Register(200, 7, 0)}, values=["volume"]) == {}, "a unit that nobody knows"
-    units = PROTOCOL.units_of(KEYS.parse({"values": ["energy", "power"]}))
+    units = PROTOCOL.settings({"values": ["energy", "power"]}).units
     assert units == {"energy": "Wh", "energy_joule": "J", "power": "W"}
 
 

@@ -80,7 +80,6 @@ def test_a_poll_decrypts_with_the_key_of_its_address(ci: int, data: str, key: Me
     reply = Frame(link.build(Message(RSP_UD, 5, ci, bytes.fromhex(data))))
     outcomes = []
     for entry in (PROTOCOL, PROTOCOL.with_keys({"5": key}), PROTOCOL.with_keys({"6": key})):
-        assert entry.device is not None
         poll = entry.device([settings], LINE).poll(0.0)
         next(poll)
         poll.send(Frame(link.ACKNOWLEDGEMENT))

@@ -18,13 +18,13 @@ def test_the_keys_of_a_meter() -> None:
         {"id": "050002E5", "manufacturer": "FIN", "values": {"u": "voltage_l1_storage2"}}
     )
     assert settings.secondary == Secondary("050002e5", "FIN")
-    assert PROTOCOL.address_of(settings) == "050002e5.FIN.*.*"
-    assert PROTOCOL.units_of(settings) == {"u": "V"}
-    everything = PROTOCOL.units_of(parse_settings({"address": 0}))
+    assert settings.address == "050002e5.FIN.*.*"
+    assert settings.units == {"u": "V"}
+    everything = parse_settings({"address": 0}).units
     assert everything["energy_tariff1_storage12"] == everything.get("energy") == "Wh"
     assert everything.get("nonsense") is None
     assert len(set(everything)) == len(everything)
-    assert PROTOCOL.address_of(parse_settings({"address": 0})) == "0"
+    assert parse_settings({"address": 0}).address == "0"
 
 
 def test_every_mistake_is_told_at_once_with_its_place_and_fix() -> None:

@@ -193,7 +193,6 @@ def test_a_sentence_tells_what_stands_in_it(text: str, expected: Values) -> None
 
 
 def test_a_listener_tells_of_one_sensor_also_when_it_has_nothing_to_tell() -> None:
-    assert ENTRY.listener is not None
     listener = ENTRY.listener()
     assert listener.telegrams(Frame(sentence("WIMWV,39,R,1.3,M,A"))) == [
         Telegram("", {"apparent_wind_angle": 39, "apparent_wind_speed": 1.3})
@@ -234,15 +233,15 @@ def test_apparent_and_true_wind_of_one_device_are_two() -> None:
 
 
 def test_every_value_has_a_unit_or_is_a_mere_number() -> None:
-    everything = ENTRY.units_of(ENTRY.settings({}))
+    everything = ENTRY.settings({}).units
     assert everything == UNITS
     assert [name for name, unit in UNITS.items() if not unit] == ["fix_quality", "satellites", "hdop"]
 
 
 def test_the_keys_of_a_device() -> None:
     settings = ENTRY.settings({"only": ["true_wind_speed", "temperature_t_n1052", "speed_0", "voltage_1"]})
-    assert ENTRY.address_of(settings) == ""
-    assert ENTRY.units_of(settings) == {
+    assert settings.address == ""
+    assert settings.units == {
         "true_wind_speed": "m/s",
         "temperature_t_n1052": "°C",
         "speed_0": "m/s",

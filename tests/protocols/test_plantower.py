@@ -67,7 +67,7 @@ def test_a_report_says_what_its_model_means(model: str, digits: str, values: dic
     (telegram,) = ReportListener().telegrams(frame)
     assert (telegram.sender, settings.choose(telegram.values)) == ("", values)
     fields = Describer(model)(frame)
-    assert {name: fields[name] for name in fields if name in PROTOCOL.units_of(settings)} == values
+    assert {name: fields[name] for name in fields if name in settings.units} == values
 
 
 def test_without_a_model_the_usual_one_of_that_length_is_meant() -> None:
@@ -83,11 +83,11 @@ def test_every_value_of_every_model_is_told_and_has_a_unit() -> None:
     }
     for model, names in MODELS.items():
         assert any(set(names) <= values for values in told.values())
-        assert list(PROTOCOL.units_of(parse_settings({"model": model}))) == list(names)
+        assert list(parse_settings({"model": model}).units) == list(names)
 
 
 def test_every_model_can_be_named_to_the_decoder() -> None:
-    for model in PROTOCOL.models():
+    for model in PROTOCOL.model_names:
         assert PROTOCOL.describer(model)(found(PMS5003))["pm2_5"] == 8
 
 

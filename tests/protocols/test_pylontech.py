@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.pylontech import PROTOCOL, frame, parse_settings
+from protocols.pylontech import frame, parse_settings
 from protocols.pylontech.battery import Battery, SimulatedBattery, describe
 from protocols.pylontech.frame import StreamFramer, build
 from protocols.toolkit.errors import SettingsError
@@ -155,8 +155,8 @@ def test_a_battery_beside_the_one_that_was_asked_does_not_answer_for_it() -> Non
 
 def test_the_keys_of_a_battery() -> None:
     settings = parse_settings({"values": ["voltage", "cell_voltages"]})
-    assert PROTOCOL.address_of(settings) == "2"
-    assert PROTOCOL.units_of(settings)["cell_voltage_24"] == "V"
+    assert settings.address == "2"
+    assert settings.units["cell_voltage_24"] == "V"
     with pytest.raises(SettingsError, match="address: 'A' is no address of a battery, use 1–255"):
         parse_settings({"address": "A"})
     with pytest.raises(SettingsError, match=r"values\.0: 'volts' is no value"):

@@ -13,7 +13,7 @@ from protocols.modbus.knowledge import Knowledge
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.lessons import LEARN_AFTER, Lessons
 from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResult, twin_of
-from protocols.toolkit.protocol import Protocol
+from protocols.toolkit.protocol import PolledProtocol, Settings
 from tests.protocols.vectors import good_frames
 
 SENSORS: dict[str, dict[str, Any]] = {
@@ -34,14 +34,13 @@ SENSORS: dict[str, dict[str, Any]] = {
     "pylontech": {},
     "voltronic-pi30": {},
 }
-POLLED = [load(name) for name in CATALOGUE if load(name).device and not load(name).declared_by]
+POLLED = [entry for name in CATALOGUE if isinstance(entry := load(name), PolledProtocol)]
 every_polled = pytest.mark.parametrize("entry", POLLED, ids=lambda entry: entry.name)
 
 
 @every_polled
-def test_no_frame_makes_a_request_raise(entry: Protocol) -> None:
+def test_no_frame_makes_a_request_raise(entry: PolledProtocol[Settings]) -> None:
     """The line asks of every frame it hears whether it is the reply; of its own request too, for the echo."""
-    assert entry.device is not None
     settings = entry.settings(SENSORS[entry.name])
     device = entry.device([settings], entry.line or LineSettings(9600))
     requests = device.planned()
@@ -54,9 +53,10 @@ def test_no_frame_makes_a_request_raise(entry: Protocol) -> None:
 
 
 @every_polled
-def test_behind_a_silence_the_other_requests_of_a_poll_have_replies_of_their_own(entry: Protocol) -> None:
+def test_behind_a_silence_the_other_requests_of_a_poll_have_replies_of_their_own(
+    entry: PolledProtocol[Settings],
+) -> None:
     """One that has not is not asked for many seconds after a reply was lost: the wake-up of a sensor, say."""
-    assert entry.device is not None
     device = entry.device([entry.settings(SENSORS[entry.name])], entry.line or LineSettings(9600))
     asked = {request.data: request for request in device.planned()}
     dialogue = device.poll(0.0)
@@ -75,8 +75,7 @@ def test_behind_a_silence_the_other_requests_of_a_poll_have_replies_of_their_own
 
 
 @every_polled
-def test_what_was_not_asked_teaches_nothing(entry: Protocol) -> None:
-    assert entry.device is not None
+def test_what_was_not_asked_teaches_nothing(entry: PolledProtocol[Settings]) -> None:
     device = entry.device([entry.settings(SENSORS[entry.name])], entry.line or LineSettings(9600))
     planned = [request.data for request in device.planned()]
     for _ in range(LEARN_AFTER + 1):
@@ -87,8 +86,7 @@ def test_what_was_not_asked_teaches_nothing(entry: Protocol) -> None:
 
 
 @every_polled
-def test_a_twin_knows_the_same_and_learns_apart(entry: Protocol) -> None:
-    assert entry.device is not None
+def test_a_twin_knows_the_same_and_learns_apart(entry: PolledProtocol[Settings]) -> None:
     device = entry.device([entry.settings(SENSORS[entry.name])], entry.line or LineSettings(9600))
     _unanswered(device.poll(0.0))
     twin = twin_of(device)
@@ -131,6 +129,6 @@ def _not_asked(dialogue: Dialogue) -> PollResult:
         return result
 
 
-def _heard(entry: Protocol, data: bytes) -> list[Frame]:
+def _heard(entry: PolledProtocol[Settings], data: bytes) -> list[Frame]:
     framer = entry.framer()
     return [event for event in framer.feed(data) + framer.silence() if isinstance(event, Frame)]

@@ -55,7 +55,7 @@ def test_a_command_and_its_answer_are_no_reading(digits: str, direction: Directi
 def test_an_id_is_kept_in_small_letters() -> None:
     settings = KEYS.parse({"id": " A160 ", "only": ["pm10"]})
     assert settings.id == "a160"
-    assert KEYS.units_of(settings) == {"pm10": "µg/m³"}
+    assert settings.units == {"pm10": "µg/m³"}
 
 
 @pytest.mark.parametrize("written", ["a16", "a160f", "g160", ""])

@@ -27,5 +27,5 @@ def test_keys_of_any_kind_are_settings_or_mistakes_that_are_told(name: str) -> N
             for beside in BESIDE:
                 with suppress(SettingsError):
                     settings = entry.settings({**beside, key: value})
-                    assert isinstance(entry.address_of(settings), str)
-                    assert all(isinstance(unit, str) for unit in entry.units_of(settings).values())
+                    assert isinstance(settings.address, str)
+                    assert all(isinstance(unit, str) for unit in settings.units.values())

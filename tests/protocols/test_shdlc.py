@@ -392,7 +392,7 @@ def test_one_device_is_not_two() -> None:
 
 def test_the_keys_of_a_sensor() -> None:
     settings = parse_settings({"model": "sps30", "format": "integer", "values": ["pm10", "serial_number"]})
-    assert PROTOCOL.units_of(settings) == {"pm10": "µg/m³", "serial_number": ""}
-    assert PROTOCOL.address_of(settings) == "0"
+    assert settings.units == {"pm10": "µg/m³", "serial_number": ""}
+    assert settings.address == "0"
     assert settings.form is MODELS["sps30"].formats["integer"]
-    assert PROTOCOL.models() == ("sps30", "sfa30", "svm40", "svm41")
+    assert PROTOCOL.model_names == ("sps30", "sfa30", "svm40", "svm41")

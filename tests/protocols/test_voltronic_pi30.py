@@ -70,7 +70,7 @@ def test_a_poll_reads_the_general_status() -> None:
     reply = SimulatedInverter(STATUS).answer(heard(request.data))
     assert reply is not None
     assert polled(reply).values == (VALUES,)
-    assert set(PROTOCOL.units_of(PROTOCOL.settings({}))) == VALUES.keys()
+    assert set(PROTOCOL.settings({}).units) == VALUES.keys()
 
 
 @pytest.mark.parametrize(("fields", "has_power"), [(17, False), (21, True), (24, True)])

@@ -86,7 +86,7 @@ def test_a_report_is_told_by_its_gas_unit_and_decimals(octets: str, values: Valu
     data = bytes.fromhex(octets)
     data = data[:-1] + bytes((-sum(data[1:-1]) & 0xFF,))
     assert ReportListener().telegrams(found(data)) == [Telegram("", values)]
-    assert ACTIVE.describer(None)(found(data)).items() >= values.items()
+    assert ACTIVE.describer()(found(data)).items() >= values.items()
 
 
 @pytest.mark.parametrize("fields", [{"gas_type": 0x4E}, {"unit_code": 2}, {"unit_code": 5}])
@@ -102,7 +102,7 @@ def test_a_polled_sensor_is_told_by_the_gas_and_decimals_of_its_keys() -> None:
     with pytest.raises(StopIteration) as over:
         poll.send(found(SimulatedSensor(37).answer(found(bytes.fromhex("ff0186000000000079"))) or b""))
     assert over.value.value == PollResult(({"carbon_monoxide": 3.7}, {"co2": 37}))
-    assert PROTOCOL.units_of(settings) == {"carbon_monoxide": "ppm"}
+    assert settings.units == {"carbon_monoxide": "ppm"}
 
 
 def test_requests_and_replies_are_no_reports() -> None:
@@ -111,9 +111,9 @@ def test_requests_and_replies_are_no_reports() -> None:
 
 
 def test_the_keys_of_both() -> None:
-    assert PROTOCOL.units_of(PROTOCOL.settings({})) == {"co2": "ppm"}
-    assert PROTOCOL.address_of(PROTOCOL.settings({})) == sensor().address
-    assert ACTIVE.units_of(ACTIVE.settings({"only": ["formaldehyde"]})) == {"formaldehyde": "ppb"}
+    assert PROTOCOL.settings({}).units == {"co2": "ppm"}
+    assert PROTOCOL.settings({}).address == sensor().address
+    assert ACTIVE.settings({"only": ["formaldehyde"]}).units == {"formaldehyde": "ppb"}
     with pytest.raises(SettingsError, match="address: is no key here") as mistakes:
         PROTOCOL.settings({"address": 1, "gas": "co", "decimals": 9})
     assert "gas: 'co' is no gas known here, use one of: co2" in str(mistakes.value)

@@ -12,7 +12,7 @@ import pytest
 
 from protocols import CATALOGUE, load
 from protocols.toolkit.framing import Event, Frame, Noise
-from protocols.toolkit.protocol import Protocol
+from protocols.toolkit.protocol import Protocol, ProtocolTemplate
 
 FOLDER = Path(__file__).parent.parent / "vectors"
 
@@ -89,7 +89,7 @@ NAMES: dict[str, dict[str, str]] = {
 }
 """Name of a protocol → what its vectors call a field → what we call it, where that differs."""
 
-SPOKEN = [name for name in CATALOGUE if load(name).declared_by is None]
+SPOKEN = [name for name in CATALOGUE if not isinstance(load(name), ProtocolTemplate)]
 """The protocols that need no declaration to be spoken."""
 
 Vector = dict[str, Any]
@@ -159,7 +159,7 @@ def placed(events: Iterable[Event]) -> dict[int, bytes]:
 
 
 def described(entry: Protocol, events: Iterable[Event]) -> list[dict[str, Any]]:
-    describe = entry.describer(None)
+    describe = entry.describer()
     return [describe(event) for event in events if isinstance(event, Frame)]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bridge.config import Bus
 from bridge.reader.group import Group, groups
 from protocols.toolkit.polling import Request
+from protocols.toolkit.protocol import PushingProtocol
 
 TURN_AROUND_S = 0.005
 TIGHT, FULL = 0.9, 1.0  # above TIGHT, one retry or one silent sensor costs another sensor a slot
@@ -62,7 +63,7 @@ def figure(text: str, *, is_lower_bound: bool) -> str:
 
 def demands(bus: Bus) -> list[Demand]:
     """Return the demand of each group of sensors on a bus; an empty list if its sensors push."""
-    if bus.protocol.listener:
+    if isinstance(bus.protocol, PushingProtocol):
         return []
     return [
         Demand(group, tuple(_ask(bus, group, request) for request in group.device.planned()))

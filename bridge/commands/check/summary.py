@@ -11,6 +11,7 @@ from bridge.commands.check import bus_load
 from bridge.commands.models.listing import own_models, own_text
 from bridge.config import Bus, Certificate, Credentials, Site
 from bridge.port.adapter import Adapter, adapters, fitting
+from protocols.toolkit.protocol import PushingProtocol
 
 
 def summary(site: Site, credentials: Credentials) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def _manner_text(row: dict[str, Any], *, unasked: bool) -> str:
 def _bus(bus: Bus, credentials: Credentials) -> dict[str, Any]:
     sensors = {
         sensor.name: {
-            "address": bus.protocol.address_of(sensor.settings),
+            "address": sensor.settings.address,
             "every_s": sensor.every_s,
             "requests": 0,
             "wire_s": 0.0,
@@ -109,7 +110,7 @@ def _bus(bus: Bus, credentials: Credentials) -> dict[str, Any]:
         "adapter": bus.adapter,
         "protocol": bus.protocol.name,
         "line": str(bus.line),
-        "unasked": bus.protocol.listener is not None,
+        "unasked": isinstance(bus.protocol, PushingProtocol),
         "load": sum(demand.share for demand in demands),
         "is_lower_bound": any(demand.is_lower_bound for demand in demands),
         "sensors": sensors,

@@ -23,7 +23,7 @@ from bridge.errors import ConfigError
 from bridge.plain_text import json_text, one_line
 from protocols import load
 from protocols.toolkit.framing import Event, Frame, Noise
-from protocols.toolkit.protocol import Protocol
+from protocols.toolkit.protocol import Protocol, ProtocolTemplate
 
 Line = dict[str, Any]
 
@@ -39,7 +39,7 @@ def entry_of(name: str | None, bus: str | None, site: Path) -> Protocol:
     """
     if bus is None:
         entry = load(name or "")
-        if entry.declared_by:
+        if isinstance(entry, ProtocolTemplate):
             raise ConfigError([f"{entry.title}: name the bus that declares them, --site {site} --bus NAME"])
         return entry
     buses = load_site(site).buses
@@ -68,7 +68,7 @@ def run(
         ConfigError: the protocol has no such model.
     """
     try:
-        entry.describer(model)  # a wrong name fails before the first line is read
+        entry.describer_for(model)  # a wrong name fails before the first line is read
     except KeyError:
         raise ConfigError([_no_model(entry, str(model))]) from None
     lines = (
@@ -91,7 +91,7 @@ def run(
 def decode_stream(entry: Protocol, data: bytes, model: str | None) -> Iterator[Line]:
     """Yield the events of one stream, in order."""
     framer = entry.framer()
-    describe = entry.describer(model)
+    describe = entry.describer_for(model)
     offset = 0
     for event in _joined([*framer.feed(data), *framer.silence()]):
         if isinstance(event, Frame):
@@ -121,9 +121,9 @@ def text(line: Line) -> str:
 
 def _no_model(entry: Protocol, model: str) -> str:
     """Return the sentence for a model that a protocol does not have."""
-    if not entry.models():
+    if not entry.model_names:
         return f"{entry.title} has no models, leave --model out"
-    close = get_close_matches(model.lower(), entry.models(), 3)
+    close = get_close_matches(model.lower(), entry.model_names, 3)
     suggestion = f", use {' or '.join(close)}" if close else ""
     return (
         f'there is no model "{model}" of {entry.title}{suggestion}; '

@@ -8,7 +8,7 @@ from bridge import plain_text
 from protocols import CATALOGUE, load, load_plugin
 from protocols.toolkit import plugins
 from protocols.toolkit.errors import PackageError
-from protocols.toolkit.protocol import Protocol
+from protocols.toolkit.protocol import CatalogueEntry, PolledProtocol, ProtocolTemplate
 
 _MANNER = {True: "polled", False: "pushing", None: "polled or pushing, as declared"}
 
@@ -42,14 +42,19 @@ def listing_text(rows: list[dict[str, Any]]) -> str:
     return plain_text.lines(lines)
 
 
-def _row(entry: Protocol, origin: plugins.Origin | None = None) -> dict[str, Any]:
+def is_polled(entry: CatalogueEntry) -> bool | None:
+    """Return whether the sensors are polled; False if they push, None if each bus declares that."""
+    return None if isinstance(entry, ProtocolTemplate) else isinstance(entry, PolledProtocol)
+
+
+def _row(entry: CatalogueEntry, origin: plugins.Origin | None = None) -> dict[str, Any]:
     return {
         "name": entry.name,
         "title": entry.title,
         "spec": entry.spec,
         "line": str(entry.line) if entry.line else None,
-        "asked": None if entry.declared_by else entry.listener is None,
-        "models": len(entry.models()),
+        "asked": is_polled(entry),
+        "models": len(entry.model_names),
         **_package(origin),
     }
 

@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bridge import plain_text
-from protocols.toolkit.protocol import Protocol
+from bridge.commands.protocols.listing import is_polled
+from protocols.toolkit.protocol import CatalogueEntry, PolledProtocol
 
 _WIDTH = 100
 _PHASES = ("_l1", "_l2", "_l3"), ("_a", "_b", "_c")
 _MANNER = {True: "are polled", False: "push", None: "are polled or push, as declared"}
 
 
-def page(entry: Protocol) -> dict[str, Any]:
+def page(entry: CatalogueEntry) -> dict[str, Any]:
     """Return the protocol, its line, who talks first, and the keys of its sensors and of their bus.
 
     The bus's keys are listed with those of the tables below them: "frame.length.add".
@@ -24,9 +25,9 @@ def page(entry: Protocol) -> dict[str, Any]:
         "title": entry.title,
         "spec": entry.spec,
         "line": str(entry.line) if entry.line else None,
-        "asked": None if entry.declared_by else entry.listener is None,
-        "reply_timeout_s": None if entry.listener else entry.reply_timeout_s,
-        "models": list(entry.models()),
+        "asked": is_polled(entry),
+        "reply_timeout_s": entry.reply_timeout_s if isinstance(entry, PolledProtocol) else None,
+        "models": list(entry.model_names),
         "keys": {key: _key(entry.schema, key) for key in entry.schema["properties"]},
         "bus_keys": dict(_keys_below(entry.bus_schema)),
     }

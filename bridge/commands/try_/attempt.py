@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from bridge import plain_text
 from bridge.clock import Clock
@@ -24,7 +24,8 @@ from bridge.spool import lock
 from protocols.toolkit.errors import ProtocolError
 from protocols.toolkit.framing import Event, Frame
 from protocols.toolkit.polling import Device, Request, Values
-from protocols.toolkit.pushing import Listener, ListeningSettings, Telegram
+from protocols.toolkit.protocol import PushingProtocol, Settings
+from protocols.toolkit.pushing import Listener, PushingSettings, Telegram
 
 HEAR_FOR_S: Final = 30.0
 
@@ -57,12 +58,11 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
         except PortLost as lost:
             raise PortLost(f"bus {bus.name}: {lost}") from lost
         try:
-            if bus.protocol.listener is not None:
-                return await _wait_for_push(bus, sensor, port, system_clock(site.clock.trust))
+            protocol = bus.protocol
+            if isinstance(protocol, PushingProtocol):
+                return await _wait_for_push(bus, protocol, sensor, port, system_clock(site.clock.trust))
             line = Line(port, bus.line, system_clock(site.clock.trust))
-            make = bus.protocol.device
-            assert make is not None, "a protocol is polled or pushes"
-            device = make([sensor.settings], bus.line)
+            device = protocol.device([sensor.settings], bus.line)
             await line.listen(asyncio.get_running_loop().time() + bus.settle_s)
             outcome = await _poll(device, partial(_ask, line, sensor, device.address))
         finally:
@@ -153,7 +153,7 @@ def _answer(bus: Bus, sensor: Sensor, outcome: Outcome) -> dict[str, Any]:
 
 def _document(bus: Bus, sensor: Sensor, values: Values) -> dict[str, Any]:
     """Return the document of an answer for which nothing was asked, refused or left out."""
-    units = bus.protocol.units_of(sensor.settings)
+    units = sensor.settings.units
     return {
         "sensor": sensor.name,
         "bus": bus.name,
@@ -166,15 +166,17 @@ def _document(bus: Bus, sensor: Sensor, values: Values) -> dict[str, Any]:
     }
 
 
-async def _wait_for_push(bus: Bus, sensor: Sensor, port: Port, clock: Clock) -> dict[str, Any]:
+async def _wait_for_push(
+    bus: Bus, protocol: PushingProtocol[Settings], sensor: Sensor, port: Port, clock: Clock
+) -> dict[str, Any]:
     """Return the document for the first telegram with values from the sensor.
 
     Raises:
         NoReply: none came within `HEAR_FOR_S`; the message says what came instead.
     """
-    entry, settings = bus.protocol, cast(ListeningSettings, sensor.settings)
-    assert entry.listener is not None
-    ear, listener = Ear(port, entry.framer(), clock, bus.line), entry.listener()
+    settings = sensor.settings
+    assert isinstance(settings, PushingSettings)
+    ear, listener = Ear(port, protocol.framer(), clock, bus.line), protocol.listener()
     loop = asyncio.get_running_loop()
     deadline = loop.time() + HEAR_FOR_S
     other_senders: set[str] = set()

@@ -7,13 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from protocols.toolkit.errors import Problem, SettingsError
-from protocols.toolkit.protocol import Protocol
+from protocols.toolkit.protocol import PolledProtocol
 
 
 @dataclass(frozen=True)
 class Settings:
-    address: int
+    unit: int
     keys: tuple[str, ...]
+
+    @property
+    def address(self) -> str:
+        return str(self.unit)
+
+    @property
+    def units(self) -> dict[str, str]:
+        return dict.fromkeys(self.keys, "")
 
 
 def _settings(table: Mapping[str, Any]) -> Settings:
@@ -39,7 +47,7 @@ def _conflicts(sensors: Sequence[Settings]) -> list[Problem]:
     return [
         ((place, "address"), "247 is for the only sensor of a bus, use 1–246")
         for place, settings in enumerate(sensors)
-        if settings.address == 247 and len(sensors) > 1
+        if settings.unit == 247 and len(sensors) > 1
     ]
 
 
@@ -47,7 +55,7 @@ def _unused(*_: object) -> Any:
     raise AssertionError("reading a site file does not speak the protocol")
 
 
-PROTOCOL = Protocol(
+PROTOCOL = PolledProtocol(
     name="made-up",
     title="for tests",
     spec="none",
@@ -63,7 +71,5 @@ PROTOCOL = Protocol(
     },
     settings=_settings,
     device=_unused,
-    address_of=lambda settings: str(settings.address),
     conflicts=_conflicts,
-    units_of=lambda settings: dict.fromkeys(settings.keys, ""),
 )

@@ -101,10 +101,10 @@ def test_a_copy_with_one_register_changed_is_read_instead_of_the_one_that_ships(
 
 def test_the_bus_names_the_registers_of_a_reply_after_the_models_of_its_site(save: Save) -> None:
     bus = load_site(save("my-meter", my_meter=MODEL)).buses["meters"]
-    assert "my-meter" in bus.protocol.models()
+    assert "my-meter" in bus.protocol.model_names
     assert "my-meter" in bus.protocol.schema["properties"]["model"]["enum"]
-    assert "my-meter" not in load("modbus-rtu").models()
-    bus.protocol.describer("my-meter")
+    assert "my-meter" not in load("modbus-rtu").model_names
+    bus.protocol.describer_for("my-meter")
 
 
 def test_an_editor_is_told_the_models_of_the_site(save: Save) -> None:

@@ -77,9 +77,7 @@ def test_a_sensors_own_keys_are_what_its_protocol_makes_of_them() -> None:
 
 def test_one_address_may_serve_several_sensors(tmp_path: Path) -> None:
     site = load(tmp_path, GOOD.replace("address = 2", "address = 1"))
-    assert [
-        bus.protocol.address_of(each.settings) for bus in site.buses.values() for each in bus.sensors
-    ] == [
+    assert [each.settings.address for bus in site.buses.values() for each in bus.sensors] == [
         "1",
         "1",
         "1",
@@ -186,7 +184,7 @@ def test_a_site_is_read_with_real_registers() -> None:
     bus = site.buses["meters"]
     assert bus.line == LineSettings(9600)
     assert [sensor.name for sensor in bus.sensors] == ["main-meter", "soil"]
-    assert [bus.protocol.address_of(sensor.settings) for sensor in bus.sensors] == ["1", "2"]
+    assert [sensor.settings.address for sensor in bus.sensors] == ["1", "2"]
 
 
 def test_a_mistake_in_a_register_is_named_on_its_own_line(mistakes: Mistakes) -> None:

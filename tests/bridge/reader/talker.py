@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from protocols.toolkit.errors import DecodeError
 from protocols.toolkit.framing import Frame, NoiseReason
-from protocols.toolkit.protocol import Fields, Protocol, without_models
-from protocols.toolkit.pushing import Identity, ListeningKeys, Telegram, address_of
+from protocols.toolkit.protocol import Fields, PushingProtocol
+from protocols.toolkit.pushing import Identity, PushingKeys, Telegram
 from protocols.toolkit.search import SearchFramer, Shape
 
 LENGTH = 5
@@ -50,22 +50,17 @@ def _describe(frame: Frame) -> Fields:
     return {"id": frame.data[1], "value": int.from_bytes(frame.data[2:4], "big")}
 
 
-KEYS = ListeningKeys(
-    {"x": "", "half": ""}, Identity(re.compile("[0-9A-F]{2}"), "two digits", "0A", str.upper)
-)
+KEYS = PushingKeys({"x": "", "half": ""}, Identity(re.compile("[0-9A-F]{2}"), "two digits", "0A", str.upper))
 
-TALKER = Protocol(
+TALKER = PushingProtocol(
     name="talker",
     title="Talker",
     spec="tests",
     line=None,
     framer=lambda: SearchFramer(SHAPE),
-    describer=without_models(lambda: _describe),
+    describer=lambda: _describe,
     schema=KEYS.schema,
     settings=KEYS.parse,
-    device=None,
     listener=_Listener,
-    address_of=address_of,
-    units_of=KEYS.units_of,
     longest=LENGTH,
 )

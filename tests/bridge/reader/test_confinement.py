@@ -87,7 +87,6 @@ class Failing:
 async def _failing(world: World) -> None:
     world.sensors._answer = lambda request: [(0.02, telling(request[0], 7))]
     make = world.bus.protocol.device
-    assert make is not None
     reader = world.read_by(device=lambda settings, line: Failing(make(settings, line)))
     await run(reader, 600.0)
 

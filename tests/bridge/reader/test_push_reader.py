@@ -19,7 +19,7 @@ from bridge.reader.push_reader import PushSensor
 from bridge.simulator.field.free_running import FreeRunningLine
 from protocols.toolkit.errors import SettingsError
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.pushing import ListeningSettings
+from protocols.toolkit.pushing import PushingSettings
 from tests.bridge.reader.talker import KEYS, NONSENSE, TALKER, telegram
 from tests.bridge.reader.test_reader import Bench, bus_of, sensor
 
@@ -43,7 +43,7 @@ def talkers(folder: Path, line: FreeRunningLine, every: str = "0s", **ids: str) 
     """A bus whose sensors speak unasked, each with its id."""
     asked = bus_of(folder, line.path, *(sensor(name, 1, every) for name in ids))
     heard = (
-        each.model_copy(update={"settings": ListeningSettings(ids[each.name], ())}) for each in asked.sensors
+        each.model_copy(update={"settings": PushingSettings(ids[each.name], ())}) for each in asked.sensors
     )
     return asked.model_copy(update={"protocol": TALKER, "sensors": tuple(heard)})
 

@@ -355,7 +355,7 @@ def test_a_site_is_played_with_a_plausible_value_for_every_register(
     assert not (folder / "meters").is_symlink()
 
 
-@pytest.mark.parametrize("model", load("modbus-rtu").models())
+@pytest.mark.parametrize("model", load("modbus-rtu").model_names)
 def test_every_model_that_ships_can_be_played(model: str, opened: Open) -> None:
     modbus = load("modbus-rtu")
     settings = modbus.settings({"address": 1, "model": model})

@@ -17,7 +17,7 @@ from protocols.toolkit.checksum import CHECKSUMS
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings, Values
 from protocols.toolkit.protocol import Protocol
-from protocols.toolkit.pushing import ListeningSettings
+from protocols.toolkit.pushing import PushingSettings
 from tests.pages import BLOCKS, PAGES
 from tests.protocols.vectors import Vector, hear, vectors
 
@@ -33,9 +33,8 @@ def keys(bus: dict[str, Any]) -> dict[str, Any]:
     return {key: bus[key] for key in ("frame", "request") if key in bus}
 
 
-def told(entry: Protocol, settings: ListeningSettings, data: bytes) -> list[Values]:
+def told(entry: Protocol, settings: PushingSettings, data: bytes) -> list[Values]:
     """What a sensor with these settings tells in a stream, frame by frame."""
-    assert entry.listener is not None
     listener = entry.listener()
     return [
         settings.choose(telegram.values)
@@ -56,13 +55,12 @@ def test_the_dust_sensor_shown_reads_what_the_built_in_protocol_reads(vector: Ve
 
 def test_the_dust_sensor_shown_has_the_units_of_the_built_in_protocol() -> None:
     built_in, declared = load("plantower"), declared_by(keys(SHOWN["dust"]))
-    assert declared.units_of(declared.settings({})) == built_in.units_of(built_in.settings({}))
+    assert declared.settings({}).units == built_in.settings({}).units
 
 
 def test_the_tank_shown_is_asked_and_answers() -> None:
     declared = declaration(keys(SHOWN["tanks"]))
     entry = declared_by(keys(SHOWN["tanks"]))
-    assert entry.device is not None
     poll = entry.device([entry.settings({"id": "2"})], LineSettings(19200)).poll()
     request = next(poll)
     (asked,) = dialect(declared).framer().feed(request.data)

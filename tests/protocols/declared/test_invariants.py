@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from protocols.declared import declaration, entry
+from protocols.declared import declaration, protocol_of
 from protocols.declared.declaration import Length
 from protocols.declared.sensor import Declared
 from protocols.toolkit.framing import Event, Frame, Noise
@@ -72,7 +72,7 @@ def test_what_is_built_is_found_and_comes_back(
 ) -> None:
     declared, good = ones
     for frame, raws in good:
-        assert hear(entry(declared), [frame]) == [Frame(frame)]
+        assert hear(protocol_of(declared), [frame]) == [Frame(frame)]
         assert declared.frame.parse(frame) == raws
 
 
@@ -82,19 +82,19 @@ def test_how_the_bytes_are_cut_up_changes_nothing(line: tuple[Declared, bytes], 
     declared, stream = line
     cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=12)))
     pieces = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
-    assert hear(entry(declared), pieces) == hear(entry(declared), [stream])
+    assert hear(protocol_of(declared), pieces) == hear(protocol_of(declared), [stream])
 
 
 @bounded
 @given(lines())
 def test_frames_noise_and_pending_are_the_input(line: tuple[Declared, bytes]) -> None:
     declared, stream = line
-    framer, describe = entry(declared).framer(), entry(declared).describer(None)
+    framer, describe = protocol_of(declared).framer(), protocol_of(declared).describer()
     events: list[Event] = []
     for at in range(len(stream)):
         events += framer.feed(stream[at : at + 1])
         assert octets(events) + framer.pending == stream[: at + 1]
-        assert len(framer.pending) <= entry(declared).longest
+        assert len(framer.pending) <= protocol_of(declared).longest
     events += framer.silence()
     assert octets(events) == stream
     assert framer.pending == b""
@@ -109,7 +109,7 @@ def test_a_good_frame_is_found_after_noise(
     ones: tuple[Declared, list[tuple[bytes, dict[str, Any]]]], before: bytes
 ) -> None:
     declared, good = ones
-    events = hear(entry(declared), [before + good[0][0]])
+    events = hear(protocol_of(declared), [before + good[0][0]])
     assert is_found_or_overlapped(events, len(before), good[0][0])
 
 
@@ -121,7 +121,7 @@ def test_a_cut_frame_costs_only_itself(
     declared, good = ones
     first, second = good[0][0], good[-1][0]
     kept = data.draw(st.integers(0, len(first) - 1))
-    events = hear(entry(declared), [first[:kept] + second])
+    events = hear(protocol_of(declared), [first[:kept] + second])
     assert is_found_or_overlapped(events, kept, second)
 
 
@@ -137,6 +137,6 @@ def test_an_octet_changed_where_the_checksum_looks_is_no_frame(
     span = range(len(frame))[check.start : check.stop]
     at = data.draw(st.sampled_from([at for at in span if at >= len(declared.frame.declared.sync)] or [*span]))
     changed = frame[:at] + bytes((frame[at] ^ 1 << data.draw(st.integers(0, 7)),)) + frame[at + 1 :]
-    events = hear(entry(declared), [changed])
+    events = hear(protocol_of(declared), [changed])
     assert Frame(frame) not in events
     assert all(isinstance(event, Noise) or event.data != changed for event in events)

@@ -19,7 +19,7 @@ from protocols.toolkit.checksum import crc16_modbus
 from protocols.toolkit.errors import DecodeError, SettingsError
 from protocols.toolkit.framing import Direction, Frame, Noise
 from protocols.toolkit.polling import LineSettings, PollResult
-from protocols.toolkit.pushing import ListeningSettings
+from protocols.toolkit.pushing import PushingSettings
 from tests.protocols.declared.declarations import frames, raws_of
 from tests.protocols.vectors import hear, vectors
 
@@ -142,7 +142,7 @@ def test_an_id_is_kept_as_frames_tell_it(kind: str, written: str, kept: str) -> 
     fields = {"it": {"at": 2, "type": kind, "id": True}, "value": {"at": 8}}
     frame = {"sync": "AA 55", "length": 10, "checksum": "sum8", "fields": fields}
     entry = declared_by({"frame": frame})
-    assert entry.address_of(entry.settings({"id": written})) == kept
+    assert entry.settings({"id": written}).address == kept
 
 
 @pytest.mark.parametrize("written", ["", "abc", "äb", "a\0"])
@@ -161,7 +161,7 @@ def test_an_id_that_no_frame_can_carry_is_a_mistake(written: str) -> None:
         declared_by(PROBE).settings({"id": written})
 
 
-def device(*sensors: ListeningSettings) -> DeclaredDevice:
+def device(*sensors: PushingSettings) -> DeclaredDevice:
     return DeclaredDevice(declaration(PROBE), sensors, LINE)
 
 
@@ -180,7 +180,7 @@ def reply(level: int, probe: int = 7) -> Frame:
 
 
 def test_a_request_holds_the_id_and_its_checksum() -> None:
-    (request,) = device(ListeningSettings("7", ())).planned()
+    (request,) = device(PushingSettings("7", ())).planned()
     check = crc16_modbus(b"\x07\x01")
     assert request.data == b"\xaa\x07\x01" + struct.pack("<H", check)
     assert request.reply_length == 10
@@ -188,24 +188,24 @@ def test_a_request_holds_the_id_and_its_checksum() -> None:
 
 
 def test_a_reply_is_split_between_the_sensors_that_share_it() -> None:
-    both = device(ListeningSettings("7", ("level",)), ListeningSettings("7", ()))
+    both = device(PushingSettings("7", ("level",)), PushingSettings("7", ()))
     result = polled(both, reply(12))
     assert result.values == ({"level": 1.2}, {"level": 1.2, "state": "on", "leak": False})
     assert result.complete
 
 
 def test_a_value_out_of_its_limits_is_left_out_and_counted() -> None:
-    result = polled(device(ListeningSettings("7", ())), reply(1001))
+    result = polled(device(PushingSettings("7", ())), reply(1001))
     assert result.values == ({"state": "on", "leak": False},)
     assert result.out_of_limits == 1
 
 
 def test_silence_is_an_incomplete_poll() -> None:
-    assert polled(device(ListeningSettings("7", ())), None) == PollResult(({},), complete=False)
+    assert polled(device(PushingSettings("7", ())), None) == PollResult(({},), complete=False)
 
 
 def test_the_reply_of_another_sensor_is_not_believed() -> None:
-    (request,) = device(ListeningSettings("7", ())).planned()
+    (request,) = device(PushingSettings("7", ())).planned()
     assert request.accepts(reply(12))
     assert not request.accepts(reply(12, probe=8))
     assert not request.accepts(Frame(request.data)), "its echo"
@@ -213,12 +213,12 @@ def test_the_reply_of_another_sensor_is_not_believed() -> None:
 
 def test_both_directions_of_a_line_are_decoded() -> None:
     entry = declared_by(PROBE)
-    (request,) = device(ListeningSettings("7", ())).planned()
+    (request,) = device(PushingSettings("7", ())).planned()
     asked, answered = hear(entry, [request.data + reply(12).data])
     assert isinstance(asked, Frame)
     assert isinstance(answered, Frame)
     assert (asked.direction, answered.direction) == (Direction.REQUEST, Direction.REPLY)
-    describe = entry.describer(None)
+    describe = entry.describer()
     assert describe(asked) == {"request": "7"}
     assert describe(answered) == {
         "id": "7",
@@ -230,7 +230,7 @@ def test_both_directions_of_a_line_are_decoded() -> None:
 def test_a_simulated_line_hears_answers_and_spoils() -> None:
     declared = declaration(PROBE)
     spoken, sensor = dialect(declared), SimulatedSensor(declared, "7", level=12, state=1, leak=1)
-    (request,) = device(ListeningSettings("7", ())).planned()
+    (request,) = device(PushingSettings("7", ())).planned()
     (asked,) = spoken.framer().feed(request.data)
     assert isinstance(asked, Frame)
     assert spoken.address(asked) == "7"
@@ -261,7 +261,7 @@ def test_whatever_is_declared_is_asked_and_told(one: tuple[Declared, dict[str, A
     sender = declared.frame.sender(raws)
     assert sender is not None
     sensor = SimulatedSensor(declared, sender or "-", **raws)
-    asking = DeclaredDevice(declared, [ListeningSettings(sender, ())], LINE)
+    asking = DeclaredDevice(declared, [PushingSettings(sender, ())], LINE)
     poll = asking.poll()
     request = next(poll)
     (asked,) = dialect(declared).framer().feed(request.data)
@@ -308,9 +308,8 @@ CO2: dict[str, Any] = {
 
 def test_a_declared_mh_z19_asks_and_reads_what_the_built_in_one_does() -> None:
     built_in, declared = load("winsen"), declaration(CO2)
-    assert built_in.device is not None
     (theirs,) = built_in.device([built_in.settings({})], LINE).planned()
-    asking = DeclaredDevice(declared, [ListeningSettings("", ())], LINE)
+    asking = DeclaredDevice(declared, [PushingSettings("", ())], LINE)
     (ours,) = asking.planned()
     assert ours.data == theirs.data
     answered = 0
@@ -322,7 +321,7 @@ def test_a_declared_mh_z19_asks_and_reads_what_the_built_in_one_does() -> None:
         ]
         assert accepted[0] == accepted[1]
         for frame in accepted[0]:
-            told = built_in.describer(None)(frame)
+            told = built_in.describer()(frame)
             assert polled(asking, frame).values == ({"co2": told["co2"]},)
             answered += 1
     assert answered >= 3

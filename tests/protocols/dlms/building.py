@@ -97,7 +97,6 @@ def told(stream: Iterable[bytes], *keys: MeterKey) -> list[Telegram]:
     assert entry.with_keys is not None
     if keys:
         entry = entry.with_keys({str(index): key for index, key in enumerate(keys)})
-    assert entry.listener is not None
     framer, listener = entry.framer(), entry.listener()
     return [
         telegram

@@ -48,7 +48,7 @@ def test_lower_case_digits_are_read(good: bytes) -> None:
     (heard,) = StreamFramer().feed(good.lower())
     assert isinstance(heard, Frame)
     assert heard.data == good.lower()
-    assert load("modbus-ascii").describer(None)(heard)["address"] == int(good[1:3], 16)
+    assert load("modbus-ascii").describer()(heard)["address"] == int(good[1:3], 16)
 
 
 @pytest.mark.parametrize(

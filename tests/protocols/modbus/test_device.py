@@ -400,7 +400,7 @@ def test_values_out_of_limits_are_counted_and_left_out() -> None:
 def test_the_catalogue_makes_the_same_device() -> None:
     entry = load("modbus-rtu")
     sensor = entry.settings({"address": 7, "model": "eastron-sdm120"})
-    assert entry.address_of(sensor) == "7"
+    assert sensor.address == "7"
     assert entry.device([sensor], LINE).address == "7"
 
 

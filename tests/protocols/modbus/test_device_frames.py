@@ -40,7 +40,7 @@ def test_a_device_frame_is_decoded_as_its_map_says(asked: Vector, answered: Vect
     for pieces in ([request, reply], single(request + reply)):
         heard = hear(MODBUS, pieces)
         assert heard == [Frame(request, Direction.REQUEST), Frame(reply, Direction.REPLY)]
-    describe = MODBUS.describer(None)
+    describe = MODBUS.describer()
     expected = asked["expected"]
     assert describe(Frame(request, Direction.REQUEST)) == expected
     register = register_of(answered["map"], expected["function"])

@@ -70,7 +70,6 @@ def test_no_map_claims_more_than_was_seen(name: str) -> None:
 
 def test_a_daly_of_the_modbus_variant_is_asked_once_for_all_it_has() -> None:
     settings = MODBUS.settings({"address": 210, "model": "daly-bms"})
-    assert MODBUS.device is not None
     (request,) = MODBUS.device([settings], LineSettings(9600)).planned()
     assert request.data == bytes.fromhex("d2030000003ed7b9")
 

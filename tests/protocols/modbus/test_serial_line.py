@@ -186,7 +186,7 @@ def test_a_sensor_hears_requests_only() -> None:
 
 @given(st.binary(min_size=1, max_size=253))
 def test_whatever_is_found_can_be_described(body: bytes) -> None:
-    describe = MODBUS.describer("eastron-sdm630")
+    describe = MODBUS.describer_for("eastron-sdm630")
     for event in hear(MODBUS, [read(0, 2, 4), adu(1, body)]):
         if isinstance(event, Frame):
             assert describe(event)["address"] == event.data[0]
@@ -194,7 +194,7 @@ def test_whatever_is_found_can_be_described(body: bytes) -> None:
 
 @given(st.sampled_from([1, 2, 3, 4, 7, 16, 17, 43, 131, 145]), st.binary(max_size=60))
 def test_whatever_has_a_known_function_and_a_good_crc_can_be_described(function: int, rest: bytes) -> None:
-    describe = MODBUS.describer("eastron-sdm630")
+    describe = MODBUS.describer_for("eastron-sdm630")
     for event in hear(MODBUS, [read(0, 2, 4), adu(1, bytes((function,)) + rest)]):
         if isinstance(event, Frame):
             assert describe(event)

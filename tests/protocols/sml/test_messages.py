@@ -172,8 +172,8 @@ def test_a_server_id_is_taken_as_it_is_found(written: str) -> None:
     settings = PROTOCOL.settings(
         {"id": written, "only": ["active_power", "import_energy_t2", "1-0:96.50.2*4"]}
     )
-    assert PROTOCOL.address_of(settings) == SERVER.hex()
-    assert PROTOCOL.units_of(settings) == {
+    assert settings.address == SERVER.hex()
+    assert settings.units == {
         "active_power": "W",
         "import_energy_t2": "kWh",
         "1-0:96.50.2*4": "",

@@ -92,7 +92,7 @@ def test_the_longest_message_is_heard_and_one_longer_is_not() -> None:
     "vector", [pytest.param(v, id=v["id"]) for v in vectors("vedirect-hex") if "decoded" in v["expected"]]
 )
 def test_a_value_is_what_the_vector_says(vector: dict[str, dict[str, dict[str, object]]]) -> None:
-    told = HEX.describer(None)(Frame(bytes.fromhex(str(vector["hex"]))))
+    told = HEX.describer()(Frame(bytes.fromhex(str(vector["hex"]))))
     ((name, value),) = vector["expected"]["decoded"].items()
     assert told["value"] == value
     assert told.get("unit") == UNITS.get(name)
@@ -236,8 +236,8 @@ def test_the_keys_of_a_device() -> None:
         "a": {"register": 1, "type": "signed", "unit": "A"},
     }
     settings = parse_settings({"values": ["panel_power"], "registers": own})
-    assert HEX.units_of(settings) == {"panel_power": "W", "name": "", "a": "A"}
-    assert HEX.address_of(settings) == ""
+    assert settings.units == {"panel_power": "W", "name": "", "a": "A"}
+    assert settings.address == ""
 
 
 def test_every_mistake_is_told_at_once_with_its_place_and_fix() -> None:
@@ -310,7 +310,7 @@ def test_a_megabyte_of_nonsense_is_no_frame(pattern: bytes) -> None:
 def test_a_register_of_victrons_list_has_its_name_and_unit(
     register: int, octets: str, name: str, value: object, unit: str
 ) -> None:
-    fields = HEX.describer(None)(frame(of_register(ASYNC, Told(register, 0, bytes.fromhex(octets)))))
+    fields = HEX.describer()(frame(of_register(ASYNC, Told(register, 0, bytes.fromhex(octets)))))
     assert (fields["name"], fields["value"], fields.get("unit", "")) == (name, value, unit)
 
 
@@ -331,7 +331,7 @@ def test_a_register_of_victrons_list_has_its_name_and_unit(
     ],
 )
 def test_what_is_not_available_is_no_number(register: int, octets: str) -> None:
-    fields = HEX.describer(None)(frame(of_register(GET, Told(register, 0, bytes.fromhex(octets)))))
+    fields = HEX.describer()(frame(of_register(GET, Told(register, 0, bytes.fromhex(octets)))))
     assert fields.keys() == {"command", "register", "flags", "payload"}
     if register in BY_NUMBER:
         assert BY_NUMBER[register].value(bytes.fromhex(octets)) is Missing.NO_VALUE

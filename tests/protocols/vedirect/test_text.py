@@ -92,7 +92,7 @@ def test_a_field_means_what_the_table_says(label: str, text: str, expected: obje
 
 def test_a_field_of_no_table_is_shown_and_is_no_value() -> None:
     told = block(("PID", "0x203"), ("NEW", "7"))
-    assert PROTOCOL.describer(None)(Frame(told)) == {
+    assert PROTOCOL.describer()(Frame(told)) == {
         "PID": "0x203",
         "NEW": "7",
         "values": {"product_id": "0x203"},
@@ -101,8 +101,8 @@ def test_a_field_of_no_table_is_shown_and_is_no_value() -> None:
 
 def test_a_line_has_one_device_and_its_values_can_be_chosen() -> None:
     settings = PROTOCOL.settings({"only": ["voltage", "load"]})
-    assert PROTOCOL.address_of(settings) == ""
-    assert PROTOCOL.units_of(settings) == {"voltage": "V", "load": ""}
+    assert settings.address == ""
+    assert settings.units == {"voltage": "V", "load": ""}
     with pytest.raises(SettingsError, match="'VPV' is none of its values"):
         PROTOCOL.settings({"only": ["VPV"]})
 
