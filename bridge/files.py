@@ -2,10 +2,14 @@
 
 The user who may write a folder decides where its names lead. A link there can make root overwrite a file of
 the system, or hand a new one to a stranger; a named pipe can make a reader wait for ever. Two rules prevent
-both:
+both,
 
     acting_as_owner   while it lasts, root has no more rights than the owner of the folder
     open_regular      never through a link, never waiting; a regular file with one name, or an error
+
+and one way to change a file that others read:
+
+    replace_regular   the new file is written beside the old one and takes its name in one step
 
 A file that is open is checked, read and changed by its descriptor; its path may lead elsewhere a moment
 later.
@@ -15,10 +19,11 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import EFBIG, ELOOP, EMLINK
 from pathlib import Path
 
@@ -104,20 +109,73 @@ def read_regular(path: Path, most: int) -> bytes:
         os.close(descriptor)
 
 
-def replace_regular(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Replace the file `path` by a new one; a reader finds the old one or the new one, whole.
+def replace_regular(
+    path: Path | str,
+    data: bytes,
+    *,
+    folder: int | None = None,
+    mode: int | None = None,
+    owner: tuple[int, int] | None = None,
+    is_durable: bool = False,
+    is_sole_writer: bool = False,
+) -> None:
+    """Replace the file `path`, or make it; a reader finds the old one or the new one, whole.
 
-    The draft beside it, `path` with ".new", is not forced to the disk.
+    The new file is written beside the old one and takes its name when it is complete.
+
+    Args:
+        folder: descriptor of the folder in which a relative `path` lies.
+        mode: the mode of the file, whatever the umask says; None: 0644 as far as the umask allows.
+        owner: user and group of the file; None: those of this process.
+        is_durable: return only when file and name are on the disk. Else a power cut may bring the old file
+            back or leave an empty one, and the disk is written when the kernel likes.
+        is_sole_writer: nobody else writes this file at the same time, so that what a crash left half written
+            can be overwritten; it lies in `path` with ".new".
 
     Raises:
-        OSError: the folder may not be written, or the disk is full.
+        OSError: the folder may not be written, or the disk is full; the old file is as it was.
     """
-    draft = path.with_name(path.name + ".new")
-    draft.unlink(missing_ok=True)
-    descriptor = open_regular(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    draft.replace(path)
+    with _draft(path, folder, is_sole_writer=is_sole_writer) as draft:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        descriptor = open_regular(draft, flags, 0o644 if mode is None else 0o600, folder=folder)
+        with os.fdopen(descriptor, "wb") as file:
+            if owner is not None and owner != (os.geteuid(), os.getegid()):
+                os.fchown(descriptor, *owner)
+            if mode is not None:
+                os.fchmod(descriptor, mode)
+            file.write(data)
+            if is_durable:
+                file.flush()
+                os.fsync(descriptor)
+    if is_durable:
+        place = os.open(Path(path).parent, os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder)
+        try:
+            os.fsync(place)
+        finally:
+            os.close(place)
+
+
+def replace_by_link(path: Path | str, target: str, *, folder: int | None = None) -> None:
+    """Replace what is at `path` by a link to `target`, in one step; arguments and errors as above."""
+    with _draft(path, folder) as draft:
+        os.symlink(target, draft, dir_fd=folder)
+
+
+@contextmanager
+def _draft(path: Path | str, folder: int | None, *, is_sole_writer: bool = False) -> Iterator[Path]:
+    """Yield the path for a draft of `path`; at the end it takes that name, after an error it is removed."""
+    path = Path(path)
+    draft = path.with_name(f"{path.name}.new" if is_sole_writer else f".{path.name}.{secrets.token_hex(8)}")
+    if is_sole_writer:
+        with suppress(FileNotFoundError):
+            os.unlink(draft, dir_fd=folder)
+    try:
+        yield draft
+        os.replace(draft, path, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(draft, dir_fd=folder)
+        raise
 
 
 def read_all(descriptor: int, most: int) -> bytes:

@@ -1,20 +1,19 @@
-"""Replace a file in one step: a reader, or a power cut, finds the old one or the new one, whole.
+"""Edit a person's file: a reader, or a power cut, finds the old one or the new one, whole.
 
-The new file is written beside the old one, flushed to the disk, and takes its name. The owner of the folder
-may put a link there meanwhile, so the folder is opened once and its files are reached through its descriptor.
+The owner of the folder may put a link there meanwhile, so the folder is opened once and its files are reached
+through its descriptor.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bridge.errors import ConfigError
-from bridge.files import NotOurFile, acting_as_owner, open_regular, read_all
+from bridge.files import NotOurFile, acting_as_owner, open_regular, read_all, replace_regular
 
 _LARGEST_BYTES = 100_000_000
 
@@ -45,26 +44,14 @@ def _edit(path: Path, transform: Callable[[str], str]) -> None:
             old_text = read_all(file, _LARGEST_BYTES).decode("utf-8-sig")
         new_text = transform(old_text)
         if new_text != old_text:
-            _replace(folder, path.name, new_text.encode(), old_status)
-
-
-def _replace(folder: int, name: str, data: bytes, old_status: os.stat_result) -> None:
-    """Put a file with these contents in the place of another in an open folder."""
-    draft = f".{name}.{secrets.token_hex(8)}"
-    descriptor = open_regular(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, folder=folder)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            if (old_status.st_uid, old_status.st_gid) != (os.geteuid(), os.getegid()):
-                os.fchown(descriptor, old_status.st_uid, old_status.st_gid)
-            os.fchmod(descriptor, stat.S_IMODE(old_status.st_mode))
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
-        os.unlink(draft, dir_fd=folder)
-        raise
-    os.fsync(folder)
+            replace_regular(
+                path.name,
+                new_text.encode(),
+                folder=folder,
+                mode=stat.S_IMODE(old_status.st_mode),
+                owner=(old_status.st_uid, old_status.st_gid),
+                is_durable=True,
+            )
 
 
 @contextmanager

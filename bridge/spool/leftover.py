@@ -101,7 +101,8 @@ def _save(path: Path, readings: Sequence[Reading], lost: Mapping[str, int]) -> N
         for each in readings
     ]
     with acting_as_owner(path.parent):
-        replace_regular(path, json.dumps({"readings": rows, "lost": dict(lost)}).encode())
+        document = json.dumps({"readings": rows, "lost": dict(lost)})
+        replace_regular(path, document.encode(), is_sole_writer=True)
 
 
 def _load(path: Path) -> tuple[list[Reading], Counter[str]]:

@@ -99,7 +99,7 @@ class Memory:
         }
         try:
             with acting_as_owner(self._path.parent):
-                replace_regular(self._path, json.dumps(counters).encode())
+                replace_regular(self._path, json.dumps(counters).encode(), is_sole_writer=True)
         except OSError as error:
             _log.warning("%s: line statistics are not kept (%s)", self._path, error)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
 import stat
 import tempfile
 import time
@@ -24,7 +23,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import cast
 
-from bridge.files import open_regular, read_all
+from bridge.files import open_regular, read_all, replace_regular
 from bridge.status.documents import BusDocument, ClockDocument, UplinkDocument
 
 logger = logging.getLogger(__name__)
@@ -36,6 +35,7 @@ UPLINK, CLOCK = "uplink", "clock"
 """The names of the documents that are not of a bus."""
 
 _LARGEST_BYTES = 10_000_000
+_READABLE = 0o644  # by every user, whatever the umask
 _WRITTEN_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -131,7 +131,8 @@ class Runtime:
                         continue
                     now_ms = time.time_ns() // 1_000_000
                     request = {"sensor": sensor, "pid": os.getpid(), "updated": now_ms}
-                    _write(_request_name(bus), json.dumps(request).encode(), folder)
+                    text = json.dumps(request)
+                    replace_regular(_request_name(bus), text.encode(), folder=folder, mode=_READABLE)
                     return True
             except PermissionError:
                 raise
@@ -159,7 +160,7 @@ class Runtime:
         with _opened(root, {*user, 0}) as outer:
             _make(self._folder, outer)
             with _opened(self._folder, user, outer) as folder:
-                _write(f"{name}.json", data, folder)
+                replace_regular(f"{name}.json", data, folder=folder, mode=_READABLE)
 
     def _roots(self) -> Iterator[tuple[Path, set[int]]]:
         """Yield the folders in which a process may have published, each with the users that may own it."""
@@ -178,20 +179,6 @@ class Runtime:
 
 def _request_name(bus: str) -> str:
     return f"bus-{bus}.forget"
-
-
-def _write(name: str, data: bytes, folder: int) -> None:
-    """Replace a file in an open folder in one step: a reader sees the old file or the new one, whole."""
-    draft = f".{name}-{secrets.token_hex(8)}"
-    descriptor = open_regular(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, folder=folder)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            os.fchmod(descriptor, 0o644)
-        os.replace(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
-        os.unlink(draft, dir_fd=folder)
-        raise
 
 
 def _own_root() -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -13,7 +15,14 @@ import pytest
 from bridge.clock import Instant
 from bridge.config.edit import edit
 from bridge.errors import BridgeError, ConfigError
-from bridge.files import NotOurFile, acting_as_owner, open_regular, read_regular, replace_regular
+from bridge.files import (
+    NotOurFile,
+    acting_as_owner,
+    open_regular,
+    read_regular,
+    replace_by_link,
+    replace_regular,
+)
 from bridge.spool import Reading, Spool, lock, read_ledger
 from bridge.spool.database import mark
 from bridge.spool.locks import beside
@@ -197,6 +206,51 @@ def test_neither_reserve_nor_mark_follows_a_link(tmp_path: Path) -> None:
         with suppress(BridgeError):
             spool.audit()
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("is_sole_writer", [True, False])
+def test_a_disk_without_room_leaves_the_old_file_and_no_draft(is_sole_writer: bool, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    replace_regular(path, b"old", is_sole_writer=is_sole_writer)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            replace_regular(path, bytes(100_000), is_sole_writer=is_sole_writer)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_draft_that_a_crash_left_is_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.with_name("file.new").write_bytes(b"hal")
+    replace_regular(path, b"whole", is_sole_writer=True)
+    assert path.read_bytes() == b"whole"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("mode", "expected"), [(None, 0o600), (0o644, 0o644), (0o640, 0o640)])
+def test_a_stated_mode_is_not_the_umasks_to_change(mode: int | None, expected: int, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    umask = os.umask(0o077)
+    try:
+        replace_regular(path, b"", mode=mode, is_durable=True)
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(path.stat().st_mode) == expected
+
+
+def test_a_link_takes_the_place_of_a_file_in_an_open_folder(tmp_path: Path) -> None:
+    (tmp_path / "name").write_text("old")
+    folder = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        replace_by_link("name", "target", folder=folder)
+    finally:
+        os.close(folder)
+    assert (tmp_path / "name").readlink() == Path("target")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["name"]
 
 
 def test_a_file_is_replaced_whole_and_read_within_a_bound(tmp_path: Path) -> None:

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import difflib
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -21,7 +19,7 @@ from bridge.commands.install import machine
 from bridge.commands.install.files import ALL, READER, RULES, SYSUSERS, TMPFILES, UPLINK, File
 from bridge.commands.install.root import folder_below
 from bridge.config import Site
-from bridge.files import open_regular
+from bridge.files import open_regular, replace_by_link, replace_regular
 from bridge.port.adapter import Adapter
 
 Say = Callable[[str], None]
@@ -71,30 +69,15 @@ def write(difference: Difference, root: Path, say: Say) -> None:
     """Write and remove the files of a difference, each in one step."""
     for file in difference.write:
         with folder_below(root, file.path.parent, make=True) as folder:
-            _put(folder, file)
+            if file.is_link:
+                replace_by_link(file.path.name, file.text, folder=folder)
+            else:
+                replace_regular(file.path.name, file.text.encode(), folder=folder, mode=0o644)
         say(f"wrote {file.path}")
     for path in difference.remove:
         with folder_below(root, path.parent) as folder:
             os.unlink(path.name, dir_fd=folder)
         say(f"removed {path}")
-
-
-def _put(folder: int, file: File) -> None:
-    """Give a file its name in an open folder, when it is complete."""
-    draft = f".{file.path.name}.{secrets.token_hex(8)}"
-    try:
-        if file.is_link:
-            os.symlink(file.text, draft, dir_fd=folder)
-        else:
-            descriptor = open_regular(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, folder=folder)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as new:
-                new.write(file.text)
-                os.fchmod(descriptor, 0o644)
-        os.replace(draft, file.path.name, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(draft, dir_fd=folder)
-        raise
 
 
 @dataclass(frozen=True, slots=True)

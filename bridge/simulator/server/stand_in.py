@@ -21,6 +21,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bridge.files import replace_regular
 from bridge.simulator.server import message as coap
 from bridge.simulator.server.device_api import TEXT_PLAIN, Answer, Arrival, DeviceApi, Post, Received
 from bridge.simulator.server.endpoint import ACK_TIMEOUT_S, EXCHANGE_LIFETIME_S, Endpoint
@@ -245,9 +246,7 @@ async def _run(server: StandIn, host: str, port: int, dump: Path | None) -> None
 def _write(server: StandIn, path: Path | None) -> None:
     """Replace the dump in one step, so that a reader never sees half of one."""
     if path is not None:
-        draft = path.with_suffix(".new")
-        draft.write_text(json.dumps(server.dump()))
-        draft.replace(path)
+        replace_regular(path, json.dumps(server.dump()).encode())
 
 
 if __name__ == "__main__":
