@@ -1,1 +1,154 @@
-"""What protocols are made of; nothing in it knows one of them."""
+"""What protocols are made of, and the interface for protocols of other packages: one import for all of it.
+
+    from protocols.toolkit import Frame, LineSettings, PushingKeys, PushingProtocol, SearchFramer, Shape
+
+Stability: from 1.0 until 2.0 the names in `__all__` keep their meaning, their fields and their arguments;
+what is added has a default. Before 1.0 a minor version may change them, and CHANGELOG.md says how. Whatever
+else can be imported from here may change at any time.
+
+A name is imported from its module when it is first used: a service that decodes nothing pays for no decoder.
+Nothing here knows a protocol.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from protocols.toolkit import layout, obis
+    from protocols.toolkit.checksum import CHECKSUMS, Checksum
+    from protocols.toolkit.errors import (
+        DecodeError,
+        DecryptionError,
+        DeviceRefusal,
+        FrameError,
+        Problem,
+        ProtocolError,
+        SettingsError,
+    )
+    from protocols.toolkit.framing import Direction, Event, Frame, Framer, Noise, NoiseReason
+    from protocols.toolkit.lessons import Lessons
+    from protocols.toolkit.meter_keys import MeterKey
+    from protocols.toolkit.octet_reader import OctetReader
+    from protocols.toolkit.polling import (
+        Device,
+        Dialogue,
+        Learns,
+        LineSettings,
+        NotAsked,
+        PollResult,
+        Request,
+        SharesAddress,
+        Value,
+        Values,
+    )
+    from protocols.toolkit.protocol import (
+        Describe,
+        Fields,
+        Models,
+        PolledProtocol,
+        Protocol,
+        ProtocolTemplate,
+        PushingProtocol,
+        Settings,
+    )
+    from protocols.toolkit.pushing import (
+        CountsInvocations,
+        Identity,
+        Listener,
+        PushingKeys,
+        PushingSettings,
+        Telegram,
+    )
+    from protocols.toolkit.scaling import Meaning, Missing
+    from protocols.toolkit.scaling_keys import is_number, is_whole, shown, unknown_key
+    from protocols.toolkit.search import SearchFramer, Shape
+    from protocols.toolkit.simulation import Dialect
+    from protocols.toolkit.value_list import ValueKeys, ValueSettings
+
+__all__ = [
+    "CHECKSUMS",
+    "Checksum",
+    "CountsInvocations",
+    "DecodeError",
+    "DecryptionError",
+    "Describe",
+    "Device",
+    "DeviceRefusal",
+    "Dialect",
+    "Dialogue",
+    "Direction",
+    "Event",
+    "Fields",
+    "Frame",
+    "FrameError",
+    "Framer",
+    "Identity",
+    "Learns",
+    "Lessons",
+    "LineSettings",
+    "Listener",
+    "Meaning",
+    "MeterKey",
+    "Missing",
+    "Models",
+    "Noise",
+    "NoiseReason",
+    "NotAsked",
+    "OctetReader",
+    "PollResult",
+    "PolledProtocol",
+    "Problem",
+    "Protocol",
+    "ProtocolError",
+    "ProtocolTemplate",
+    "PushingKeys",
+    "PushingProtocol",
+    "PushingSettings",
+    "Request",
+    "SearchFramer",
+    "Settings",
+    "SettingsError",
+    "Shape",
+    "SharesAddress",
+    "Telegram",
+    "Value",
+    "ValueKeys",
+    "ValueSettings",
+    "Values",
+    "is_number",
+    "is_whole",
+    "layout",
+    "obis",
+    "shown",
+    "unknown_key",
+]
+
+_HOMES: Final = {  # module → its names
+    "checksum": "CHECKSUMS Checksum",
+    "errors": "DecodeError DecryptionError DeviceRefusal FrameError Problem ProtocolError SettingsError",
+    "framing": "Direction Event Frame Framer Noise NoiseReason",
+    "lessons": "Lessons",
+    "meter_keys": "MeterKey",
+    "octet_reader": "OctetReader",
+    "polling": "Device Dialogue Learns LineSettings NotAsked PollResult Request SharesAddress Value Values",
+    "protocol": "Describe Fields Models PolledProtocol Protocol ProtocolTemplate PushingProtocol Settings",
+    "pushing": "CountsInvocations Identity Listener PushingKeys PushingSettings Telegram",
+    "scaling": "Meaning Missing",
+    "scaling_keys": "is_number is_whole shown unknown_key",
+    "search": "SearchFramer Shape",
+    "simulation": "Dialect",
+    "value_list": "ValueKeys ValueSettings",
+}
+_WHOLE_MODULES: Final = ("layout", "obis")
+_HOME_OF: Final = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    """Return a name of `__all__` from its module, which is imported now."""
+    if name in _WHOLE_MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

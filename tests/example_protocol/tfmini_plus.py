@@ -16,12 +16,19 @@ from typing import Final
 
 from construct import Byte, Const, Int16ul, Struct
 
-from protocols.toolkit import layout
-from protocols.toolkit.framing import Frame, NoiseReason
-from protocols.toolkit.polling import LineSettings, Values
-from protocols.toolkit.protocol import Fields, PushingProtocol
-from protocols.toolkit.pushing import PushingKeys, Telegram
-from protocols.toolkit.search import SearchFramer, Shape
+from protocols.toolkit import (
+    Fields,
+    Frame,
+    LineSettings,
+    NoiseReason,
+    PushingKeys,
+    PushingProtocol,
+    SearchFramer,
+    Shape,
+    Telegram,
+    Values,
+    layout,
+)
 
 _HEAD: Final = b"\x59\x59"
 LAYOUT: Final = "frame" / Struct(
@@ -36,15 +43,15 @@ KEYS: Final = PushingKeys({"distance": "cm", "strength": "", "temperature": "°C
 
 
 class FrameListener:
-    """Hears the one sensor on a line."""
+    """Reads the frames of the one sensor on a line."""
 
     def telegrams(self, frame: Frame) -> list[Telegram]:
-        """What a frame says."""
+        """Return the telegram of a frame."""
         return [Telegram("", _values(frame))]
 
 
 def describe(frame: Frame) -> Fields:
-    """The fields, the temperature in °C."""
+    """Return the fields, the temperature in °C."""
     return {**_values(frame)}
 
 
