@@ -49,13 +49,17 @@ class Wire(Protocol):
     """What carries the bytes: a Port, or a script in the tests."""
 
     @property
-    def settings(self) -> LineSettings: ...
+    def settings(self) -> LineSettings:
+        """Return the line settings in force."""
 
-    async def read(self, deadline: float | None = None) -> bytes: ...
+    async def read(self, deadline: float | None = None) -> bytes:
+        """Return all octets since the last call, or wait for some until `deadline` (loop time); b"" then."""
 
-    async def write(self, data: bytes) -> None: ...
+    async def write(self, data: bytes) -> None:
+        """Hand all of `data` to the device."""
 
-    async def configure(self, settings: LineSettings) -> None: ...
+    async def configure(self, settings: LineSettings) -> None:
+        """Change the line settings, once the octets written before are on the wire."""
 
 
 class Line:

@@ -77,11 +77,14 @@ class ProvisioningRefused(BridgeError):
 class Client(Protocol):
     """The part of `bridge.coap.Client` that provisioning uses."""
 
-    async def post(self, path: Sequence[str], payload: bytes, *, deadline_s: float) -> coap.Response: ...
+    async def post(self, path: Sequence[str], payload: bytes, *, deadline_s: float) -> coap.Response:
+        """Post JSON and return the server's answer."""
 
-    async def get(self, path: Sequence[str], *, deadline_s: float) -> coap.Response: ...
+    async def get(self, path: Sequence[str], *, deadline_s: float) -> coap.Response:
+        """Request a resource and return the server's answer."""
 
-    def budget(self, path: Sequence[str]) -> int: ...
+    def budget(self, path: Sequence[str]) -> int:
+        """Return the bytes of payload that one message to `path` carries."""
 
 
 def planned(site: Site, path: Path, prefix: str = "") -> list[Outcome]:

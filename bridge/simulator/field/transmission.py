@@ -63,14 +63,17 @@ class Transmission:
 
     @property
     def begins_at(self) -> float:
+        """Return when the first octet begins, in seconds of the wire's clock."""
         return self.ends[0] - self._octet_s
 
     @property
     def ends_at(self) -> float:
+        """Return when the last octet ends, in seconds of the wire's clock."""
         return self.ends[-1]
 
     @property
     def is_garbled(self) -> bool:
+        """Return whether any octet was changed on the wire."""
         return self.data != self._sent
 
     def garble(self, begin: float, end: float, chance: random.Random) -> None:
