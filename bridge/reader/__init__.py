@@ -1,6 +1,10 @@
-"""One bus into the spool: a task (reader) whose sensors are asked (polling: who and when by schedule, which
-share a device by group, one poll by poll) or speak unasked (hearing); what they tell becomes readings
-(intake), all of it or what changed (on_change)."""
+"""Reads one bus into the spool.
+
+reader       the task of one bus: its port comes and goes
+polling      polled sensors: who and when by `schedule`, which share a device by `group`, each poll by `poll`
+push_reader  pushing sensors, whose frames `ear` times
+intake       values become readings: all of them, or those that changed (`on_change`)
+"""
 
 from __future__ import annotations
 

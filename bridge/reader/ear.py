@@ -17,7 +17,7 @@ _LATE_S = 0.1  # chunks of a USB adapter come late, and this process may be late
 
 
 class Ear:
-    """Hears one line, from the opening of its port to its loss."""
+    """Receive the frames of one line, from the opening of its port to its loss."""
 
     def __init__(self, port: Port, framer: Framer, clock: Clock, line: LineSettings) -> None:
         self._pause_s = max(PAUSE_S, line.gathering_s + _LATE_S)
@@ -25,10 +25,16 @@ class Ear:
         self._framer = framer
         self._clock = clock
         self._arrivals: deque[tuple[int, Instant]] = deque()  # how many octets came before, and when
-        self._octets = self._settled = 0
+        self._octets = self._settled_octets = 0
 
     async def telegrams(self, wait_s: float) -> list[tuple[Event, Instant]]:
-        """What the next octets settle, or the news that none came for so long; often nothing.
+        """Return the events that the next octets complete, or that silence completes; often none.
+
+        Args:
+            wait_s: how long to wait for octets, in seconds; less while a frame is incomplete.
+
+        Returns:
+            Each event with the arrival of its first octet.
 
         Raises:
             PortLost: from the port.
@@ -39,10 +45,10 @@ class Ear:
         if data:
             self._arrivals.append((self._octets, self._clock.now()))
             self._octets += len(data)
-        heard = []
+        events = []
         for event in self._framer.feed(data) if data else self._framer.silence():
-            while len(self._arrivals) > 1 and self._arrivals[1][0] <= self._settled:
+            while len(self._arrivals) > 1 and self._arrivals[1][0] <= self._settled_octets:
                 self._arrivals.popleft()
-            self._settled += len(event.data)
-            heard.append((event, self._arrivals[0][1]))
-        return heard
+            self._settled_octets += len(event.data)
+            events.append((event, self._arrivals[0][1]))
+        return events

@@ -1,4 +1,4 @@
-"""The sensors of a bus that are polled together, and what status says of each.
+"""The sensors of a bus that are polled together, and the status of each.
 
 Sensors share a device if they have its address and are asked in the same way: their reads are coalesced,
 and what a poll brings is split again. They share its fate too: counters of the line are those of the
@@ -56,10 +56,14 @@ _SILENCE = "does not answer: check power, wiring, line settings"
 
 
 class Group:
-    """Sensors served by one device. Its settings are those of each of them."""
+    """Sensors served by one device. The group's settings are those of each of them.
+
+    Args:
+        sensors: at least one, with equal settings.
+        make: makes the device that serves them.
+    """
 
     def __init__(self, sensors: list[Sensor], make: Callable[[], Device]) -> None:
-        """`make` makes the device that serves them."""
         self.sensors = tuple(sensors)
         self.device = make()
         self.address = self.device.address
@@ -85,11 +89,11 @@ class Group:
 
     @property
     def names(self) -> str:
-        """Its sensors, for the log."""
+        """Return the names of the sensors, for the log."""
         return ", ".join(sensor.name for sensor in self.sensors)
 
     def forget(self) -> None:
-        """Begin again with a device that has learned nothing."""
+        """Replace the device by one that has learned nothing, and reset the sensors' state."""
         self.device = self._make()
         self.is_retried = True
         self.failures = self._misses = self._refused = 0
@@ -111,14 +115,14 @@ class Group:
         return now + min(_LONGEST_RETRY_S, max(1.0, self.every_s) * 2.0 ** min(self.failures, 20))
 
     def missed(self) -> None:
-        """Record that a poll brought no answer at all."""
+        """Record a poll without any answer."""
         self._misses += 1
         if self._misses == SILENT_AFTER:
             where = f"({self.address}) " if self.address else ""
             self._enter(SensorState.SILENT, where + _SENTENCES.get(self.cause or Cause.SILENT, _SILENCE))
 
     def failed(self, error: Exception) -> None:
-        """Record that its protocol failed in a way that nobody foresaw; the traceback is logged once."""
+        """Record an unforeseen failure of the protocol; its traceback is logged once."""
         self.failures += 1
         if self._state is not SensorState.FAILED:
             _log.error(
@@ -130,7 +134,11 @@ class Group:
             self._state = SensorState.FAILED
 
     def waits(self, slow_s: float) -> None:
-        """Record how long its replies are waited for, where that is beyond the configured; else 0."""
+        """Record and log how long replies are waited for.
+
+        Args:
+            slow_s: the wait in seconds where it is longer than the configured `reply_timeout`; else 0.
+        """
         if slow_s and not self._slow_s:
             _log.warning(
                 "%s answers slowly: it is waited for up to %.1f s, where reply_timeout says %.1f s",
@@ -158,9 +166,9 @@ class Group:
         self.last_poll = None
 
     def answered(self, result: PollResult) -> None:
-        """Record that a poll was answered, if not in every part.
+        """Record a poll that was answered, at least in part.
 
-        A device that refuses is said to refuse in the third poll in a row: one refusal is no state.
+        A device counts as refusing from the third refused poll in a row on: one refusal is no state.
         """
         self._misses = self.failures = 0
         self._left_out = result.left_out
@@ -177,20 +185,20 @@ class Group:
             self._log_left_out()
 
     def heard_late(self) -> None:
-        """Record that it was heard after a poll it seemed to miss."""
+        """Record that the device was heard after a poll that seemed missed."""
         self._misses = 0
 
     def made_no_sense(self, error: Exception) -> None:
-        """Record that a poll was answered by what makes no sense."""
+        """Record a poll whose answer could not be decoded."""
         self._misses = self.failures = 0
         self._enter(SensorState.REFUSING, f"answers without sense: {error}")
 
     def left_out(self, sensor: Sensor) -> Mapping[str, str]:
-        """Return the values of a sensor that are not asked for at present, each with the reason."""
+        """Return the values of a sensor that are not read at present, each with the reason."""
         return self._left_out[self.sensors.index(sensor)] if self._left_out else {}
 
     def _log_left_out(self) -> None:
-        """Log which values are newly left out, a line for each reason, and which are asked for again."""
+        """Log the values newly left out, one line for each reason, and those that are read again."""
         for sensor in self.sensors:
             now, before = self.left_out(sensor), self._logged_left_out.get(sensor.name, {})
             self._logged_left_out[sensor.name] = now
@@ -209,7 +217,13 @@ class Group:
                 _log.info("%s: asks for %s again", sensor.name, ", ".join(back))
 
     def document(self, station: Station, schedule: Schedule[Group], elapsed_s: float) -> SensorDocument:
-        """Return what status says of each of its sensors alike, that many seconds after the start."""
+        """Return the part of the status document that is the same for each of the group's sensors.
+
+        Args:
+            station: the line's counters for the group's address.
+            schedule: the schedule that the group is in.
+            elapsed_s: seconds since the start.
+        """
         reply_timeout, times = station.reply_timeout, station.reply_timeout.times
         return {
             "state": self._state.value,
@@ -242,6 +256,7 @@ class Group:
         }
 
     def _enter(self, state: SensorState, why: str) -> None:
+        """Change the state and log the change."""
         if state is self._state:
             return
         is_good = state is SensorState.OK
@@ -254,9 +269,9 @@ def _ms(seconds: float | None) -> float | None:
 
 
 def groups(bus: Bus) -> list[Group]:
-    """Return the sensors of a bus by address, rhythm and manner of asking, in the order of the file.
+    """Return the sensors of a bus grouped by address, interval and settings, in the order of the file.
 
-    Those of one address heed each other: the later ones ask so that their replies can be told apart.
+    Groups with one address know each other: the later ones send requests whose replies can be told apart.
     """
     protocol = bus.protocol
     assert isinstance(protocol, PolledProtocol)

@@ -1,12 +1,11 @@
-"""What one sensor tells becomes readings: encoded, stamped, and put into the spool.
+"""The values of one sensor become readings: encoded, stamped, and put into the spool.
 
 Values without one usable number or text are no reading, and neither are those that `publish = "change"`
-suppresses; both are counted. What the server never got does not count as published: the next reading goes,
-changed or not. Nothing old is ever shown as fresh.
+suppresses; both are counted. A reading that the server never got does not count as published: the next
+one goes, changed or not. Nothing old is ever shown as fresh.
 
-ThingsBoard keeps one value per key and millisecond. Of a sensor that tells more, as many are kept as have a
-millisecond to themselves near the one they were taken in; the rest is read and dropped, in the books and in
-the log.
+ThingsBoard keeps one value per key and millisecond. Of a faster sensor, as many readings are kept as have a
+millisecond to themselves near the one they were taken in; the rest is dropped, in the books and in the log.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 STAMP_ERROR = "stamp_error_ms"
-"""The key under which a reading says how wrong its stamp may be, where nobody was awake when it came."""
+"""The key for the possible error of a reading's stamp, where the process was not awake on arrival."""
 
 AHEAD_MS = 50
-"""So far a stamp may be ahead of the time it is of, because those before it are taken."""
+"""The most that a stamp may be ahead of the time it is of, because the milliseconds before are taken."""
 
 
 class Intake:
-    """The way of one sensor's values into the spool."""
+    """Encode, stamp and spool the values of one sensor."""
 
     def __init__(self, sensor: Sensor, spool: SpoolWriter, clock: Clock) -> None:
         self._name = sensor.name
@@ -53,9 +52,12 @@ class Intake:
         self._empty = self._unchanged = self._unstorable = self._uncertain_stamps = 0
 
     def take(self, values: Values, taken: Instant, *, stamp_error_s: float = 0.0) -> None:
-        """Make a reading of values that were on the wire at that time.
+        """Spool the values of one poll or telegram as a reading.
 
-        Where that time is only known to `stamp_error_s` (0: as well as usual), the reading says so.
+        Args:
+            values: in engineering units, by key.
+            taken: when they were on the wire.
+            stamp_error_s: how uncertain that time is, in seconds; the reading says so. 0: as exact as usual.
         """
         body, points = encode_values(values)
         if points < len(values):
@@ -74,7 +76,7 @@ class Intake:
             self._drop()
 
     def _put(self, values: Values, body: bytes, points: int, taken: Instant, stamp_error_s: float) -> None:
-        """Stamp a reading and put it into the spool; one whose stamp is not its time says by how much."""
+        """Stamp a reading and spool it; a stamp that differs from the reading's time is marked in it."""
         measured_ms = self._last_ts
         self._last_ts = ts_ms = self._clock.ts_ms(taken, self._name)
         if ts_ms is not None and measured_ms is not None and ts_ms - measured_ms > AHEAD_MS:
@@ -85,7 +87,7 @@ class Intake:
         self._spool.put(Reading(self._name, taken, ts_ms, body, points))
 
     def _drop(self) -> None:
-        """Book a reading that came too soon after those before it."""
+        """Book a reading as dropped because it came too soon after those before it."""
         if not self._is_too_fast:
             _log.warning(
                 "%s: gives more than 1000 readings/s, and the server keeps one a millisecond: what is beyond "
@@ -98,7 +100,7 @@ class Intake:
             self._on_change.forget()
 
     def document(self) -> SensorDocument:
-        """Return what status says of the sensor's values."""
+        """Return the part of the status document about the sensor's values."""
         return {
             "last_ts": self._last_ts,
             "last_values": self._last_values,
@@ -117,7 +119,11 @@ class StampBudget:
         self._latest_ns = 0
 
     def grants(self, taken_ns: int) -> bool:
-        """Return whether a reading taken then, in ns, can be stamped at most `AHEAD_MS` after that."""
+        """Return whether a reading can be stamped at most `AHEAD_MS` after it was taken.
+
+        Args:
+            taken_ns: when it was taken, in ns of boottime.
+        """
         passed_ms = max(0, taken_ns - self._latest_ns) / 1e6
         self._latest_ns = max(taken_ns, self._latest_ns)
         self._ahead_ms = max(0.0, self._ahead_ms - passed_ms)

@@ -1,8 +1,8 @@
-"""Report on change: which of a sensor's readings are kept. Pure; time is passed in.
+"""Report on change: the choice of the readings to keep. Pure; time is passed in.
 
 A reading is kept whole, as it was measured and with its own time, or not at all. What it is compared with is
 the last one kept, not the last one measured: a value that creeps is kept each time it has crept further than
-the deadband. Kept means that the server has it or will: whoever learns that it was lost says so.
+the deadband. A reading that is kept counts as received by the server; `forget` when it was lost after all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from protocols.toolkit.polling import Values
 
 
 class OnChange:
-    """Decides for one sensor.
+    """Decide which readings of one sensor are kept.
 
     Args:
         deadband: a number has changed if it moved by more than this, in its own unit.
@@ -28,11 +28,11 @@ class OnChange:
     ) -> None:
         self._deadband = deadband
         self._due_after_s = None if at_least_s is None else at_least_s - min(every_s, at_least_s) / 2
-        self._kept: Values | None = None
-        self._kept_at_s = 0.0
+        self._last_values: Values | None = None
+        self._last_kept_at_s = 0.0
 
     def keeps(self, values: Values, at_s: float) -> bool:
-        """Whether this reading is kept; asked once for each, in order.
+        """Return whether to keep this reading; call it once for each reading, in order.
 
         Args:
             values: as measured; NaN and infinity count as left out, as they are when sent.
@@ -41,27 +41,27 @@ class OnChange:
         present = {key: value for key, value in values.items() if not _is_void(value)}
         if not self._is_due(at_s) and not self._has_changed(present):
             return False
-        self._kept, self._kept_at_s = present, at_s
+        self._last_values, self._last_kept_at_s = present, at_s
         return True
 
     def forget(self) -> None:
         """Keep the next reading whatever it is: the last one kept has not reached the server."""
-        self._kept = None
+        self._last_values = None
 
     def _is_due(self, at_s: float) -> bool:
-        return self._due_after_s is not None and at_s - self._kept_at_s >= self._due_after_s
+        return self._due_after_s is not None and at_s - self._last_kept_at_s >= self._due_after_s
 
     def _has_changed(self, values: Values) -> bool:
-        """A value that appears or disappears is a change too."""
-        kept = self._kept
+        """Return whether a value moved, appeared or disappeared since the last reading kept."""
+        last_values = self._last_values
         return (
-            kept is None
-            or kept.keys() != values.keys()
-            or any(self._moved(kept[key], value) for key, value in values.items())
+            last_values is None
+            or last_values.keys() != values.keys()
+            or any(self._moved(last_values[key], value) for key, value in values.items())
         )
 
     def _moved(self, before: object, now: object) -> bool:
-        """Numbers move by more than the deadband; texts and states are the same or not."""
+        """Return whether a number moved by more than the deadband, or another value differs at all."""
         if _is_number(before) and _is_number(now):
             return abs(now - before) > self._deadband
         return type(before) is not type(now) or before != now

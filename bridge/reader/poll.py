@@ -1,7 +1,7 @@
-"""One poll of a device over a line: its dialogue is driven to the end, whatever happens on the way.
+"""One poll of a device over a line: its dialogue is driven to the end, whatever happens meanwhile.
 
-The reader and `try` share this. What a poll brought stands in its outcome even if the port was lost or the
-task cancelled in the middle: the dialogue is then told that no more answers come, and ends with what it has.
+The reader and `try` share this. The outcome has the values of a poll even if the port was lost or the task
+cancelled in the middle: the dialogue then learns that no more answers come, and ends with what it has.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ PUT_OFF_PAUSE_S = 0.1  # before a busy device is asked again
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a poll went.
+    """The outcome of one poll.
 
     Attributes:
-        result: what it brought, or why that makes no sense.
-        exchanges: what was asked, with the reply or None.
-        interruption: PortLost or CancelledError that cut it short; to be raised once the result is kept.
-        again: begins the same poll on a device that knows what the polled one knew then; None: nobody can.
+        result: the values, or why the answer makes no sense.
+        exchanges: each request with its reply, or None without one.
+        interruption: PortLost or CancelledError that cut the poll short; raise it once the result is kept.
+        again: begins the same poll on a device that knows what the polled one knew then; None if impossible.
     """
 
     result: PollResult | ProtocolError
@@ -41,26 +41,31 @@ class Outcome:
 
     @property
     def first(self) -> Reply | None:
-        """The first reply, which gives the poll its time; None if the device kept silent."""
+        """Return the first reply, which gives the poll its time; None if the device kept silent."""
         return next((reply for _, reply in self.exchanges if reply is not None), None)
 
     @property
     def is_missed(self) -> bool:
-        """Whether the device kept silent, at once or before it told a value, or that it has none."""
+        """Return whether the device fell silent before it gave a value or refused one."""
         if self.first is None or isinstance(self.result, ProtocolError):
             return self.first is None
         return not (self.result.complete or self.result.refusals or any(self.result.values))
 
 
 async def poll(device: Device, ask: Ask) -> Outcome:
-    """Poll the device once; `ask` gives the reply to a request, or None if there is none."""
+    """Poll the device once and return the outcome.
+
+    Args:
+        device: the device.
+        ask: returns the reply to a request, or None if there is none.
+    """
     before, now = twin_of(device), asyncio.get_running_loop().time()
     outcome = await drive(device.poll(now), ask)
     return replace(outcome, again=lambda: twin_of(before).poll(now))
 
 
 async def drive(dialogue: Dialogue, ask: Ask) -> Outcome:
-    """Drive one dialogue to its end; `ask` as for `poll`, or it raises NotAsked."""
+    """Drive one dialogue to its end and return the outcome; `ask` as for `poll`, or it raises NotAsked."""
     exchanges: list[tuple[Request, Reply | None]] = []
     interruption: BaseException | None = None
     try:
@@ -86,28 +91,30 @@ async def drive(dialogue: Dialogue, ask: Ask) -> Outcome:
 
 
 def replay(outcome: Outcome, request: Request, frame: Frame) -> PollResult | None:
-    """Return what a poll that is over would have brought, had `request` been answered with `frame`.
+    """Return the result that a finished poll would have had if `request` had been answered with `frame`.
 
     Args:
         outcome: of that poll.
-        request: what was left unanswered in it.
-        frame: the reply that came late.
+        request: the request that was left unanswered in it.
+        frame: the late reply.
 
     Returns:
-        None if the reply makes no sense, or nobody can tell.
+        None if the reply makes no sense, or the result cannot be known.
     """
     if outcome.again is None:
         return None
-    replies = {asked.data: reply.frame if reply else None for asked, reply in outcome.exchanges}
+    replies = {sent_request.data: reply.frame if reply else None for sent_request, reply in outcome.exchanges}
     replies[request.data] = frame
     dialogue = outcome.again()
     is_used = False
     try:
-        asked = next(dialogue)
+        next_request = next(dialogue)
         for _ in range(_LONGEST_REPLAY):
-            is_used |= asked.data == request.data
-            was_asked = asked.data in replies or asked.shape is None
-            asked = dialogue.send(replies.get(asked.data)) if was_asked else dialogue.throw(NotAsked())
+            is_used |= next_request.data == request.data
+            was_asked = next_request.data in replies or next_request.shape is None
+            next_request = (
+                dialogue.send(replies.get(next_request.data)) if was_asked else dialogue.throw(NotAsked())
+            )
     except StopIteration as over:
         result: PollResult = over.value
         return result if is_used else None
@@ -125,10 +132,10 @@ async def ask_again(
     gap_s: float,
     tries: Sequence[Patience],
 ) -> Reply | None:
-    """Return the reply to a request that is tried once for each of `tries`; None to one that is not answered.
+    """Return the reply to a request that is sent once for each of `tries`; None if it expects no reply.
 
-    A reply that only puts the request off is returned if no try brings a better one. A pause follows such a
-    try, so that a busy device has a chance to get on.
+    A reply that only defers the request ("busy") is returned if no try brings a better one. A pause follows
+    such a try, so that a busy device can finish.
 
     Raises:
         NoReply: none came, or only damaged ones; that of the last try.
@@ -138,7 +145,7 @@ async def ask_again(
         await line.send(request, address, gap_s=gap_s)
         return None
     refusal: Reply | None = None
-    unanswered: NoReply | None = None
+    last_miss: NoReply | None = None
     is_repeated = request.is_repeated or tries[0] is Patience.WAKE
     for patience in tries if is_repeated else tries[-1:]:
         pause_s = gap_s if refusal is None else max(gap_s, PUT_OFF_PAUSE_S)
@@ -148,18 +155,18 @@ async def ask_again(
                 address,
                 reply_timeout_s=reply_timeout_s,
                 gap_s=pause_s,
-                is_retry=unanswered is not None,
+                is_retry=last_miss is not None,
                 patience=patience,
             )
         except NoReply as missing:
-            unanswered = missing
+            last_miss = missing
             if missing.cause is Cause.HELD:
                 break
             continue
         if not request.is_put_off(reply.frame):
             return reply
-        refusal, unanswered = reply, None
+        refusal, last_miss = reply, None
     if refusal is None:
-        assert unanswered is not None, "each try brings a reply or none"
-        raise unanswered
+        assert last_miss is not None, "each try brings a reply or none"
+        raise last_miss
     return refusal

@@ -1,7 +1,7 @@
-"""A bus whose sensors are asked: line + schedule + groups. Whoever is due is polled, until the port is lost.
+"""A bus of polled sensors: line + schedule + groups. Each device is polled when due, until the port is lost.
 
-What a poll brings is split to its sensors and stamped with the arrival of its first reply. A poll that is
-interrupted, or answered only in part, keeps what it brought. A reply that comes when its poll is over, and
+The values of a poll are split to its sensors and stamped with the arrival of its first reply. A poll that is
+interrupted, or answered only in part, keeps the values it has. A reply that comes when its poll is over, and
 can be the answer to nothing else, is a reading of its own.
 
 A protocol may come from anybody: if it fails at what its device says, in a way that nobody foresaw, that is
@@ -39,18 +39,18 @@ _log = logging.getLogger(__name__)
 
 
 class Polling:
-    """Asks the sensors of a bus.
+    """Poll the sensors of a bus.
 
     Args:
         bus: from site.toml.
         port: what carries the bytes; open whenever `run` is called.
         intakes: of each sensor, by name.
-        clock: when it is.
-        heartbeat: told how long the next step may take.
-        news: called when something changed that status tells.
+        clock: the process's clock.
+        heartbeat: extended by how long the next step may take.
+        news: called when something in the status document changed.
 
     Attributes:
-        heard: how many polls were answered.
+        heard: number of polls that were answered.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Polling:
         self._is_forgotten = False  # what was learned of the one that is polled
 
     async def run(self) -> None:
-        """Polls whoever is due.
+        """Poll each device when it is due.
 
         Raises:
             PortLost: always, in the end.
@@ -117,9 +117,9 @@ class Polling:
                 self._forget(group)
 
     def _is_held(self, group: Group, now: float) -> bool:
-        """Return whether a device has to wait, as it may owe a reply to a poll in another rhythm.
+        """Return whether a device has to wait because it may owe a reply to an earlier poll of its address.
 
-        Then those who share its address wait as well, or they would owe one again before its turn comes.
+        Then the groups that share its address wait as well, or they would owe one again before its turn.
         """
         clear_at = self._clear_at(group)
         if clear_at <= now:
@@ -133,7 +133,7 @@ class Polling:
     def forget(self, sensor: str) -> None:
         """Forget what was learned of a sensor, and so of the device that serves it.
 
-        A poll that is under way ends with what was known when it began: it is forgotten again then.
+        A poll in progress ends with what was known when it began: that is forgotten again then.
         """
         for group in self._groups:
             if any(each.name == sensor for each in group.sensors):
@@ -147,10 +147,10 @@ class Polling:
         self._schedule.forget(group)
 
     async def _poll(self, group: Group, started: float) -> bool:
-        """Poll a device once and keep what it brings; return whether it answered.
+        """Poll a device once, keep the values and return whether it answered.
 
-        Interrupted, it keeps what was brought until then. A poll in which an address is found to answer twice
-        brings nothing: nobody knows which reply was to which request.
+        An interrupted poll keeps the values that it had until then. A poll in which an address is found to
+        answer twice keeps none: nobody knows which reply was to which request.
         """
         patience = self._patience(group, started)
         second_replies = self._line.stations[group.address].second_replies
@@ -174,7 +174,7 @@ class Polling:
         return not outcome.is_missed
 
     def _patience(self, group: Group, started: float) -> Patience:
-        """Return what kind of poll this is: one that seems slow rather than dead may be waited for."""
+        """Return how long this poll waits for replies: longer for a device that seems slow, not dead."""
         patience = self._schedule.patience(group)
         suspect = self._line.stations[group.address].reply_timeout.is_suspect
         if suspect and patience is Patience.USUAL and self._schedule.may_wait(group, LONGEST_S, started):
@@ -182,13 +182,13 @@ class Polling:
         return patience
 
     def _slow_s(self, group: Group) -> float:
-        """Return how long its next reply is waited for, where that is beyond the configured; else 0."""
+        """Return how long to wait for the device's next reply if that is longer than configured; else 0."""
         slow_s = self._line.stations[group.address].reply_timeout.slow_s(group.reply_timeout_s)
         group.waits(slow_s)
         return slow_s
 
     def _clear_at(self, group: Group) -> float:
-        """Return when its next poll can begin without waiting for a reply it owes; the line is for others."""
+        """Return when the device's next poll can begin without a reply being owed; -inf if none is."""
         station = self._line.stations[group.address]
         if not station.is_owing:
             return -math.inf
@@ -200,7 +200,7 @@ class Polling:
         return station.clear_at(requests[0]) if requests else -math.inf
 
     async def _ask(self, group: Group, patience: Patience, request: Request) -> Reply | None:
-        """Return the reply to one request, tried again as the site allows; None if there is none.
+        """Return the reply to one request, retried as the site allows; None if there is none.
 
         Raises:
             NotAsked: its reply could be mistaken for one that is owed.
@@ -230,7 +230,7 @@ class Polling:
         return reply
 
     def _keep(self, group: Group, result: PollResult | ProtocolError, reply: Reply) -> None:
-        """Hand what a poll brought to its sensors."""
+        """Hand the values of a poll to their sensors."""
         if isinstance(result, ProtocolError):
             group.made_no_sense(result)
             return
@@ -239,7 +239,7 @@ class Polling:
             self._intakes[sensor.name].take(values, reply.taken, stamp_error_s=reply.stamp_error_s)
 
     def _hear_late(self, address: str, late: LateReply | None) -> None:
-        """Take note that a device was heard after its poll; what it said is a reading if that is certain."""
+        """Record a device that was heard after its poll; a reply that is certainly that poll's is kept."""
         for group in self._groups:
             if group.address != address:
                 continue
@@ -260,7 +260,7 @@ class Polling:
                 group.answers_twice(self._line.stations[address].second_replies.count)
 
     def _keep_late(self, group: Group, poll_over: Outcome, late: LateReply) -> None:
-        """Keep what a late reply adds to what its poll brought."""
+        """Keep the values that a late reply adds to its poll."""
         try:
             result = replay(poll_over, late.request, late.reply.frame)
         except Exception as error:  # as above
@@ -281,7 +281,7 @@ class Polling:
             self._news()
 
     def sensors(self, elapsed_s: float) -> dict[str, SensorDocument]:
-        """Return what status says of each sensor, so many seconds after the start."""
+        """Return the part of the status document about each sensor, `elapsed_s` seconds after the start."""
         return {
             sensor.name: {
                 **self._intakes[sensor.name].document(),
@@ -294,7 +294,7 @@ class Polling:
         }
 
     def line(self, elapsed_s: float) -> LineDocument:
-        """Return what status says of the line, so many seconds after the start."""
+        """Return the part of the status document about the line, `elapsed_s` seconds after the start."""
         busy_s = sum(station.busy_s for station in self._line.stations.values())
         return {
             **self._line.stations.totals(),

@@ -1,7 +1,7 @@
-"""A bus whose sensors speak unasked: what is heard goes to the sensor whose id it carries.
+"""A bus whose sensors push: each telegram goes to the sensor whose id it carries.
 
-Each id is a sensor of its own in site.toml. A telegram with an id that is not there is nobody's reading: it
-is listed with what it said, for the installer to copy the id from, and never guessed to be one of ours.
+Each id is a sensor of its own in site.toml. A telegram with another id is no reading: it is listed with its
+values, for the installer to copy the id from, and never guessed to be of a configured sensor.
 
 `every` thins out: of each kind of telegram (those with the same values) one is kept per `every`, on a grid
 that follows the sensor's own rhythm; "0s" keeps all. A sensor is silent when it was not heard for three times
@@ -43,10 +43,10 @@ _MOST_UNKNOWN = 32  # ids that are listed; the one heard longest ago goes first
 
 
 class PushReader:
-    """Hears the sensors of a bus. Arguments and attributes as of Polling.
+    """Receive the telegrams of a bus whose sensors push. Arguments and attributes as of Polling.
 
     Args:
-        counters: of the meters that encrypt.
+        counters: the invocation counters of the meters that encrypt.
     """
 
     def __init__(
@@ -71,14 +71,14 @@ class PushReader:
         self._news = news
         self._sensors: dict[str, list[PushSensor]] = {}
         for sensor in bus.sensors:
-            known = self._sensors.setdefault(sensor.settings.address, [])
-            known.append(PushSensor(sensor, intakes[sensor.name]))
+            sensors = self._sensors.setdefault(sensor.settings.address, [])
+            sensors.append(PushSensor(sensor, intakes[sensor.name]))
         self._unknown: dict[str, UnconfiguredSensor] = {}
         self._undecrypted: Counter[DecryptionReason] = Counter()
-        self._frames = self._foreign = self._nonsense = self._damaged = self._stray_octets = 0
+        self._frames = self._foreign_frames = self._nonsense = self._crc_errors = self._stray_octets = 0
 
     async def run(self) -> None:
-        """Hears what is said.
+        """Receive telegrams and hand them to their sensors.
 
         Raises:
             PortLost: always, in the end.
@@ -87,24 +87,24 @@ class PushReader:
         ear = Ear(self._port, self._protocol.framer(), self._clock, self._line)
         listener = self._protocol.listener()
         self._counters.begin(listener)
-        for sensor in self._each():
+        for sensor in self._all_sensors():
             sensor.start(now())
         while True:
             self._heartbeat.extend(_LOOK_EVERY_S)
             for event, taken in await ear.telegrams(_LOOK_EVERY_S):
-                telegrams = self._told(listener, event)
+                telegrams = self._telegrams_of(listener, event)
                 self._counters.keep(listener)
                 for telegram in telegrams:
                     self._take(telegram, taken, now())
-            for sensor in self._each():
+            for sensor in self._all_sensors():
                 sensor.look(now())
             self._news()
 
-    def _told(self, listener: Listener, event: Event) -> Sequence[Telegram]:
-        """What an event says, and the counters of the line."""
+    def _telegrams_of(self, listener: Listener, event: Event) -> Sequence[Telegram]:
+        """Return the telegrams in a framing event, and count the event for the line's statistics."""
         if not isinstance(event, Frame):
             self._stray_octets += len(event.data)
-            self._damaged += event.reason == NoiseReason.CHECKSUM
+            self._crc_errors += event.reason == NoiseReason.CHECKSUM
             return ()
         self._frames += 1
         try:
@@ -120,18 +120,18 @@ class PushReader:
             return ()
 
     def _take(self, telegram: Telegram, taken: Instant, now: float) -> None:
-        """Hands a telegram to the sensors that it is of."""
+        """Hand a telegram to the sensors with its ids, or record it as not configured."""
         self.heard += 1
-        known = [sensor for own in telegram.ids for sensor in self._sensors.get(own, ())]
-        if not known:
-            self._foreign += 1
-            self._note(telegram)
+        sensors = [sensor for id_ in telegram.ids for sensor in self._sensors.get(id_, ())]
+        if not sensors:
+            self._foreign_frames += 1
+            self._record_unknown(telegram)
             return
-        for sensor in known:
+        for sensor in sensors:
             sensor.take(telegram.values, taken, now)
 
-    def _note(self, telegram: Telegram) -> None:
-        """Lists what was said by nobody of ours."""
+    def _record_unknown(self, telegram: Telegram) -> None:
+        """Record a telegram from a sensor that is not configured, for the installer to copy the id from."""
         before: UnconfiguredSensor = self._unknown.pop(telegram.sender, {"telegrams": 0, "last_values": {}})
         if not before["telegrams"]:
             _log.warning("heard, not configured: %s", telegram.sender or "a sensor without id")
@@ -142,20 +142,20 @@ class PushReader:
         if len(self._unknown) > _MOST_UNKNOWN:
             del self._unknown[next(iter(self._unknown))]
 
-    def _each(self) -> Iterator[PushSensor]:
-        for known in self._sensors.values():
-            yield from known
+    def _all_sensors(self) -> Iterator[PushSensor]:
+        for sensors in self._sensors.values():
+            yield from sensors
 
     def sensors(self, elapsed_s: float) -> dict[str, SensorDocument]:
-        """Return what status says of each sensor."""
-        return {sensor.name: sensor.document() for sensor in self._each()}
+        """Return the part of the status document about each sensor."""
+        return {sensor.name: sensor.document() for sensor in self._all_sensors()}
 
     def line(self, elapsed_s: float) -> LineDocument:
-        """Return what status says of the line."""
+        """Return the part of the status document about the line."""
         document: LineDocument = {
             "frames": self._frames,
-            "foreign_frames": self._foreign,
-            "crc_errors": self._damaged,
+            "foreign_frames": self._foreign_frames,
+            "crc_errors": self._crc_errors,
             "nonsense": self._nonsense,
             "stray_octets": self._stray_octets,
             "not_configured": dict(self._unknown),
@@ -166,7 +166,7 @@ class PushReader:
 
 
 class PushSensor:
-    """One sensor that speaks unasked."""
+    """One sensor that pushes its readings."""
 
     def __init__(self, sensor: Sensor, intake: Intake) -> None:
         assert isinstance(sensor.settings, PushingSettings)
@@ -177,31 +177,31 @@ class PushSensor:
         self._silent_after_s = max(3 * sensor.every_s, SILENT_AFTER_S)
         self._state = SensorState.NEVER
         self._heard_at = 0.0
-        self._due: dict[frozenset[str], float] = {}  # of each kind of telegram, when the next one is kept
+        self._next_slot_at: dict[frozenset[str], float] = {}  # of each kind of telegram
         self._telegrams = self._thinned = 0
 
     def start(self, now: float) -> None:
-        """The line is open: from here on its silence counts."""
+        """Start the time-out for silence: the line is open."""
         self._heard_at = now
 
     def take(self, values: Values, taken: Instant, now: float) -> None:
-        """It was heard."""
+        """Record a telegram and spool its values if it is the one to keep."""
         self._telegrams += 1
         self._heard_at = now
         self._enter(SensorState.OK, "is heard")
-        chosen = self._settings.choose(values)
-        if self._is_kept(frozenset(chosen), taken.boottime_ns / 1e9):
-            self._intake.take(chosen, taken)
+        chosen_values = self._settings.choose(values)
+        if self._is_kept(frozenset(chosen_values), taken.boottime_ns / 1e9):
+            self._intake.take(chosen_values, taken)
         else:
             self._thinned += 1
 
     def look(self, now: float) -> None:
-        """Whether it fell silent."""
+        """Change to SILENT if the sensor was not heard for its time-out."""
         if now - self._heard_at > self._silent_after_s:
             self._enter(SensorState.SILENT, "is not heard: check power, wiring, line settings, its id")
 
     def document(self) -> SensorDocument:
-        """Return what status says of it."""
+        """Return the part of the status document about the sensor."""
         return {
             **self._intake.document(),
             "state": self._state.value,
@@ -210,13 +210,20 @@ class PushSensor:
         }
 
     def _is_kept(self, kind: frozenset[str], at_s: float) -> bool:
-        """Whether a telegram of that kind is the one of its slot: the first since half a slot before it."""
-        if kind not in self._due and len(self._due) >= _MOST_KINDS:
+        """Return whether a telegram is the one of its slot: the first since half a slot before it.
+
+        Args:
+            kind: the keys of its values.
+            at_s: when it was taken, in seconds of boottime.
+        """
+        if kind not in self._next_slot_at and len(self._next_slot_at) >= _MOST_KINDS:
             kind = _ANY_KIND
-        due = self._due.get(kind)
-        if due is not None and at_s < due - self._every_s / 2:
+        slot_at = self._next_slot_at.get(kind)
+        if slot_at is not None and at_s < slot_at - self._every_s / 2:
             return False
-        self._due[kind] = max((at_s if due is None else due) + self._every_s, at_s + self._every_s / 2)
+        self._next_slot_at[kind] = max(
+            (at_s if slot_at is None else slot_at) + self._every_s, at_s + self._every_s / 2
+        )
         return True
 
     def _enter(self, state: SensorState, why: str) -> None:

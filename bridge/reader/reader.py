@@ -1,7 +1,7 @@
-"""One bus, read into the spool: its port comes and goes; while it is there, the sensors are asked or heard.
+"""One bus, read into the spool: its port comes and goes.
 
-Asking is polling.py, hearing is hearing.py: a protocol's sensors do the one or the other. A lost port is said
-once, watched for, and opened again. Nobody outside this task notices.
+Polled sensors are read by polling.py, pushing ones by push_reader.py. A lost port is logged once, watched
+for, and opened again. Nothing outside this task notices.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ _log = logging.getLogger(__name__)
 
 PUBLISH_EVERY_S = 1.0
 FORGET_WITHIN_S = 1.0  # a person waits for it; on an idle bus the next poll may be an hour away
-LOOK_TIMEOUT_S = 5.0  # for a system that has to say which device file an adapter has
+LOOK_TIMEOUT_S = 5.0  # for the system to find the device file of an adapter
 LOOK_EVERY_S = 0.5  # for a lost adapter: plugged in again, it is opened at once
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 30.0  # for a port that is there but does not open
 
 
 class Reader:
-    """The task of one bus.
+    """Read one bus into the spool.
 
     Args:
         bus: from site.toml.
         spool: where readings go.
-        clock: when it is.
+        clock: the process's clock.
         publish: called with the status document, at most once a second and only if it changed.
-        find_port: tells the device file; raises PortLost if the adapter is not plugged in.
+        find_port: returns the device file; raises PortLost if the adapter is not plugged in.
         port: what carries the bytes; not yet open.
-        memory: what the bus counted before; kept up to date.
-        forgotten: the sensor of which to forget what was learned, once; asked every second, whatever the bus
-            does. None: nobody can ask for that.
-        invocation_counters: the last ones of meters that encrypt, from the processes before this one.
+        memory: the bus's counters from before, kept up to date.
+        forgotten: returns a sensor whose learned values are to be forgotten, once; called every second,
+            whatever the bus does. None: not offered.
+        invocation_counters: the last ones of meters that encrypt, from earlier processes.
     """
 
     def __init__(
@@ -82,43 +82,43 @@ class Reader:
             else Polling(bus, self._port, intakes, clock, self._heartbeat, self._publish_soon)
         )
         self._memory = memory
-        self._forgotten = forgotten
-        self._looking: asyncio.Future[str] | None = None
+        self._next_forgotten = forgotten
+        self._lookup: asyncio.Future[str] | None = None
         self._started_at = math.inf
         self._saved_at = -math.inf
         self._retry_s = FIRST_RETRY_S
         self._error: str | None = None
-        self._published: BusDocument | None = None
+        self._last_document: BusDocument | None = None
         self._published_at = -PUBLISH_EVERY_S
-        self._publishing: asyncio.TimerHandle | None = None
-        self._forgetting: asyncio.TimerHandle | None = None
+        self._publish_timer: asyncio.TimerHandle | None = None
+        self._forget_timer: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
-        """Reads the bus until cancelled; the port is closed then, and every reading taken is in the spool."""
+        """Read the bus until cancelled; then the port is closed and every reading taken is in the spool."""
         if math.isinf(self._started_at):
             self._started_at = self._saved_at = asyncio.get_running_loop().time()
         self._forget_as_asked()
         try:
             while True:
-                heard = self._talk.heard
+                heard_before = self._talk.heard
                 try:
                     await self._open()
                     await self._talk.run()
-                except PortLost as lost:
+                except PortLost as error:
                     await self._port.close()
-                    self._lost(lost)
-                    if self._talk.heard > heard:
+                    self._report_loss(error)
+                    if self._talk.heard > heard_before:
                         self._retry_s = FIRST_RETRY_S
                     await self._wait_for_adapter()
         finally:
-            if self._forgetting is not None:
-                self._forgetting.cancel()
+            if self._forget_timer is not None:
+                self._forget_timer.cancel()
             await self._port.close()
             self._publish_now()
-            self._remember(self._published)
+            self._remember(self._last_document)
 
     def is_advancing(self) -> bool:
-        """Whether its work moves: a poll ended, or the next step lies ahead with its timer armed."""
+        """Return whether the bus makes progress: a poll has ended, or the next step is scheduled."""
         return self._heartbeat.is_alive
 
     async def _open(self) -> None:
@@ -137,57 +137,57 @@ class Reader:
     # The port comes and goes.
 
     async def _device_file(self) -> str:
-        """Return the device file of the bus, looked up where a slow sysfs holds up no other bus.
+        """Return the device file of the bus, looked up in a thread so that a slow sysfs delays no other bus.
 
         Raises:
-            PortLost: the adapter is not plugged in, several fit, or the system does not say.
+            PortLost: the adapter is not plugged in, several fit, or the system does not answer.
         """
-        if self._looking is None or self._looking.done():
-            self._looking = call_in_thread(self._find_port, f"find {self._bus.name}")
+        if self._lookup is None or self._lookup.done():
+            self._lookup = call_in_thread(self._find_port, f"find {self._bus.name}")
         try:
             async with asyncio.timeout(LOOK_TIMEOUT_S):
-                return await asyncio.shield(self._looking)
+                return await asyncio.shield(self._lookup)
         except TimeoutError as error:
             raise PortLost(
                 f"the system did not say within {LOOK_TIMEOUT_S:.0f} s where adapter "
                 f'"{self._bus.adapter}" is: see its log: journalctl -k'
             ) from error
 
-    def _lost(self, lost: PortLost) -> None:
-        """Says it once; what else is wrong until the port is back stands in the status."""
+    def _report_loss(self, error: PortLost) -> None:
+        """Log the loss of the port once; later errors, until the port is back, are only in the status."""
         if self._error is None:
-            _log.warning("bus %s: %s", self._bus.name, lost)
-        self._error = str(lost)
+            _log.warning("bus %s: %s", self._bus.name, error)
+        self._error = str(error)
         self._publish_soon()
 
     async def _wait_for_adapter(self) -> None:
-        """Waits longer each time, but only until the device file appears or changes."""
+        """Wait longer each time, but only until the device file appears or changes."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._retry_s
         self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
         self._heartbeat.extend(LOOK_TIMEOUT_S)
         before = await self._identity()
-        while (left := deadline - loop.time()) > 0:
+        while (remaining_s := deadline - loop.time()) > 0:
             self._heartbeat.extend(LOOK_EVERY_S + LOOK_TIMEOUT_S)
-            await asyncio.sleep(min(left, LOOK_EVERY_S))
+            await asyncio.sleep(min(remaining_s, LOOK_EVERY_S))
             identity = await self._identity()
             if identity is not None and identity != before:
                 return
             before = identity
 
     async def _identity(self) -> tuple[int, int] | None:
-        """Return which device is there now; None if there is none."""
+        """Return inode and device number of the device file; None if there is none."""
         try:
             return _identity_of(await self._device_file())
         except (PortLost, OSError):
             return None
 
     def _forget_as_asked(self) -> None:
-        """Forget what was learned of the sensor that a person names, now and every second from now on."""
-        if self._forgotten is None:
+        """Forget what was learned of the sensor that a person named; repeats itself every second."""
+        if self._next_forgotten is None:
             return
-        self._forgetting = asyncio.get_running_loop().call_later(FORGET_WITHIN_S, self._forget_as_asked)
-        sensor = self._forgotten()
+        self._forget_timer = asyncio.get_running_loop().call_later(FORGET_WITHIN_S, self._forget_as_asked)
+        sensor = self._next_forgotten()
         if sensor is not None and isinstance(self._talk, Polling):
             self._talk.forget(sensor)
             self._publish_soon()
@@ -195,23 +195,23 @@ class Reader:
     # Status.
 
     def _publish_soon(self) -> None:
-        """Publishes what changed: now, or when a second has passed since the last time."""
-        if self._publishing is not None:
+        """Publish the status document now, or one second after the last time."""
+        if self._publish_timer is not None:
             return
         loop = asyncio.get_running_loop()
-        due = self._published_at + PUBLISH_EVERY_S
-        if due <= loop.time():
+        due_at = self._published_at + PUBLISH_EVERY_S
+        if due_at <= loop.time():
             self._publish_now()
         else:
-            self._publishing = loop.call_at(due, self._publish_now)
+            self._publish_timer = loop.call_at(due_at, self._publish_now)
 
     def _publish_now(self) -> None:
-        if self._publishing is not None:
-            self._publishing.cancel()
-            self._publishing = None
+        if self._publish_timer is not None:
+            self._publish_timer.cancel()
+            self._publish_timer = None
         document = self._document()
-        if document != self._published:
-            self._published = document
+        if document != self._last_document:
+            self._last_document = document
             self._published_at = asyncio.get_running_loop().time()
             self._publish(document)
             if self._published_at - self._saved_at >= SAVE_EVERY_S:
@@ -223,7 +223,7 @@ class Reader:
             self._memory.save(document)
 
     def _document(self) -> BusDocument:
-        """Return what status says of this bus."""
+        """Return the status document of this bus."""
         elapsed_s = max(0.0, asyncio.get_running_loop().time() - self._started_at)
         document: BusDocument = {
             "bus": self._bus.name,

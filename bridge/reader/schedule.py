@@ -1,4 +1,4 @@
-"""Who is asked next, and when: pure, time is passed in.
+"""Decides which device is polled next, and when. Pure: time is passed in.
 
 Every device has a grid: the moment its first poll began, and every `every_s` seconds after it. Grids do not
 drift, whatever a poll takes. The rules, in order of rank:
@@ -68,7 +68,7 @@ class _Entry(Generic[Key]):
 
     @property
     def due_at(self) -> float:
-        """Begin of the first unasked slot; without a grid always due."""
+        """Return the begin of the first slot not yet polled; -inf without a grid."""
         if self.origin is None or not self.every_s:
             return -math.inf
         return self.origin + self.slot * self.every_s
@@ -79,7 +79,7 @@ class _Entry(Generic[Key]):
 
     @property
     def demand(self) -> float:
-        """What it takes of the time, if it is asked on its grid."""
+        """Return the share of the time that the device takes if it is polled on its grid."""
         return self.cost_s / self.every_s if self.every_s and not self.is_silent else 0.0
 
 
@@ -88,10 +88,13 @@ def _last_asked(entry: _Entry[Key]) -> float:
 
 
 class Schedule(Generic[Key]):
-    """Decides which device is asked next. Times are seconds of one monotonic clock."""
+    """Decide which device is polled next. Times are seconds of one monotonic clock.
+
+    Args:
+        every_s: for each device the seconds from poll to poll, 0 for as often as the line allows.
+    """
 
     def __init__(self, every_s: Mapping[Key, float]) -> None:
-        """`every_s`: for each device the seconds from poll to poll, 0 for as often as the line allows."""
         self._entries = {key: _Entry(key, every) for key, every in every_s.items()}
         self._probe_at = -math.inf  # no silent device is asked before
         self._wide_at = -math.inf  # nor with more patience than usual
@@ -99,7 +102,7 @@ class Schedule(Generic[Key]):
         self._slow_at = -math.inf  # no slow device is waited for before, where others lose slots by that
 
     def take(self, now: float) -> Key | None:
-        """Return the device to ask now; None if nobody is due. Its slot is taken: tell `done` how it went."""
+        """Return the device to poll now; None if none is due. Its slot is taken: call `done` afterwards."""
         entry = self._choose(now)
         if entry is None:
             return None
@@ -109,11 +112,11 @@ class Schedule(Generic[Key]):
         return entry.key
 
     def patience(self, key: Key) -> Patience:
-        """Return what kind of poll is under way."""
+        """Return how long the poll in progress waits for replies."""
         return self._entries[key].patience
 
     def may_wait(self, key: Key, wait_s: float, now: float) -> bool:
-        """Return whether the poll under way may wait so long for a reply; it is charged if others pay."""
+        """Return whether the poll in progress may wait so long for a reply; charged if others lose slots."""
         entry = self._entries[key]
         is_free = self._fits(entry, wait_s, now)
         if not is_free and now < self._slow_at:
@@ -131,14 +134,14 @@ class Schedule(Generic[Key]):
         not_before: float = -math.inf,
         wait_s: float = 0.0,
     ) -> None:
-        """Take note that the poll of a device is over.
+        """Record that the poll of a device is over.
 
         Args:
             key: the device.
-            started: when `take` gave it.
+            started: when `take` returned it.
             now: when its poll was over.
             answered: whether it replied at all.
-            not_before: it is not asked again before, as it may still say something.
+            not_before: the earliest time of its next poll, as a reply may still come.
             wait_s: how long its next poll may wait for a reply; 0 if no longer than configured.
         """
         entry = self._entries[key]
@@ -165,14 +168,20 @@ class Schedule(Generic[Key]):
                 self._fallen_silent += 1
 
     def hold(self, key: Key, until: float, *, is_taken: bool = False) -> None:
-        """Ask a device not before `until`; `is_taken`: it was to be asked now, and its slot passes."""
+        """Poll a device not before `until`.
+
+        Args:
+            key: the device.
+            until: the earliest time.
+            is_taken: `take` has returned it, and its slot passes.
+        """
         entry = self._entries[key]
         entry.not_before = max(entry.not_before, until)
         if is_taken and not entry.is_silent:
             entry.missed_slots += 1
 
     def lives(self, key: Key, *, not_before: float = -math.inf, wait_s: float = 0.0) -> None:
-        """Take note that a device was heard after its poll: it is slow, not dead. Arguments as for `done`."""
+        """Record that a device was heard after its poll: it is slow, not dead. Arguments as for `done`."""
         entry = self._entries[key]
         entry.not_before, entry.wait_s = not_before, wait_s
         self._revive(entry)
@@ -185,26 +194,26 @@ class Schedule(Generic[Key]):
         self._revive(entry)
 
     def wake_at(self, now: float) -> float:
-        """Return when somebody is due next, if nothing happens until then; `math.inf` if never."""
+        """Return when the next device is due, if nothing happens until then; `math.inf` if never."""
         eligible = (
             max(self._eligible_at(entry), self._affordable_at(entry, now)) for entry in self._entries.values()
         )
         return max(now, min(eligible, default=math.inf))
 
     def is_silent(self, key: Key) -> bool:
-        """Whether the device missed so many polls in a row that it is only probed."""
+        """Return whether the device missed so many polls in a row that it is only probed."""
         return self._entries[key].is_silent
 
     def misses(self, key: Key) -> int:
-        """How many polls in a row it missed."""
+        """Return the number of polls in a row that the device missed."""
         return self._entries[key].misses
 
     def missed_slots(self, key: Key) -> int:
-        """How many of its slots passed unasked since the start, while it was not silent."""
+        """Return the number of slots skipped since the start while the device was not silent."""
         return self._entries[key].missed_slots
 
     def lateness(self, key: Key) -> RecentTimes:
-        """How long after the begin of its slot it was asked, the last 1000 times, while it was not silent."""
+        """Return the delays from slot to poll, the last 1000 while the device was not silent."""
         return self._entries[key].lateness
 
     def _eligible_at(self, entry: _Entry[Key]) -> float:
@@ -212,35 +221,35 @@ class Schedule(Generic[Key]):
         return max(due_at, self._probe_at) if entry.is_silent else due_at
 
     def _choose(self, now: float) -> _Entry[Key] | None:
-        due = [
+        due_entries = [
             entry
             for entry in self._entries.values()
             if self._eligible_at(entry) <= now and self._affordable_at(entry, now) <= now
         ]
-        silent = min((entry for entry in due if entry.is_silent), key=_last_asked, default=None)
+        silent = min((entry for entry in due_entries if entry.is_silent), key=_last_asked, default=None)
         if silent and now - self._eligible_at(silent) > max(silent.every_s, _PATIENCE_S):
             return silent
-        on_grid = [entry for entry in due if entry.every_s and not entry.is_silent]
+        on_grid = [entry for entry in due_entries if entry.every_s and not entry.is_silent]
         if on_grid:
             share = fair_share([entry.demand for entry in self._entries.values()])
             return min(
                 on_grid, key=lambda entry: (self._yields(entry, share, now), entry.deadline, entry.every_s)
             )
-        return silent or min(due, key=_last_asked, default=None)
+        return silent or min(due_entries, key=_last_asked, default=None)
 
     def _yields(self, entry: _Entry[Key], share: float, now: float) -> bool:
-        """Return whether a device lets the others go first, as it asks for more than it may; not for ever."""
+        """Return whether a device lets others go first because it takes more than its share; not for ever."""
         has_waited = now - entry.due_at > 1 / SLOW_SHARE * entry.cost_s
         return entry.demand > share and not has_waited
 
     def _fits(self, entry: _Entry[Key], wait_s: float, now: float) -> bool:
-        """Return whether nobody else loses a slot if this device is waited for so long from now on."""
-        others = (
+        """Return whether no other device loses a slot if this one is waited for `wait_s` from now."""
+        deadlines = (
             other.deadline
             for other in self._entries.values()
             if other is not entry and other.every_s and other.origin is not None and not other.is_silent
         )
-        return now + wait_s <= min(others, default=math.inf)
+        return now + wait_s <= min(deadlines, default=math.inf)
 
     def _affordable_at(self, entry: _Entry[Key], now: float) -> float:
         """Return when a slow device may be waited for although others lose slots by that."""
