@@ -1,5 +1,4 @@
-"""Text from elsewhere, shown to a person: names in files, values off the wire, messages of servers and
-programs.
+"""Makes text from elsewhere safe to show: names in files, values off the wire, messages of servers.
 
 A terminal obeys some characters: an escape sequence colours, overwrites or answers, a line break lets a text
 pose as a line of ours, a bidirectional override changes the order. So unprintable characters become "�"

@@ -21,6 +21,7 @@ class ResponseCode(str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
+        """Return the code that `text` is."""
         if not _WRITTEN.fullmatch(text):
             raise ValueError(f'"{text}" is not a CoAP code such as "2.01"')
         return super().__new__(cls, text)

@@ -1,5 +1,10 @@
-"""Time: instants and their stamps (clock), and the sources that vouch for the wall clock: the kernel
-(kernel_clock) or the server (server_time)."""
+"""Trusted time.
+
+    clock         instants, their stamps, and the offset that dates readings
+    kernel_clock  the sources that vouch for the wall clock of this machine
+
+The server's clock, for a machine without one, is learned by `bridge.uplink.server_time`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
-"""Half duplex on one wire: requests and replies (line), the own echo (echo), what is neither (stations), when
-a reply came (wakefulness, stamp), and what each address owes and how fast it answers (station, reply_timeout,
-recent_times)."""
+"""Half duplex on one wire: the turn-taking of requests and replies.
+
+line         requests and replies; the echo of its own requests (`echo`), foreign frames (`stations`)
+station      what each address owes and how fast it answers (`reply_timeout`, `recent_times`)
+wakefulness  whether the process was awake when a reply came, for its `stamp`
+"""
 
 from __future__ import annotations
 

@@ -33,11 +33,11 @@ class Echo:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether octets are held back."""
+        """Return whether octets are withheld."""
         return bool(self._held)
 
     def strip(self, data: bytes) -> bytes:
-        """What is heard, without the echo and without what is held back."""
+        """Return the octets without the echo, and without those withheld as its possible beginning."""
         if self._is_settled:
             return data
         self._held += data
@@ -50,13 +50,13 @@ class Echo:
         return self.release()
 
     def release(self) -> bytes:
-        """What was held back: no more is to come that would make it the echo."""
+        """Return the withheld octets: none follow that would make them the echo."""
         self._is_settled = True
         held, self._held = self._held, b""
         return held
 
     def _may_follow(self) -> bool:
-        """Whether the octets held back may be the beginning of the echo, within its reach."""
+        """Return whether the withheld octets may be the beginning of the echo, within its reach."""
         held = self._held[: self._reach]
         last_start = self._reach - len(self._data)
         return any(self._data.startswith(held[at:]) for at in range(min(last_start, len(held)) + 1))

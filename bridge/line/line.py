@@ -156,7 +156,7 @@ class Line:
         return quiet_s + said_s + reply_timeout_s + _MOST_RESTS * request.rest_s
 
     async def listen(self, until: float) -> None:
-        """Sort what the line says of itself until then (loop time).
+        """Sort unexpected octets until then (loop time).
 
         Raises:
             PortLost: from the wire.
@@ -166,9 +166,9 @@ class Line:
             await self._overhear(min(until, self._busy_until + SLACK_S) if is_unfinished else until)
 
     async def _fall_quiet(self, station: Station, request: Request, gap_s: float, *, is_retry: bool) -> None:
-        """Wait until the line was quiet long enough and this station owes nothing that could be mistaken.
+        """Wait until the line was quiet long enough and this station owes no reply that could be mistaken.
 
-        A reply that is owed is waited for as long as it is likely to come, no longer: others want the line.
+        An owed reply is waited for as long as it is likely to come, no longer: other devices need the line.
         """
         gap_s = max(gap_s, request.pause_s, self._settings.frame_gap_s)
         loud_at: float | None = None
@@ -219,7 +219,7 @@ class Line:
             await self._wire.configure(settings)
 
     async def _overhear(self, deadline: float) -> bool:
-        """Sort what comes first until then, which no request waits for; False if nothing came."""
+        """Sort the first octets until then, which no request waits for; return False if none came."""
         data = await self._read(deadline)
         if self._framer is None:
             self.stations.stray_octets += len(data)
@@ -235,7 +235,7 @@ class Line:
     ) -> tuple[Frame, Arrival] | None:
         """Return the reply with the arrival of its first octet; None if none began until `due`.
 
-        A reply that began is heard to its end. What else is heard is counted in `overheard`.
+        A reply that began is received to its end. Other events are counted in `overheard`.
         """
         echo = Echo(request, is_usual=self.has_echo, is_of_reply=request.data in self._copied)
         framer = self._framer = TimedFramer(request.framer())
@@ -284,7 +284,7 @@ class Line:
         return Arrival(self._busy_until, self._clock.now(), self._wakefulness.gap_s())
 
     async def _read(self, deadline: float) -> bytes:
-        """Return what comes first until then; b"" if nothing does, and nothing waits in the kernel either."""
+        """Return the first octets until then; b"" if none come, and none wait in the kernel either."""
         while True:
             data = await self._wire.read(deadline)
             if not data and _now() >= deadline:

@@ -59,7 +59,7 @@ class Overheard:
 
     @property
     def cause(self) -> Cause:
-        """Why there was no reply, by what says most about it."""
+        """Return why there was no reply, by the event that says most about it."""
         heard = (
             (self.damaged, Cause.DAMAGED),
             (self.own, Cause.OTHER_REPLY),
@@ -72,5 +72,5 @@ class Overheard:
         return next((cause for count, cause in heard if count), Cause.SILENT)
 
     def sentence(self, waited_s: float) -> str:
-        """Say the cause in a few words."""
+        """Return the cause in a few words."""
         return _SENTENCES.get(self.cause, f"no reply within {waited_s * 1000:.0f} ms")

@@ -18,7 +18,7 @@ class RecentTimes:
         self._sorted = array("d")
 
     def add(self, seconds: float) -> None:
-        """Add one more; the oldest beyond 1000 is forgotten."""
+        """Add a time in seconds; the oldest beyond 1000 is forgotten."""
         if len(self._recent) < _WINDOW:
             self._recent.append(seconds)
         else:
@@ -29,16 +29,16 @@ class RecentTimes:
 
     @property
     def count(self) -> int:
-        """How many there are, up to 1000."""
+        """Return how many times there are, up to 1000."""
         return len(self._sorted)
 
     @property
     def slowest_s(self) -> float:
-        """The longest of them; 0 while there is none."""
+        """Return the longest time, in seconds; 0 while there is none."""
         return self._sorted[-1] if self._sorted else 0.0
 
     def percentile_s(self, percent: float) -> float | None:
-        """Return the time within which that share of them came; None while there is none."""
+        """Return the time in seconds within which `percent` of the replies came; None while there is none."""
         if not self._sorted:
             return None
         return self._sorted[max(0, math.ceil(len(self._sorted) * percent / 100) - 1)]

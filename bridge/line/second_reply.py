@@ -43,23 +43,23 @@ class SecondReplies:
 
     @property
     def is_expected(self) -> bool:
-        """Whether the address answered twice, and not alone often enough since."""
+        """Return whether the address answered twice, and not alone often enough since."""
         return self.count > 0 and self._waits > 0
 
     def sent(self, request: Request, at: float) -> None:
-        """Note that a request is out: from now on a reply of its shape may be its own."""
+        """Record that a request is out: from now on a reply of its shape may be its own."""
         alike = [over_at for asked, over_at in self._answered if is_alike(asked, request)]
         self._answered = [one for one in self._answered if not is_alike(one[0], request)]
         if alike and at >= max(alike) + self._wait_s:
             self._waits = max(0, self._waits - 1)
 
     def answered(self, request: Request, over_at: float) -> None:
-        """Note that a request was answered; the last octet of its reply came at `over_at`."""
+        """Record that a request was answered; the last octet of its reply came at `over_at`."""
         self._answered = [one for one in self._answered if over_at - one[1] < _REACH_S]
         self._answered.append((request, over_at))
 
     def hears(self, frame: Frame, at: float) -> bool:
-        """Return whether a frame that nobody waits for is a second reply; `at`: when it began."""
+        """Return whether an unexpected frame that began at `at` is a second reply."""
         lags_s = [at - over_at for request, over_at in self._answered if accepts(request, frame)]
         if not lags_s or min(lags_s) > _REACH_S:
             return False
@@ -70,7 +70,7 @@ class SecondReplies:
         return True
 
     def clear_at(self, request: Request) -> float:
-        """Return until when a second reply could be taken for that to `request`; -inf if not at all."""
+        """Return until when a second reply could be taken for the reply to `request`; -inf if not at all."""
         if not self._waits:
             return -math.inf
         others = (
@@ -81,6 +81,6 @@ class SecondReplies:
         return max(others, default=-math.inf) + self._wait_s
 
     def soon_at(self, request: Request) -> float:
-        """Return until when it is worth waiting on the line before `request`; -inf if not at all."""
+        """Return until when to wait on the line before `request`; -inf if not at all."""
         is_short = not self.is_expected or self._wait_s <= _LINE_WAIT_S
         return self.clear_at(request) if is_short else -math.inf

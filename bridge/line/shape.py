@@ -7,7 +7,7 @@ from protocols.toolkit.polling import Request
 
 
 def is_alike(one: Request, other: Request) -> bool:
-    """Return whether nothing tells the replies to two requests of one address apart, as far as is known.
+    """Return whether the replies to two requests of one address cannot be told apart, as far as is known.
 
     The protocol says so by `shape`. Where it does not, replies that can have the same length are alike.
     """

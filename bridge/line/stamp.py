@@ -18,11 +18,11 @@ _NS_PER_S: Final = 1e9
 
 
 def likely(arrival: Arrival, reply_timeout: ReplyTimeout, sent_at: float) -> tuple[Arrival, float]:
-    """Return when a reply most likely came, and how wrong that may be in seconds; 0 if no more than usual.
+    """Return the most likely arrival of a reply, and its possible error in seconds; 0 if no more than usual.
 
     Args:
         arrival: when its first octet was found.
-        reply_timeout: what is known of its device.
+        reply_timeout: the turn-arounds known of its device.
         sent_at: when its request was on the wire, at the earliest, in seconds of the loop's clock.
     """
     if not arrival.gap_s:

@@ -65,17 +65,17 @@ class _Question:
 
     @property
     def owed(self) -> int:
-        """How many of its present tries are unanswered."""
+        """Return how many of its present tries are unanswered."""
         return max(0, len(self.tries) - len(self.heard) - self.damaged)
 
     @property
     def is_open(self) -> bool:
-        """Whether a reply may still come."""
+        """Return whether a reply may still come."""
         return bool(self.owed or self.older)
 
     @property
     def clear_at(self) -> float:
-        """When no reply can come any more."""
+        """Return when no reply can come any more."""
         return max(self.expires_at if self.owed else -math.inf, self.older_until if self.older else -math.inf)
 
 
@@ -112,7 +112,7 @@ class Station:
         self._limit_s = 0.0
 
     def sent(self, request: Request, at: float, *, is_retry: bool) -> None:
-        """Note that a request is out on the wire at `at`."""
+        """Record that a request is out on the wire at `at`."""
         self.requests += 1
         self.second_replies.sent(request, at)
         self._drop_expired(at)
@@ -133,16 +133,16 @@ class Station:
         self._last = question
 
     def answered(self, reply: Frame, at: float, over_at: float, *, is_measured: bool = True) -> float:
-        """Take the reply to the request that was sent last.
+        """Record the reply to the request that was sent last.
 
         Args:
             reply: the frame.
             at: when its first octet came.
-            over_at: when its last one did.
-            is_measured: False: nobody was awake to see when, so that it teaches nothing.
+            over_at: when its last octet came.
+            is_measured: False if the process was not awake to see when, so that nothing is learned from it.
 
         Returns:
-            its turn-around since the last try, in seconds.
+            The turn-around since the last try, in seconds.
         """
         question = self._last
         assert question is not None, "nothing was sent"
@@ -158,14 +158,20 @@ class Station:
         return turn_around_s
 
     def clear(self) -> None:
-        """Owe nothing any more: the reply just taken says that what was asked before is not answered."""
+        """Forget the replies owed: the reply just received shows that earlier requests are not answered."""
         if self._last is not None and not self._last.is_open:
             self._questions.clear()
 
     def unanswered(
         self, reply_timeout_s: float, *, is_damaged: bool, patience: Patience = Patience.USUAL
     ) -> None:
-        """Note that the time for a reply is over; one came, but it was no good frame, if `is_damaged`."""
+        """Record that the time for a reply is over.
+
+        Args:
+            reply_timeout_s: the time-out as configured.
+            is_damaged: a reply came, but it was no good frame.
+            patience: the kind of try it was.
+        """
         assert self._last is not None, "nothing was sent"
         self._limit_s = reply_timeout_s
         if is_damaged:
@@ -177,7 +183,7 @@ class Station:
             self.reply_timeout.missed(patience)
 
     def takes(self, frame: Frame, at: float, *, is_measured: bool = True) -> Late | None:
-        """Return what a frame that nobody waits for answers late, and count it; None: not of this address."""
+        """Count an unexpected frame and return what it answers late; None: it is not of this address."""
         self._drop_expired(at)
         answerable = [each for each in self._questions if each.is_open and accepts(each.request, frame)]
         if not answerable:
@@ -203,10 +209,10 @@ class Station:
         return Late(question.request, turn_around_s, is_certain)
 
     def is_for_earlier(self, request: Request, frame: Frame) -> bool:
-        """Return whether a reply to `request` is rather that to another one, which was sent before.
+        """Return whether a reply to `request` more likely answers another one, which was sent before.
 
-        A refusal does not say what it refuses, and a device answers in turn. A reply that is to come at other
-        line settings is not heard at these.
+        A refusal does not say what it refuses, and a device answers in turn. A reply that comes at other line
+        settings is not received at these.
         """
         return any(
             each.is_open
@@ -221,18 +227,18 @@ class Station:
         return any(each.is_open and accepts(each.request, frame) for each in self._questions)
 
     def noise(self, at: float) -> None:
-        """Note that something was heard that belongs to nothing, perhaps to a late reply of this address."""
+        """Record that octets were heard that belong to no frame, perhaps to a late reply of this address."""
         if any(each.clear_at > at for each in self._questions):
             self.reply_timeout.suspect()
 
     def forget(self) -> None:
-        """Forget what was learned of it; what it owes is still owed."""
+        """Forget what was learned of the station; replies that it owes are still owed."""
         self.reply_timeout = ReplyTimeout()
         self.second_replies = SecondReplies()
 
     @property
     def is_owing(self) -> bool:
-        """Whether a reply may still come."""
+        """Return whether a reply may still come."""
         return any(question.is_open for question in self._questions)
 
     def clear_at(self, request: Request) -> float:
@@ -244,7 +250,7 @@ class Station:
         return max(self.second_replies.clear_at(request), *owed, -math.inf)
 
     def soon_at(self, request: Request) -> float:
-        """Return until when replies that stand in the way of `request` are worth waiting for on the line."""
+        """Return until when replies in the way of `request` are worth waiting for on the line."""
         in_the_way = [each for each in self._questions if self._clear_at(each, request) > -math.inf]
         likely = (each.tries[-1] + self._likely_s(each) for each in in_the_way)
         return max(self.second_replies.soon_at(request), *likely, -math.inf)
@@ -268,7 +274,7 @@ class Station:
 
     @property
     def _is_doubtful(self) -> bool:
-        """Whether a reply that did not come may be late rather than lost, for all that is known."""
+        """Return whether a reply that did not come may be late rather than lost, for all that is known."""
         return not self.reply_timeout.is_known or self.reply_timeout.misses >= MISSES_TO_DOUBT
 
     @property

@@ -30,7 +30,7 @@ class Stations(defaultdict[str, Station]):
         self.on_second: Callable[[str], None] = lambda address: None
 
     def sort(self, event: Event, arrival: Arrival) -> bool:
-        """Count what is not the reply that is waited for; return whether it is a late one."""
+        """Count an event that is not the expected reply; return whether it is a late one."""
         if isinstance(event, Frame):
             for address, station in self.items():
                 late = station.takes(event, arrival.at, is_measured=not arrival.gap_s)
@@ -51,7 +51,7 @@ class Stations(defaultdict[str, Station]):
         return False
 
     def totals(self) -> LineDocument:
-        """Return what was counted on the whole line, for the status."""
+        """Return the counters of the whole line, for the status."""
         stations = self.values()
         return {
             "requests": sum(station.requests for station in stations),

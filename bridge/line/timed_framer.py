@@ -25,7 +25,7 @@ class Arrival:
 
 
 class TimedFramer:
-    """Cuts what is heard into frames, each with the arrival of its first octet."""
+    """Cut the octets of a line into frames, each with the arrival of its first octet."""
 
     def __init__(self, framer: Framer) -> None:
         self._framer = framer
@@ -34,18 +34,18 @@ class TimedFramer:
 
     @property
     def pending(self) -> bytes:
-        """Octets that belong to no event yet."""
+        """Return the octets that belong to no event yet."""
         return self._framer.pending
 
     def feed(self, data: bytes, arrival: Arrival) -> list[tuple[Event, Arrival]]:
-        """Take octets that arrived together; return the events that they settle."""
+        """Add octets that arrived together; return the events that they complete."""
         if data:
             self._arrivals.append((self._octets, arrival))
             self._octets += len(data)
         return self._timed(self._framer.feed(data))
 
     def silence(self) -> list[tuple[Event, Arrival]]:
-        """Return the events that silence settles."""
+        """Return the events that silence completes."""
         return self._timed(self._framer.silence())
 
     def _timed(self, events: list[Event]) -> list[tuple[Event, Arrival]]:

@@ -31,20 +31,20 @@ class Wakefulness:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Begin to tick."""
+        """Start the ticks."""
         self.slept_s = 0.0
         self._gap_ended_at = -math.inf
         self._awake_at = asyncio.get_running_loop().time()
         self._arm()
 
     def stop(self) -> None:
-        """Tick no more."""
+        """Stop the ticks."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def gap_s(self) -> float:
-        """Return for how long nobody was awake until now, in seconds; 0 if that is no more than usual."""
+        """Return how long the process was not awake until now, in seconds; 0 if no longer than usual."""
         if self._timer is None:
             return 0.0
         now = asyncio.get_running_loop().time()

@@ -1,5 +1,12 @@
-"""A bus's serial device: finding it (adapter), opening it (serial_device), checking how its driver runs it
-(driver), and moving its bytes (port)."""
+"""The serial device of a bus.
+
+adapter        finds the device file of an adapter
+serial_device  opens it and sets it up
+driver         checks how the driver runs it
+port           moves its bytes
+identity       which entry in site.toml recognises an adapter
+holders        which processes have a device open
+"""
 
 from __future__ import annotations
 
