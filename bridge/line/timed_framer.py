@@ -1,4 +1,4 @@
-"""A framer that tells of each event when its first octet came."""
+"""A framer that gives each event the arrival of its first octet."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from protocols.toolkit.framing import Event, Framer
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """When octets came.
+    """The time at which octets came.
 
     Attributes:
         at: in seconds of the loop's clock.
         taken: the same moment, for a stamp.
-        gap_s: nobody was awake for so long before it, so that they may have come so much earlier.
+        gap_s: how long the process was not awake before, in seconds; they may have come so much earlier.
     """
 
     at: float
@@ -30,7 +30,7 @@ class TimedFramer:
     def __init__(self, framer: Framer) -> None:
         self._framer = framer
         self._arrivals: deque[tuple[int, Arrival]] = deque()  # how many octets came before, and when
-        self._octets = self._settled = 0
+        self._octets = self._settled_octets = 0
 
     @property
     def pending(self) -> bytes:
@@ -49,10 +49,10 @@ class TimedFramer:
         return self._timed(self._framer.silence())
 
     def _timed(self, events: list[Event]) -> list[tuple[Event, Arrival]]:
-        timed = []
+        timed_events = []
         for event in events:
-            while len(self._arrivals) > 1 and self._arrivals[1][0] <= self._settled:
+            while len(self._arrivals) > 1 and self._arrivals[1][0] <= self._settled_octets:
                 self._arrivals.popleft()
-            self._settled += len(event.data)
-            timed.append((event, self._arrivals[0][1]))
-        return timed
+            self._settled_octets += len(event.data)
+            timed_events.append((event, self._arrivals[0][1]))
+        return timed_events

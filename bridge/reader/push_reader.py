@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from bridge.clock import Clock, Instant
 from bridge.port import Port
-from bridge.reader.ear import Ear
+from bridge.reader.frame_reader import FrameReader
 from bridge.reader.group import SensorState
 from bridge.reader.intake import Intake
 from bridge.reader.invocation_counters import InvocationCounters
@@ -84,14 +84,14 @@ class PushReader:
             PortLost: always, in the end.
         """
         now = asyncio.get_running_loop().time
-        ear = Ear(self._port, self._protocol.framer(), self._clock, self._line)
+        frames = FrameReader(self._port, self._protocol.framer(), self._clock, self._line)
         listener = self._protocol.listener()
         self._counters.begin(listener)
         for sensor in self._all_sensors():
             sensor.start(now())
         while True:
             self._heartbeat.extend(_LOOK_EVERY_S)
-            for event, taken in await ear.telegrams(_LOOK_EVERY_S):
+            for event, taken in await frames.read(_LOOK_EVERY_S):
                 telegrams = self._telegrams_of(listener, event)
                 self._counters.keep(listener)
                 for telegram in telegrams:

@@ -18,7 +18,7 @@ from bridge.files import NotOurFile
 from bridge.line import Line, Patience, Reply
 from bridge.port import Port
 from bridge.port.adapter import find_port
-from bridge.reader.ear import Ear
+from bridge.reader.frame_reader import FrameReader
 from bridge.reader.poll import Ask, Outcome, ask_again, poll
 from bridge.spool import lock
 from protocols.toolkit.errors import ProtocolError
@@ -176,13 +176,14 @@ async def _wait_for_push(
     """
     settings = sensor.settings
     assert isinstance(settings, PushingSettings)
-    ear, listener = Ear(port, protocol.framer(), clock, bus.line), protocol.listener()
+    frames = FrameReader(port, protocol.framer(), clock, bus.line)
+    listener = protocol.listener()
     loop = asyncio.get_running_loop()
     deadline = loop.time() + HEAR_FOR_S
     other_senders: set[str] = set()
     octets = 0
     while (remaining_s := deadline - loop.time()) > 0:
-        for event, _ in await ear.telegrams(remaining_s):
+        for event, _ in await frames.read(remaining_s):
             octets += len(event.data)
             for telegram in _telegrams(listener, event):
                 values = settings.choose(telegram.values)

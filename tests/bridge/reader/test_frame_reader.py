@@ -1,4 +1,4 @@
-"""What a line is heard to say by itself, on a scripted wire and a clock that jumps."""
+"""The frames that a line brings unasked, on a scripted wire and a clock that jumps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from bridge.clock import Clock, Instant
 from bridge.port import Port
-from bridge.reader.ear import PAUSE_S, Ear
+from bridge.reader.frame_reader import PAUSE_S, FrameReader
 from protocols.toolkit.framing import Event, Frame, Noise
 from protocols.toolkit.polling import LineSettings
 from tests.bridge.reader.talker import TALKER, telegram
@@ -21,16 +21,16 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def ear_of(wire: ScriptedLine) -> Ear:
+def frame_reader(wire: ScriptedLine) -> FrameReader:
     clock = Clock("boot", lambda: round(now() * 1e9), lambda: 0, lambda wall_ns: None)
-    return Ear(cast(Port, wire), TALKER.framer(), clock, wire.settings)
+    return FrameReader(cast(Port, wire), TALKER.framer(), clock, wire.settings)
 
 
-async def heard(ear: Ear, wait_s: float) -> list[tuple[Event, Instant]]:
+async def read_all(frames: FrameReader, wait_s: float) -> list[tuple[Event, Instant]]:
     """Everything that comes in so much time."""
     until, events = now() + wait_s, list[tuple[Event, Instant]]()
     while now() < until:
-        events += await ear.telegrams(until - now())
+        events += await frames.read(until - now())
     return events
 
 
@@ -42,7 +42,7 @@ async def test_octets_that_a_uart_gathers_on_a_slow_line_are_no_silence(baudrate
     gathered_s = wire.settings.duration_s(16)
     wire.say(data[:3], after_s=1.0)
     wire.say(data[3:], after_s=1.0 + gathered_s + 0.016)
-    ((event, taken),) = await heard(ear_of(wire), 10.0)
+    ((event, taken),) = await read_all(frame_reader(wire), 10.0)
     assert event == Frame(data)
     assert taken.boottime_ns / 1e9 == pytest.approx(now() - 9.0)
 
@@ -53,5 +53,5 @@ async def test_a_telegram_that_does_not_go_on_was_cut() -> None:
     data = telegram(0x0A, 1)
     wire.say(data[:3], after_s=1.0)
     wire.say(data, after_s=1.0 + PAUSE_S + 0.01)
-    events = [event for event, _ in await heard(ear_of(wire), 10.0)]
+    events = [event for event, _ in await read_all(frame_reader(wire), 10.0)]
     assert events == [Noise(data[:3], "cut"), Frame(data)]
