@@ -12,21 +12,22 @@ from tests.protocols.vectors import vectors
 LINE = LineSettings(115200)
 (REPLY,) = (bytes.fromhex(v["hex"]) for v in vectors("jk-bms") if v["id"] == "jk_bms-0002")
 DATA = REPLY[11:-9]
+CELLS = (3821, 3834, 3831, 3820, 3832, 3834, 3825, 3832, 3811, 3834, 3825, 3835, 3835, 3826)  # mV
 PACK: Values = {
-    "voltage": 26.58,
-    "current": 0.0,
-    "state_of_charge": 90,
-    "nominal_capacity": 117,
-    "cycled_capacity": 5,
-    "cycles": 0,
+    "voltage": 53.59,
+    "current": 2.08,
+    "state_of_charge": 15,
+    "nominal_capacity": 14,
+    "cycled_capacity": 0,
+    "cycles": 4,
     "temperature": 28,
-    "box_temperature": 28,
-    "mosfet_temperature": 28,
+    "box_temperature": 30,
+    "mosfet_temperature": 29,
     "charge_enabled": True,
     "discharge_enabled": True,
-    "balancing": False,
+    "balancing": True,
     "warnings": 0,
-    **{f"cell_voltage_{number}": 3.794 if number < 5 else 3.803 for number in range(1, 8)},
+    **{f"cell_voltage_{number}": millivolts / 1000 for number, millivolts in enumerate(CELLS, start=1)},
 }
 
 
@@ -57,7 +58,7 @@ def test_a_bms_that_is_silent_has_no_values() -> None:
 
 def test_only_what_is_asked_for_is_told() -> None:
     assert polled(DATA, values=["voltage", "software"]).values == (
-        {"voltage": 26.58, "software": "11.XA_S11.51"},
+        {"voltage": 53.59, "software": "H6.X__S6.1.3S"},
     )
 
 

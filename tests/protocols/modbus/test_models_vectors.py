@@ -27,7 +27,6 @@ SEEN = [  # models with a frame that somebody else wrote down
     "dfrobot-sen0604",
     "eastron-sdm120",
     "eastron-sdm630",
-    "peacefair-pzem016",
     "peacefair-pzem017",
     "rs485-th",
     "seeed-soil-ec02",
