@@ -26,11 +26,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.errors import SettingsError
 from protocols.toolkit.framing import Direction, Frame, NoiseReason
+from protocols.toolkit.keys import shown, unknown_keys
 from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request, Values
 from protocols.toolkit.protocol import Fields, PolledProtocol
-from protocols.toolkit.scaling_keys import unknown_key
 from protocols.toolkit.search import SearchFramer, Shape
 
 _HOST, _SENSOR = 0x11, 0x16
@@ -105,10 +105,10 @@ def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
     Raises:
         SettingsError: with every mistake.
     """
-    problems: list[Problem] = [((key,), unknown_key(key, ("model",))) for key in sorted({*table} - {"model"})]
+    problems = unknown_keys(table, ("model",))
     name = table.get("model")
     if not isinstance(name, str) or name not in MODELS:
-        what = "is missing" if name is None else f"{name!r} is no sensor known here"
+        what = "is missing" if name is None else f"{shown(name)} is not a sensor known here"
         problems.append((("model",), f"{what}, use one of: {', '.join(MODELS)}"))
     if problems:
         raise SettingsError(problems)

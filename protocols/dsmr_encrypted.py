@@ -93,7 +93,7 @@ def _whole(plain: bytes) -> bytes:
     framer = dsmr.StreamFramer()
     events = [*framer.feed(plain), *framer.silence()]
     if len(events) != 1 or not isinstance(events[0], Frame):
-        raise DecodeError("is no telegram of DSMR P1", field="telegram", value=len(plain), data=plain)
+        raise DecodeError("is not a telegram of DSMR P1", field="telegram", value=len(plain), data=plain)
     return plain
 
 

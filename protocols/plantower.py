@@ -34,9 +34,10 @@ from construct import Array, Byte, Const, Int16ub, Struct, this
 from protocols.toolkit import layout
 from protocols.toolkit.errors import Problem, SettingsError
 from protocols.toolkit.framing import Direction, Frame, NoiseReason
+from protocols.toolkit.keys import shown, unknown_keys
 from protocols.toolkit.polling import LineSettings, Value, Values
 from protocols.toolkit.protocol import Fields, Models, PushingProtocol
-from protocols.toolkit.pushing import PushingKeys, PushingSettings, Telegram
+from protocols.toolkit.pushing import ALIAS, PushingKeys, PushingSettings, Telegram
 from protocols.toolkit.search import SearchFramer, Shape
 
 _START: Final = b"\x42\x4d"
@@ -145,12 +146,22 @@ def parse_settings(keys: Mapping[str, Any]) -> SensorSettings:
     Raises:
         SettingsError: with every mistake.
     """
+    value_keys = {key: keys[key] for key in ("values", ALIAS) if key in keys}
+    problems = unknown_keys({key: keys[key] for key in keys if key != ALIAS}, ("model", "values"))
     name = keys.get("model", DEFAULT)
-    if not isinstance(name, str) or name not in MODELS:
+    is_model = isinstance(name, str) and name in MODELS
+    if not is_model:
         close = get_close_matches(str(name).lower(), MODELS, 3) or MODELS
-        message = f"{name!r} is no Plantower sensor known here, use {' or '.join(close)}"
-        raise SettingsError([(("model",), message)])
-    settings = PushingKeys({value_name: UNITS[value_name] for value_name in MODELS[name]}).parse(keys)
+        message = f"{shown(name)} is not a Plantower sensor known here, use {' or '.join(close)}"
+        problems.append((("model",), message))
+    known_values = {value: UNITS[value] for value in MODELS[name]} if is_model else UNITS
+    settings = PushingSettings("")
+    try:
+        settings = PushingKeys(known_values).parse(value_keys)
+    except SettingsError as error:
+        problems += error.problems
+    if problems:
+        raise SettingsError(problems)
     return SensorSettings("", settings.values or tuple(MODELS[name]), settings.units, name)
 
 

@@ -16,11 +16,12 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from bridge.config import decryption
-from bridge.config.document import Document, Table, key_text, nearest
+from bridge.config.document import Document, Table, key_text
 from bridge.config.quantities import FileContext
 from bridge.config.tables import FilePath, Sensor, Site, readable
 from bridge.config.toml_lines import KeyPath
 from bridge.errors import ConfigError
+from protocols.toolkit.keys import nearest
 
 _TOKEN_LENGTH = 255  # bytes: a CoAP Uri-Path option, RFC 7252 §5.10
 _KEYS = (

@@ -17,10 +17,11 @@ from pathlib import Path
 from shlex import quote
 from typing import Final
 
-from bridge.config.document import Document, nearest
+from bridge.config.document import Document
 from bridge.config.tables import Bus, Site
 from bridge.config.toml_lines import KeyPath
 from bridge.errors import ConfigError
+from protocols.toolkit.keys import nearest
 from protocols.toolkit.meter_keys import MeterKey, parse_key
 
 TABLE: Final = "decryption"

@@ -9,7 +9,6 @@ List elements are counted from 1 there, as people count the blocks of a file.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import stat
@@ -29,6 +28,7 @@ from bridge.config.toml_lines import KeyPath, nearest_line, toml_lines
 from bridge.config.wording import rule, value_text
 from bridge.errors import ConfigError
 from bridge.plain_text import one_line
+from protocols.toolkit.keys import nearest
 
 NOT_WRITTEN: Final = "not written in the table"
 _HINTS = 100  # mistakes up to which unknown keys get a hint; a file of thousands is for another program
@@ -299,9 +299,3 @@ def _too_large(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
             return
     for key, inner in pairs:
         yield from _too_large(inner, (*path, key))
-
-
-def nearest(word: str, known_words: Iterable[str]) -> str | None:
-    """Return the known word that `word` is most probably a misspelling of; None if none is near."""
-    close = difflib.get_close_matches(word.lower(), list(known_words), n=1, cutoff=0.6)
-    return close[0] if close else None

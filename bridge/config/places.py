@@ -49,7 +49,7 @@ def parse_url(text: str) -> ServerUrl:
     parts = _PLACE.fullmatch(place)
     if parts is None or (place.count(":") > 1 and parts["ipv6"] is None):
         raise ValueError(
-            f"{value_text(text)} is no server, write {scheme}://HOST:PORT, an IPv6 address as [::1]"
+            f"{value_text(text)} is not a server, write {scheme}://HOST:PORT, an IPv6 address as [::1]"
         )
     host = _ipv6(parts["ipv6"]) if parts["ipv6"] is not None else _host(parts["host"])
     return ServerUrl(scheme, host, _PORTS[scheme] if parts["port"] is None else _port(parts["port"]))

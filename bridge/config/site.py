@@ -40,6 +40,7 @@ from protocols.toolkit.protocol import (
     PushingProtocol,
     Settings,
 )
+from protocols.toolkit.pushing import ALIAS
 
 _HEADERS: dict[type[Table], str] = {
     SpoolSettings: "[spool]",
@@ -299,13 +300,13 @@ def _one_for_each_id(
     """Note sensors that would each take the same telegrams whole."""
     first: dict[str, str] = {}
     for index, sensor in enumerate(sensors):
-        if sensor is None or "only" in blocks[index]:
+        if sensor is None or {"values", ALIAS} & set(blocks[index]):
             continue
         sender_id = sensor.settings.address
         if (first_sensor := first.setdefault(sender_id, sensor.name)) != sensor.name:
             claim = f"the id {sender_id} is that of" if sender_id else "there is one sensor on such a line:"
             message = (
-                f'{claim} "{first_sensor}"; to divide its values, say in each which it keeps: only = ["…"]'
+                f'{claim} "{first_sensor}"; to divide its values, say in each which it keeps: values = ["…"]'
             )
             document.mistake((*path, "sensor", index), message)
 

@@ -87,9 +87,9 @@ def _sentence(fault: str, lines: list[str], number: int, *, secret: bool) -> str
     if "initial character" in fault or "at the end of" in fault:
         return "a name is missing, or needs quotes: names of a–z, 0–9, _ and - need none"
     if "'='" in fault:
-        return 'this is no "key = value"; a key of other than a–z, 0–9, _ and - needs quotes'
+        return 'this is not "key = value"; a key of other than a–z, 0–9, _ and - needs quotes'
     if "newline" in fault:
-        return "something follows the value that is no comment; one line holds one key = value"
+        return "something follows the value that is not a comment; one line holds one key = value"
     return "a value is missing or is not TOML; texts stand in quotes, lists in [ ], tables in { }"
 
 

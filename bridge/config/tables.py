@@ -22,12 +22,13 @@ from pydantic import (
 )
 
 from bridge import spool_file
-from bridge.config.document import NOT_WRITTEN, Table, nearest
+from bridge.config.document import NOT_WRITTEN, Table
 from bridge.config.places import Scheme, check_adapter, check_bus_name, check_plain_name, check_url, parse_url
 from bridge.config.quantities import Duration, FileContext, Size
 from bridge.config.wording import value_text
 from protocols import load, names
 from protocols.toolkit.errors import PackageError
+from protocols.toolkit.keys import nearest
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import Protocol, ProtocolRecord, Settings
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from bridge.plain_text import one_line
-
-_LONGEST_VALUE = 60  # characters of a value in a message
+from protocols.toolkit.keys import shown
 
 
 def rule(error: ErrorDetails, key: str, field: FieldInfo, *, secret: bool) -> str:
@@ -45,19 +42,8 @@ def rule(error: ErrorDetails, key: str, field: FieldInfo, *, secret: bool) -> st
 
 
 def value_text(value: object) -> str:
-    """Return a value as TOML writes it, shortened."""
-    match value:
-        case bool():
-            return str(value).lower()
-        case str():
-            text = value if len(value) <= _LONGEST_VALUE else value[: _LONGEST_VALUE - 1] + "…"
-            return f'"{one_line(text)}"'
-        case Mapping():
-            return "a table { … }"
-        case list() | tuple():
-            return "a list [ … ]"
-        case _:
-            return str(value)
+    """Return a value as TOML writes it, shortened, on one line."""
+    return one_line(shown(value))
 
 
 def _range(field: FieldInfo) -> str:

@@ -28,7 +28,7 @@ from protocols.toolkit.errors import Problem, SettingsError
 from protocols.toolkit.framing import Direction, Frame
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import Fields, PolledProtocol, Protocol, ProtocolTemplate, PushingProtocol
-from protocols.toolkit.pushing import PushingSettings
+from protocols.toolkit.pushing import ALIAS, ALIAS_SCHEMA, PushingSettings
 from protocols.toolkit.search import SearchFramer
 
 BUS_SCHEMA: Final[Mapping[str, Any]] = {
@@ -38,12 +38,13 @@ BUS_SCHEMA: Final[Mapping[str, Any]] = {
 _SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
     "properties": {
         "id": {"type": "string", "description": "The id in its frames, if a field is the id."},
-        "only": {
+        "values": {
             "type": "array",
             "items": {"type": "string"},
             "minItems": 1,
             "description": "The values to keep. Default: all.",
         },
+        ALIAS: ALIAS_SCHEMA,
     },
     "required": [],
 }

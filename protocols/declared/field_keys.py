@@ -14,18 +14,9 @@ from protocols.declared.declaration import Field
 from protocols.declared.octets import LONGEST, ORDER_RULE, ORDER_SCHEMA, order_of
 from protocols.declared.types import LONGEST_STRING, ORDERS, TYPES, Kind, Order, Type, type_of
 from protocols.toolkit.errors import Path, Problem
+from protocols.toolkit.keys import Key, is_whole, shown, unknown_key
 from protocols.toolkit.scaling import Meaning
-from protocols.toolkit.scaling_keys import (
-    MEANING_KEYS,
-    OF_INTEGERS,
-    OF_NUMBERS,
-    Key,
-    contradictions,
-    is_whole,
-    meaning_of,
-    shown,
-    unknown_key,
-)
+from protocols.toolkit.scaling_keys import MEANING_KEYS, OF_INTEGERS, OF_NUMBERS, contradictions, meaning_of
 
 _OWN: Final[Mapping[str, Key]] = {
     "at": Key(
@@ -35,7 +26,7 @@ _OWN: Final[Mapping[str, Key]] = {
             "maximum": LONGEST - 1,
             "description": "first octet, from 0; negative: from the end. Default: behind the field before",
         },
-        "is no place in a frame, count octets from 0, or from the end: -1 is the last",
+        "is not a place in a frame, count octets from 0, or from the end: -1 is the last",
         lambda v: is_whole(v, -LONGEST, LONGEST - 1),
     ),
     "type": Key(
@@ -45,7 +36,7 @@ _OWN: Final[Mapping[str, Key]] = {
             "default": "uint8",
             "description": "how its octets are written; string:N is a text of N octets",
         },
-        f"is no type, use one of {' '.join(TYPES)} or string:N (N = 1–{LONGEST_STRING} octets)",
+        f"is not a type, use one of {' '.join(TYPES)} or string:N (N = 1–{LONGEST_STRING} octets)",
         lambda v: type_of(v) is not None,
     ),
     "order": Key(ORDER_SCHEMA, ORDER_RULE, lambda v: v in ORDERS),
@@ -87,7 +78,7 @@ def parse_fields(
     fields: list[Field] = []
     for name, entry in table.items():
         if not name.strip():
-            problems.append(((*at, name), "is no name: write the name that its value has"))
+            problems.append(((*at, name), "is not a name: write the name that its value has"))
             continue
         field = _parse(name, entry, order, begin, (*at, name), problems)
         if field is None:

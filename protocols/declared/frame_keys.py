@@ -28,7 +28,7 @@ from protocols.declared.octets import (
 )
 from protocols.declared.types import Order, type_of
 from protocols.toolkit.errors import Path, Problem
-from protocols.toolkit.scaling_keys import is_whole, misspelt, shown, unknown_key
+from protocols.toolkit.keys import is_whole, misspelt, shown, unknown_keys
 
 _LONGEST_SYNC: Final = 32
 _USUAL_LONGEST: Final = 256
@@ -94,10 +94,10 @@ _LENGTH_KEYS: Final = ("at", "type", "order", "add", "max")
 def parse_frame(table: object, at: Path, problems: list[Problem]) -> Declaration | None:
     """Return the frame that a table declares, or None; add its mistakes to `problems`."""
     if not isinstance(table, Mapping):
-        problems.append((at, f"is no table, write [bus.NAME.{at[-1]}], below it what its sensors send"))
+        problems.append((at, f"is not a table, write [bus.NAME.{at[-1]}], below it what its sensors send"))
         return None
     before = len(problems)
-    problems += [((*at, key), unknown_key(key, _KEYS)) for key in table if key not in _KEYS]
+    problems += unknown_keys(table, _KEYS, at)
     misspelt_keys = misspelt(table, _KEYS)
     needed = {key: text for key, text in _MISSING.items() if key not in table and key not in misspelt_keys}
     problems += [((*at, key), f"is missing: {text}") for key, text in needed.items()]
@@ -164,10 +164,10 @@ def _length(
     if is_whole(entry, 2, LONGEST):
         return entry, entry
     if not isinstance(entry, Mapping):
-        text = f'is no length, use 2–{LONGEST} octets, or where it is told: {{ at = 2, type = "uint16" }}'
+        text = f'is not a length, use 2–{LONGEST} octets, or where it is told: {{ at = 2, type = "uint16" }}'
         problems.append((at, f"{shown(entry)} {text}"))
         return 2, 2
-    problems += [((*at, key), unknown_key(key, _LENGTH_KEYS)) for key in entry if key not in _LENGTH_KEYS]
+    problems += unknown_keys(entry, _LENGTH_KEYS, at)
     for key, least, most in (("at", 0, _LONGEST_SYNC), ("add", -LONGEST, LONGEST), ("max", 2, LONGEST)):
         if key in entry and not is_whole(entry[key], least, most):
             problems.append(((*at, key), f"{shown(entry[key])} is out of range, use {least} to {most}"))

@@ -11,7 +11,7 @@ from protocols.declared.declaration import Check, Pattern
 from protocols.declared.types import ORDERS, Order
 from protocols.toolkit.checksum import CHECKSUMS
 from protocols.toolkit.errors import Path, Problem
-from protocols.toolkit.scaling_keys import is_whole, shown, unknown_key
+from protocols.toolkit.keys import is_whole, shown, unknown_keys
 
 LONGEST: Final = 1024
 """Octets of the longest frame that can be declared."""
@@ -21,7 +21,7 @@ _ID: Final = "{id}"
 _TOKEN = re.compile(r"\?\?|\{id\}|[0-9A-Fa-f]{2}")
 _HEX: Final = "[0-9A-Fa-f]{2}"
 ORDER_SCHEMA: Final = {"enum": list(ORDERS), "description": "which octet of a number is first"}
-ORDER_RULE: Final = 'is no order, use "big" (the highest octet first) or "little"'
+ORDER_RULE: Final = 'is not an order, use "big" (the highest octet first) or "little"'
 _PLACE: Final = {"type": "integer", "minimum": -LONGEST, "maximum": LONGEST}
 
 
@@ -85,10 +85,10 @@ def parse_check(
     name_path = (*at, "name") if isinstance(entry, Mapping) else at
     known_keys = ("name", "at", "from", "to", "order") if end is not None else ("name", "from", "to", "order")
     before = len(problems)
-    problems += [((*at, key), unknown_key(key, known_keys)) for key in table if key not in known_keys]
+    problems += unknown_keys(table, known_keys, at)
     for key in ("at", "from", "to"):
         if key in known_keys and key in table and not is_whole(table[key], -LONGEST, LONGEST):
-            text = f"{shown(table[key])} is no place in a frame, count octets from 0, or from the end: -1"
+            text = f"{shown(table[key])} is not a place in a frame, count octets from 0, or from the end: -1"
             problems.append(((*at, key), text))
     order = order_of(table, order, at, problems)
     checksum = CHECKSUMS.get(table["name"]) if isinstance(table.get("name"), str) else None
@@ -107,4 +107,4 @@ def _no_checksum(name: object) -> str:
         return f'is missing: what the data sheet calls it, for example "{next(iter(CHECKSUMS))}"'
     begun = [candidate for candidate in CHECKSUMS if candidate.startswith(str(name).lower())]
     close = begun or get_close_matches(str(name).lower(), CHECKSUMS, 3, 0.4) or list(CHECKSUMS)
-    return f"{shown(name)} is no checksum, use {' or '.join(close)}"
+    return f"{shown(name)} is not a checksum, use {' or '.join(close)}"

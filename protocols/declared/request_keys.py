@@ -15,8 +15,8 @@ from protocols.declared.declaration import Declaration, Field, misplaced
 from protocols.declared.octets import LONGEST, checksum_schema, octets, octets_schema, parse_check
 from protocols.declared.types import Order, Type, type_of
 from protocols.toolkit.errors import Path, Problem
+from protocols.toolkit.keys import misspelt, shown, unknown_keys
 from protocols.toolkit.scaling import Meaning
-from protocols.toolkit.scaling_keys import misspelt, shown, unknown_key
 
 ID: Final = "id"
 
@@ -44,10 +44,10 @@ def parse_request(
         order: the order of the octets of the checksum, if that has no key `order`.
     """
     if not isinstance(table, Mapping):
-        problems.append((at, 'is no table, write [bus.NAME.request], below it send = "…"'))
+        problems.append((at, 'is not a table, write [bus.NAME.request], below it send = "…"'))
         return None
     before = len(problems)
-    problems += [((*at, key), unknown_key(key, _KEYS)) for key in table if key not in _KEYS]
+    problems += unknown_keys(table, _KEYS, at)
     misspelt_keys = misspelt(table, _KEYS)
     check = None
     if "checksum" in table:

@@ -58,7 +58,7 @@ class DeclaredListener:
         if sender is None:
             field = self._frame.declared.id
             assert field is not None
-            raise DecodeError("is no id", field=field.name, value=raws[field.name], data=frame.data)
+            raise DecodeError("is not an id", field=field.name, value=raws[field.name], data=frame.data)
         return [Telegram(sender, self._frame.values(raws)[0])]
 
 

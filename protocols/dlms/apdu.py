@@ -65,12 +65,12 @@ def notification(apdu: bytes) -> Notification:
     reader = Reader(apdu)
     head = layout.parse(_NOTIFICATION, reader.octets("data-notification", _NOTIFICATION_LENGTH))
     if head["tag"] != DATA_NOTIFICATION:
-        raise DecodeError("is no data-notification", field="tag", value=head["tag"], data=apdu)
+        raise DecodeError("is not a data-notification", field="tag", value=head["tag"], data=apdu)
     length = reader.length("date-time")
     if length == _OCTET_STRING:
         length = reader.length("date-time")
     if length not in (0, DATE_TIME_LENGTH):
-        raise DecodeError("is no date-time", field="date-time", value=length, data=apdu)
+        raise DecodeError("is not a date-time", field="date-time", value=length, data=apdu)
     date_time = reader.octets("date-time", length)
     body = reader.element("notification-body")
     reader.end("notification-body")

@@ -115,7 +115,7 @@ class Reader(OctetReader):
         if first < 0x80:
             return first
         if not 1 <= first & 0x7F <= 4:
-            raise self._error(name, "is no length", first)
+            raise self._error(name, "is not a length", first)
         return int.from_bytes(self.octets(name, first & 0x7F), "big")
 
     def end(self, name: str) -> None:

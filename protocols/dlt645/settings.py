@@ -12,13 +12,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final
 
 from protocols.dlt645.data import Item, is_format
 from protocols.dlt645.edition import DLT645_2007, Edition
 from protocols.dlt645.frame import ANY_ADDRESS, BROADCAST, covers
 from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.keys import parse_value_names, shown, unknown_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def parse_settings(table: Mapping[str, Any], edition: Edition = DLT645_2007) -> 
     Raises:
         SettingsError: with every mistake.
     """
-    problems: list[Problem] = [((key,), _unknown(key, _KEYS)) for key in table if key not in _KEYS]
+    problems = unknown_keys(table, _KEYS)
     address = _address(table.get("address"), problems)
     items = _named(table.get("values", []), edition, problems)
     own = _own(table.get("identifiers", {}), edition, problems)
@@ -164,7 +164,7 @@ def _address(written: object, problems: list[Problem]) -> str:
         message = f'{written} is a number, write the digits on the meter in quotes: "{written:012}"'
     elif not isinstance(written, str) or len(written) != len(BROADCAST) or not _ADDRESS.fullmatch(written):
         message = (
-            f"{_shown(written)} is no meter address, write its twelve digits in quotes, "
+            f"{shown(written)} is not a meter address, write its twelve digits in quotes, "
             f'or "{ANY_ADDRESS}" for the only meter on the line'
         )
     elif written == BROADCAST:
@@ -176,25 +176,25 @@ def _address(written: object, problems: list[Problem]) -> str:
 
 
 def _named(names: object, edition: Edition, problems: list[Problem]) -> list[Item]:
-    if not isinstance(names, list):
-        problems.append((("values",), f'{_shown(names)} is no list, write for example ["{_USUAL}"]'))
-        return []
-    found: dict[str, Item] = {}
-    for index, name in enumerate(names):
-        item = edition.items.get(name) if isinstance(name, str) else None
-        if item is None:
-            problems.append((("values", index), _unknown_value(name, edition)))
-        elif name in found:
-            problems.append((("values", index), f"{_shown(name)} is there twice"))
-        else:
-            found[name] = item
-    return list(found.values())
+    mistakes: list[Problem] = []
+    accepted = parse_value_names(
+        names,
+        _names(edition),
+        mistakes,
+        is_known=edition.items.__contains__,
+        may_be_empty=True,
+        advice="others go below identifiers",
+    )
+    for path, message in mistakes:
+        name = names[int(path[1])] if isinstance(names, list) and len(path) > 1 else None
+        problems.append((path, _no_tariff(name, edition) or message))
+    return [edition.items[name] for name in accepted]
 
 
 def _own(table: object, edition: Edition, problems: list[Problem]) -> list[Item]:
     if not isinstance(table, Mapping):
         problems.append(
-            (("identifiers",), 'is no table, write [….identifiers], below it NAME = { di = "…" }')
+            (("identifiers",), 'is not a table, write [….identifiers], below it NAME = { di = "…" }')
         )
         return []
     items = [_item(name, entry, edition, problems) for name, entry in table.items()]
@@ -206,46 +206,38 @@ def _item(name: str, entry: object, edition: Edition, problems: list[Problem]) -
     if not isinstance(entry, Mapping):
         usual = edition.example
         example = f'write for example {{ di = "{usual.di}", format = "{usual.format}" }}'
-        problems.append((at, f"{_shown(entry)} is no identifier, {example}"))
+        problems.append((at, f"{shown(entry)} is not an identifier, {example}"))
         return None
     before = len(problems)
-    problems += [((*at, key), _unknown(key, _ITEM_KEYS)) for key in entry if key not in _ITEM_KEYS]
+    problems += unknown_keys(entry, _ITEM_KEYS, at)
     di, form = entry.get("di"), entry.get("format")
     unit, is_signed = entry.get("unit", ""), entry.get("signed", False)
     if not isinstance(di, str) or not re.fullmatch(f"[0-9A-Fa-f]{{{2 * edition.octets}}}", di):
         digits, first = _DIGITS[edition.octets], f"DI{edition.octets - 1} first"
         rule = f'{digits} hexadecimal digits in quotes, {first}, for example "{edition.example.di}"'
-        problems.append(((*at, "di"), f"is missing: {rule}" if di is None else f"{_shown(di)} is not {rule}"))
+        problems.append(((*at, "di"), f"is missing: {rule}" if di is None else f"{shown(di)} is not {rule}"))
     if not isinstance(form, str) or not is_format(form):
         rule = (
             'write it as the manual\'s table: "XXX.X" (an even number of X), "NNNN", "YYMMDDWW" or "hhmmss"'
         )
         problems.append(
-            ((*at, "format"), f"is missing: {rule}" if form is None else f"{_shown(form)}: {rule}")
+            ((*at, "format"), f"is missing: {rule}" if form is None else f"{shown(form)}: {rule}")
         )
     if not isinstance(unit, str):
-        problems.append(((*at, "unit"), f"{_shown(unit)} is no text, write it in quotes"))
+        problems.append(((*at, "unit"), f"{shown(unit)} is not a text, write it in quotes"))
     if not isinstance(is_signed, bool):
-        problems.append(((*at, "signed"), f"{_shown(is_signed)} is neither true nor false"))
+        problems.append(((*at, "signed"), f"{shown(is_signed)} is neither true nor false"))
     if len(problems) > before:
         return None
     return Item(name, str(di).upper(), str(form), str(unit), is_signed is True)
 
 
-def _unknown_value(name: object, edition: Edition) -> str:
-    tariffs = _with_tariffs(edition)
-    if isinstance(name, str) and _TARIFF.search(name) and (base := _TARIFF.sub("", name)) in tariffs:
-        last = max(number for number in range(1, 64) if f"{base}_t{number}" in edition.items)
-        return f'"{name}" is no value, tariffs of an energy are "{base}_t1" to "_t{last}"'
-    names = _names(edition)
-    close = sorted(get_close_matches(str(name).lower(), names, 3)) or names[:3]
-    return f"{_shown(name)} is no value, use {' or '.join(close)}; others go below identifiers"
-
-
-def _unknown(key: str, known: tuple[str, ...]) -> str:
-    close = get_close_matches(key, known, 1)
-    return f"is no key here, did you mean {close[0]}?" if close else f"is no key here, use {', '.join(known)}"
-
-
-def _shown(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
+def _no_tariff(name: object, edition: Edition) -> str | None:
+    """Return the message for the tariff of an energy that has fewer tariffs; None if the name is another."""
+    if not isinstance(name, str) or name in edition.items:
+        return None
+    energy = _TARIFF.sub("", name)
+    if energy == name or energy not in _with_tariffs(edition):
+        return None
+    last = max(number for number in range(1, 64) if f"{energy}_t{number}" in edition.items)
+    return f'unknown value "{name}"; tariffs of an energy are "{energy}_t1" to "_t{last}"'

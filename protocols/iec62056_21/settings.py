@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final
 
 from protocols.iec62056_21.frame import MAX_ADDRESS
 from protocols.toolkit import obis
 from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.keys import parse_value_names, shown, unknown_keys
 
 _ADDRESS: Final = r'^[ "-.0-~]{0,32}$'
 _CODE: Final = r"^[0-9A-Z]+([.:*&-][0-9A-Z]+)+$"
@@ -80,12 +80,12 @@ def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
     Raises:
         SettingsError: with every mistake.
     """
-    problems: list[Problem] = [((key,), _unknown_key(key)) for key in table if key not in _KEYS]
+    problems = unknown_keys(table, _KEYS)
     address = _address(table.get("address", ""), problems)
     values = _values(table.get("values"), problems)
     wake_up = table.get("wake_up", False)
     if not isinstance(wake_up, bool):
-        problems.append((("wake_up",), f"{_shown(wake_up)} is neither true nor false"))
+        problems.append((("wake_up",), f"{shown(wake_up)} is neither true nor false"))
     if problems:
         raise SettingsError(problems)
     return MeterSettings(address, values, wake_up)
@@ -110,36 +110,19 @@ def _address(address: object, problems: list[Problem]) -> str:
         message = f'{address} is a number, write what the meter is asked by in quotes: "{address}"'
     else:
         rule = f"in quotes, at most {MAX_ADDRESS} characters without / and !"
-        message = f"{_shown(address)} is no address of a meter, write the number on its label {rule}"
+        message = f"{shown(address)} is not an address of a meter, write the number on its label {rule}"
     problems.append((("address",), message))
     return ""
 
 
 def _values(names: object, problems: list[Problem]) -> tuple[str, ...]:
-    if not isinstance(names, list) or not names:
+    if names is None:
         rule = 'write the values to read as a list, for example ["import_energy", "import_power"]'
-        problems.append((("values",), f"is missing: {rule}" if names is None else f"{_shown(names)}: {rule}"))
+        problems.append((("values",), f"is missing: {rule}"))
         return ()
-    accepted: list[str] = []
-    for index, name in enumerate(names):
-        if not isinstance(name, str) or (obis.unit_of(name) is None and not re.fullmatch(_CODE, name)):
-            problems.append((("values", index), _unknown_value(name)))
-        elif name in accepted:
-            problems.append((("values", index), f"{_shown(name)} is there twice"))
-        else:
-            accepted.append(name)
-    return tuple(accepted)
+    advice = 'or write the code that the meter shows, "1.8.0"'
+    return parse_value_names(names, obis.UNITS, problems, is_known=_is_value, advice=advice)
 
 
-def _unknown_value(name: object) -> str:
-    close = sorted(get_close_matches(str(name).lower(), obis.UNITS, 3)) or ["import_energy", "import_power"]
-    return f'{_shown(name)} is no value, use {" or ".join(close)}, or the code that the meter shows: "1.8.0"'
-
-
-def _unknown_key(key: str) -> str:
-    close = get_close_matches(key, _KEYS, 1)
-    return f"is no key here, did you mean {close[0]}?" if close else f"is no key here, use {', '.join(_KEYS)}"
-
-
-def _shown(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
+def _is_value(name: str) -> bool:
+    return obis.unit_of(name) is not None or re.fullmatch(_CODE, name) is not None

@@ -16,13 +16,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final
 
 from protocols.mbus.items import NAMES, is_name, unit_of
 from protocols.mbus.link import ANY_METER
 from protocols.mbus.secondary import ANY_OCTET, Secondary
 from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.keys import parse_value_names, shown, unknown_keys, unknown_value
 
 _MAX_PRIMARY: Final = 250
 
@@ -91,6 +91,7 @@ SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
     "oneOf": [{"required": ["address"]}, {"required": ["id"]}],
 }
 _KEYS: Final = tuple(SENSOR_SCHEMA["properties"])
+_ADVICE: Final = "`serial-bridge try` shows all that it tells"
 _OF_ID: Final = ("manufacturer", "version", "medium")
 
 
@@ -115,7 +116,7 @@ def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
     Raises:
         SettingsError: every mistake.
     """
-    problems: list[Problem] = [((key,), _unknown(key)) for key in table if key not in _KEYS]
+    problems = unknown_keys(table, _KEYS)
     address, digits = table.get("address"), table.get("id")
     if (address is None) == (digits is None):
         message = (
@@ -136,12 +137,12 @@ def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
     manufacturer = table.get("manufacturer", "")
     if manufacturer != "" and not (isinstance(manufacturer, str) and re.fullmatch("[A-Z]{3}", manufacturer)):
         problems.append(
-            (("manufacturer",), f'{_shown(manufacturer)} is not three capital letters, like "KAM"')
+            (("manufacturer",), f'{shown(manufacturer)} is not three capital letters, like "KAM"')
         )
     for key in ("version", "medium"):
         octet = table.get(key)
         if octet is not None and not (_is_integer(octet) and 0 <= octet < ANY_OCTET):
-            problems.append(((key,), f"{_shown(octet)} is no {key}, use 0–{ANY_OCTET - 1}"))
+            problems.append(((key,), f"{shown(octet)} is not a {key}, use 0–{ANY_OCTET - 1}"))
     values = _values(table.get("values"), problems)
     if problems:
         raise SettingsError(problems)
@@ -177,8 +178,8 @@ def _is_address(value: object) -> bool:
 def _no_address(value: object) -> str:
     rule = f"use 0–{_MAX_PRIMARY}, or {ANY_METER} for the only meter on the line"
     if isinstance(value, str):
-        return f'"{value}" is no primary address, {rule}; the digits on the label go to id'
-    return f"{_shown(value)} is no primary address, {rule}"
+        return f'"{value}" is not a primary address, {rule}; the digits on the label go to id'
+    return f"{shown(value)} is not a primary address, {rule}"
 
 
 def _no_id(value: object) -> str:
@@ -186,47 +187,21 @@ def _no_id(value: object) -> str:
         return f'{value} is a number, write the eight digits on the meter in quotes: "{value:08}"'
     if isinstance(value, str) and re.fullmatch("[0-9A-Fa-f]{8}", value):
         return f'"{value}" has an F in it, which stands for any digit: write the eight digits of one meter'
-    return f"{_shown(value)} is no id, write the eight digits on the meter in quotes"
+    return f"{shown(value)} is not an id, write the eight digits on the meter in quotes"
 
 
 def _values(table_or_list: object, problems: list[Problem]) -> Mapping[str, str] | None:
+    """Return key in site.toml → name in the meter; None: all values, under their own names."""
     if table_or_list is None:
         return None
-    pairs: list[tuple[str | int, object]]
-    if isinstance(table_or_list, Mapping):
-        pairs = list(table_or_list.items())
-    elif isinstance(table_or_list, list):
-        pairs = list(enumerate(table_or_list))
-    else:
-        problems.append(
-            (("values",), f'{_shown(table_or_list)} is no list, write for example ["energy", "volume"]')
-        )
-        return None
-    if not pairs:
-        problems.append((("values",), "is empty, leave it out to take all that the meter tells"))
-    name_by_key: dict[str, str] = {}
-    for place, name in pairs:
-        key = place if isinstance(place, str) else str(name)
-        if not isinstance(name, str) or not is_name(name):
-            problems.append((("values", place), _no_name(name)))
-        elif key in name_by_key:
-            problems.append((("values", place), f"{_shown(name)} is there twice"))
-        else:
-            name_by_key[key] = name
-    return name_by_key
-
-
-def _no_name(name: object) -> str:
-    close = get_close_matches(str(name).lower(), NAMES, 3) or NAMES[:3]
-    return (
-        f"{_shown(name)} is no value, use {' or '.join(close)}; `serial-bridge try` shows all that it tells"
-    )
-
-
-def _unknown(key: str) -> str:
-    close = get_close_matches(key, _KEYS, 1)
-    return f"is no key here, did you mean {close[0]}?" if close else f"is no key here, use {', '.join(_KEYS)}"
-
-
-def _shown(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    if not isinstance(table_or_list, Mapping):
+        names = parse_value_names(table_or_list, NAMES, problems, is_known=is_name, advice=_ADVICE)
+        return {name: name for name in names}
+    if not table_or_list:
+        problems.append((("values",), "the table is empty, leave it out to take all that the meter tells"))
+    problems += [
+        (("values", key), unknown_value(name, NAMES, _ADVICE))
+        for key, name in table_or_list.items()
+        if not isinstance(name, str) or not is_name(name)
+    ]
+    return dict(table_or_list)

@@ -14,7 +14,7 @@ from protocols.modbus.plan import Limits, Span
 from protocols.modbus.register_keys import TABLES
 from protocols.modbus.registers import Register, Table
 from protocols.toolkit.errors import Path, Problem
-from protocols.toolkit.scaling_keys import is_whole, shown, unknown_key
+from protocols.toolkit.keys import is_whole, shown, unknown_key
 
 _MOST: Final = {
     "max_registers": pdu.MAX_REGISTERS,
@@ -121,7 +121,10 @@ def _forbidden(table: Mapping[str, Any], at: Path, problems: list[Problem]) -> s
                 forbidden.add((TABLES[key], Span(pair[0], pair[1] + 1)))
             else:
                 problems.append(
-                    ((*at, key, number), f"{pair} is no range, write [[first, last]], for example [[10, 19]]")
+                    (
+                        (*at, key, number),
+                        f"{pair} is not a range, write [[first, last]], for example [[10, 19]]",
+                    )
                 )
     return forbidden
 

@@ -15,18 +15,9 @@ from typing import Any, Final
 from protocols.modbus import pdu
 from protocols.modbus.registers import ORDERS, TYPES, Register, Table
 from protocols.toolkit.errors import Path, Problem
+from protocols.toolkit.keys import Key, is_whole, shown, unknown_key
 from protocols.toolkit.scaling import ENCODINGS
-from protocols.toolkit.scaling_keys import (
-    MEANING_KEYS,
-    OF_INTEGERS,
-    OF_NUMBERS,
-    Key,
-    contradictions,
-    is_whole,
-    meaning_of,
-    shown,
-    unknown_key,
-)
+from protocols.toolkit.scaling_keys import MEANING_KEYS, OF_INTEGERS, OF_NUMBERS, contradictions, meaning_of
 
 LONGEST_STRING: Final = 2 * pdu.MAX_REGISTERS
 TABLES: Final = {table.key: table for table in Table}
@@ -44,7 +35,7 @@ _PLACES: Final[Mapping[str, Key]] = {
             "type": ["integer", "string"],
             "description": "the datasheet's notation: 0xxxx coil, 1xxxx discrete, 3xxxx input, 4xxxx holding",
         },
-        'is no address of 5 or 6 digits that begins with 0, 1, 3 or 4; write 30012, 400001 or "00012"',
+        'is not an address of 5 or 6 digits that begins with 0, 1, 3 or 4; write 30012, 400001 or "00012"',
         lambda v: modicon(v) is not None,
     ),
 }
@@ -57,17 +48,17 @@ KEYS: Final[Mapping[str, Key]] = {
             "anyOf": [{"enum": list(TYPES)}, {"pattern": r"^string:[0-9]{1,3}$"}],
             "default": "uint16",
         },
-        f"is no type, use one of {' '.join(TYPES)} or string:N (N = 1–{LONGEST_STRING} characters)",
+        f"is not a type, use one of {' '.join(TYPES)} or string:N (N = 1–{LONGEST_STRING} characters)",
         lambda v: isinstance(v, str) and (v in TYPES or _string_length(v) is not None),
     ),
     "order": Key(
         {"type": "string", "enum": list(ORDERS), "default": "ABCD"},
-        f"is no order, use one of {' '.join(ORDERS)} (ABCD: high word first, high byte first)",
+        f"is not an order, use one of {' '.join(ORDERS)} (ABCD: high word first, high byte first)",
         lambda v: isinstance(v, str) and v in ORDERS,
     ),
     "encoding": Key(
         {"type": "string", "enum": list(ENCODINGS), "description": "of a string; default: utf-8 or latin-1"},
-        f"is no encoding, use one of {' '.join(ENCODINGS)}",
+        f"is not an encoding, use one of {' '.join(ENCODINGS)}",
         lambda v: isinstance(v, str) and v in ENCODINGS,
     ),
     "scale": Key(
@@ -78,7 +69,7 @@ KEYS: Final[Mapping[str, Key]] = {
             "additionalProperties": False,
             "oneOf": [{"required": [place]} for place in _OF_SCALES],
         },
-        "is no register that holds a power of ten, write for example { holding = 5 }",
+        "is not a register that holds a power of ten, write for example { holding = 5 }",
         lambda v: scale_place(v) is not None,
     ),
     **MEANING_KEYS,
@@ -146,7 +137,7 @@ def datasheet_numbers(table: Mapping[str, Mapping[str, Any]], at: Path) -> list[
 
 def _parse(name: str, entry: object, at: Path, problems: list[Problem]) -> Register | None:
     if not isinstance(entry, Mapping):
-        problems.append((at, f"{entry!r} is not a register, write for example {{ holding = 0 }}"))
+        problems.append((at, f"{shown(entry)} is not a register, write for example {{ holding = 0 }}"))
         return None
     before = len(problems)
     for key, value in entry.items():
@@ -204,7 +195,7 @@ def _contradictions(register: Register, entry: Mapping[str, Any]) -> list[tuple[
         meaningless = set(entry) & {"encoding"}
     problems += [(key, f"means nothing for {kind_text}, leave it out") for key in entry if key in meaningless]
     if kind.startswith("string") and register.order not in ("ABCD", "BADC"):
-        problems.append(("order", f"{register.order} is no order of text, use ABCD or BADC"))
+        problems.append(("order", f"{register.order} is not an order of text, use ABCD or BADC"))
     problems += contradictions(entry, kind, 8 * number_type.octets if number_type else None)
     problems += [
         ("scale", f"does not go with {key}, keep one of the two")

@@ -22,7 +22,7 @@ from protocols.modbus.register_keys import REGISTERS_SCHEMA, datasheet_numbers, 
 from protocols.modbus.registers import Register
 from protocols.modbus.serial_line import BROADCAST, UNITS
 from protocols.toolkit.errors import Problem, SettingsError
-from protocols.toolkit.scaling_keys import is_whole, shown, unknown_key
+from protocols.toolkit.keys import is_whole, shown, unknown_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,7 @@ def parse_settings(table: Mapping[str, Any], library: Library = SHIPPED) -> Modb
     Raises:
         SettingsError: every mistake.
     """
-    problems: list[Problem] = [
-        ((key,), unknown_key(key, tuple(_PROPERTIES))) for key in table if key not in _PROPERTIES
-    ]
+    problems = unknown_keys(table, _PROPERTIES)
     unit = _unit(table, problems)
     model = _model(table, library, problems)
     limits = model.limits if model else Limits()
@@ -179,6 +177,9 @@ def _model(table: Mapping[str, Any], library: Library, problems: list[Problem]) 
     else:
         hint = f"use one that `serial-bridge models` lists: {', '.join(known_names[:3])} …"
     problems.append(
-        (("model",), f"{shown(name)} is no model that ships with the bridge, nor a file in models/, {hint}")
+        (
+            ("model",),
+            f"{shown(name)} is not a model that ships with the bridge, nor a file in models/, {hint}",
+        )
     )
     return None

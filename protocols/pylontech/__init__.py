@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from protocols.pylontech.battery import KEYS, Battery, PackSettings, describe
 from protocols.pylontech.frame import MAX_LENGTH, StreamFramer
-from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.keys import is_whole, shown, unknown_keys
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import PolledProtocol
-from protocols.toolkit.scaling_keys import is_whole
 
 FIRST_ADDRESS: Final = 2  # of the master battery, all switches off
 
@@ -44,12 +44,14 @@ def parse_settings(table: Mapping[str, Any]) -> PackSettings:
         SettingsError: with every mistake.
     """
     address = table.get("address", FIRST_ADDRESS)
-    problems: list[Problem] = []
+    problems = unknown_keys(table, SCHEMA["properties"])
     if not is_whole(address, 1, 255):
-        problems.append((("address",), f"{address!r} is no address of a battery, use 1–255; the master is 2"))
+        problems.append(
+            (("address",), f"{shown(address)} is not an address of a battery, use 1–255; the master is 2")
+        )
     chosen = None
     try:
-        chosen = KEYS.parse({key: value for key, value in table.items() if key != "address"})
+        chosen = KEYS.parse({key: table[key] for key in ("values",) if key in table})
     except SettingsError as error:
         problems += error.problems
     if chosen is None or problems:

@@ -124,7 +124,7 @@ class Sensor:
         values = self._model.values(answer.data)
         if values is None:
             raise DecodeError(
-                f"{len(answer.data)} octets are no values of {self._model.name}: compare the model",
+                f"{len(answer.data)} octets are not the values of {self._model.name}: compare the model",
                 field="measured values",
                 value=answer.data.hex(" "),
                 data=answer.data,

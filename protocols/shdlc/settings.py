@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final
 
 from protocols.shdlc.models import MODELS, Format, Model
 from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.keys import parse_value_names, shown, unknown_keys
 
 MAX_ADDRESS: Final = 254  # 255 is for all
 DEVICE_ERROR: Final = "device_error"
@@ -89,13 +89,14 @@ def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
     Raises:
         SettingsError: with every mistake.
     """
-    problems: list[Problem] = [((key,), _unknown(key)) for key in table if key not in _KEYS]
+    problems = unknown_keys(table, _KEYS)
     model = _model(table.get("model"), problems)
     address = _address(table.get("address", 0), problems)
     form, values = next(iter(model.formats.values())), _all(model)
     if "model" in table:  # of no model, nothing can be said of these
         form = _form(table.get("format"), model, problems)
-        values = _values(table.get("values", list(values)), model, problems)
+        known_names = (*_all(model), SERIAL_NUMBER)
+        values = parse_value_names(table.get("values", list(values)), known_names, problems)
     if problems:
         raise SettingsError(problems)
     return SensorSettings(address, model, form, values)
@@ -132,7 +133,7 @@ def _model(name: object, problems: list[Problem]) -> Model:
             ("model",),
             f"is missing: which sensor it is, {names}"
             if name is None
-            else f"{_shown(name)} is no model, use {names}",
+            else f"{shown(name)} is not a model, use {names}",
         )
     )
     return next(iter(MODELS.values()))
@@ -142,7 +143,7 @@ def _address(address: object, problems: list[Problem]) -> int:
     if isinstance(address, int) and not isinstance(address, bool) and 0 <= address <= MAX_ADDRESS:
         return address
     problems.append(
-        (("address",), f"{_shown(address)} is no address, use 0–{MAX_ADDRESS}; as delivered it is 0")
+        (("address",), f"{shown(address)} is not an address, use 0–{MAX_ADDRESS}; as delivered it is 0")
     )
     return 0
 
@@ -152,35 +153,9 @@ def _form(name: object, model: Model, problems: list[Problem]) -> Format:
         return model.formats[name]
     if name is not None:
         form_names = " or ".join(f'"{form}"' for form in model.formats)
-        problems.append((("format",), f"{_shown(name)} is no format of {model.name}, use {form_names}"))
+        problems.append((("format",), f"{shown(name)} is not a format of {model.name}, use {form_names}"))
     return next(iter(model.formats.values()))
-
-
-def _values(names: object, model: Model, problems: list[Problem]) -> tuple[str, ...]:
-    value_names = [*_all(model), SERIAL_NUMBER]
-    if not isinstance(names, list) or not names:
-        problems.append(
-            (("values",), f'{_shown(names)} is no list of values, write for example ["{value_names[0]}"]')
-        )
-        return ()
-    for index, name in enumerate(names):
-        if name not in value_names:
-            close = get_close_matches(str(name).lower(), value_names, 3) or value_names
-            message = f"{_shown(name)} is no value of {model.name}, use {' or '.join(close)}"
-            problems.append((("values", index), message))
-        elif name in names[:index]:
-            problems.append((("values", index), f"{_shown(name)} is there twice"))
-    return tuple(names)
 
 
 def _all(model: Model) -> tuple[str, ...]:
     return (*(quantity.name for quantity in model.quantities), DEVICE_ERROR)
-
-
-def _unknown(key: str) -> str:
-    close = get_close_matches(key, _KEYS, 1)
-    return f"is no key here, did you mean {close[0]}?" if close else f"is no key here, use {', '.join(_KEYS)}"
-
-
-def _shown(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)

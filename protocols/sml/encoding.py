@@ -49,7 +49,7 @@ class Reader(OctetReader):
         """Read the head of a list that must have `length` elements; the elements follow it."""
         kind, elements = self._head(name)
         if (kind, elements) != (_LIST, length):
-            raise self._error(name, f"is no list of {length}", elements)
+            raise self._error(name, f"is not a list of {length}", elements)
 
     def end_of_message(self) -> None:
         """Read the octet 00 that ends a message."""

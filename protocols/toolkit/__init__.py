@@ -28,6 +28,14 @@ if TYPE_CHECKING:
         SettingsError,
     )
     from protocols.toolkit.framing import Direction, Event, Frame, Framer, Noise, NoiseReason
+    from protocols.toolkit.keys import (
+        is_number,
+        is_whole,
+        parse_value_names,
+        shown,
+        unknown_key,
+        unknown_keys,
+    )
     from protocols.toolkit.lessons import Lessons
     from protocols.toolkit.meter_keys import MeterKey
     from protocols.toolkit.octet_reader import OctetReader
@@ -62,7 +70,6 @@ if TYPE_CHECKING:
         Telegram,
     )
     from protocols.toolkit.scaling import Meaning, Missing
-    from protocols.toolkit.scaling_keys import is_number, is_whole, shown, unknown_key
     from protocols.toolkit.search import SearchFramer, Shape
     from protocols.toolkit.simulation import Dialect
     from protocols.toolkit.value_list import ValueKeys, ValueSettings
@@ -121,14 +128,17 @@ __all__ = [
     "is_whole",
     "layout",
     "obis",
+    "parse_value_names",
     "shown",
     "unknown_key",
+    "unknown_keys",
 ]
 
 _HOMES: Final = {  # module → its names
     "checksum": "CHECKSUMS Checksum",
     "errors": "DecodeError DecryptionError DeviceRefusal FrameError Problem ProtocolError SettingsError",
     "framing": "Direction Event Frame Framer Noise NoiseReason",
+    "keys": "is_number is_whole parse_value_names shown unknown_key unknown_keys",
     "lessons": "Lessons",
     "meter_keys": "MeterKey",
     "octet_reader": "OctetReader",
@@ -136,7 +146,6 @@ _HOMES: Final = {  # module → its names
     "protocol": "Describe Fields Models PolledProtocol Protocol ProtocolTemplate PushingProtocol Settings",
     "pushing": "CountsInvocations Identity Listener PushingKeys PushingSettings Telegram",
     "scaling": "Meaning Missing",
-    "scaling_keys": "is_number is_whole shown unknown_key",
     "search": "SearchFramer Shape",
     "simulation": "Dialect",
     "value_list": "ValueKeys ValueSettings",

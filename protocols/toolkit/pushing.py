@@ -12,14 +12,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from protocols.toolkit.errors import Problem, SettingsError
 from protocols.toolkit.framing import Frame
+from protocols.toolkit.keys import parse_value_names, shown, unknown_keys
 from protocols.toolkit.polling import Values
 
-_FEW = 16  # names that fit a message
+ALIAS: Final = "only"
+ALIAS_SCHEMA: Final[Mapping[str, Any]] = {
+    "type": "array",
+    "items": {"type": "string"},
+    "minItems": 1,
+    "description": "An older name of `values`.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +141,25 @@ class PushingKeys:
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the keys."""
         known_names: dict[str, Any] = {"enum": list(self.units)}
-        only: dict[str, Any] = {
-            "type": "array",
-            "items": {"anyOf": [known_names, {"type": "string"}]} if self.others else known_names,
-            "minItems": 1,
-            "description": "The values to keep. Default: all.",
+        properties: dict[str, Any] = {
+            "values": {
+                "type": "array",
+                "items": {"anyOf": [known_names, {"type": "string"}]} if self.others else known_names,
+                "minItems": 1,
+                "uniqueItems": True,
+                "description": "The values to keep. Default: all.",
+            },
+            ALIAS: ALIAS_SCHEMA,
         }
         if self.identity is None:
-            return {"properties": {"only": only}, "required": []}
+            return {"properties": properties, "required": []}
         identity = {
             "type": "string",
             "description": f"{self.identity.what}.",
             "examples": [self.identity.example],
         }
         required = [] if self.identity.is_optional else ["id"]
-        return {"properties": {"id": identity, "only": only}, "required": required}
+        return {"properties": {"id": identity} | properties, "required": required}
 
     def parse(self, keys: Mapping[str, Any]) -> PushingSettings:
         """Return the settings in these keys.
@@ -157,13 +167,14 @@ class PushingKeys:
         Raises:
             SettingsError: every mistake.
         """
-        problems: list[Problem] = []
+        own_keys = ("values",) if self.identity is None else ("id", "values")
+        problems = unknown_keys({key: value for key, value in keys.items() if key != ALIAS}, own_keys)
         name = self._id(keys, problems)
-        only = self._only(keys, problems)
+        values = self._values(keys, problems)
         if problems:
             raise SettingsError(problems)
-        units = {name: self.units.get(name) or self.unit_of(name) or "" for name in only or self.units}
-        return PushingSettings(name, only, units)
+        units = {name: self.units.get(name) or self.unit_of(name) or "" for name in values or self.units}
+        return PushingSettings(name, values, units)
 
     def _id(self, keys: Mapping[str, Any], problems: list[Problem]) -> str:
         if self.identity is None:
@@ -189,29 +200,20 @@ class PushingKeys:
             problems.append(
                 (
                     ("id",),
-                    f'{sender_id!r} is not {self.identity.what}, for example id = "{self.identity.example}"',
+                    f"{shown(sender_id)} is not {self.identity.what}, "
+                    f'for example id = "{self.identity.example}"',
                 )
             )
         return name
 
-    def _like(self, name: str) -> str:
-        """Return the names of all values, or of many only those most like `name`, for a message."""
-        names = list(self.units)
-        if len(names) <= _FEW:
-            return ", ".join(names)
-        return f"{', '.join(get_close_matches(name.lower(), names, 3, 0.4) or names[:3])} …"
-
-    def _only(self, keys: Mapping[str, Any], problems: list[Problem]) -> tuple[str, ...]:
-        only = keys.get("only", ())
-        if "only" in keys and not (isinstance(only, list) and only):
-            problems.append((("only",), 'write the values to keep as a list: only = ["…"]'))
+    def _values(self, keys: Mapping[str, Any], problems: list[Problem]) -> tuple[str, ...]:
+        """Return the names of the values to keep; () if all are kept."""
+        key = "values" if "values" in keys else ALIAS
+        if "values" in keys and ALIAS in keys:
+            problems.append(((ALIAS,), "is an older name of values, keep values alone"))
+        if key not in keys:
             return ()
-        for index, name in enumerate(only):
-            is_known = isinstance(name, str) and (
-                name in self.units or (self.others and self.others.fullmatch(name))
-            )
-            if not is_known:
-                problems.append((("only", index), f"{name!r} is none of its values: {self._like(str(name))}"))
-            elif name in only[:index]:
-                problems.append((("only", index), f"{name!r} is there twice"))
-        return tuple(only)
+        return parse_value_names(keys[key], self.units, problems, key=key, is_known=self._is_known)
+
+    def _is_known(self, name: str) -> bool:
+        return name in self.units or bool(self.others and self.others.fullmatch(name))

@@ -1,37 +1,16 @@
-"""The keys in site.toml that say what a raw number means, and how any key's mistakes are told.
+"""The keys in site.toml that say what a raw number means.
 
     temperature = { …, divide = 10, invalid = 0x8000, min = -40, max = 80, unit = "°C" }
 
-The keys, their rules and their JSON Schema are told by the same facts. A problem names the place, what stood
-there, the rule, and what to write instead.
+The keys, their rules and their JSON Schema are told by the same facts.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key of a table: its rule in words and in JSON Schema."""
-
-    schema: Mapping[str, Any]
-    rule: str
-    holds: Callable[[Any], bool]
-
-
-def is_number(value: object) -> bool:
-    """Return whether a TOML value is a finite number; true and false are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def is_whole(value: object, least: int, most: int) -> bool:
-    """Return whether a TOML value is an integer from `least` to `most`; true and false are none."""
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+from protocols.toolkit.keys import Key, is_number, is_whole
 
 
 def _number(description: str, *, zero: bool = True) -> Key:
@@ -65,12 +44,12 @@ MEANING_KEYS: Final[Mapping[str, Key]] = {
     "offset": _number("added after scaling"),
     "bit": Key(
         {"type": "integer", "minimum": 0, "maximum": 63, "description": "takes one bit, 0 is the lowest"},
-        "is no bit, use 0 (the lowest) to 15, or more for longer types",
+        "is not a bit, use 0 (the lowest) to 15, or more for longer types",
         lambda v: is_whole(v, 0, 63),
     ),
     "mask": Key(
         {"type": "integer", "minimum": 1, "description": "takes these bits, shifted down to bit 0"},
-        "is no mask, write the bits to keep, for example 0x00FF",
+        "is not a mask, write the bits to keep, for example 0x00FF",
         lambda v: is_whole(v, 1, 2**64 - 1),
     ),
     "enum": Key(
@@ -80,7 +59,7 @@ MEANING_KEYS: Final[Mapping[str, Key]] = {
             "propertyNames": {"pattern": "^-?(0[xX][0-9a-fA-F]+|[0-9]+)$"},
             "description": "number → text",
         },
-        'is no enum, write numbers and their texts: { 0 = "off", 1 = "on" }',
+        'is not an enum, write numbers and their texts: { 0 = "off", 1 = "on" }',
         _is_enum,
     ),
     "invalid": Key(
@@ -88,7 +67,7 @@ MEANING_KEYS: Final[Mapping[str, Key]] = {
             "anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}}],
             "description": "raw values that mean: no value",
         },
-        "is no raw value or list of them, write for example 0x8000 or [0x7FFF, 0xFFFF]",
+        "is not a raw value or a list of them, write for example 0x8000 or [0x7FFF, 0xFFFF]",
         _is_invalid,
     ),
     "min": _number("a value below is left out and counted"),
@@ -135,25 +114,3 @@ def contradictions(entry: Mapping[str, Any], kind: str, bits: int | None) -> Ite
                 yield key, f"does not go with {main_key}, keep one of the two"
     if "min" in entry and "max" in entry and entry["min"] > entry["max"]:
         yield "min", f"{entry['min']} is above max = {entry['max']}, swap them"
-
-
-def unknown_key(key: str, known_keys: Mapping[str, Any] | tuple[str, ...]) -> str:
-    """Return the message for an unknown key."""
-    close = get_close_matches(key, known_keys, 1)
-    return (
-        f"is no key here, did you mean {close[0]}?"
-        if close
-        else f"is no key here, use {', '.join(known_keys)}"
-    )
-
-
-def misspelt(table: Mapping[str, Any], known_keys: tuple[str, ...]) -> set[str]:
-    """Return the known keys that unknown ones are probably meant to be; they are not reported as missing."""
-    return {
-        close for key in table if key not in known_keys for close in get_close_matches(key, known_keys, 1)
-    }
-
-
-def shown(value: object) -> str:
-    """Return a value as it stands in the file."""
-    return f'"{value}"' if isinstance(value, str) else str(value)

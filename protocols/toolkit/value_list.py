@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Final
 
-from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.keys import parse_value_names, unknown_keys
 from protocols.toolkit.polling import Value, Values
 from protocols.toolkit.protocol import Fields
-from protocols.toolkit.scaling_keys import unknown_key
 
 ADDRESS: Final = "bms"
-_FEW: Final = 8  # names that fit a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +73,11 @@ class ValueKeys:
         Raises:
             SettingsError: with every mistake.
         """
-        problems: list[Problem] = [
-            ((key,), unknown_key(key, ("values",))) for key in table if key != "values"
-        ]
-        values = table.get("values", self.usual)
-        if not isinstance(values, list) or not values:
-            example = ", ".join(f'"{name}"' for name in list(self.units)[:2])
-            problems.append((("values",), f"is no list of values, write for example [{example}]"))
-            values = []
-        for index, name in enumerate(values):
-            if not isinstance(name, str) or name not in self.units:
-                problems.append((("values", index), f"{name!r} is no value, use {self._like(str(name))}"))
-            elif name in values[:index]:
-                problems.append((("values", index), f"{name!r} is there twice"))
+        problems = unknown_keys(table, ("values",))
+        values = parse_value_names(table.get("values", self.usual), self.units, problems)
         if problems:
             raise SettingsError(problems)
-        return ValueSettings(tuple(values), self._units_of(values), self.address)
-
-    def _like(self, name: str) -> str:
-        """Return the names of all values, or of many only those most like `name`, for a message."""
-        names = list(self.units)
-        if close := get_close_matches(name.lower(), names, 3):
-            return " or ".join(close)
-        return " or ".join(names) if len(names) <= _FEW else f"one of {', '.join(names[:3])} …"
+        return ValueSettings(values, self._units_of(values), self.address)
 
     def _units_of(self, value_names: Sequence[str]) -> dict[str, str]:
         """Return the unit of each value that these names may bring, or ""."""

@@ -10,22 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final
 
 from protocols.toolkit.errors import Path, Problem, SettingsError
+from protocols.toolkit.keys import Key, is_whole, parse_value_names, shown, unknown_key, unknown_keys
 from protocols.toolkit.scaling import Meaning
-from protocols.toolkit.scaling_keys import (
-    MEANING_KEYS,
-    OF_INTEGERS,
-    OF_NUMBERS,
-    Key,
-    contradictions,
-    is_whole,
-    meaning_of,
-    shown,
-    unknown_key,
-)
+from protocols.toolkit.scaling_keys import MEANING_KEYS, OF_INTEGERS, OF_NUMBERS, contradictions, meaning_of
 from protocols.vedirect.registers import KINDS, REGISTERS, STRING, UNSIGNED, Register
 
 _BITS: Final = 32  # of the widest number
@@ -33,12 +23,12 @@ _BITS: Final = 32  # of the widest number
 _REGISTER_KEYS: Final[Mapping[str, Key]] = {
     "register": Key(
         {"type": "integer", "minimum": 0, "maximum": 0xFFFF, "description": "its number"},
-        "is no register, use 0–0xFFFF",
+        "is not a register, use 0–0xFFFF",
         lambda value: is_whole(value, 0, 0xFFFF),
     ),
     "type": Key(
         {"type": "string", "enum": list(KINDS), "default": UNSIGNED},
-        f"is no type, use one of {', '.join(KINDS)}; the device tells how many octets",
+        f"is not a type, use one of {', '.join(KINDS)}; the device tells how many octets",
         lambda value: value in KINDS,
     ),
     **MEANING_KEYS,
@@ -92,7 +82,7 @@ def parse_settings(table: Mapping[str, Any]) -> DeviceSettings:
     Raises:
         SettingsError: with every mistake.
     """
-    problems: list[Problem] = [((key,), unknown_key(key, _KEYS)) for key in table if key not in _KEYS]
+    problems = unknown_keys(table, _KEYS)
     named = _named(table.get("values", []), problems)
     own = _own(table.get("registers", {}), problems)
     names = {register.name for register in named}
@@ -109,27 +99,15 @@ def parse_settings(table: Mapping[str, Any]) -> DeviceSettings:
 
 
 def _named(names: object, problems: list[Problem]) -> list[Register]:
-    if not isinstance(names, list):
-        problems.append((("values",), f'{shown(names)} is no list, write for example ["voltage"]'))
-        return []
-    found: dict[str, Register] = {}
-    for index, name in enumerate(names):
-        register = REGISTERS.get(name) if isinstance(name, str) else None
-        if register is None:
-            close = get_close_matches(str(name), REGISTERS, 3) or ["voltage", "current", "panel_power"]
-            rule = f"is no value, use {' or '.join(close)}; others go below registers"
-            problems.append((("values", index), f"{shown(name)} {rule}"))
-        elif name in found:
-            problems.append((("values", index), f"{shown(name)} is there twice"))
-        else:
-            found[name] = register
-    return list(found.values())
+    advice = "others go below registers"
+    accepted = parse_value_names(names, REGISTERS, problems, advice=advice, may_be_empty=True)
+    return [REGISTERS[name] for name in accepted]
 
 
 def _own(table: object, problems: list[Problem]) -> list[Register]:
     if not isinstance(table, Mapping):
         problems.append(
-            (("registers",), "is no table, write [….registers], below it NAME = { register = … }")
+            (("registers",), "is not a table, write [….registers], below it NAME = { register = … }")
         )
         return []
     items = [_register(name, entry, problems) for name, entry in table.items()]
@@ -139,7 +117,7 @@ def _own(table: object, problems: list[Problem]) -> list[Register]:
 def _register(name: str, entry: object, problems: list[Problem]) -> Register | None:
     at: Path = ("registers", name)
     if not isinstance(entry, Mapping):
-        problems.append((at, f"{shown(entry)} is no register, write for example {{ register = 0xEDD5 }}"))
+        problems.append((at, f"{shown(entry)} is not a register, write for example {{ register = 0xEDD5 }}"))
         return None
     before = len(problems)
     for key, value in entry.items():

@@ -34,7 +34,7 @@ class ReportListener:
         measured = frames.concentration(fields)
         if measured is None:
             raise DecodeError(
-                "is no gas and unit known here",
+                "is not a known gas and unit",
                 field="gas and unit",
                 value=frame.data[1:3].hex(" "),
                 data=frame.data,

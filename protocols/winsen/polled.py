@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.errors import SettingsError
 from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.keys import is_whole, shown, unknown_keys
 from protocols.toolkit.obis import plain
 from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request
 from protocols.toolkit.protocol import PolledProtocol
-from protocols.toolkit.scaling_keys import is_whole, unknown_key
 from protocols.winsen import frame as frames
 from protocols.winsen.frame import GASES, LENGTH, READ_CONCENTRATION, REPLY, REQUEST, Gas, StreamFramer
 
@@ -63,14 +63,14 @@ def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
     Raises:
         SettingsError: with every mistake.
     """
-    problems: list[Problem] = [
-        ((key,), unknown_key(key, ("gas", "decimals"))) for key in sorted({*table} - {"gas", "decimals"})
-    ]
+    problems = unknown_keys(table, ("gas", "decimals"))
     name, decimals = table.get("gas", CO2.name), table.get("decimals", 0)
     if not isinstance(name, str) or name not in _GASES:
-        problems.append((("gas",), f"{name!r} is no gas known here, use one of: {', '.join(_GASES)}"))
+        problems.append((("gas",), f"{shown(name)} is not a gas known here, use one of: {', '.join(_GASES)}"))
     if not is_whole(decimals, 0, MAX_DECIMALS):
-        problems.append((("decimals",), f"{decimals!r} is no number of decimals, use 0–{MAX_DECIMALS}"))
+        problems.append(
+            (("decimals",), f"{shown(decimals)} is not a number of decimals, use 0–{MAX_DECIMALS}")
+        )
     if problems:
         raise SettingsError(problems)
     return SensorSettings(_GASES[name], decimals)

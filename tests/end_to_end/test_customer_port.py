@@ -35,7 +35,7 @@ protocol = "dsmr"
 name = "electricity"
 id = "{electricity}"
 every = "0s"
-only = ["import_energy_t2", "voltage_l1"]
+values = ["import_energy_t2", "voltage_l1"]
 
 [[bus.house.sensor]]
 name = "gas"

@@ -39,7 +39,7 @@ id = "A160"
 [[bus.dust.sensor]]
 name = "street"
 id = "b271"
-only = ["pm10"]
+values = ["pm10"]
 """
 
 
@@ -115,7 +115,7 @@ id = "1"
 [[bus.store.sensor]]
 name = "lower"
 id = "2"
-only = ["voltage", "current", "cell_voltage_16"]
+values = ["voltage", "current", "cell_voltage_16"]
 """
 
 

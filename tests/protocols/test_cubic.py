@@ -59,5 +59,5 @@ def test_a_reply_of_another_model_is_not_taken() -> None:
 def test_a_mistake_in_the_keys_is_named() -> None:
     with pytest.raises(SettingsError, match="model: is missing, use one of: cm1106, pm1006, pm1006k, pm2008"):
         parse_settings({})
-    with pytest.raises(SettingsError, match="model: 'mhz19' is no sensor known here"):
+    with pytest.raises(SettingsError, match='model: "mhz19" is not a sensor known here'):
         parse_settings({"model": "mhz19"})

@@ -225,11 +225,11 @@ def test_the_keys_of_a_bms() -> None:
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
-        ({"values": ["volts"]}, "values.0: 'volts' is no value, use voltage"),
-        ({"values": [["voltage"]]}, r"values.0: \['voltage'\] is no value, use "),
-        ({"values": ["current", "voltage", "current"]}, "values.2: 'current' is there twice"),
-        ({"values": "voltage"}, "values: is no list of values"),
-        ({"address": 1}, "address: is no key here, use values"),
+        ({"values": ["volts"]}, 'values.0: unknown value "volts"; did you mean "voltage"'),
+        ({"values": [["voltage"]]}, r'values.0: unknown value \["voltage"\]; did you mean'),
+        ({"values": ["current", "voltage", "current"]}, 'values.2: "current" stands here twice, keep one'),
+        ({"values": "voltage"}, 'values: "voltage" is not a list of values, write for example'),
+        ({"address": 1}, "address: unknown key; use values"),
     ],
 )
 def test_a_mistake_is_named(keys: dict[str, object], told: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import pytest
@@ -256,24 +255,26 @@ def test_every_mistake_is_told_at_once_with_its_place_and_fix() -> None:
     with pytest.raises(SettingsError) as caught:
         parse_settings(wrong)
     told = {".".join(map(str, path)): message for path, message in caught.value.problems}
-    assert {path: re.split(r"[:;]", message)[0] for path, message in told.items()} == {
-        "adress": "is no key here, did you mean address?",
+    expected = {
+        "adress": "unknown key; did you mean address?",
         "address": "2311905387 is a number, write the digits on the meter in quotes",
-        "values.0": '"voltage" is no value, use voltage_a or voltage_b or voltage_c',
-        "values.1": '"energy_import_t64" is no value, tariffs of an energy are "energy_import_t1" to "_t63"',
-        "values.3": '"frequency" is there twice',
-        "values.4": "7 is no value, use energy_combined or energy_import or energy_export",
+        "values.0": 'unknown value "voltage" (others go below identifiers); did you mean "voltage_',
+        "values.1": 'unknown value "energy_import_t64"; tariffs of an energy are "energy_import_t1" to ',
+        "values.3": '"frequency" stands here twice, keep one',
+        "values.4": 'unknown value 7 (others go below identifiers); use "energy_combined", ',
         "identifiers.a.di": f'"123" is not {EIGHT_DIGITS}',
         "identifiers.a.format": '"XXX"',
-        "identifiers.b.sign": "is no key here, did you mean signed?",
+        "identifiers.b.sign": "unknown key; did you mean signed?",
         "identifiers.b.di": f"7 is not {EIGHT_DIGITS}",
         "identifiers.c.di": "is missing",
         "identifiers.c.format": "is missing",
-        "identifiers.d": '5 is no identifier, write for example { di = "02010100", format = "XXX.X" }',
-        "identifiers.e.unit": "1 is no text, write it in quotes",
+        "identifiers.d": '5 is not an identifier, write for example { di = "02010100", format = "XXX.X" }',
+        "identifiers.e.unit": "1 is not a text, write it in quotes",
         "identifiers.e.signed": '"yes" is neither true nor false',
         "identifiers.frequency": "this name is among the values too, choose another",
     }
+    begun = {path: message[: len(expected.get(path, message))] for path, message in told.items()}
+    assert begun == expected
 
 
 @pytest.mark.parametrize(
@@ -281,11 +282,11 @@ def test_every_mistake_is_told_at_once_with_its_place_and_fix() -> None:
     [
         (None, "is missing"),
         ("999999999999", "is for broadcasts"),
-        ("1234567890123", "is no meter address"),
-        ("12345678901A", "is no meter address"),
-        ("1234AAAAAAAA", "is no meter address"),
-        ("", "is no meter address"),
-        (True, "is no meter address"),
+        ("1234567890123", "is not a meter address"),
+        ("12345678901A", "is not a meter address"),
+        ("1234AAAAAAAA", "is not a meter address"),
+        ("", "is not a meter address"),
+        (True, "is not a meter address"),
     ],
 )
 def test_a_wrong_address_is_named(address: object, told: str) -> None:
@@ -347,7 +348,7 @@ def test_a_long_value_of_1997_comes_in_parts_without_numbers() -> None:
     [
         ({"values": ["energy_import_t15"]}, "tariffs of an energy are .energy_import_t1. to ._t14."),
         ({"identifiers": {"a": {"di": "02010100", "format": "XXXX"}}}, "is not four hexadecimal digits"),
-        ({"values": ["frequency"]}, "is no value"),
+        ({"values": ["frequency"]}, "unknown value"),
     ],
 )
 def test_a_mistake_in_the_keys_of_1997_is_named(keys: dict[str, object], told: str) -> None:

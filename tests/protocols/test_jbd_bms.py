@@ -195,11 +195,11 @@ def test_the_keys_of_a_bms() -> None:
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
-        ({"values": ["volts"]}, "values.0: 'volts' is no value, use voltage"),
-        ({"values": [["voltage"]]}, r"values.0: \['voltage'\] is no value, use "),
-        ({"values": ["current", "voltage", "current"]}, "values.2: 'current' is there twice"),
-        ({"values": []}, "values: is no list of values"),
-        ({"adress": 1}, "adress: is no key here, use values"),
+        ({"values": ["volts"]}, 'values.0: unknown value "volts"; did you mean "voltage"'),
+        ({"values": [["voltage"]]}, r'values.0: unknown value \["voltage"\]; did you mean'),
+        ({"values": ["current", "voltage", "current"]}, 'values.2: "current" stands here twice, keep one'),
+        ({"values": []}, "values: the list is empty, write for example"),
+        ({"adress": 1}, "adress: unknown key; use values"),
     ],
 )
 def test_a_mistake_is_named(keys: dict[str, object], told: str) -> None:

@@ -89,5 +89,5 @@ def test_a_simulated_battery_is_read() -> None:
 
 def test_an_address_beyond_the_switches_is_a_mistake() -> None:
     assert KEYS.parse({"id": "15"}).id == "15"
-    with pytest.raises(SettingsError, match="'16' is not the battery's address"):
+    with pytest.raises(SettingsError, match='"16" is not the battery'):
         KEYS.parse({"id": "16"})

@@ -129,11 +129,11 @@ def test_what_never_ends_is_given_up_at_the_longest_frame() -> None:
 
 
 def test_the_keys_of_a_meter() -> None:
-    with pytest.raises(SettingsError, match=r"values\.0: 'enrgy' is no value, use energy"):
+    with pytest.raises(SettingsError, match=r'values\.0: unknown value "enrgy"; did you mean "energy"'):
         KEYS.parse({"values": ["enrgy"]})
-    with pytest.raises(SettingsError, match=r"values\.1: 'power' is there twice"):
+    with pytest.raises(SettingsError, match=r'values\.1: "power" stands here twice'):
         KEYS.parse({"values": ["power", "power"]})
-    with pytest.raises(SettingsError, match="values: is no list of values"):
+    with pytest.raises(SettingsError, match="values: the list is empty"):
         KEYS.parse({"values": []})
-    with pytest.raises(SettingsError, match="value: is no key here, did you mean values"):
+    with pytest.raises(SettingsError, match="value: unknown key; did you mean values"):
         KEYS.parse({"value": ["power"]})

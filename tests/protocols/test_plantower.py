@@ -150,10 +150,10 @@ def test_the_one_sensor_of_a_line_is_not_of_two_models() -> None:
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
-        ({"model": "PMS503"}, "model: 'PMS503' is no Plantower sensor known here, use pms5003 or"),
-        ({"model": 5003}, "model: 5003 is no Plantower sensor"),
-        ({"only": ["temperature"]}, "only.0: 'temperature' is none of its values: pm1_0_cf1, "),
-        ({"model": "pms3003", "only": []}, "only: write the values to keep as a list"),
+        ({"model": "PMS503"}, 'model: "PMS503" is not a Plantower sensor known here, use pms5003 or'),
+        ({"model": 5003}, "model: 5003 is not a Plantower sensor"),
+        ({"only": ["temperature"]}, 'only.0: unknown value "temperature"; use "pm1_0_cf1", '),
+        ({"model": "pms3003", "only": []}, "only: the list is empty, write for example"),
     ],
 )
 def test_a_mistake_is_named(keys: dict[str, object], told: str) -> None:

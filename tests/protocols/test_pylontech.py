@@ -157,7 +157,7 @@ def test_the_keys_of_a_battery() -> None:
     settings = parse_settings({"values": ["voltage", "cell_voltages"]})
     assert settings.address == "2"
     assert settings.units["cell_voltage_24"] == "V"
-    with pytest.raises(SettingsError, match="address: 'A' is no address of a battery, use 1–255"):
+    with pytest.raises(SettingsError, match='address: "A" is not an address of a battery, use 1–255'):
         parse_settings({"address": "A"})
-    with pytest.raises(SettingsError, match=r"values\.0: 'volts' is no value"):
+    with pytest.raises(SettingsError, match=r'values\.0: unknown value "volts"'):
         parse_settings({"values": ["volts"]})

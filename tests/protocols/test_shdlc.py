@@ -261,7 +261,7 @@ def test_a_device_error_is_told_with_the_values() -> None:
 def test_the_reply_of_another_model_makes_no_sense() -> None:
     poll = polled("sfa30").poll(0.0)
     next(poll)
-    with pytest.raises(DecodeError, match="40 octets are no values of sfa30: compare the model"):
+    with pytest.raises(DecodeError, match="40 octets are not the values of sfa30: compare the model"):
         poll.send(found(build(Miso(0, 3, 0, bytes(40)))))
 
 
@@ -329,6 +329,9 @@ def test_content_is_enclosed_again() -> None:
     assert enclosed(content(frame)) == frame
 
 
+SFA30_VALUES = '"formaldehyde", "humidity", "temperature", "device_error", "serial_number"'
+
+
 def test_every_mistake_is_told_at_once_with_its_place_and_fix() -> None:
     wrong = {
         "model": "sfa30",
@@ -340,14 +343,12 @@ def test_every_mistake_is_told_at_once_with_its_place_and_fix() -> None:
     with pytest.raises(SettingsError) as caught:
         parse_settings(wrong)
     assert {".".join(map(str, path)): message for path, message in caught.value.problems} == {
-        "adress": "is no key here, did you mean address?",
-        "address": "255 is no address, use 0–254; as delivered it is 0",
-        "format": '"float" is no format of sfa30, use "integer"',
-        "values.0": '"pm2_5" is no value of sfa30, use formaldehyde or humidity or temperature or '
-        "device_error or serial_number",
-        "values.2": '"humidity" is there twice',
-        "values.3": "7 is no value of sfa30, use formaldehyde or humidity or temperature or device_error "
-        "or serial_number",
+        "adress": "unknown key; did you mean address?",
+        "address": "255 is not an address, use 0–254; as delivered it is 0",
+        "format": '"float" is not a format of sfa30, use "integer"',
+        "values.0": f'unknown value "pm2_5"; use {SFA30_VALUES}',
+        "values.2": '"humidity" stands here twice, keep one',
+        "values.3": f"unknown value 7; use {SFA30_VALUES}",
     }
 
 
@@ -355,11 +356,11 @@ def test_every_mistake_is_told_at_once_with_its_place_and_fix() -> None:
     ("keys", "told"),
     [
         ({}, 'model: is missing: which sensor it is, "sps30" or "sfa30" or "svm40" or "svm41"'),
-        ({"model": "sps31"}, 'model: "sps31" is no model'),
-        ({"model": "sps30", "values": []}, "values: .* is no list of values"),
-        ({"model": "sps30", "values": "pm10"}, "values: .* is no list of values"),
-        ({"model": "sps30", "address": True}, "address: True is no address"),
-        ({"model": "sps30", "colour": 1}, "colour: is no key here, use model, address, values, format"),
+        ({"model": "sps31"}, 'model: "sps31" is not a model'),
+        ({"model": "sps30", "values": []}, "values: .* write for example"),
+        ({"model": "sps30", "values": "pm10"}, "values: .* write for example"),
+        ({"model": "sps30", "address": True}, "address: true is not an address"),
+        ({"model": "sps30", "colour": 1}, "colour: unknown key; use model, address, values, format"),
     ],
 )
 def test_a_mistake_is_named(keys: dict[str, object], told: str) -> None:

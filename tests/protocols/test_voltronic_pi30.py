@@ -120,5 +120,5 @@ def test_a_command_that_sets_something_is_no_frame() -> None:
 
 def test_the_keys_of_an_inverter() -> None:
     assert polled(REPLIES["voltronic_pi30-0002"], values=["pv_power"]).values == ({"pv_power": 856},)
-    with pytest.raises(SettingsError, match=r"values\.0: 'pv_powr' is no value, use pv_power"):
+    with pytest.raises(SettingsError, match=r'values\.0: unknown value "pv_powr"; did you mean "pv_power"'):
         PROTOCOL.settings({"values": ["pv_powr"]})

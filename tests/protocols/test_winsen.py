@@ -91,7 +91,7 @@ def test_a_report_is_told_by_its_gas_unit_and_decimals(octets: str, values: Valu
 
 @pytest.mark.parametrize("fields", [{"gas_type": 0x4E}, {"unit_code": 2}, {"unit_code": 5}])
 def test_an_unknown_gas_or_unit_is_no_value(fields: dict[str, int]) -> None:
-    with pytest.raises(DecodeError, match="is no gas and unit known here"):
+    with pytest.raises(DecodeError, match="is not a known gas and unit"):
         ReportListener().telegrams(found(report(**fields)))
 
 
@@ -114,7 +114,7 @@ def test_the_keys_of_both() -> None:
     assert PROTOCOL.settings({}).units == {"co2": "ppm"}
     assert PROTOCOL.settings({}).address == sensor().address
     assert ACTIVE.settings({"only": ["formaldehyde"]}).units == {"formaldehyde": "ppb"}
-    with pytest.raises(SettingsError, match="address: is no key here") as mistakes:
+    with pytest.raises(SettingsError, match="address: unknown key") as mistakes:
         PROTOCOL.settings({"address": 1, "gas": "co", "decimals": 9})
-    assert "gas: 'co' is no gas known here, use one of: co2" in str(mistakes.value)
-    assert "decimals: 9 is no number of decimals, use 0–3" in str(mistakes.value)
+    assert 'gas: "co" is not a gas known here, use one of: co2' in str(mistakes.value)
+    assert "decimals: 9 is not a number of decimals, use 0–3" in str(mistakes.value)

@@ -27,8 +27,8 @@ from protocols.modbus.plan import Limits
 from protocols.modbus.register_keys import parse_registers
 from protocols.modbus.registers import Register
 from protocols.toolkit.errors import Problem, SettingsError
+from protocols.toolkit.keys import misspelt, shown, unknown_keys
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.scaling_keys import misspelt, shown, unknown_key
 
 _SHIPPED: Final = files(__name__)
 _SUFFIX: Final = ".toml"
@@ -145,15 +145,13 @@ def read(name: str, table: Mapping[str, Any]) -> Model:
     Raises:
         SettingsError: every mistake in it.
     """
-    problems: list[Problem] = [((key,), unknown_key(key, _KEYS)) for key in table if key not in _KEYS]
+    problems = unknown_keys(table, _KEYS)
     misspelt_keys = misspelt(table, _KEYS)
     serial = table.get("serial", {})
     if not isinstance(serial, Mapping):
-        problems.append((("serial",), 'is no table, write for example { line = "9600 8N1" }'))
+        problems.append((("serial",), 'is not a table, write for example { line = "9600 8N1" }'))
         serial = {}
-    problems += [
-        (("serial", key), unknown_key(key, _SERIAL_KEYS)) for key in serial if key not in _SERIAL_KEYS
-    ]
+    problems += unknown_keys(serial, _SERIAL_KEYS, ("serial",))
     register_table = table.get("registers", {})
     keys = tuple(register_table) if isinstance(register_table, Mapping) else ()
     limits = parse_limits(table.get("limits", {}), ("limits",), problems)

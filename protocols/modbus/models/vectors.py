@@ -24,8 +24,8 @@ from protocols.modbus.serial_line import body
 from protocols.toolkit.checksum import crc16_modbus
 from protocols.toolkit.errors import Path, Problem, ProtocolError
 from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.keys import misspelt, shown, unknown_keys
 from protocols.toolkit.polling import Values
-from protocols.toolkit.scaling_keys import misspelt, shown, unknown_key
 
 _KEYS: Final = ("source", "synthesised", "request", "reply", "values")
 _SHORTEST: Final = 5  # octets of the shortest ADU here: address, function, one more, CRC
@@ -70,7 +70,7 @@ def parse_vectors(
 ) -> tuple[Vector, ...]:
     """Return the vectors of a model with registers of these names; every mistake is added to `problems`."""
     if not isinstance(blocks, list) or not all(isinstance(block, Mapping) for block in blocks):
-        problems.append((at, "is no list of blocks, write each as [[vector]]"))
+        problems.append((at, "is not a list of blocks, write each as [[vector]]"))
         return ()
     vectors = (_parse(block, names, (*at, number), problems) for number, block in enumerate(blocks))
     return tuple(vector for vector in vectors if vector)
@@ -80,7 +80,7 @@ def _parse(
     block: Mapping[str, Any], names: Sequence[str], at: Path, problems: list[Problem]
 ) -> Vector | None:
     before = len(problems)
-    problems += [((*at, key), unknown_key(key, _KEYS)) for key in block if key not in _KEYS]
+    problems += unknown_keys(block, _KEYS, at)
     source = block.get("source", "")
     synthesised = block.get("synthesised", False)
     if not isinstance(synthesised, bool):
@@ -107,9 +107,9 @@ def _values(table: object, names: Sequence[str], at: Path, problems: list[Proble
         return {}
     for name, value in table.items():
         if name not in names:
-            problems.append(((*at, name), f"is no register of this model{_suggestion(name, names)}"))
+            problems.append(((*at, name), f"is not a register of this model{_suggestion(name, names)}"))
         elif not isinstance(value, int | float | str):
-            message = f"{shown(value)} is no value, write a number, a text, true or false"
+            message = f"{shown(value)} is not a value, write a number, a text, true or false"
             problems.append(((*at, name), message))
     return dict(table)
 
@@ -132,14 +132,14 @@ def _frame(block: Mapping[str, Any], key: str, at: Path, problems: list[Problem]
         try:
             data = bytes.fromhex(digits)
         except (TypeError, ValueError):
-            message = 'is no frame in hex, write pairs of digits: "01 04 00 00 00 02 71 CB"'
+            message = 'is not a frame in hex, write pairs of digits: "01 04 00 00 00 02 71 CB"'
         else:
             if len(data) >= _SHORTEST and not crc16_modbus(data):
                 return data
             right = crc16_modbus(data[:-2]).to_bytes(2, "little").hex(" ").upper()
             message = f"its CRC is wrong: that of the octets before it is {right}"
             if len(data) < _SHORTEST:
-                message = f"{len(data)} octets are no frame, address and CRC included"
+                message = f"{len(data)} octets are not a frame, address and CRC included"
     problems.append(((*at, key), message))
     return b""
 
@@ -152,7 +152,7 @@ def _misfits(request: bytes, reply: bytes) -> list[tuple[str, str]]:
     request_layout, reply_layout = pdu.REQUESTS[request_pdu[0]], pdu.REPLIES.get(reply_pdu[0])
     fields = _fields(request_layout, request_pdu)
     if fields is None or not request_layout.makes_sense(fields):
-        return [("request", "is no request to read: address, function, start, quantity, CRC")]
+        return [("request", "is not a request to read: address, function, start, quantity, CRC")]
     is_whole = reply_layout is not None and _fields(reply_layout, reply_pdu) is not None
     if request[0] != reply[0] or not is_whole or not pdu.answers(request_pdu, reply_pdu):
         return [("reply", "does not answer the request: another address, function or length")]

@@ -177,7 +177,7 @@ def test_a_wrong_model_in_place_of_one_that_ships_is_a_mistake(save: Save) -> No
 
 def test_a_model_that_is_nowhere_is_a_mistake_of_the_site(save: Save) -> None:
     (told,) = mistakes(save("my-metre", my_meter=MODEL))
-    rule = "is no model that ships with the bridge, nor a file in models/"
+    rule = "is not a model that ships with the bridge, nor a file in models/"
     assert told.startswith(f'site.toml:12: bus.meters.sensor[1].model: "my-metre" {rule}, use my-meter')
     (told,) = mistakes(save("QQQ", my_meter=MODEL))
     three = ", ".join(models.names()[:3])

@@ -164,14 +164,22 @@ def test_what_is_kept_of_a_steady_sensor_lies_on_a_grid_that_does_not_drift(
         assert abs(at_s - 10 * slot) <= 5.0
 
 
+def test_the_older_name_of_values_is_still_read() -> None:
+    assert KEYS.parse({"id": "0A", "only": ["half"]}) == KEYS.parse({"id": "0A", "values": ["half"]})
+    with pytest.raises(SettingsError, match=r'^only.0: unknown value "y"; use "x", "half"$'):
+        KEYS.parse({"id": "0A", "only": ["y"]})
+    with pytest.raises(SettingsError, match=r"^only: is an older name of values, keep values alone$"):
+        KEYS.parse({"id": "0A", "only": ["x"], "values": ["x"]})
+
+
 def test_the_keys_of_such_a_sensor_are_judged_all_at_once() -> None:
-    assert KEYS.parse({"id": "0a", "only": ["half"]}).choose({"x": 1, "half": 0.5}) == {"half": 0.5}
+    assert KEYS.parse({"id": "0a", "values": ["half"]}).choose({"x": 1, "half": 0.5}) == {"half": 0.5}
     with pytest.raises(SettingsError) as caught:
-        KEYS.parse({"id": "meter", "only": ["x", "y"]})
-    assert [path for path, _ in caught.value.problems] == [("id",), ("only", 1)]
+        KEYS.parse({"id": "meter", "values": ["x", "y"]})
+    assert [path for path, _ in caught.value.problems] == [("id",), ("values", 1)]
     with pytest.raises(SettingsError, match=r'id: is a text: write it in quotes, for example id = "0A"'):
         KEYS.parse({"id": 17})
-    with pytest.raises(SettingsError, match=r"only.1: 'x' is there twice"):
-        KEYS.parse({"id": "0A", "only": ["x", "x"]})
+    with pytest.raises(SettingsError, match=r'values.1: "x" stands here twice, keep one'):
+        KEYS.parse({"id": "0A", "values": ["x", "x"]})
     with pytest.raises(SettingsError, match=r'id: is missing; write two digits, for example id = "0A"'):
         KEYS.parse({})

@@ -124,7 +124,7 @@ def test_octets_that_are_no_id_make_no_sense() -> None:
     }
     listener = DeclaredListener(declaration({"frame": frame}))
     assert listener.telegrams(Frame(bytes.fromhex("AA554201")))[0].sender == "42"
-    with pytest.raises(DecodeError, match="meter: is no id"):
+    with pytest.raises(DecodeError, match="meter: is not an id"):
         listener.telegrams(Frame(bytes.fromhex("AA554A01")))
 
 
@@ -260,7 +260,7 @@ def test_whatever_is_declared_is_asked_and_told(one: tuple[Declared, dict[str, A
     declared, raws = one
     sender = declared.frame.sender(raws)
     assert sender is not None
-    sensor = SimulatedSensor(declared, sender or "-", **raws)
+    sensor = SimulatedSensor(declared, sender, **raws)
     asking = DeclaredDevice(declared, [PushingSettings(sender, ())], LINE)
     poll = asking.poll()
     request = next(poll)

@@ -42,7 +42,7 @@ def mistakes_in(**register: Any) -> dict[str, str]:
         ("1", '"1" is a text: write it without quotes, address = 1'),
         ("007", '"007" is a text: write it without quotes, address = 7'),
         ("300", '"300" is not a Modbus unit address, use 1–247'),
-        (True, "True is not a Modbus unit address, use 1–247"),
+        (True, "true is not a Modbus unit address, use 1–247"),
         (1.0, "1.0 is not a Modbus unit address, use 1–247"),
     ],
 )
@@ -57,17 +57,17 @@ def test_every_mistake_is_told_at_once() -> None:
         registers={"a": {"holding": -1, "typ": "uint16"}, "b": 7, "c": {}, "d": {"input": 1, "coil": 2}},
         limits={"max_registers": 126, "forbidden": {"holding": [[5, 4]], "holdin": []}},
     )
-    assert found["adress"] == "is no key here, did you mean address?"
+    assert found["adress"] == "unknown key; did you mean address?"
     assert found["address"].startswith("is missing")
     assert "eastron-sdm630" in found["model"]
-    assert found["registers.a.typ"] == "is no key here, did you mean type?"
+    assert found["registers.a.typ"] == "unknown key; did you mean type?"
     assert found["registers.a.holding"].startswith("-1 is not a register address, use 0–65535")
     assert found["registers.b"].startswith("7 is not a register")
     assert found["registers.c"].endswith("got none")
     assert found["registers.d"].endswith("got coil and input")
     assert found["limits.max_registers"] == "126 is not allowed, use 1–125"
-    assert found["limits.forbidden.holding.0"].startswith("[5, 4] is no range")
-    assert found["limits.forbidden.holdin"] == "is no key here, did you mean holding?"
+    assert found["limits.forbidden.holding.0"].startswith("[5, 4] is not a range")
+    assert found["limits.forbidden.holdin"] == "unknown key; did you mean holding?"
 
 
 def test_a_sensor_needs_something_to_read() -> None:
@@ -78,7 +78,7 @@ def test_a_sensor_needs_something_to_read() -> None:
 @pytest.mark.parametrize(
     ("register", "key", "part"),
     [
-        ({"holding": 0, "type": "int15"}, "type", '"int15" is no type'),
+        ({"holding": 0, "type": "int15"}, "type", '"int15" is not a type'),
         ({"holding": 0, "type": "string:251"}, "type", "string:N"),
         ({"holding": 0, "type": "string:0"}, "type", "string:N"),
         ({"holding": 0, "order": "abcd"}, "order", "ABCD CDAB BADC DCBA"),
@@ -86,23 +86,23 @@ def test_a_sensor_needs_something_to_read() -> None:
         ({"holding": 0, "divide": "10"}, "divide", '"10" is not a number'),
         ({"holding": 0, "offset": float("nan")}, "offset", "nan is not a number"),
         ({"holding": 0, "bit": 16}, "bit", "16 is beyond uint16, use 0–15"),
-        ({"holding": 0, "bit": 64}, "bit", "64 is no bit"),
+        ({"holding": 0, "bit": 64}, "bit", "64 is not a bit"),
         ({"holding": 0, "mask": 0x10000}, "mask", "wider than uint16"),
-        ({"holding": 0, "mask": 0}, "mask", "0 is no mask"),
-        ({"holding": 0, "enum": {"x": "y"}}, "enum", "is no enum"),
-        ({"holding": 0, "enum": {}}, "enum", "is no enum"),
-        ({"holding": 0, "invalid": "FFFF"}, "invalid", "is no raw value"),
+        ({"holding": 0, "mask": 0}, "mask", "0 is not a mask"),
+        ({"holding": 0, "enum": {"x": "y"}}, "enum", "is not an enum"),
+        ({"holding": 0, "enum": {}}, "enum", "is not an enum"),
+        ({"holding": 0, "invalid": "FFFF"}, "invalid", "is not a raw value"),
         ({"holding": 0, "unit": 5}, "unit", "is not text"),
         ({"holding": 0, "min": 5, "max": 4}, "min", "above max"),
         ({"holding": 0, "type": "float32", "bit": 1}, "bit", "means nothing for float32"),
         ({"holding": 0, "type": "string:4", "divide": 10}, "divide", "means nothing for string:4"),
-        ({"holding": 0, "type": "string:4", "order": "CDAB"}, "order", "no order of text"),
+        ({"holding": 0, "type": "string:4", "order": "CDAB"}, "order", "not an order of text"),
         ({"coil": 0, "type": "uint16"}, "type", "means nothing for coils"),
         ({"holding": 0, "bit": 1, "divide": 10}, "divide", "does not go with bit"),
         ({"holding": 0, "enum": {"0": "a"}, "offset": 1}, "offset", "does not go with enum"),
         ({"holding": 65535, "type": "uint32"}, "holding", "beyond address 65535"),
-        ({"modicon": 50001}, "modicon", "50001 is no address of 5 or 6 digits"),
-        ({"modicon": 40000}, "modicon", "40000 is no address of 5 or 6 digits"),
+        ({"modicon": 50001}, "modicon", "50001 is not an address of 5 or 6 digits"),
+        ({"modicon": 40000}, "modicon", "40000 is not an address of 5 or 6 digits"),
     ],
 )
 def test_a_wrong_key_is_told_with_its_place(register: dict[str, Any], key: str, part: str) -> None:
@@ -250,8 +250,8 @@ def test_a_least_quantity_above_the_most_is_a_mistake() -> None:
         ),
         ({"holding": 0, "type": "string:126", "encoding": "utf-16"}, "type", "takes 126 registers"),
         ({"holding": 0, "scale": 5}, "scale", "write for example { holding = 5 }"),
-        ({"holding": 0, "scale": {"coil": 5}}, "scale", "5}"),
-        ({"holding": 0, "scale": {"holding": 5, "input": 5}}, "scale", "is no register that holds"),
+        ({"holding": 0, "scale": {"coil": 5}}, "scale", "{ coil = 5 } is not a register that holds"),
+        ({"holding": 0, "scale": {"holding": 5, "input": 5}}, "scale", "is not a register that holds"),
         ({"holding": 0, "scale": {"holding": 5}, "bit": 1}, "scale", "does not go with bit"),
         ({"holding": 0, "scale": {"holding": 5}, "type": "string:4"}, "scale", "means nothing for string:4"),
         ({"coil": 0, "scale": {"holding": 5}}, "scale", "means nothing for coils"),

@@ -195,7 +195,7 @@ def test_a_server_id_without_quotes_is_told_so() -> None:
     "name", ["watts", "import_energy_t64", "import_energy_t0", "active_power_t1", "1.8.0"]
 )
 def test_what_is_no_value_is_told(name: str) -> None:
-    with pytest.raises(SettingsError, match=f"'{name}' is none of its values"):
+    with pytest.raises(SettingsError, match=f'unknown value "{name}"'):
         PROTOCOL.settings({"id": SERVER.hex(), "only": [name]})
 
 

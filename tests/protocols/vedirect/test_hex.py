@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -256,25 +254,27 @@ def test_every_mistake_is_told_at_once_with_its_place_and_fix() -> None:
     with pytest.raises(SettingsError) as caught:
         parse_settings(wrong)
     told = {".".join(map(str, path)): message for path, message in caught.value.problems}
-    assert {path: re.split(r"[:;]", message)[0] for path, message in told.items()} == {
-        "value": "is no key here, did you mean values?",
-        "values.0": '"volts" is no value, use voltage',
-        "values.2": '"current" is there twice',
-        "values.3": "7 is no value, use voltage or current or panel_power",
-        "registers.a.register": "65536 is no register, use 0–0xFFFF",
-        "registers.a.typ": "is no key here, did you mean type?",
-        "registers.b.type": '"uint16" is no type, use one of unsigned, signed, string',
+    expected = {
+        "value": "unknown key; did you mean values?",
+        "values.0": 'unknown value "volts" (others go below registers); did you mean "voltage"',
+        "values.2": '"current" stands here twice, keep one',
+        "values.3": "unknown value 7 (others go below registers); use ",
+        "registers.a.register": "65536 is not a register, use 0–0xFFFF",
+        "registers.a.typ": "unknown key; did you mean type?",
+        "registers.b.type": '"uint16" is not a type, use one of unsigned, signed, string',
         "registers.b": "needs the register's number, for example register = 0xEDD5",
-        "registers.c": "60885 is no register, write for example { register = 0xEDD5 }",
+        "registers.c": "60885 is not a register, write for example { register = 0xEDD5 }",
         "registers.d.divide": "goes with numbers, not with a string",
         "registers.e.min": "5 is above max = 1, swap them",
         "registers.current": "this name is among the values too, choose another",
     }
+    begun = {path: message[: len(expected.get(path, message))] for path, message in told.items()}
+    assert begun == expected
 
 
 @pytest.mark.parametrize("keys", [{}, {"values": []}, {"values": "voltage"}, {"registers": 7}])
 def test_a_device_without_values_is_a_mistake(keys: dict[str, object]) -> None:
-    with pytest.raises(SettingsError, match=r"needs values to read|is no list|is no table"):
+    with pytest.raises(SettingsError, match=r"needs values to read|is not a list|is not a table"):
         parse_settings(keys)
 
 

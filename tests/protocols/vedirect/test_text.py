@@ -103,7 +103,7 @@ def test_a_line_has_one_device_and_its_values_can_be_chosen() -> None:
     settings = PROTOCOL.settings({"only": ["voltage", "load"]})
     assert settings.address == ""
     assert settings.units == {"voltage": "V", "load": ""}
-    with pytest.raises(SettingsError, match="'VPV' is none of its values"):
+    with pytest.raises(SettingsError, match='unknown value "VPV"'):
         PROTOCOL.settings({"only": ["VPV"]})
 
 
