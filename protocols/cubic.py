@@ -99,7 +99,7 @@ class SensorSettings:
         return {quantity.name: quantity.unit for quantity in self.model.quantities}
 
 
-def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
+def parse_settings(table: Mapping[str, object]) -> SensorSettings:
     """Return the settings that a sensor's own keys mean.
 
     Raises:

@@ -27,7 +27,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Final
 
 from construct import Array, Byte, Const, Int16ub, Struct, this
 
@@ -140,7 +140,7 @@ class SensorSettings(PushingSettings):
     model: str = DEFAULT
 
 
-def parse_settings(keys: Mapping[str, Any]) -> SensorSettings:
+def parse_settings(keys: Mapping[str, object]) -> SensorSettings:
     """Return the settings of a sensor: all values of its model, or the ones chosen by `values`.
 
     Raises:
@@ -149,20 +149,20 @@ def parse_settings(keys: Mapping[str, Any]) -> SensorSettings:
     value_keys = {key: keys[key] for key in ("values", ALIAS) if key in keys}
     problems = unknown_keys({key: keys[key] for key in keys if key != ALIAS}, ("model", "values"))
     name = keys.get("model", DEFAULT)
-    is_model = isinstance(name, str) and name in MODELS
-    if not is_model:
+    model = name if isinstance(name, str) and name in MODELS else None
+    if model is None:
         close = get_close_matches(str(name).lower(), MODELS, 3) or MODELS
         message = f"{shown(name)} is not a Plantower sensor known here, use {' or '.join(close)}"
         problems.append((("model",), message))
-    known_values = {value: UNITS[value] for value in MODELS[name]} if is_model else UNITS
+    known_values = {value: UNITS[value] for value in MODELS[model]} if model else UNITS
     settings = PushingSettings("")
     try:
         settings = PushingKeys(known_values).parse(value_keys)
     except SettingsError as error:
         problems += error.problems
-    if problems:
+    if model is None or problems:
         raise SettingsError(problems)
-    return SensorSettings("", settings.values or tuple(MODELS[name]), settings.units, name)
+    return SensorSettings("", settings.values or tuple(MODELS[model]), settings.units, model)
 
 
 def conflicts(sensors: Sequence[SensorSettings]) -> list[Problem]:

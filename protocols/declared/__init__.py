@@ -50,7 +50,7 @@ _SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
 }
 
 
-def declaration(table: Mapping[str, Any]) -> Declared:
+def declaration(table: Mapping[str, object]) -> Declared:
     """Return the frame and the request that a bus declares.
 
     Args:
@@ -67,14 +67,15 @@ def declaration(table: Mapping[str, Any]) -> Declared:
         problems.append((("frame",), "is missing: what its sensors send, write [bus.NAME.frame]"))
     request = None
     if "request" in table:
-        order = order_of(table["frame"], "big", (), []) if isinstance(table.get("frame"), Mapping) else "big"
+        frame_table = table.get("frame")
+        order = order_of(frame_table, "big", (), []) if isinstance(frame_table, Mapping) else "big"
         request = parse_request(table["request"], frame.id if frame else None, order, ("request",), problems)
     if frame is None or problems:
         raise SettingsError(problems)
     return Declared(DeclaredFrame(frame), DeclaredFrame(request) if request else None)
 
 
-def declared_by(table: Mapping[str, Any]) -> Protocol:
+def declared_by(table: Mapping[str, object]) -> Protocol:
     """Return the protocol that a bus declares; arguments and errors are those of `declaration`."""
     return protocol_of(declaration(table))
 

@@ -132,7 +132,7 @@ _MISSING: Final = {
 }
 
 
-def _sync(table: Mapping[str, Any], at: Path, problems: list[Problem]) -> Pattern:
+def _sync(table: Mapping[str, object], at: Path, problems: list[Problem]) -> Pattern:
     sync = octets(table.get("sync"), wild="??")
     if sync is not None and len(sync) <= _LONGEST_SYNC and sync[-1] is not None:
         return sync
@@ -145,7 +145,7 @@ def _sync(table: Mapping[str, Any], at: Path, problems: list[Problem]) -> Patter
     return (0,)
 
 
-def _end(table: Mapping[str, Any], at: Path, problems: list[Problem]) -> bytes:
+def _end(table: Mapping[str, object], at: Path, problems: list[Problem]) -> bytes:
     if "end" not in table:
         return b""
     end = octets(table["end"], wild="")
@@ -157,7 +157,7 @@ def _end(table: Mapping[str, Any], at: Path, problems: list[Problem]) -> bytes:
 
 
 def _length(
-    table: Mapping[str, Any], order: Order, at: Path, problems: list[Problem]
+    table: Mapping[str, object], order: Order, at: Path, problems: list[Problem]
 ) -> tuple[int | Length, int]:
     """Return the length, and the octets of the longest frame."""
     entry, at = table.get("length", 2), (*at, "length")

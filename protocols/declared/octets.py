@@ -60,7 +60,7 @@ def octets(text: object, *, wild: str) -> Pattern | None:
     return tuple(None if token == wild else int(token, 16) for token in tokens)
 
 
-def order_of(table: Mapping[str, Any], otherwise: Order, at: Path, problems: list[Problem]) -> Order:
+def order_of(table: Mapping[str, object], otherwise: Order, at: Path, problems: list[Problem]) -> Order:
     """Return the key `order` of a table, or `otherwise`; add a mistake in it to `problems`."""
     order_name = table.get("order", otherwise)
     for order in ORDERS:
@@ -81,25 +81,31 @@ def parse_check(
     """
     if entry == NONE:
         return None
-    table: Mapping[str, Any] = entry if isinstance(entry, Mapping) else {"name": entry}
+    table: Mapping[str, object] = entry if isinstance(entry, Mapping) else {"name": entry}
     name_path = (*at, "name") if isinstance(entry, Mapping) else at
     known_keys = ("name", "at", "from", "to", "order") if end is not None else ("name", "from", "to", "order")
     before = len(problems)
     problems += unknown_keys(table, known_keys, at)
+    places: dict[str, int] = {}
     for key in ("at", "from", "to"):
-        if key in known_keys and key in table and not is_whole(table[key], -LONGEST, LONGEST):
-            text = f"{shown(table[key])} is not a place in a frame, count octets from 0, or from the end: -1"
+        if key not in known_keys or key not in table:
+            continue
+        if is_whole(offset := table[key], -LONGEST, LONGEST):
+            places[key] = offset
+        else:
+            text = f"{shown(offset)} is not a place in a frame, count octets from 0, or from the end: -1"
             problems.append(((*at, key), text))
     order = order_of(table, order, at, problems)
-    checksum = CHECKSUMS.get(table["name"]) if isinstance(table.get("name"), str) else None
+    name = table.get("name")
+    checksum = CHECKSUMS.get(name) if isinstance(name, str) else None
     if checksum is None:
-        problems.append((name_path, _no_checksum(table.get("name"))))
+        problems.append((name_path, _no_checksum(name)))
     if checksum is None or len(problems) > before:
         return None
-    place = table.get("at", -checksum.size - (end or 0))
-    start = table.get("from", 0)
+    place = places.get("at", -checksum.size - (end or 0))
+    start = places.get("from", 0)
     is_behind = start > place if (start < 0) == (place < 0) else start < 0
-    return Check(checksum, place, order, start, table.get("to", None if is_behind else place))
+    return Check(checksum, place, order, start, places.get("to", None if is_behind else place))
 
 
 def _no_checksum(name: object) -> str:

@@ -111,7 +111,7 @@ def _with_tariffs(edition: Edition) -> list[str]:
     return [name for name in _names(edition) if f"{name}_t1" in edition.items]
 
 
-def parse_settings(table: Mapping[str, Any], edition: Edition = DLT645_2007) -> MeterSettings:
+def parse_settings(table: Mapping[str, object], edition: Edition = DLT645_2007) -> MeterSettings:
     """Return the settings that a sensor's own keys mean.
 
     Raises:

@@ -74,7 +74,7 @@ SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
 _KEYS: Final = tuple(SENSOR_SCHEMA["properties"])
 
 
-def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
+def parse_settings(table: Mapping[str, object]) -> MeterSettings:
     """Return the settings in a sensor's own keys.
 
     Raises:
@@ -88,7 +88,7 @@ def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
         problems.append((("wake_up",), f"{shown(wake_up)} is neither true nor false"))
     if problems:
         raise SettingsError(problems)
-    return MeterSettings(address, values, wake_up)
+    return MeterSettings(address, values, wake_up is True)
 
 
 def conflicts(sensors: Sequence[MeterSettings]) -> list[Problem]:

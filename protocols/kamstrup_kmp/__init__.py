@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from protocols.kamstrup_kmp.frame import MAX_LENGTH, StreamFramer
 from protocols.kamstrup_kmp.meter import Meter, describe
@@ -30,7 +30,7 @@ KEYS: Final = ValueKeys(
 )
 
 
-def _parse_settings(table: Mapping[str, Any]) -> ValueSettings:
+def _parse_settings(table: Mapping[str, object]) -> ValueSettings:
     """Return the settings in a sensor's own keys, with both units of an energy. Errors as of `KEYS`."""
     settings = KEYS.parse(table)
     return replace(settings, units=units_of(settings.values))

@@ -22,7 +22,7 @@ from protocols.mbus.items import NAMES, is_name, unit_of
 from protocols.mbus.link import ANY_METER
 from protocols.mbus.secondary import ANY_OCTET, Secondary
 from protocols.toolkit.errors import Problem, SettingsError
-from protocols.toolkit.keys import parse_value_names, shown, unknown_keys, unknown_value
+from protocols.toolkit.keys import is_whole, parse_value_names, shown, unknown_keys, unknown_value
 
 _MAX_PRIMARY: Final = 250
 
@@ -92,6 +92,7 @@ SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
 }
 _KEYS: Final = tuple(SENSOR_SCHEMA["properties"])
 _ADVICE: Final = "`serial-bridge try` shows all that it tells"
+_ID: Final = re.compile("[0-9A-Ea-e]{8}")
 _OF_ID: Final = ("manufacturer", "version", "medium")
 
 
@@ -110,7 +111,7 @@ class AllUnits(Mapping[str, str]):
         return len(NAMES)
 
 
-def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
+def parse_settings(table: Mapping[str, object]) -> MeterSettings:
     """Return the settings in a sensor's own keys.
 
     Raises:
@@ -118,6 +119,7 @@ def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
     """
     problems = unknown_keys(table, _KEYS)
     address, digits = table.get("address"), table.get("id")
+    meter_id = digits.lower() if isinstance(digits, str) and _ID.fullmatch(digits) else None
     if (address is None) == (digits is None):
         message = (
             "has both address and id, keep one of them"
@@ -127,7 +129,7 @@ def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
         problems.append(((), message))
     if address is not None and not _is_address(address):
         problems.append((("address",), _no_address(address)))
-    if digits is not None and not (isinstance(digits, str) and re.fullmatch("[0-9A-Ea-e]{8}", digits)):
+    if digits is not None and meter_id is None:
         problems.append((("id",), _no_id(digits)))
     problems += [
         ((key,), "belongs to an id, a primary address is enough by itself")
@@ -139,17 +141,14 @@ def parse_settings(table: Mapping[str, Any]) -> MeterSettings:
         problems.append(
             (("manufacturer",), f'{shown(manufacturer)} is not three capital letters, like "KAM"')
         )
-    for key in ("version", "medium"):
-        octet = table.get(key)
-        if octet is not None and not (_is_integer(octet) and 0 <= octet < ANY_OCTET):
-            problems.append(((key,), f"{shown(octet)} is not a {key}, use 0–{ANY_OCTET - 1}"))
+    version, medium = _octet(table, "version", problems), _octet(table, "medium", problems)
     values = _values(table.get("values"), problems)
     if problems:
         raise SettingsError(problems)
-    if digits is None:
-        return MeterSettings(address, values=values)
-    secondary = Secondary(digits.lower(), manufacturer, table.get("version"), table.get("medium"))
-    return MeterSettings(secondary=secondary, values=values)
+    if meter_id is not None:
+        return MeterSettings(secondary=Secondary(meter_id, str(manufacturer), version, medium), values=values)
+    assert isinstance(address, int)
+    return MeterSettings(address, values=values)
 
 
 def conflicts(sensors: Sequence[MeterSettings]) -> list[Problem]:
@@ -167,12 +166,17 @@ def conflicts(sensors: Sequence[MeterSettings]) -> list[Problem]:
     ]
 
 
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _octet(table: Mapping[str, object], key: str, problems: list[Problem]) -> int | None:
+    """Return the number of a key that tells meters of one id apart; None if there is none."""
+    octet = table.get(key)
+    if octet is None or is_whole(octet, 0, ANY_OCTET - 1):
+        return octet
+    problems.append(((key,), f"{shown(octet)} is not a {key}, use 0–{ANY_OCTET - 1}"))
+    return None
 
 
 def _is_address(value: object) -> bool:
-    return _is_integer(value) and (value in range(_MAX_PRIMARY + 1) or value == ANY_METER)
+    return is_whole(value, 0, _MAX_PRIMARY) or is_whole(value, ANY_METER, ANY_METER)
 
 
 def _no_address(value: object) -> str:
@@ -183,7 +187,7 @@ def _no_address(value: object) -> str:
 
 
 def _no_id(value: object) -> str:
-    if _is_integer(value):
+    if isinstance(value, int) and not isinstance(value, bool):
         return f'{value} is a number, write the eight digits on the meter in quotes: "{value:08}"'
     if isinstance(value, str) and re.fullmatch("[0-9A-Fa-f]{8}", value):
         return f'"{value}" has an F in it, which stands for any digit: write the eight digits of one meter'

@@ -53,13 +53,14 @@ def parse_limits(table: object, at: Path, problems: list[Problem], base: Limits 
         base: the limits of its model; each key in the table replaces the model's.
     """
     limits = base or Limits()
+    counts: dict[str, Any] = {}  # the fields of `Limits` that are a number
     if not isinstance(table, Mapping):
         problems.append((at, "is not a table of limits, write for example { max_registers = 60 }"))
         return limits
     for key, value in table.items():
         if key in _MOST:
             if is_whole(value, 1, _MOST[key]):
-                limits = replace(limits, **{key: value})
+                counts[key] = value
             else:
                 problems.append(((*at, key), f"{shown(value)} is not allowed, use 1–{_MOST[key]}"))
         elif key == "forbidden" and isinstance(value, Mapping):
@@ -67,6 +68,7 @@ def parse_limits(table: object, at: Path, problems: list[Problem], base: Limits 
             limits = replace(limits, forbidden=forbidden)
         else:
             problems.append(((*at, key), unknown_key(key, tuple(LIMITS_SCHEMA["properties"]))))
+    limits = replace(limits, **counts)
     if limits.min_registers > limits.max_registers:
         text = (
             f"{limits.min_registers} is above max_registers = {limits.max_registers}: no read could be made"
@@ -110,7 +112,7 @@ def _places(register: Register) -> list[tuple[Table, Span]]:
     return [(register.table, Span(register.start, register.end)), *scale]
 
 
-def _forbidden(table: Mapping[str, Any], at: Path, problems: list[Problem]) -> set[tuple[Table, Span]]:
+def _forbidden(table: Mapping[str, object], at: Path, problems: list[Problem]) -> set[tuple[Table, Span]]:
     forbidden = set()
     for key, ranges in table.items():
         if key not in TABLES:

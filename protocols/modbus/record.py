@@ -41,10 +41,10 @@ def modbus_protocol(
     def describer(model: str | None = None) -> Describer:
         return Describer(library.model(model).registers if model else (), carrier)
 
-    def settings(table: Mapping[str, Any]) -> ModbusSettings:
+    def settings(table: Mapping[str, object]) -> ModbusSettings:
         return parse_settings(table, library)
 
-    def odd_keys(table: Mapping[str, Any]) -> list[Problem]:
+    def odd_keys(table: Mapping[str, object]) -> list[Problem]:
         return odd(table, library)
 
     def device(sensors: Sequence[ModbusSettings], line: LineSettings) -> ModbusDevice:

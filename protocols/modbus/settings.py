@@ -83,7 +83,7 @@ def sensor_schema(library: Library) -> Mapping[str, Any]:
     }
 
 
-def parse_settings(table: Mapping[str, Any], library: Library = SHIPPED) -> ModbusSettings:
+def parse_settings(table: Mapping[str, object], library: Library = SHIPPED) -> ModbusSettings:
     """Return the settings in a sensor's own keys.
 
     Args:
@@ -120,11 +120,12 @@ def _not_replaced(inherited: Iterable[Register], own_registers: Iterable[Registe
     return [register for register in inherited if register.name not in replaced]
 
 
-def odd(table: Mapping[str, Any], library: Library = SHIPPED) -> list[Problem]:
+def odd(table: Mapping[str, object], library: Library = SHIPPED) -> list[Problem]:
     """Return a problem for each of a sensor's own keys that is allowed but probably not meant."""
-    problems = datasheet_numbers(table.get("registers", {}), ("registers",))
-    if "model" in table and "limits" in table:
-        model = library.model(table["model"])
+    registers, model_name = table.get("registers", {}), table.get("model")
+    problems = datasheet_numbers(registers, ("registers",)) if isinstance(registers, Mapping) else []
+    if isinstance(model_name, str) and "limits" in table:
+        model = library.model(model_name)
         limits = parse_limits(table["limits"], (), [], model.limits)
         remaining = without_forbidden(model.registers, limits)
         names = [register.name for register in model.registers if register not in remaining]
@@ -136,7 +137,7 @@ def odd(table: Mapping[str, Any], library: Library = SHIPPED) -> list[Problem]:
     return problems
 
 
-def _unit(table: Mapping[str, Any], problems: list[Problem]) -> int:
+def _unit(table: Mapping[str, object], problems: list[Problem]) -> int:
     first, last = UNITS[0], UNITS[-1]
     unit = table.get("address")
     is_reserved = table.get("reserved_address", False)
@@ -165,7 +166,7 @@ def _unit(table: Mapping[str, Any], problems: list[Problem]) -> int:
     return first
 
 
-def _model(table: Mapping[str, Any], library: Library, problems: list[Problem]) -> Model | None:
+def _model(table: Mapping[str, object], library: Library, problems: list[Problem]) -> Model | None:
     name = table.get("model")
     if name is None:
         return None

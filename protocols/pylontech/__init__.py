@@ -37,7 +37,7 @@ SCHEMA: Final[Mapping[str, Any]] = {
 }
 
 
-def parse_settings(table: Mapping[str, Any]) -> PackSettings:
+def parse_settings(table: Mapping[str, object]) -> PackSettings:
     """Return the settings that a sensor's own keys mean.
 
     Raises:
@@ -56,6 +56,7 @@ def parse_settings(table: Mapping[str, Any]) -> PackSettings:
         problems += error.problems
     if chosen is None or problems:
         raise SettingsError(problems)
+    assert isinstance(address, int)
     return PackSettings(address, chosen.values, chosen.units)
 
 

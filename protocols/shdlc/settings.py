@@ -83,7 +83,7 @@ SENSOR_SCHEMA: Final[Mapping[str, Any]] = {
 _KEYS: Final = tuple(SENSOR_SCHEMA["properties"])
 
 
-def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
+def parse_settings(table: Mapping[str, object]) -> SensorSettings:
     """Return the settings in a sensor's own keys.
 
     Raises:

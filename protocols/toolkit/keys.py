@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from protocols.toolkit.errors import Path, Problem
 
@@ -32,12 +32,12 @@ class Key:
     holds: Callable[[Any], bool]
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Return whether a TOML value is a finite number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def is_whole(value: object, least: int, most: int) -> bool:
+def is_whole(value: object, least: int, most: int) -> TypeGuard[int]:
     """Return whether a TOML value is an integer from `least` to `most`; true and false are none."""
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
@@ -76,12 +76,12 @@ def unknown_key(key: str, known_keys: Collection[str]) -> str:
     return f"unknown key; did you mean {near}?" if near else f"unknown key; use {', '.join(known_keys)}"
 
 
-def unknown_keys(table: Mapping[str, Any], known_keys: Collection[str], at: Path = ()) -> list[Problem]:
+def unknown_keys(table: Mapping[str, object], known_keys: Collection[str], at: Path = ()) -> list[Problem]:
     """Return a problem for each key of the table at `at` that it may not have."""
     return [((*at, key), unknown_key(key, known_keys)) for key in table if key not in known_keys]
 
 
-def misspelt(table: Mapping[str, Any], known_keys: Collection[str]) -> set[str]:
+def misspelt(table: Mapping[str, object], known_keys: Collection[str]) -> set[str]:
     """Return the known keys that unknown ones are probably meant to be; they are not reported as missing."""
     return {near for key in table if key not in known_keys and (near := nearest(key, known_keys))}
 

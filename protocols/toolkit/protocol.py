@@ -96,7 +96,7 @@ class ProtocolRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Spoken(ProtocolRecord, Generic[S_co]):
+class _ProtocolBase(ProtocolRecord, Generic[S_co]):
     """What polled and pushing protocols have in common.
 
     Attributes:
@@ -115,9 +115,9 @@ class _Spoken(ProtocolRecord, Generic[S_co]):
 
     framer: Callable[[], Framer]
     describer: Callable[[], Describe]
-    settings: Callable[[Mapping[str, Any]], S_co]
+    settings: Callable[[Mapping[str, object]], S_co]
     conflicts: Callable[[Sequence[S_co]], Sequence[Problem]] = lambda _: ()
-    odd: Callable[[Mapping[str, Any]], Sequence[Problem]] = lambda _: ()
+    odd: Callable[[Mapping[str, object]], Sequence[Problem]] = lambda _: ()
     longest: int = 1024
     with_keys: Callable[[Mapping[str, MeterKey]], Protocol] | None = None
 
@@ -135,7 +135,7 @@ class _Spoken(ProtocolRecord, Generic[S_co]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PolledProtocol(_Spoken[S_co]):
+class PolledProtocol(_ProtocolBase[S_co]):
     """A protocol whose sensors are asked.
 
     Attributes:
@@ -149,7 +149,7 @@ class PolledProtocol(_Spoken[S_co]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PushingProtocol(_Spoken[S_co]):
+class PushingProtocol(_ProtocolBase[S_co]):
     """A protocol whose sensors send by themselves. Their settings are `PushingSettings`.
 
     Attributes:
@@ -168,7 +168,7 @@ class ProtocolTemplate(ProtocolRecord):
             mistake.
     """
 
-    declared_by: Callable[[Mapping[str, Any]], Protocol]
+    declared_by: Callable[[Mapping[str, object]], Protocol]
 
 
 Protocol: TypeAlias = PolledProtocol[Settings] | PushingProtocol[Settings]

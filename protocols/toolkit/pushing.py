@@ -161,7 +161,7 @@ class PushingKeys:
         required = [] if self.identity.is_optional else ["id"]
         return {"properties": {"id": identity} | properties, "required": required}
 
-    def parse(self, keys: Mapping[str, Any]) -> PushingSettings:
+    def parse(self, keys: Mapping[str, object]) -> PushingSettings:
         """Return the settings in these keys.
 
         Raises:
@@ -176,7 +176,7 @@ class PushingKeys:
         units = {name: self.units.get(name) or self.unit_of(name) or "" for name in values or self.units}
         return PushingSettings(name, values, units)
 
-    def _id(self, keys: Mapping[str, Any], problems: list[Problem]) -> str:
+    def _id(self, keys: Mapping[str, object], problems: list[Problem]) -> str:
         if self.identity is None:
             return ""
         if "id" not in keys and self.identity.is_optional:
@@ -206,7 +206,7 @@ class PushingKeys:
             )
         return name
 
-    def _values(self, keys: Mapping[str, Any], problems: list[Problem]) -> tuple[str, ...]:
+    def _values(self, keys: Mapping[str, object], problems: list[Problem]) -> tuple[str, ...]:
         """Return the names of the values to keep; () if all are kept."""
         key = "values" if "values" in keys else ALIAS
         if "values" in keys and ALIAS in keys:

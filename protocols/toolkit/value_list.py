@@ -67,7 +67,7 @@ class ValueKeys:
         }
         return {"properties": {"values": values}, "required": []}
 
-    def parse(self, table: Mapping[str, Any]) -> ValueSettings:
+    def parse(self, table: Mapping[str, object]) -> ValueSettings:
         """Return the settings in these keys.
 
         Raises:

@@ -76,7 +76,7 @@ class DeviceSettings:
         return {register.name: register.meaning.unit for register in self.registers}
 
 
-def parse_settings(table: Mapping[str, Any]) -> DeviceSettings:
+def parse_settings(table: Mapping[str, object]) -> DeviceSettings:
     """A sensor's own keys.
 
     Raises:

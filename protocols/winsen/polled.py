@@ -57,7 +57,7 @@ class SensorSettings:
         return {self.gas.name: self.gas.unit}
 
 
-def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
+def parse_settings(table: Mapping[str, object]) -> SensorSettings:
     """Return the settings in a sensor's own keys.
 
     Raises:
@@ -65,15 +65,17 @@ def parse_settings(table: Mapping[str, Any]) -> SensorSettings:
     """
     problems = unknown_keys(table, ("gas", "decimals"))
     name, decimals = table.get("gas", CO2.name), table.get("decimals", 0)
-    if not isinstance(name, str) or name not in _GASES:
+    gas = _GASES.get(name) if isinstance(name, str) else None
+    if gas is None:
         problems.append((("gas",), f"{shown(name)} is not a gas known here, use one of: {', '.join(_GASES)}"))
     if not is_whole(decimals, 0, MAX_DECIMALS):
         problems.append(
             (("decimals",), f"{shown(decimals)} is not a number of decimals, use 0–{MAX_DECIMALS}")
         )
-    if problems:
+    if gas is None or problems:
         raise SettingsError(problems)
-    return SensorSettings(_GASES[name], decimals)
+    assert isinstance(decimals, int)
+    return SensorSettings(gas, decimals)
 
 
 class Sensor:

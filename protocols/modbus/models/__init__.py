@@ -135,7 +135,7 @@ def load(name: str) -> Model:
     return read(name, tomllib.loads((_SHIPPED / f"{name}{_SUFFIX}").read_text("utf-8")))
 
 
-def read(name: str, table: Mapping[str, Any]) -> Model:
+def read(name: str, table: Mapping[str, object]) -> Model:
     """Return the model in a model file.
 
     Args:
@@ -216,14 +216,14 @@ def _gap(text: object, problems: list[Problem]) -> float:
     return 0.0
 
 
-def _flag(table: Mapping[str, Any], at: tuple[str, ...], problems: list[Problem]) -> bool:
+def _flag(table: Mapping[str, object], at: tuple[str, ...], problems: list[Problem]) -> bool:
     flag = table.get("confirmed", False)
     if not isinstance(flag, bool):
         problems.append(((*at, "confirmed"), f"{shown(flag)} is neither true nor false"))
     return flag is True
 
 
-def _note(table: Mapping[str, Any], at: tuple[str, ...], problems: list[Problem]) -> str:
+def _note(table: Mapping[str, object], at: tuple[str, ...], problems: list[Problem]) -> str:
     note = table.get("note", "")
     if not isinstance(note, str):
         problems.append(((*at, "note"), f"{shown(note)} is not a text in quotes"))
