@@ -98,7 +98,8 @@ def identifier(sent_id: str) -> str:
         characters = bytes.fromhex(sent_id).decode("ascii")
     except ValueError:
         return sent_id
-    return characters if characters and characters.isprintable() and " " not in sent_id else sent_id
+    is_text = characters.strip() and characters.isprintable() and " " not in sent_id
+    return characters.strip() if is_text else sent_id  # some makers put a blank before it
 
 
 def meters(data: bytes) -> list[Meter]:

@@ -124,6 +124,8 @@ def test_reactive_energy_and_power_are_told_whatever_way_their_unit_is_written()
         ("34363437343834393530353135323533", "4647484950515253"),  # digits that could be meant so again
         ("37333236", "7326"),
         ("7326", "s&"),
+        ("204B413655303031353835353735303131", "KA6U001585575011"),  # behind a blank, as Kamstrup sends it
+        ("2020", "2020"),
         ("ELL5\\253833635_A", "ELL5\\253833635_A"),
         ("", ""),
     ],
