@@ -2,6 +2,7 @@
 
     address(value*unit)          1-0:1.8.0*255(00032549.5061662*kWh)
     address(value)(value) …      1.6.1(0.52*kW)(1611290915): a maximum, and when it was
+    address(value*unit&value*unit)   9.4(098.5*C&096.1*C): two of a kind, 9.4 and 9.4_2
 
 A data set whose OBIS code is among the usual ones has our name, and by that its value is in our unit. By its
 code it is the number that the meter shows, in the unit that it gives: 1.7.0(2.027*kW) is 2027 W as
@@ -16,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from protocols.toolkit.obis import Code, in_unit, number, parse, plain, quantity
+from protocols.toolkit.obis import Code, in_unit, number, parse, plain, quantity, tariff_of
 from protocols.toolkit.polling import Value, Values
 
 _BRACKETS = re.compile(r"\(([^()]*)\)")
@@ -80,7 +81,7 @@ def data_sets(text: str) -> Iterator[DataSet]:
 
 def readings(sets: Sequence[DataSet]) -> list[Reading]:
     """Return the readings of data sets, without those that have no value."""
-    return [reading for reading in map(_reading, sets) if reading]
+    return [reading for data_set in sets for part in _parts(data_set) if (reading := _reading(part))]
 
 
 def values(data_readings: Sequence[Reading]) -> Values:
@@ -90,6 +91,17 @@ def values(data_readings: Sequence[Reading]) -> Values:
         name = reading.address if reading.name in values_by_name else reading.name
         values_by_name.setdefault(name, reading.value_as(name))
     return values_by_name
+
+
+def _parts(data_set: DataSet) -> list[DataSet]:
+    """Return a data set for each of the amounts in it that stand side by side."""
+    texts = data_set.texts[0].split("&")
+    if len(texts) == 1 or not all("*" in text for text in texts):
+        return [data_set]
+    return [
+        DataSet(data_set.address if place == 1 else f"{data_set.address}_{place}", (text,))
+        for place, text in enumerate(texts, start=1)
+    ]
 
 
 def _reading(data_set: DataSet) -> Reading | None:
@@ -118,6 +130,6 @@ def _same(key_code: Code, code: Code) -> bool:
     return (
         is_one_channel
         and key_code[2:4] == code[2:4]
-        and (key_code.e or 0) == (code.e or 0)
+        and tariff_of(key_code) == tariff_of(code)
         and key_code.f == code.f
     )

@@ -20,6 +20,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 NOW: Final = 255
+_NOT_USED: Final = 255  # in group E
 
 ELECTRICITY: Final = 1
 HEAT: Final = 6
@@ -71,12 +72,17 @@ def parse(text: str) -> Code | None:
     return None if c is None or d is None else Code(a, b, c, d, e, NOW if f is None else f)
 
 
+def tariff_of(code: Code) -> int:
+    """Return the tariff that group E stands for; 0, the total, where it is left out or 255, "not used"."""
+    return 0 if code.e in (None, _NOT_USED) else code.e or 0
+
+
 def quantity(code: Code) -> Quantity | None:
     """Return the quantity of a code, whatever its channel; None if it is not a usual one."""
     if code.f != NOW:
         return None
     medium = ELECTRICITY if code.a is None else code.a
-    tariff = code.e or 0
+    tariff = tariff_of(code)
     known_quantity = QUANTITIES.get((medium, code.c, code.d, tariff))
     if known_quantity is None and medium == ELECTRICITY and code.d in _TARIFFED and tariff <= MAX_TARIFF:
         total = QUANTITIES.get((medium, code.c, code.d, 0))

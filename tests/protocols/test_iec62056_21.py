@@ -445,3 +445,9 @@ def test_a_meter_of_mode_a_is_read_whatever_its_identification_and_framing(answe
     with pytest.raises(StopIteration) as ended:
         poll.send(event)
     assert ended.value.value.values == ({"6.8": 12.345},)
+
+
+def test_amounts_that_stand_side_by_side_are_each_told() -> None:
+    """A heat meter's highest flow and return temperature."""
+    told = values(readings(list(data_sets("9.4(098.5*C&096.1*C)6.8(0162,321*MWh)9.6(000&66153690&0)"))))
+    assert told == {"9.4": 98.5, "9.4_2": 96.1, "6.8": 162.321, "9.6": "000&66153690&0"}

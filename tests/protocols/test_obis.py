@@ -122,3 +122,20 @@ def test_what_is_no_plain_number_is_none(written: str) -> None:
     assert number("007.50") == number("  7.5") == number("7.5 ") == Decimal("7.5")
     assert number("0000000012345.678") == Decimal("12345.678")
     assert number("9" * 16) == 10**16 - 1
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("1-0:1.7.255*255", "import_power"),
+        ("1-0:21.7.255*255", "import_power_l1"),
+        ("1-0:1.8.0*255", "import_energy"),
+        ("1-0:1.8.2*255", "import_energy_t2"),
+    ],
+)
+def test_a_group_e_that_is_not_used_is_the_total(code: str, name: str) -> None:
+    parsed = parse(code)
+    assert parsed is not None
+    known_quantity = quantity(parsed)
+    assert known_quantity is not None
+    assert known_quantity.name == name
