@@ -50,6 +50,9 @@ class _AuditedSpool:
         self._audit.serve(self._wire.served)
         self._audit.judge(reading.sensor, json.loads(reading.body), taken_at, now)
 
+    def note_counters(self, counters: Mapping[str, int]) -> None:
+        """Keep nothing: no simulated sensor encrypts."""
+
 
 class SimulatedReader:
     """A reader of one simulated bus.

@@ -92,6 +92,9 @@ class World(ScriptedLine):
         """Keep a reading."""
         self.readings.append(reading)
 
+    def note_counters(self, counters: Mapping[str, int]) -> None:
+        """Keep nothing: no sensor here encrypts."""
+
     def rate(self, name: str, every_s: float, seconds: float) -> float:
         """The share of its slots in which a sensor was read."""
         return sum(reading.sensor == name for reading in self.readings) * every_s / seconds
