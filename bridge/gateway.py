@@ -177,7 +177,7 @@ async def _feed_watchdog(advances: Callable[[], bool]) -> None:
         if does_advance := advances():
             notify("WATCHDOG=1")
         elif did_advance:
-            log.error("the work does not get on: if it stays so, systemd starts this service again")
+            log.error("no progress; systemd will restart this service if it continues")
         did_advance = does_advance
         await asyncio.sleep(within_s / 4)
 
@@ -259,10 +259,10 @@ async def _kept_running(name: str, job: Callable[[], Awaitable[None]]) -> None:
                 raise damage from None
             foreseen = _foreseen(error)
             if foreseen is None:
-                log.exception("%s failed; it starts again in %.0f s", name, RESTART_AFTER_S)
+                log.exception("%s failed; next try in %.0f s", name, RESTART_AFTER_S)
             elif str(foreseen) != last_warning:
                 last_warning = str(foreseen)
-                log.warning("%s: %s; it is tried again every %.0f s", name, foreseen, RESTART_AFTER_S)
+                log.warning("%s: %s; next try every %.0f s", name, foreseen, RESTART_AFTER_S)
         await asyncio.sleep(RESTART_AFTER_S)
 
 
@@ -288,4 +288,4 @@ async def _stop_signal() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)  # to the end: a second one must not cut the stopping short
     await stop.wait()
-    log.info("stopping: what was read is committed first")
+    log.info("stopping: the readings taken so far are committed first")

@@ -130,7 +130,9 @@ class Clock:
             # Stamps may be ahead of the clock already: only how far the clock itself went back is a step.
             stamp = newest + 1 if previous_ms - measured <= BACKWARD_STEP_MS else measured
         if newest is not None and stamp <= newest:
-            logger.warning("%s: the clock went back %.0f s; believed", sensor, (newest - stamp) / 1000)
+            logger.warning(
+                "%s: the clock was set back %.0f s; stamps follow it", sensor, (newest - stamp) / 1000
+            )
         self._stamps[sensor], self._measured[sensor] = stamp, measured
         return stamp
 

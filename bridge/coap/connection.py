@@ -161,7 +161,7 @@ class Connection:
                 return
             address, association = await self._open_first(addresses)
         except UplinkError as error:
-            log.warning("%s: the connection in use stays: %s", self.where, error)
+            log.warning("%s: keeping the present connection, as a new one failed: %s", self.where, error)
             return
         if self._closed or self.current is not old:  # a reset, or another opening, was faster
             association.end(Closed(self.where))
@@ -176,7 +176,7 @@ class Connection:
             return
         self._check_at_s = now_s + CHECK_EVERY_S
         if not self.current.is_current():
-            log.info("%s: the trust anchors have changed: the connection is made anew", self.where)
+            log.info("%s: the trust anchors have changed; connecting again", self.where)
             self._retire(self.current)
             self.current = None
 

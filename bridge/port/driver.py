@@ -65,7 +65,12 @@ def compare_settings(descriptor: int, path: str, requested: LineSettings) -> Non
     """Log a warning if the driver runs the device at other line settings than those requested."""
     actual = settings_of(descriptor)
     if actual is not None and actual != requested:
-        _log.warning("%s: the driver runs it at %s, not at %s as asked", path, actual, requested)
+        _log.warning(
+            "%s: the driver runs it at %s, not at %s as asked: check whether the adapter supports that",
+            path,
+            actual,
+            requested,
+        )
 
 
 def compare_latency(descriptor: int, path: str, sysfs: Path = SYSFS) -> None:
@@ -81,13 +86,18 @@ def compare_latency(descriptor: int, path: str, sysfs: Path = SYSFS) -> None:
     except (OSError, ValueError):
         latency_ms = LATENCY_MS
     if latency_ms > LATENCY_MS:
-        _log.warning("%s: its adapter holds bytes back for %d ms (%s)", path, latency_ms, timer)
+        _log.warning(
+            "%s: its adapter holds bytes back for %d ms; replies come so much later: lower %s",
+            path,
+            latency_ms,
+            timer,
+        )
     try:
         *_, flags = _SERIAL.unpack(ioctl(descriptor, _TIOCGSERIAL, bytes(_SERIAL.size)))
     except OSError:
         return
     if not flags & _LOW_LATENCY:
-        _log.info("%s: its driver did not take low latency", path)
+        _log.info("%s: its driver has no low-latency mode; bytes may come in chunks", path)
 
 
 def uart_errors(descriptor: int) -> UartErrors | None:

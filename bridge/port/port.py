@@ -191,7 +191,7 @@ class Port:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._inbox.closed.wait()
         except TimeoutError:
-            _log.warning("%s does not close", self.path)
+            _log.warning("%s did not close within %.0f s; not waiting for it", self.path, CLOSE_TIMEOUT_S)
         self._device = None
         self._enter(State.CLOSED)
 

@@ -136,7 +136,7 @@ def _lower_latency(device: SerialDevice) -> None:
     try:
         device.set_low_latency_mode(True)
     except (ValueError, OSError) as error:
-        _log.info("%s: no low-latency mode, bytes may come in chunks (%s)", device.port, error)
+        _log.info("%s: no low-latency mode; bytes may come in chunks (%s)", device.port, error)
 
 
 def _drive_rs485(device: SerialDevice, rs485: RS485) -> None:
@@ -154,12 +154,14 @@ def _drive_rs485(device: SerialDevice, rs485: RS485) -> None:
         actual = _RS485.unpack(ioctl(device.fileno(), _TIOCGRS485, bytes(_RS485.size)))
     except OSError as error:
         _log.info(
-            "%s: its driver has no RS-485 mode, the adapter must switch by itself (%s)", device.port, error
+            "%s: its driver has no RS-485 mode; the adapter must switch direction by itself (%s)",
+            device.port,
+            error,
         )
         return
     if actual[:3] != (flags, *delays_ms):
         _log.warning(
-            "%s: RS-485 mode differs from what was asked: flags %#x, delays %d and %d ms",
+            "%s: RS-485 mode differs from site.toml: the driver took flags %#x, delays %d and %d ms",
             device.port,
             *actual[:3],
         )

@@ -126,7 +126,7 @@ class Group:
         self.failures += 1
         if self._state is not SensorState.FAILED:
             _log.error(
-                "%s: its protocol failed (%s): it is tried again at growing distances, the others go on",
+                "%s: the protocol failed (%s); next tries further and further apart, other sensors go on",
                 self.names,
                 error,
                 exc_info=error,
@@ -141,7 +141,7 @@ class Group:
         """
         if slow_s and not self._slow_s:
             _log.warning(
-                "%s answers slowly: it is waited for up to %.1f s, where reply_timeout says %.1f s",
+                "%s answers slowly: waiting up to %.1f s for its replies, reply_timeout is %.1f s",
                 self.names,
                 slow_s,
                 self.reply_timeout_s,
@@ -207,14 +207,14 @@ class Group:
                 keys_of.setdefault(now[key], []).append(key)
             for reason, keys in keys_of.items():
                 _log.warning(
-                    "%s does not give %s (%s): left out, and asked for again at growing distances, up to an "
-                    "hour; if the device has no such value, take it out of site.toml",
+                    "%s does not give %s (%s): left out, next tries further apart, up to an hour; "
+                    "if the device has no such value, remove it from site.toml",
                     sensor.name,
                     ", ".join(sorted(keys)),
                     reason,
                 )
             if back := sorted(before.keys() - now.keys()):
-                _log.info("%s: asks for %s again", sensor.name, ", ".join(back))
+                _log.info("%s: reads %s again", sensor.name, ", ".join(back))
 
     def document(self, station: Station, schedule: Schedule[Group], elapsed_s: float) -> SensorDocument:
         """Return the part of the status document that is the same for each of the group's sensors.

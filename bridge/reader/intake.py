@@ -90,8 +90,8 @@ class Intake:
         """Book a reading as dropped because it came too soon after those before it."""
         if not self._is_too_fast:
             _log.warning(
-                "%s: gives more than 1000 readings/s, and the server keeps one a millisecond: what is beyond "
-                'counts as dropped; read it less often, with every = "…"',
+                "%s: more than 1000 readings/s, but the server keeps one a millisecond; the rest is dropped: "
+                'read it less often, with every = "…"',
                 self._name,
             )
         self._is_too_fast = True

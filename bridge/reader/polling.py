@@ -139,7 +139,7 @@ class Polling:
             if any(each.name == sensor for each in group.sensors):
                 self._forget(group)
                 self._is_forgotten |= group is self._polled
-                _log.info("%s: what was learned of it is forgotten", group.names)
+                _log.info("%s: forgot what was learned of it, as ordered", group.names)
 
     def _forget(self, group: Group) -> None:
         group.forget()

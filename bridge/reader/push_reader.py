@@ -134,7 +134,11 @@ class PushReader:
         """Record a telegram from a sensor that is not configured, for the installer to copy the id from."""
         before: UnconfiguredSensor = self._unknown.pop(telegram.sender, {"telegrams": 0, "last_values": {}})
         if not before["telegrams"]:
-            _log.warning("heard, not configured: %s", telegram.sender or "a sensor without id")
+            _log.warning(
+                "bus %s: heard, not configured: %s; copy its id to site.toml if it is yours",
+                self._name,
+                telegram.sender or "a sensor without id",
+            )
         self._unknown[telegram.sender] = {
             "telegrams": before["telegrams"] + 1,
             "last_values": telegram.values or before["last_values"],

@@ -196,7 +196,7 @@ class Delivery:
         self._refused_sensors.add(row.sensor)
         log.log(
             logging.ERROR if is_first else logging.DEBUG,
-            "%s: a reading is refused and kept apart: %s",
+            "%s: a reading is quarantined: %s",
             row.sensor,
             reason,
         )

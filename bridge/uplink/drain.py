@@ -160,7 +160,7 @@ class Drain:
         if feed is None and row.sensor not in self.unassigned:
             self.unassigned[row.sensor] = "it is no longer configured"
             log.error(
-                "%s: it is not configured; its readings wait in the spool until you assign or drop them",
+                "%s: not in site.toml; its readings wait for serial-bridge spool reassign or spool drop",
                 row.sensor,
             )
         return feed
@@ -183,7 +183,7 @@ class Drain:
             await self._in_thread(commit)
         except (SpoolFull, SpoolUnavailable) as error:
             if not self._is_confirming_late:
-                log.warning("what was delivered cannot be confirmed yet: %s", error)
+                log.warning("deliveries cannot be confirmed in the spool yet, next try soon: %s", error)
             self._is_confirming_late = True
             self._delivered_ids += delivered_ids
             self._refusals += refusals

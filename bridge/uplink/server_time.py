@@ -177,7 +177,10 @@ class TimeKeeper:
             offset = await ask(self._client, lambda: self._clock.now().boottime_ns)
         except UplinkError as error:
             if not self._is_failing:
-                logger.warning("nobody here knows the time, and the server cannot be asked: %s", error)
+                logger.warning(
+                    "no trusted time, neither here nor from the server: %s",
+                    error,
+                )
             self._is_failing = True
             retry_s, self._retry_s = self._retry_s, min(2 * self._retry_s, LAST_RETRY_S)
             return retry_s

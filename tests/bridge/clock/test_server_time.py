@@ -168,5 +168,5 @@ async def test_a_server_that_does_not_answer_is_said_once(
     task.cancel()
     await asyncio.wait([task])
     assert [record.getMessage() for record in caplog.records] == [
-        "nobody here knows the time, and the server cannot be asked: the server does not tell the time: 4.04 "
+        "no trusted time, neither here nor from the server: the server does not tell the time: 4.04 "
     ]
