@@ -1,7 +1,7 @@
 r"""DSMR P1: the customer port of smart meters in the Netherlands, Belgium, Luxembourg and Scandinavia.
 
 Spec: DSMR P1 Companion Standard 5.0.2. Its telegrams are those of IEC 62056-21 mode D, with a check of their
-own. The meter speaks unasked, every second or ten; 115200 8N1, versions 2 and 3: 9600 7E1.
+own. The meter pushes, every second or ten; 115200 8N1, versions 2 and 3: 9600 7E1.
 
     /ISk5\2MT382-1000
                                                           the blank line

@@ -1,7 +1,7 @@
 """Encrypted DSMR P1: the customer port of smart meters in Luxembourg and of some in Austria.
 
 Spec: Luxembourg Smarty P1 specification 1.1.3 §3.2.5; IEC 62056-5-3 (general-glo-ciphering, suite 0). What
-comes out is a telegram of DSMR P1 (`dsmr`). The meter speaks unasked, every 10 s; 115200 8N1.
+comes out is a telegram of DSMR P1 (`dsmr`). The meter pushes, every 10 s; 115200 8N1.
 
     DB | 08 | system title 8 | 82 | length 2 | 30 | frame counter 4 | ciphertext | tag 12
 

@@ -1,6 +1,6 @@
 """Honeywell HPM series particle sensors: HPMA115S0 (standard) and HPMA115C0 (compact), two or four masses.
 
-Spec: datasheet 32322550, tables 4 to 7. They speak unasked, once a second; 9600 8N1.
+Spec: datasheet 32322550, tables 4 to 7. They push, once a second; 9600 8N1.
 
     report    42 4D | length 2 | data0 2 … data12 2 | check 2     length 28; unasked, once a second
     command   68 | length | command | data | check                length: of command and data

@@ -1,7 +1,7 @@
 """Plantower particle sensors: PMS5003, its relatives T, S and ST, PMS1003, PMS3003, PMS7003, PMSA003.
 
 Spec: "PMS5003 series data manual" V2.3 and "PMS5003ST series data manual" V2.6 (Plantower), appendix on the
-active mode. They speak unasked, about once a second; 9600 8N1.
+active mode. They push, about once a second; 9600 8N1.
 
     report    42 4D | length 2 | data1 2 | data2 2 | … | check 2     length: of all that follows it
     command   42 4D | command 1 | data 2 | check 2                   switches modes; answered by a report of

@@ -1,7 +1,7 @@
 """Nova dust sensors: SDS011, SDS018, SDS021 (PM2.5 and PM10), SDS198 (PM100).
 
 Spec: "Laser Dust Sensor Control Protocol" V1.3 (Nova Fitness), and for the SDS198 its specification V1.2.
-They speak unasked once a second; 9600 8N1. Each has an id of two octets, which every report carries.
+They push once a second; 9600 8N1. Each has an id of two octets, which every report carries.
 
     report    AA | C0 | PM2.5 2 | PM10 2 | id 2 | check | AB        masses in 0.1 µg/m³, low octet first
               AA | CF | reserved 2 | PM100 2 | id 2 | check | AB    SDS198, in µg/m³

@@ -7,7 +7,7 @@ octets        octets and checksums as people write them
 frame_keys    [bus.NAME.frame]: every key, every mistake
 field_keys    [bus.NAME.frame.fields]
 request_keys  [bus.NAME.request]
-sensor        a sensor that speaks unasked or is asked, and what it says of itself in site.toml
+sensor        a sensor that pushes or is polled, and what it says of itself in site.toml
 simulation    the other side of a request: a sensor that answers
 
 Each bus declares its own frames, so each makes a protocol of its own. Without a declaration there is nothing

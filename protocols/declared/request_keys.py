@@ -22,7 +22,7 @@ ID: Final = "id"
 
 REQUEST_SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
-    "description": "how a sensor is asked; without it, sensors speak unasked",
+    "description": "how a sensor is asked; without it, sensors push",
     "properties": {
         "send": octets_schema(r"\{id\}")
         | {"description": "what is sent, in hexadecimal digits; {id} stands for the sensor's id"},

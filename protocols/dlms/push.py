@@ -1,4 +1,4 @@
-"""DLMS/COSEM push: the catalogue's entry. The meter speaks unasked, every 2 to 10 s; 2400 8N1 or another.
+"""DLMS/COSEM push: the protocol `dlms-push`. The meter pushes, every 2 to 10 s; 2400 8N1 or another.
 
 The line is told by the grid operator: Norway, Sweden and Austria's M-Bus 2400 8E1 or 8N1, Kamstrup's and
 Landis+Gyr's modules 9600 to 115200.

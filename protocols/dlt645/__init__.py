@@ -7,7 +7,7 @@ device       one meter, polled
 description  frames into fields, for people
 simulation   the other side: a meter that answers
 
-The meter is asked; 2400 8E1 (2007) or 1200 8E1 (1997) unless it was set otherwise.
+The meter is polled; 2400 8E1 (2007) or 1200 8E1 (1997) unless it was set otherwise.
 """
 
 from __future__ import annotations

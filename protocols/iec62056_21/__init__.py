@@ -6,6 +6,6 @@ settings     how an installer writes a meter down: its keys, and every mistake i
 meter        one meter, asked in mode A, B or C
 description  messages into fields, for people
 simulation   the other side: a meter that answers
-modes_abc    meters that are asked: the protocol `iec62056-21`
-mode_d       meters that speak unasked: the protocol `iec62056-21-d`
+modes_abc    meters that are polled: the protocol `iec62056-21`
+mode_d       meters that push: the protocol `iec62056-21-d`
 """

@@ -1,4 +1,4 @@
-"""IEC 62056-21, mode D: the catalogue's entry. The meter speaks unasked, 2400 7E1.
+"""IEC 62056-21, mode D: the protocol `iec62056-21-d`. The meter pushes, 2400 7E1.
 
     /ESY5Q3DA1004 V3.04
                                             the blank line

@@ -1,4 +1,4 @@
-"""IEC 62056-21, modes A, B and C: the catalogue's entry. The meter is asked, at first with 300 7E1."""
+"""IEC 62056-21, modes A, B and C: the protocol `iec62056-21`. The meter is polled, at first with 300 7E1."""
 
 from __future__ import annotations
 

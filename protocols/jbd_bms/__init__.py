@@ -4,7 +4,7 @@ frame      the frame on the wire, its checksum, and how it is found in a stream
 registers  what the registers say
 device     one BMS, polled; its keys; and a simulated one
 
-The battery is asked, alone on its line; 9600 8N1.
+The battery is polled, alone on its line; 9600 8N1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Modbus ASCII: the catalogue's entry, and how its frames are found.
+"""Modbus ASCII: the protocol `modbus-ascii`, and how its frames are found.
 
 Spec: Modbus over Serial Line V1.02 §2.5.2 (ASCII mode); the PDU is that of `pdu`. The sensor is polled.
 

@@ -1,4 +1,4 @@
-"""Modbus RTU: the catalogue's entry.
+"""Modbus RTU: the protocol `modbus-rtu`.
 
 Spec: Modbus Application Protocol V1.1b3 (`pdu`), Modbus over Serial Line V1.02, RTU mode (`serial_line`).
 The sensor is polled; its manual decides on the line settings.

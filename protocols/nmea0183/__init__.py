@@ -5,7 +5,7 @@ amounts      speeds, pressures and temperatures in our units, whichever they are
 transducers  XDR: what each transducer is called, and its unit
 values       what each sentence tells
 
-The device speaks unasked; 4800 8N1.
+The device pushes; 4800 8N1.
 """
 
 from __future__ import annotations

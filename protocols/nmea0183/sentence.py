@@ -1,6 +1,6 @@
 """NMEA 0183: a sentence on the wire, and how it is found in a stream.
 
-Spec: NMEA 0183, published as IEC 61162-1. The device speaks unasked, as a rule once a second; 4800 8N1.
+Spec: NMEA 0183, published as IEC 61162-1. The device pushes, as a rule once a second; 4800 8N1.
 
     $WIMWV,045,R,011.63,N,A*09CRLF
     $ | talker WI | sentence MWV | , field … | * check | CR LF

@@ -7,7 +7,7 @@ device       one sensor, polled: started if it is idle, woken if it sleeps
 description  frames into fields, for people
 simulation   the other side: a sensor that answers
 
-The sensor is asked; 115200 8N1, which none of them can change.
+The sensor is polled; 115200 8N1, which none of them can change.
 """
 
 from __future__ import annotations

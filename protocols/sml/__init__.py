@@ -6,7 +6,7 @@ encoding     type-length-value: numbers, octet strings and lists, and nothing el
 messages     what the lists of a message mean, and its own checksum
 description  messages into values and into fields
 
-A meter speaks unasked, every second or so; 9600 8N1. It is heard by an infrared head on its front. Many
+A meter pushes, every second or so; 9600 8N1. It is heard by an infrared head on its front. Many
 tell whole kilowatt hours and no power until they were given their PIN.
 """
 

@@ -1,4 +1,4 @@
-"""Sensors that speak unasked: what they say, and the keys that such a sensor has in site.toml.
+"""Sensors that push: what they say, and the keys that such a sensor has in site.toml.
 
     frame ──▶ Listener.telegrams ──▶ Telegram(sender, values) …
 

@@ -1,4 +1,4 @@
-"""VE.Direct HEX: the catalogue's entry. The device is asked; 19200 8N1."""
+"""VE.Direct HEX: the protocol `vedirect-hex`. The device is polled; 19200 8N1."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Benewake TFmini Plus: distance by time of flight, for levels and gates.
 
-Spec: "TFmini Plus data sheet" SJ-GU-TFmini-Plus-01 A00, standard data format. It speaks unasked, 100 times a
+Spec: "TFmini Plus data sheet" SJ-GU-TFmini-Plus-01 A00, standard data format. It pushes, 100 times a
 second as delivered; 115200 8N1.
 
     59 59 | distance 2 | strength 2 | temperature 2 | check        low octet first
