@@ -80,7 +80,7 @@ class Line:
         self._clock = clock
         self._framer: TimedFramer | None = None  # that of the last request; it may hold an unfinished frame
         self._busy_until = 0.0  # when the last octet was heard, or will have been said
-        self._copied: set[bytes] = set()  # requests whose reply begins with a copy of them
+        self._copied_requests: set[bytes] = set()  # requests whose reply begins with a copy of them
         self._wakefulness = Wakefulness()
 
     async def exchange(
@@ -114,25 +114,27 @@ class Line:
         self._wakefulness.start()
         try:
             begun = _now()
-            earliest, sent = await self._say(request)
-            station.sent(request, sent, is_retry=is_retry)
+            earliest, sent_at = await self._say(request)
+            station.record_request(request, sent_at, is_retry=is_retry)
             wait_s = station.reply_timeout.wait_s(reply_timeout_s, patience)
             overheard = Overheard()
-            heard = await self._hear(station, request, sent + wait_s, overheard)
+            answer = await self._hear(station, request, sent_at + wait_s, overheard)
         except Exception:
             self._framer = None  # it may be what failed
             raise
         finally:
             self._wakefulness.stop()
         station.busy_s += _now() - begun
-        if heard is None:
+        if answer is None:
             is_damaged = overheard.cause is Cause.DAMAGED
-            station.unanswered(reply_timeout_s, is_damaged=is_damaged, patience=patience)
+            station.record_timeout(reply_timeout_s, is_damaged=is_damaged, patience=patience)
             raise NoReply(f"{request.summary}: {overheard.sentence(wait_s)}", overheard.cause)
-        frame, arrival = heard
+        frame, arrival = answer
         arrival, error_s = likely(arrival, station.reply_timeout, earliest)
-        turn_around_s = station.answered(frame, arrival.at, self._busy_until, is_measured=not arrival.gap_s)
-        if request.clears and not any(other.may_say(frame) for other in self.stations.values()):
+        turn_around_s = station.record_reply(
+            frame, arrival.at, self._busy_until, is_measured=not arrival.gap_s
+        )
+        if request.clears and not any(owing.may_say(frame) for owing in self.stations.values()):
             station.clear()
         return Reply(frame, arrival.taken, turn_around_s, error_s)
 
@@ -141,8 +143,8 @@ class Line:
         station = self.stations[address]
         await self._fall_quiet(station, request, gap_s, is_retry=False)
         begun = _now()
-        _, sent = await self._say(request)
-        await asyncio.sleep(sent - _now())
+        _, sent_at = await self._say(request)
+        await asyncio.sleep(sent_at - _now())
         station.requests += 1
         station.busy_s += _now() - begun
 
@@ -151,9 +153,10 @@ class Line:
         reply_timeout_s = max(reply_timeout_s, LONGEST_S)
         quiet_s = max(gap_s, request.pause_s) + 2 * max(2 * reply_timeout_s, LOUD_FOR_S)
         octets = len(request.data) + max(request.reply_length, request.longest_reply) + _MOST_STRAY
-        slowest = min(each.baudrate for each in (self._settings, request.line, request.reply_line) if each)
-        said_s = LineSettings(slowest, 8, "E", 2).duration_s(octets)
-        return quiet_s + said_s + reply_timeout_s + _MOST_RESTS * request.rest_s
+        settings_in_use = (self._settings, request.line, request.reply_line)
+        slowest = min(settings.baudrate for settings in settings_in_use if settings)
+        wire_s = LineSettings(slowest, 8, "E", 2).duration_s(octets)
+        return quiet_s + wire_s + reply_timeout_s + _MOST_RESTS * request.rest_s
 
     async def listen(self, until: float) -> None:
         """Sort unexpected octets until then (loop time).
@@ -208,11 +211,11 @@ class Line:
         duration_s = settings.duration_s(len(request.data))
         earliest = _now() + duration_s
         await self._wire.write(request.data)
-        sent = self._busy_until = _now() + duration_s
+        sent_at = self._busy_until = _now() + duration_s
         if request.reply_line is not None:
-            await asyncio.sleep(sent - _now())
+            await asyncio.sleep(sent_at - _now())
             await self._configure(request.reply_line)
-        return earliest, sent
+        return earliest, sent_at
 
     async def _configure(self, settings: LineSettings) -> None:
         if settings != self._wire.settings:
@@ -231,13 +234,13 @@ class Line:
         return bool(data)
 
     async def _hear(
-        self, station: Station, request: Request, due: float, overheard: Overheard
+        self, station: Station, request: Request, due_at: float, overheard: Overheard
     ) -> tuple[Frame, Arrival] | None:
-        """Return the reply with the arrival of its first octet; None if none began until `due`.
+        """Return the reply with the arrival of its first octet; None if none began until `due_at`.
 
         A reply that began is received to its end. Other events are counted in `overheard`.
         """
-        echo = Echo(request, is_usual=self.has_echo, is_of_reply=request.data in self._copied)
+        echo = Echo(request, is_usual=self.has_echo, is_of_reply=request.data in self._copied_requests)
         framer = self._framer = TimedFramer(request.framer())
         octets, raw = 0, b""
         first: Arrival | None = None
@@ -245,7 +248,7 @@ class Line:
         rest_s = self._wire.settings.duration_s(longest) + _MOST_RESTS * request.rest_s + SLACK_S
         while True:
             slept_s = self._wakefulness.slept_s
-            deadline = due + slept_s
+            deadline = due_at + slept_s
             limit = deadline + rest_s
             if framer.pending or echo.is_waiting:
                 settings = self._wire.settings
@@ -256,9 +259,9 @@ class Line:
             arrival = self._arrival()
             first = first or arrival
             raw += data
-            heard = echo.strip(data) if data else echo.release()
-            octets += len(heard)
-            events = framer.feed(heard, arrival)
+            octets_of_reply = echo.strip(data) if data else echo.release()
+            octets += len(octets_of_reply)
+            events = framer.feed(octets_of_reply, arrival)
             if not data:
                 events += framer.silence()
             for index, (event, began) in enumerate(events):
@@ -266,18 +269,18 @@ class Line:
                 if isinstance(event, Frame) and is_reply and not station.is_for_earlier(request, event):
                     self.has_echo = echo.is_found
                     self.echoes += echo.is_found
-                    for other, other_began in events[index + 1 :]:
-                        self.stations.sort(other, other_began)
+                    for later_event, later_began in events[index + 1 :]:
+                        self.stations.sort(later_event, later_began)
                     return event, began
                 overheard.add(request, event, is_late=self.stations.sort(event, began))
-            is_over = overheard.damaged >= max(1, request.reply_length) or self._busy_until > limit
-            if is_over or (not data and _now() >= due + self._wakefulness.slept_s):
+            is_over = overheard.damaged_octets >= max(1, request.reply_length) or self._busy_until > limit
+            if is_over or (not data and _now() >= due_at + self._wakefulness.slept_s):
                 overheard.has_echo = echo.is_found
                 whole = reply_with_copy(request, raw) if echo.is_found else None
                 if whole is None:
-                    self._copied.discard(request.data)
+                    self._copied_requests.discard(request.data)
                     return None
-                self._copied.add(request.data)
+                self._copied_requests.add(request.data)
                 return whole, first
 
     def _arrival(self) -> Arrival:

@@ -21,55 +21,55 @@ _SENTENCES = {
 
 @dataclass(slots=True)
 class Overheard:
-    """Counts, in one wait for a reply, what was none.
+    """Counts what came, in one wait for a reply, and was not the reply.
 
     Attributes:
-        damaged: octets of frames with a wrong checksum.
-        cut: octets of frames that did not end.
-        noise: octets of neither.
-        others: frames from another address.
-        own: frames from the unit that was asked, which do not answer what was asked.
-        late: late replies to earlier requests.
+        damaged_octets: octets of frames with a wrong checksum.
+        cut_octets: octets of frames that did not end.
+        noise_octets: octets of neither.
+        foreign_frames: frames from another address.
+        other_replies: frames from the unit that was asked, which do not answer the request.
+        late_replies: late replies to earlier requests.
         has_echo: the request itself was heard.
     """
 
-    damaged: int = 0
-    cut: int = 0
-    noise: int = 0
-    others: int = 0
-    own: int = 0
-    late: int = 0
+    damaged_octets: int = 0
+    cut_octets: int = 0
+    noise_octets: int = 0
+    foreign_frames: int = 0
+    other_replies: int = 0
+    late_replies: int = 0
     has_echo: bool = False
 
     def add(self, request: Request, event: Event, *, is_late: bool) -> None:
         """Count an event that is not the reply to `request`."""
         if not isinstance(event, Frame):
             if event.reason == NoiseReason.CHECKSUM:
-                self.damaged += len(event.data)
+                self.damaged_octets += len(event.data)
             elif event.reason == NoiseReason.CUT:
-                self.cut += len(event.data)
+                self.cut_octets += len(event.data)
             else:
-                self.noise += len(event.data)
+                self.noise_octets += len(event.data)
         elif is_late:
-            self.late += 1
+            self.late_replies += 1
         elif request.is_own is not None and request.is_own(event):
-            self.own += 1
+            self.other_replies += 1
         else:
-            self.others += 1
+            self.foreign_frames += 1
 
     @property
     def cause(self) -> Cause:
         """Return why there was no reply, by the event that says most about it."""
-        heard = (
-            (self.damaged, Cause.DAMAGED),
-            (self.own, Cause.OTHER_REPLY),
-            (self.others, Cause.OTHER_ADDRESS),
-            (self.late, Cause.LATE),
-            (self.cut, Cause.CUT),
-            (self.noise, Cause.NOISE),
+        causes = (
+            (self.damaged_octets, Cause.DAMAGED),
+            (self.other_replies, Cause.OTHER_REPLY),
+            (self.foreign_frames, Cause.OTHER_ADDRESS),
+            (self.late_replies, Cause.LATE),
+            (self.cut_octets, Cause.CUT),
+            (self.noise_octets, Cause.NOISE),
             (self.has_echo, Cause.ECHO),
         )
-        return next((cause for count, cause in heard if count), Cause.SILENT)
+        return next((cause for count, cause in causes if count), Cause.SILENT)
 
     def sentence(self, waited_s: float) -> str:
         """Return the cause in a few words."""

@@ -37,7 +37,8 @@ class SecondReplies:
 
     def __init__(self) -> None:
         self.count = 0
-        self._answered: list[tuple[Request, float]] = []  # of late, no two alike, and when the reply was over
+        # the latest, no two alike, each with the time when its reply was over
+        self._answered_requests: list[tuple[Request, float]] = []
         self._wait_s = WATCH_S
         self._waits = 1  # to pass without a second reply, until it is taken to be alone
 
@@ -46,21 +47,27 @@ class SecondReplies:
         """Return whether the address answered twice, and not alone often enough since."""
         return self.count > 0 and self._waits > 0
 
-    def sent(self, request: Request, at: float) -> None:
+    def record_request(self, request: Request, at: float) -> None:
         """Record that a request is out: from now on a reply of its shape may be its own."""
-        alike = [over_at for asked, over_at in self._answered if is_alike(asked, request)]
-        self._answered = [one for one in self._answered if not is_alike(one[0], request)]
+        alike = [over_at for earlier, over_at in self._answered_requests if is_alike(earlier, request)]
+        self._answered_requests = [
+            (earlier, over_at)
+            for earlier, over_at in self._answered_requests
+            if not is_alike(earlier, request)
+        ]
         if alike and at >= max(alike) + self._wait_s:
             self._waits = max(0, self._waits - 1)
 
-    def answered(self, request: Request, over_at: float) -> None:
+    def record_reply(self, request: Request, over_at: float) -> None:
         """Record that a request was answered; the last octet of its reply came at `over_at`."""
-        self._answered = [one for one in self._answered if over_at - one[1] < _REACH_S]
-        self._answered.append((request, over_at))
+        self._answered_requests = [
+            (earlier, end) for earlier, end in self._answered_requests if over_at - end < _REACH_S
+        ]
+        self._answered_requests.append((request, over_at))
 
     def hears(self, frame: Frame, at: float) -> bool:
         """Return whether an unexpected frame that began at `at` is a second reply."""
-        lags_s = [at - over_at for request, over_at in self._answered if accepts(request, frame)]
+        lags_s = [at - over_at for request, over_at in self._answered_requests if accepts(request, frame)]
         if not lags_s or min(lags_s) > _REACH_S:
             return False
         slowest_s = self._wait_s if self.is_expected else _LEAST_S
@@ -73,12 +80,12 @@ class SecondReplies:
         """Return until when a second reply could be taken for the reply to `request`; -inf if not at all."""
         if not self._waits:
             return -math.inf
-        others = (
+        ends = (
             over_at
-            for asked, over_at in self._answered
-            if asked.data != request.data and is_alike(asked, request)
+            for earlier, over_at in self._answered_requests
+            if earlier.data != request.data and is_alike(earlier, request)
         )
-        return max(others, default=-math.inf) + self._wait_s
+        return max(ends, default=-math.inf) + self._wait_s
 
     def soon_at(self, request: Request) -> float:
         """Return until when to wait on the line before `request`; -inf if not at all."""

@@ -6,15 +6,15 @@ from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import Request
 
 
-def is_alike(one: Request, other: Request) -> bool:
+def is_alike(first: Request, second: Request) -> bool:
     """Return whether the replies to two requests of one address cannot be told apart, as far as is known.
 
     The protocol says so by `shape`. Where it does not, replies that can have the same length are alike.
     """
-    if one.shape is not None and other.shape is not None:
-        return one.shape == other.shape
-    shortest = max(one.reply_length, other.reply_length)
-    longest = min(_longest(one), _longest(other))
+    if first.shape is not None and second.shape is not None:
+        return first.shape == second.shape
+    shortest = max(first.reply_length, second.reply_length)
+    longest = min(_longest(first), _longest(second))
     return shortest <= longest
 
 

@@ -45,8 +45,8 @@ class _Question:
     Attributes:
         request: what was asked.
         tries: when each try was out on the wire, since it was asked anew.
-        heard: when the first octet of each reply to these came.
-        damaged: replies to these that were no good frame.
+        replies_at: when the first octet of each reply to these came.
+        damaged_replies: replies to these that were no good frame.
         older: how many tries from before that no reply was heard to.
         reply: the one that was taken.
         is_shared: something of the same shape was asked since, so that a reply may be to that.
@@ -55,8 +55,8 @@ class _Question:
 
     request: Request
     tries: list[float] = field(default_factory=list)
-    heard: list[float] = field(default_factory=list)
-    damaged: int = 0
+    replies_at: list[float] = field(default_factory=list)
+    damaged_replies: int = 0
     older: int = 0
     reply: Frame | None = None
     is_shared: bool = False
@@ -66,7 +66,7 @@ class _Question:
     @property
     def owed(self) -> int:
         """Return how many of its present tries are unanswered."""
-        return max(0, len(self.tries) - len(self.heard) - self.damaged)
+        return max(0, len(self.tries) - len(self.replies_at) - self.damaged_replies)
 
     @property
     def is_open(self) -> bool:
@@ -111,14 +111,16 @@ class Station:
         self._last: _Question | None = None  # the one that is waited for
         self._limit_s = 0.0
 
-    def sent(self, request: Request, at: float, *, is_retry: bool) -> None:
+    def record_request(self, request: Request, at: float, *, is_retry: bool) -> None:
         """Record that a request is out on the wire at `at`."""
         self.requests += 1
-        self.second_replies.sent(request, at)
+        self.second_replies.record_request(request, at)
         self._drop_expired(at)
-        for other in self._questions:
-            other.is_shared |= other.request.data != request.data and is_alike(other.request, request)
-        question = next((each for each in self._questions if each.request.data == request.data), None)
+        for earlier in self._questions:
+            earlier.is_shared |= earlier.request.data != request.data and is_alike(earlier.request, request)
+        question = next(
+            (earlier for earlier in self._questions if earlier.request.data == request.data), None
+        )
         if question is None:
             question = _Question(request)
             self._questions.append(question)
@@ -126,13 +128,13 @@ class Station:
             if question.owed:
                 question.older += question.owed
                 question.older_until = question.expires_at
-            question.request, question.reply, question.damaged = request, None, 0
-            question.tries, question.heard = [], []
+            question.request, question.reply, question.damaged_replies = request, None, 0
+            question.tries, question.replies_at = [], []
         question.tries.append(at)
         question.expires_at = at + self._hold_s
         self._last = question
 
-    def answered(self, reply: Frame, at: float, over_at: float, *, is_measured: bool = True) -> float:
+    def record_reply(self, reply: Frame, at: float, over_at: float, *, is_measured: bool = True) -> float:
         """Record the reply to the request that was sent last.
 
         Args:
@@ -148,7 +150,7 @@ class Station:
         assert question is not None, "nothing was sent"
         self.replies += 1
         question.reply = reply
-        self.second_replies.answered(question.request, over_at)
+        self.second_replies.record_reply(question.request, over_at)
         turn_around_s = max(0.0, at - question.tries[-1])
         if is_measured and len(question.tries) > 1:
             self.reply_timeout.answered_again(at - question.tries[0])
@@ -162,7 +164,7 @@ class Station:
         if self._last is not None and not self._last.is_open:
             self._questions.clear()
 
-    def unanswered(
+    def record_timeout(
         self, reply_timeout_s: float, *, is_damaged: bool, patience: Patience = Patience.USUAL
     ) -> None:
         """Record that the time for a reply is over.
@@ -176,7 +178,7 @@ class Station:
         self._limit_s = reply_timeout_s
         if is_damaged:
             self.crc_errors += 1
-            self._last.damaged += 1
+            self._last.damaged_replies += 1
             self._close(self._last)
         else:
             self.timeouts += 1
@@ -185,19 +187,21 @@ class Station:
     def takes(self, frame: Frame, at: float, *, is_measured: bool = True) -> Late | None:
         """Count an unexpected frame and return what it answers late; None: it is not of this address."""
         self._drop_expired(at)
-        answerable = [each for each in self._questions if each.is_open and accepts(each.request, frame)]
+        answerable = [
+            question for question in self._questions if question.is_open and accepts(question.request, frame)
+        ]
         if not answerable:
             return None
-        question = min(answerable, key=lambda each: -math.inf if each.older else each.tries[0])
+        question = min(answerable, key=lambda question: -math.inf if question.older else question.tries[0])
         self.late_replies += 1
         is_certain = (
             len(answerable) == 1
-            and not (question.is_shared or question.older or question.heard or question.damaged)
+            and not (question.is_shared or question.older or question.replies_at or question.damaged_replies)
             and len(question.tries) == 1
         )
         turn_around_s = at - question.tries[0]
         if is_measured:
-            possible = [at - sent for sent in question.tries if at - sent <= LONGEST_S]
+            possible = [at - try_at for try_at in question.tries if at - try_at <= LONGEST_S]
             self.reply_timeout.came_late(max(possible, default=math.inf))
         if question.owed:
             self._hear(question, at, is_measured=is_measured)
@@ -215,20 +219,20 @@ class Station:
         settings is not received at these.
         """
         return any(
-            each.is_open
-            and each.request.data != request.data
-            and each.request.reply_line == request.reply_line
-            and accepts(each.request, frame)
-            for each in self._questions
+            question.is_open
+            and question.request.data != request.data
+            and question.request.reply_line == request.reply_line
+            and accepts(question.request, frame)
+            for question in self._questions
         )
 
     def may_say(self, frame: Frame) -> bool:
         """Return whether this frame could be a reply that is still owed."""
-        return any(each.is_open and accepts(each.request, frame) for each in self._questions)
+        return any(question.is_open and accepts(question.request, frame) for question in self._questions)
 
     def noise(self, at: float) -> None:
         """Record that octets were heard that belong to no frame, perhaps to a late reply of this address."""
-        if any(each.clear_at > at for each in self._questions):
+        if any(question.clear_at > at for question in self._questions):
             self.reply_timeout.suspect()
 
     def forget(self) -> None:
@@ -246,18 +250,20 @@ class Station:
 
         -inf: at once.
         """
-        owed = (self._clear_at(question, request) for question in self._questions)
-        return max(self.second_replies.clear_at(request), *owed, -math.inf)
+        clear_times = (self._clear_at(question, request) for question in self._questions)
+        return max(self.second_replies.clear_at(request), *clear_times, -math.inf)
 
     def soon_at(self, request: Request) -> float:
         """Return until when replies in the way of `request` are worth waiting for on the line."""
-        in_the_way = [each for each in self._questions if self._clear_at(each, request) > -math.inf]
-        likely = (each.tries[-1] + self._likely_s(each) for each in in_the_way)
+        in_the_way = [
+            question for question in self._questions if self._clear_at(question, request) > -math.inf
+        ]
+        likely = (question.tries[-1] + self._likely_s(question) for question in in_the_way)
         return max(self.second_replies.soon_at(request), *likely, -math.inf)
 
     def _likely_s(self, question: _Question) -> float:
         """Return how long after a try its reply is likely to come, at most what the line may wait."""
-        first_s = question.heard[0] - question.tries[0] if question.heard else 0.0
+        first_s = question.replies_at[0] - question.tries[0] if question.replies_at else 0.0
         return min(_LINE_WAIT_S, max(self.reply_timeout.wait_s(self._limit_s), _SLOWER * first_s))
 
     def _clear_at(self, question: _Question, request: Request) -> float:
@@ -268,7 +274,7 @@ class Station:
         if question.request.data != request.data:
             return question.clear_at
         least_s = _LEAST_S if self.reply_timeout.is_known else self._limit_s
-        if question.owed and not question.heard and self._is_doubtful:
+        if question.owed and not question.replies_at and self._is_doubtful:
             least_s = max(2 * self._limit_s, _DOUBT_S)
         return question.tries[-1] + max(_SLOWER * self.reply_timeout.times.slowest_s, least_s)
 
@@ -282,14 +288,14 @@ class Station:
         return min(LONGEST_HOLD_S, max(HOLD_S, _HOLD_OF_SLOWEST * self.reply_timeout.times.slowest_s))
 
     def _hear(self, question: _Question, at: float, *, is_measured: bool) -> None:
-        question.heard.append(at)
+        question.replies_at.append(at)
         if question.owed:  # one was just heard, so the next may be as late
             question.expires_at = max(question.expires_at, at + self._hold_s)
         else:
-            last_tries = question.tries[-len(question.heard) :]
-            for sent, heard in zip(last_tries, question.heard, strict=False):
+            last_tries = question.tries[-len(question.replies_at) :]
+            for try_at, reply_at in zip(last_tries, question.replies_at, strict=False):
                 if is_measured:
-                    self.reply_timeout.learn(max(0.0, heard - sent))
+                    self.reply_timeout.learn(max(0.0, reply_at - try_at))
             self._close(question)
 
     def _close(self, question: _Question) -> None:
@@ -300,4 +306,4 @@ class Station:
         for question in self._questions:
             if question.older_until <= now:
                 question.older = 0
-        self._questions = [each for each in self._questions if each.clear_at > now]
+        self._questions = [question for question in self._questions if question.clear_at > now]

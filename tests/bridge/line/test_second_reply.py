@@ -16,8 +16,8 @@ REPLY = Frame(telling(1, 1, 2))
 
 def asked(*starts: int, replies: SecondReplies, at: float) -> None:
     for start in starts:
-        replies.sent(asking(1, start), at)
-        replies.answered(asking(1, start), at)
+        replies.record_request(asking(1, start), at)
+        replies.record_reply(asking(1, start), at)
 
 
 def test_behind_the_first_reply_of_an_address_another_request_of_its_shape_waits_once() -> None:
@@ -38,9 +38,9 @@ def test_a_frame_that_nothing_since_could_have_asked_for_is_a_second_reply() -> 
     assert not replies.hears(Frame(telling(1, 1, 2, 3)), 10.2), "another length"
     assert not replies.hears(Frame(telling(2, 1, 2)), 10.2), "another address"
     assert not replies.hears(REPLY, 13.0), "far too late"
-    replies.sent(asking(1, 50, 3), 10.1)
+    replies.record_request(asking(1, 50, 3), 10.1)
     assert replies.hears(REPLY, 10.2)
-    replies.sent(asking(1, 50), 10.3)
+    replies.record_request(asking(1, 50), 10.3)
     assert not replies.hears(REPLY, 10.4), "this may be its reply"
     assert replies.count == 1
 
