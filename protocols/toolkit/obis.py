@@ -14,7 +14,7 @@ Here are the values that meters are read for; all others go by their code.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -95,11 +95,6 @@ def unit_of(name: str) -> str | None:
     total, _, tariff = name.rpartition("_t")
     is_tariff = total in WITH_TARIFFS and tariff.isdecimal() and 1 <= int(tariff) <= MAX_TARIFF
     return UNITS.get(total if is_tariff else name)
-
-
-def units_of(names: Iterable[str]) -> dict[str, str]:
-    """Return the unit of each value; "" where it has none, or goes by its code."""
-    return {name: unit_of(name) or "" for name in names}
 
 
 def number(text: str) -> Decimal | None:

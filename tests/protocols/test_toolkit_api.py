@@ -69,8 +69,25 @@ def _field(field: Field[object]) -> str:
     return f"    {field.name}: {field.type}{'' if is_needed else ' = …'}"
 
 
+class _Unquoted(str):
+    """An annotation, shown as the source has it."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
 def _signature(function: Callable[..., object]) -> str:
-    return str(inspect.signature(function)).replace("'", "")
+    signature = inspect.signature(function)
+    parameters = [
+        parameter.replace(annotation=_Unquoted(parameter.annotation))
+        if isinstance(parameter.annotation, str)
+        else parameter
+        for parameter in signature.parameters.values()
+    ]
+    returned = signature.return_annotation
+    if isinstance(returned, str):
+        returned = _Unquoted(returned)
+    return str(signature.replace(parameters=parameters, return_annotation=returned))
 
 
 def test_names_and_signatures_are_those_that_were_promised() -> None:
