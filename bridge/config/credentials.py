@@ -222,7 +222,7 @@ def _compare(
             )
         else:
             near = nearest(name, sensors)
-            hint = f', did you mean "{near}"?' if near else ""
+            hint = f'; did you mean "{near}"?' if near else ""
             document.warn(("sensors", name), f"{site.path} has no such sensor{hint}")
     for name in sensors:
         if name in credentials:

@@ -96,7 +96,7 @@ def _check_sensor(document: Document, site: Site, name: str) -> None:
     sensor = site.sensors.get(name)
     if sensor is None:
         near = nearest(name, site.sensors)
-        hint = f', did you mean "{near}"?' if near else ""
+        hint = f'; did you mean "{near}"?' if near else ""
         document.warn((TABLE, name), f"{site.path} has no such sensor{hint}")
     elif site.buses[sensor.bus].protocol.with_keys is None:
         protocol = site.buses[sensor.bus].protocol.name

@@ -7,15 +7,14 @@ twice), are reported together: a mistake in one table does not end the checks of
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bridge.config.document import Document, Table, key_text
 from bridge.config.fingerprints import fingerprints
 from bridge.config.models import OwnModels
+from bridge.config.neighbours import inner_tables, refuse_neighbours, refuse_same_id, refuse_twins
 from bridge.config.places import check_bus_name
 from bridge.config.tables import (
     INHERITED,
@@ -28,7 +27,6 @@ from bridge.config.tables import (
     ThingsBoard,
 )
 from bridge.config.toml_lines import KeyPath
-from bridge.config.wording import value_text
 from bridge.errors import ConfigError
 from protocols import load
 from protocols.toolkit.errors import PackageError, SettingsError
@@ -40,7 +38,6 @@ from protocols.toolkit.protocol import (
     PushingProtocol,
     Settings,
 )
-from protocols.toolkit.pushing import ALIAS
 
 _HEADERS: dict[type[Table], str] = {
     SpoolSettings: "[spool]",
@@ -102,7 +99,7 @@ def _contents(site: Site) -> list[bytes]:
 
 def _models_named(buses: object) -> set[str]:
     """Return the names of the models that the sensors name."""
-    blocks = (block for _, bus in _tables(buses) for _, block in _tables(bus.get("sensor")))
+    blocks = (block for _, bus in inner_tables(buses) for _, block in inner_tables(bus.get("sensor")))
     return {str(block["model"]) for block in blocks if "model" in block}
 
 
@@ -112,14 +109,7 @@ def _buses(document: Document, tables: object, own_models: OwnModels) -> dict[st
         document.mistake(("bus",), "a bus has a name and a table of its own: [bus.NAME]")
         return {}
     buses = {name: bus for name, table in tables.items() if (bus := _bus(document, name, table, own_models))}
-    adapters = [(("bus", name, "adapter"), table.get("adapter")) for name, table in _tables(tables)]
-    _unique(document, adapters, "two buses cannot share a port", _same_ports)
-    names = [
-        (("bus", name, "sensor", index, "name"), block.get("name"))
-        for name, table in _tables(tables)
-        for index, block in _tables(table.get("sensor"))
-    ]
-    _unique(document, names, "every sensor of the site needs a name of its own")
+    refuse_twins(document, tables)
     return buses
 
 
@@ -177,9 +167,9 @@ def _bus(document: Document, name: str, table: object, own_models: OwnModels) ->
     ]
     right_sensors = tuple(sensor for sensor in sensors if sensor)
     if entry:
-        _refuse_neighbours(document, path, entry, sensors)
+        refuse_neighbours(document, path, entry, sensors)
     if isinstance(entry, PushingProtocol):
-        _one_for_each_id(document, path, blocks, sensors)
+        refuse_same_id(document, path, blocks, sensors)
     return bus and bus.model_copy(update={"sensors": right_sensors, "protocol": entry})
 
 
@@ -282,35 +272,6 @@ def _refuse_polling_keys(
             document.mistake((*path, key), message)
 
 
-def _refuse_neighbours(
-    document: Document, path: KeyPath, entry: Protocol, sensors: Sequence[Sensor | None]
-) -> None:
-    """Note sensors that their protocol does not allow together on one bus."""
-    places_and_settings = [(index, sensor.settings) for index, sensor in enumerate(sensors) if sensor]
-    for (place, *below), message in entry.conflicts([settings for _, settings in places_and_settings]):
-        document.mistake((*path, "sensor", places_and_settings[int(place)][0], *below), message)
-
-
-def _one_for_each_id(
-    document: Document,
-    path: KeyPath,
-    blocks: Sequence[Mapping[str, Any]],
-    sensors: Sequence[Sensor | None],
-) -> None:
-    """Note sensors that would each take the same telegrams whole."""
-    first: dict[str, str] = {}
-    for index, sensor in enumerate(sensors):
-        if sensor is None or {"values", ALIAS} & set(blocks[index]):
-            continue
-        sender_id = sensor.settings.address
-        if (first_sensor := first.setdefault(sender_id, sensor.name)) != sensor.name:
-            claim = f"the id {sender_id} is that of" if sender_id else "there is one sensor on such a line:"
-            message = (
-                f'{claim} "{first_sensor}"; to divide its values, say in each which it keeps: values = ["…"]'
-            )
-            document.mistake((*path, "sensor", index), message)
-
-
 def _strayed(table: Mapping[str, Any], below: KeyPath) -> str | None:
     """Return the message for a key of the sensor that stands below one of its sub-tables; else None.
 
@@ -321,52 +282,6 @@ def _strayed(table: Mapping[str, Any], below: KeyPath) -> str | None:
     if value is None or isinstance(value, Mapping) or below[1] not in Sensor.fields_by_key():
         return None
     return f"this key is the sensor's: write it above [….{below[0]}], which takes all that follows"
-
-
-def _itself(text: str) -> tuple[str, ...]:
-    return (text,)
-
-
-def _same_ports(adapter: str) -> tuple[str, ...]:
-    """Return every port that an adapter may mean, in one spelling: adapters that share a text share a port.
-
-    A USB number without an interface means each port of the device, so "serial:A" and "serial:A:1" share one.
-    """
-    if adapter.startswith("/") and adapter.isprintable():
-        return (os.path.realpath(adapter),)
-    kind, _, name = adapter.partition(":")
-    serial, _, interface = name.partition(":")
-    if kind != "serial":
-        return (adapter,)
-    if re.fullmatch("[0-9A-Fa-f]{1,2}", interface):
-        return (f"serial:{serial}:{int(interface, 16):x}",)
-    return (adapter,) if interface else tuple(f"serial:{serial}:{number:x}" for number in range(256))
-
-
-def _unique(
-    document: Document,
-    entries: Iterable[tuple[KeyPath, object]],
-    rule: str,
-    meanings: Callable[[str], Collection[str]] = _itself,
-) -> None:
-    """Note each text that stands in an earlier entry too, or has the meaning of one there."""
-    first: dict[str, KeyPath] = {}
-    for path, text in entries:
-        if not isinstance(text, str):
-            continue
-        for meaning in meanings(text):
-            if (earlier_path := first.setdefault(meaning, path)) != path:
-                place = f"{key_text(earlier_path)} on line {document.line(earlier_path)}"
-                document.mistake(path, f"{value_text(text)} is also {place}; {rule}")
-                break
-
-
-def _tables(value: object) -> list[tuple[Any, Mapping[str, Any]]]:
-    """Return the tables in a table (with their keys) or in a list (with their indexes), and nothing else."""
-    pairs = (
-        value.items() if isinstance(value, Mapping) else enumerate(value if isinstance(value, list) else ())
-    )
-    return [(key, table) for key, table in pairs if isinstance(table, Mapping)]
 
 
 def _warn(document: Document, site: Site) -> None:

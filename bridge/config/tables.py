@@ -93,7 +93,7 @@ def _catalogue_entry(value: object) -> object:
     except KeyError:
         suggestion = " or ".join(f'"{name}"' for name in _suggestions(str(value).lower()))
         hint = f"did you mean {suggestion}?" if suggestion else f"known are {', '.join(names())}"
-        raise ValueError(f"{value_text(value)} is not a protocol, {hint}") from None
+        raise ValueError(f"{value_text(value)} is not a protocol; {hint}") from None
 
 
 def _suggestions(word: str) -> list[str]:

@@ -120,7 +120,7 @@ def _text(values: Values, name: str) -> str:
 
 def _suggestion(name: str, names: Sequence[str]) -> str:
     close = get_close_matches(name, names, 1)
-    return f", did you mean {close[0]}?" if close else ""
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _frame(block: Mapping[str, Any], key: str, at: Path, problems: list[Problem]) -> bytes:

@@ -118,7 +118,7 @@ def test_an_empty_file_leaves_every_sensor_without_credential(read: Load, site: 
 def test_a_name_that_no_sensor_has_is_a_warning(read: Load, site: Site) -> None:
     found = read('[sensors]\nmain-meter = "A"\nsoil = "B"\nroof = "C"\nsoll = "D"', site)
     assert found.warnings == (
-        f'credentials.toml:5: sensors.…: {site.path} has no such sensor, did you mean "soil"?',
+        f'credentials.toml:5: sensors.…: {site.path} has no such sensor; did you mean "soil"?',
     )
 
 
