@@ -29,22 +29,22 @@ class Echo:
         self._reach = len(request.data) + (_STRAY if is_usual else 0)
         is_reply = not is_usual and request.accepts(Frame(request.data))
         self._is_settled = not request.data or is_of_reply or is_reply
-        self._held = b""
+        self._withheld = b""
 
     @property
     def is_waiting(self) -> bool:
         """Return whether octets are withheld."""
-        return bool(self._held)
+        return bool(self._withheld)
 
     def strip(self, data: bytes) -> bytes:
         """Return the octets without the echo, and without those withheld as its possible beginning."""
         if self._is_settled:
             return data
-        self._held += data
-        at = self._held.find(self._data, 0, self._reach)
+        self._withheld += data
+        at = self._withheld.find(self._data, 0, self._reach)
         if at >= 0:
             self.is_found = True
-            self._held = self._held[:at] + self._held[at + len(self._data) :]
+            self._withheld = self._withheld[:at] + self._withheld[at + len(self._data) :]
         elif self._may_follow():
             return b""
         return self.release()
@@ -52,14 +52,14 @@ class Echo:
     def release(self) -> bytes:
         """Return the withheld octets: none follow that would make them the echo."""
         self._is_settled = True
-        held, self._held = self._held, b""
-        return held
+        octets, self._withheld = self._withheld, b""
+        return octets
 
     def _may_follow(self) -> bool:
         """Return whether the withheld octets may be the beginning of the echo, within its reach."""
-        held = self._held[: self._reach]
+        octets = self._withheld[: self._reach]
         last_start = self._reach - len(self._data)
-        return any(self._data.startswith(held[at:]) for at in range(min(last_start, len(held)) + 1))
+        return any(self._data.startswith(octets[at:]) for at in range(min(last_start, len(octets)) + 1))
 
 
 def reply_with_copy(request: Request, raw: bytes) -> Frame | None:

@@ -15,5 +15,5 @@ class Patience(Enum):
 
     @property
     def after_waking(self) -> Patience:
-        """The try that follows one that may only have woken the device."""
+        """Return the try that follows one that may only have woken the device."""
         return Patience.WIDE if self is Patience.WIDE else Patience.PROBE

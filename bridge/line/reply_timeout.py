@@ -120,12 +120,12 @@ class ReplyTimeout:
 
     @property
     def is_suspect(self) -> bool:
-        """Whether it may be slow rather than dead: its replies were missed, and something else was heard."""
+        """Return whether the device may be slow, not dead: replies were missed, something else was heard."""
         return self._is_suspect and self.misses >= MISSES_TO_DOUBT
 
     @property
     def is_known(self) -> bool:
-        """Whether enough turn-arounds were seen to go by."""
+        """Return whether enough turn-arounds are known for a time-out of their own."""
         return self.times.count >= KNOWN_AFTER
 
     def _answered(self) -> None:

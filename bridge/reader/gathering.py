@@ -50,13 +50,13 @@ class Gathering:
         whole = self.look(now)
         if self._values.keys() & part.keys():
             whole += self._end()
-        due = {name: value for name, value in part.items() if self._is_due(name, now)}
-        if not due:
+        due_values = {name: value for name, value in part.items() if self._is_due(name, now)}
+        if not due_values:
             self.thinned += 1
             return whole
         if self._taken is None:
             self._taken, self._began_s = taken, now
-        self._values |= due
+        self._values |= due_values
         if self._values.keys() >= self._due_s.keys():
             whole += self._end()
         return whole

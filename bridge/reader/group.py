@@ -276,21 +276,21 @@ def groups(bus: Bus) -> list[Group]:
     protocol = bus.protocol
     assert isinstance(protocol, PolledProtocol)
 
-    def made(sensors: list[Sensor], others: Sequence[Group]) -> Device:
+    def make(sensors: list[Sensor], neighbours: Sequence[Group]) -> Device:
         device = protocol.device([sensor.settings for sensor in sensors], bus.line)
-        if others and isinstance(device, SharesAddress):
-            device.keep_apart([other.device for other in others])
+        if neighbours and isinstance(device, SharesAddress):
+            device.keep_apart([neighbour.device for neighbour in neighbours])
         return device
 
-    alike: dict[tuple[object, ...], list[Sensor]] = {}
+    sensors_of: dict[tuple[object, ...], list[Sensor]] = {}
     for sensor in bus.sensors:
-        asked_so = sensor.reply_timeout_s, sensor.retries, sensor.gap_s, sensor.pause_within_reply_s
-        key = (sensor.settings.address, sensor.every_s, *asked_so)
-        alike.setdefault(key, []).append(sensor)
+        timing = sensor.reply_timeout_s, sensor.retries, sensor.gap_s, sensor.pause_within_reply_s
+        key = (sensor.settings.address, sensor.every_s, *timing)
+        sensors_of.setdefault(key, []).append(sensor)
     ordered: list[Group] = []
     groups_of: defaultdict[object, list[Group]] = defaultdict(list)
-    for (unit, *_), sensors in alike.items():
-        group = Group(sensors, partial(made, sensors, tuple(groups_of[unit])))
+    for (unit, *_), sensors in sensors_of.items():
+        group = Group(sensors, partial(make, sensors, tuple(groups_of[unit])))
         groups_of[unit].append(group)
         ordered.append(group)
     return ordered

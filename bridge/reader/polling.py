@@ -125,9 +125,9 @@ class Polling:
         if clear_at <= now:
             return False
         self._line.stations[group.address].held += 1
-        for other in self._groups:
-            if other.address == group.address:
-                self._schedule.hold(other, clear_at, is_taken=other is group)
+        for neighbour in self._groups:
+            if neighbour.address == group.address:
+                self._schedule.hold(neighbour, clear_at, is_taken=neighbour is group)
         return True
 
     def forget(self, sensor: str) -> None:
@@ -136,7 +136,7 @@ class Polling:
         A poll in progress ends with what was known when it began: that is forgotten again then.
         """
         for group in self._groups:
-            if any(each.name == sensor for each in group.sensors):
+            if any(member.name == sensor for member in group.sensors):
                 self._forget(group)
                 self._is_forgotten |= group is self._polled
                 _log.info("%s: forgot what was learned of it, as ordered", group.names)

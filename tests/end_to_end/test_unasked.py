@@ -1,4 +1,4 @@
-"""Sensors that speak unasked, on one line, read by the real command and delivered each to its own device."""
+"""Sensors that push, on one line, read by the real command and delivered each to its own device."""
 
 from __future__ import annotations
 

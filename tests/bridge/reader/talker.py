@@ -1,4 +1,4 @@
-"""A protocol for tests: sensors that speak unasked, five octets with an id and a sum.
+"""A protocol for tests: sensors that push, five octets with an id and a sum.
 
 AA | id 1 | value 2 | check 1        high byte first; check = sum of what precedes; value FFFF: none yet
 """

@@ -1,4 +1,4 @@
-"""Sensors that speak unasked, on real pseudo terminals, into a real spool."""
+"""Sensors that push, on real pseudo terminals, into a real spool."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def line() -> Iterator[FreeRunningLine]:
 
 
 def talkers(folder: Path, line: FreeRunningLine, every: str = "0s", **ids: str) -> Bus:
-    """A bus whose sensors speak unasked, each with its id."""
+    """A bus whose sensors push, each with its id."""
     asked = bus_of(folder, line.path, *(sensor(name, 1, every) for name in ids))
     heard = (
         each.model_copy(update={"settings": PushingSettings(ids[each.name], ())}) for each in asked.sensors
