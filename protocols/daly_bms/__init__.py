@@ -1,7 +1,7 @@
 """Daly battery management systems on a UART, one file for each thing.
 
 frame     the frame on the wire, and how it is found in a stream; blocks of frames that are one reply
-commands  what the replies say
+commands  the content of the replies
 device    one BMS, polled; its keys; and a simulated one
 
 The battery is polled, alone on its line; 9600 8N1.

@@ -1,4 +1,4 @@
-"""What a Daly BMS answers to its commands (Daly UART/485 communications protocol V1.2).
+"""The commands of a Daly BMS and their replies (Daly UART/485 communications protocol V1.2).
 
     90   voltages, current, state of charge
     91   highest and lowest cell voltage      92   highest and lowest temperature
@@ -7,7 +7,7 @@
 
 The current is sent with 30000 added, temperatures with 40. FF or FFFF stands where nothing is measured: a
 thermometer that is not there, a cell that is not wired; it is None here. The document does not say which
-way a current is positive: real units count discharge as positive, and so it is told.
+direction of a current is positive: real units count discharge as positive, and so do the values.
 """
 
 from __future__ import annotations
@@ -90,18 +90,14 @@ _SHIFTED = ("max_temperature", "min_temperature")
 
 
 def describe(frame: Frame) -> Fields:
-    """Address, command and data; of a reply what it says."""
-    fields = layout.parse(LAYOUT, frame.data)
-    told: Fields = {
-        "address": fields["address"],
-        "command": fields["command"],
-        "data": fields["data"].hex(),
-    }
-    return told | ({} if frame.direction is Direction.REQUEST else values(fields["command"], fields["data"]))
+    """Return address, command and data; of a reply its values too."""
+    raw = layout.parse(LAYOUT, frame.data)
+    fields: Fields = {"address": raw["address"], "command": raw["command"], "data": raw["data"].hex()}
+    return fields | ({} if frame.direction is Direction.REQUEST else values(raw["command"], raw["data"]))
 
 
 def values(command: int, data: bytes) -> Fields:
-    """What the eight octets of a reply say; nothing if the command is not known here."""
+    """Return the values in the eight octets of a reply; {} if the command is unknown."""
     if command not in DATA:
         return {}
     fields = layout.parse(DATA[command], data)

@@ -1,12 +1,12 @@
-"""A Daly BMS, polled: which values are read, command by command.
+"""A polled Daly BMS, read command by command.
 
-How many cells and thermometers there are is asked first (94): so many frames answer 95 and 96. It is asked
-again after an hour, in each poll while there are none of what is wanted, and after a silence that it may
-explain. Real units send all sixteen frames of 95 whatever cells they have; those say nothing, but must have
-been through before the next request, or it is not heard. So 95 comes last in a poll, and a pause before
-each.
+The numbers of cells and thermometers are read first (94): they tell how many frames answer 95 and 96. They
+are read again after an hour, in each poll while a needed one is zero, and after a silence that they may
+explain. Real units send all sixteen frames of 95 whatever cells they have; the surplus frames say nothing,
+but must be over before the next request, or the BMS misses it. So 95 comes last in a poll, and each request
+after a pause.
 
-A command that is left unanswered in several polls by a BMS that answers others is left alone for a while: see
+A command that is left unanswered in several polls by a BMS that answers others is left out for a while: see
 `protocols.toolkit.lessons`. A BMS that answers nothing is not there: its poll is over at the first silence.
 """
 
@@ -46,7 +46,7 @@ from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResu
 from protocols.toolkit.protocol import Fields
 from protocols.toolkit.value_list import ADDRESS, ValueKeys, ValueSettings
 
-VALUES: Final[Mapping[str, tuple[int, str]]] = {  # the command that brings it, and its unit
+VALUES: Final[Mapping[str, tuple[int, str]]] = {  # the command whose reply has it, and its unit
     "voltage": (SUMMARY, "V"),
     "current": (SUMMARY, "A"),
     "state_of_charge": (SUMMARY, "%"),
@@ -65,7 +65,7 @@ VALUES: Final[Mapping[str, tuple[int, str]]] = {  # the command that brings it, 
     "temperatures": (TEMPERATURES, "°C"),
 }
 PAUSE_S: Final = 0.05  # longer than the pauses between the pieces in which an adapter hands over a block
-COUNTS_BELIEVED_S: Final = 3600.0
+COUNTS_VALID_S: Final = 3600.0
 _A_FRAME: Final = {CELL_VOLTAGES: CELLS_A_FRAME, TEMPERATURES: TEMPERATURES_A_FRAME}
 
 KEYS: Final = ValueKeys(
@@ -75,85 +75,91 @@ KEYS: Final = ValueKeys(
 
 
 class Bms:
-    """The BMS on a line."""
+    """The BMS of a line."""
 
     address = ADDRESS
 
     def __init__(self, sensors: Sequence[ValueSettings], line: LineSettings) -> None:
         self._sensors = tuple(sensors)
-        self._wanted = {VALUES[name][0] for sensor in sensors for name in sensor.values}
+        self._needed_commands = {VALUES[name][0] for sensor in sensors for name in sensor.values}
         self._counts: dict[int, int] = {}  # of cells and of thermometers, once they are known
-        self._counts_until = 0.0  # so long they are believed
+        self._counts_until = 0.0  # they are valid up to this time
         self._lessons: Lessons[int] = Lessons()
 
     def twin(self) -> Self:
-        """Return a device that knows the same, and learns apart from this one."""
+        """Return a copy that begins with the same knowledge and learns independently."""
         twin = copy(self)
         twin._lessons = self._lessons.twin()
         return twin
 
     def planned(self) -> list[Request]:
-        """The requests of the next poll; of a block that was never asked for, its first frame."""
+        """Return the requests of the next poll; a block of unknown length is planned as one frame."""
         return [_request(command, self._frames(command) or 1) for command in self._commands()]
 
     def poll(self, now: float, /) -> Dialogue:
-        """Start one poll at `now`, in seconds of a clock that never goes back."""
+        """Poll once.
+
+        Args:
+            now: the time in seconds of a monotonic clock.
+        """
         self._lessons.begin(now)
         if now >= self._counts_until:
             self._counts = {}
-        told: Fields = {}
-        answered: set[int] = set()
-        wanted = self._commands()
+        fields: Fields = {}
+        answered_commands: set[int] = set()
+        commands_of_poll = self._commands()
         silences = 0
-        for command in self._lessons.agenda(wanted):
+        for command in self._lessons.agenda(commands_of_poll):
             count = self._frames(command)
             if not count:
-                answered |= {command} if self._counts else set()
+                answered_commands |= {command} if self._counts else set()
                 continue
             try:
                 frame = yield _request(command, count)
             except NotAsked:
                 continue
             if frame is not None:
-                self._take(command, frame, told)
-                answered.add(command)
+                self._take(command, frame, fields)
+                answered_commands.add(command)
                 continue
             silences += 1
-            self._lessons.unanswered(command, is_present=bool(answered))
-            if not answered or command in _A_FRAME:
+            self._lessons.unanswered(command, is_present=bool(answered_commands))
+            if not answered_commands or command in _A_FRAME:
                 self._counts = {}
-            if not answered or silences == MOST_SILENCES:
+            if not answered_commands or silences == MOST_SILENCES:
                 break
-        if NUMBERS in answered:
-            self._counts_until = now + COUNTS_BELIEVED_S
-        self._lessons.answered(answered)
-        return self._result(told, complete=answered >= set(wanted))
+        if NUMBERS in answered_commands:
+            self._counts_until = now + COUNTS_VALID_S
+        self._lessons.answered(answered_commands)
+        return self._result(fields, complete=answered_commands >= set(commands_of_poll))
 
     def _commands(self) -> list[int]:
-        """Those of a poll in their order: the numbers first, where others need them, the long reply last."""
-        are_needed = not all(self._frames(command) for command in self._wanted)
-        wanted = self._wanted | ({NUMBERS} if are_needed else set())
-        return sorted(wanted, key=lambda command: (command != NUMBERS, command == CELL_VOLTAGES, command))
+        """Return the commands of a poll in order: the numbers first, if needed, the long reply last."""
+        are_needed = not all(self._frames(command) for command in self._needed_commands)
+        needed_commands = self._needed_commands | ({NUMBERS} if are_needed else set())
+        return sorted(
+            needed_commands, key=lambda command: (command != NUMBERS, command == CELL_VOLTAGES, command)
+        )
 
     def _frames(self, command: int) -> int:
-        """How many frames answer a command."""
+        """Return the number of frames that answer a command; 0 if its values are known not to exist."""
         if command not in _A_FRAME:
             return 1
         return min(-(-self._counts.get(command, 0) // _A_FRAME[command]), MAX_BLOCK)
 
-    def _take(self, command: int, block: Frame, told: Fields) -> None:
-        """Adds what a reply says to what was told."""
+    def _take(self, command: int, block: Frame, values: Fields) -> None:
+        """Add the values of a reply to those of the poll."""
         for frame in frames_of(block.data):
             fields = commands.describe(Frame(frame, Direction.REPLY))
             if command == NUMBERS:
                 self._counts = {CELL_VOLTAGES: fields["cells"], TEMPERATURES: fields["thermometers"]}
             for name in KEYS.lists:
                 if name in fields:
-                    fields[name] = [*told.get(name, ()), *fields[name]][: self._counts[command]]
-            told.update(fields)
+                    fields[name] = [*values.get(name, ()), *fields[name]][: self._counts[command]]
+            values.update(fields)
 
-    def _result(self, told: Fields, *, complete: bool) -> PollResult:
-        values = tuple(KEYS.choose(told, sensor.values) for sensor in self._sensors)
+    def _result(self, fields: Fields, *, complete: bool) -> PollResult:
+        values = tuple(KEYS.choose(fields, sensor.values) for sensor in self._sensors)
         left_out = self._lessons.named(
             {name: VALUES[name][0] for name in sensor.values} for sensor in self._sensors
         )
@@ -162,7 +168,7 @@ class Bms:
 
 @dataclass(slots=True)
 class SimulatedBms:
-    """A BMS that answers: the other side of the line.
+    """A simulated BMS: the other side of the line.
 
     Attributes:
         replies: command → the data of each frame of its reply.
@@ -171,7 +177,7 @@ class SimulatedBms:
     replies: dict[int, list[bytes]] = field(default_factory=dict)
 
     def answer(self, request: Frame) -> bytes | None:
-        """The whole reply, one frame behind the other; None to what it does not know."""
+        """Return the whole reply, one frame after the other; None if the command is unknown."""
         command = request.data[2]
         if request.direction is not Direction.REQUEST or command not in self.replies:
             return None

@@ -2,10 +2,10 @@
 
     A5 | address | command | 08 | data 8 | check      check: sum of all octets before it, modulo 256
 
-    address: of a request who asks (40 a computer, 80 a telephone, 20 GPRS), of a reply 01, the BMS
+    address: the sender of a request (40 a computer, 80 a telephone, 20 GPRS), of a reply 01, the BMS
 
-A reply that is longer than eight octets is a block: frames of the same command behind each other, the first
-octet of their data numbering them. The document counts from 0, real units from 1.
+A reply that is longer than eight octets is a block: consecutive frames of the same command, numbered by
+the first octet of their data. The document counts from 0, real units from 1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from protocols.toolkit.search import SearchFramer, Shape
 
 COMPUTER: Final = 0x40
 BMS: Final = 0x01
-_ASKING: Final = (COMPUTER, 0x80, 0x20)
+_SENDERS: Final = (COMPUTER, 0x80, 0x20)
 
 _START, _LENGTH = b"\xa5", b"\x08"
 LAYOUT: Final = "frame" / Struct(
@@ -38,25 +38,25 @@ _HEAD_LENGTH: Final = 4
 
 
 def build(address: int, command: int, data: bytes = bytes(8)) -> bytes:
-    """The frame of a request or reply."""
+    """Return the frame of a request or reply."""
     octets = layout.build(LAYOUT, address=address, command=command, data=data, check=0)[:-1]
     return octets + bytes((_check(octets),))
 
 
 def frames_of(block: bytes) -> list[bytes]:
-    """The frames that a block is made of."""
+    """Return the frames of a block."""
     return [block[at : at + LENGTH] for at in range(0, len(block), LENGTH)]
 
 
 class StreamFramer(SearchFramer):
-    """Finds the frames of both directions of a line."""
+    """Framer of both directions of a line."""
 
     def __init__(self) -> None:
         super().__init__(_SHAPE)
 
 
 class BlockFramer(SearchFramer):
-    """Finds the block of so many frames that answers a command, as one frame."""
+    """Framer of the block of `count` frames that answers a command; the block is one frame."""
 
     def __init__(self, command: int, count: int) -> None:
         start = re.escape(bytes((_START[0], BMS, command)) + _LENGTH)
@@ -96,7 +96,7 @@ def _block_flaw(block: bytes) -> NoiseReason | None:
 
 
 def _direction(frame: bytes) -> Direction:
-    return Direction.REQUEST if frame[1] in _ASKING else Direction.REPLY
+    return Direction.REQUEST if frame[1] in _SENDERS else Direction.REPLY
 
 
 _SHAPE: Final = Shape(

@@ -1,11 +1,11 @@
 """DL/T 645-2007: the Chinese standard of multi-function electricity meters, one file for each thing.
 
 frame        §5: the frame on the wire, its checksum, and how it is found in a stream
-data         2007, Annex A: data identifiers, and how their values are written
+data         2007, Annex A: data identifiers, and the encoding of their values
 settings     how an installer writes a meter down: its keys, and every mistake in them
 device       one meter, polled
 description  frames into fields, for people
-simulation   the other side: a meter that answers
+simulation   the other side: a simulated meter
 
 The meter is polled; 2400 8E1 (2007) or 1200 8E1 (1997) unless it was set otherwise.
 """

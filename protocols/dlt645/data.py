@@ -1,14 +1,14 @@
-"""DL/T 645-2007 Annex A: data identifiers, and how their values are written.
+"""DL/T 645-2007 Annex A: data identifiers, and the encoding of their values.
 
 An identifier has four octets, DI3 DI2 DI1 DI0, written as eight hexadecimal digits: 02010100 is the voltage
-of phase A. Behind it stands the value in BCD, lowest pair of digits first, in the format of the table:
+of phase A. The value follows it in BCD, lowest pair of digits first, in the format of the table:
 
     XXX.X       digits and decimals; where the table says so, the highest bit is a sign, 1 is negative
     NN…         digits that are a text: an address, a number on the label
     YYMMDDWW    a date (WW, the day of the week, is left out), hhmmss a time
 
-Here are the present values of tables A.1, A.3 and A.5 that a meter is read for. A.2 (demand with its time),
-A.4 (events), load records and blocks (FF) are no single values. Others can be written in site.toml.
+This file has the present values of tables A.1, A.3 and A.5. A.2 (demand with its time), A.4 (events), load
+records and blocks (FF) are no single values. Other identifiers can be written in site.toml.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _TEXT = re.compile(r"(NN)+")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A value that a meter tells.
+    """A value of a meter.
 
     Attributes:
-        name: ours.
+        name: the key under which the value is published.
         di: the data identifier, eight hexadecimal digits, DI3 first.
-        format: as in the table.
-        unit: of the value, or "".
+        format: the format, as in the table.
+        unit: the unit of the value, or "".
         is_signed: the highest bit is a sign.
     """
 
@@ -48,16 +48,19 @@ class Item:
 
     @property
     def octets(self) -> int:
-        """Octets of the value."""
+        """Return the number of octets of the value."""
         return len(self.format.replace(".", "")) // 2
 
     @property
     def identifier(self) -> bytes:
-        """The identifier as it goes on the wire."""
+        """Return the identifier as it goes on the wire."""
         return bytes.fromhex(self.di)[::-1]
 
     def value(self, data: bytes) -> Value | None:
-        """What these octets say; None if they are not as many, or no digits: a meter fills them with FF."""
+        """Return the value in these octets.
+
+        None if their number is wrong, or if they are no digits: a meter without a value sends FF.
+        """
         if len(data) != self.octets:
             return None
         is_negative = self.is_signed and data[-1] >= 0x80
@@ -77,10 +80,10 @@ class Item:
         return number / 10**decimals if decimals else number
 
     def encode(self, value: Value) -> bytes:
-        """The octets that say this: the inverse of `value`, for numbers and texts.
+        """Return the octets of a value: the inverse of `value`, for numbers and texts.
 
         Raises:
-            ValueError: the format has no room for it.
+            ValueError: the value does not fit the format.
         """
         if isinstance(value, str):
             digits = re.sub("[-:]", "", value).removeprefix("20" if self.format == DATE else "")
@@ -100,9 +103,9 @@ class Item:
 
 
 def is_format(text: str) -> bool:
-    """Whether this is a format: whole octets of digits, a text, a date or a time."""
-    whole = len(text.replace(".", "")) % 2 == 0
-    return text in (DATE, TIME) or bool(whole and (_NUMBER.fullmatch(text) or _TEXT.fullmatch(text)))
+    """Return whether a text is a format: whole octets of digits, a text, a date or a time."""
+    is_whole = len(text.replace(".", "")) % 2 == 0
+    return text in (DATE, TIME) or bool(is_whole and (_NUMBER.fullmatch(text) or _TEXT.fullmatch(text)))
 
 
 _PHASES = {1: "a", 2: "b", 3: "c"}

@@ -3,8 +3,8 @@
     9010     active energy, import, total; 9011 … 901E its tariffs 1–14     XXXXXX.XX kWh
     B611     voltage of phase A, B612 of phase B, B613 of phase C           XXXX V
 
-The formats are those of `data`. Here are the present values that a meter is read for; others can be written
-in site.toml, frozen energies too (94xx, 98xx: last month and the one before).
+The formats are those of `data`. This file has the present values; other identifiers can be written in
+site.toml, frozen energies too (94xx, 98xx: last month and the one before).
 """
 
 from __future__ import annotations

@@ -25,13 +25,13 @@ ERRORS: Final[Mapping[int, str]] = {  # the bits of ERR
 
 
 def error_name(code: int) -> str:
-    """What the bits of an error octet say."""
-    said = [text for bit, text in ERRORS.items() if code & bit]
-    return ", ".join(said) or f"error 0x{code:02X}, not in the standard"
+    """Return the meaning of the bits of an error octet."""
+    texts = [text for bit, text in ERRORS.items() if code & bit]
+    return ", ".join(texts) or f"error 0x{code:02X}, not in the standard"
 
 
 def describe(frame: Frame, edition: Edition = DLT645_2007) -> Fields:
-    """Address, control, data without the offset, and what they say; the value if its identifier is known."""
+    """Return the fields of a frame, its data without the offset; the value if its identifier is known."""
     message = frames.parse(frame)
     fields: Fields = {
         "preamble": frames.preamble(frame),

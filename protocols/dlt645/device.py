@@ -1,9 +1,9 @@
-"""One meter, polled: each identifier is asked for by itself, the parts of a long value one after the other.
+"""One polled meter: each identifier is a request by itself, as is each part of a long value.
 
-What a meter does not have it refuses, at the cost of an exchange, or leaves unanswered, at that of a
-time-out. So an identifier that failed in several polls is left alone for a while, the others are still read:
-see `protocols.toolkit.lessons`. A meter that answers nothing is not there: its poll is over at the first
-silence.
+A meter refuses an identifier that it does not have, which costs an exchange, or leaves it unanswered, which
+costs a time-out. So an identifier that failed in several polls is left out for a while, the others are still
+read: see `protocols.toolkit.lessons`. A meter that answers nothing is not there: its poll is over at the
+first silence.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LASTING = NO_SUCH_DATA | NOT_AUTHORISED
 
 
 class Meter:
-    """The meter that serves sensors with these settings, which name one address."""
+    """One meter, which serves all sensors whose settings name its address."""
 
     def __init__(
         self, sensors: Sequence[MeterSettings], line: LineSettings, edition: Edition = DLT645_2007
@@ -42,23 +42,27 @@ class Meter:
 
     @property
     def address(self) -> str:
-        """Its address, twelve digits."""
+        """Return its address, twelve digits."""
         return self._address
 
     def twin(self) -> Self:
-        """Return a device that knows the same, and learns apart from this one."""
+        """Return a copy that begins with the same knowledge and learns independently."""
         twin = copy(self)
         twin._lessons = self._lessons.twin()
         return twin
 
     def planned(self) -> list[Request]:
-        """The requests of the next poll, should each be answered."""
+        """Return the requests of the next poll, as they are if each is answered."""
         return [self._request(item) for di, item in self._items.items() if di not in self._lessons.left_out]
 
     def poll(self, now: float, /) -> Dialogue:
-        """Start one poll at `now`, in seconds of a clock that never goes back."""
+        """Poll once.
+
+        Args:
+            now: the time in seconds of a monotonic clock.
+        """
         self._lessons.begin(now)
-        told: dict[str, bytes] = {}
+        data_by_identifier: dict[str, bytes] = {}
         refusals: list[DeviceRefusal] = []
         silences = 0
         for item in map(self._items.__getitem__, self._lessons.agenda(self._items)):
@@ -68,7 +72,7 @@ class Meter:
                 continue
             if data is None:
                 silences += 1
-                is_present = bool(told or refusals)
+                is_present = bool(data_by_identifier or refusals)
                 self._lessons.unanswered(item.di, is_present=is_present)
                 if not is_present or silences == MOST_SILENCES:
                     break
@@ -77,11 +81,11 @@ class Meter:
                 if data.code & _LASTING:
                     self._lessons.failed(item.di, error_name(data.code))
             else:
-                told[item.di] = data
-        self._lessons.answered(told)
+                data_by_identifier[item.di] = data
+        self._lessons.answered(data_by_identifier)
         return PollResult(
-            values=tuple(_values(sensor.items, told) for sensor in self._sensors),
-            complete=told.keys() == self._items.keys(),
+            values=tuple(_values(sensor.items, data_by_identifier) for sensor in self._sensors),
+            complete=data_by_identifier.keys() == self._items.keys(),
             refusals=tuple(refusals),
             left_out=self._lessons.named(
                 {item.name: item.di for item in sensor.items} for sensor in self._sensors
@@ -89,7 +93,11 @@ class Meter:
         )
 
     def _fetch(self, item: Item) -> Generator[Request, Frame | None, bytes | DeviceRefusal | None]:
-        """The octets of a value, all its parts joined; or what the meter refused; or None for silence."""
+        """Request a value.
+
+        Returns:
+            Its octets, all parts joined; the refusal of the meter; or None if there was no reply.
+        """
         data = b""
         for part in range(MAX_PARTS + 1):
             frame = yield self._request(item, part)
@@ -107,11 +115,11 @@ class Meter:
         return data
 
     def _request(self, item: Item, part: int = 0) -> Request:
-        """Asks for a value, or for a further part of it."""
+        """Return the request for a value, or for a further part of it."""
         edition = self._edition
         number = bytes((part,)) if part and edition.has_part_numbers else b""
         function = edition.read_following if part else edition.read
-        asked = Message(self._address, function, item.identifier + number)
+        message = Message(self._address, function, item.identifier + number)
 
         def accepts(frame: Frame) -> bool:
             if frame.direction is not Direction.REPLY:
@@ -123,7 +131,7 @@ class Meter:
             return is_refusal or (reply.data.startswith(item.identifier) and reply.data.endswith(number))
 
         return Request(
-            data=frames.build(asked),
+            data=frames.build(message),
             framer=StreamFramer,
             accepts=accepts,
             reply_length=frames.length(edition.octets + item.octets + len(number)),
@@ -132,6 +140,8 @@ class Meter:
         )
 
 
-def _values(items: Sequence[Item], told: dict[str, bytes]) -> Values:
-    values = {item.name: item.value(told[item.di]) for item in items if item.di in told}
+def _values(items: Sequence[Item], data_by_identifier: dict[str, bytes]) -> Values:
+    values = {
+        item.name: item.value(data_by_identifier[item.di]) for item in items if item.di in data_by_identifier
+    }
     return {name: value for name, value in values.items() if value is not None}

@@ -1,9 +1,9 @@
-"""What the two editions of DL/T 645 do differently, on the same frames.
+"""The differences between the two editions of DL/T 645, which have the same frames.
 
                   2007                       1997
 data identifier   4 octets                   2 octets
 read, follow      11, 12                     01, 02
-a further part    asked for by its number    asked for by the identifier alone
+a further part    requested by its number    requested by the identifier alone
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ class Edition:
     """One edition of the standard.
 
     Attributes:
-        year: of its publication.
-        octets: of a data identifier.
+        year: the year of its publication.
+        octets: the number of octets of a data identifier.
         read: the function that reads a value.
         read_following: the function that reads the next part of a long value.
-        has_part_numbers: a further part is asked for, and answered, with its number.
-        items: the values of its tables by our names.
+        has_part_numbers: the request for a further part, and the reply, have its number.
+        items: the values of its tables, by the names that site.toml uses.
         example: one of them, for messages.
     """
 

@@ -70,12 +70,12 @@ _HEAD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a frame says.
+    """The content of a frame.
 
     Attributes:
         address: twelve digits, the first pair first; A stands for any digit.
-        control: function, and what the reply is.
-        data: as meant, without the offset.
+        control: the function, and the flags of a reply.
+        data: the octets without the offset.
     """
 
     address: str
@@ -84,12 +84,12 @@ class Message:
 
     @property
     def function(self) -> int:
-        """The function, of a request and of its replies."""
+        """Return the function, which a request and its replies share."""
         return self.control & FUNCTION
 
 
 def build(message: Message, preamble: int = PREAMBLE) -> bytes:
-    """The frame of a message, with so many FE before it."""
+    """Return the frame of a message, with `preamble` octets FE before it."""
     fields = {
         "address": bytes.fromhex(message.address)[::-1],
         "control": message.control,
@@ -100,29 +100,29 @@ def build(message: Message, preamble: int = PREAMBLE) -> bytes:
 
 
 def parse(frame: Frame) -> Message:
-    """The message of a frame that a framer found."""
+    """Return the message in a good frame."""
     fields = layout.parse(LAYOUT, frame.data[preamble(frame) :])
     address = fields["address"][::-1].hex().upper()
     return Message(address, fields["control"], fields["data"].translate(_SUBTRACT))
 
 
 def preamble(frame: Frame) -> int:
-    """How many FE stand before the frame."""
+    """Return the number of FE before the frame."""
     return len(frame.data) - len(frame.data.lstrip(_IDLE))
 
 
 def length(data: int) -> int:
-    """Octets of a frame with so many octets of data, the usual preamble included."""
+    """Return the length of a frame, in octets, from that of its data; the usual preamble included."""
     return PREAMBLE + _AROUND + data
 
 
-def covers(asked: str, address: str) -> bool:
-    """Whether an address in a request is that of this meter; A stands for any digit."""
-    return all(digit in ("A", actual) for digit, actual in zip(asked, address, strict=True))
+def covers(pattern: str, address: str) -> bool:
+    """Return whether the address in a request is that of a meter; A stands for any digit."""
+    return all(digit in ("A", actual) for digit, actual in zip(pattern, address, strict=True))
 
 
 class StreamFramer(SearchFramer):
-    """Finds the frames of both directions of a line."""
+    """Framer of both directions of a line."""
 
     def __init__(self) -> None:
         super().__init__(_SHAPE)

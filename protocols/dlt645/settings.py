@@ -1,4 +1,4 @@
-"""What a meter says of itself in site.toml.
+"""The keys of a meter in site.toml, and the settings that they make.
 
 address = "002311905387"                       # the twelve digits on its label
 values = ["energy_import", "voltage_a"]        # by their names here, or …
@@ -23,11 +23,11 @@ from protocols.toolkit.keys import parse_value_names, shown, unknown_keys
 
 @dataclass(frozen=True, slots=True)
 class MeterSettings:
-    """A sensor: the meter it is, and what is read from it.
+    """The settings of a sensor: its meter and the values to read.
 
     Attributes:
         address: twelve digits; the first may be A, which stands for any.
-        items: in the order of site.toml; the names are unique.
+        items: the values, in the order of site.toml; their names are unique.
     """
 
     address: str
@@ -112,65 +112,61 @@ def _with_tariffs(edition: Edition) -> list[str]:
 
 
 def parse_settings(table: Mapping[str, object], edition: Edition = DLT645_2007) -> MeterSettings:
-    """Return the settings that a sensor's own keys mean.
+    """Return the settings in a sensor's own keys.
 
     Raises:
-        SettingsError: with every mistake.
+        SettingsError: every mistake.
     """
     problems = unknown_keys(table, _KEYS)
     address = _address(table.get("address"), problems)
     items = _named(table.get("values", []), edition, problems)
-    own = _own(table.get("identifiers", {}), edition, problems)
+    own_items = _own_items(table.get("identifiers", {}), edition, problems)
     names = {item.name for item in items}
     problems += [
         (("identifiers", item.name), "this name is among the values too, choose another")
-        for item in own
+        for item in own_items
         if item.name in names
     ]
     if not table.get("values") and not table.get("identifiers"):
         problems.append(((), f'needs values to read, for example values = ["{_USUAL}", "voltage_a"]'))
     if problems:
         raise SettingsError(problems)
-    return MeterSettings(address, (*items, *own))
+    return MeterSettings(address, (*items, *own_items))
 
 
 def conflicts(sensors: Sequence[MeterSettings]) -> list[Problem]:
-    """What is wrong with meters on one line: an address that stands for another one of them too."""
+    """Return a problem for each address that covers another meter of the line too."""
     return [
         (
             (place, "address"),
-            f'"{one.address}" calls the meter "{other.address}" of this line too: write all twelve digits',
+            f'"{settings.address}" calls the meter "{covered.address}" of this line too: '
+            "write all twelve digits",
         )
-        for place, one in enumerate(sensors)
-        if (other := next((each for each in sensors if _calls(one.address, each.address)), None))
+        for place, settings in enumerate(sensors)
+        if (covered := next((meter for meter in sensors if _calls(settings.address, meter.address)), None))
     ]
 
 
-def _calls(address: str, other: str) -> bool:
-    return address != other and covers(address, other)
+def _calls(pattern: str, address: str) -> bool:
+    return pattern != address and covers(pattern, address)
 
 
-def _address(written: object, problems: list[Problem]) -> str:
-    if (
-        isinstance(written, str)
-        and written.isdecimal()
-        and written.isascii()
-        and len(written) < len(BROADCAST)
-    ):
-        written = written.zfill(len(BROADCAST))  # a shorter one has zeros before it
-    if written is None:
+def _address(digits: object, problems: list[Problem]) -> str:
+    if isinstance(digits, str) and digits.isdecimal() and digits.isascii() and len(digits) < len(BROADCAST):
+        digits = digits.zfill(len(BROADCAST))  # a shorter one has zeros before it
+    if digits is None:
         message = "is missing: the twelve digits on the meter's label, in quotes"
-    elif isinstance(written, int) and not isinstance(written, bool):
-        message = f'{written} is a number, write the digits on the meter in quotes: "{written:012}"'
-    elif not isinstance(written, str) or len(written) != len(BROADCAST) or not _ADDRESS.fullmatch(written):
+    elif isinstance(digits, int) and not isinstance(digits, bool):
+        message = f'{digits} is a number, write the digits on the meter in quotes: "{digits:012}"'
+    elif not isinstance(digits, str) or len(digits) != len(BROADCAST) or not _ADDRESS.fullmatch(digits):
         message = (
-            f"{shown(written)} is not a meter address, write its twelve digits in quotes, "
+            f"{shown(digits)} is not a meter address, write its twelve digits in quotes, "
             f'or "{ANY_ADDRESS}" for the only meter on the line'
         )
-    elif written == BROADCAST:
+    elif digits == BROADCAST:
         message = f"{BROADCAST} is for broadcasts, which no meter answers"
     else:
-        return written
+        return digits
     problems.append((("address",), message))
     return ANY_ADDRESS
 
@@ -191,7 +187,7 @@ def _named(names: object, edition: Edition, problems: list[Problem]) -> list[Ite
     return [edition.items[name] for name in accepted]
 
 
-def _own(table: object, edition: Edition, problems: list[Problem]) -> list[Item]:
+def _own_items(table: object, edition: Edition, problems: list[Problem]) -> list[Item]:
     if not isinstance(table, Mapping):
         problems.append(
             (("identifiers",), 'is not a table, write [….identifiers], below it NAME = { di = "…" }')

@@ -1,7 +1,7 @@
 """JBD battery management systems (also sold as Xiaoxiang and Overkill Solar), one file for each thing.
 
 frame      the frame on the wire, its checksum, and how it is found in a stream
-registers  what the registers say
+registers  the registers and their values
 device     one BMS, polled; its keys; and a simulated one
 
 The battery is polled, alone on its line; 9600 8N1.

@@ -1,6 +1,6 @@
-"""A JBD BMS, polled: which values are read, register by register.
+"""A polled JBD BMS, read register by register.
 
-A register that is refused in several polls, or left unanswered by a BMS that answers others, is left alone
+A register that is refused in several polls, or left unanswered by a BMS that answers others, is left out
 for a while: see `protocols.toolkit.lessons`. A BMS that answers nothing is not there: its poll is over at the
 first silence.
 """
@@ -32,7 +32,7 @@ KEYS: Final = ValueKeys(
 
 
 class Bms:
-    """The BMS on a line."""
+    """The BMS of a line."""
 
     address = ADDRESS
 
@@ -44,20 +44,24 @@ class Bms:
         self._lessons: Lessons[int] = Lessons()
 
     def twin(self) -> Self:
-        """Return a device that knows the same, and learns apart from this one."""
+        """Return a copy that begins with the same knowledge and learns independently."""
         twin = copy(self)
         twin._lessons = self._lessons.twin()
         return twin
 
     def planned(self) -> list[polling.Request]:
-        """The requests of each poll."""
+        """Return the requests of each poll."""
         return [_request(register) for register in self._registers]
 
     def poll(self, now: float, /) -> Dialogue:
-        """Start one poll at `now`, in seconds of a clock that never goes back."""
+        """Poll once.
+
+        Args:
+            now: the time in seconds of a monotonic clock.
+        """
         self._lessons.begin(now)
-        told: Fields = {}
-        answered: list[int] = []
+        fields: Fields = {}
+        answered_registers: list[int] = []
         refusals: list[DeviceRefusal] = []
         for register in self._lessons.agenda(self._registers):
             try:
@@ -65,22 +69,22 @@ class Bms:
             except NotAsked:
                 continue
             if frame is None:
-                is_present = bool(answered or refusals)
+                is_present = bool(answered_registers or refusals)
                 self._lessons.unanswered(register, is_present=is_present)
                 if not is_present:
                     break
                 continue
             reply = frames.parse(frame)
             if isinstance(reply, Reply) and reply.status == DONE:
-                told |= registers.values(register, reply.data)
-                answered.append(register)
+                fields |= registers.values(register, reply.data)
+                answered_registers.append(register)
             else:
                 self._lessons.failed(register, "refused")
                 refusals.append(DeviceRefusal("refused", code=REFUSED, request=f"register {register:02X}"))
-        self._lessons.answered(answered)
+        self._lessons.answered(answered_registers)
         return PollResult(
-            values=tuple(KEYS.choose(told, sensor.values) for sensor in self._sensors),
-            complete=len(answered) == len(self._registers),
+            values=tuple(KEYS.choose(fields, sensor.values) for sensor in self._sensors),
+            complete=len(answered_registers) == len(self._registers),
             refusals=tuple(refusals),
             left_out=self._lessons.named(
                 {name: _REGISTER_OF.get(name, BASIC_INFORMATION) for name in sensor.values}
@@ -91,21 +95,21 @@ class Bms:
 
 @dataclass(slots=True)
 class SimulatedBms:
-    """A BMS that answers: the other side of the line.
+    """A simulated BMS: the other side of the line.
 
     Attributes:
-        registers: what it has, as the octets of its reply.
+        registers: number → the data of its reply.
     """
 
     registers: dict[int, bytes] = field(default_factory=dict)
 
     def answer(self, request: Frame) -> bytes | None:
-        """The whole reply: refused if there is no such register; None to what is no request to read."""
-        asked = frames.parse(request)
-        if not isinstance(asked, Request) or asked.order != READ:
+        """Return the whole reply, a refusal if there is no such register; None if it is no read request."""
+        message = frames.parse(request)
+        if not isinstance(message, Request) or message.order != READ:
             return None
-        data = self.registers.get(asked.register)
-        return frames.build(Reply(asked.register, REFUSED if data is None else DONE, data or b""))
+        data = self.registers.get(message.register)
+        return frames.build(Reply(message.register, REFUSED if data is None else DONE, data or b""))
 
 
 def _request(register: int) -> polling.Request:

@@ -3,7 +3,7 @@
 request   DD | A5 | register | length | data | check 2 | 77      A5 read, 5A write
 reply     DD | register | status | length | data | check 2 | 77  status 00: done, 80: refused
 
-check: what makes the sum of the octets from the third on, with it, zero modulo 65536; the second octet is
+check: the sum of the octets from the third on, with the check, is zero modulo 65536; the second octet is
 not covered. All numbers are big endian.
 """
 
@@ -59,25 +59,25 @@ class Reply:
 
 
 def build(message: Request | Reply) -> bytes:
-    """The frame of a request or reply."""
+    """Return the frame of a request or reply."""
     if isinstance(message, Request):
         order, register = message.order, message.register
     else:
         order, register = message.register, message.status
     frame = layout.build(LAYOUT, order=order, register=register, data=message.data, check=0)
-    behind = len(frame) - _CHECK - 1
-    return frame[:behind] + _check(frame[2:behind]).to_bytes(_CHECK, "big") + _END
+    end = len(frame) - _CHECK - 1
+    return frame[:end] + _check(frame[2:end]).to_bytes(_CHECK, "big") + _END
 
 
 def parse(frame: Frame) -> Request | Reply:
-    """What a frame that a framer found says."""
+    """Return the message in a good frame."""
     fields = layout.parse(LAYOUT, frame.data)
     make = Request if frame.direction is Direction.REQUEST else Reply
     return make(fields["order"], fields["register"], fields["data"])
 
 
 class StreamFramer(SearchFramer):
-    """Finds the frames of both directions of a line."""
+    """Framer of both directions of a line."""
 
     def __init__(self) -> None:
         super().__init__(_SHAPE)
@@ -94,8 +94,8 @@ def _extent(buffer: bytes, at: int) -> int:
 def _flaw(frame: bytes) -> NoiseReason | None:
     if frame[-1:] != _END:
         return NoiseReason.END
-    behind = len(frame) - 1 - _CHECK
-    is_good = _check(frame[2:behind]) == int.from_bytes(frame[behind:-1], "big")
+    end = len(frame) - 1 - _CHECK
+    is_good = _check(frame[2:end]) == int.from_bytes(frame[end:-1], "big")
     return None if is_good else NoiseReason.CHECKSUM
 
 

@@ -1,4 +1,4 @@
-"""What the registers of a JBD BMS say (JBD general protocol V4).
+"""The registers of a JBD BMS (JBD general protocol V4).
 
     03   voltage, current, capacities, cycles, production date, balancing, protection, version, state of
          charge, MOSFETs, number of cells, number of thermometers, temperatures
@@ -8,8 +8,8 @@
 
 Current is positive while charging; temperatures are in 0.1 K.
 
-Quirk: 0 or FFFF stands for a thermometer that is not connected, which none can measure: it is None here.
-Quirk: newer firmware sends more octets behind the temperatures in 03; they are left alone.
+Quirk: 0 or FFFF stands for a thermometer that is not connected, as no thermometer measures them: it is None.
+Quirk: newer firmware sends more octets after the temperatures in 03; they are ignored.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ BASIC: Final = "basic information" / Struct(
     "temperatures" / Array(this.ntc, Int16ub),
     "more" / GreedyBytes,
 )
-_LEAST_BASIC: Final = 23  # octets without thermometers
+_MIN_BASIC_LENGTH: Final = 23  # octets without thermometers
 _ICE: Final = 2731  # 0 °C in 0.1 K
 
 _COUNTS: Final = (
@@ -84,7 +84,7 @@ UNITS: Final[Mapping[str, str]] = {  # of the values; a list is one for each cel
 
 
 def describe(frame: Frame) -> Fields:
-    """Register, status and data, and what they say under the names of UNITS."""
+    """Return register, status and data, and the values under the names of UNITS."""
     message = frames.parse(frame)
     if isinstance(message, Request):
         return {"op": message.order, "register": message.register, "data": message.data.hex()}
@@ -97,7 +97,7 @@ def describe(frame: Frame) -> Fields:
 
 
 def values(register: int, data: bytes) -> Fields:
-    """What a register says; nothing if it is not known here, or cut short."""
+    """Return the values of a register; {} if it is unknown, or its data are too short."""
     if register == BASIC_INFORMATION:
         return _basic(data)
     if register == CELL_VOLTAGES:
@@ -110,7 +110,7 @@ def values(register: int, data: bytes) -> Fields:
 
 
 def _basic(data: bytes) -> Fields:
-    if len(data) < _LEAST_BASIC or len(data) < _LEAST_BASIC + 2 * data[_LEAST_BASIC - 1]:
+    if len(data) < _MIN_BASIC_LENGTH or len(data) < _MIN_BASIC_LENGTH + 2 * data[_MIN_BASIC_LENGTH - 1]:
         return {}
     fields = layout.parse(BASIC, data)
     del fields["more"]

@@ -1,8 +1,9 @@
-"""One device, asked for its registers one by one.
+"""One device, polled register by register.
 
-What a device does not have it says, at the cost of an exchange, or leaves unanswered, at that of a time-out.
-So a register that failed in several polls is left alone for a while: see `protocols.toolkit.lessons`. A
-device that answers nothing is not there: its poll is over at the first silence.
+A device refuses a register that it does not have, which costs an exchange, or leaves it unanswered, which
+costs a time-out. So a register that failed in several polls is left out for a while: see
+`protocols.toolkit.lessons`. A device that answers nothing is not there: its poll is over at the first
+silence.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from protocols.toolkit.lessons import MOST_SILENCES, Lessons
 from protocols.toolkit.polling import Dialogue, LineSettings, NotAsked, PollResult, Request, Values
 from protocols.toolkit.scaling import Missing
 from protocols.vedirect import hex_frame as frames
-from protocols.vedirect.hex_frame import GET, Told
+from protocols.vedirect.hex_frame import GET, RegisterContent
 from protocols.vedirect.registers import Register
 from protocols.vedirect.settings import DeviceSettings
 
@@ -26,33 +27,37 @@ _UNKNOWN = 0x01
 
 
 class VictronDevice:
-    """The device that serves sensors with these settings: the only one on its line."""
+    """One device, the only one on its line, which serves all sensors of the line."""
 
     def __init__(self, sensors: Sequence[DeviceSettings], line: LineSettings) -> None:
         self._sensors = tuple(sensors)
-        self._registers = {one.number: one for sensor in sensors for one in sensor.registers}
+        self._registers = {register.number: register for sensor in sensors for register in sensor.registers}
         self._lessons: Lessons[int] = Lessons()
 
     @property
     def address(self) -> str:
-        """It has none."""
+        """Return "": a device has no address."""
         return ""
 
     def twin(self) -> Self:
-        """Return a device that knows the same, and learns apart from this one."""
+        """Return a copy that begins with the same knowledge and learns independently."""
         twin = copy(self)
         twin._lessons = self._lessons.twin()
         return twin
 
     def planned(self) -> list[Request]:
-        """The requests of the next poll, should each be answered."""
+        """Return the requests of the next poll, as they are if each is answered."""
         left_out = self._lessons.left_out
-        return [_request(one) for number, one in self._registers.items() if number not in left_out]
+        return [_request(register) for number, register in self._registers.items() if number not in left_out]
 
     def poll(self, now: float, /) -> Dialogue:
-        """Start one poll at `now`, in seconds of a clock that never goes back."""
+        """Poll once.
+
+        Args:
+            now: the time in seconds of a monotonic clock.
+        """
         self._lessons.begin(now)
-        told: dict[int, bytes] = {}
+        octets_by_register: dict[int, bytes] = {}
         refusals: list[DeviceRefusal] = []
         silences = 0
         for register in map(self._registers.__getitem__, self._lessons.agenda(self._registers)):
@@ -62,49 +67,55 @@ class VictronDevice:
                 continue
             if frame is None:
                 silences += 1
-                is_present = bool(told or refusals)
+                is_present = bool(octets_by_register or refusals)
                 self._lessons.unanswered(register.number, is_present=is_present)
                 if not is_present or silences == MOST_SILENCES:
                     break
                 continue
-            reply = frames.told_by(frames.parse(frame))
-            assert reply is not None, "what is accepted is about a register"
+            reply = frames.register_content(frames.parse(frame))
+            assert reply is not None, "an accepted frame is about a register"
             if reply.flags:
-                asked = f"register 0x{register.number:04X} ({register.name})"
+                request_text = f"register 0x{register.number:04X} ({register.name})"
                 refusals.append(
-                    DeviceRefusal(frames.error_name(reply.flags), code=reply.flags, request=asked)
+                    DeviceRefusal(frames.error_name(reply.flags), code=reply.flags, request=request_text)
                 )
                 if reply.flags & _UNKNOWN:
                     self._lessons.failed(register.number, frames.error_name(reply.flags))
             else:
-                told[register.number] = reply.value
-        self._lessons.answered(told)
-        return self._result(told, refusals)
+                octets_by_register[register.number] = reply.value
+        self._lessons.answered(octets_by_register)
+        return self._result(octets_by_register, refusals)
 
-    def _result(self, told: dict[int, bytes], refusals: Sequence[DeviceRefusal]) -> PollResult:
+    def _result(self, octets_by_register: dict[int, bytes], refusals: Sequence[DeviceRefusal]) -> PollResult:
         values: list[Values] = []
         out_of_limits = 0
         for sensor in self._sensors:
-            found = {one.name: one.value(told[one.number]) for one in sensor.registers if one.number in told}
-            values.append({name: value for name, value in found.items() if not isinstance(value, Missing)})
-            out_of_limits += sum(value is Missing.OUT_OF_LIMITS for value in found.values())
-        complete = told.keys() == self._registers.keys()
+            value_by_name = {
+                register.name: register.value(octets_by_register[register.number])
+                for register in sensor.registers
+                if register.number in octets_by_register
+            }
+            values.append(
+                {name: value for name, value in value_by_name.items() if not isinstance(value, Missing)}
+            )
+            out_of_limits += sum(value is Missing.OUT_OF_LIMITS for value in value_by_name.values())
+        complete = octets_by_register.keys() == self._registers.keys()
         left_out = self._lessons.named(
-            {one.name: one.number for one in sensor.registers} for sensor in self._sensors
+            {register.name: register.number for register in sensor.registers} for sensor in self._sensors
         )
         return PollResult(tuple(values), complete, tuple(refusals), out_of_limits, left_out)
 
 
 def _request(register: Register) -> Request:
-    """Asks for a register."""
-    data = frames.build(frames.of_register(GET, Told(register.number)))
+    """Return the request for a register."""
+    data = frames.build(frames.of_register(GET, RegisterContent(register.number)))
 
     def accepts(frame: Frame) -> bool:
         message = frames.parse(frame)
-        told = frames.told_by(message)
-        if message.command != GET or told is None or told.register != register.number:
+        content = frames.register_content(message)
+        if message.command != GET or content is None or content.register != register.number:
             return False
-        return bool(told.flags or told.value)  # a get without them is the request, heard again
+        return bool(content.flags or content.value)  # a get without them is the echo of the request
 
     return Request(
         data=data,

@@ -1,7 +1,7 @@
 """VE.Direct text: the fields of a block, as the protocol's table of fields has them.
 
 A value is a whole number in a small unit (mV, mA, ‰), ON or OFF, a number in hexadecimal digits, or a text.
-What a device cannot tell is "---", or −1 for a time to go without end: no value.
+"---" means that the device has no value, −1 that a time to go has no end: no value either.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _ENDLESS = "-1"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A value that a device tells.
+    """A value that a device sends.
 
     Attributes:
-        name: ours.
-        unit: of the value, or "".
-        divide: the number sent is so many times the value; 0: it is a text.
+        name: the key under which the value is published.
+        unit: the unit of the value, or "".
+        divide: the number on the wire is the value times this; 0: it is a text.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Field:
     divide: int = 1
 
     def value(self, text: str) -> Value | None:
-        """What the text says; None if that is no value."""
+        """Return the value in a text; None if there is none."""
         if self.divide == _TEXT:
             return text or None
         if text in _SWITCH:
@@ -110,13 +110,13 @@ FIELDS: Final[Mapping[str, Field]] = {
     "FWE": Field("firmware", divide=_TEXT),
     "BMV": Field("model", divide=_TEXT),
 }
-"""Label → what it means. Others are shown by `decode`, and are no values."""
+"""Label → its value. `decode` shows other labels too, but they are no values."""
 
 UNITS: Final[Mapping[str, str]] = {field.name: field.unit for field in FIELDS.values()}
 
 
 def values_of(block: Mapping[str, str]) -> Values:
-    """The values of a block's fields, by our names."""
+    """Return the values of a block's fields, by the names under which they are published."""
     values: Values = {}
     for label, text in block.items():
         value = FIELDS[label].value(text) if label in FIELDS else None

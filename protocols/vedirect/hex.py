@@ -14,24 +14,24 @@ from protocols.vedirect.settings import SENSOR_SCHEMA, parse_settings
 
 
 def describe(frame: Frame) -> Fields:
-    """The command, and what it says; of a register its number and what it means, if that is known."""
+    """Return the command and its payload; of a known register its number and value."""
     message = frames.parse(frame)
-    told = frames.told_by(message)
-    if told is None:
+    content = frames.register_content(message)
+    if content is None:
         return {"command": message.command, "payload": message.data.hex()}
     fields: Fields = {
         "command": message.command,
-        "register": told.register,
-        "flags": told.flags,
-        "payload": told.value.hex(),
+        "register": content.register,
+        "flags": content.flags,
+        "payload": content.value.hex(),
     }
-    if told.flags:
-        fields["error"] = frames.error_name(told.flags)
-    register = BY_NUMBER.get(told.register)
-    value = register.value(told.value) if register and told.value else None
-    if len(told.value) in SIZES and not isinstance(value, Missing) and not is_missing(told.value):
-        fields["unsigned"] = int.from_bytes(told.value, "little")
-        fields["signed"] = int.from_bytes(told.value, "little", signed=True)
+    if content.flags:
+        fields["error"] = frames.error_name(content.flags)
+    register = BY_NUMBER.get(content.register)
+    value = register.value(content.value) if register and content.value else None
+    if len(content.value) in SIZES and not isinstance(value, Missing) and not is_missing(content.value):
+        fields["unsigned"] = int.from_bytes(content.value, "little")
+        fields["signed"] = int.from_bytes(content.value, "little", signed=True)
     if register is not None and value is not None and not isinstance(value, Missing):
         fields |= {"name": register.name, "value": value}
         fields |= {"unit": register.meaning.unit} if register.meaning.unit else {}

@@ -1,4 +1,4 @@
-r"""VE.Direct HEX: registers of Victron's devices, asked for one by one; 19200 8N1.
+r"""VE.Direct HEX: registers of Victron's devices, polled one by one; 19200 8N1.
 
 Spec: Victron Energy, "BlueSolar HEX protocol MPPT", and the documents of its kind for other devices.
 
@@ -6,9 +6,9 @@ Spec: Victron Energy, "BlueSolar HEX protocol MPPT", and the documents of its ki
 
 All in hexadecimal digits, capitals: one for the command, two for each octet, so their number is odd. The
 command, the data and check add up to 0x55 modulo 256. Blocks of the other protocol (`text`) and registers
-told unasked (async) come between a request and its reply, and are no replies.
+sent without a request (async) come between a request and its reply, and are no replies.
 
-A get is repeated in its reply, with flags and value behind: flags are 1 where the device does not know the
+The reply repeats the get, followed by flags and value: flags are 1 where the device does not know the
 register, 2 where it does not have it now, 4 where the request is wrong.
 """
 
@@ -53,11 +53,11 @@ _UNFINISHED = re.compile(rb":[0-9A-F]{0,%d}\r?\Z" % MAX_DIGITS)
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a frame says.
+    """The content of a frame.
 
     Attributes:
-        command: what it asks for, or answers.
-        data: without the check.
+        command: the command, of a request or of its reply.
+        data: the octets without the check.
     """
 
     command: int
@@ -65,13 +65,13 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What is said of a register.
+class RegisterContent:
+    """The part of a message that is about a register.
 
     Attributes:
         register: its number.
         flags: 0, or why there is no value.
-        value: its octets, the low one first.
+        value: the octets of the value, the low one first.
     """
 
     register: int
@@ -80,47 +80,47 @@ class Told:
 
 
 def build(message: Message) -> bytes:
-    """The frame of a message."""
+    """Return the frame of a message."""
     check = (_SUM - message.command - sum(message.data)) % 256
     return f":{message.command:X}{message.data.hex().upper()}{check:02X}\n".encode()
 
 
 def parse(frame: Frame) -> Message:
-    """The message of a frame that a framer found."""
+    """Return the message in a good frame."""
     command, digits = _digits(frame.data)
     return Message(command, digits[:-1])
 
 
-def of_register(command: int, told: Told) -> Message:
-    """A message about a register."""
-    fields = {"register": told.register, "flags": told.flags, "value": told.value}
+def of_register(command: int, content: RegisterContent) -> Message:
+    """Return a message about a register."""
+    fields = {"register": content.register, "flags": content.flags, "value": content.value}
     return Message(command, layout.build(LAYOUT, **fields))
 
 
-def told_by(message: Message) -> Told | None:
-    """What a message says of a register; None if it is about none."""
+def register_content(message: Message) -> RegisterContent | None:
+    """Return the part of a message that is about a register; None if there is none."""
     if message.command not in WITH_REGISTER or len(message.data) < REGISTER_LENGTH:
         return None
-    return Told(**layout.parse(LAYOUT, message.data))
+    return RegisterContent(**layout.parse(LAYOUT, message.data))
 
 
 def error_name(flags: int) -> str:
-    """What the flags of a reply say."""
-    said = [text for flag, text in FLAGS.items() if flags & flag]
-    return ", ".join(said) or f"flags 0x{flags:02X}, not in the specification"
+    """Return the meaning of the flags of a reply."""
+    texts = [text for flag, text in FLAGS.items() if flags & flag]
+    return ", ".join(texts) or f"flags 0x{flags:02X}, not in the specification"
 
 
 class StreamFramer(SearchFramer):
-    """Finds the frames of both directions of a line."""
+    """Framer of both directions of a line."""
 
     def __init__(self) -> None:
         super().__init__(_SHAPE)
 
 
 def _digits(line: bytes) -> tuple[int, bytes]:
-    found = _LINE.fullmatch(line)
-    assert found is not None, "a framer found it"
-    return int(found[1], 16), bytes.fromhex(found[2].decode("ascii"))
+    match = _LINE.fullmatch(line)
+    assert match is not None, "the framer checked it"
+    return int(match[1], 16), bytes.fromhex(match[2].decode("ascii"))
 
 
 def _extent(buffer: bytes, at: int) -> int | None:

@@ -1,4 +1,4 @@
-"""VE.Direct HEX: what registers mean.
+"""VE.Direct HEX: the registers and their values.
 
 Spec: Victron Energy, "BlueSolar HEX protocol MPPT", "BMV-7xx HEX protocol", "Phoenix Inverter HEX protocol";
 units and codes of "not available" as Victron's own register list has them (velib, `ve_regs.h`).
@@ -7,7 +7,7 @@ Numbers are whole, of one, two or four octets as the device pleases, in a small 
 octets or more says "not available"; of a signed one FFFF does so too where the list says it. A state, an
 error or a percentage of one octet is FF then. Temperatures are in 0.01 K or in 0.01 °C.
 
-Here are the present values and counters that chargers, battery monitors and inverters are read for. Others
+This file has the present values and counters of chargers, battery monitors and inverters. Other registers
 can be written in site.toml.
 """
 
@@ -32,13 +32,13 @@ _OCTET, _WORD = 0xFF, 0xFFFF  # codes of "not available" where the sign or the s
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """A value that a device has.
+    """A value of a device.
 
     Attributes:
-        name: ours.
-        number: the register's.
+        name: the key under which the value is published.
+        number: the number of the register.
         kind: one of `KINDS`.
-        meaning: what its number means.
+        meaning: the scale, unit and validity of its number.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Register:
     meaning: Meaning = field(default_factory=Meaning)
 
     def value(self, octets: bytes) -> Value | Missing:
-        """What these octets say, low one first; or why that is no value."""
+        """Return the value in these octets, the low one first; or why there is none."""
         if self.kind == STRING:
             return text(octets)
         if len(octets) not in SIZES:
@@ -60,7 +60,7 @@ class Register:
 
 
 def is_missing(octets: bytes) -> bool:
-    """Whether a number of a register that is not known here says "not available" whatever its sign."""
+    """Return whether the number of an unknown register means "not available", whatever its sign."""
     return len(octets) > 1 and octets == b"\xff" * len(octets)
 
 
@@ -78,7 +78,7 @@ def _of(
 
 
 def _trackers() -> Iterator[Register]:
-    """The trackers of a charger that has several, from 1 on."""
+    """Yield the registers of the trackers of a charger that has several, from 1 on."""
     for tracker in range(1, 5):
         base = 0xECC0 + 0x10 * (tracker - 1)
         yield _of(f"tracker_mode_{tracker}", base + 0x3, invalid=_OCTET)
@@ -88,7 +88,7 @@ def _trackers() -> Iterator[Register]:
 
 
 def _phases(side: str, first: int) -> Iterator[Register]:
-    """What an inverter has for each phase, five registers a phase."""
+    """Yield the registers of an inverter for each phase, five a phase."""
     for number in range(3):
         phase, base = f"l{number + 1}", first + 5 * number
         yield _of(f"{side}_voltage_{phase}", base, "V", 100, SIGNED)

@@ -1,4 +1,4 @@
-"""What a device asked by VE.Direct HEX says of itself in site.toml. It has no address: a line has one.
+"""The keys of a VE.Direct HEX device in site.toml. It has no address: a line has one device.
 
 values = ["charger_voltage", "panel_power"]    # by their names here, or …
 
@@ -61,7 +61,7 @@ _KEYS: Final = tuple(SENSOR_SCHEMA["properties"])
 
 @dataclass(frozen=True, slots=True)
 class DeviceSettings:
-    """A sensor: what is read from the device. The names are unique, in the order of site.toml."""
+    """The registers to read, in the order of site.toml; their names are unique."""
 
     registers: tuple[Register, ...]
 
@@ -77,41 +77,41 @@ class DeviceSettings:
 
 
 def parse_settings(table: Mapping[str, object]) -> DeviceSettings:
-    """A sensor's own keys.
+    """Return the settings in a sensor's own keys.
 
     Raises:
-        SettingsError: with every mistake.
+        SettingsError: every mistake.
     """
     problems = unknown_keys(table, _KEYS)
-    named = _named(table.get("values", []), problems)
-    own = _own(table.get("registers", {}), problems)
-    names = {register.name for register in named}
+    named_registers = _named_registers(table.get("values", []), problems)
+    own_registers = _own_registers(table.get("registers", {}), problems)
+    names = {register.name for register in named_registers}
     problems += [
         (("registers", register.name), "this name is among the values too, choose another")
-        for register in own
+        for register in own_registers
         if register.name in names
     ]
     if not table.get("values") and not table.get("registers"):
         problems.append(((), 'needs values to read, for example values = ["voltage", "current"]'))
     if problems:
         raise SettingsError(problems)
-    return DeviceSettings((*named, *own))
+    return DeviceSettings((*named_registers, *own_registers))
 
 
-def _named(names: object, problems: list[Problem]) -> list[Register]:
+def _named_registers(names: object, problems: list[Problem]) -> list[Register]:
     advice = "others go below registers"
     accepted = parse_value_names(names, REGISTERS, problems, advice=advice, may_be_empty=True)
     return [REGISTERS[name] for name in accepted]
 
 
-def _own(table: object, problems: list[Problem]) -> list[Register]:
+def _own_registers(table: object, problems: list[Problem]) -> list[Register]:
     if not isinstance(table, Mapping):
         problems.append(
             (("registers",), "is not a table, write [….registers], below it NAME = { register = … }")
         )
         return []
-    items = [_register(name, entry, problems) for name, entry in table.items()]
-    return [item for item in items if item]
+    registers = [_register(name, entry, problems) for name, entry in table.items()]
+    return [register for register in registers if register]
 
 
 def _register(name: str, entry: object, problems: list[Problem]) -> Register | None:

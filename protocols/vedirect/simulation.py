@@ -1,4 +1,4 @@
-"""A device that answers: the other side of the line, for tests and for practice."""
+"""A simulated device: the other side of the line, for tests and for practice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.simulation import Dialect
 from protocols.vedirect import hex_frame as frames
-from protocols.vedirect.hex_frame import APP_VERSION, GET, PING, PRODUCT_ID, Message, Told
+from protocols.vedirect.hex_frame import APP_VERSION, GET, PING, PRODUCT_ID, Message, RegisterContent
 
 DONE = 0x1
 UNKNOWN_COMMAND = 0x3
@@ -20,9 +20,9 @@ class SimulatedDevice:
     """A device with registers to read.
 
     Attributes:
-        registers: number → octets of its value, low one first.
-        version: of its firmware, as it tells it.
-        product_id: as it tells it.
+        registers: number → octets of its value, the low one first.
+        version: the version of its firmware, as it goes on the wire.
+        product_id: the product id, as it goes on the wire.
     """
 
     registers: dict[int, bytes] = field(default_factory=dict)
@@ -30,33 +30,35 @@ class SimulatedDevice:
     product_id: bytes = b"\x00\x03"
 
     def answer(self, request: Frame) -> bytes | None:
-        """The whole reply."""
-        asked = frames.parse(request)
-        told = frames.told_by(asked)
-        if told is not None and asked.command == GET:
-            value = self.registers.get(told.register)
+        """Return the whole reply."""
+        message = frames.parse(request)
+        content = frames.register_content(message)
+        if content is not None and message.command == GET:
+            value = self.registers.get(content.register)
             flags = UNKNOWN_REGISTER if value is None else 0
-            return frames.build(frames.of_register(GET, Told(told.register, flags, value or b"")))
+            return frames.build(
+                frames.of_register(GET, RegisterContent(content.register, flags, value or b""))
+            )
         replies = {
             PING: Message(PING_REPLY, self.version),
             APP_VERSION: Message(DONE, self.version),
             PRODUCT_ID: Message(DONE, self.product_id),
         }
-        unknown = Message(UNKNOWN_COMMAND, bytes((asked.command, 0)))
-        return frames.build(replies.get(asked.command, unknown))
+        refusal = Message(UNKNOWN_COMMAND, bytes((message.command, 0)))
+        return frames.build(replies.get(message.command, refusal))
 
 
 def _refused(request: Frame, code: int) -> bytes:
-    asked = frames.told_by(frames.parse(request))
-    assert asked is not None, "only what is about a register is refused"
-    return frames.build(frames.of_register(GET, Told(asked.register, code)))
+    content = frames.register_content(frames.parse(request))
+    assert content is not None, "only a message about a register is refused"
+    return frames.build(frames.of_register(GET, RegisterContent(content.register, code)))
 
 
 def _misaddressed(reply: Frame) -> bytes:
     message = frames.parse(reply)
-    told = frames.told_by(message)
-    assert told is not None, "only what is about a register has another to be about"
-    return frames.build(frames.of_register(message.command, replace(told, register=told.register ^ 1)))
+    content = frames.register_content(message)
+    assert content is not None, "only a message about a register is misaddressed"
+    return frames.build(frames.of_register(message.command, replace(content, register=content.register ^ 1)))
 
 
 def _damaged(reply: bytes) -> bytes:
@@ -65,7 +67,7 @@ def _damaged(reply: bytes) -> bytes:
 
 DIALECT = Dialect(
     framer=frames.StreamFramer,
-    address=lambda frame: "",  # a line has one device; what tells replies apart is the register
+    address=lambda frame: "",  # a line has one device; the register tells replies apart
     concerns=lambda request, address: True,
     message=lambda frame: frame.data,
     refused=_refused,

@@ -1,4 +1,4 @@
-r"""VE.Direct text: blocks of values that Victron's devices tell every second, unasked; 19200 8N1.
+r"""VE.Direct text: blocks of values that Victron's devices push every second; 19200 8N1.
 
 Spec: Victron Energy, "VE.Direct Protocol", text mode.
 
@@ -8,9 +8,9 @@ The sum of all octets of a block is 0 modulo 256; the checksum may be any octet,
 between fields. Lines of the other protocol (`hex`) come where the device likes: between blocks, where they
 are noise here, and inside them, where they belong to the frame but neither to its sum nor to its fields.
 
-A block begins with the product id, the second one of battery monitors with H1, or with whatever label stands
-behind another block's checksum octet: chargers split their fields in two (the second begins with ERR or
-LOAD), a BMV-600 has no product id. Nowhere else is a start looked for: behind a wrong bit, a block's last
+A block begins with the product id, the second one of battery monitors with H1, or with any label right after
+another block's checksum octet: chargers split their fields in two (the second begins with ERR or
+LOAD), a BMV-600 has no product id. A start is looked for nowhere else: after a wrong bit, a block's last
 fields would pass the sum of one octet as a block of their own, one in 256 each.
 
 No block carries an id, only some a serial number: a line has one device.
@@ -30,7 +30,7 @@ from protocols.toolkit.search import SearchFramer, Shape
 from protocols.vedirect.fields import UNITS, values_of
 from protocols.vedirect.hex_frame import MAX_DIGITS
 
-LONGEST: Final = 2048  # 22 fields of 43 octets, and what the other protocol puts between
+LONGEST: Final = 2048  # 22 fields of 43 octets, and lines of the other protocol between them
 
 _HEX_LINE = rb":[0-9A-F]{1,%d}\r?\n" % MAX_DIGITS
 _MAX_HEX_LINES = 4  # between a block's first octets and its first label
@@ -38,14 +38,14 @@ _HEAD_LENGTH = 2 + 17 + _MAX_HEX_LINES * (MAX_DIGITS + 3)
 
 
 def _pattern(*parts: bytes) -> re.Pattern[bytes]:
-    """The parts joined; HEX in them is a line of the other protocol."""
+    """Return the pattern of the joined parts; HEX in them is a line of the other protocol."""
     return re.compile(b"".join(parts).replace(b"HEX", _HEX_LINE))
 
 
 def _inside(*starts: bytes) -> bytes:
-    """Return the pattern of fields up to the checksum, or to what cannot be in a block: another start.
+    """Return the pattern of fields up to the checksum, or to another start, which no block contains.
 
-    Each octet fits in one way only, so a search that fails behind it has nothing to try again.
+    Each octet matches in one way only, so a search that fails after it has nothing to try again.
     """
     stops = b"|".join((b"Checksum", *starts))
     return rb"[\t -9;-~]*(?:(?:\r\n(?!(?:HEX)*(?:%b)\t)|HEX)[\t -9;-~]*)*" % stops
@@ -68,27 +68,27 @@ _UNFINISHED = _pattern(rb"(?:\r|\r\n(?:HEX)*(?:Checksum\t)?)?(?::[0-9A-F]{0,%d}\
 
 
 def block_of(frame: Frame) -> dict[str, str]:
-    """The fields of a block: label → value as sent; without the checksum, and lines of the other protocol."""
+    """Return the fields of a block, label → value as sent, without the checksum and the other protocol."""
     text = _HEX.sub(b"", frame.data[:-1]).removesuffix(_END)
     return {label.decode("ascii"): value.decode("ascii") for label, value in _FIELD.findall(text)}
 
 
 class TextListener:
-    """Hears the device of a line."""
+    """Reads the blocks of the device of a line."""
 
     def telegrams(self, frame: Frame) -> Sequence[Telegram]:
-        """What a block tells."""
+        """Return the telegram in a block."""
         return [Telegram("", values_of(block_of(frame)))]
 
 
 def describe(frame: Frame) -> Fields:
-    """The fields of a block as they were sent, and the values."""
+    """Return the fields of a block as they were sent, and the values."""
     block = block_of(frame)
     return {**block, "values": values_of(block)}
 
 
 class StreamFramer(SearchFramer):
-    """Finds the blocks of a line."""
+    """Framer of blocks."""
 
     def __init__(self) -> None:
         super().__init__(_SHAPE)

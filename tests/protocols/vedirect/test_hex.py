@@ -20,12 +20,12 @@ from protocols.vedirect.hex_frame import (
     MAX_DIGITS,
     SET,
     Message,
+    RegisterContent,
     StreamFramer,
-    Told,
     build,
     of_register,
     parse,
-    told_by,
+    register_content,
 )
 from protocols.vedirect.registers import BY_NUMBER, REGISTERS
 from protocols.vedirect.settings import parse_settings
@@ -170,7 +170,7 @@ def test_a_refusal_that_may_pass_is_no_reason_to_ask_less() -> None:
         poll = polled.poll(0.0)
         next(poll)
         with pytest.raises(StopIteration) as over:
-            poll.send(frame(of_register(GET, Told(VOLTAGE, 0x02))))
+            poll.send(frame(of_register(GET, RegisterContent(VOLTAGE, 0x02))))
         assert str(over.value.value.refusals[0]) == "register 0xED8D (voltage): not supported now"
         assert len(polled.planned()) == 1
 
@@ -178,7 +178,7 @@ def test_a_refusal_that_may_pass_is_no_reason_to_ask_less() -> None:
 def test_silence_ends_a_poll_and_leaves_what_was_read() -> None:
     poll = device(values=["voltage", "current"]).poll(0.0)
     next(poll)
-    poll.send(frame(of_register(GET, Told(VOLTAGE, value=b"\x3c\x0a"))))
+    poll.send(frame(of_register(GET, RegisterContent(VOLTAGE, value=b"\x3c\x0a"))))
     with pytest.raises(StopIteration) as over:
         poll.send(None)
     assert over.value.value == PollResult(({"voltage": 26.2},), complete=False)
@@ -187,10 +187,10 @@ def test_silence_ends_a_poll_and_leaves_what_was_read() -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        pytest.param(of_register(GET, Told(VOLTAGE)), id="the request, heard again"),
-        pytest.param(of_register(GET, Told(CURRENT, value=b"\x3c\x0a")), id="of another register"),
-        pytest.param(of_register(ASYNC, Told(VOLTAGE, value=b"\x3c\x0a")), id="told unasked"),
-        pytest.param(of_register(SET, Told(VOLTAGE, value=b"\x3c\x0a")), id="of a set"),
+        pytest.param(of_register(GET, RegisterContent(VOLTAGE)), id="the request, heard again"),
+        pytest.param(of_register(GET, RegisterContent(CURRENT, value=b"\x3c\x0a")), id="of another register"),
+        pytest.param(of_register(ASYNC, RegisterContent(VOLTAGE, value=b"\x3c\x0a")), id="told unasked"),
+        pytest.param(of_register(SET, RegisterContent(VOLTAGE, value=b"\x3c\x0a")), id="of a set"),
         pytest.param(Message(0x5, b"\x16\x41"), id="of a ping"),
         pytest.param(Message(0x4, b"\xaa\xaa"), id="an error that says not of what"),
         pytest.param(Message(GET, b"\x8d\xed"), id="too short for a register"),
@@ -198,7 +198,7 @@ def test_silence_ends_a_poll_and_leaves_what_was_read() -> None:
 )
 def test_what_does_not_answer_is_not_taken(message: Message) -> None:
     (request,) = device(values=["voltage"]).planned()
-    assert request.accepts(frame(of_register(GET, Told(VOLTAGE, value=b"\x3c\x0a"))))
+    assert request.accepts(frame(of_register(GET, RegisterContent(VOLTAGE, value=b"\x3c\x0a"))))
     assert not request.accepts(frame(message))
 
 
@@ -221,8 +221,8 @@ def test_the_dialect_spoils_a_reply_so_that_it_is_not_taken() -> None:
     (refused,) = DIALECT.framer().feed(DIALECT.refused(asked, 4))
     assert isinstance(refused, Frame)
     assert request.accepts(refused)
-    told = told_by(parse(refused))
-    assert told == Told(VOLTAGE, 4)
+    told = register_content(parse(refused))
+    assert told == RegisterContent(VOLTAGE, 4)
     assert [event.reason for event in heard(DIALECT.damaged(good)) if isinstance(event, Noise)] == [
         "checksum"
     ]
@@ -310,7 +310,7 @@ def test_a_megabyte_of_nonsense_is_no_frame(pattern: bytes) -> None:
 def test_a_register_of_victrons_list_has_its_name_and_unit(
     register: int, octets: str, name: str, value: object, unit: str
 ) -> None:
-    fields = HEX.describer()(frame(of_register(ASYNC, Told(register, 0, bytes.fromhex(octets)))))
+    fields = HEX.describer()(frame(of_register(ASYNC, RegisterContent(register, 0, bytes.fromhex(octets)))))
     assert (fields["name"], fields["value"], fields.get("unit", "")) == (name, value, unit)
 
 
@@ -331,7 +331,7 @@ def test_a_register_of_victrons_list_has_its_name_and_unit(
     ],
 )
 def test_what_is_not_available_is_no_number(register: int, octets: str) -> None:
-    fields = HEX.describer()(frame(of_register(GET, Told(register, 0, bytes.fromhex(octets)))))
+    fields = HEX.describer()(frame(of_register(GET, RegisterContent(register, 0, bytes.fromhex(octets)))))
     assert fields.keys() == {"command", "register", "flags", "payload"}
     if register in BY_NUMBER:
         assert BY_NUMBER[register].value(bytes.fromhex(octets)) is Missing.NO_VALUE
