@@ -75,7 +75,7 @@ class TelegramListener:
 
 
 def describe(frame: Frame) -> Fields:
-    """What stands around the ciphertext; nothing is decrypted."""
+    """Return the fields around the ciphertext; nothing is decrypted."""
     telegram = ciphered(frame.data)
     return {
         "system_title": telegram.system_title.hex().upper(),
@@ -85,7 +85,7 @@ def describe(frame: Frame) -> Fields:
 
 
 def _whole(plain: bytes) -> bytes:
-    """The telegram, if the plain text is exactly one whose check is right.
+    """Return the telegram, if the plain text is exactly one whose check is right.
 
     Raises:
         DecodeError: it is not.

@@ -55,59 +55,61 @@ class Assembler:
         self._next_block = 1
 
     def add(self, frame: bytes) -> bytes | None:
-        """The APDU that this frame completes; None if it goes on.
+        """Return the APDU that this frame completes; None if it goes on in the next frame.
 
         Raises:
-            DecodeError: a part is missing, or the APDU is too long; what there was of it is dropped.
+            DecodeError: a part is missing, or the APDU is too long; its parts are dropped.
         """
         if frame[:1] == wired_mbus.STARTS:
-            whole = self._add_segment(wired_mbus.parse(frame), frame)
+            apdu = self._add_segment(wired_mbus.parse(frame), frame)
         else:
-            whole = self._add_hdlc(hdlc.parse(frame), frame)
-        if whole is None or whole[:1] != bytes((GENERAL_BLOCK_TRANSFER,)):
-            return whole
-        return self._add_block(whole)
+            apdu = self._add_hdlc(hdlc.parse(frame), frame)
+        if apdu is None or apdu[:1] != bytes((GENERAL_BLOCK_TRANSFER,)):
+            return apdu
+        return self._add_block(apdu)
 
     def _add_hdlc(self, part: hdlc.Hdlc, frame: bytes) -> bytes | None:
         is_first = part.information.startswith(LLC)
         information = part.information[len(LLC[0]) :] if is_first else part.information
-        self._segments = self._grown(b"" if is_first else self._segments, information, frame)
+        self._segments = self._append(b"" if is_first else self._segments, information, frame)
         if part.is_segmented:
             return None
-        whole, self._segments = self._segments, b""
-        return whole
+        apdu, self._segments = self._segments, b""
+        return apdu
 
     def _add_segment(self, segment: wired_mbus.Segment, frame: bytes) -> bytes | None:
         if segment.number == 0:
             self._segments, self._next_segment = b"", 0
-        expected, self._next_segment = self._next_segment, segment.number + 1
-        if segment.number != expected:
+        expected_number, self._next_segment = self._next_segment, segment.number + 1
+        if segment.number != expected_number:
             self._segments, self._next_segment = b"", 0
-            raise DecodeError(f"segment {expected} is missing", field="ci", value=segment.number, data=frame)
-        self._segments = self._grown(self._segments, segment.data, frame)
+            raise DecodeError(
+                f"segment {expected_number} is missing", field="ci", value=segment.number, data=frame
+            )
+        self._segments = self._append(self._segments, segment.data, frame)
         if not segment.is_last:
             return None
-        whole, self._segments, self._next_segment = self._segments, b"", 0
-        return whole
+        apdu, self._segments, self._next_segment = self._segments, b"", 0
+        return apdu
 
     def _add_block(self, apdu: bytes) -> bytes | None:
         block = layout.parse(_BLOCK, apdu[:_BLOCK_LENGTH])
         data = split_length(apdu[_BLOCK_LENGTH:], "block-data")
         if block["number"] == 1:
             self._blocks, self._next_block = b"", 1
-        expected, self._next_block = self._next_block, block["number"] + 1
-        if block["number"] != expected:
+        expected_number, self._next_block = self._next_block, block["number"] + 1
+        if block["number"] != expected_number:
             self._blocks, self._next_block = b"", 1
             raise DecodeError(
-                f"block {expected} is missing", field="block-number", value=block["number"], data=apdu
+                f"block {expected_number} is missing", field="block-number", value=block["number"], data=apdu
             )
-        self._blocks = self._grown(self._blocks, data, apdu)
+        self._blocks = self._append(self._blocks, data, apdu)
         if not block["control"] & _LAST_BLOCK:
             return None
-        whole, self._blocks, self._next_block = self._blocks, b"", 1
-        return whole
+        complete_apdu, self._blocks, self._next_block = self._blocks, b"", 1
+        return complete_apdu
 
-    def _grown(self, before: bytes, part: bytes, frame: bytes) -> bytes:
+    def _append(self, before: bytes, part: bytes, frame: bytes) -> bytes:
         if len(before) + len(part) > MAX_APDU:
             self._segments = self._blocks = b""
             self._next_segment, self._next_block = 0, 1

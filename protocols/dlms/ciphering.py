@@ -74,24 +74,25 @@ class Decryption:
                 f"meter {title} encrypts what it sends: write its key under [decryption] in credentials.toml "
                 "or decryption.toml",
             )
-        replayed: int | None = None
+        last_counter: int | None = None
         for key in self._keys:
             name = f"{title}/{_fingerprint(key)}"
             last = self._counters.get(name)
             if last is not None and telegram.invocation_counter <= last:
-                replayed = last
+                last_counter = last
                 continue
             try:
-                meant = meaning(decrypted(telegram, key))
+                content = meaning(decrypted(telegram, key))
             except (DecodeError, FrameError, _BadTag):
                 continue
             self._counters[name] = telegram.invocation_counter
-            return meant
-        if replayed is not None:
+            return content
+        if last_counter is not None:
             raise _error(
                 telegram,
                 DecryptionError.REPLAYED,
-                f"meter {title} sends counter {telegram.invocation_counter} again, its last was {replayed}",
+                f"meter {title} sends counter {telegram.invocation_counter} again, "
+                f"its last was {last_counter}",
             )
         raise _error(
             telegram,

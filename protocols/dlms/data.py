@@ -133,15 +133,15 @@ class Reader(OctetReader):
         return [self.element(name, depth + 1) for _ in range(count)]
 
     def _number(self, name: str, kind: int) -> Element:
-        declared = _NUMBERS[kind]
-        value: Element = declared.parse(self.octets(name, declared.sizeof()))
+        declaration = _NUMBERS[kind]
+        value: Element = declaration.parse(self.octets(name, declaration.sizeof()))
         if kind == _ENUM and isinstance(value, int):
             return Enumerated(value)
         return value
 
 
 def split_length(data: bytes, name: str) -> bytes:
-    """The octets behind a length that says exactly how many there are.
+    """Return the octets after a length, which must be exactly their number.
 
     Raises:
         DecodeError: there are more or fewer.
@@ -153,7 +153,7 @@ def split_length(data: bytes, name: str) -> bytes:
 
 
 def iso_date(octets: bytes) -> str | None:
-    """A date-time in ISO 8601, with its distance from UTC if it has one; None if it is not set."""
+    """Return a date-time in ISO 8601, with its offset from UTC if it has one; None if it is not set."""
     try:
         fields = layout.parse(DATE_TIME, octets)
     except (DecodeError, FrameError):

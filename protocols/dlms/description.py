@@ -55,7 +55,7 @@ class MeterListener:
         self._decryption.continue_after(counters)
 
     def telegrams(self, frame: Frame) -> Sequence[Telegram]:
-        """The telegram that this frame completes.
+        """Return the telegram that this frame completes; () if there is none yet.
 
         Raises:
             DecodeError: it makes no sense.
@@ -64,20 +64,20 @@ class MeterListener:
         apdu = self._assembler.add(frame.data)
         if apdu is None or apdu[:1] not in _PUSHED:
             return ()
-        pushed, system_title = self._opened(apdu)
-        told = read(pushed.body, system_title)
-        values = values_of(told.entries)
+        push, system_title = self._opened(apdu)
+        value_list = read(push.body, system_title)
+        values = values_of(value_list.entries)
         if not values:
             return ()
-        if pushed.sent_at:
-            values.setdefault(MEASURED_AT, pushed.sent_at)
+        if push.sent_at:
+            values.setdefault(MEASURED_AT, push.sent_at)
         title = system_title.hex().upper()
-        self._meter_id = told.meter_id or self._meter_id or title
-        others = {title, ""} - {self._meter_id}
-        return (Telegram(self._meter_id, values, also=tuple(sorted(others))),)
+        self._meter_id = value_list.meter_id or self._meter_id or title
+        further_ids = {title, ""} - {self._meter_id}
+        return (Telegram(self._meter_id, values, also=tuple(sorted(further_ids))),)
 
     def _opened(self, apdu: bytes) -> tuple[Notification, bytes]:
-        """A notification in plain text, and the system title if it was encrypted."""
+        """Return the notification in an APDU, and the system title if it was encrypted, else b""."""
         if apdu[0] == DATA_NOTIFICATION:
             return notification(apdu), b""
         telegram = ciphered(apdu)
@@ -91,7 +91,7 @@ def listener_with(keys: Iterable[MeterKey]) -> Callable[[], MeterListener]:
 
 
 def values_of(entries: Sequence[Entry]) -> Values:
-    """The values of a list, each in the unit that its name has."""
+    """Return the values of a list, each in the unit of its name."""
     values: Values = {}
     for entry in entries:
         values |= _value(entry)
@@ -141,24 +141,24 @@ def _apdu_fields(apdu: bytes) -> Fields:
         }
     if apdu[0] != DATA_NOTIFICATION:
         return {"apdu": f"{apdu[0]:02X}"}
-    pushed = notification(apdu)
-    return {"apdu": "data-notification", **_list_fields(read(pushed.body), pushed.sent_at)}
+    push = notification(apdu)
+    return {"apdu": "data-notification", **_list_fields(read(push.body), push.sent_at)}
 
 
-def _list_fields(told: List, sent_at: str | None) -> Fields:
+def _list_fields(value_list: List, sent_at: str | None) -> Fields:
     objects = {
         str(entry.code): {
             "value": entry.value.hex() if isinstance(entry.value, bytes) else entry.value,
             "scaler": entry.scale and entry.scale.scaler,
             "unit": entry.scale and UNITS.get(entry.scale.unit, str(entry.scale.unit)),
         }
-        for entry in told.entries
+        for entry in value_list.entries
     }
     return {
-        "meter": told.meter_id,
+        "meter": value_list.meter_id,
         "sent_at": sent_at,
         "objects": objects,
-        "values": values_of(told.entries),
+        "values": values_of(value_list.entries),
     }
 
 
@@ -180,8 +180,8 @@ def _value(entry: Entry) -> Values:
     unit = UNITS.get(entry.scale.unit, "")
     if code.a == 0 and unit in _ENERGIES:  # Landis+Gyr ZMF100: 0-0:1.8.0 for 1-0:1.8.0
         code = code._replace(a=ELECTRICITY)
-    meant = quantity(code)
-    named: Value | None = in_unit(amount, unit, meant.unit) if meant else None
-    if meant and named is not None:
-        return {meant.name: named}
+    known_quantity = quantity(code)
+    amount_in_unit: Value | None = in_unit(amount, unit, known_quantity.unit) if known_quantity else None
+    if known_quantity and amount_in_unit is not None:
+        return {known_quantity.name: amount_in_unit}
     return {str(code): plain(amount)}

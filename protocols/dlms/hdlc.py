@@ -69,14 +69,14 @@ def extent(buffer: bytes, at: int) -> int:
 
 
 def flaw(frame: bytes) -> NoiseReason | None:
-    """What is wrong with a frame of the right length."""
+    """Return the flaw of a frame of the right length; None if it is good."""
     if not frame.endswith(FLAG):
         return NoiseReason.LENGTH
     return None if crc16_x25(frame[frame.startswith(FLAG) : -len(FLAG)]) == _RIGHT else NoiseReason.CHECKSUM
 
 
 def parse(frame: bytes) -> Hdlc:
-    """The parts of a frame that a framer found."""
+    """Return the parts of a good frame."""
     body = frame.removeprefix(FLAG)
     start = layout.parse(START, body[:_FORMAT_LENGTH])
     source, control = _address_end(body, _FORMAT_LENGTH), _control(body, 0)
@@ -90,7 +90,7 @@ def parse(frame: bytes) -> Hdlc:
 
 
 def build(information: bytes, *, is_segmented: bool = False, control: int = 0x13) -> bytes:
-    """The frame that a meter at address 1 sends to a client at address 16; both flags."""
+    """Return the frame that a meter at address 1 sends to a client at address 16, with both flags."""
     addresses = b"\x02\x21\x41"
     length = _FORMAT_LENGTH + len(addresses) + 1 + 2 * _CHECK_LENGTH + len(information)
     if length > _LENGTH:

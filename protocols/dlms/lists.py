@@ -99,11 +99,11 @@ def read(body: Element, system_title: bytes = b"") -> List:
         return List("", ())
     if body[:1] == [_VIENNA]:
         return _vienna(body)
-    described = _described(body)
-    pairs = described or list(_walked(body))
+    pairs_by_description = _described(body)
+    pairs = pairs_by_description or list(_walked(body))
     if not pairs:
         return _by_position(body)
-    maker = _maker(body, system_title, is_described=bool(described))
+    maker = _maker(body, system_title, is_described=bool(pairs_by_description))
     entries = tuple(Entry(code, value, scale or _known(maker, code)) for code, value, scale in pairs)
     return List(_meter_id(entries) or _last_text(body), entries)
 
@@ -135,12 +135,12 @@ def _described(body: Sequence[Element]) -> list[tuple[Code, Element, Scale | Non
     values = body[1:]
     if len(codes) != len(head) or None in codes or not len(codes) - 1 <= len(values) <= len(codes):
         return []
-    named = codes[len(codes) - len(values) :]
-    return [(code, value, None) for code, value in zip(named, values, strict=True) if code]
+    codes_of_values = codes[len(codes) - len(values) :]
+    return [(code, value, None) for code, value in zip(codes_of_values, values, strict=True) if code]
 
 
 def _by_position(body: Sequence[Element]) -> List:
-    """What a list without any code tells, if its kind is known."""
+    """Return the values of a list without codes; no values if its kind is unknown."""
     match body:
         case [int() as power]:
             return _placed("", {Code(1, 0, 1, 7, 0): power})
@@ -157,8 +157,8 @@ def _kaifa(meter_id: str, values: Sequence[Element]) -> List:
     flows = [Code(1, 0, c, 7, 0) for c in (1, 2, 3, 4)]
     currents = [Code(1, 0, c, 7, 0) for c in (31, 51, 71)[:phases]]
     voltages = [Code(1, 0, c, 7, 0) for c in (32, 52, 72)[:phases]]
-    behind = [Code(0, 0, 1, 0, 0), *(Code(1, 0, c, 8, 0) for c in (1, 2, 3, 4))]
-    codes = [*flows, *currents, *voltages, *behind]
+    clock_and_energies = [Code(0, 0, 1, 0, 0), *(Code(1, 0, c, 8, 0) for c in (1, 2, 3, 4))]
+    codes = [*flows, *currents, *voltages, *clock_and_energies]
     return _placed(meter_id, dict(zip(codes, values, strict=False)))
 
 
@@ -180,8 +180,8 @@ def _placed(meter_id: str, values: Mapping[Code, Element]) -> List:
 
 
 def _known(maker: str, code: Code) -> Scale | None:
-    meant = quantity(code)
-    return _MAKERS[maker].get(meant.unit) if meant and maker else None
+    known_quantity = quantity(code)
+    return _MAKERS[maker].get(known_quantity.unit) if known_quantity and maker else None
 
 
 def _maker(body: Sequence[Element], system_title: bytes, *, is_described: bool) -> str:
@@ -214,7 +214,7 @@ def _meter_id(entries: Sequence[Entry]) -> str:
 
 
 def _last_text(body: Sequence[Element]) -> str:
-    """The meter's number where it ends a list without a code of its own (Netz Niederösterreich)."""
+    """Return the meter's number at the end of a list, where it has no code (Netz Niederösterreich)."""
     text = _text(body[-1]) if len(body) > 1 and isinstance(body[-1], bytes) else ""
     return text if len(text) >= _LEAST_ID and text.isalnum() and isinstance(body[-2], list) else ""
 

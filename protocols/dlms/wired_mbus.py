@@ -58,20 +58,20 @@ def extent(buffer: bytes, at: int) -> int:
 
 
 def flaw(frame: bytes) -> NoiseReason | None:
-    """What is wrong with a frame of the right length."""
+    """Return the flaw of a frame of the right length; None if it is good."""
     if frame[-1] != 0x16:
         return NoiseReason.STOP
     return None if _sum8(frame[_BEFORE:-2]) == frame[-2] else NoiseReason.CHECKSUM
 
 
 def parse(frame: bytes) -> Segment:
-    """The segment that a frame carries."""
+    """Return the segment in a good frame."""
     fields = layout.parse(LONG, frame)
     return Segment(fields["ci"] & _NUMBER, bool(fields["ci"] & _LAST), fields["data"])
 
 
 def build(segment: Segment) -> bytes:
-    """The frame that carries a segment to all."""
+    """Return the frame that carries a segment to all clients."""
     length = 5 + len(segment.data)
     ci = segment.number | segment.is_last * _LAST
     fields = {"length": length, "length_again": length, "c": 0x53, "a": 0xFF, "ci": ci}

@@ -61,7 +61,11 @@ def size(layout: Construct[Any, Any]) -> int | None:
 
 @cache
 def plan(code: str) -> struct.Struct:
-    """Return the `struct` plan for a payload in the high-byte-first order of nearly every bus: plan("f")."""
+    """Return the compiled `struct` of a payload, high byte first as on nearly every bus.
+
+    Args:
+        code: the format characters of its fields, such as "f".
+    """
     return struct.Struct(">" + code)
 
 

@@ -110,9 +110,11 @@ class Lessons(Generic[Item]):
         What was silent comes last, so that it does not hide that the device answers other requests. If all
         are left out, it is one of them, another one in each poll.
         """
-        wanted = list(items)
-        asked = [item for item in wanted if self.asks_for(item)]
-        return sorted(asked, key=self._doubtful.__contains__) or wanted[self._poll % len(wanted) :][:1]
+        all_items = list(items)
+        due_items = [item for item in all_items if self.asks_for(item)]
+        return (
+            sorted(due_items, key=self._doubtful.__contains__) or all_items[self._poll % len(all_items) :][:1]
+        )
 
     def asks_for(self, item: Item) -> bool:
         """Whether an item is asked for in this poll."""

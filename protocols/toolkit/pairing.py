@@ -35,13 +35,19 @@ class Question(Protocol):
     """
 
     @property
-    def unit(self) -> Hashable | None: ...
+    def unit(self) -> Hashable | None:
+        """Return the unit that was asked; None for all of them."""
+        ...
 
     @property
-    def kind(self) -> Hashable: ...
+    def kind(self) -> Hashable:
+        """Return the part that requests share if their replies cannot be told apart."""
+        ...
 
     @property
-    def data(self) -> bytes: ...
+    def data(self) -> bytes:
+        """Return the request as it was on the wire."""
+        ...
 
     def is_broken_reply(self, noise: bytes) -> bool:
         """Return whether these octets can only be a reply to it that was cut or disturbed."""

@@ -1,4 +1,4 @@
-"""Protocols that other packages bring, by the entry point group `serial_bridge.protocols`:
+"""Protocols that other packages bring, by the entry point group `serial_bridge.protocols`.
 
     [project.entry-points."serial_bridge.protocols"]
     tfmini-plus = "tfmini_plus:PROTOCOL"

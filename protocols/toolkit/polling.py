@@ -40,7 +40,7 @@ class LineSettings:
 
     @classmethod
     def parse(cls, text: str) -> LineSettings:
-        """Reads "9600 8N1".
+        """Return the settings in a text such as "9600 8N1".
 
         Raises:
             ValueError: not of that form, or outside 50–4,000,000 baud, 7–8 data bits, N/E/O, 1–2 stop bits.
@@ -175,7 +175,7 @@ class Device(Protocol):
         ...
 
     def planned(self) -> Sequence[Request]:
-        """The requests of the next poll, should each be answered."""
+        """Return the requests of the next poll, as they are if each is answered."""
         ...
 
 
