@@ -99,8 +99,10 @@ def parse_frame(table: object, at: Path, problems: list[Problem]) -> Declaration
     before = len(problems)
     problems += unknown_keys(table, _KEYS, at)
     misspelt_keys = misspelt(table, _KEYS)
-    needed = {key: text for key, text in _MISSING.items() if key not in table and key not in misspelt_keys}
-    problems += [((*at, key), f"is missing: {text}") for key, text in needed.items()]
+    missing_keys = {
+        key: text for key, text in _MISSING.items() if key not in table and key not in misspelt_keys
+    }
+    problems += [((*at, key), f"is missing: {text}") for key, text in missing_keys.items()]
     order = order_of(table, "big", at, problems)
     sync = _sync(table, at, problems)
     length, longest = _length(table, order, at, problems)

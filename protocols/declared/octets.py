@@ -111,6 +111,6 @@ def parse_check(
 def _no_checksum(name: object) -> str:
     if name is None:
         return f'is missing: what the data sheet calls it, for example "{next(iter(CHECKSUMS))}"'
-    begun = [candidate for candidate in CHECKSUMS if candidate.startswith(str(name).lower())]
-    close = begun or get_close_matches(str(name).lower(), CHECKSUMS, 3, 0.4) or list(CHECKSUMS)
+    completions = [candidate for candidate in CHECKSUMS if candidate.startswith(str(name).lower())]
+    close = completions or get_close_matches(str(name).lower(), CHECKSUMS, 3, 0.4) or list(CHECKSUMS)
     return f"{shown(name)} is not a checksum, use {' or '.join(close)}"

@@ -173,7 +173,7 @@ def _address(digits: object, problems: list[Problem]) -> str:
 
 def _named(names: object, edition: Edition, problems: list[Problem]) -> list[Item]:
     mistakes: list[Problem] = []
-    accepted = parse_value_names(
+    known_names = parse_value_names(
         names,
         _names(edition),
         mistakes,
@@ -184,7 +184,7 @@ def _named(names: object, edition: Edition, problems: list[Problem]) -> list[Ite
     for path, message in mistakes:
         name = names[int(path[1])] if isinstance(names, list) and len(path) > 1 else None
         problems.append((path, _no_tariff(name, edition) or message))
-    return [edition.items[name] for name in accepted]
+    return [edition.items[name] for name in known_names]
 
 
 def _own_items(table: object, edition: Edition, problems: list[Problem]) -> list[Item]:

@@ -13,9 +13,9 @@ from protocols.toolkit.checksum import crc16_kermit, crc16_x25
 CHECK_LENGTH = 2
 
 
-def is_right(check: bytes, checked: bytes) -> bool:
-    """Return whether `check` holds the two checksum octets of `checked`."""
+def is_right(check: bytes, octets: bytes) -> bool:
+    """Return whether `check` holds the two checksum octets of `octets`."""
     return check in (
-        crc16_x25(checked).to_bytes(CHECK_LENGTH, "little"),
-        crc16_kermit(checked).to_bytes(CHECK_LENGTH, "big"),
+        crc16_x25(octets).to_bytes(CHECK_LENGTH, "little"),
+        crc16_kermit(octets).to_bytes(CHECK_LENGTH, "big"),
     )

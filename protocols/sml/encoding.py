@@ -58,14 +58,14 @@ class Reader(OctetReader):
 
     def _head(self, name: str) -> tuple[int, int]:
         """Read a head: its type, and its length in elements of a list or in octets behind the head."""
-        begun = self.at
+        start = self.at
         (octet,) = self.octets(name, 1)
         kind, length = octet & _TYPE, octet & _LENGTH
         while octet & _MORE:
             (octet,) = self.octets(name, 1)
             length = length << 4 | octet & _LENGTH
         if kind != _LIST:
-            length -= self.at - begun
+            length -= self.at - start
         if length < 0:
             raise self._error(name, "ends a message too early", octet)
         return kind, length

@@ -134,15 +134,15 @@ def messages(data: bytes) -> Iterator[Message]:
     """
     reader = Reader(data)
     while not reader.is_at_end:
-        begun = reader.at
+        start = reader.at
         reader.list_of("SML_Message", _MESSAGE_LENGTH)
         for name in ("transactionId", "groupNo", "abortOnError"):
             reader.element(name)
         reader.list_of("messageBody", _BODY_LENGTH)
         tag, body = reader.element("messageBody"), reader.element("messageBody")
-        checked = data[begun : reader.at]
+        octets_under_check = data[start : reader.at]
         crc = _Fields({"crc16": reader.element("crc16")}, data).number("crc16", _UNSIGNED_16)
-        if not is_right(crc.to_bytes(CHECK_LENGTH, "big"), checked):
+        if not is_right(crc.to_bytes(CHECK_LENGTH, "big"), octets_under_check):
             raise DecodeError("is not that of the message", field="crc16", value=crc, data=data)
         reader.end_of_message()
         yield Message(_Fields({"tag": tag}, data).number("tag", _UNSIGNED_32), body, data)

@@ -26,7 +26,7 @@ def parse(layout: Construct[Any, Any], data: bytes) -> dict[str, Any]:
     """
     stream = BytesIO(data)
     try:
-        parsed = layout.parse_stream(stream)
+        container = layout.parse_stream(stream)
     except StreamError as error:
         raise FrameError(f"{layout.name}: {len(data)} bytes are too few: {data.hex(' ')}") from error
     except ConstructError as error:
@@ -35,7 +35,7 @@ def parse(layout: Construct[Any, Any], data: bytes) -> dict[str, Any]:
         raise DecodeError(message, field=place, value=data.hex(" "), data=data) from error
     if stream.tell() != len(data):
         raise FrameError(f"{layout.name}: {len(data) - stream.tell()} bytes too many: {data.hex(' ')}")
-    return _plain(parsed)
+    return _plain(container)
 
 
 def build(layout: Construct[Any, Any], **fields: Any) -> bytes:
@@ -81,11 +81,11 @@ def shortest_float32(octets: bytes) -> float:
     return float(f"{exact:.9g}")
 
 
-def _plain(parsed: Container[Any]) -> dict[str, Any]:
+def _plain(container: Container[Any]) -> dict[str, Any]:
     return {
         name: [_plain(item) if isinstance(item, Container) else item for item in value]
         if isinstance(value, list)
         else value
-        for name, value in parsed.items()
+        for name, value in container.items()
         if not name.startswith("_")
     }

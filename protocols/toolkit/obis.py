@@ -233,9 +233,9 @@ _SPELLINGS: Final[Mapping[str, Sequence[str]]] = {  # meters do not agree on how
     "Hz": ("Hz",),
 }
 _UNITS: Final[Mapping[str, tuple[str, int]]] = {  # unit → the unit without its prefix, and the power of ten
-    f"{prefix}{spelled}": (base, power)
+    f"{prefix}{spelling}": (base, power)
     for base, spellings in _SPELLINGS.items()
-    for spelled in spellings
+    for spelling in spellings
     for prefix, power in {"m": -3, "": 0, "k": 3, "K": 3, "M": 6, "G": 9}.items()
 } | {
     "m3": ("m³", 0),

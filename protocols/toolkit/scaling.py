@@ -58,8 +58,8 @@ class Meaning:
             return Missing.NO_VALUE
         if isinstance(number, int):
             if self.bit is not None:
-                picked = number >> self.bit & 1
-                return self.named(picked, bool(picked))
+                bit_value = number >> self.bit & 1
+                return self.named(bit_value, bool(bit_value))
             if self.mask is not None:
                 number = (number & self.mask) >> _lowest_bit(self.mask)
             if self.enum:

@@ -100,8 +100,8 @@ def parse_settings(table: Mapping[str, object]) -> DeviceSettings:
 
 def _named_registers(names: object, problems: list[Problem]) -> list[Register]:
     advice = "others go below registers"
-    accepted = parse_value_names(names, REGISTERS, problems, advice=advice, may_be_empty=True)
-    return [REGISTERS[name] for name in accepted]
+    known_names = parse_value_names(names, REGISTERS, problems, advice=advice, may_be_empty=True)
+    return [REGISTERS[name] for name in known_names]
 
 
 def _own_registers(table: object, problems: list[Problem]) -> list[Register]:
