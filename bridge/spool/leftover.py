@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from bridge.clock import Instant
 from bridge.errors import BridgeError
@@ -108,7 +107,7 @@ def _save(path: Path, readings: Sequence[Reading], lost: Mapping[str, int]) -> N
 def _load(path: Path) -> tuple[list[Reading], Counter[str]]:
     """Return what `_save` wrote; nothing if there is no such file. Raises OSError, ValueError."""
     try:
-        document: dict[str, Any] = json.loads(read_regular(path, _MOST_BYTES))
+        document = json.loads(read_regular(path, _MOST_BYTES))
     except FileNotFoundError:
         return [], Counter()
     try:

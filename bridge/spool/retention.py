@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from typing import Literal
 
 from bridge.spool.database import PAGE_BYTES, Database, wal_bytes, wal_target
 from bridge.spool.ledger import book
@@ -62,7 +63,7 @@ class Room:
             self._database.vacuum(_VACUUM_PAGES)
 
     def _left(self) -> int:
-        """Bytes to the limit. Free pages inside the file are room; it grows only when they are used up."""
+        """Return the bytes to the limit. Free pages are room: the file grows only when they are used up."""
         pages, free = self._pages()
         # The log overshoots its target by a transaction; by more only while someone holds an old snapshot,
         # which no expiry could help.
@@ -71,14 +72,14 @@ class Room:
         return self._limit - log - (pages - free) * PAGE_BYTES
 
     def _pages(self) -> tuple[int, int]:
-        """Pages of the file, and how many of them are free."""
+        """Return the pages of the file, and how many of them are free."""
         with self._database.read() as db:
             (pages,) = db.execute("PRAGMA page_count").fetchone()
             (free,) = db.execute("PRAGMA freelist_count").fetchone()
         return int(pages), int(free)
 
     def _expire_refused(self) -> int:
-        """Delete the oldest refused readings if all of them take more than their share; how many."""
+        """Delete the oldest refused readings if all of them take more than their share; return how many."""
         with self._database.read() as db:
             (size,) = db.execute(
                 "SELECT coalesce(sum(length(body) + length(answer) + length(reason) + ?), 0) FROM refused",
@@ -86,33 +87,31 @@ class Room:
             ).fetchone()
         if size <= self._refused_limit:
             return 0
-        with self._database.write() as db:
-            removed = db.execute(
-                "DELETE FROM refused WHERE id IN (SELECT id FROM refused ORDER BY id LIMIT ?)"
-                " RETURNING sensor",
-                (_EXPIRE_REFUSED_ROWS,),
-            )
-            counts = Counter(sensor for (sensor,) in removed)
-            book(db, "refused", {sensor: -count for sensor, count in counts.items()})
-            book(db, "expired", counts)
-        self._note_expired(counts.total(), "refused readings have reached their share of its limit")
-        return counts.total()
+        reason = "refused readings have reached their share of its limit"
+        return self._expire_oldest("refused", _EXPIRE_REFUSED_ROWS, reason)
 
     def _expire(self) -> int:
-        """Delete the oldest readings of the queue; how many there were."""
+        """Delete the oldest readings of the queue; return how many."""
+        reason = f"it has reached its limit of {self._limit} bytes"
+        return self._expire_oldest("reading", _EXPIRE_ROWS, reason)
+
+    def _expire_oldest(self, table: Literal["reading", "refused"], most: int, reason: str) -> int:
+        """Delete the oldest rows of a table, at most that many, and book them; return how many."""
         with self._database.write() as db:
-            removed = db.execute(
-                "DELETE FROM reading WHERE id IN (SELECT id FROM reading ORDER BY id LIMIT ?)"
+            removed_rows = db.execute(
+                f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} ORDER BY id LIMIT ?)"  # noqa: S608 (our words)
                 " RETURNING sensor",
-                (_EXPIRE_ROWS,),
+                (most,),
             )
-            counts = Counter(sensor for (sensor,) in removed)
+            counts = Counter(sensor for (sensor,) in removed_rows)
+            if table == "refused":
+                book(db, "refused", {sensor: -count for sensor, count in counts.items()})
             book(db, "expired", counts)
-        self._note_expired(counts.total(), f"it has reached its limit of {self._limit} bytes")
+        self._note_expired(counts.total(), reason)
         return counts.total()
 
     def _note_expired(self, count: int, reason: str) -> None:
-        """Say now and then that readings expire, and each new reason at once."""
+        """Log now and then that readings expire, and each new reason at once."""
         self._expired += count
         now = time.monotonic()
         is_news = reason not in self._logged_at or now - self._logged_at[reason] > _LOG_EVERY_S
