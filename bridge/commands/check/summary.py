@@ -4,17 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from bridge import plain_text
 from bridge.commands.check import bus_load
+from bridge.commands.models.documents import ModelDescription
 from bridge.commands.models.listing import own_models, own_text
 from bridge.config import Bus, Certificate, Credentials, Site
 from bridge.port.adapter import Adapter, adapters, fitting
 from protocols.toolkit.protocol import PushingProtocol
 
 
-def summary(site: Site, credentials: Credentials) -> dict[str, Any]:
+class PlannedRequest(TypedDict):
+    """One request of a poll."""
+
+    request: str  # for people
+    wire_s: float  # seconds on the wire, from one gap to the next
+    is_lower_bound: bool  # the device decides how long its reply is; `wire_s` is that of the shortest
+
+
+class SensorSummary(TypedDict):
+    """A sensor, and one poll of it; a pushing one has no requests."""
+
+    address: str  # "" if it has none
+    every_s: float  # 0: as often as the line allows
+    requests: int
+    wire_s: float  # of all requests of a poll
+    is_lower_bound: bool
+    plan: list[PlannedRequest]
+    credential: str  # what it is, and what follows if there is none
+
+
+class BusSummary(TypedDict):
+    """A bus and its load."""
+
+    adapter: str
+    protocol: str
+    line: str  # "9600 8N1"
+    unasked: bool  # its sensors push
+    load: float  # share of the wire's time, from 0; above 1 polls are skipped
+    is_lower_bound: bool  # of `load`
+    sensors: dict[str, SensorSummary]
+
+
+class Summary(TypedDict):
+    """The document of `check --json`."""
+
+    site: str
+    thingsboard: str  # the url
+    spool: str  # the path
+    buses: dict[str, BusSummary]
+    models: list[ModelDescription]  # of the site's own
+    warnings: list[str]
+
+
+def summary(site: Site, credentials: Credentials) -> Summary:
     """Return the document of `check --json`: buses with devices, requests and wire time, models, warnings."""
     overloads = filter(None, map(bus_load.warning, site.buses.values()))
     return {
@@ -45,7 +89,7 @@ def shared_ports(site: Site, present: Sequence[Adapter]) -> Iterator[str]:
             )
 
 
-def text(document: dict[str, Any], *, plan: bool = False) -> str:
+def text(document: Summary, *, plan: bool = False) -> str:
     """Return the summary for the person at the cabinet; with `plan`, every request of each sensor."""
     server, spool = document["thingsboard"], document["spool"]
     lines = [f"site {document['site']}: delivers to {server}, keeps readings in {spool}"]
@@ -63,13 +107,13 @@ def text(document: dict[str, Any], *, plan: bool = False) -> str:
     return plain_text.lines(lines)
 
 
-def _request_line(ask: dict[str, Any]) -> str:
+def _request_line(ask: PlannedRequest) -> str:
     """Return the line for one request of the plan."""
     wire = bus_load.figure(f"{1000 * ask['wire_s']:6.1f} ms", is_lower_bound=ask["is_lower_bound"])
     return f"    {wire}  {ask['request']}"
 
 
-def _manner_text(row: dict[str, Any], *, unasked: bool) -> str:
+def _manner_text(row: SensorSummary, *, unasked: bool) -> str:
     """Return how a sensor is polled, or how often one that pushes is read."""
     every = f"every {row['every_s']:g} s"
     if unasked:
@@ -81,8 +125,8 @@ def _manner_text(row: dict[str, Any], *, unasked: bool) -> str:
     return f"{address}{every}, {requests} ({wire} of wire)"
 
 
-def _bus(bus: Bus, credentials: Credentials) -> dict[str, Any]:
-    sensors = {
+def _bus(bus: Bus, credentials: Credentials) -> BusSummary:
+    sensors: dict[str, SensorSummary] = {
         sensor.name: {
             "address": sensor.settings.address,
             "every_s": sensor.every_s,
@@ -97,15 +141,14 @@ def _bus(bus: Bus, credentials: Credentials) -> dict[str, Any]:
     demands = bus_load.demands(bus)
     for demand in demands:
         for sensor in demand.group.sensors:
-            sensors[sensor.name] |= {
-                "requests": len(demand.asks),
-                "wire_s": demand.wire_s,
-                "is_lower_bound": demand.is_lower_bound,
-                "plan": [
-                    {"request": ask.summary, "wire_s": ask.wire_s, "is_lower_bound": ask.is_lower_bound}
-                    for ask in demand.asks
-                ],
-            }
+            row = sensors[sensor.name]
+            row["requests"] = len(demand.asks)
+            row["wire_s"] = demand.wire_s
+            row["is_lower_bound"] = demand.is_lower_bound
+            row["plan"] = [
+                {"request": ask.summary, "wire_s": ask.wire_s, "is_lower_bound": ask.is_lower_bound}
+                for ask in demand.asks
+            ]
     return {
         "adapter": bus.adapter,
         "protocol": bus.protocol.name,

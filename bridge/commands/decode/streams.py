@@ -16,16 +16,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TextIO
+from typing import NotRequired, TextIO, TypedDict
 
 from bridge.config import load_site
 from bridge.errors import ConfigError
 from bridge.plain_text import json_text, one_line
 from protocols import load
-from protocols.toolkit.framing import Event, Frame, Noise
-from protocols.toolkit.protocol import Protocol, ProtocolTemplate
+from protocols.toolkit.framing import Event, Frame, Noise, NoiseReason
+from protocols.toolkit.protocol import Fields, Protocol, ProtocolTemplate
 
-Line = dict[str, Any]
+
+class Line(TypedDict):
+    """One event: a frame with its fields, noise with its reason, or an error in place of a stream."""
+
+    stream: NotRequired[int]  # from 0, where there are several
+    offset: NotRequired[int]  # of its first octet in the stream
+    frame: NotRequired[str]  # hex
+    fields: NotRequired[Fields]  # the structure of the frame, and its values in their units
+    noise: NotRequired[str]  # hex
+    reason: NotRequired[NoiseReason]
+    error: NotRequired[str]
 
 
 def entry_of(name: str | None, bus: str | None, site: Path) -> Protocol:
@@ -105,7 +115,7 @@ def decode_lines(entry: Protocol, lines: Iterable[str], model: str | None) -> It
     """Yield the events of many streams, one a line of hex, numbered from 0."""
     for number, line in enumerate(lines):
         for event in _decode_one(entry, line, model):
-            yield {"stream": number} | event
+            yield {"stream": number, **event}
 
 
 def text(line: Line) -> str:

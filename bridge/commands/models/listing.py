@@ -8,9 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 from bridge import plain_text
+from bridge.commands.models.documents import (
+    ModelDescription,
+    ModelOrigin,
+    ModelRow,
+    RegisterRow,
+    VectorResult,
+)
 from bridge.config import OwnModels
 from bridge.errors import ConfigError
 from protocols import load
@@ -20,7 +27,7 @@ from protocols.modbus.plan import Limits
 from protocols.modbus.registers import ORDERS, Register
 
 _PLAIN_ORDER = next(iter(ORDERS))
-_SCALE = ("multiply", "divide", "offset", "bit", "mask", "min", "max")
+_SCALE: Final = ("multiply", "divide", "offset", "bit", "mask", "min", "max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ def _shelf(site_models: OwnModels) -> Shelf:
     )
 
 
-def listing(models_shelf: Shelf = SHIPPED) -> list[dict[str, Any]]:
+def listing(models_shelf: Shelf = SHIPPED) -> list[ModelRow]:
     """Return one row a model, sorted by name: its title, how far to trust it, and the file it comes from."""
     return [
         {
@@ -86,7 +93,7 @@ def listing(models_shelf: Shelf = SHIPPED) -> list[dict[str, Any]]:
     ]
 
 
-def describe(name: str, models_shelf: Shelf = SHIPPED) -> dict[str, Any]:
+def describe(name: str, models_shelf: Shelf = SHIPPED) -> ModelDescription:
     """Return all of one model: its map, its sources, how far to trust it, and its vectors replayed.
 
     Raises:
@@ -109,18 +116,18 @@ def describe(name: str, models_shelf: Shelf = SHIPPED) -> dict[str, Any]:
     }
 
 
-def is_right(model: Mapping[str, Any]) -> bool:
+def is_right(model: ModelDescription) -> bool:
     """Return whether every vector of a described model decodes to its stated values."""
     return not any(vector["differences"] for vector in model["vectors"])
 
 
-def own_models(site: Path) -> list[dict[str, Any]]:
+def own_models(site: Path) -> list[ModelDescription]:
     """Return the site's own models without a mistake, described; for `check`."""
     models_shelf = _shelf(_site_models(site))
     return [describe(name, models_shelf) for name in models_shelf.files]
 
 
-def listing_text(rows: list[dict[str, Any]]) -> str:
+def listing_text(rows: list[ModelRow]) -> str:
     """Return the listing for people, one line a model."""
     return plain_text.lines(
         f"{row['name']:<22} {row['registers']:>3} registers  {row['line'] or '':<9}  {row['title']}"
@@ -129,7 +136,7 @@ def listing_text(rows: list[dict[str, Any]]) -> str:
     )
 
 
-def readme_table(rows: list[dict[str, Any]]) -> str:
+def readme_table(rows: list[ModelRow]) -> str:
     """Return the listing as README's table."""
     lines = ["| model | what | registers | line as delivered |", "|---|---|---|---|"]
     lines += [
@@ -139,12 +146,12 @@ def readme_table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def own_text(model: Mapping[str, Any]) -> str:
+def own_text(model: ModelDescription) -> str:
     """Return one line about a model of the site's own."""
     return f"model {model['name']}: {_origin_text(model)}; {replayed_text(model)}"
 
 
-def model_text(model: Mapping[str, Any]) -> str:
+def model_text(model: ModelDescription) -> str:
     """Return one model for people: its sources, its registers, then the result of its vectors."""
     lines = [f"{model['name']}: {model['title']}"]
     if model["file"]:
@@ -175,7 +182,7 @@ def model_text(model: Mapping[str, Any]) -> str:
     return plain_text.lines([*lines, replayed_text(model)])
 
 
-def replayed_text(model: Mapping[str, Any]) -> str:
+def replayed_text(model: ModelDescription) -> str:
     """Return the result of a described model's vectors, in a few words."""
     vectors = model["vectors"]
     if not vectors:
@@ -188,13 +195,13 @@ def replayed_text(model: Mapping[str, Any]) -> str:
     return f"{replayed}: number {' and '.join(wrong_numbers)} not as {claim}"
 
 
-def _origin_text(model: Mapping[str, Any]) -> str:
+def _origin_text(model: ModelOrigin) -> str:
     if model["replaces_shipped"]:
         return f"{model['file']}, instead of the one that ships with the bridge"
     return f"{model['file']}, the site's own"
 
 
-def _vector_rows(model: Model) -> list[dict[str, Any]]:
+def _vector_rows(model: Model) -> list[VectorResult]:
     return [
         {
             "source": vector.source or None,
@@ -227,8 +234,8 @@ def _limits(model: Model) -> list[str]:
     return sentences + forbidden_spans
 
 
-def _register(register: Register) -> dict[str, Any]:
-    row: dict[str, Any] = {
+def _register(register: Register) -> RegisterRow:
+    row: RegisterRow = {
         "name": register.name,
         "table": register.table.key,
         "address": register.start,
@@ -242,7 +249,9 @@ def _register(register: Register) -> dict[str, Any]:
     if register.order != _PLAIN_ORDER:
         row["order"] = register.order
     default = Register(name="", table=register.table, start=0)
-    row |= {key: getattr(register, key) for key in _SCALE if getattr(register, key) != getattr(default, key)}
+    for key in _SCALE:
+        if getattr(register, key) != getattr(default, key):
+            row[key] = getattr(register, key)
     if register.enum:
         row["enum"] = dict(register.enum)
     if register.invalid:

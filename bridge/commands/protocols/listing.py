@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from bridge import plain_text
 from protocols import CATALOGUE, load, load_plugin
@@ -13,7 +13,21 @@ from protocols.toolkit.protocol import CatalogueEntry, PolledProtocol, ProtocolT
 _MANNER = {True: "polled", False: "pushing", None: "polled or pushing, as declared"}
 
 
-def listing() -> list[dict[str, Any]]:
+class ProtocolRow(TypedDict):
+    """A row of `protocols --json`; of a protocol that cannot be used, name, package and error alone."""
+
+    name: str
+    package: str | None  # the package that brings it; None for one that ships
+    version: str | None  # of the package
+    title: NotRequired[str]
+    spec: NotRequired[str]
+    line: NotRequired[str | None]  # the line settings where a site names none
+    asked: NotRequired[bool | None]  # its sensors are polled; None: each bus declares that
+    models: NotRequired[int]
+    error: NotRequired[str]
+
+
+def listing() -> list[ProtocolRow]:
     """Return one row a protocol.
 
     A protocol of a package has the package's name and version; one that cannot be used has the error instead.
@@ -24,11 +38,19 @@ def listing() -> list[dict[str, Any]]:
         try:
             rows.append(_row(load_plugin(name), origins[0]))
         except PackageError as error:
-            rows += [{"name": name, **_package(origin), "error": str(error)} for origin in origins]
+            rows += [
+                {
+                    "name": name,
+                    "package": origin.package,
+                    "version": origin.version,
+                    "error": str(error),
+                }
+                for origin in origins
+            ]
     return rows
 
 
-def listing_text(rows: list[dict[str, Any]]) -> str:
+def listing_text(rows: list[ProtocolRow]) -> str:
     """Return the listing for people."""
     width = max(len(row["name"]) for row in rows) + 2
     lines = []
@@ -47,7 +69,7 @@ def is_polled(entry: CatalogueEntry) -> bool | None:
     return None if isinstance(entry, ProtocolTemplate) else isinstance(entry, PolledProtocol)
 
 
-def _row(entry: CatalogueEntry, origin: plugins.Origin | None = None) -> dict[str, Any]:
+def _row(entry: CatalogueEntry, origin: plugins.Origin | None = None) -> ProtocolRow:
     return {
         "name": entry.name,
         "title": entry.title,
@@ -55,9 +77,6 @@ def _row(entry: CatalogueEntry, origin: plugins.Origin | None = None) -> dict[st
         "line": str(entry.line) if entry.line else None,
         "asked": is_polled(entry),
         "models": len(entry.model_names),
-        **_package(origin),
+        "package": origin.package if origin else None,
+        "version": origin.version if origin else None,
     }
-
-
-def _package(origin: plugins.Origin | None) -> dict[str, str | None]:
-    return {"package": origin.package if origin else None, "version": origin.version if origin else None}

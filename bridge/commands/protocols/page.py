@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from bridge import plain_text
 from bridge.commands.protocols.listing import is_polled
@@ -15,7 +15,30 @@ _PHASES = ("_l1", "_l2", "_l3"), ("_a", "_b", "_c")
 _MANNER = {True: "are polled", False: "push", None: "are polled or push, as declared"}
 
 
-def page(entry: CatalogueEntry) -> dict[str, Any]:
+class KeyRow(TypedDict):
+    """A key of site.toml."""
+
+    required: bool
+    description: str
+    examples: list[object]
+    choices: list[str]  # the values that it may have; empty if they cannot be listed
+
+
+class ProtocolPage(TypedDict):
+    """The document of `protocols NAME --json`."""
+
+    name: str
+    title: str
+    spec: str
+    line: str | None  # the line settings where a site names none
+    asked: bool | None  # its sensors are polled; None: each bus declares that
+    reply_timeout_s: float | None  # None if they are not
+    models: list[str]
+    keys: dict[str, KeyRow]  # of a sensor
+    bus_keys: dict[str, KeyRow]
+
+
+def page(entry: CatalogueEntry) -> ProtocolPage:
     """Return the protocol, its line, who talks first, and the keys of its sensors and of their bus.
 
     The bus's keys are listed with those of the tables below them: "frame.length.add".
@@ -33,7 +56,7 @@ def page(entry: CatalogueEntry) -> dict[str, Any]:
     }
 
 
-def page_text(document: Mapping[str, Any]) -> str:
+def page_text(document: ProtocolPage) -> str:
     """Return the page for the person at the cabinet."""
     manner = f"its sensors {_MANNER[document['asked']]}"
     line = (
@@ -50,7 +73,7 @@ def page_text(document: Mapping[str, Any]) -> str:
     return plain_text.lines(lines)
 
 
-def _key(schema: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _key(schema: Mapping[str, Any], key: str) -> KeyRow:
     """Return the row of one key of a table with this schema."""
     rule = schema["properties"][key]
     return {
@@ -63,7 +86,7 @@ def _key(schema: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 def _keys_below(
     schema: Mapping[str, Any], above: str = "", listed_choices: Sequence[str] = ()
-) -> Iterator[tuple[str, dict[str, Any]]]:
+) -> Iterator[tuple[str, KeyRow]]:
     """Yield the row of each key of a table and of the tables below it.
 
     Args:
@@ -82,7 +105,7 @@ def _keys_below(
                 yield from _keys_below(inner, f"{above}{key}.NAME.", names)
 
 
-def _key_lines(keys: Mapping[str, Any]) -> Iterator[str]:
+def _key_lines(keys: Mapping[str, KeyRow]) -> Iterator[str]:
     for key, row in keys.items():
         need = "required" if row["required"] else "optional"
         example = f"; for example {row['examples'][0]!r}" if row["examples"] else ""

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -17,6 +17,23 @@ from bridge.commands.provision.provisioning import FAILED, Outcome, Provisioning
 from bridge.config import Site
 from bridge.errors import UplinkError
 from bridge.plain_text import json_text, lines, one_line
+
+
+class SensorOutcome(TypedDict):
+    """The result for a sensor."""
+
+    device: str
+    result: str
+    reason: NotRequired[str]  # why there is no token
+
+
+class ProvisionDocument(TypedDict):
+    """The document of `provision --json`."""
+
+    credentials: str  # the file that holds the tokens
+    sensors: dict[str, SensorOutcome]
+    error: str | None  # why the work ended before its end
+
 
 _AGAIN = "run `serial-bridge provision` again for the rest: what was asked for is written down"
 
@@ -87,8 +104,8 @@ class _View:
         if error:
             print(lines([error, _AGAIN]), file=sys.stderr)  # noqa: T201
 
-    def _document(self, path: Path, error: str) -> dict[str, Any]:
-        sensors = {}
+    def _document(self, path: Path, error: str) -> ProvisionDocument:
+        sensors: dict[str, SensorOutcome] = {}
         for outcome in self.outcomes:
             sensors[outcome.sensor] = {"device": outcome.device, "result": outcome.result}
             if outcome.reason:

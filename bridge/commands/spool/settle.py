@@ -12,15 +12,27 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Literal, NotRequired, TextIO, TypedDict
 
 from bridge import plain_text
 from bridge.config import Site
 from bridge.errors import ConfigError
 from bridge.plain_text import json_text, one_line
 from bridge.spool import Kept, Spool
+from protocols.toolkit.polling import Values
 
 COLUMNS = ("sensor", "ts", "state", "key", "value", "answer", "reason")
+
+
+class ReadingDocument(TypedDict):
+    """A reading in the spool, as `spool export` and `spool refused --json` write it."""
+
+    sensor: str
+    ts: int | None  # ms since 1970 UTC; None while its time is not known
+    state: Literal["queued", "refused"]
+    values: Values
+    answer: NotRequired[str]  # of a refused one: the server's response code, "" for none
+    reason: NotRequired[str]  # of a refused one: why the bridge does not send it again
 
 
 def audit(site: Site) -> list[str]:
@@ -39,13 +51,13 @@ def audited(site: Site) -> str:
     return f"the books balance: {_readings(read_count)} of {sensors}, {queued_count} queued"
 
 
-def refused(site: Site, sensor: str | None) -> list[dict[str, Any]]:
+def refused(site: Site, sensor: str | None) -> list[ReadingDocument]:
     """Return the refused readings: sensor, time, the server's answer, the bridge's reason, and the values."""
     with closing(Spool.view(site.spool.path)) as spool:
         return [_document(reading) for reading in spool.refused(sensor)]
 
 
-def refused_text(rows: list[dict[str, Any]]) -> str:
+def refused_text(rows: list[ReadingDocument]) -> str:
     """Return the refused readings for people."""
     if not rows:
         return "nothing was refused"
@@ -87,11 +99,9 @@ def export(
             if form == "jsonl":
                 out.write(json_text(document) + "\n")
                 continue
-            values = document.pop("values")
-            table.writerows(
-                [_cell({**document, "key": key, "value": value}.get(column), is_shown) for column in COLUMNS]
-                for key, value in values.items()
-            )
+            for key, value in document["values"].items():
+                cells = {**document, "key": key, "value": value}
+                table.writerow([_cell(cells.get(column), is_shown) for column in COLUMNS])
     return count
 
 
@@ -155,23 +165,24 @@ def salvage(site: Site, file: Path) -> str:
     return f"{readings} queued again ({counts}){unreadable}; {file} is not needed any more"
 
 
-def _all(spool: Spool, sensor: str | None) -> Iterator[dict[str, Any]]:
+def _all(spool: Spool, sensor: str | None) -> Iterator[ReadingDocument]:
     for reading in spool.queued(sensor):
         yield _document(reading)
     for reading in spool.refused(sensor):
         yield _document(reading)
 
 
-def _document(reading: Kept) -> dict[str, Any]:
-    document = {
+def _document(reading: Kept) -> ReadingDocument:
+    document: ReadingDocument = {
         "sensor": reading.sensor,
         "ts": reading.ts_ms,
         "state": "queued" if reading.answer is None else "refused",
         "values": json.loads(reading.body),
     }
-    if reading.answer is None:
-        return document
-    return {**document, "answer": reading.answer, "reason": reading.reason}
+    if reading.answer is not None:
+        document["answer"] = reading.answer
+        document["reason"] = reading.reason or ""
+    return document
 
 
 def _cell(value: object, is_shown: bool) -> object:
