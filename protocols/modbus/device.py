@@ -23,80 +23,38 @@ one still outstanding.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Generator, Hashable, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
-from enum import Enum, auto
-from typing import Final, Self
+from dataclasses import replace
+from functools import partial
+from typing import Self
 
 from protocols.modbus import pdu
+from protocols.modbus.absence import absences
 from protocols.modbus.apart import count_lengths
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.knowledge import Knowledge, Place
-from protocols.modbus.payload import Fetch, scaled_into
+from protocols.modbus.payload import Fetch, places_of, scaled_into
 from protocols.modbus.plan import Cost, Read, Span
-from protocols.modbus.registers import Register, Table
+from protocols.modbus.registers import Register
+from protocols.modbus.rereading import other_readings
 from protocols.modbus.serial_line import RTU
 from protocols.modbus.settings import ModbusSettings
-from protocols.toolkit.errors import DeviceRefusal
+from protocols.modbus.visit import Outcome, Visit
+from protocols.toolkit.errors import DeviceRefusal, Refusal
 from protocols.toolkit.framing import Frame
-from protocols.toolkit.polling import Device, Dialogue, LineSettings, NotAsked, PollResult, Request, Values
+from protocols.toolkit.polling import (
+    Device,
+    Dialogue,
+    LineSettings,
+    NotAsked,
+    PollResult,
+    Request,
+    Value,
+    Values,
+)
 
-MOST_SILENCES: Final = 3  # of one poll: each costs the line a time-out
-
-
-class _Outcome(Enum):
-    """Outcome of a read and of the parts into which it was cut, from best to worst."""
-
-    READ = auto()
-    CUT = auto()  # read, but in parts
-    PUT_OFF = auto()
-    REFUSED = auto()
-    SILENT = auto()
-
-    @property
-    def is_failure(self) -> bool:
-        """Return whether the outcome is evidence against the addresses of the read."""
-        return self in (_Outcome.REFUSED, _Outcome.SILENT)
-
-
-@dataclass(slots=True)
-class _Visit:
-    """The state of one poll.
-
-    Attributes:
-        replies: the answered reads, each with the data of its reply.
-        refusals: the refusals of the unit.
-        is_present: the unit has answered something, if only by refusing.
-        silences: number of requests left unanswered.
-        distrusts_added: a read was answered only without the registers added to it; one lesson is enough.
-        outstanding: the shapes of the replies that did not come and may come late.
-        reason: why the last request failed, in words.
-    """
-
-    replies: list[tuple[Fetch, bytes]] = field(default_factory=list)
-    refusals: list[DeviceRefusal] = field(default_factory=list)
-    is_present: bool = False
-    distrusts_added: bool = False
-    silences: int = 0
-    outstanding: set[Hashable] = field(default_factory=set)
-    reason: str = ""
-
-    @property
-    def is_over(self) -> bool:
-        """Return whether the poll sends no further request."""
-        return self.silences >= (MOST_SILENCES if self.is_present else 1)
-
-    def places(self) -> set[Place]:
-        """Return the places that were read."""
-        return set().union(*(fetch.places for fetch, _ in self.replies))
-
-    def has_read_from(self, table: Table) -> bool:
-        """Return whether anything of a table was read."""
-        return any(fetch.read.table is table for fetch, _ in self.replies)
-
-
-_Step = Generator[Request, Frame | None, _Outcome]
+_Step = Generator[Request, Frame | None, Outcome]
 
 
 class ModbusDevice:
@@ -115,7 +73,7 @@ class ModbusDevice:
             forbidden=frozenset().union(*(sensor.limits.forbidden for sensor in sensors)),
         )
         self._places = frozenset(
-            place for sensor in sensors for register in sensor.registers for place in _places(register)
+            place for sensor in sensors for register in sensor.registers for place in places_of(register)
         )
         self._knowledge = Knowledge(self._places, limits, Cost.on(line, carrier))
         self._fetches: dict[Read, Fetch] = {}
@@ -140,6 +98,10 @@ class ModbusDevice:
         self._knowledge.keep_apart(count_lengths(reads))
         self._prepare()
 
+    def lessons(self) -> list[str]:
+        """Return where reads are cut, as the unit does not stand them whole."""
+        return self._knowledge.sentences()
+
     def planned(self) -> list[Request]:
         """Return the requests of the next poll, as they are if each is answered."""
         return [self._fetch(read).request for read in self._knowledge.agenda()]
@@ -151,7 +113,7 @@ class ModbusDevice:
             now: the time in seconds of a monotonic clock.
         """
         self._knowledge.begin(now)
-        visit = _Visit()
+        visit = Visit()
         for read in self._knowledge.agenda():
             yield from self._bring(read, visit)
         yield from self._doubt(visit)
@@ -169,17 +131,17 @@ class ModbusDevice:
         registers = [sensor.registers for sensor in self._sensors]
         return Fetch(self._carrier, self._unit, read, registers, self._gap_s)
 
-    def _bring(self, read: Read, visit: _Visit) -> _Step:
+    def _bring(self, read: Read, visit: Visit) -> _Step:
         """Send a read, and its parts if the unit does not answer it whole."""
         was_whole = self._knowledge.is_whole(read)
         if visit.distrusts_added and not was_whole:
             read = self._knowledge.bare(read)
         outcome = yield from self._ask(read, visit, is_repeated=not self._knowledge.is_doubtful(read))
-        if outcome is _Outcome.REFUSED and was_whole:
+        if outcome is Outcome.REFUSED and was_whole:
             outcome = yield from self._ask(read, visit)
         if not outcome.is_failure or not visit.is_present:
             return outcome
-        is_silent = outcome is _Outcome.SILENT
+        is_silent = outcome is Outcome.SILENT
         self._knowledge.failed(read)
         if self._knowledge.bare(read) != read:
             return (
@@ -193,49 +155,50 @@ class ModbusDevice:
             return (yield from self._bring_parts(read, visit, is_silent=is_silent, was_whole=was_whole))
         return outcome
 
-    def _bring_bare(self, read: Read, visit: _Visit, *, is_silent: bool) -> _Step:
+    def _bring_bare(self, read: Read, visit: Visit, *, is_silent: bool) -> _Step:
         """Send a read without the registers that were added to it."""
         outcome = yield from self._bring(self._knowledge.bare(read), visit)
-        if outcome is _Outcome.READ and not self._knowledge.is_whole(read):
+        if outcome is Outcome.READ and not self._knowledge.is_whole(read):
             self._knowledge.cut_added(read, is_silent=is_silent)
             visit.distrusts_added = True
-        return _Outcome.CUT if outcome is _Outcome.READ else outcome
+        return Outcome.CUT if outcome is Outcome.READ else outcome
 
-    def _ask(self, read: Read, visit: _Visit, *, is_repeated: bool = True) -> _Step:
+    def _ask(self, read: Read, visit: Visit, *, is_repeated: bool = True) -> _Step:
         """Send a read once; put it off if the poll is over or its reply might be an outstanding one's."""
         fetch = self._fetch(read)
         request = fetch.request
         if visit.is_over or request.shape in visit.outstanding:
-            return _Outcome.PUT_OFF
+            return Outcome.PUT_OFF
         try:
             frame = yield request if is_repeated else replace(request, is_repeated=False)
         except NotAsked:
-            return _Outcome.PUT_OFF
+            return Outcome.PUT_OFF
         if frame is None:
             visit.silences += 1
             visit.outstanding.add(request.shape)
-            visit.reason = "no reply"
+            visit.failed(read, "no reply")
             self._knowledge.unanswered(read)
-            return _Outcome.SILENT
+            return Outcome.SILENT
         visit.is_present = True
         reply = self._carrier.body(frame)
         if not reply[0] & pdu.REFUSED:
             visit.replies.append((fetch, pdu.reply_data(reply)))
             self._knowledge.answered(read)
-            return _Outcome.READ
+            return Outcome.READ
         code = pdu.EXCEPTION.parse(reply)["exception"]
-        visit.reason = pdu.exception_name(code)
-        visit.refusals.append(DeviceRefusal(visit.reason, code=code, request=str(read)))
-        return _Outcome.PUT_OFF if code in pdu.PUT_OFF else _Outcome.REFUSED
+        visit.failed(read, pdu.exception_name(code))
+        kind = pdu.KINDS.get(code, Refusal.OTHER)
+        visit.refusals.append(DeviceRefusal(visit.reason, code=code, request=str(read), kind=kind))
+        return Outcome.PUT_OFF if code in pdu.PUT_OFF else Outcome.REFUSED
 
-    def _bring_parts(self, read: Read, visit: _Visit, *, is_silent: bool, was_whole: bool) -> _Step:
+    def _bring_parts(self, read: Read, visit: Visit, *, is_silent: bool, was_whole: bool) -> _Step:
         """Send a read of several values as two halves."""
         reason = visit.reason
         if not visit.has_read_from(read.table):
             sample = yield from self._ask(self._knowledge.sample(read), visit, is_repeated=False)
             if sample.is_failure:
                 self._knowledge.missing(read, reason, is_silent=is_silent)
-            if sample is not _Outcome.READ:
+            if sample is not Outcome.READ:
                 return sample
         middle, hole = self._halves(read)
         parts = [
@@ -247,15 +210,15 @@ class ModbusDevice:
         start = read.wanted[middle].start
         if is_silent:  # a poll can afford few silences: the next one begins with the parts
             self._knowledge.cut(
-                (read.table, hole if hole and worst is _Outcome.READ else start), is_silent=True
+                (read.table, hole if hole and worst is Outcome.READ else start), is_silent=True
             )
-        elif was_whole or worst.value > _Outcome.CUT.value:
+        elif was_whole or worst.value > Outcome.CUT.value:
             return worst
         elif hole is None:  # if its halves were cut too, reads must be short here: all cuts stay
             self._knowledge.cut((read.table, start), is_silent=False)
-        elif worst is _Outcome.READ:
+        elif worst is Outcome.READ:
             self._knowledge.cut((read.table, hole), is_silent=False)
-        return worst if worst.value > _Outcome.CUT.value else _Outcome.CUT
+        return worst if worst.value > Outcome.CUT.value else Outcome.CUT
 
     def _halves(self, read: Read) -> tuple[int, Span | None]:
         """Return the index of the span at which to cut a read, and the hole that lies there, or None.
@@ -272,7 +235,7 @@ class ModbusDevice:
             middle += 1
         return middle, None
 
-    def _doubt(self, visit: _Visit) -> Generator[Request, Frame | None, None]:
+    def _doubt(self, visit: Visit) -> Generator[Request, Frame | None, None]:
         """Try a place that was left out, and reads without one of the cuts, if they are due."""
         silences = visit.silences
         place = self._knowledge.due()
@@ -280,18 +243,18 @@ class ModbusDevice:
             single = self._knowledge.single(place)
             outcome = yield from self._ask(single, visit, is_repeated=False)
             if outcome.is_failure and visit.is_present:
-                self._knowledge.missing(single, visit.reason, is_silent=outcome is _Outcome.SILENT)
+                self._knowledge.missing(single, visit.reason, is_silent=outcome is Outcome.SILENT)
         trial = self._knowledge.trial()
         if trial is not None and self._places <= visit.places() | self._knowledge.lessons.left_out.keys():
             is_whole = bool(trial.reads)
             for read in trial.reads:
                 outcome = yield from self._ask(read, visit, is_repeated=False)
-                is_whole = is_whole and outcome is _Outcome.READ
+                is_whole = is_whole and outcome is Outcome.READ
             self._knowledge.tried(trial, is_whole=is_whole)
         if visit.silences > silences:
             self._knowledge.pause_trials()
 
-    def _result(self, visit: _Visit) -> PollResult:
+    def _result(self, visit: Visit) -> PollResult:
         values_by_sensor: tuple[Values, ...] = tuple({} for _ in self._sensors)
         out_of_limits = sum(fetch.into(values_by_sensor, data) for fetch, data in visit.replies)
         for sensor, values in zip(self._sensors, values_by_sensor, strict=True):
@@ -299,6 +262,11 @@ class ModbusDevice:
         in_settings_order = tuple(
             {register.name: values[register.name] for register in sensor.registers if register.name in values}
             for sensor, values in zip(self._sensors, values_by_sensor, strict=True)
+        )
+        failures = {**self._knowledge.lessons.left_out, **visit.failures}
+        missing = tuple(
+            absences(sensor.registers, values, visit.replies, failures)
+            for sensor, values in zip(self._sensors, in_settings_order, strict=True)
         )
         return PollResult(
             in_settings_order,
@@ -309,18 +277,19 @@ class ModbusDevice:
                 {register.name: self._missing_place(register) for register in sensor.registers}
                 for sensor in self._sensors
             ),
+            missing=missing if any(missing) else (),
+            reread=partial(self._reread, tuple(visit.replies)),
         )
+
+    def _reread(
+        self, replies: tuple[tuple[Fetch, bytes], ...], sensor: int, key: str
+    ) -> Iterator[tuple[str, Value]]:
+        """Yield the values that a key would have if one key of its register were another in site.toml."""
+        for register in self._sensors[sensor].registers:
+            if register.name == key:
+                yield from other_readings(register, replies)
 
     def _missing_place(self, register: Register) -> Place:
         """Return the left-out place among those that a register needs; its own place if there is none."""
-        places = _places(register)
+        places = places_of(register)
         return next((place for place in places if place in self._knowledge.lessons.left_out), places[0])
-
-
-def _places(register: Register) -> tuple[Place, ...]:
-    """Return the place of a register, and that of its scale register if it has one."""
-    place = register.table, Span(register.start, register.end)
-    if register.scale is None:
-        return (place,)
-    table, start = register.scale
-    return place, (table, Span(start, start + 1))

@@ -170,6 +170,18 @@ class Knowledge:
             if added_span.start < added_span.end:
                 self.cut((read.table, added_span), is_silent=is_silent)
 
+    def sentences(self) -> list[str]:
+        """Return a sentence for each cut, in the order of the addresses."""
+        cuts = sorted(
+            self._cuts, key=lambda cut: (cut[0].plural, cut[1].start if isinstance(cut[1], Span) else cut[1])
+        )
+        return [
+            f"not read together: {table.plural} before and from {where} on"
+            if isinstance(where, int)
+            else f"not read: {table.plural} {where}, which lie between others"
+            for table, where in cuts
+        ]
+
     def due(self) -> Place | None:
         """Return the left-out place to try again now; None if none is due."""
         return self.lessons.due() if self._now >= self._no_trials_before else None

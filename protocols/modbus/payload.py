@@ -84,8 +84,8 @@ def scaled_into(values: Values, registers: Sequence[Register], replies: Sequence
         if register.scale is None:
             continue
         table, scale_start = register.scale
-        octets = _octets(replies, register.table, Span(register.start, register.end))
-        factor = _octets(replies, table, Span(scale_start, scale_start + 1))
+        octets = octets_of_span(replies, register.table, Span(register.start, register.end))
+        factor = octets_of_span(replies, table, Span(scale_start, scale_start + 1))
         scaled_register = register.scaled_by(factor) if octets and factor else None
         value = scaled_register.value(octets) if scaled_register and octets else Missing.NO_VALUE
         if value is Missing.OUT_OF_LIMITS:
@@ -95,8 +95,17 @@ def scaled_into(values: Values, registers: Sequence[Register], replies: Sequence
     return out_of_limits
 
 
-def _octets(replies: Sequence[tuple[Fetch, bytes]], table: Table, span: Span) -> bytes | None:
-    """Return the octets of a span, from the reply that brought it; None if none did."""
+def places_of(register: Register) -> tuple[tuple[Table, Span], ...]:
+    """Return the place of a register, and that of its scale register if it has one."""
+    place = register.table, Span(register.start, register.end)
+    if register.scale is None:
+        return (place,)
+    table, start = register.scale
+    return place, (table, Span(start, start + 1))
+
+
+def octets_of_span(replies: Sequence[tuple[Fetch, bytes]], table: Table, span: Span) -> bytes | None:
+    """Return the octets of a wanted span, from the reply that brought it; None if none did."""
     for fetch, data in replies:
         if (table, span) in fetch.places:
             return octets_of(table, data, span.start - fetch.read.span.start, span.end - span.start)
@@ -182,6 +191,12 @@ def _request(carrier: Carrier, unit: int, read: Read, gap_s: float) -> Request:
         body = carrier.body(frame)
         return bool(body[0] & pdu.REFUSED) and body[1] in pdu.PUT_OFF
 
+    def is_own(frame: Frame) -> bool:
+        try:
+            return carrier.unit(frame) == unit
+        except ValueError:  # the beginning of a frame, or what looks like one
+            return False
+
     return Request(
         data=data,
         framer=lambda: carrier.reply_framer(data),
@@ -191,5 +206,5 @@ def _request(carrier: Carrier, unit: int, read: Read, gap_s: float) -> Request:
         pause_s=gap_s,
         is_put_off=is_put_off,
         shape=(unit, function, length),
-        is_own=lambda frame: carrier.unit(frame) == unit,
+        is_own=is_own,
     )

@@ -21,6 +21,7 @@ from construct import Array, Byte, Bytes, Construct, Default, Int16ub, Prefixed,
 from construct import GreedyBytes as Rest
 
 from protocols.toolkit import layout
+from protocols.toolkit.errors import Refusal
 
 MAX_LENGTH: Final = 253  # §4.1
 MAX_REGISTERS: Final = 125  # §6.3, §6.4
@@ -54,6 +55,17 @@ EXCEPTIONS: Final[Mapping[int, str]] = {  # §7
     0x08: "memory parity error",
     0x0A: "gateway path unavailable",
     0x0B: "gateway target device failed to respond",
+}
+KINDS: Final[Mapping[int, Refusal]] = {
+    0x01: Refusal.FUNCTION,
+    0x02: Refusal.ADDRESS,
+    0x03: Refusal.VALUE,
+    0x04: Refusal.FAILURE,
+    0x05: Refusal.BUSY,
+    0x06: Refusal.BUSY,
+    0x08: Refusal.FAILURE,
+    0x0A: Refusal.UNREACHABLE,
+    0x0B: Refusal.UNREACHABLE,
 }
 PUT_OFF: Final = frozenset({0x05, 0x06, 0x0A, 0x0B})  # §7: the same request may be answered in a moment
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import Final, Literal
 
 Path = tuple[str | int, ...]
@@ -56,18 +57,32 @@ class DecryptionError(DecodeError):
         self.message = message
 
 
+class Refusal(Enum):
+    """The kind of a refusal, whatever number the protocol has for it."""
+
+    FUNCTION = "function"  # it cannot do that at all
+    ADDRESS = "address"  # it has nothing there
+    VALUE = "value"  # not so much, or not so
+    FAILURE = "failure"  # something in it is broken
+    BUSY = "busy"  # not now
+    UNREACHABLE = "unreachable"  # what is behind it does not answer
+    OTHER = "other"
+
+
 class DeviceRefusal(ProtocolError):
     """A refusal by the device: a fact, not a fault.
 
     Attributes:
         code: the device's own number for the reason (Modbus: the exception code).
         request: the request in words ("input registers 0–9").
+        kind: what the reason comes to, for the next step.
     """
 
-    def __init__(self, message: str, *, code: int, request: str) -> None:
+    def __init__(self, message: str, *, code: int, request: str, kind: Refusal = Refusal.OTHER) -> None:
         super().__init__(f"{request}: {message}")
         self.code = code
         self.request = request
+        self.kind = kind
 
 
 class SettingsError(ValueError):

@@ -15,9 +15,9 @@ reads a clock or opens anything.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 from protocols.toolkit.errors import DeviceRefusal
@@ -109,7 +109,8 @@ class Request:
             nothing tells apart. None: not known. A dialogue that tells it is ready for `NotAsked`.
         clears: its reply says that nothing asked of this address before will be answered any more, as the
             device answers in turn.
-        is_own: whether a frame that is no reply comes from the unit that was asked; None: not known.
+        is_own: whether a frame that is no reply, or is cut, comes from the unit that was asked; None: not
+            known.
     """
 
     data: bytes
@@ -145,6 +146,10 @@ class PollResult:
         out_of_limits: how many values lay outside their `min`/`max` and were left out.
         left_out: for each settings object the keys that are not asked for at present, each with the reason;
             () if there are none.
+        missing: for each settings object the keys that this poll gave no value for, each with the reason:
+            refused, not answered, outside its limits, marked as invalid; () if that is not known.
+        reread: yields, for the place of a settings object and a key, each change in site.toml with the value
+            that the key would have then; for a value that cannot be right.
     """
 
     values: tuple[Values, ...]
@@ -152,6 +157,10 @@ class PollResult:
     refusals: tuple[DeviceRefusal, ...] = ()
     out_of_limits: int = 0
     left_out: tuple[Mapping[str, str], ...] = ()
+    missing: tuple[Mapping[str, str], ...] = ()
+    reread: Callable[[int, str], Iterable[tuple[str, Value]]] = field(
+        default=lambda sensor, key: (), compare=False
+    )
 
 
 Dialogue = Generator[Request, Frame | None, PollResult]
@@ -191,6 +200,15 @@ class Learns(Protocol):
 def twin_of(device: Device) -> Device:
     """Return a device that knows what this one knows now, to play one of its polls again."""
     return device.twin() if isinstance(device, Learns) else copy(device)
+
+
+@runtime_checkable
+class TellsLessons(Protocol):
+    """A device that can say what it has learned beside what its polls leave out."""
+
+    def lessons(self) -> Sequence[str]:
+        """Return a sentence for each lesson, without the name of the sensor."""
+        ...
 
 
 @runtime_checkable

@@ -394,7 +394,8 @@ def test_only_a_reply_of_the_asked_shape_is_accepted() -> None:
 def test_values_out_of_limits_are_counted_and_left_out() -> None:
     registers = {"a": {"holding": 0, "max": 900}, "b": {"holding": 1, "invalid": 1001}, "c": {"holding": 2}}
     result, _ = poll(device({"registers": registers}), unit())
-    assert result == PollResult(({"c": 1002},), out_of_limits=1)
+    reasons = {"a": "1000 is above max = 900", "b": "the device has none (raw 03E9)"}
+    assert result == PollResult(({"c": 1002},), out_of_limits=1, missing=(reasons,))
 
 
 def test_the_catalogue_makes_the_same_device() -> None:
@@ -429,7 +430,8 @@ def test_a_scale_may_stand_in_another_read_than_its_value() -> None:
     polled = device({"registers": registers})
     result, asked = poll(polled, answering)
     assert asked == ["input registers 7", "holding registers 0–2", "holding registers 150"]
-    assert result == PollResult(({"near": 230.5, "input": 5000},))
+    reason = "its scale is not implemented (raw 8000)"
+    assert result == PollResult(({"near": 230.5, "input": 5000},), missing=({"far": reason},))
     answering.holding[1] = 0
     assert poll(polled, answering)[0].out_of_limits == 1
     answering.input.clear()
