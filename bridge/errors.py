@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
+
+from bridge.causes import Cause, diagnosis
 
 
 class BridgeError(Exception):
@@ -27,22 +28,20 @@ class StepsFailed(BridgeError):
 
 
 class PortLost(BridgeError):
-    """The port is missing, busy, unplugged or failed: reopen with back-off. The message says which."""
+    """The port is missing, busy, unplugged or failed: reopen with back-off. The message says which.
+
+    Attributes:
+        cause: which of these it is.
+    """
+
+    def __init__(self, message: str, cause: Cause = Cause.PORT_FAILED) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
-class Cause(Enum):
-    """The reason why a request got no reply: what was on the line instead."""
-
-    SILENT = "silent"  # nothing
-    NOISE = "noise"  # octets that make no frame
-    DAMAGED = "damaged"  # a reply with a wrong checksum
-    CUT = "cut"  # the beginning of a reply
-    OTHER_ADDRESS = "other address"  # frames of a unit that was not asked
-    OTHER_REPLY = "other reply"  # of the unit that was asked, with another function or length
-    ECHO = "echo"  # our own request, and nothing else
-    LATE = "late"  # the reply to an earlier request, too late
-    LOUD = "loud"  # a line that does not fall quiet, so that nothing could be asked
-    HELD = "held"  # nothing was asked: an earlier reply may still come and would be mistaken for this one
+def port_lost(port: str, cause: Cause, detail: str = "", next_step: str = "") -> PortLost:
+    """Return the error for a port that does not work; arguments as for `causes.diagnosis`."""
+    return PortLost(f"{port} {diagnosis(cause, detail, next_step)}", cause)
 
 
 class NoReply(BridgeError, TimeoutError):
@@ -50,11 +49,13 @@ class NoReply(BridgeError, TimeoutError):
 
     Attributes:
         cause: what was on the line instead.
+        detail: more on that, for `causes.diagnosis`.
     """
 
-    def __init__(self, message: str, cause: Cause = Cause.SILENT) -> None:
+    def __init__(self, message: str, cause: Cause = Cause.SILENT, detail: str = "") -> None:
         super().__init__(message)
         self.cause = cause
+        self.detail = detail
 
 
 class AlreadyRunning(BridgeError):

@@ -13,6 +13,7 @@ from typing import Self
 
 from bridge.errors import PortLost
 from bridge.port import State
+from bridge.port.driver import UartErrors
 from bridge.simulator.field.wire import Wire
 from protocols.toolkit.polling import LineSettings
 
@@ -27,12 +28,14 @@ class ScriptedLine:
         sent: every request with the time at which it began.
         settings: what the line is set to.
         heard: called whenever something arrives.
+        uart: the error counters of its UART; None: it has none.
     """
 
     def __init__(self, settings: LineSettings, answer: Callable[[bytes], Sequence[Said]]) -> None:
         self.sent: list[tuple[float, bytes]] = []
         self.settings = settings
         self.heard: Callable[[], None] = lambda: None
+        self.uart: UartErrors | None = None
         self._answer = answer
         self._inbox = bytearray()
         self._arrived = asyncio.Event()
@@ -67,6 +70,10 @@ class ScriptedLine:
     def say(self, data: bytes, *, after_s: float = 0.0) -> None:
         """These octets arrive, all at once."""
         asyncio.get_running_loop().call_later(after_s, self._arrive, data)
+
+    def uart_errors(self) -> UartErrors | None:
+        """Return the counters of the UART: a script may set them."""
+        return self.uart
 
     def lose(self) -> None:
         """The port is gone."""
@@ -114,9 +121,6 @@ class SimulatedLine(ScriptedLine):
         """Close it, as a Port is closed."""
         self.state = State.CLOSED
 
-    def uart_errors(self) -> None:
-        """Return None: a model has no UART."""
-
     async def write(self, data: bytes) -> None:
         self._count()
         self._raise_if_lost()
@@ -132,6 +136,11 @@ class SimulatedLine(ScriptedLine):
     async def configure(self, settings: LineSettings) -> None:
         self._count()
         await super().configure(settings)
+
+    def interject(self, data: bytes) -> None:
+        """Put octets of a third party on the wire now."""
+        self.wire.interject(data, asyncio.get_running_loop().time())
+        self._arm()
 
     def _count(self) -> None:
         self.awaits += 1

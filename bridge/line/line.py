@@ -24,10 +24,11 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from bridge.causes import Cause, diagnosis
 from bridge.clock import Clock
-from bridge.errors import Cause, NoReply
+from bridge.errors import NoReply
 from bridge.line.echo import Echo, reply_with_copy
-from bridge.line.overheard import Overheard
+from bridge.line.overheard import Overheard, UartCounters
 from bridge.line.patience import Patience
 from bridge.line.reply import Reply
 from bridge.line.reply_timeout import LONGEST_S
@@ -60,6 +61,9 @@ class Wire(Protocol):
 
     async def configure(self, settings: LineSettings) -> None:
         """Change the line settings, once the octets written before are on the wire."""
+
+    def uart_errors(self) -> UartCounters | None:
+        """Return the error counters of the UART; None if there are none."""
 
 
 class Line:
@@ -114,7 +118,9 @@ class Line:
         self._wakefulness.start()
         try:
             begun = _now()
+            uart_errors = self._wire.uart_errors()
             earliest, sent_at = await self._say(request)
+            self.stations.other_master.asked()
             station.record_request(request, sent_at, is_retry=is_retry)
             wait_s = station.reply_timeout.wait_s(reply_timeout_s, patience)
             overheard = Overheard()
@@ -126,9 +132,14 @@ class Line:
             self._wakefulness.stop()
         station.busy_s += _now() - begun
         if answer is None:
-            is_damaged = overheard.cause is Cause.DAMAGED
-            station.record_timeout(reply_timeout_s, is_damaged=is_damaged, patience=patience)
-            raise NoReply(f"{request.summary}: {overheard.sentence(wait_s)}", overheard.cause)
+            overheard.add_uart(uart_errors, self._wire.uart_errors())
+            overheard.has_other_master = self.stations.other_master.is_likely(_now())
+            if overheard.is_damaged and station.was_damaged:
+                overheard.octets += await self._drain()
+            cause = overheard.cause(request)
+            station.record_timeout(reply_timeout_s, is_damaged=overheard.is_damaged, patience=patience)
+            raise _no_reply(request, cause, f", after {1000 * wait_s:.0f} ms")
+        self.stations.other_master.answered()
         frame, arrival = answer
         arrival, error_s = likely(arrival, station.reply_timeout, earliest)
         turn_around_s = station.record_reply(
@@ -183,10 +194,7 @@ class Line:
                 wait_until = min(station.clear_at(request), station.soon_at(request))
                 if wait_until <= _now() and quiet_at <= _now():
                     station.held += 1
-                    raise NoReply(
-                        f"{request.summary}: not asked, as an earlier reply would be taken for its own",
-                        Cause.HELD,
-                    )
+                    raise _no_reply(request, Cause.HELD)
                 quiet_at = max(quiet_at, wait_until)
             if not await self._overhear(quiet_at):
                 if not is_unfinished and not is_held:
@@ -194,10 +202,7 @@ class Line:
             elif not is_held:
                 loud_at = loud_at or self._busy_until + gap_s + LOUD_FOR_S
                 if self._busy_until > loud_at:
-                    raise NoReply(
-                        "the line does not fall quiet: another master, or a device that does not stop",
-                        Cause.LOUD,
-                    )
+                    raise _no_reply(request, Cause.LOUD)
 
     async def _say(self, request: Request) -> tuple[float, float]:
         """Write a request, and set the wire for the reply.
@@ -221,8 +226,15 @@ class Line:
         if settings != self._wire.settings:
             await self._wire.configure(settings)
 
-    async def _overhear(self, deadline: float) -> bool:
-        """Sort the first octets until then, which no request waits for; return False if none came."""
+    async def _drain(self) -> int:
+        """Sort what follows a damaged reply until the line falls quiet; return how many octets that is."""
+        octets, limit = 0, _now() + LOUD_FOR_S
+        while more := await self._overhear(min(limit, self._busy_until + SLACK_S)):
+            octets += more
+        return octets
+
+    async def _overhear(self, deadline: float) -> int:
+        """Sort what comes first until then, which no request waits for; return how many octets that is."""
         data = await self._read(deadline)
         if self._framer is None:
             self.stations.stray_octets += len(data)
@@ -231,7 +243,7 @@ class Line:
                 self._framer.feed(data, self._arrival()) if data else self._framer.silence()
             ):
                 self.stations.sort(event, arrival)
-        return bool(data)
+        return len(data)
 
     async def _hear(
         self, station: Station, request: Request, due_at: float, overheard: Overheard
@@ -272,7 +284,13 @@ class Line:
                     for later_event, later_began in events[index + 1 :]:
                         self.stations.sort(later_event, later_began)
                     return event, began
-                overheard.add(request, event, is_late=self.stations.sort(event, began))
+                owner = self.stations.sort(event, began)
+                if owner is None:
+                    overheard.add(request, event)
+                elif owner.station is station:
+                    overheard.late_replies += owner.is_late
+                    overheard.second_replies += not owner.is_late
+            overheard.octets = octets
             is_over = overheard.damaged_octets >= max(1, request.reply_length) or self._busy_until > limit
             if is_over or (not data and _now() >= due_at + self._wakefulness.slept_s):
                 overheard.has_echo = echo.is_found
@@ -298,6 +316,10 @@ class Line:
                 self._busy_until = _now()
             if data or _now() >= deadline:
                 return data
+
+
+def _no_reply(request: Request, cause: Cause, waited: str = "") -> NoReply:
+    return NoReply(f"{request.summary}: {diagnosis(cause).observation}{waited}", cause)
 
 
 def _now() -> float:

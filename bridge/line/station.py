@@ -103,6 +103,7 @@ class Station:
         self.replies = 0
         self.timeouts = 0
         self.crc_errors = 0
+        self.was_damaged = False  # the reply to its last request
         self.late_replies = 0
         self.held = 0  # requests that were not sent, as their reply could have been mistaken
         self.second_replies = SecondReplies()
@@ -149,6 +150,7 @@ class Station:
         question = self._last
         assert question is not None, "nothing was sent"
         self.replies += 1
+        self.was_damaged = False
         question.reply = reply
         self.second_replies.record_reply(question.request, over_at)
         turn_around_s = max(0.0, at - question.tries[-1])
@@ -176,6 +178,7 @@ class Station:
         """
         assert self._last is not None, "nothing was sent"
         self._limit_s = reply_timeout_s
+        self.was_damaged = is_damaged
         if is_damaged:
             self.crc_errors += 1
             self._last.damaged_replies += 1

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from bridge.line.other_master import OtherMaster
 from bridge.line.reply import LateReply, Reply
 from bridge.line.station import Station
 from bridge.line.timed_framer import Arrival
 from bridge.status.documents import LineDocument
 from protocols.toolkit.framing import Event, Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """A reply that nobody waits for.
+
+    Attributes:
+        station: whose it is.
+        is_late: it came after its time-out; False: it is the second one to the same request.
+    """
+
+    station: Station
+    is_late: bool
 
 
 class Stations(defaultdict[str, Station]):
@@ -20,6 +35,7 @@ class Stations(defaultdict[str, Station]):
         stray_octets: octets that belonged to no good frame.
         on_late: called with the address and each late reply; None: counted, but not to be believed.
         on_second: called with the address for each second reply to one request.
+        other_master: whether another master asks on this line.
     """
 
     def __init__(self) -> None:
@@ -28,9 +44,10 @@ class Stations(defaultdict[str, Station]):
         self.stray_octets = 0
         self.on_late: Callable[[str, LateReply | None], None] = lambda address, late: None
         self.on_second: Callable[[str], None] = lambda address: None
+        self.other_master = OtherMaster()
 
-    def sort(self, event: Event, arrival: Arrival) -> bool:
-        """Count an event that is not the expected reply; return whether it is a late one."""
+    def sort(self, event: Event, arrival: Arrival) -> Sorted | None:
+        """Count what is not the reply that is waited for; return whose reply it is, None if nobody's."""
         if isinstance(event, Frame):
             for address, station in self.items():
                 late = station.takes(event, arrival.at, is_measured=not arrival.gap_s)
@@ -38,17 +55,18 @@ class Stations(defaultdict[str, Station]):
                     continue
                 reply = Reply(event, arrival.taken, late.turn_around_s, arrival.gap_s)
                 self.on_late(address, LateReply(address, late.request, reply) if late.is_certain else None)
-                return True
+                return Sorted(station, is_late=True)
             for address, station in self.items():
                 if station.second_replies.hears(event, arrival.at):
                     self.on_second(address)
-                    return False
+                    return Sorted(station, is_late=False)
             self.foreign_frames += 1
+            self.other_master.hears(arrival.at)
         else:
             self.stray_octets += len(event.data)
         for station in self.values():
             station.noise(arrival.at)
-        return False
+        return None
 
     def totals(self) -> LineDocument:
         """Return the counters of the whole line, for the status."""

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.errors import PortLost
+from bridge.causes import Cause
+from bridge.errors import PortLost, port_lost
 
 if TYPE_CHECKING:
     from bridge.config import Bus
@@ -63,25 +64,22 @@ def find_port(bus: Bus, devices: Path | None = None, sysfs: Path = SYSFS) -> str
         PortLost: the adapter is not plugged in, or several fit.
     """
     if devices is None or not (link := devices / bus.name).exists():
-        return find_adapter(bus.adapter, sysfs, next_step=": plug it in, or see: serial-bridge doctor")
+        return find_adapter(bus.adapter, sysfs)
     matches = fitting(bus.adapter, adapters(sysfs))
     if link.resolve() in [match.device for match in matches]:
         _only_match(bus.adapter, matches)
     return str(link)
 
 
-def find_adapter(adapter: str, sysfs: Path = SYSFS, *, next_step: str = "") -> str:
+def find_adapter(adapter: str, sysfs: Path = SYSFS) -> str:
     """Return the device file of "serial:…", "path:…" or an absolute path.
-
-    Args:
-        next_step: ends the sentence about an adapter that is not plugged in.
 
     Raises:
         PortLost: as for `find_port`.
     """
     if adapter.startswith("/"):
         return adapter
-    return _only_match(adapter, fitting(adapter, adapters(sysfs)), next_step)
+    return _only_match(adapter, fitting(adapter, adapters(sysfs)))
 
 
 def fitting(adapter: str, candidates: Iterable[Adapter]) -> list[Adapter]:
@@ -118,9 +116,9 @@ def adapters(sysfs: Path = SYSFS) -> tuple[Adapter, ...]:
     return latest[1]
 
 
-def _only_match(adapter: str, matches: list[Adapter], next_step: str = "") -> str:
+def _only_match(adapter: str, matches: list[Adapter]) -> str:
     if not matches:
-        raise PortLost(f'adapter "{adapter}" is not plugged in{next_step}')
+        raise port_lost(f'adapter "{adapter}"', Cause.PORT_GONE)
     if len(matches) > 1:
         ways = [f'"path:{match.id_path}" ({match.device})' for match in matches]
         raise PortLost(f'adapter "{adapter}" fits several devices: write {" or ".join(ways)}')

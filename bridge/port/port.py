@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, cast
 
 import serial_asyncio
 
-from bridge.errors import PortLost
+from bridge.causes import Cause
+from bridge.errors import PortLost, port_lost
 from bridge.event_loop import call_in_thread
 from bridge.port.driver import UartErrors, uart_errors
 from bridge.port.serial_device import SerialDevice, change_settings, open_device
@@ -83,7 +84,7 @@ class Port:
                 )
             except (OSError, termios.error, ValueError) as error:  # pulled out meanwhile
                 device.close()
-                raise PortLost(f"{path} was unplugged or failed ({error})") from error
+                raise port_lost(path, Cause.PORT_PULLED, str(error)) from error
         except BaseException:
             self._enter(State.CLOSED)
             raise
@@ -168,7 +169,7 @@ class Port:
         """
         self._hung = [opening for opening in self._hung if not opening.done()]
         if len(self._hung) >= _MOST_HUNG:
-            raise PortLost(f"{path} hangs when it is opened: unplug the adapter and plug it in again")
+            raise port_lost(path, Cause.PORT_FAILED, "it hangs")
         opening = call_in_thread(partial(open_device, path, settings, rs485), f"open {path}")
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
@@ -177,7 +178,7 @@ class Port:
             opening.add_done_callback(_close_late)
             self._hung.append(opening)
             if isinstance(error, TimeoutError):
-                raise PortLost(f"{path} did not open within {OPEN_TIMEOUT_S:.0f} s") from error
+                raise port_lost(path, Cause.PORT_FAILED, f"not within {OPEN_TIMEOUT_S:.0f} s") from error
             raise
 
     async def close(self) -> None:
@@ -207,11 +208,9 @@ class Port:
 
     def _lost(self) -> PortLost:
         reason = self._inbox.error
-        return PortLost(
-            f"{self.path} was unplugged or failed ({reason})"
-            if reason
-            else f"{self.path or 'port'} is not open"
-        )
+        if reason is None:
+            return PortLost(f"{self.path or 'port'} is not open")
+        return port_lost(self.path, Cause.PORT_PULLED, str(reason))
 
     def _on_lost(self, error: Exception | None) -> None:
         """Record that the device is gone, as a transport or a write reports; the next `close` aborts it."""

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 
 import serial
 
-from bridge.errors import PortLost
+from bridge.causes import Cause
+from bridge.errors import PortLost, port_lost
 from bridge.port.driver import compare_latency, compare_settings
 from bridge.port.holders import holders
 from protocols.toolkit.polling import LineSettings
@@ -89,7 +90,7 @@ def open_device(path: str, settings: LineSettings, rs485: RS485 | None) -> Seria
             exclusive=True,
         )
     except (OSError, termios.error, ValueError) as error:
-        raise PortLost(_reason(path, error)) from error
+        raise _lost(path, error) from error
     try:
         compare_settings(device.fileno(), path, settings)
         if not is_pty:
@@ -99,7 +100,7 @@ def open_device(path: str, settings: LineSettings, rs485: RS485 | None) -> Seria
             _drive_rs485(device, rs485)
     except (OSError, termios.error, ValueError) as error:  # pulled out meanwhile
         device.close()
-        raise PortLost(_reason(path, error)) from error
+        raise _lost(path, error) from error
     return device
 
 
@@ -124,7 +125,7 @@ def change_settings(device: SerialDevice, settings: LineSettings) -> None:
         )
         compare_settings(device.fileno(), path, settings)
     except (OSError, termios.error, ValueError) as error:  # a device that was closed meanwhile too
-        raise PortLost(_reason(path, error)) from error
+        raise _lost(path, error) from error
 
 
 def _is_pty(path: str) -> bool:
@@ -167,18 +168,20 @@ def _drive_rs485(device: SerialDevice, rs485: RS485) -> None:
         )
 
 
-def _reason(path: str, error: Exception) -> str:
-    """Return one sentence on what is wrong with the device, and what to do about it."""
+def _lost(path: str, error: Exception) -> PortLost:
+    """Return what is wrong with the device, with the next step."""
     code = _errno(error)
     if code in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
-        return f"{path} is not there: plug in the adapter"
+        return port_lost(path, Cause.PORT_GONE)
     if code in (errno.EWOULDBLOCK, errno.EBUSY):
-        return f"{path} is used by another program{_holders(path)}: stop it"
+        return port_lost(path, Cause.PORT_HELD, _holders(path))
     if code in (errno.EACCES, errno.EPERM):
-        return f"{path}: permission denied: add the user to group {_group(path)}"
+        return port_lost(path, Cause.PORT_FORBIDDEN, next_step=f"add the user to group {_group(path)}")
     if code in (errno.ENOTTY, errno.EISDIR):
-        return f"{path} is not a serial device"
-    return f"{path} does not open: {error}"
+        return port_lost(
+            path, Cause.PORT_FAILED, "it is not a serial device", "compare the adapter of the bus"
+        )
+    return port_lost(path, Cause.PORT_FAILED, str(error))
 
 
 def _errno(error: BaseException | None) -> int | None:
@@ -191,9 +194,9 @@ def _errno(error: BaseException | None) -> int | None:
 
 
 def _holders(path: str) -> str:
-    """Return " (process 4711 ttylog)" with the processes that have the device open; "" if none is visible."""
+    """Return "process 4711 ttylog" with the processes that have the device open; "" if none is visible."""
     processes = [f"{process.pid} {process.command}" for process in holders(Path(path).resolve())]
-    return f" (process {', '.join(processes)})" if processes else ""
+    return f"process {', '.join(processes)}" if processes else ""
 
 
 def _group(path: str) -> str:

@@ -15,15 +15,20 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bridge.errors import Cause
+from bridge.causes import Cause, Diagnosis, Suspicion, diagnosis, of_refusal
 from bridge.line import Patience
+from bridge.reader.doubt import doubts
+from bridge.reader.learning import lessons
 from bridge.reader.schedule import SILENT_AFTER, Schedule
+from bridge.reader.shortfall import Shortfall
 from bridge.status.documents import SensorDocument
-from protocols.toolkit.polling import Device, PollResult, SharesAddress
+from protocols.toolkit.errors import DeviceRefusal
+from protocols.toolkit.polling import Device, PollResult, SharesAddress, TellsLessons
 from protocols.toolkit.protocol import PolledProtocol
 
 if TYPE_CHECKING:
     from bridge.config import Bus, Sensor
+    from bridge.errors import NoReply
     from bridge.line.station import Station
     from bridge.reader.poll import Outcome
 
@@ -39,20 +44,9 @@ class SensorState(Enum):
     NEVER = "never"  # no answer yet, and not yet given up
     OK = "ok"
     SILENT = "silent"
+    PARTLY = "partly"  # it answers, and some value is missing or in doubt
     REFUSING = "refusing"  # it answers, but will not give its values
     FAILED = "failed"  # its protocol failed at what it said, in a way that nobody foresaw
-
-
-_SENTENCES = {
-    Cause.LOUD: "cannot be asked: the line does not fall quiet; look for another master or a faulty device",
-    Cause.OTHER_REPLY: "answers with another function or length than was asked for: check its model",
-    Cause.OTHER_ADDRESS: "does not answer, another address does: check the address set on it",
-    Cause.DAMAGED: "answers, but no frame is whole: check baud rate, parity and termination",
-    Cause.CUT: "answers, but no frame is whole: check baud rate, parity and termination",
-    Cause.NOISE: "does not answer, and what is heard makes no frame: check baud rate, parity and termination",
-    Cause.ECHO: "does not answer, and the adapter hears itself: check power, wiring, line settings",
-}
-_SILENCE = "does not answer: check power, wiring, line settings"
 
 
 class Group:
@@ -65,9 +59,10 @@ class Group:
 
     def __init__(self, sensors: list[Sensor], make: Callable[[], Device]) -> None:
         self.sensors = tuple(sensors)
+        self._units = [sensor.settings.units for sensor in sensors]
+        self._shortfalls = [Shortfall(sensor.name) for sensor in sensors]
         self.device = make()
         self.address = self.device.address
-        self.cause: Cause | None = None  # of the last request that was left unanswered
         self.failures = 0  # polls in a row that failed in a way that nobody foresaw
         self.late_readings = 0
         self.last_poll: Outcome | None = None
@@ -81,8 +76,10 @@ class Group:
         self.is_retried = True  # a request it leaves unanswered; not after the first, until it answers
         self._state = SensorState.NEVER
         self._misses = self._refused = 0  # polls in a row
-        self._left_out: tuple[Mapping[str, str], ...] = ()  # of the last poll, for each sensor
-        self._logged_left_out: dict[str, Mapping[str, str]] = {}
+        self._suspicion = Suspicion()
+        self._last_cause: Cause | None = None  # of the last request that was left unanswered
+        self._said: Diagnosis | None = None  # of its present state, as the log has it
+        self._refusal: DeviceRefusal | None = None  # the last one
         self._slow_s = 0.0
         self._exceptions: Counter[int] = Counter()  # by the device's own code
         self._incomplete = self._out_of_limits = 0
@@ -98,8 +95,9 @@ class Group:
         self.is_retried = True
         self.failures = self._misses = self._refused = 0
         self._slow_s = 0.0
-        self._left_out = ()
-        self._logged_left_out.clear()
+        self._shortfalls = [Shortfall(sensor.name) for sensor in self.sensors]
+        self._suspicion.clear()
+        self._said = self._refusal = None
         self._state = SensorState.NEVER
 
     def tries(self, patience: Patience) -> list[Patience]:
@@ -114,24 +112,25 @@ class Group:
             return -math.inf
         return now + min(_LONGEST_RETRY_S, max(1.0, self.every_s) * 2.0 ** min(self.failures, 20))
 
+    def unanswered(self, missing: NoReply) -> None:
+        """Record why a request was left unanswered."""
+        self._last_cause = missing.cause
+        self._suspicion.add(missing.cause, missing.detail)
+        self.is_retried = False
+
     def missed(self) -> None:
         """Record a poll without any answer."""
         self._misses += 1
-        if self._misses == SILENT_AFTER:
-            where = f"({self.address}) " if self.address else ""
-            self._enter(SensorState.SILENT, where + _SENTENCES.get(self.cause or Cause.SILENT, _SILENCE))
+        if self._misses >= SILENT_AFTER:
+            self._enter(SensorState.SILENT, self._suspicion.diagnosis or diagnosis(Cause.SILENT))
 
     def failed(self, error: Exception) -> None:
         """Record an unforeseen failure of the protocol; its traceback is logged once."""
         self.failures += 1
+        self._said = diagnosis(Cause.FAILED, str(error))
         if self._state is not SensorState.FAILED:
-            _log.error(
-                "%s: the protocol failed (%s); next tries further and further apart, other sensors go on",
-                self.names,
-                error,
-                exc_info=error,
-            )
-            self._state = SensorState.FAILED
+            _log.error("%s %s", self._place, self._said, exc_info=error)
+        self._state = SensorState.FAILED
 
     def waits(self, slow_s: float) -> None:
         """Record and log how long replies are waited for.
@@ -140,12 +139,7 @@ class Group:
             slow_s: the wait in seconds where it is longer than the configured `reply_timeout`; else 0.
         """
         if slow_s and not self._slow_s:
-            _log.warning(
-                "%s answers slowly: waiting up to %.1f s for its replies, reply_timeout is %.1f s",
-                self.names,
-                slow_s,
-                self.reply_timeout_s,
-            )
+            _log.warning("%s %s", self._place, self._late(slow_s))
         elif self._slow_s and not slow_s:
             _log.info("%s answers within reply_timeout again", self.names)
         self._slow_s = slow_s
@@ -153,11 +147,7 @@ class Group:
     def answers_twice(self, count: int) -> None:
         """Record that its address answered one request twice, for the time with that number."""
         if count == _SAID_AFTER:
-            _log.warning(
-                "%s (%s) answers twice: look for a second device with that address, or another master",
-                self.names,
-                self.address or "without an address",
-            )
+            _log.warning("%s %s", self._place, diagnosis(Cause.TWO_DEVICES))
 
     def doubted(self) -> None:
         """Record that a poll was answered by nobody knows whom."""
@@ -165,56 +155,102 @@ class Group:
         self._incomplete += 1
         self.last_poll = None
 
-    def answered(self, result: PollResult) -> None:
+    def answered(self, result: PollResult, *, is_interrupted: bool = False) -> None:
         """Record a poll that was answered, at least in part.
 
         A device counts as refusing from the third refused poll in a row on: one refusal is no state.
         """
-        self._misses = self.failures = 0
-        self._left_out = result.left_out
+        self._heard()
         self._exceptions.update(refusal.code for refusal in result.refusals)
         self._incomplete += not result.complete
         self._out_of_limits += result.out_of_limits
+        if result.refusals:
+            self._refusal = result.refusals[0]
         if result.refusals and not any(result.values):
             self._refused += 1
             if self._refused >= SILENT_AFTER:
-                self._enter(SensorState.REFUSING, f"refuses: {result.refusals[0]}")
+                self._enter(SensorState.REFUSING, of_refusal(result.refusals[0]))
         else:
             self._refused = 0
-            self._enter(SensorState.OK, "answers")
-            self._log_left_out()
+            self._enter(SensorState.OK, None)
+        if is_interrupted:  # what it does not bring says nothing of the device
+            return
+        for place, shortfall in enumerate(self._shortfalls):
+            self._judge(shortfall, place, result)
+            if self._state is SensorState.OK:
+                shortfall.log(was_read=result.complete)
+
+    def _judge(self, shortfall: Shortfall, place: int, result: PollResult) -> None:
+        """Take note of what a poll did not give of one sensor, and of what cannot be."""
+        left_out = result.left_out[place] if result.left_out else {}
+        missing = result.missing[place] if result.missing else {}
+        reread = partial(result.reread, place)
+        in_doubt = doubts(result.values[place], self._units[place], reread)
+        shortfall.take(missing, in_doubt, left_out)
 
     def heard_late(self) -> None:
         """Record that the device was heard after a poll that seemed missed."""
         self._misses = 0
+        self._suspicion.clear()
 
     def made_no_sense(self, error: Exception) -> None:
-        """Record a poll whose answer could not be decoded."""
+        """Record that a poll was answered by what makes no sense."""
+        self._heard()
+        self._enter(SensorState.REFUSING, diagnosis(Cause.NONSENSE, str(error)))
+
+    def _heard(self) -> None:
         self._misses = self.failures = 0
-        self._enter(SensorState.REFUSING, f"answers without sense: {error}")
+        self._suspicion.clear()
+
+    # What is said of it.
 
     def left_out(self, sensor: Sensor) -> Mapping[str, str]:
-        """Return the values of a sensor that are not read at present, each with the reason."""
-        return self._left_out[self.sensors.index(sensor)] if self._left_out else {}
+        """Return the values of a sensor that its last poll did not give, each with the reason."""
+        return self._shortfall(sensor).missing
 
-    def _log_left_out(self) -> None:
-        """Log the values newly left out, one line for each reason, and those that are read again."""
-        for sensor in self.sensors:
-            now, before = self.left_out(sensor), self._logged_left_out.get(sensor.name, {})
-            self._logged_left_out[sensor.name] = now
-            keys_of: dict[str, list[str]] = {}
-            for key in now.keys() - before.keys():
-                keys_of.setdefault(now[key], []).append(key)
-            for reason, keys in keys_of.items():
-                _log.warning(
-                    "%s does not give %s (%s): left out, next tries further apart, up to an hour; "
-                    "if the device has no such value, remove it from site.toml",
-                    sensor.name,
-                    ", ".join(sorted(keys)),
-                    reason,
-                )
-            if back := sorted(before.keys() - now.keys()):
-                _log.info("%s: reads %s again", sensor.name, ", ".join(back))
+    def doubts(self, sensor: Sensor) -> Mapping[str, str]:
+        """Return a sentence for each value of a sensor that cannot be."""
+        return self._shortfall(sensor).doubts
+
+    def state(self, sensor: Sensor) -> SensorState:
+        """Return the state of a sensor: that of its device, or `PARTLY`."""
+        is_short = self._state is SensorState.OK and not self._shortfall(sensor).is_empty
+        return SensorState.PARTLY if is_short else self._state
+
+    def trouble(self, sensor: Sensor, station: Station) -> str | None:
+        """Return what is wrong with a sensor, with the next step; None if nothing is."""
+        if self._said is not None:
+            return str(self._said)
+        if self._state is SensorState.OK and station.second_replies.is_expected:
+            return str(diagnosis(Cause.TWO_DEVICES))
+        if sentence := self._shortfall(sensor).sentence:
+            refusal = self._refusal
+            is_refused = refusal and any(reason in str(refusal) for reason in self.left_out(sensor).values())
+            return f"{sentence}: {of_refusal(refusal).next_step}" if refusal and is_refused else sentence
+        return str(self._late(self._slow_s)) if self._slow_s else None
+
+    def lessons(self, sensor: Sensor, station: Station) -> list[str]:
+        """Return what was learned of a sensor, in sentences."""
+        return list(
+            lessons(
+                station.reply_timeout,
+                self.reply_timeout_s,
+                self._shortfall(sensor).left_out,
+                self.device.lessons() if isinstance(self.device, TellsLessons) else (),
+                is_retried=self.is_retried,
+            )
+        )
+
+    def _shortfall(self, sensor: Sensor) -> Shortfall:
+        return self._shortfalls[self.sensors.index(sensor)]
+
+    def _late(self, slow_s: float) -> Diagnosis:
+        detail = f"waited for up to {slow_s:.1f} s, where reply_timeout says {self.reply_timeout_s:g} s"
+        return diagnosis(Cause.LATE, detail)
+
+    @property
+    def _place(self) -> str:
+        return f"{self.names} (address {self.address})" if self.address else self.names
 
     def document(self, station: Station, schedule: Schedule[Group], elapsed_s: float) -> SensorDocument:
         """Return the part of the status document that is the same for each of the group's sensors.
@@ -226,7 +262,6 @@ class Group:
         """
         reply_timeout, times = station.reply_timeout, station.reply_timeout.times
         return {
-            "state": self._state.value,
             "requests": station.requests,
             "replies": station.replies,
             "timeouts": station.timeouts,
@@ -247,7 +282,7 @@ class Group:
                 "answers_twice": station.second_replies.is_expected,
                 "is_retried": self.is_retried,
             },
-            "last_cause": self.cause.value if self.cause else None,
+            "last_cause": self._last_cause.value if self._last_cause else None,
             "held": station.held,
             "late_readings": self.late_readings,
             "failures": self.failures,
@@ -255,13 +290,14 @@ class Group:
             "out_of_limits": self._out_of_limits,
         }
 
-    def _enter(self, state: SensorState, why: str) -> None:
-        """Change the state and log the change."""
-        if state is self._state:
-            return
-        is_good = state is SensorState.OK
-        _log.log(logging.INFO if is_good else logging.WARNING, "%s %s", self.names, why)
-        self._state = state
+    def _enter(self, state: SensorState, said: Diagnosis | None) -> None:
+        """Change the state, if it is another one or has another cause; None: it answers."""
+        is_same_cause = (said and said.cause) == (self._said and self._said.cause)
+        is_same = state is self._state and is_same_cause
+        self._state, self._said = state, said
+        if not is_same:
+            level = logging.INFO if said is None else logging.WARNING
+            _log.log(level, "%s %s", self._place, said or "answers")
 
 
 def _ms(seconds: float | None) -> float | None:

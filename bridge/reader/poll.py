@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bridge.errors import Cause, NoReply, PortLost
+from bridge.causes import Cause
+from bridge.errors import NoReply, PortLost
 from bridge.line import Line, Patience, Reply
 from protocols.toolkit.errors import ProtocolError
 from protocols.toolkit.framing import Frame

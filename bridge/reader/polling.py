@@ -18,8 +18,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bridge.causes import Cause
 from bridge.clock import Clock
-from bridge.errors import BridgeError, Cause, NoReply
+from bridge.errors import BridgeError, NoReply
 from bridge.line import LateReply, Line, Patience, Reply
 from bridge.line.reply_timeout import LONGEST_S
 from bridge.port import Port
@@ -161,7 +162,8 @@ class Polling:
                 group.doubted()
             elif outcome.first is not None and not outcome.is_missed:
                 self.heard += 1
-                self._keep(group, outcome.result, outcome.first)
+                is_interrupted = outcome.interruption is not None
+                self._keep(group, outcome.result, outcome.first, is_interrupted=is_interrupted)
             elif outcome.interruption is None:
                 group.missed()
         except BridgeError:
@@ -223,18 +225,24 @@ class Polling:
             _log.debug("%s: %s", group.names, missing)
             if missing.cause is Cause.HELD:
                 raise NotAsked from missing
-            group.cause = missing.cause
-            group.is_retried = False
+            group.unanswered(missing)
             return None
         group.is_retried = True
         return reply
 
-    def _keep(self, group: Group, result: PollResult | ProtocolError, reply: Reply) -> None:
+    def _keep(
+        self,
+        group: Group,
+        result: PollResult | ProtocolError,
+        reply: Reply,
+        *,
+        is_interrupted: bool = False,
+    ) -> None:
         """Hand the values of a poll to their sensors."""
         if isinstance(result, ProtocolError):
             group.made_no_sense(result)
             return
-        group.answered(result)
+        group.answered(result, is_interrupted=is_interrupted)
         for sensor, values in zip(group.sensors, result.values, strict=True):
             self._intakes[sensor.name].take(values, reply.taken, stamp_error_s=reply.stamp_error_s)
 
@@ -282,16 +290,21 @@ class Polling:
 
     def sensors(self, elapsed_s: float) -> dict[str, SensorDocument]:
         """Return the part of the status document about each sensor, `elapsed_s` seconds after the start."""
-        return {
-            sensor.name: {
-                **self._intakes[sensor.name].document(),
-                **counters,
-                "left_out": dict(group.left_out(sensor)),
-            }
-            for group in self._groups
-            for counters in [group.document(self._line.stations[group.address], self._schedule, elapsed_s)]
-            for sensor in group.sensors
-        }
+        documents: dict[str, SensorDocument] = {}
+        for group in self._groups:
+            station = self._line.stations[group.address]
+            shared = group.document(station, self._schedule, elapsed_s)
+            for sensor in group.sensors:
+                documents[sensor.name] = {
+                    **self._intakes[sensor.name].document(),
+                    **shared,
+                    "state": group.state(sensor).value,
+                    "lessons": group.lessons(sensor, station),
+                    "trouble": group.trouble(sensor, station),
+                    "left_out": dict(group.left_out(sensor)),
+                    "doubts": dict(group.doubts(sensor)),
+                }
+        return documents
 
     def line(self, elapsed_s: float) -> LineDocument:
         """Return the part of the status document about the line, `elapsed_s` seconds after the start."""

@@ -14,14 +14,18 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from bridge.causes import Cause, Diagnosis, diagnosis
 from bridge.clock import Clock, Instant
 from bridge.port import Port
+from bridge.reader.doubt import doubts
 from bridge.reader.frame_reader import FrameReader
 from bridge.reader.group import SensorState
 from bridge.reader.intake import Intake
 from bridge.reader.invocation_counters import InvocationCounters
+from bridge.reader.shortfall import Shortfall
 from bridge.status.documents import LineDocument, SensorDocument, UnconfiguredSensor
 from bridge.systemd import Heartbeat
 from protocols.toolkit.errors import DecryptionError, DecryptionReason, ProtocolError
@@ -96,8 +100,9 @@ class PushReader:
                 self._counters.keep(listener)
                 for telegram in telegrams:
                     self._take(telegram, taken, now())
+            heard = Heard(self._frames, self._stray_octets, tuple(self._unknown))
             for sensor in self._all_sensors():
-                sensor.look(now())
+                sensor.look(now(), heard)
             self._news()
 
     def _telegrams_of(self, listener: Listener, event: Event) -> Sequence[Telegram]:
@@ -169,6 +174,21 @@ class PushReader:
         return document
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard on a line so far: frames, octets outside any frame, and ids that are not configured."""
+
+    frames: int = 0
+    stray_octets: int = 0
+    other_ids: tuple[str, ...] = ()
+
+    def cause_since(self, earlier: Heard) -> Cause:
+        """Return why a sensor was not heard since then, by what was heard instead."""
+        if self.frames > earlier.frames:
+            return Cause.OTHER_ID if self.other_ids else Cause.NOT_HEARD
+        return Cause.NOISE if self.stray_octets > earlier.stray_octets else Cause.NOT_HEARD
+
+
 class PushSensor:
     """One sensor that pushes its readings."""
 
@@ -181,6 +201,9 @@ class PushSensor:
         self._silent_after_s = max(3 * sensor.every_s, SILENT_AFTER_S)
         self._state = SensorState.NEVER
         self._heard_at = 0.0
+        self._heard_then = Heard()  # on its line, when it was heard last
+        self._said: Diagnosis | None = None
+        self._shortfall = Shortfall(sensor.name)
         self._next_slot_at: dict[frozenset[str], float] = {}  # of each kind of telegram
         self._telegrams = self._thinned = 0
 
@@ -192,26 +215,44 @@ class PushSensor:
         """Record a telegram and spool its values if it is the one to keep."""
         self._telegrams += 1
         self._heard_at = now
-        self._enter(SensorState.OK, "is heard")
+        self._enter(SensorState.OK, None)
         chosen_values = self._settings.choose(values)
+        self._judge(chosen_values)
         if self._is_kept(frozenset(chosen_values), taken.boottime_ns / 1e9):
             self._intake.take(chosen_values, taken)
         else:
             self._thinned += 1
 
-    def look(self, now: float) -> None:
-        """Change to SILENT if the sensor was not heard for its time-out."""
+    def look(self, now: float, heard: Heard) -> None:
+        """Change to SILENT if the sensor was not heard for its time-out; `heard`: what was, on its line."""
         if now - self._heard_at > self._silent_after_s:
-            self._enter(SensorState.SILENT, "is not heard: check power, wiring, line settings, its id")
+            cause = heard.cause_since(self._heard_then)
+            ids = ", ".join(map(repr, heard.other_ids)) if cause is Cause.OTHER_ID else ""
+            self._enter(SensorState.SILENT, diagnosis(cause, ids))
+        elif now - self._heard_at <= _LOOK_EVERY_S:
+            self._heard_then = heard
 
     def document(self) -> SensorDocument:
         """Return the part of the status document about the sensor."""
         return {
             **self._intake.document(),
-            "state": self._state.value,
+            "state": SensorState.PARTLY.value if self._is_partly else self._state.value,
+            "trouble": str(self._said) if self._said else self._shortfall.sentence or None,
+            "left_out": dict(self._shortfall.missing),
+            "doubts": dict(self._shortfall.doubts),
             "telegrams": self._telegrams,
             "thinned": self._thinned,
         }
+
+    @property
+    def _is_partly(self) -> bool:
+        return self._state is SensorState.OK and not self._shortfall.is_empty
+
+    def _judge(self, values: Values) -> None:
+        """Take note of values that cannot be; of another kind of telegram, what was said stands."""
+        earlier = {key: said for key, said in self._shortfall.doubts.items() if key not in values}
+        self._shortfall.take({}, {**earlier, **doubts(values, self._settings.units)}, {})
+        self._shortfall.log(was_read=True)
 
     def _is_kept(self, kind: frozenset[str], at_s: float) -> bool:
         """Return whether a telegram is the one of its slot: the first since half a slot before it.
@@ -230,7 +271,9 @@ class PushSensor:
         )
         return True
 
-    def _enter(self, state: SensorState, why: str) -> None:
-        if state is not self._state:
-            _log.log(logging.INFO if state is SensorState.OK else logging.WARNING, "%s %s", self.name, why)
-            self._state = state
+    def _enter(self, state: SensorState, said: Diagnosis | None) -> None:
+        is_same = state is self._state and (said and said.cause) == (self._said and self._said.cause)
+        self._state, self._said = state, said
+        if not is_same:
+            level = logging.INFO if said is None else logging.WARNING
+            _log.log(level, "%s %s", self.name, said or "is heard")

@@ -75,11 +75,11 @@ class Reader:
         self._port = port or Port()
         self._heartbeat = Heartbeat()
         intakes = {sensor.name: Intake(sensor, spool, clock) for sensor in bus.sensors}
-        counters = InvocationCounters(invocation_counters or {}, spool.note_counters)
+        parts = bus, self._port, intakes, clock, self._heartbeat, self._publish_soon
         self._talk: Polling | PushReader = (
-            PushReader(bus, self._port, intakes, clock, self._heartbeat, self._publish_soon, counters)
+            PushReader(*parts, InvocationCounters(invocation_counters or {}, spool.note_counters))
             if isinstance(bus.protocol, PushingProtocol)
-            else Polling(bus, self._port, intakes, clock, self._heartbeat, self._publish_soon)
+            else Polling(*parts)
         )
         self._memory = memory
         self._next_forgotten = forgotten

@@ -39,13 +39,16 @@ class Learned(TypedDict):
 class SensorDocument(TypedDict, total=False):
     """One sensor of a bus. A pushing sensor has none of the keys of polling, and the other way round."""
 
-    state: str  # "never", "ok", "silent", "refusing", "failed"
+    state: str  # "never", "ok", "partly", "silent", "refusing", "failed"
+    trouble: str | None  # what is wrong, in one sentence with the next step; None if nothing is
 
     # Its values.
     last_ts: int | None  # when the newest reading was on the wire, ms
     last_values: Values | None  # of that reading, in the units of site.toml
     empty: int  # polls or telegrams without one usable value
     unchanged: int  # readings that `publish = "change"` suppressed
+    left_out: dict[str, str]  # keys without a value in the last poll, each with the reason
+    doubts: dict[str, str]  # a sentence for each value that cannot be, by its key
     unstorable: int  # values left out because ThingsBoard cannot store them as numbers
     uncertain_stamps: int  # readings with a `stamp_error_ms`
 
@@ -62,15 +65,15 @@ class SensorDocument(TypedDict, total=False):
     missed_slots: int  # times of its grid at which the line was busy
     incomplete: int  # polls that were answered only in part
     out_of_limits: int  # values left out by `min` or `max`
-    left_out: dict[str, str]  # keys that are not asked for at present, each with the reason
     held: int  # requests not sent because their reply could have been mistaken
     failures: int  # polls in a row in which its protocol's code failed
-    last_cause: str | None  # why the last request got no reply: a `bridge.errors.Cause`
+    last_cause: str | None  # why the last request got no reply: a `bridge.causes.Cause`
     turn_around_p50_ms: float | None  # from the end of a request to the reply, median …
     turn_around_p99_ms: float | None  # … and the slowest hundredth
     lateness_p99_ms: float | None  # from a time of its grid to the poll, the latest hundredth
     wire_share: float  # 0–1: the part of the time in which it held the line
     learned: Learned
+    lessons: list[str]  # the same, and what is left out or read in parts, in sentences
 
     # If it is pushing.
     telegrams: int  # telegrams heard

@@ -44,7 +44,7 @@ def test_try_tells_what_was_refused(world: World, bus: SimulatedBus) -> None:
     done = world.command("try", "room")
     assert done.returncode == 1, "it told no value"
     assert "no usable value" in done.stdout
-    assert "refused: input registers 0: server device failure" in done.stdout
+    assert "room refuses input registers 0: server device failure: look at its own display" in done.stdout
 
 
 @pytest.mark.parametrize("deaf", [2, 4])
@@ -75,7 +75,8 @@ def test_try_tells_the_next_step_when_a_sensor_is_not_understood(world: World, b
     bus.faults[2].bad_crc = 1.0
     done = world.command("try", "room")
     assert done.returncode == 1
-    assert "no frame is whole: compare baud rate and parity" in done.stderr
+    assert "room (address 2)" in done.stderr
+    assert "answers, and the checksum is wrong: look for missing termination" in done.stderr
 
 
 def test_try_names_the_bus_whose_port_is_missing(world: World, bus: SimulatedBus) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
 
+from bridge.causes import Cause, Diagnosis, diagnosis
 from bridge.commands.doctor.finding import SERVICE_USER, Finding, Machine, Severity, group_of
 from bridge.config import Bus, Site
 from bridge.errors import PortLost
@@ -47,13 +48,13 @@ def _bus(bus: Bus, machine: Machine, own_pids: set[int]) -> Iterator[Finding]:
         return
     try:
         device = Path(find_adapter(bus.adapter, machine.sysfs)).resolve()
-    except PortLost as error:
-        yield Finding(AREA, Severity.FAULT, f"bus {bus.name}: {error}", enroll)
+    except PortLost as lost:
+        yield Finding(AREA, Severity.FAULT, f"bus {bus.name}: {lost}", enroll)
         return
     try:
         is_allowed = machine.user.may(device, os.R_OK | os.W_OK)
     except OSError:
-        yield Finding(AREA, Severity.FAULT, f"bus {bus.name}: {device} is not there: plug it in", enroll)
+        yield _fault(bus, device, diagnosis(Cause.PORT_GONE), enroll)
         return
     if not is_allowed:
         group, user_name = group_of(device), machine.user.name
@@ -61,15 +62,18 @@ def _bus(bus: Bus, machine: Machine, own_pids: set[int]) -> Iterator[Finding]:
         is_ours_to_set = user_name == SERVICE_USER or group == "root"
         join = f"sudo usermod -aG {quote(group)} {quote(user_name)}"
         fix = "sudo serial-bridge install" if is_ours_to_set else join
-        sentence = f"bus {bus.name}: user {user_name} may not open {device}, which is for group {group}"
-        yield Finding(AREA, Severity.FAULT, sentence, fix)
+        denial = diagnosis(Cause.PORT_FORBIDDEN, f"to user {user_name}", f"it is for group {group}")
+        yield _fault(bus, device, denial, fix)
     for process in holders(device, machine.procfs):
         if process.pid not in own_pids and process.unit != f"serial-bridge@{bus.name}.service":
             yield _held(bus, device, process)
 
 
 def _held(bus: Bus, device: Path, process: Process) -> Finding:
-    sentence = f"bus {bus.name}: {device} is held by {process.command} (process {process.pid})"
+    held = diagnosis(Cause.PORT_HELD, f"process {process.pid} {process.command}")
     stop = f"sudo systemctl disable --now {quote(process.unit)}"
-    fix = stop if process.unit else f"sudo kill {process.pid}"
-    return Finding(AREA, Severity.FAULT, sentence, fix)
+    return _fault(bus, device, held, stop if process.unit else f"sudo kill {process.pid}")
+
+
+def _fault(bus: Bus, device: Path, known: Diagnosis, fix: str) -> Finding:
+    return Finding(AREA, Severity.FAULT, f"bus {bus.name}: {device} {known}", fix)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from shlex import quote
 
+from bridge.causes import Cause, diagnosis
 from bridge.commands.check.summary import shared_ports
 from bridge.commands.install import changes, machine
 from bridge.commands.install.files import HIDDEN, Places, files, handed_over
@@ -82,7 +83,8 @@ def install(
         say("systemd does not run there: it does the rest when that system boots")
     for bus in site.buses.values():
         if is_live and not machine.fitting(bus, present):
-            say(f'bus {bus.name}: adapter "{bus.adapter}" is not plugged in; the bus starts when it is')
+            missing = diagnosis(Cause.PORT_GONE).observation
+            say(f'bus {bus.name}: adapter "{bus.adapter}" {missing}; the bus starts when it is')
     if failures:
         raise StepsFailed(failures)
 

@@ -32,7 +32,8 @@ def command(
     Exit status 1 if no value came.
     """
     from bridge import event_loop
-    from bridge.commands.try_.attempt import ask, text
+    from bridge.commands.try_.answer import text
+    from bridge.commands.try_.attempt import ask
     from bridge.config import load_site, with_keys
 
     keyed = with_keys(load_site(site), secrets_of(site, credentials))

@@ -159,6 +159,10 @@ class Wire:
             station.waiting.clear()
             station.stalled_until = -math.inf
 
+    def interject(self, data: bytes, at: float) -> None:
+        """Put octets of a third party on the wire from `at` on: of another master, or of what babbles."""
+        self._send(self._lay(data, at))
+
     def power_cut(self, address: Address, back_at: float, *, deaf_s: float, refusing_s: float = 0.0) -> None:
         """Take a device's power away until `back_at`; it boots deaf, then refuses as busy, then serves."""
         station = self._stations[address]

@@ -273,7 +273,7 @@ def test_a_bus_that_somebody_stopped_runs_again(box: Box) -> None:
 def test_a_bus_whose_adapter_is_missing_waits_for_it(box: Box) -> None:
     del box.adapters[0]
     said = box.install()
-    assert said[-1] == 'bus meters: adapter "serial:AB0JPQ7X" is not plugged in; the bus starts when it is'
+    assert said[-1] == 'bus meters: adapter "serial:AB0JPQ7X" is not there; the bus starts when it is'
     assert box.running == {SOIL, UPLINK}
 
 

@@ -14,6 +14,7 @@ import pytest
 from pymodbus.server import ModbusSerialServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from bridge.causes import Cause, diagnosis
 from bridge.clock import Clock
 from bridge.clock.kernel_clock import boottime_ns, system_clock
 from bridge.config import Bus, load_site
@@ -199,7 +200,10 @@ async def test_a_refusing_sensor_is_told_from_a_silent_one(
     assert told["empty"] == told["incomplete"] == told["exceptions"]
     assert told["timeouts"] == 0
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert warnings == ["no refuses: holding registers 70: illegal data address"]
+    assert warnings == [
+        f"no (address 2) {diagnosis(Cause.NO_ADDRESS, 'holding registers 70: illegal data address')}"
+    ]
+    assert f"no (address 2) {told['trouble']}" == warnings[0]
 
 
 async def test_a_poll_without_a_usable_value_is_no_reading(
@@ -216,8 +220,11 @@ async def test_a_poll_without_a_usable_value_is_no_reading(
         document = await bench.status(lambda status: status["sensors"]["beyond"]["empty"] > 2)
         rows = await bench.rows(10)
     assert {row.sensor for row in rows} == {"a"}
-    assert document["sensors"]["none"]["state"] == "ok"
+    assert document["sensors"]["none"]["state"] == "partly"
+    assert document["sensors"]["none"]["left_out"] == {"x": "the device has none (raw 0066)"}
     assert document["sensors"]["none"]["out_of_limits"] == 0
+    assert document["sensors"]["beyond"]["state"] == "partly"
+    assert document["sensors"]["beyond"]["left_out"] == {"x": "103 is above max = 50"}
     assert document["sensors"]["beyond"]["out_of_limits"] == document["sensors"]["beyond"]["empty"]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.causes import Cause, diagnosis
 from tests.faults.simulated_reader import Sensor, SimulatedReader
 from tests.loop import on_jumping_clock
 
@@ -58,4 +59,4 @@ def test_once_the_second_device_has_gone_the_first_is_read_as_before(
     with caplog.at_level(logging.WARNING):
         _leaves(tmp_path)
     told = [record.getMessage() for record in caplog.records]
-    assert told == ["s0 (1) answers twice: look for a second device with that address, or another master"]
+    assert told == [f"s0 (address 1) {diagnosis(Cause.TWO_DEVICES)}"]

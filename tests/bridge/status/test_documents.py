@@ -30,6 +30,9 @@ OF_PUSHING = {"telegrams", "thinned"}
 OF_A_PUSHING_LINE = {"frames", "nonsense", "no_key", "wrong_key", "replayed", "not_configured"}
 OF_ANY_SENSOR = {
     "state",
+    "trouble",
+    "left_out",
+    "doubts",
     "last_ts",
     "last_values",
     "empty",
@@ -59,6 +62,9 @@ def mismatches(document: object, kind: Any, where: str = "document") -> list[str
                 for mismatch in mismatches(document[key], kinds[key], f"{where}.{key}")
             ),
         ]
+    if get_origin(kind) is list:
+        items = document if isinstance(document, list) else [None]
+        return [mismatch for item in items for mismatch in mismatches(item, get_args(kind)[0], where)]
     return [] if isinstance(document, (float, int) if kind is float else kind) else [f"{where}: {document!r}"]
 
 

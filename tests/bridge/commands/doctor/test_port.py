@@ -61,7 +61,7 @@ def test_who_holds_the_port_is_named(described: Described, line: Path, holder: i
         if f"process {holder}" in finding.sentence
     ]
     assert [finding.sentence for finding in faults] == [
-        f"bus bus1: {line} is held by {os_name} (process {holder})"
+        f"bus bus1: {line} is used by another program (process {holder} {os_name}): stop it"
     ]
     assert faults[0].fix == f"sudo kill {holder}"
 
@@ -102,8 +102,8 @@ def test_an_adapter_that_is_not_there_is_a_matter_of_enrolling(described: Descri
         "sudo serial-bridge enroll bus1",
         "sudo serial-bridge enroll bus2",
     ]
-    assert found[0].sentence == 'bus bus1: adapter "serial:AB0JPQ7X" is not plugged in'
-    assert found[1].sentence == "bus bus2: /dev/ttyGONE0 is not there: plug it in"
+    assert found[0].sentence == 'bus bus1: adapter "serial:AB0JPQ7X" is not there: plug in the adapter'
+    assert found[1].sentence == "bus bus2: /dev/ttyGONE0 is not there: plug in the adapter"
 
 
 def test_a_clones_serial_number_is_refused_by_name(described: Described) -> None:
@@ -120,8 +120,9 @@ def test_a_port_that_the_services_user_may_not_open_is_named_with_its_group(
     monkeypatch.setattr(port, "group_of", lambda _: "dialout")
     site = described.site(str(described.folder / "ttyX"))
     (found,) = said(site, described.machine(STRANGER))
-    assert found.sentence.startswith(
-        f"bus bus1: user stranger may not open {described.folder}/ttyX, which is "
+    assert found.sentence == (
+        f"bus bus1: {described.folder}/ttyX does not open, permission denied (to user stranger): "
+        "it is for group dialout"
     )
     assert found.fix == "sudo usermod -aG dialout stranger"
     monkeypatch.setattr(port, "group_of", lambda _: "root")
