@@ -48,7 +48,11 @@ class Settings(typing.Protocol):
 S_co = TypeVar("S_co", bound=Settings, covariant=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# A record holds functions, so it is equal to itself alone; each method that a dataclass generates is compiled
+# anew whenever a service starts.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Models:
     """The device models that the sensors of a protocol can name.
 
@@ -65,7 +69,7 @@ class Models:
     extended: Callable[[Mapping[str, Mapping[str, Any]]], Protocol] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ProtocolRecord:
     """What the catalogue tells of every protocol.
 
@@ -95,7 +99,7 @@ class ProtocolRecord:
         return self.models.names() if self.models else ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class _ProtocolBase(ProtocolRecord, Generic[S_co]):
     """What polled and pushing protocols have in common.
 
@@ -134,7 +138,7 @@ class _ProtocolBase(ProtocolRecord, Generic[S_co]):
         return self.models.describer(model)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class PolledProtocol(_ProtocolBase[S_co]):
     """A protocol whose sensors are asked.
 
@@ -148,7 +152,7 @@ class PolledProtocol(_ProtocolBase[S_co]):
     reply_timeout_s: float = 0.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class PushingProtocol(_ProtocolBase[S_co]):
     """A protocol whose sensors send by themselves. Their settings are `PushingSettings`.
 
@@ -159,7 +163,7 @@ class PushingProtocol(_ProtocolBase[S_co]):
     listener: Callable[[], Listener]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ProtocolTemplate(ProtocolRecord):
     """A protocol that each bus declares for itself: until then nothing is known of it but its keys.
 
