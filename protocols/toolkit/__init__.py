@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         FrameError,
         Problem,
         ProtocolError,
+        Refusal,
         SettingsError,
     )
     from protocols.toolkit.framing import Direction, Event, Frame, Framer, Noise, NoiseReason
@@ -113,6 +114,7 @@ __all__ = [
     "PushingKeys",
     "PushingProtocol",
     "PushingSettings",
+    "Refusal",
     "Request",
     "SearchFramer",
     "Settings",
@@ -136,7 +138,8 @@ __all__ = [
 
 _HOMES: Final = {  # module → its names
     "checksum": "CHECKSUMS Checksum",
-    "errors": "DecodeError DecryptionError DeviceRefusal FrameError Problem ProtocolError SettingsError",
+    "errors": "DecodeError DecryptionError DeviceRefusal FrameError Problem ProtocolError "
+    "Refusal SettingsError",
     "framing": "Direction Event Frame Framer Noise NoiseReason",
     "keys": "is_number is_whole parse_value_names shown unknown_key unknown_keys",
     "lessons": "Lessons",

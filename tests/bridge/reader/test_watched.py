@@ -39,11 +39,23 @@ def never() -> Iterator[threading.Event]:
     event.set()
 
 
+class NoSpool:
+    """A spool for a bus from which nothing is read."""
+
+    def note_counters(self, counters: object) -> None:
+        """Nothing is heard that could be counted."""
+
+
 def reader(folder: Path, port: Port, find_port: Callable[[], str]) -> Reader:
     """One that never comes to read anything."""
     bus = bus_of(folder, "serial:A1", sensor("a", 1))
     return Reader(
-        bus, cast(SpoolWriter, None), system_clock("system"), lambda _: None, find_port=find_port, port=port
+        bus,
+        cast(SpoolWriter, NoSpool()),
+        system_clock("system"),
+        lambda _: None,
+        find_port=find_port,
+        port=port,
     )
 
 
