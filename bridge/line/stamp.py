@@ -17,6 +17,17 @@ from bridge.line.wakefulness import GAP_S
 _NS_PER_S: Final = 1e9
 
 
+def midway(arrival: Arrival) -> tuple[Arrival, float]:
+    """Return the middle of the gap in which octets came, and how wrong that may be in seconds.
+
+    For octets that no request was sent for. The second is 0 if it is no more than usual.
+    """
+    error_s = arrival.gap_s / 2
+    back_ns = round(error_s * _NS_PER_S)
+    taken = replace(arrival.taken, boottime_ns=arrival.taken.boottime_ns - back_ns)
+    return Arrival(arrival.at - error_s, taken, arrival.gap_s), error_s if error_s > GAP_S else 0.0
+
+
 def likely(arrival: Arrival, reply_timeout: ReplyTimeout, sent_at: float) -> tuple[Arrival, float]:
     """Return the most likely arrival of a reply, and its possible error in seconds; 0 if no more than usual.
 

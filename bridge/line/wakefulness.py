@@ -19,12 +19,16 @@ _SAME_S = 0.050  # what is found so soon after a gap may have come inside it: a 
 class Wakefulness:
     """Ticks from `start` to `stop`.
 
+    Args:
+        tick_s: seconds between two ticks; a gap that is shorter is not noticed.
+
     Attributes:
         slept_s: the sum of the gaps since `start`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tick_s: float = TICK_S) -> None:
         self.slept_s = 0.0
+        self._tick_s = tick_s
         self._awake_at = 0.0
         self._gap_s = 0.0
         self._gap_ended_at = -math.inf
@@ -49,13 +53,13 @@ class Wakefulness:
             return 0.0
         now = asyncio.get_running_loop().time()
         gap_s, self._awake_at = now - self._awake_at, now
-        if gap_s > TICK_S + GAP_S:
+        if gap_s > self._tick_s + GAP_S:
             self.slept_s += gap_s
             self._gap_s, self._gap_ended_at = gap_s, now
         return self._gap_s if now - self._gap_ended_at <= _SAME_S else 0.0
 
     def _arm(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+        self._timer = asyncio.get_running_loop().call_later(self._tick_s, self._tick)
 
     def _tick(self) -> None:
         self.gap_s()

@@ -1,11 +1,17 @@
-"""Reads a port as a stream of frames, each with the time at which its first octet came."""
+"""Reads a port as a stream of frames, each with the time at which its first octet came.
+
+What comes while this process is stopped or starved waits in the kernel, and nothing tells when it came: its
+arrival says for how long nobody was awake to see it. A slow timer finds that out, because a telegram may come
+at any time and an idle line is to cost little.
+"""
 
 from __future__ import annotations
 
 import asyncio
 
-from bridge.clock import Clock, Instant
+from bridge.clock import Clock
 from bridge.line.timed_framer import Arrival, TimedFramer
+from bridge.line.wakefulness import Wakefulness
 from bridge.port import Port
 from protocols.toolkit.framing import Event, Framer
 from protocols.toolkit.polling import LineSettings
@@ -13,6 +19,7 @@ from protocols.toolkit.polling import LineSettings
 PAUSE_S = 0.5
 """A frame that does not go on for so long was cut, unless the line is so slow that its UART needs longer."""
 
+_TICK_S = 0.1
 _LATE_S = 0.1  # chunks of a USB adapter come late, and this process may be late too
 
 
@@ -31,8 +38,9 @@ class FrameReader:
         self._port = port
         self._framer = TimedFramer(framer)
         self._clock = clock
+        self._wakefulness = Wakefulness(_TICK_S)
 
-    async def read(self, wait_s: float) -> list[tuple[Event, Instant]]:
+    async def read(self, wait_s: float) -> list[tuple[Event, Arrival]]:
         """Return the events that the next octets complete, or that silence completes; often none.
 
         Args:
@@ -47,10 +55,10 @@ class FrameReader:
         loop = asyncio.get_running_loop()
         if self._framer.pending:
             wait_s = min(wait_s, self._pause_s)
-        data = await self._port.read(loop.time() + wait_s)
-        events = (
-            self._framer.feed(data, Arrival(loop.time(), self._clock.now()))
-            if data
-            else self._framer.silence()
-        )
-        return [(event, arrival.taken) for event, arrival in events]
+        self._wakefulness.start()
+        try:
+            data = await self._port.read(loop.time() + wait_s)
+            arrival = Arrival(loop.time(), self._clock.now(), self._wakefulness.gap_s())
+        finally:
+            self._wakefulness.stop()
+        return self._framer.feed(data, arrival) if data else self._framer.silence()

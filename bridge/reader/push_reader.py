@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 from bridge.causes import Cause, Diagnosis, diagnosis
 from bridge.clock import Clock, Instant
+from bridge.line.stamp import midway
+from bridge.line.timed_framer import Arrival
 from bridge.port import Port
 from bridge.reader.doubt import doubts
 from bridge.reader.frame_reader import FrameReader
@@ -95,11 +97,11 @@ class PushReader:
             sensor.start(now())
         while True:
             self._heartbeat.extend(_LOOK_EVERY_S)
-            for event, taken in await frames.read(_LOOK_EVERY_S):
+            for event, arrival in await frames.read(_LOOK_EVERY_S):
                 telegrams = self._telegrams_of(listener, event)
                 self._counters.keep(listener)
                 for telegram in telegrams:
-                    self._take(telegram, taken, now())
+                    self._take(telegram, arrival, now())
             heard = Heard(self._frames, self._stray_octets, tuple(self._unknown))
             for sensor in self._all_sensors():
                 sensor.look(now(), heard)
@@ -124,7 +126,7 @@ class PushReader:
             _log.debug("%s: %s", event.data.hex(" "), error)
             return ()
 
-    def _take(self, telegram: Telegram, taken: Instant, now: float) -> None:
+    def _take(self, telegram: Telegram, arrival: Arrival, now: float) -> None:
         """Hand a telegram to the sensors with its ids, or record it as not configured."""
         self.heard += 1
         sensors = [sensor for id_ in telegram.ids for sensor in self._sensors.get(id_, ())]
@@ -132,8 +134,9 @@ class PushReader:
             self._foreign_frames += 1
             self._record_unknown(telegram)
             return
+        middle, error_s = midway(arrival)
         for sensor in sensors:
-            sensor.take(telegram.values, taken, now)
+            sensor.take(telegram.values, middle.taken, now, stamp_error_s=error_s)
 
     def _record_unknown(self, telegram: Telegram) -> None:
         """Record a telegram from a sensor that is not configured, for the installer to copy the id from."""
@@ -211,7 +214,7 @@ class PushSensor:
         """Start the time-out for silence: the line is open."""
         self._heard_at = now
 
-    def take(self, values: Values, taken: Instant, now: float) -> None:
+    def take(self, values: Values, taken: Instant, now: float, *, stamp_error_s: float = 0.0) -> None:
         """Record a telegram and spool its values if it is the one to keep."""
         self._telegrams += 1
         self._heard_at = now
@@ -219,7 +222,7 @@ class PushSensor:
         chosen_values = self._settings.choose(values)
         self._judge(chosen_values)
         if self._is_kept(frozenset(chosen_values), taken.boottime_ns / 1e9):
-            self._intake.take(chosen_values, taken)
+            self._intake.take(chosen_values, taken, stamp_error_s=stamp_error_s)
         else:
             self._thinned += 1
 
