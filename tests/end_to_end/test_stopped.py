@@ -88,7 +88,7 @@ def answers(bus: SimulatedBus) -> dict[int, Served]:
     }
 
 
-@pytest.mark.parametrize(("times", "stopped_s", "awake_s"), [(20, 0.2, 0.8), (6, 0.8, 1.2)])
+@pytest.mark.parametrize(("times", "stopped_s", "awake_s"), [(50, 0.2, 0.5), (6, 0.8, 1.2)])
 async def test_a_stopped_reader_loses_no_reply_and_knows_its_stamps(
     world: World, times: int, stopped_s: float, awake_s: float
 ) -> None:
