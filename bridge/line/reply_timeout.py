@@ -103,7 +103,7 @@ class ReplyTimeout:
             learned_s = self.wide_s(limit_s)
         elif self.misses >= MISSES_TO_DOUBT:
             learned_s = limit_s
-        return max(learned_s, self.slow_s(limit_s))
+        return learned_s if patience is Patience.BRIEF else max(learned_s, self.slow_s(limit_s))
 
     def wide_s(self, limit_s: float) -> float:
         """Return how long a try of more patience waits: each time twice as long, `LONGEST_S` at most."""

@@ -102,8 +102,10 @@ class Group:
 
     def tries(self, patience: Patience) -> list[Patience]:
         """Return the tries of one request of a poll of that kind."""
-        if patience is Patience.USUAL or self.is_retried:
-            return [Patience.USUAL] * (1 + self.retries if self.is_retried else 1)
+        if patience in (Patience.USUAL, Patience.BRIEF):
+            return [patience] * (1 + self.retries if self.is_retried else 1)
+        if self.is_retried:
+            return [Patience.USUAL] * (1 + self.retries)
         return [patience] if patience is Patience.PROBE else [Patience.WAKE, patience.after_waking]
 
     def retry_at(self, now: float) -> float:

@@ -70,7 +70,10 @@ class Polling:
         self._news = news
         self._line = Line(port, bus.line, clock)
         self._groups = groups(bus)
-        self._schedule = Schedule({group: group.every_s for group in self._groups})
+        self._schedule = Schedule(
+            {group: group.every_s for group in self._groups},
+            {group: group.reply_timeout_s for group in self._groups},
+        )
         self._line.stations.on_late = self._hear_late
         self._line.stations.on_second = self._hear_second
         self._polled: Group | None = None

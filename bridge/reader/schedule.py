@@ -16,7 +16,8 @@ drift, whatever a poll takes. The rules, in order of rank:
    device may be taken for a dead one. With its first answer a device is back on its grid.
 3. A slow device does not cost the others theirs. On an overloaded line, one that takes more than its fair
    share is asked when nobody else is due. One that may be waited for beyond the configured time-out is asked
-   at once where nobody loses a slot by that, and else for 1.5 % of the time.
+   at once where nobody loses a slot by that, and else for 1.5 % of the time. Otherwise, where the line would
+   have time enough if each of its polls took the configured time-out, it is asked and waited for so long.
 4. What is left goes in rotation to devices with `every_s=0`: as often as the line allows.
 
 First polls are not spread on purpose: that would delay the first reading. A grid begins where its first poll
@@ -38,6 +39,7 @@ SILENT_AFTER = 3  # missed polls in a row
 SILENT_SHARE = 0.05  # of the time, for all silent devices together,
 WIDE_SHARE = 0.004  # of which this is for probes of more patience
 SLOW_SHARE = 0.015  # of the time, for waiting for slow devices while others lose slots
+_ROOM = 0.8  # a line that would be busy for no more of the time has some to spare
 _PATIENCE_S = (
     1.0  # a silent device whose turn it is lets the others go first for so long, or for its `every_s`
 )
@@ -49,6 +51,7 @@ Key = TypeVar("Key", bound=Hashable)
 class _Entry(Generic[Key]):
     key: Key
     every_s: float
+    limit_s: float = math.inf  # the configured reply time-out
     origin: float | None = None  # where its grid begins; None before the first poll
     slot: int = 0  # the first slot not yet asked
     misses: int = 0  # polls missed in a row
@@ -92,10 +95,14 @@ class Schedule(Generic[Key]):
 
     Args:
         every_s: for each device the seconds from poll to poll, 0 for as often as the line allows.
+        limit_s: for each its configured reply time-out.
     """
 
-    def __init__(self, every_s: Mapping[Key, float]) -> None:
-        self._entries = {key: _Entry(key, every) for key, every in every_s.items()}
+    def __init__(self, every_s: Mapping[Key, float], limit_s: Mapping[Key, float] | None = None) -> None:
+        limits_s = limit_s or {}
+        self._entries = {
+            key: _Entry(key, every, limits_s.get(key, math.inf)) for key, every in every_s.items()
+        }
         self._probe_at = -math.inf  # no silent device is asked before
         self._wide_at = -math.inf  # nor with more patience than usual
         self._fallen_silent = 0  # how often a device fell silent
@@ -106,8 +113,9 @@ class Schedule(Generic[Key]):
         entry = self._choose(now)
         if entry is None:
             return None
-        entry.is_at_expense = entry.wait_s > 0 and not self._fits(entry, entry.wait_s, now)
         entry.patience = self._patience(entry, now)
+        is_waited_for = entry.wait_s > 0 and entry.patience is Patience.USUAL
+        entry.is_at_expense = is_waited_for and not self._fits(entry, entry.wait_s, now)
         self._advance(entry, now)
         return entry.key
 
@@ -253,13 +261,20 @@ class Schedule(Generic[Key]):
 
     def _affordable_at(self, entry: _Entry[Key], now: float) -> float:
         """Return when a slow device may be waited for although others lose slots by that."""
-        if not entry.wait_s or entry.is_silent or self._fits(entry, entry.wait_s, now):
-            return -math.inf
-        return self._slow_at
+        is_patient = entry.wait_s > 0 and not entry.is_silent and not self._fits(entry, entry.wait_s, now)
+        return self._slow_at if is_patient and not self._has_room(entry) else -math.inf
+
+    def _has_room(self, entry: _Entry[Key]) -> bool:
+        """Return whether time is left over if each poll of a device takes the configured time-out."""
+        if not entry.every_s:
+            return False
+        others = sum(other.demand for other in self._entries.values() if other is not entry)
+        return others + entry.limit_s / entry.every_s <= _ROOM
 
     def _patience(self, entry: _Entry[Key], now: float) -> Patience:
         if not entry.is_silent:
-            return Patience.USUAL
+            is_free = not entry.wait_s or self._fits(entry, entry.wait_s, now)
+            return Patience.USUAL if is_free or now >= self._slow_at else Patience.BRIEF
         if now >= self._wide_at:
             return Patience.WIDE
         return Patience.WAKE if entry.probes % 2 else Patience.PROBE
