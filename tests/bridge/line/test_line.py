@@ -672,6 +672,27 @@ async def test_chatter_does_not_hold_a_wait_beyond_its_bound() -> None:
     assert now() - asked < REPLY_TIMEOUT_S + LINE.duration_s(400) + SLACK_S
 
 
+@on_jumping_clock
+async def test_octets_that_are_always_there_do_not_hold_a_wait_beyond_its_bound() -> None:
+    """A busy process never finds the kernel's buffer empty, and so never sees a read that is over in vain."""
+    bench = Bench(lambda request: [])
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, JumpingLoop)
+    asked = now()
+
+    async def never_empty(deadline: float | None = None) -> bytes:
+        if not bench.wire.sent:
+            return b""
+        loop.sleep(0.001)
+        assert now() - asked < 10, "it waits for ever"
+        return b"\x55"
+
+    bench.wire.read = never_empty  # type: ignore[method-assign]
+    with pytest.raises(NoReply):
+        await bench.ask(replace(asking(1, 0), framer=_Endless))
+    assert now() - asked < REPLY_TIMEOUT_S + LINE.duration_s(400) + SLACK_S
+
+
 class _Endless:
     """Waits for the end of a frame that never comes."""
 
