@@ -39,7 +39,7 @@ class UnknownSensor(BridgeError):
 
 
 def queued(database: Database, sensor: str | None = None) -> Iterator[Kept]:
-    """What waits to be delivered, dated or not, in order; of one sensor or of all."""
+    """Yield the readings to be delivered, dated or not, in order; of one sensor or of all."""
     for after, upto in steps(database, last_id(database)):
         with database.read() as db:
             rows = db.execute(
@@ -51,7 +51,7 @@ def queued(database: Database, sensor: str | None = None) -> Iterator[Kept]:
 
 
 def refused(database: Database, sensor: str | None = None) -> Iterator[Kept]:
-    """What the server will not have, in order; of one sensor or of all."""
+    """Yield the refused readings, in order; of one sensor or of all."""
     for after, upto in steps(database, last_id(database), table="refused"):
         with database.read() as db:
             rows = db.execute(
@@ -64,7 +64,7 @@ def refused(database: Database, sensor: str | None = None) -> Iterator[Kept]:
 
 
 def retry(database: Database, sensor: str | None = None) -> int:
-    """Queue again what was refused, of one sensor or of all; how many that was.
+    """Queue the refused readings of one sensor or of all again; return how many there were.
 
     Raises:
         UnknownSensor: that sensor has no account.
@@ -92,7 +92,7 @@ def retry(database: Database, sensor: str | None = None) -> int:
 
 
 def drop(database: Database, sensor: str) -> int:
-    """Delete what is queued, dated or not, and what was refused of a sensor; how many that was.
+    """Delete the queued readings of a sensor, dated or not, and the refused ones; return how many there were.
 
     Raises:
         UnknownSensor: it has no account.
@@ -120,7 +120,7 @@ def drop(database: Database, sensor: str) -> int:
 
 
 def reassign(database: Database, old: str, new: str) -> int:
-    """Give what is queued and refused of one sensor to another; how many that was.
+    """Give the queued and refused readings of one sensor to another; return how many there were.
 
     They count as readings of the other from then on.
 

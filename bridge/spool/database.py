@@ -142,7 +142,7 @@ class Database:
             self.connection.executescript(f"PRAGMA incremental_vacuum({pages})")
 
     def close(self) -> None:
-        """The last to close folds the write-ahead log into the file."""
+        """Close the connection; the last one to close folds the write-ahead log into the file."""
         self.connection.close()
 
     @contextmanager
@@ -171,7 +171,7 @@ class Database:
 
 
 def mark(path: Path) -> Path:
-    """The file that says a spool was found damaged."""
+    """Return the path of the file that says a spool was found damaged."""
     return beside(path, ".damaged")
 
 
@@ -182,12 +182,12 @@ def _leave(sign: Path) -> None:
 
 
 def is_marked_damaged(path: Path) -> bool:
-    """Whether a process found the spool damaged since it was last examined."""
+    """Return whether a process found the spool damaged since it was last examined."""
     return mark(path).exists()
 
 
 def wal_target(limit: int) -> int:
-    """The size in bytes at which the write-ahead log of a spool with that limit is folded into the file."""
+    """Return the bytes at which the write-ahead log of a spool with that limit is folded into the file."""
     return max(8, min(_WAL_PAGES, limit // 8 // PAGE_BYTES)) * PAGE_BYTES
 
 

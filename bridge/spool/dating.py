@@ -52,7 +52,7 @@ class _Plan:
 
 
 def date(database: Database, boot_id: str, offset_ns: int) -> None:
-    """The present boot began `offset_ns` after 1970: date what waits of it, place what waits of others."""
+    """Date the waiting readings of the present boot, which began `offset_ns` after 1970; place the others."""
     with database.read() as db:
         waiting = db.execute(
             "SELECT id, boot_id, undated_from, not_before FROM boot"
@@ -76,7 +76,7 @@ def date(database: Database, boot_id: str, offset_ns: int) -> None:
 
 
 def placed(database: Database) -> Placed | None:
-    """What was placed so far; None if nothing."""
+    """Return what was placed so far; None if nothing was."""
     with database.read() as db:
         count, from_ms, to_ms = db.execute(
             "SELECT sum(placed), min(placed_from), max(placed_to) FROM boot WHERE placed > 0"
@@ -112,7 +112,7 @@ def _note_placed(database: Database, plan: _Plan, moved: int) -> None:
 
 
 def _extent(database: Database, boot: int, undated_from: int) -> tuple[int | None, int | None]:
-    """The boottimes of the first and the last undated reading of a boot."""
+    """Return the boottimes of the first and the last undated reading of a boot; None if there is none."""
     found: list[int] = []
     for after, upto in steps(database, last_id(database), after=undated_from - 1):
         with database.read() as db:
@@ -126,7 +126,7 @@ def _extent(database: Database, boot: int, undated_from: int) -> tuple[int | Non
 
 
 def _move(database: Database, plan: _Plan, stamps: dict[int, int]) -> int:
-    """Move the undated readings of a boot, dated, to the end of the queue; how many.
+    """Move the undated readings of a boot, dated, to the end of the queue; return how many.
 
     `stamps`: the last one given here to each sensor, kept up to date.
     """
@@ -163,7 +163,7 @@ def _move(database: Database, plan: _Plan, stamps: dict[int, int]) -> int:
 
 
 def _forget(database: Database, boot: int, upto: int) -> None:
-    """No reading of the boot up to that id is undated any more; another process may have added some since."""
+    """Record that a boot has no undated reading up to that id; another process may have added some."""
     with database.write() as db:
         db.execute(
             "UPDATE boot SET undated_from ="

@@ -46,22 +46,22 @@ class Account:
 
     @property
     def lost(self) -> int:
-        """How many of them the server never got and will not get by itself."""
+        """Return how many of them the server never got and will not get by itself."""
         return self.expired + self.refused + self.dropped
 
     @property
     def is_balanced(self) -> bool:
-        """Whether every reading is accounted for."""
+        """Return whether every reading is accounted for."""
         return self.read == self.delivered + self.queued + self.expired + self.refused + self.dropped
 
 
 def sensor_id(db: Connection, name: str) -> int:
-    """The number of a sensor, with a new account if it has none."""
+    """Return the number of a sensor; open an account if it has none."""
     return sensor_and_stamp(db, name)[0]
 
 
 def sensor_and_stamp(db: Connection, name: str) -> tuple[int, int | None]:
-    """The number of a sensor, with a new account if it has none, and the last stamp it was given."""
+    """Return the number of a sensor and its last stamp; open an account if it has none."""
     row = db.execute("SELECT id, newest_ts FROM sensor WHERE name = ?", (name,)).fetchone()
     if row is None:
         row = db.execute("INSERT INTO sensor(name) VALUES (?) RETURNING id, newest_ts", (name,)).fetchone()
@@ -69,12 +69,12 @@ def sensor_and_stamp(db: Connection, name: str) -> tuple[int, int | None]:
 
 
 def book(db: Connection, outcome: Outcome, counts: Mapping[int, int]) -> None:
-    """So many readings of each sensor (by its number) left the queue, with this outcome."""
+    """Book that so many readings of each sensor (by its number) left the queue with this outcome."""
     db.executemany(_BOOK[outcome], ((count, id_) for id_, count in counts.items()))
 
 
 def accounts(db: Connection) -> dict[str, Account]:
-    """Every sensor's account, by its name."""
+    """Return every sensor's account, by its name."""
     return {
         name: Account(*counts)
         for name, *counts in db.execute(

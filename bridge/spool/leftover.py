@@ -38,7 +38,7 @@ class Leftovers:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a file may hold what is not in the spool yet."""
+        """Return whether a file may hold what is not in the spool yet."""
         return bool(self._waiting)
 
     def take_up(self, spool: Spool) -> None:

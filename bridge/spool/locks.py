@@ -18,7 +18,7 @@ from bridge.spool.schema import SpoolUnavailable
 
 
 def beside(spool: Path, suffix: str) -> Path:
-    """The file of that suffix that belongs to the spool."""
+    """Return the path of the spool's file with that suffix."""
     return spool.with_name(spool.name + suffix)
 
 

@@ -24,7 +24,7 @@ class LossWatch:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a reading of a sensor that asks is on its way."""
+        """Return whether a reading of a sensor that asks is on its way."""
         return bool(self._losses_before)
 
     def was_lost(self, sensor: str) -> bool:

@@ -137,7 +137,7 @@ def _begin_anew(path: Path, aside: Path, limit: int) -> str:
 
 
 def _read_books(aside: Path) -> tuple[_Books, int, list[tuple[str, int, int, int]]]:
-    """What a damaged file says of each sensor, its last id, and the files that were set aside before it."""
+    """Return the accounts in a damaged file, its last id, and the files that were set aside before it."""
     with closing(Database.view(aside)) as database, database.read() as db:
         books = db.execute(
             "SELECT name, newest_ts, read, delivered, expired, dropped + queued + refused FROM sensor"

@@ -160,7 +160,7 @@ class Spool:
         self._make_way(partial(self.add, [], lost=lost))
 
     def last_id(self) -> int:
-        """The highest id given so far, whether its row is still there or not; 0 if none."""
+        """Return the highest id given so far, whether its row is still there or not; 0 if none."""
         return last_id(self._database)
 
     def rows(self, after: int, *, limit: int, skip: Collection[str] = ()) -> tuple[list[Row], int]:
@@ -189,7 +189,7 @@ class Spool:
         return found, after
 
     def confirm(self, ids: Iterable[int]) -> None:
-        """The server accepted these: delete them, and book as delivered those that really were there."""
+        """Delete readings that the server accepted; book as delivered those that really were there."""
         ids = sorted(ids)
         for start in range(0, len(ids), STEP_ROWS):
             step = json.dumps(ids[start : start + STEP_ROWS])
@@ -198,27 +198,27 @@ class Spool:
         self._room.shrink()
 
     def refuse(self, id_: int, answer: str, reason: str) -> None:
-        """The server will never have this one: keep it apart, with its answer and our reason."""
+        """Keep a reading apart that the server will never have, with its answer and our reason."""
         self._make_way(partial(self._refuse, id_, answer, reason))
         self._room.make_for_refused(len(answer) + len(reason) + _ROW_BYTES)
 
     def date(self, boot_id: str, offset_ns: int) -> None:
-        """The present boot began `offset_ns` after 1970: readings that wait for the time get their date.
+        """Date the readings that wait for the time; the present boot began `offset_ns` after 1970.
 
         What waits of an earlier boot, which never knew the time, is placed before this one.
         """
         dating.date(self._database, boot_id, offset_ns)
 
     def placed(self) -> Placed | None:
-        """The readings of boots that never learned the time; None if there were none."""
+        """Return the readings of boots that never learned the time; None if there were none."""
         return dating.placed(self._database)
 
     def queued(self, sensor: str | None = None) -> Iterator[Kept]:
-        """What waits to be delivered, dated or not, in order; of one sensor or of all."""
+        """Yield the readings to be delivered, dated or not, in order; of one sensor or of all."""
         return by_hand.queued(self._database, sensor)
 
     def refused(self, sensor: str | None = None) -> Iterator[Kept]:
-        """What the server will not have, in order; of one sensor or of all."""
+        """Yield the refused readings, in order; of one sensor or of all."""
         return by_hand.refused(self._database, sensor)
 
     def retry(self, sensor: str | None = None) -> int:
@@ -240,17 +240,17 @@ class Spool:
         return salvage(self._database, file)
 
     def stamps(self) -> dict[str, int]:
-        """The last stamp given to each sensor, ms since 1970: where its clock must go on."""
+        """Return the last stamp given to each sensor, in ms since 1970: where its clock must go on."""
         with self._database.read() as db:
             return dict(db.execute("SELECT name, newest_ts FROM sensor WHERE newest_ts IS NOT NULL"))
 
     def invocation_counters(self) -> dict[str, int]:
-        """The last invocation counter of each meter that encrypts, by a name of the meter and its key."""
+        """Return the last invocation counter of each meter that encrypts, by a name of meter and key."""
         with self._database.read() as db:
             return dict(db.execute("SELECT meter, counter FROM invocation"))
 
     def ledger(self) -> dict[str, Account]:
-        """The account of every sensor that ever gave a reading, by its name."""
+        """Return the account of every sensor that ever gave a reading, by its name."""
         with self._database.read() as db:
             return accounts(db)
 
@@ -265,7 +265,7 @@ class Spool:
 
     @property
     def path(self) -> Path:
-        """The spool's file."""
+        """Return the path of the spool's file."""
         return self._database.path
 
     def close(self) -> None:
@@ -301,7 +301,7 @@ class Spool:
             free()
 
     def _name(self, sensor: int) -> str:
-        """A sensor's name, inside a snapshot; it never changes."""
+        """Return a sensor's name, inside a snapshot; it never changes."""
         (name,) = self._database.connection.execute(
             "SELECT name FROM sensor WHERE id = ?", (sensor,)
         ).fetchone()
@@ -310,7 +310,7 @@ class Spool:
 
 
 def read_ledger(path: Path) -> dict[str, Account]:
-    """The account of every sensor, by its name, without opening the spool to work; {} if there is none yet.
+    """Return every sensor's account by its name, without opening the spool to work; {} if there is none.
 
     Raises:
         SpoolDamaged, SpoolUnavailable: as `Spool.view`.
@@ -322,7 +322,7 @@ def read_ledger(path: Path) -> dict[str, Account]:
 
 
 def read_placed(path: Path) -> Placed | None:
-    """The readings of boots that never learned the time; None if there were none. Errors as `read_ledger`."""
+    """Return the readings of boots that never learned the time, or None. Errors as for `read_ledger`."""
     if not path.exists():
         return None
     with closing(Spool.view(path)) as spool:

@@ -106,7 +106,7 @@ def _bring_back(database: Database, wreck: sqlite3.Connection, name: str) -> Sal
 def _readable(
     wreck: sqlite3.Connection, table: Literal["reading", "refused"], first: int, last: int, done: Salvaged
 ) -> Iterator[tuple[Any, ...]]:
-    """The rows with these ids that lie on pages that can be read."""
+    """Yield the rows with these ids that lie on pages that can be read."""
     try:
         rows = wreck.execute(
             f"SELECT {_COLUMNS[table]} FROM {table} WHERE id >= ? AND id <= ? ORDER BY id",  # noqa: S608
@@ -124,7 +124,7 @@ def _readable(
 
 
 def _is_sane(row: tuple[Any, ...], names: dict[int, str], boots: dict[int, str]) -> bool:
-    """Whether this can be a reading that we wrote."""
+    """Return whether this can be a reading that we wrote."""
     _, sensor, ts_ms, points, body, boot, boottime = row
     if sensor not in names or not isinstance(points, int) or not isinstance(body, bytes):
         return False

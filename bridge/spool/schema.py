@@ -100,7 +100,7 @@ def migrate(db: Connection, path: Path) -> None:
 
 
 def schema_version(db: Connection, path: Path) -> int:
-    """The schema's version; 0 if nothing was made yet.
+    """Return the schema's version; 0 if nothing was made yet.
 
     Raises:
         SpoolUnavailable: the database is not ours, or of a version after `LATEST`.

@@ -14,7 +14,7 @@ STEP_ROWS = 5000
 def steps(
     database: Database, last: int, *, after: int = 0, table: Literal["reading", "refused"] = "reading"
 ) -> Iterator[tuple[int, int]]:
-    """Ranges (after, upto] of ids, at most `STEP_ROWS` rows each, that cover what is there up to `last`."""
+    """Yield ranges (after, upto] of ids, at most `STEP_ROWS` rows each, that cover all rows up to `last`."""
     while after < last:
         with database.read() as db:
             (upto,) = db.execute(
@@ -28,6 +28,6 @@ def steps(
 
 
 def last_id(database: Database) -> int:
-    """The highest id given so far, whether its row is still there or not; 0 if none."""
+    """Return the highest id given so far, whether its row is still there or not; 0 if none."""
     with database.read() as db:
         return int(db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()[0])

@@ -231,13 +231,13 @@ class SpoolWriter:
         return True
 
     def _patience_s(self) -> float | None:
-        """How long nothing needs to be done while nothing is put."""
+        """Return how long nothing needs to be done while nothing is put."""
         if self._leftovers.is_waiting:
             return 0.0
         return _LOOK_EVERY_S if self._watch.is_waiting else None
 
     def _goes_on_closing(self, error: BridgeError | None) -> bool:
-        """Whether to try once more, though the process is to end."""
+        """Return whether to try once more, though the process is to end."""
         if not isinstance(error, SpoolUnavailable) or time.monotonic() >= self._close_by:
             return False
         time.sleep(_RETRY_CLOSING_S)
