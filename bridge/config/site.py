@@ -28,7 +28,7 @@ from bridge.config.tables import (
 )
 from bridge.config.toml_lines import KeyPath
 from bridge.errors import ConfigError
-from protocols import load
+from protocols import CATALOGUE, load
 from protocols.toolkit.errors import PackageError, SettingsError
 from protocols.toolkit.protocol import (
     CatalogueEntry,
@@ -36,7 +36,6 @@ from protocols.toolkit.protocol import (
     Protocol,
     ProtocolTemplate,
     PushingProtocol,
-    Settings,
 )
 
 _HEADERS: dict[type[Table], str] = {
@@ -139,9 +138,10 @@ def _bus(document: Document, name: str, table: object, own_models: OwnModels) ->
         if catalogue_entry and catalogue_entry.line is None:
             document.mistake((*path, "line"), _NO_LINE)
     inherited = {key: table[key] for key in INHERITED if key in table}
-    if isinstance(entry, PushingProtocol):
-        _refuse_polling_keys(document, path, table, entry, _POLLING_KEYS)
-    elif entry and "reply_timeout" not in table:
+    reason = _why_nothing_is_asked(table, entry)
+    if reason:
+        _refuse_polling_keys(document, path, table, reason, _POLLING_KEYS)
+    elif isinstance(entry, PolledProtocol) and "reply_timeout" not in table:
         overrides["reply_timeout"] = inherited["reply_timeout"] = f"{1000 * entry.reply_timeout_s:g}ms"
     bus_values = {key: value for key, value in table.items() if key in Bus.fields_by_key()}
     bus = document.check(Bus, path, bus_values, overrides=overrides, misspelt=misspelt)
@@ -162,11 +162,13 @@ def _bus(document: Document, name: str, table: object, own_models: OwnModels) ->
             entry,
             {"bus": name, **(inherited if bus else {})},
             own_models,
+            reason,
         )
         for index, block in enumerate(blocks)
     ]
     right_sensors = tuple(sensor for sensor in sensors if sensor)
     if entry:
+        _refuse_listening(document, path, table, entry)
         refuse_neighbours(document, path, entry, sensors)
     if isinstance(entry, PushingProtocol):
         refuse_same_id(document, path, blocks, sensors)
@@ -222,14 +224,15 @@ def _sensor(
     entry: Protocol | None,
     inherited: Mapping[str, Any],
     own_models: OwnModels,
+    why_not_asked: str,
 ) -> Sensor | None:
     """Return a sensor; None if its table has a mistake, which is noted, or its protocol is unknown."""
     if not isinstance(table, Mapping):
         document.mistake(path, f"a sensor is a block of its own: [[{key_text(path[:-1])}]]")
         return None
     useless_keys: set[str] = set()
-    if isinstance(entry, PushingProtocol):
-        _refuse_polling_keys(document, path, table, entry, INHERITED)
+    if why_not_asked:
+        _refuse_polling_keys(document, path, table, why_not_asked, INHERITED)
         useless_keys = set(INHERITED) - set(table)
     if not isinstance(entry, PolledProtocol):  # None: unknown whether `every` is needed
         inherited = {"every": "0s", **inherited}
@@ -262,14 +265,41 @@ def _refuse_polling_keys(
     document: Document,
     path: KeyPath,
     table: Mapping[str, Any],
-    entry: PushingProtocol[Settings],
+    reason: str,
     keys: Iterable[str],
 ) -> None:
-    """Note keys that say how to poll, on a bus whose sensors push."""
+    """Note keys that say how to poll, on a bus on which nothing is asked for this reason."""
     for key in keys:
         if key in table:
-            message = f"the sensors of {entry.title} push, so nothing waits for a reply: leave this out"
-            document.mistake((*path, key), message)
+            document.mistake((*path, key), f"{reason}, so nothing waits for a reply: leave this out")
+
+
+def _why_nothing_is_asked(table: Mapping[str, Any], entry: Protocol | None) -> str:
+    """Return the reason, for a message, why the sensors of a bus are not asked; "" if they are."""
+    if isinstance(entry, PushingProtocol):
+        return f"the sensors of {entry.title} push"
+    return "listen = true leaves the asking to another master" if table.get("listen") is True else ""
+
+
+def _refuse_listening(document: Document, path: KeyPath, table: Mapping[str, Any], entry: Protocol) -> None:
+    """Note `listen` on a bus where it says nothing, or where there is no way to do it."""
+    if table.get("listen") is not True:
+        return
+    if isinstance(entry, PushingProtocol):
+        message = f"the sensors of {entry.title} push: they are only listened to anyhow, leave this out"
+        document.mistake((*path, "listen"), message)
+    elif entry.overhearer is None:
+        able = ", ".join(name for name in CATALOGUE if _can_be_overheard(name))
+        document.mistake(
+            (*path, "listen"), f"a line of {entry.title} cannot be listened to; these can: {able}"
+        )
+    if "rs485" in table:
+        document.mistake((*path, "rs485"), "a bus that only listens never drives the line: leave this out")
+
+
+def _can_be_overheard(name: str) -> bool:
+    entry = load(name)
+    return isinstance(entry, PolledProtocol) and entry.overhearer is not None
 
 
 def _strayed(table: Mapping[str, Any], below: KeyPath) -> str | None:

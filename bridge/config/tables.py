@@ -244,6 +244,8 @@ class Bus(Table):
     """How long a device may fall silent inside a reply. Default 0s: no longer than a USB adapter may."""
     settle_s: Annotated[float, Duration("0s", "1m")] = Field(0.0, alias="settle")
     """Rest after the port was opened, for a device or converter that is deaf while it starts. Default 0s."""
+    listen: bool = False
+    """Only listen: another master polls these sensors, and nothing is ever sent on this line."""
     rs485: RS485 | None = None
     """For a UART that must switch its transceiver; USB adapters do it themselves."""
     sensors: tuple[Sensor, ...] = Field((), alias="sensor")

@@ -59,13 +59,22 @@ class Port:
         self.state = State.CLOSED
         self.path = ""
         self.settings = LineSettings(9600)
+        self._is_read_only = False
         self._inbox = _Inbox(self._on_lost)
         self._transport: asyncio.Transport | None = None
         self._device: SerialDevice | None = None
         self._hung: list[asyncio.Future[SerialDevice]] = []  # openings that nobody waits for any more
 
-    async def open(self, path: str, settings: LineSettings, rs485: RS485 | None = None) -> None:
+    async def open(
+        self, path: str, settings: LineSettings, rs485: RS485 | None = None, is_read_only: bool = False
+    ) -> None:
         """Open the device, for this process alone.
+
+        Args:
+            path: the device file.
+            settings: speed and character format.
+            rs485: how its driver is switched, if the kernel must do that.
+            is_read_only: never send: `write` is refused, and RTS and DTR stay low.
 
         Raises:
             PortLost: missing, busy, forbidden or not a serial device; the message says which, and what to do.
@@ -74,9 +83,10 @@ class Port:
         await self.close()
         self.path = path
         self.settings = settings
+        self._is_read_only = is_read_only
         self._enter(State.OPENING)
         try:
-            device = await self._open_in_thread(path, settings, rs485)
+            device = await self._open_in_thread(path, settings, rs485, is_read_only)
             self._inbox = _Inbox(self._on_lost)
             try:
                 self._transport, _ = await serial_asyncio.connection_for_serial(
@@ -119,7 +129,10 @@ class Port:
 
         Raises:
             PortLost: the device is gone, or takes no output.
+            RuntimeError: it was opened read-only.
         """
+        if self._is_read_only:
+            raise RuntimeError(f"{self.path} belongs to another master: nothing is sent on it")
         self._require_ready()
         assert self._device is not None
         assert self._transport is not None
@@ -161,7 +174,9 @@ class Port:
         self.settings = settings
         _log.debug("%s: %s", self.path, settings)
 
-    async def _open_in_thread(self, path: str, settings: LineSettings, rs485: RS485 | None) -> SerialDevice:
+    async def _open_in_thread(
+        self, path: str, settings: LineSettings, rs485: RS485 | None, is_read_only: bool
+    ) -> SerialDevice:
         """Open the device in a thread, where a driver that hangs stops no other bus.
 
         Raises:
@@ -170,7 +185,7 @@ class Port:
         self._hung = [opening for opening in self._hung if not opening.done()]
         if len(self._hung) >= _MOST_HUNG:
             raise port_lost(path, Cause.PORT_FAILED, "it hangs")
-        opening = call_in_thread(partial(open_device, path, settings, rs485), f"open {path}")
+        opening = call_in_thread(partial(open_device, path, settings, rs485, is_read_only), f"open {path}")
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 return await asyncio.shield(opening)

@@ -68,8 +68,16 @@ class SerialDevice(serial.Serial):
         termios.tcflush(self.fileno(), termios.TCOFLUSH)
 
 
-def open_device(path: str, settings: LineSettings, rs485: RS485 | None) -> SerialDevice:
+def open_device(
+    path: str, settings: LineSettings, rs485: RS485 | None, is_read_only: bool = False
+) -> SerialDevice:
     """Open the device and set it up.
+
+    Args:
+        path: the device file.
+        settings: speed and character format.
+        rs485: how its driver is switched, if the kernel must do that.
+        is_read_only: keep RTS and DTR low, which may switch the driver of the line.
 
     Raises:
         PortLost: missing, busy, forbidden or not a serial device; the message says which, and what to do.
@@ -80,7 +88,6 @@ def open_device(path: str, settings: LineSettings, rs485: RS485 | None) -> Seria
             _log.info("%s is a pseudo terminal: opened as 8N1, not as %s", path, settings)
             settings = LineSettings(settings.baudrate)
         device = SerialDevice(
-            path,
             baudrate=settings.baudrate,
             bytesize=settings.bytesize,
             parity=settings.parity,
@@ -89,6 +96,9 @@ def open_device(path: str, settings: LineSettings, rs485: RS485 | None) -> Seria
             write_timeout=0,
             exclusive=True,
         )
+        device.port = path
+        device.rts = device.dtr = not is_read_only
+        device.open()
     except (OSError, termios.error, ValueError) as error:
         raise _lost(path, error) from error
     try:

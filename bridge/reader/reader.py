@@ -21,6 +21,7 @@ from bridge.port import OPEN_TIMEOUT_S, Port, State
 from bridge.port.adapter import find_adapter
 from bridge.reader.intake import Intake
 from bridge.reader.invocation_counters import InvocationCounters
+from bridge.reader.overhearing import Overhearing
 from bridge.reader.polling import Polling
 from bridge.reader.push_reader import PushReader
 from bridge.spool import SpoolWriter
@@ -76,9 +77,11 @@ class Reader:
         self._heartbeat = Heartbeat()
         intakes = {sensor.name: Intake(sensor, spool, clock) for sensor in bus.sensors}
         parts = bus, self._port, intakes, clock, self._heartbeat, self._publish_soon
-        self._talk: Polling | PushReader = (
+        self._talk: Polling | PushReader | Overhearing = (
             PushReader(*parts, InvocationCounters(invocation_counters or {}, spool.note_counters))
             if isinstance(bus.protocol, PushingProtocol)
+            else Overhearing(*parts)
+            if bus.listen
             else Polling(*parts)
         )
         self._memory = memory
@@ -123,7 +126,7 @@ class Reader:
 
     async def _open(self) -> None:
         self._heartbeat.extend(LOOK_TIMEOUT_S + OPEN_TIMEOUT_S)
-        await self._port.open(await self._device_file(), self._bus.line, self._bus.rs485)
+        await self._port.open(await self._device_file(), self._bus.line, self._bus.rs485, self._bus.listen)
         _log.info(
             "bus %s: reads %d sensors on %s, %s",
             self._bus.name,

@@ -79,6 +79,9 @@ class SensorDocument(TypedDict, total=False):
     telegrams: int  # telegrams heard
     thinned: int  # of these, the ones left out because `every` keeps fewer
 
+    # of a bus that only listens
+    never_read: dict[str, str]  # values that the master has not asked for so far, each with its place
+
 
 class UnconfiguredSensor(TypedDict):
     """A pushing sensor that is heard but is not in site.toml."""
@@ -118,6 +121,7 @@ class LineDocument(TypedDict, total=False):
     # If its sensors are pushing.
     frames: int
     nonsense: int  # frames whose content makes no sense
+    unpaired: dict[str, int]  # replies to a foreign master that may be another's, by the reason
     no_key: int  # encrypted telegrams: of a meter without a key in credentials.toml …
     wrong_key: int  # … with a key that does not fit …
     replayed: int  # … and with a counter that does not rise; each missing while 0

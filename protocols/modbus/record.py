@@ -9,6 +9,7 @@ from protocols.modbus.carrier import Carrier
 from protocols.modbus.description import Describer
 from protocols.modbus.device import ModbusDevice
 from protocols.modbus.models import SHIPPED, Library
+from protocols.modbus.overhearing import ModbusOverhearer
 from protocols.modbus.settings import ModbusSettings, odd, parse_settings, sensor_schema
 from protocols.toolkit.errors import Problem
 from protocols.toolkit.framing import Framer
@@ -50,6 +51,9 @@ def modbus_protocol(
     def device(sensors: Sequence[ModbusSettings], line: LineSettings) -> ModbusDevice:
         return ModbusDevice(sensors, line, carrier)
 
+    def overhearer(sensors: Sequence[ModbusSettings]) -> ModbusOverhearer:
+        return ModbusOverhearer(sensors, carrier)
+
     def with_models(tables: Mapping[str, Mapping[str, Any]]) -> PolledProtocol[ModbusSettings]:
         return modbus_protocol(
             name=name,
@@ -71,6 +75,7 @@ def modbus_protocol(
         schema=sensor_schema(library),
         settings=settings,
         device=device,
+        overhearer=overhearer,
         odd=odd_keys,
         bytesizes=bytesizes,
         models=Models(names=library.names, describer=describer, extended=with_models),

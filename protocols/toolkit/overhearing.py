@@ -28,8 +28,32 @@ class Overheard:
     values: Values
 
 
+class Counts(Protocol):
+    """What was paired so far."""
+
+    @property
+    def requests(self) -> int:
+        """Return how many requests were heard."""
+        ...
+
+    @property
+    def pairs(self) -> int:
+        """Return how many of them had a reply that can be nothing else."""
+        ...
+
+    @property
+    def unpaired(self) -> Mapping[str, int]:
+        """Return the number of replies that were nobody's, by the reason."""
+        ...
+
+
 class Overhearer(Protocol):
     """Pairs the requests and replies of one line."""
+
+    @property
+    def pairing(self) -> Counts:
+        """Return how many requests were heard, how many had their reply, and why others had none."""
+        ...
 
     def hear(self, event: Event, start_s: float, end_s: float) -> Sequence[Overheard]:
         """Take the next frame or noise; return the values that it completes.

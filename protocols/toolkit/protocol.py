@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from protocols.toolkit.errors import Problem
 from protocols.toolkit.framing import Frame, Framer
 from protocols.toolkit.meter_keys import MeterKey
+from protocols.toolkit.overhearing import Overhearer
 from protocols.toolkit.polling import Device, LineSettings
 from protocols.toolkit.pushing import Listener
 
@@ -146,10 +147,13 @@ class PolledProtocol(_ProtocolBase[S_co]):
         device: makes the device that serves the sensors with these settings, which have one address. The line
             settings tell what a request costs.
         reply_timeout_s: from the end of a request to the first octet of its reply, where a site says nothing.
+        overhearer: makes the overhearer of a line on which a foreign master asks the sensors with these
+            settings. None: such a line cannot be listened to.
     """
 
     device: Callable[[Sequence[S_co], LineSettings], Device]
     reply_timeout_s: float = 0.5
+    overhearer: Callable[[Sequence[S_co]], Overhearer] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -62,8 +62,8 @@ def figure(text: str, *, is_lower_bound: bool) -> str:
 
 
 def demands(bus: Bus) -> list[Demand]:
-    """Return the demand of each group of sensors on a bus; an empty list if its sensors push."""
-    if isinstance(bus.protocol, PushingProtocol):
+    """Return the demand of each group of sensors on a bus; an empty list if none is asked."""
+    if bus.listen or isinstance(bus.protocol, PushingProtocol):
         return []
     return [
         Demand(group, tuple(_ask(bus, group, request) for request in group.device.planned()))

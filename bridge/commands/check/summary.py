@@ -41,6 +41,7 @@ class BusSummary(TypedDict):
     adapter: str
     protocol: str
     line: str  # "9600 8N1"
+    listen: bool  # it only listens to another master
     unasked: bool  # its sensors push
     load: float  # share of the wire's time, from 0; above 1 polls are skipped
     is_lower_bound: bool  # of `load`
@@ -95,7 +96,13 @@ def text(document: Summary, *, plan: bool = False) -> str:
     lines = [f"site {document['site']}: delivers to {server}, keeps readings in {spool}"]
     for name, bus in document["buses"].items():
         share = bus_load.figure(f"{100 * bus['load']:.0f} %", is_lower_bound=bus["is_lower_bound"])
-        usage = "sensors push" if bus["unasked"] else f"{share} of the wire's time"
+        usage = (
+            "only listens"
+            if bus["listen"]
+            else "sensors push"
+            if bus["unasked"]
+            else f"{share} of the wire's time"
+        )
         lines.append(f"bus {name}: {bus['protocol']} at {bus['line']} on {bus['adapter']}, {usage}")
         for sensor, row in bus["sensors"].items():
             lines.append(f"  {sensor:<20} {_manner_text(row, unasked=bus['unasked'])}, {row['credential']}")
@@ -153,7 +160,8 @@ def _bus(bus: Bus, credentials: Credentials) -> BusSummary:
         "adapter": bus.adapter,
         "protocol": bus.protocol.name,
         "line": str(bus.line),
-        "unasked": isinstance(bus.protocol, PushingProtocol),
+        "unasked": bus.listen or isinstance(bus.protocol, PushingProtocol),
+        "listen": bus.listen,
         "load": sum(demand.share for demand in demands),
         "is_lower_bound": any(demand.is_lower_bound for demand in demands),
         "sensors": sensors,

@@ -31,6 +31,13 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
         NoReply: nothing came from the sensor, or nothing that could be decoded.
     """
     bus, sensor = _find(site, name)
+    if bus.listen:
+        raise ConfigError(
+            [
+                f"bus {bus.name} only listens (listen = true), so nothing is asked on it: "
+                f"`serial-bridge status` shows what its master reads of {name}"
+            ]
+        )
     with ExitStack() as stack:
         try:
             stack.enter_context(lock(site.spool.path, f"bus-{bus.name}"))

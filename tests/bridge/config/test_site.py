@@ -287,3 +287,32 @@ def test_one_port_under_two_names_is_noticed_while_it_is_plugged_in(tmp_path: Pa
         (warning,) = shared_ports(site, present)
         assert f'bus.bus1.adapter: "{ports[1]}" is /dev/ttyUSB0, which is the port of bus bus0 too' in warning
         assert list(shared_ports(site, [])) == []
+
+
+LISTENING = """\
+site = "s"
+[thingsboard]
+url = "coap://h"
+[bus.b]
+adapter = "/dev/ttyS0"
+protocol = "{protocol}"
+line = "9600 8N1"
+listen = true
+[[bus.b.sensor]]
+name = "n"
+"""
+
+
+def test_a_bus_may_only_listen(tmp_path: Path) -> None:
+    text = LISTENING.format(protocol="modbus-rtu")
+    (tmp_path / "site.toml").write_text(
+        text + 'address = 1\nevery = "0s"\n[bus.b.sensor.registers]\nr = {{ holding = 0 }}\n'.format()
+    )
+    assert load_site(tmp_path / "site.toml").buses["b"].listen
+
+
+def test_sensors_that_push_are_listened_to_anyhow(mistakes: Mistakes) -> None:
+    assert mistakes(LISTENING.format(protocol="plantower")) == [
+        "site.toml:8: bus.b.listen: the sensors of Plantower PMSx003 push: they are only listened to "
+        "anyhow, leave this out"
+    ]

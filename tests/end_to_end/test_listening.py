@@ -1,0 +1,138 @@
+"""A line that belongs to a foreign master: the bridge listens, sends nothing, and delivers what is read."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import threading
+import time
+from typing import Self
+
+import pytest
+from pymodbus.client import AsyncModbusSerialClient
+
+from bridge.simulator.field.pty import Pty
+from bridge.simulator.server.stand_in import StandIn
+from tests.end_to_end.conftest import World
+from tests.foreign import pymodbus_sensor
+
+pytestmark = pytest.mark.end_to_end
+
+COUNTER = 6  # the holding register that the master writes before each round
+ROUNDS = 40
+SITE = """\
+site = "test"
+
+[thingsboard]
+url = "coap://127.0.0.1:{port}"
+
+[spool]
+path = "{{folder}}/spool.db"
+commit_every = "200ms"
+
+[bus.foreign]
+adapter = "{adapter}"
+protocol = "modbus-rtu"
+line = "19200 8N1"
+listen = true
+
+[[bus.foreign.sensor]]
+name = "meter"
+address = 1
+every = "0s"
+[bus.foreign.sensor.registers]
+count = {{ holding = 6 }}
+temperature = {{ holding = 0, type = "float32" }}
+voltage = {{ input = 0, divide = 10 }}
+never = {{ input = 40 }}
+"""
+
+
+class SharedLine:
+    """A line with a master, a sensor and a listener: each hears what the others send.
+
+    Attributes:
+        sent_by_listener: octets that came from the listener.
+        moments: when octets passed, in seconds since 1970, each with the octets.
+    """
+
+    def __init__(self) -> None:
+        self.master, self.sensor, self.listener = (Pty() for _ in range(3))
+        self.sent_by_listener = b""
+        self.moments: list[tuple[float, bytes]] = []
+        self._is_over = False
+        self._thread = threading.Thread(target=self._carry)
+
+    def __enter__(self) -> Self:
+        for end in (self.master, self.sensor, self.listener):
+            end.plug()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._is_over = True
+        self._thread.join()
+        for end in (self.master, self.sensor, self.listener):
+            end.close()
+
+    def _carry(self) -> None:
+        ends = {end.fd: end for end in (self.master, self.sensor, self.listener)}
+        while not self._is_over:
+            ready, _, _ = select.select(list(ends), [], [], 0.05)
+            for fd in ready:
+                data = os.read(fd, 4096)
+                self.moments.append((time.time(), data))
+                if ends[fd] is self.listener:
+                    self.sent_by_listener += data
+                for end in ends.values():
+                    if end is not ends[fd]:
+                        end.write(data)
+
+
+async def polled(port: str) -> None:
+    """Writes a counter and reads registers in two parts, again and again, as a foreign master does."""
+    client = AsyncModbusSerialClient(port, baudrate=19200)
+    assert await client.connect()
+    try:
+        for number in range(ROUNDS):
+            await client.write_register(COUNTER, number, device_id=1)
+            await client.read_holding_registers(0, count=8, device_id=1)
+            await client.read_input_registers(0, count=2, device_id=1)
+            await asyncio.sleep(0.1)
+    finally:
+        client.close()
+
+
+async def test_what_a_foreign_master_reads_is_delivered_with_its_time(world: World, server: StandIn) -> None:
+    server.tokens.add("T1")
+    with SharedLine() as line, pymodbus_sensor(line.sensor.path, 19200, "rtu"):
+        world.write(SITE.format(port=server.port, adapter=line.listener.path), {"meter": "T1"})
+        process = world.start("run")
+        await world.until(lambda: "reads 1 sensors" in world.log)
+        await polled(str(line.master.path))
+        await world.until(lambda: ROUNDS - 1 in server.stored.get("T1", {}).get("count", {}).values())
+        await world.until(lambda: world.status()["sensors"]["meter"]["queued"] == 0)
+        status = world.status()
+        assert world.stop(process) == 0
+    assert line.sent_by_listener == b""
+    stored = server.stored["T1"]
+    assert set(stored["count"].values()) == set(range(ROUNDS))
+    assert set(stored["temperature"].values()) == {23.4}
+    assert set(stored["voltage"].values()) == {230.1}
+    assert len(stored["voltage"]) == ROUNDS
+    replies = [at for at, data in line.moments if data[:3] == bytes((1, 4, 4))]
+    late_ms = [ts - 1000 * at for ts, at in zip(sorted(stored["voltage"]), replies, strict=True)]
+    assert max(map(abs, late_ms)) < 50
+    assert status["sensors"]["meter"]["never_read"] == {"never": "input 40"}
+    assert status["buses"]["foreign"]["line"]["unpaired"] == {}
+
+
+def test_nothing_is_asked_on_a_bus_that_only_listens(world: World) -> None:
+    with SharedLine() as line:
+        world.write(SITE.format(port=9, adapter=line.listener.path), {"meter": "T1"})
+        done = world.command("try", "meter")
+        assert done.returncode == 2
+        assert "only listens" in done.stderr
+        time.sleep(0.2)
+    assert line.sent_by_listener == b""
