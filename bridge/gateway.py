@@ -27,6 +27,7 @@ from bridge.config import Bus, Certificate, Credentials, CredentialsWatch, Site
 from bridge.errors import BridgeError, SpoolDamaged
 from bridge.port.adapter import find_port
 from bridge.reader import Reader
+from bridge.reader.lending import Lender
 from bridge.spool import Spool, SpoolUnavailable, SpoolWriter, lock
 from bridge.spool.locks import beside
 from bridge.status.line_statistics import Memory
@@ -123,6 +124,8 @@ async def reading(
                 )
                 readers.append(reader)
                 start(f"bus {bus.name}", reader.run)
+                if (lender := _lender(runtime, bus, reader)) is not None:
+                    start(f"questions to bus {bus.name}", lender.run)
             yield lambda: all(reader.is_advancing() for reader in readers)
     finally:
         lost_readings = await writer.close()
@@ -130,6 +133,15 @@ async def reading(
         raise SpoolUnavailable(
             f"{lost_readings} readings are lost: {site.spool.path} did not take them to the end"
         )
+
+
+def _lender(runtime: Runtime, bus: Bus, reader: Reader) -> Lender | None:
+    """Return what lends the line of a bus to `try` and `peek`; None if nobody can ask here."""
+    try:
+        return Lender(runtime.listen(bus.name), reader.answer)
+    except OSError as error:
+        log.warning("bus %s: its line cannot be lent to `try` (%s)", bus.name, error)
+        return None
 
 
 @asynccontextmanager

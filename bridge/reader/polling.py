@@ -20,23 +20,29 @@ from typing import TYPE_CHECKING
 
 from bridge.causes import Cause
 from bridge.clock import Clock
-from bridge.errors import BridgeError, NoReply
+from bridge.errors import BridgeError, NoReply, PortLost
 from bridge.line import LateReply, Line, Patience, Reply
 from bridge.line.reply_timeout import LONGEST_S
 from bridge.port import Port
+from bridge.reader.attempt import Answer, Query, attempt
 from bridge.reader.group import Group, groups
 from bridge.reader.intake import Intake
+from bridge.reader.lending import Borrower, Loans
 from bridge.reader.poll import Outcome, ask_again, poll, replay
 from bridge.reader.schedule import Schedule
 from bridge.status.documents import LineDocument, SensorDocument
 from bridge.systemd import Heartbeat
 from protocols.toolkit.errors import ProtocolError
 from protocols.toolkit.polling import NotAsked, PollResult, Request
+from protocols.toolkit.protocol import PolledProtocol
 
 if TYPE_CHECKING:
     from bridge.config import Bus
 
 _log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 0.1  # for room on the line, while a person waits for it
+_LEAST_LOAN_S = 0.05  # so long a reply that a person waits for is waited for on a full line
 
 
 class Polling:
@@ -76,6 +82,8 @@ class Polling:
         )
         self._line.stations.on_late = self._hear_late
         self._line.stations.on_second = self._hear_second
+        self._loans = Loans(self._wake)
+        self._idle: asyncio.Task[None] | None = None
         self._polled: Group | None = None
         self._is_forgotten = False  # what was learned of the one that is polled
 
@@ -88,18 +96,79 @@ class Polling:
         now = asyncio.get_running_loop().time
         self._heartbeat.extend(self._bus.settle_s)
         await self._line.listen(now() + self._bus.settle_s)
-        while True:
-            started = now()
-            group = self._schedule.take(started)
-            if group is None:
-                wake_at = self._schedule.wake_at(started)
-                self._heartbeat.extend(wake_at - started)
-                await self._line.listen(wake_at)
-                continue
-            if self._is_held(group, started):
-                continue
-            await self._take_turn(group, started)
-            self._news()
+        try:
+            while True:
+                started = now()
+                if self._may_lend(started):
+                    await self._lend(started)
+                    continue
+                group = self._schedule.take(started)
+                if group is None:
+                    await self._listen(started)
+                    continue
+                if self._is_held(group, started):
+                    continue
+                await self._take_turn(group, started)
+                self._news()
+        except PortLost as lost:
+            self._loans.fail(lost)
+            raise
+
+    async def answer(self, query: Query) -> Answer:
+        """Ask a sensor for a person, between the polls of the bus. Errors as for `attempt`."""
+        protocol = self._bus.protocol
+        assert isinstance(protocol, PolledProtocol), "its sensors push"
+        return await attempt(query, protocol, self._bus.line, Borrower(self._loans, query).ask)
+
+    def _may_lend(self, now: float) -> bool:
+        """Return whether the line is free for a request that a person waits for."""
+        loan = self._loans.next
+        if loan is None:
+            return False
+        has_room = not self._schedule.is_due(now) and self._schedule.room_s(now) >= loan.longest_s
+        return has_room or loan.is_forced(now)
+
+    async def _lend(self, now: float) -> None:
+        """Send the request that a person waits for; its reply is waited for only while there is room."""
+        loan = self._loans.take()
+        reply_timeout_s, tries = loan.query.reply_timeout_s, 1 + loan.query.retries
+        if (room_s := self._schedule.room_s(now)) < loan.longest_s:
+            reply_timeout_s, tries = min(reply_timeout_s, max(_LEAST_LOAN_S, room_s)), 1
+        gap_s = loan.query.gap_s
+        self._heartbeat.extend(tries * self._line.patience_s(loan.request, reply_timeout_s, gap_s))
+        try:
+            reply = await ask_again(
+                self._line,
+                loan.request,
+                loan.address,
+                reply_timeout_s=reply_timeout_s,
+                gap_s=gap_s,
+                tries=[Patience.USUAL] * tries,
+            )
+        except (NoReply, PortLost) as error:
+            loan.settle(error=error)
+            if isinstance(error, PortLost):
+                raise
+        else:
+            loan.settle(reply)
+
+    async def _listen(self, now: float) -> None:
+        """Sort what the line says of itself until a sensor is due or a person asks."""
+        wake_at = self._schedule.wake_at(now)
+        if self._loans.next is not None:
+            wake_at = min(wake_at, now + _LOOK_EVERY_S)
+        self._heartbeat.extend(wake_at - now)
+        self._idle = asyncio.ensure_future(self._line.listen(wake_at))
+        try:
+            await asyncio.wait((self._idle,))
+            if not self._idle.cancelled():
+                self._idle.result()
+        finally:
+            self._idle.cancel()
+
+    def _wake(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
 
     async def _take_turn(self, group: Group, started: float) -> None:
         """Poll a device, and tell the schedule how that went."""

@@ -22,6 +22,7 @@ from bridge.clock import Clock, Instant
 from bridge.line.stamp import midway
 from bridge.line.timed_framer import Arrival
 from bridge.port import Port
+from bridge.reader.attempt import Answer, Query, units_for
 from bridge.reader.doubt import doubts
 from bridge.reader.frame_reader import FrameReader
 from bridge.reader.group import SensorState
@@ -79,6 +80,7 @@ class PushReader:
         for sensor in bus.sensors:
             sensors = self._sensors.setdefault(sensor.settings.address, [])
             sensors.append(PushSensor(sensor, intakes[sensor.name]))
+        self._awaited: list[tuple[PushingSettings, asyncio.Future[Values]]] = []  # by persons
         self._unknown: dict[str, UnconfiguredSensor] = {}
         self._undecrypted: Counter[DecryptionReason] = Counter()
         self._frames = self._foreign_frames = self._nonsense = self._crc_errors = self._stray_octets = 0
@@ -126,8 +128,35 @@ class PushReader:
             _log.debug("%s: %s", event.data.hex(" "), error)
             return ()
 
+    async def answer(self, query: Query) -> Answer:
+        """Return the next telegram of a sensor, for a person. Errors as for `Query.settings`."""
+        settings = query.settings(self._protocol, self._line)
+        assert isinstance(settings, PushingSettings)
+        answer = query.empty_answer()
+        heard: asyncio.Future[Values] = asyncio.get_running_loop().create_future()
+        frames_before = self._frames
+        self._awaited.append((settings, heard))
+        try:
+            async with asyncio.timeout(query.listen_s):
+                values = await heard
+        except TimeoutError:
+            others = ", ".join(filter(None, self._unknown)) if self._frames > frames_before else ""
+            reason = f"others are: {others}; compare its id" if others else "check its power and its wiring"
+            silence = f"{query.sensor} was not heard for {query.listen_s:.0f} s: {reason}"
+            return {**answer, "complete": False, "silence": silence}
+        finally:
+            self._awaited.remove((settings, heard))
+        return {**answer, "values": values, "units": units_for(settings, values)}
+
     def _take(self, telegram: Telegram, arrival: Arrival, now: float) -> None:
         """Hand a telegram to the sensors with its ids, or record it as not configured."""
+        for settings, heard in self._awaited:
+            if (
+                settings.id in telegram.ids
+                and (values := settings.choose(telegram.values))
+                and not heard.done()
+            ):
+                heard.set_result(values)
         self.heard += 1
         sensors = [sensor for id_ in telegram.ids for sensor in self._sensors.get(id_, ())]
         if not sensors:

@@ -19,6 +19,7 @@ from bridge.errors import PortLost
 from bridge.event_loop import call_in_thread
 from bridge.port import OPEN_TIMEOUT_S, Port, State
 from bridge.port.adapter import find_adapter
+from bridge.reader.attempt import Answer, OtherSettings, Query
 from bridge.reader.intake import Intake
 from bridge.reader.invocation_counters import InvocationCounters
 from bridge.reader.overhearing import Overhearing
@@ -119,6 +120,22 @@ class Reader:
             await self._port.close()
             self._publish_now()
             self._remember(self._last_document)
+
+    async def answer(self, query: Query) -> Answer:
+        """Ask what a person wants to know of a sensor, configured or not, on the line of this bus.
+
+        Raises:
+            PortLost: the line is lost.
+            OtherSettings: the bus cannot read such a sensor.
+        """
+        if self._port.state is not State.READY:
+            raise PortLost(self._error or f"{self._port.path or self._bus.adapter} is being opened")
+        if isinstance(self._talk, Overhearing):
+            raise OtherSettings(
+                f"bus {self._bus.name} only listens (listen = true), so nothing is asked on it: "
+                f"`serial-bridge status` shows what its master reads"
+            )
+        return await self._talk.answer(query)
 
     def is_advancing(self) -> bool:
         """Return whether the bus makes progress: a poll has ended, or the next step is scheduled."""

@@ -208,6 +208,20 @@ class Schedule(Generic[Key]):
         )
         return max(now, min(eligible, default=math.inf))
 
+    def is_due(self, now: float) -> bool:
+        """Return whether a device that is not silent waits for a slot of its grid."""
+        entry = self._choose(now)
+        return entry is not None and entry.every_s > 0 and not entry.is_silent
+
+    def room_s(self, now: float) -> float:
+        """Return how long the line can be held so that no device on its grid loses a slot; inf: for ever."""
+        deadlines = (
+            entry.deadline
+            for entry in self._entries.values()
+            if entry.every_s and entry.origin is not None and not entry.is_silent
+        )
+        return max(0.0, min(deadlines, default=math.inf) - now)
+
     def is_silent(self, key: Key) -> bool:
         """Return whether the device missed so many polls in a row that it is only probed."""
         return self._entries[key].is_silent

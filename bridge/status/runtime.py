@@ -13,6 +13,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import secrets
+import socket
 import stat
 import tempfile
 import time
@@ -36,6 +38,7 @@ UPLINK, CLOCK = "uplink", "clock"
 
 _LARGEST_BYTES = 10_000_000
 _READABLE = 0o644  # by every user, whatever the umask
+_FOR_GROUP = 0o660  # to ask the reader of a bus
 _WRITTEN_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -154,6 +157,54 @@ class Runtime:
         sensor = request.keys.get("sensor")
         return sensor if isinstance(sensor, str) else None
 
+    def listen(self, bus: str) -> socket.socket:
+        """Return a listening socket for questions to the reader of a bus, open to this user and its group.
+
+        Raises:
+            OSError: the folder is another user's, or cannot be written.
+        """
+        root, user = _own_root(), {os.geteuid()}
+        _make(root)
+        with _opened(root, {*user, 0}) as outer:
+            _make(self._folder, outer)
+            with _opened(self._folder, user, outer) as folder:
+                listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+                draft = f".{secrets.token_hex(8)}"
+                try:
+                    listener.bind(_in_folder(folder, draft))
+                    os.chmod(draft, _FOR_GROUP, dir_fd=folder)
+                    listener.listen()
+                    os.replace(draft, _socket_name(bus), src_dir_fd=folder, dst_dir_fd=folder)
+                except BaseException:
+                    listener.close()
+                    raise
+                return listener
+
+    def connect(self, bus: str) -> socket.socket | None:
+        """Return a connection to the reader of a bus; None if no reader listens.
+
+        Raises:
+            PermissionError: its socket is not open to this user.
+        """
+        for root, owners in self._roots():
+            try:
+                with _opened(root, owners) as outer, _opened(self._folder, owners, outer) as folder:
+                    status = os.stat(_socket_name(bus), dir_fd=folder, follow_symlinks=False)
+                    if not stat.S_ISSOCK(status.st_mode) or status.st_uid not in owners:
+                        continue
+                    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+                    try:
+                        connection.connect(_in_folder(folder, _socket_name(bus)))
+                    except BaseException:
+                        connection.close()
+                        raise
+                    return connection
+            except PermissionError:
+                raise
+            except OSError:
+                continue  # not there, nobody listens any more, or not ours
+        return None
+
     def _replace(self, name: str, data: bytes) -> None:
         root, user = _own_root(), {os.geteuid()}
         _make(root)
@@ -175,6 +226,15 @@ class Runtime:
             places.append(_temporary_root(owner))
         for place in dict.fromkeys(places):
             yield place, owners
+
+
+def _socket_name(bus: str) -> str:
+    return f"bus-{bus}.ask"
+
+
+def _in_folder(folder: int, name: str) -> str:
+    """Return a path of a socket in an open folder that is short enough for any depth of the folder."""
+    return f"/proc/self/fd/{folder}/{name}"
 
 
 def _request_name(bus: str) -> str:

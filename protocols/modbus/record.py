@@ -10,6 +10,7 @@ from protocols.modbus.description import Describer
 from protocols.modbus.device import ModbusDevice
 from protocols.modbus.models import SHIPPED, Library
 from protocols.modbus.overhearing import ModbusOverhearer
+from protocols.modbus.raw import raw_registers
 from protocols.modbus.settings import ModbusSettings, odd, parse_settings, sensor_schema
 from protocols.toolkit.errors import Problem
 from protocols.toolkit.framing import Framer
@@ -54,6 +55,9 @@ def modbus_protocol(
     def overhearer(sensors: Sequence[ModbusSettings]) -> ModbusOverhearer:
         return ModbusOverhearer(sensors, carrier)
 
+    def raw_of(settings: ModbusSettings, exchanges: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+        return raw_registers(settings.registers, exchanges, carrier)
+
     def with_models(tables: Mapping[str, Mapping[str, Any]]) -> PolledProtocol[ModbusSettings]:
         return modbus_protocol(
             name=name,
@@ -76,6 +80,7 @@ def modbus_protocol(
         settings=settings,
         device=device,
         overhearer=overhearer,
+        raw_of=raw_of,
         odd=odd_keys,
         bytesizes=bytesizes,
         models=Models(names=library.names, describer=describer, extended=with_models),

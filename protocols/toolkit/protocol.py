@@ -149,11 +149,14 @@ class PolledProtocol(_ProtocolBase[S_co]):
         reply_timeout_s: from the end of a request to the first octet of its reply, where a site says nothing.
         overhearer: makes the overhearer of a line on which a foreign master asks the sensors with these
             settings. None: such a line cannot be listened to.
+        raw_of: the raw contents behind the values of a poll, by their keys, for a person who compares them
+            with a manual: from the settings of a sensor, and the requests with their replies, whole.
     """
 
     device: Callable[[Sequence[S_co], LineSettings], Device]
     reply_timeout_s: float = 0.5
     overhearer: Callable[[Sequence[S_co]], Overhearer] | None = None
+    raw_of: Callable[[S_co, Sequence[tuple[bytes, bytes]]], Mapping[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -92,10 +92,82 @@ def test_try_names_the_sensors_there_are(world: World, bus: SimulatedBus) -> Non
     assert "the sensors are: counter, room" in done.stderr
 
 
-async def test_try_leaves_a_bus_alone_that_is_being_read(world: World, bus: SimulatedBus) -> None:
+async def test_try_borrows_the_line_of_a_bus_that_is_being_read(world: World, bus: SimulatedBus) -> None:
     reader = world.start("read", "meters")
     await world.until(lambda: bus.requests[2] > 0)
+    done = world.command("try", "room", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["values"] == {"temperature": -1.0, "window": True}
+    assert world.stop(reader) == 0
+
+
+NEW_SENSOR = """
+[[bus.meters.sensor]]
+name = "new"
+address = {address}
+every = "1s"
+[bus.meters.sensor.registers]
+level = {{ holding = 7, divide = 10, unit = "m" }}
+"""
+
+
+@pytest.mark.parametrize("address", [3, 9])
+async def test_try_asks_a_sensor_just_written_and_the_others_lose_nothing(world: World, address: int) -> None:
+    alive = units() | {3: SimulatedUnit(3, holding={7: 42})}
+    with SimulatedBus(alive, LINE) as bus:
+        text = site_text(bus, 5683)
+        world.write(text, {})
+        reader = world.start("read", "meters")
+        await world.until(lambda: bus.requests[2] > 2)
+        world.write(text + NEW_SENSOR.format(address=address), {})
+        before = world.status()["sensors"]["room"]
+        done = world.command("try", "new", "--json")
+        if address == 3:
+            answer = json.loads(done.stdout)
+            assert (answer["values"], answer["units"]) == ({"level": 4.2}, {"level": "m"})
+            assert answer["raw"] == {"level": "holding 7: 002A"}
+        else:
+            assert done.returncode == 1
+            assert "new (address 9) on bus meters at 115200 8N1 does not answer" in done.stderr
+        await world.until(lambda: world.status()["sensors"]["room"]["requests"] > before["requests"] + 10)
+        after = world.status()["sensors"]
+        assert after["room"]["missed_slots"] == before["missed_slots"]
+        assert all(after[name]["timeouts"] == 0 for name in ("room", "counter"))
+        assert world.stop(reader) == 0
+
+
+async def test_try_on_a_bus_that_runs_with_other_settings_says_what_to_do(
+    world: World, bus: SimulatedBus
+) -> None:
+    reader = world.start("read", "meters")
+    await world.until(lambda: bus.requests[2] > 0)
+    world.site.write_text(world.site.read_text().replace("115200 8N1", "9600 8N1"))
     done = world.command("try", "room")
     assert done.returncode == 1
-    assert f"already being read by process {reader.pid}: `serial-bridge status` shows" in done.stderr
+    assert "in service as modbus-rtu at 115200 8N1" in done.stderr
+    assert "sudo serial-bridge install" in done.stderr
     assert world.stop(reader) == 0
+
+
+def test_try_of_all_sensors_gives_each_a_line_and_counts_those_that_fail(
+    world: World, bus: SimulatedBus
+) -> None:
+    done = world.command("try")
+    assert done.returncode == 1, done.stderr
+    incomplete, whole = done.stdout.splitlines()
+    assert incomplete.split()[:2] == ["incomplete", "counter"]
+    assert "nothing: " in incomplete, "a NaN, which is no value"
+    assert whole.split() == ["ok", "room", "temperature", "-1.0", "°C,", "window", "True"]
+    bus.faults[2].silent = 1.0
+    done = world.command("try", "--bus", "meters")
+    assert done.returncode == 2
+    assert "2 of 2 silent or incomplete" in done.stderr
+    assert "does not answer: check its power" in done.stdout
+    assert "there is no bus" in world.command("try", "--bus", "roof").stderr
+
+
+def test_try_shows_the_registers_and_octets_behind_each_value(world: World, bus: SimulatedBus) -> None:
+    shown = world.command("try", "room", "-v").stdout
+    assert "temperature  -1.0 °C   (input 0: FFF6)" in shown
+    assert "> 02 04 00 00 00 01" in shown
+    assert "< 02 04 02 ff f6" in shown

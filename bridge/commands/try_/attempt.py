@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from bridge.clock.kernel_clock import system_clock
+from bridge.commands.try_.borrowed import borrowed_answer, query_of
 from bridge.commands.try_.polled import PolledAttempt
 from bridge.commands.try_.pushed import wait_for_push
 from bridge.config import Bus, Sensor, Site
-from bridge.errors import AlreadyRunning, ConfigError, PortLost
+from bridge.errors import AlreadyRunning, ConfigError, NoReply, PortLost
 from bridge.files import NotOurFile
 from bridge.port import Port
 from bridge.port.adapter import find_port
@@ -26,7 +27,7 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
 
     Raises:
         ConfigError: there is no such sensor.
-        AlreadyRunning: another process reads the bus.
+        AlreadyRunning: another process uses the bus, and does not lend its line.
         PortLost: the port is missing, busy or failed.
         NoReply: nothing came from the sensor, or nothing that could be decoded.
     """
@@ -38,6 +39,11 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
                 f"`serial-bridge status` shows what its master reads of {name}"
             ]
         )
+    answer = await borrowed_answer(site, query_of(site, bus, sensor))
+    if answer is not None:
+        if answer["silence"]:
+            raise NoReply(answer["silence"])
+        return {**answer}
     with ExitStack() as stack:
         try:
             stack.enter_context(lock(site.spool.path, f"bus-{bus.name}"))

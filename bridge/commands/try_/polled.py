@@ -22,7 +22,8 @@ from bridge.line.reply_timeout import LONGEST_S
 from bridge.line.second_reply import WATCH_S
 from bridge.reader.poll import Outcome, ask_again, poll
 from protocols.toolkit.errors import ProtocolError
-from protocols.toolkit.polling import Device, NotAsked, Request
+from protocols.toolkit.polling import Device, NotAsked, Request, Values
+from protocols.toolkit.protocol import PolledProtocol
 
 _LOOK_EVERY_S: Final = 0.1  # whether the late reply has come
 _LONGEST_HOLD_S: Final = 10.0  # before a slow sensor is polled again
@@ -170,11 +171,21 @@ class PolledAttempt:
             missing={**missing, **left_out},
             reread=partial(result.reread, 0),
             exchanges=outcome.exchanges,
+            raw=self._raw(values, outcome),
             refusals=result.refusals,
             remarks=self._remarks(outcome),
             is_complete=result.complete,
             out_of_limits=result.out_of_limits,
         )
+
+    def _raw(self, values: Values, outcome: Outcome) -> dict[str, str]:
+        """Return what stands behind the values, where the protocol can say."""
+        protocol = self._bus.protocol
+        if not isinstance(protocol, PolledProtocol) or protocol.raw_of is None:
+            return {}
+        exchanges = [(request.data, reply.frame.data) for request, reply in outcome.exchanges if reply]
+        raw = protocol.raw_of(self._sensor.settings, exchanges)
+        return {key: raw[key] for key in values if key in raw}
 
 
 def _now() -> float:

@@ -1,0 +1,210 @@
+"""The line of a bus in service, lent for one question at a time: `try` and `peek` ask here.
+
+    try ──query──▶ socket in the runtime folder ──▶ reader: its own queue ──▶ line
+        ◀─answer──
+
+A port has one opener, the reader. So a person's question goes through the reader's own queue, request
+by request: each is sent when no sensor of the bus is due and none loses a slot by it, even if it is not
+answered. On a line that never has that much room it goes after `FORCED_AFTER_S`, and its reply is waited for
+no longer than there is room. A question asks only what the protocol of the bus asks of a sensor
+(`attempt.py`). The socket is open to the service's user and group.
+
+    query     one line of JSON, a `Query`
+    answer    one line of JSON: {"answer": Answer}, or {"error": a sentence}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from bridge.errors import BridgeError, PortLost
+from bridge.line import Reply
+from bridge.reader.attempt import LONGEST_QUERY, Answer, Query
+from protocols.toolkit.polling import Request
+
+_log = logging.getLogger(__name__)
+
+FORCED_AFTER_S = 2.0
+_LEAST_S = 0.05
+ANSWER_WITHIN_S = 120.0
+_QUERY_WITHIN_S = 5.0
+_MOST_AT_ONCE = 4
+
+
+@dataclass(slots=True)
+class Loan:
+    """One request that waits for the line.
+
+    Attributes:
+        request: what to send.
+        address: to whom.
+        query: the question that it belongs to.
+        longest_s: how long the line is held if nothing answers, for all that is known.
+        since: when it began to wait, loop time.
+        reply: what came of it.
+    """
+
+    request: Request
+    address: str
+    query: Query
+    longest_s: float
+    since: float
+    reply: asyncio.Future[Reply | None]
+
+    def is_forced(self, now: float) -> bool:
+        """Return whether it has waited so long that it goes though others are due."""
+        return now - self.since >= FORCED_AFTER_S
+
+    def settle(self, reply: Reply | None = None, error: BridgeError | None = None) -> None:
+        """Hand the reply, or the reason why there is none, to who waits."""
+        if self.reply.done():
+            return
+        if error is not None:
+            self.reply.set_exception(error)
+        else:
+            self.reply.set_result(reply)
+
+
+class Loans:
+    """The requests that wait for the line of one bus.
+
+    Args:
+        wake: called when there is a new one.
+    """
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._waiting: deque[Loan] = deque()
+
+    @property
+    def next(self) -> Loan | None:
+        """Return the request that is to go first; None if none waits."""
+        while self._waiting and self._waiting[0].reply.done():  # nobody waits for it any more
+            self._waiting.popleft()
+        return self._waiting[0] if self._waiting else None
+
+    def add(self, loan: Loan) -> None:
+        """Have a request wait for its turn."""
+        self._waiting.append(loan)
+        self._wake()
+
+    def take(self) -> Loan:
+        """Return the request that is to go first, and remove it."""
+        return self._waiting.popleft()
+
+    def fail(self, error: BridgeError) -> None:
+        """Give up all requests, because the line is lost."""
+        while (loan := self.next) is not None:
+            self.take()
+            loan.settle(error=error)
+
+
+class Borrower:
+    """Who asks for one query: a device that has answered it once is expected to answer as quickly again."""
+
+    def __init__(self, loans: Loans, query: Query) -> None:
+        self._loans = loans
+        self._query = query
+        self._longest_s = (1 + query.retries) * (query.reply_timeout_s + query.gap_s)
+
+    async def ask(self, request: Request, address: str) -> Reply | None:
+        """Return the reply to a request once the line had room for it. Errors as for `Line.exchange`."""
+        loop = asyncio.get_running_loop()
+        loan = Loan(request, address, self._query, self._longest_s, loop.time(), loop.create_future())
+        self._loans.add(loan)
+        reply = await loan.reply
+        if reply is not None:
+            self._longest_s = min(self._longest_s, max(_LEAST_S, 3 * reply.turn_around_s))
+        return reply
+
+
+class Lender:
+    """Answers the questions that come through a socket.
+
+    Args:
+        listener: a listening unix socket.
+        answer: answers one question; raises BridgeError with the sentence to give back.
+    """
+
+    def __init__(self, listener: socket.socket, answer: Callable[[Query], Awaitable[Answer]]) -> None:
+        self._listener = listener
+        self._answer = answer
+        self._open = 0
+
+    async def run(self) -> None:
+        """Answer until cancelled."""
+        server = await asyncio.start_unix_server(self._serve, sock=self._listener, limit=LONGEST_QUERY)
+        async with server:
+            await server.serve_forever()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open += 1
+        try:
+            async with asyncio.timeout(_QUERY_WITHIN_S):
+                text = await reader.readline()
+            answering = asyncio.ensure_future(self._answered(text))
+            leaving = asyncio.ensure_future(reader.read(1))  # who asked has gone
+            await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
+            leaving.cancel()
+            if not answering.done():
+                answering.cancel()
+                return
+            writer.write(json.dumps(answering.result()).encode() + b"\n")
+            await writer.drain()
+        except (TimeoutError, ValueError, OSError) as error:
+            _log.debug("a question was not answered: %s", error)
+        finally:
+            self._open -= 1
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    async def _answered(self, text: bytes) -> dict[str, object]:
+        if self._open > _MOST_AT_ONCE:
+            return {"error": "others are asking already: try again in a moment"}
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                return {"answer": await self._answer(Query.parse(text))}
+        except TimeoutError:
+            return {
+                "error": f"the line had no room within {ANSWER_WITHIN_S:.0f} s: raise `every` of its sensors"
+            }
+        except (BridgeError, ValueError) as error:
+            return {"error": str(error)}
+        except Exception as error:  # a protocol of anybody's must not end the service
+            _log.exception("a question failed")
+            return {"error": f"its protocol failed ({error}): the log of the service has more"}
+
+
+async def borrow(connection: socket.socket, query: Query) -> Answer:
+    """Return what the process that reads a bus answers to a query.
+
+    Args:
+        connection: to its socket; closed at the end.
+        query: what to ask.
+
+    Raises:
+        PortLost: that process has no line to lend, or cannot ask this; the message says why.
+    """
+    connection.setblocking(False)
+    reader, writer = await asyncio.open_unix_connection(sock=connection, limit=16 * LONGEST_QUERY)
+    try:
+        writer.write(query.text().encode() + b"\n")
+        async with asyncio.timeout(ANSWER_WITHIN_S + _QUERY_WITHIN_S):
+            text = await reader.readline()
+        message = json.loads(text)
+    except (TimeoutError, ValueError, OSError) as error:
+        raise PortLost(f"bus {query.bus}: the process that reads it did not answer ({error})") from error
+    finally:
+        writer.close()
+    if "error" in message:
+        raise PortLost(f"bus {query.bus}: {message['error']}".replace(f"bus {query.bus}: bus ", "bus ", 1))
+    answer: Answer = message["answer"]
+    return answer
