@@ -134,3 +134,16 @@ def test_a_device_that_is_always_answered_for_by_the_second_try_is_slow() -> Non
     assert timeout.wait_s(LIMIT_S) == LIMIT_S, "once, a request was lost"
     timeout.answered_again(0.7)
     assert timeout.wait_s(LIMIT_S) == pytest.approx(1.05)
+
+
+def test_a_slow_device_is_still_waited_for_after_its_first_reply_in_time() -> None:
+    timeout = ReplyTimeout()
+    timeout.came_late(2.0)
+    assert timeout.wait_s(LIMIT_S) == pytest.approx(3.0)
+    timeout.answered_at_once()
+    timeout.learn(2.0)
+    assert timeout.wait_s(LIMIT_S) == pytest.approx(3.0), "one of few is no stall"
+    for _ in range(GUESSED_AFTER):
+        timeout.answered_at_once()
+        timeout.learn(0.02)
+    assert timeout.slow_s(LIMIT_S) == 0.0, "one among several is"

@@ -62,6 +62,56 @@ def test_default_settings_read_meters_of_every_speed(tmp_path: Path) -> None:
     _default_settings(tmp_path)
 
 
+EVERY_S = 10.0
+
+
+@on_jumping_clock
+async def _of_every_speed(folder: Path, *, is_sixth_dead: bool) -> None:
+    """Five meters with default settings; the last one becomes slow after five minutes."""
+    times = (0.1, 0.7, 2.0, 4.5, 0.1)
+    sensors = [Sensor(unit, EVERY_S, TWO) for unit in range(1, 6 + is_sixth_dead)]
+    reader = SimulatedReader(folder, "9600 8N1", sensors)
+    for unit, seconds in enumerate(times, 1):
+        slow(reader, unit, seconds)
+    if is_sixth_dead:
+        reader.wire.faults[6].silent = 1.0
+    loop = asyncio.get_running_loop()
+    began, changes_at, ends_at = loop.time(), loop.time() + 300.0, loop.time() + 900.0
+    loop.call_at(changes_at, slow, reader, 5, 2.0)
+    await reader.run(ends_at - began)
+    learning_s = (6 if is_sixth_dead else 3) * EVERY_S  # the dead one is waited for patiently meanwhile
+    for number, seconds in enumerate(times):
+        settled_at = began + learning_s + 5.0
+        slots = (changes_at - settled_at) / EVERY_S
+        share = reader.readings(number, settled_at, changes_at) / slots
+        assert share >= 0.97, f"the meter of {seconds} s: {share:.3f}"
+        assert reader.readings(number, began, began + 3 * EVERY_S) >= 1, "read within three polls"
+    after = reader.readings(4, changes_at + learning_s + 5.0, ends_at)
+    assert after >= 0.97 * (ends_at - changes_at - learning_s - 5.0) / EVERY_S, "the one that became slow"
+    for number in (0, 1, 2, 3):
+        assert reader.readings(number, changes_at, ends_at) >= 0.97 * (ends_at - changes_at) / EVERY_S
+    rows = reader.status["sensors"]
+    assert [rows[f"s{number}"]["learned"]["is_slow"] for number in range(5)] == [
+        False,
+        True,
+        True,
+        True,
+        True,
+    ]
+    for number in (1, 2, 3, 4):
+        assert rows[f"s{number}"]["state"] == "ok"
+        assert rows[f"s{number}"]["trouble"].startswith("answers slowly (waited for up to ")
+        assert any(lesson.startswith("answers slowly, after ") for lesson in rows[f"s{number}"]["lessons"])
+    assert reader.audit.findings.are_clean
+
+
+@pytest.mark.parametrize("is_sixth_dead", [False, True])
+def test_meters_of_every_speed_are_read_on_their_grid_after_three_polls(
+    is_sixth_dead: bool, tmp_path: Path
+) -> None:
+    _of_every_speed(tmp_path, is_sixth_dead=is_sixth_dead)
+
+
 @on_jumping_clock
 async def _quick_again(folder: Path) -> None:
     reader = SimulatedReader(folder, "9600 8N1", [Sensor(1, 5.0, TWO)])
