@@ -82,10 +82,16 @@ class Meter:
         items_by_name = named(items)
         if is_complete:
             refusals += self._missing(items_by_name)
+        reason = "the meter does not tell it" if is_complete else str(refusals[0] if refusals else "no reply")
+        missing = tuple(
+            {key: reason for key, name in (sensor.values or {}).items() if name not in items_by_name}
+            for sensor in self._sensors
+        )
         return PollResult(
             values=tuple(_values_of(sensor, items_by_name) for sensor in self._sensors),
             complete=is_complete and not refusals,
             refusals=tuple(refusals),
+            missing=missing if any(missing) else (),
         )
 
     def _prepare(self, bits: Iterator[int], refusals: list[DeviceRefusal]) -> Step:

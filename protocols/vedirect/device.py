@@ -88,6 +88,7 @@ class VictronDevice:
 
     def _result(self, octets_by_register: dict[int, bytes], refusals: Sequence[DeviceRefusal]) -> PollResult:
         values: list[Values] = []
+        missing: list[dict[str, str]] = []
         out_of_limits = 0
         for sensor in self._sensors:
             value_by_name = {
@@ -98,12 +99,22 @@ class VictronDevice:
             values.append(
                 {name: value for name, value in value_by_name.items() if not isinstance(value, Missing)}
             )
+            missing.append(
+                {name: value.value for name, value in value_by_name.items() if isinstance(value, Missing)}
+            )
             out_of_limits += sum(value is Missing.OUT_OF_LIMITS for value in value_by_name.values())
         complete = octets_by_register.keys() == self._registers.keys()
         left_out = self._lessons.named(
             {register.name: register.number for register in sensor.registers} for sensor in self._sensors
         )
-        return PollResult(tuple(values), complete, tuple(refusals), out_of_limits, left_out)
+        return PollResult(
+            tuple(values),
+            complete,
+            tuple(refusals),
+            out_of_limits,
+            left_out,
+            missing=tuple(missing) if any(missing) else (),
+        )
 
 
 def _request(register: Register) -> Request:

@@ -10,7 +10,7 @@ from protocols import load
 from protocols.toolkit.errors import SettingsError
 from protocols.toolkit.framing import Event, Frame, Noise
 from protocols.toolkit.lessons import LEARN_AFTER, RETRY_REFUSED_S
-from protocols.toolkit.polling import Dialogue, LineSettings, PollResult
+from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Values
 from protocols.toolkit.scaling import Missing
 from protocols.vedirect.device import VictronDevice
 from protocols.vedirect.hex_frame import (
@@ -132,7 +132,9 @@ def test_a_device_is_asked_for_each_register_once() -> None:
         [parse_settings({"values": ["voltage", "current"]}), parse_settings({"registers": own})], LINE
     )
     result, asked = answered(polled.poll(0.0), simulated)
-    assert result == PollResult(({"voltage": 26.2, "current": -1.234}, {}), out_of_limits=1)
+    missing: tuple[dict[str, str], ...] = ({}, {"load_power": "out of limits"})
+    values: tuple[Values, ...] = ({"voltage": 26.2, "current": -1.234}, {})
+    assert result == PollResult(values, out_of_limits=1, missing=missing)
     assert asked == [
         "register 0xED8D (voltage)",
         "register 0xED8C (current)",
