@@ -12,6 +12,8 @@ from bridge.commands.models.documents import ModelDescription
 from bridge.commands.models.listing import own_models, own_text
 from bridge.config import Bus, Certificate, Credentials, Site
 from bridge.port.adapter import Adapter, adapters, fitting
+from bridge.status.documents import BusDocument
+from bridge.status.runtime import Runtime
 from protocols.toolkit.protocol import PushingProtocol
 
 
@@ -33,6 +35,7 @@ class SensorSummary(TypedDict):
     is_lower_bound: bool
     plan: list[PlannedRequest]
     credential: str  # what it is, and what follows if there is none
+    lessons: list[str]  # what its reader has learned of it so far, in sentences; none while nobody reads it
 
 
 class BusSummary(TypedDict):
@@ -62,11 +65,12 @@ class Summary(TypedDict):
 def summary(site: Site, credentials: Credentials) -> Summary:
     """Return the document of `check --json`: buses with devices, requests and wire time, models, warnings."""
     overloads = filter(None, map(bus_load.warning, site.buses.values()))
+    readers = Runtime(site.spool.path).buses()
     return {
         "site": site.name,
         "thingsboard": site.thingsboard.url,
         "spool": str(site.spool.path),
-        "buses": {name: _bus(bus, credentials) for name, bus in site.buses.items()},
+        "buses": {name: _bus(bus, credentials, readers.get(name)) for name, bus in site.buses.items()},
         "models": own_models(site.path),
         "warnings": [*site.warnings, *credentials.warnings, *shared_ports(site, adapters()), *overloads],
     }
@@ -108,6 +112,7 @@ def text(document: Summary, *, plan: bool = False) -> str:
             lines.append(f"  {sensor:<20} {_manner_text(row, unasked=bus['unasked'])}, {row['credential']}")
             if plan:
                 lines += map(_request_line, row["plan"])
+                lines += [f"    learned: {lesson}" for lesson in row["lessons"]]
     lines += [own_text(model) for model in document["models"]]
     lines += [f"warning: {warning}" for warning in document["warnings"]]
     lines.append("ok")
@@ -132,7 +137,8 @@ def _manner_text(row: SensorSummary, *, unasked: bool) -> str:
     return f"{address}{every}, {requests} ({wire} of wire)"
 
 
-def _bus(bus: Bus, credentials: Credentials) -> BusSummary:
+def _bus(bus: Bus, credentials: Credentials, reader: BusDocument | None) -> BusSummary:
+    rows = reader["sensors"] if reader and reader["running"] else {}
     sensors: dict[str, SensorSummary] = {
         sensor.name: {
             "address": sensor.settings.address,
@@ -142,6 +148,7 @@ def _bus(bus: Bus, credentials: Credentials) -> BusSummary:
             "is_lower_bound": False,
             "plan": [],
             "credential": _credential(credentials, sensor.name),
+            "lessons": rows.get(sensor.name, {}).get("lessons", []),
         }
         for sensor in bus.sensors
     }

@@ -7,6 +7,7 @@ the output lists these.
     conflicts     programs that want the port too            clock    synchronized, or vouched for
     kernel_log    resets, interference, undervoltage         spool    limit, disk, rights
     credentials   correct, and private                       uplink   DNS, UDP, DTLS
+    sensors       silent, refusing, or not whole, as their readers say
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from bridge import plain_text
-from bridge.commands.doctor import clock, conflicts, credentials, kernel_log, port, spool, uplink, usb
+from bridge.commands.doctor import (
+    clock,
+    conflicts,
+    credentials,
+    kernel_log,
+    port,
+    sensors,
+    spool,
+    uplink,
+    usb,
+)
 from bridge.commands.doctor.finding import Finding, Machine, Severity
 from bridge.commands.terminal.next_step import command
 from bridge.config import Site
@@ -28,7 +39,7 @@ __all__ = ["Finding", "Machine", "Severity", "as_json", "examine", "text", "wron
 async def examine(site: Site, credentials_path: Path, machine: Machine) -> list[Finding]:
     """Run every check; return the findings in the order of a reading's way, from adapter to server."""
     findings: list[Finding] = []
-    for area in (usb, port, conflicts, kernel_log, clock, spool):
+    for area in (usb, port, conflicts, kernel_log, sensors, clock, spool):
         findings += area.check(site, machine)
     findings += credentials.check(site, credentials_path)
     findings += await uplink.check(site, credentials.load(site, credentials_path))

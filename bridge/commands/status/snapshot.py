@@ -70,6 +70,7 @@ def collect(site: Site) -> Status:
             counters: SensorDocument = {**NEVER, **rows.get(sensor.name, {})}
             if not document["running"]:
                 counters["state"] = NOT_RUNNING
+                counters["trouble"] = None
             sensors[sensor.name] = {
                 "bus": bus.name,
                 **counters,
@@ -221,6 +222,8 @@ def _trouble(row: SensorStatus) -> str:
 def _lines(document: Status) -> Iterator[str]:
     """Yield the troubles of the sensors, then buses, uplink and ledger, a line each."""
     for name, row in document["sensors"].items():
+        if sentence := row.get("trouble"):
+            yield f"{name} {sentence}"
         if trouble := _trouble(row):
             yield f"{name}: {trouble}"
     for name, bus in document["buses"].items():

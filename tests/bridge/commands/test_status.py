@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from bridge.causes import Cause, diagnosis
 from bridge.clock import MISSING, Instant, kernel_clock
+from bridge.commands.check.summary import summary, text
+from bridge.commands.doctor import sensors
+from bridge.commands.doctor.finding import Machine, Severity
 from bridge.commands.status.snapshot import collect, show
-from bridge.config import Site, load_site
+from bridge.config import Credentials, Site, load_site
 from bridge.release import VERSION
 from bridge.spool import Reading, Spool
 from bridge.status.runtime import Runtime
@@ -45,6 +49,28 @@ def test_a_bus_that_runs_is_told_as_it_says(site: Site) -> None:
     found = collect(site)
     assert found["buses"]["meters"]["state"] == "ready"
     assert (found["sensors"]["soil"]["state"], found["sensors"]["soil"]["timeouts"]) == ("ok", 3)
+
+
+def test_what_is_wrong_and_what_was_learned_is_said_alike_by_status_doctor_and_check(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    silent = str(diagnosis(Cause.SILENT))
+    lesson = (
+        "answers slowly, after 2.0 s at the slowest: waited for up to 3.0 s, where reply_timeout says 0.5 s"
+    )
+    row = {"state": "silent", "trouble": silent, "lessons": [lesson], "learned": {"is_slow": False}}
+    slow = {"state": "ok", "trouble": "answers slowly: …", "learned": {"is_slow": True}}
+    first, second, *_ = [sensor.name for sensor in site.buses["meters"].sensors]
+    sensors_said = {first: row, second: slow}
+    Runtime(site.spool.path).publish("bus-meters", {"state": "ready", "error": None, "sensors": sensors_said})
+    show(site)
+    assert f"{first} {silent}" in " ".join(capsys.readouterr().out.split())
+    (finding,) = sensors.check(site, Machine())
+    assert (finding.severity, finding.sentence) == (Severity.FAULT, f"{first} {silent}")
+    document = summary(site, Credentials({}))
+    assert document["buses"]["meters"]["sensors"][first]["lessons"] == [lesson]
+    assert f"    learned: {lesson}" in text(document, plan=True).splitlines()
+    assert lesson not in text(document)
 
 
 def test_a_process_that_is_gone_has_no_state(site: Site, tmp_path: Path) -> None:
