@@ -4,10 +4,10 @@
 
 One SQLite file, one row per reading, in order of arrival. The books are kept in the very transactions that
 insert and delete, so `read = delivered + queued + expired + refused + dropped` holds for each sensor at any
-instant a process can be killed, and `Spool.audit` can prove it against the rows.
+instant a process can be killed, and `SpoolAdmin.audit` can prove it against the rows.
 """
 
-from bridge.spool.admin import Kept, UnknownSensor
+from bridge.spool.admin import Kept, SpoolAdmin, UnknownSensor
 from bridge.spool.dating import Placed
 from bridge.spool.ledger import Account
 from bridge.spool.locks import lock
@@ -26,6 +26,7 @@ __all__ = [
     "Row",
     "Salvaged",
     "Spool",
+    "SpoolAdmin",
     "SpoolUnavailable",
     "SpoolWriter",
     "UnknownSensor",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -17,18 +17,15 @@ from typing import Self
 
 from bridge.clock import following
 from bridge.errors import SpoolFull
-from bridge.spool import admin as by_hand
 from bridge.spool import dating
-from bridge.spool.admin import Kept
 from bridge.spool.database import Database
 from bridge.spool.dating import Placed
-from bridge.spool.ledger import Account, accounts, book, discrepancies, sensor_and_stamp
+from bridge.spool.ledger import Account, accounts, book, sensor_and_stamp
 from bridge.spool.locks import Presence
 from bridge.spool.opening import open_or_begin_anew
 from bridge.spool.readings import Reading, Row
 from bridge.spool.reserve import Reserve
 from bridge.spool.retention import Room
-from bridge.spool.salvage import Salvaged, salvage
 from bridge.spool.schema import SpoolUnavailable
 from bridge.spool.steps import STEP_ROWS, last_id
 
@@ -213,32 +210,6 @@ class Spool:
         """Return the readings of boots that never learned the time; None if there were none."""
         return dating.placed(self._database)
 
-    def queued(self, sensor: str | None = None) -> Iterator[Kept]:
-        """Yield the readings to be delivered, dated or not, in order; of one sensor or of all."""
-        return by_hand.queued(self._database, sensor)
-
-    def refused(self, sensor: str | None = None) -> Iterator[Kept]:
-        """Yield the refused readings, in order; of one sensor or of all."""
-        return by_hand.refused(self._database, sensor)
-
-    def retry(self, sensor: str | None = None) -> int:
-        """Queue again what was refused, of one sensor or of all; how many. May raise UnknownSensor."""
-        return by_hand.retry(self._database, sensor)
-
-    def drop(self, sensor: str) -> int:
-        """Delete what is queued and refused of a sensor; how many that was. May raise UnknownSensor."""
-        dropped = by_hand.drop(self._database, sensor)
-        self._room.shrink()
-        return dropped
-
-    def reassign(self, old: str, new: str) -> int:
-        """Give what is queued and refused of one sensor to another; how many. May raise UnknownSensor."""
-        return by_hand.reassign(self._database, old, new)
-
-    def salvage(self, file: Path) -> Salvaged:
-        """Queue again what a file that was set aside still holds. May raise NothingToSalvage."""
-        return salvage(self._database, file)
-
     def stamps(self) -> dict[str, int]:
         """Return the last stamp given to each sensor, in ms since 1970: where its clock must go on."""
         with self._database.read() as db:
@@ -253,11 +224,6 @@ class Spool:
         """Return the account of every sensor that ever gave a reading, by its name."""
         with self._database.read() as db:
             return accounts(db)
-
-    def audit(self) -> list[str]:
-        """Compare the books with the equation and with every row; one sentence for each discrepancy."""
-        with self._database.read() as db:
-            return discrepancies(db)
 
     def wait_for_lock(self, within_s: float) -> None:
         """Wait at most so long from now on, each time, for another process to finish its transaction."""

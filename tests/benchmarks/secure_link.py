@@ -31,7 +31,7 @@ from bridge.config import (
 )
 from bridge.simulator.server.dtls import Secure
 from bridge.simulator.server.stand_in import StandIn
-from bridge.spool import Reading, Spool
+from bridge.spool import Reading, SpoolAdmin
 from bridge.thingsboard import encode_values
 from bridge.uplink import Uplink, connect
 from tests.certificates import Authority
@@ -71,7 +71,7 @@ async def deliver(folder: Path, *, readings: int, restarts: int, every_s: float,
     credentials = Credentials({**{name: Token(name) for name in SENSORS[:3]}, **certificates})
     site = _site(folder, port, authority.path)
     client, own_clients = connect(site.thingsboard, certificates.values())
-    spool = Spool.open(site.spool.path)
+    spool = SpoolAdmin.open(site.spool.path)
     uplink = Uplink(
         site.spool.path,
         site,

@@ -19,7 +19,7 @@ from bridge.coap.path_limit import PathLimit
 from bridge.config import Bus, Certificate, Credentials, Sensor, Site, SpoolSettings, ThingsBoard, Token
 from bridge.errors import ConnectionEnded, NotTrusted, PathTooNarrow, SpoolFull, UplinkError
 from bridge.response_code import ResponseCode
-from bridge.spool import Row, Spool
+from bridge.spool import Row, Spool, SpoolAdmin
 from bridge.uplink import Uplink
 from tests.bridge.test_uplink import QUICK, readings, until
 
@@ -147,7 +147,7 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    world = World(tmp_path / "spool.db", Spool.open(tmp_path / "spool.db"))
+    world = World(tmp_path / "spool.db", SpoolAdmin.open(tmp_path / "spool.db"))
     yield world
     assert world.spool.audit() == []
     world.spool.close()

@@ -23,7 +23,7 @@ from bridge.files import (
     replace_by_link,
     replace_regular,
 )
-from bridge.spool import Reading, Spool, lock, read_ledger
+from bridge.spool import Reading, SpoolAdmin, lock, read_ledger
 from bridge.spool.database import mark
 from bridge.spool.locks import beside
 from bridge.spool.reserve import Reserve
@@ -69,13 +69,13 @@ def use(path: Path) -> None:
         return take
 
     def used() -> None:
-        with closing(Spool.open(path)) as spool:
+        with closing(SpoolAdmin.open(path)) as spool:
             spool.add([reading(1)])
             spool.refuse(1, "4.00", "no")
             spool.retry("meter")
 
     def damaged() -> None:
-        with closing(Spool.open(path)) as spool:
+        with closing(SpoolAdmin.open(path)) as spool:
             path.write_bytes(b"x" * 10_000)
             spool.audit()
 
@@ -200,7 +200,7 @@ def test_neither_reserve_nor_mark_follows_a_link(tmp_path: Path) -> None:
     path = tmp_path / "spool.db"
     beside(path, ".reserve").symlink_to(tmp_path / "elsewhere")
     Reserve(path).hold()
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         mark(path).symlink_to(tmp_path / "elsewhere")
         path.write_bytes(b"x" * path.stat().st_size)
         with suppress(BridgeError):

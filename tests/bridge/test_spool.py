@@ -22,6 +22,7 @@ from bridge.spool import (
     Reading,
     Row,
     Spool,
+    SpoolAdmin,
     SpoolUnavailable,
     UnknownSensor,
     opening,
@@ -48,7 +49,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def spool(path: Path) -> Iterator[Spool]:
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         yield spool
         assert spool.audit() == []
 
@@ -90,10 +91,10 @@ def test_one_call_looks_at_a_bounded_stretch_however_much_is_held(spool: Spool) 
 
 
 def test_an_id_is_never_used_again_after_the_queue_was_empty(path: Path) -> None:
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         spool.add([reading(1), reading(2)])
         spool.confirm([1, 2])
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         assert spool.last_id() == 2
         spool.add([reading(3)])
         rows, _ = spool.rows(2, limit=10)
@@ -136,10 +137,10 @@ def test_what_could_not_be_kept_is_booked_as_dropped(spool: Spool) -> None:
 
 
 def test_the_last_stamps_outlive_the_readings(path: Path) -> None:
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         spool.add([reading(1, "a"), reading(5, "a"), reading(2, "b"), reading(3, "undated", ts_ms=None)])
         spool.confirm([1, 2, 3])
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         assert spool.stamps() == {"a": NOON_MS + 5000, "b": NOON_MS + 2000}
 
 
@@ -218,7 +219,7 @@ class TestLimit:
     def test_the_oldest_expire_and_the_files_stay_below_it(
         self, path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        with closing(Spool.open(path, limit=self.LIMIT)) as spool:
+        with closing(SpoolAdmin.open(path, limit=self.LIMIT)) as spool:
             for start in range(0, 40_000, 400):
                 spool.add([reading(n, f"s{n % 2}") for n in range(start, start + 400)])
                 assert self.taken(path) <= self.LIMIT
@@ -232,9 +233,9 @@ class TestLimit:
         assert caplog.text.count("it has reached its limit") == 1
 
     def test_a_lower_one_takes_effect(self, path: Path) -> None:
-        with closing(Spool.open(path)) as spool:
+        with closing(SpoolAdmin.open(path)) as spool:
             spool.add([reading(n) for n in range(40_000)])
-        with closing(Spool.open(path, limit=self.LIMIT)) as spool:
+        with closing(SpoolAdmin.open(path, limit=self.LIMIT)) as spool:
             spool.add([reading(40_000)])
             spool.add([reading(40_001)])
             assert spool.audit() == []
@@ -271,7 +272,7 @@ class TestFullDisk:
 
 
 def test_audit_finds_a_row_that_went_without_being_booked(path: Path) -> None:
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         spool.add([reading(1, "a"), reading(2, "a"), reading(3, "b")])
         with closing(sqlite3.connect(path)) as thief, thief:
             thief.execute("DELETE FROM reading WHERE id = 2")
@@ -279,7 +280,7 @@ def test_audit_finds_a_row_that_went_without_being_booked(path: Path) -> None:
 
 
 def test_audit_finds_books_that_do_not_add_up(path: Path) -> None:
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         spool.add([reading(1, "a")])
         with closing(sqlite3.connect(path)) as forger, forger:
             forger.execute("UPDATE sensor SET delivered = 5")
@@ -290,14 +291,14 @@ def test_audit_finds_books_that_do_not_add_up(path: Path) -> None:
 def test_looking_at_a_spool_makes_none(path: Path) -> None:
     assert read_ledger(path) == {}
     with pytest.raises(SpoolUnavailable, match="no spool yet"):
-        Spool.view(path)
+        SpoolAdmin.view(path)
     assert list(path.parent.iterdir()) == []
 
 
 def test_a_spool_can_be_looked_at_while_it_is_used(spool: Spool, path: Path) -> None:
     spool.add([reading(1)])
     assert read_ledger(path) == {"meter": Account(1, 0, 1, 0, 0, 0)}
-    with closing(Spool.view(path)) as view, pytest.raises(SpoolUnavailable, match="read-only"):
+    with closing(SpoolAdmin.view(path)) as view, pytest.raises(SpoolUnavailable, match="read-only"):
         view.add([reading(2)])
 
 
@@ -310,7 +311,7 @@ class Bookkeeping(RuleBasedStateMachine):
         super().__init__()
         self.directory = TemporaryDirectory()
         self.path = Path(self.directory.name) / "spool.db"
-        self.spool = Spool.open(self.path)
+        self.spool = SpoolAdmin.open(self.path)
         self.queued: dict[int, tuple[str, bytes]] = {}
         self.refused: dict[int, tuple[str, bytes]] = {}
         self.outcomes = {sensor: Counter[str]() for sensor in ("a", "b", "c")}
@@ -387,7 +388,7 @@ class Bookkeeping(RuleBasedStateMachine):
         self.spool.close()
         aside = opening._quarantine(self.path)
         opening._begin_anew(self.path, aside, LIMIT_BYTES)
-        self.spool = Spool.open(self.path)
+        self.spool = SpoolAdmin.open(self.path)
         last = self.spool.last_id()
         assert self.spool.salvage(aside).queued.total() == len(self.queued) + len(self.refused)
         assert self.spool.salvage(aside).queued.total() == 0
@@ -410,7 +411,7 @@ class Bookkeeping(RuleBasedStateMachine):
     @rule()
     def reopen(self) -> None:
         self.spool.close()
-        self.spool = Spool.open(self.path)
+        self.spool = SpoolAdmin.open(self.path)
 
     @invariant()
     def the_books_balance(self) -> None:

@@ -11,7 +11,15 @@ import pytest
 
 from bridge.clock import Instant
 from bridge.errors import AlreadyRunning, SpoolDamaged
-from bridge.spool import Account, NothingToSalvage, Reading, Spool, SpoolUnavailable, lock, opening
+from bridge.spool import (
+    Account,
+    NothingToSalvage,
+    Reading,
+    SpoolAdmin,
+    SpoolUnavailable,
+    lock,
+    opening,
+)
 from bridge.spool.database import PAGE_BYTES
 from bridge.spool.schema import _STEPS
 
@@ -28,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def filled(path: Path) -> Path:
     """A spool with a few hundred readings, some delivered, closed in good order."""
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         spool.add([reading(number, f"s{number % 2}") for number in range(1000)])
         spool.confirm(range(1, 101))
     return path
@@ -48,9 +56,9 @@ def set_aside(path: Path) -> list[Path]:
 def test_a_file_that_is_no_database_is_quarantine(
     path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    Spool.open(path).close()
+    SpoolAdmin.open(path).close()
     path.write_bytes(content)
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         spool.add([reading(1)])
         assert spool.audit() == []
     (aside,) = set_aside(path)
@@ -62,7 +70,7 @@ def test_a_file_that_is_no_database_is_quarantine(
 
 def test_garbage_inside_is_found_at_the_next_start_and_the_books_are_carried_over(filled: Path) -> None:
     scribble(filled, from_page=20)
-    with closing(Spool.open(filled)) as spool:
+    with closing(SpoolAdmin.open(filled)) as spool:
         assert spool.ledger() == {"s0": Account(500, 50, 0, 0, 0, 450), "s1": Account(500, 50, 0, 0, 0, 450)}
         assert spool.audit() == []
         assert spool.last_id() == 1000
@@ -72,7 +80,7 @@ def test_garbage_inside_is_found_at_the_next_start_and_the_books_are_carried_ove
 
 
 def test_damage_found_at_work_ends_every_process_and_is_quarantine_by_the_next(filled: Path) -> None:
-    finder, other = Spool.open(filled), Spool.open(filled)
+    finder, other = SpoolAdmin.open(filled), SpoolAdmin.open(filled)
     with closing(finder), closing(other):
         scribble(filled, from_page=20)
         with pytest.raises(SpoolDamaged, match="is damaged"):
@@ -80,16 +88,16 @@ def test_damage_found_at_work_ends_every_process_and_is_quarantine_by_the_next(f
         with pytest.raises(SpoolDamaged, match="found damaged by another process"):
             other.add([reading(1)])
         with pytest.raises(SpoolDamaged, match="another process still uses it"):
-            Spool.open(filled)
+            SpoolAdmin.open(filled)
         assert set_aside(filled) == []
-    with closing(Spool.open(filled)) as spool:
+    with closing(SpoolAdmin.open(filled)) as spool:
         assert spool.audit() == []
     assert len(set_aside(filled)) == 1
 
 
 def test_a_false_alarm_changes_nothing(filled: Path) -> None:
     filled.with_name("spool.db.damaged").touch()
-    with closing(Spool.open(filled)) as spool:
+    with closing(SpoolAdmin.open(filled)) as spool:
         assert spool.ledger()["s0"].queued == 450
         spool.add([reading(1)])
     assert set_aside(filled) == []
@@ -100,10 +108,10 @@ def test_a_large_file_is_examined_whole_only_if_it_was_found_damaged(
 ) -> None:
     monkeypatch.setattr(opening, "_EXAMINED_BYTES", 0)
     scribble(filled, from_page=20)
-    Spool.open(filled).close()
+    SpoolAdmin.open(filled).close()
     assert set_aside(filled) == [], "reading it all would delay every start"
     filled.with_name("spool.db.damaged").touch()
-    with closing(Spool.open(filled)) as spool:
+    with closing(SpoolAdmin.open(filled)) as spool:
         assert spool.audit() == []
     assert len(set_aside(filled)) == 1
 
@@ -111,43 +119,43 @@ def test_a_large_file_is_examined_whole_only_if_it_was_found_damaged(
 def test_the_write_ahead_log_of_a_damaged_file_goes_aside_with_it(path: Path) -> None:
     copy = path.parent / "copy" / "spool.db"
     copy.parent.mkdir()
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         spool.add([reading(number) for number in range(1000)])
         spool._database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         spool.add([reading(number) for number in range(1000, 1200)])  # these are in the log alone
         for name in ("spool.db", "spool.db-wal"):
             copy.with_name(name).write_bytes(path.with_name(name).read_bytes())
     aside = opening._quarantine(copy)
-    with closing(Spool.open(copy)) as spool:
+    with closing(SpoolAdmin.open(copy)) as spool:
         assert spool.salvage(aside).queued == {"meter": 1200}
         assert spool.audit() == []
 
 
 def test_every_commit_is_forced_to_the_disk(filled: Path) -> None:
     """A power cut takes no committed reading: with NORMAL it could, as far back as the last checkpoint."""
-    with closing(Spool.open(filled)) as spool:
+    with closing(SpoolAdmin.open(filled)) as spool:
         (level,) = spool._database.connection.execute("PRAGMA synchronous").fetchone()
     assert level == 2, "FULL"
 
 
 def test_two_damaged_files_of_one_second_are_both_kept(path: Path) -> None:
     for content in (b"first", b"second"):
-        Spool.open(path).close()
+        SpoolAdmin.open(path).close()
         path.write_bytes(content)
-        Spool.open(path).close()
+        SpoolAdmin.open(path).close()
     assert [aside.read_bytes() for aside in set_aside(path)] == [b"first", b"second"]
 
 
 def test_a_torn_write_ahead_log_costs_only_its_end(path: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy" / "spool.db"
     copy.parent.mkdir()
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         for number in range(20):
             spool.add([reading(number)])
         log = path.with_name("spool.db-wal").read_bytes()
         copy.write_bytes(path.read_bytes())
         copy.with_name("spool.db-wal").write_bytes(log[: len(log) - 3 * PAGE_BYTES])
-    with closing(Spool.open(copy)) as spool:
+    with closing(SpoolAdmin.open(copy)) as spool:
         assert spool.audit() == []
         rows, _ = spool.rows(0, limit=100)
         assert [row.id for row in rows] == list(range(1, len(rows) + 1))
@@ -159,7 +167,7 @@ def test_a_spool_of_a_newer_version_is_left_alone(filled: Path) -> None:
     with closing(sqlite3.connect(filled)) as db, db:
         db.execute("INSERT INTO step(version) VALUES (99)")
     with pytest.raises(SpoolUnavailable, match=r"newer serial-bridge \(schema 99, this one knows \d+\)"):
-        Spool.open(filled)
+        SpoolAdmin.open(filled)
     assert set_aside(filled) == []
 
 
@@ -167,14 +175,14 @@ def test_a_database_of_another_program_is_left_alone(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("CREATE TABLE photos(id INTEGER PRIMARY KEY)")
     with pytest.raises(SpoolUnavailable, match="another program"):
-        Spool.open(path)
+        SpoolAdmin.open(path)
     assert set_aside(path) == []
 
 
 def test_a_directory_that_cannot_be_made_is_told(path: Path) -> None:
     path.write_text("a file where a directory should be")
     with pytest.raises(SpoolUnavailable, match="is no folder, name a file in one"):
-        Spool.open(path / "spool.db")
+        SpoolAdmin.open(path / "spool.db")
 
 
 def test_the_schema_records_its_steps(filled: Path) -> None:
@@ -188,10 +196,10 @@ class TestSalvage:
     """What a damaged file still holds comes back, and the books follow."""
 
     def test_rows_beside_the_damage_are_queued_again(self, filled: Path) -> None:
-        with closing(Spool.open(filled)) as spool:
+        with closing(SpoolAdmin.open(filled)) as spool:
             spool.add([Reading("s0", Instant("an old boot", n), None, b'{"v":%d}' % n, 1) for n in range(3)])
         scribble(filled, from_page=20, pages=2)
-        with closing(Spool.open(filled)) as spool:
+        with closing(SpoolAdmin.open(filled)) as spool:
             (aside,) = set_aside(filled)
             before = spool.ledger()
             assert before["s0"] == Account(503, 50, 0, 0, 0, 453)
@@ -209,23 +217,23 @@ class TestSalvage:
 
     def test_a_second_time_brings_nothing_twice(self, filled: Path) -> None:
         scribble(filled, from_page=20, pages=2)
-        with closing(Spool.open(filled)) as spool:
+        with closing(SpoolAdmin.open(filled)) as spool:
             (aside,) = set_aside(filled)
             assert spool.salvage(aside).queued.total() > 0
             assert spool.salvage(aside).queued.total() == 0
             assert spool.audit() == []
 
     def test_readings_of_a_foreign_file_are_new_here(self, filled: Path, tmp_path: Path) -> None:
-        with closing(Spool.open(tmp_path / "other.db")) as spool:
+        with closing(SpoolAdmin.open(tmp_path / "other.db")) as spool:
             assert spool.salvage(filled).queued == {"s0": 450, "s1": 450}
             assert spool.ledger()["s0"] == Account(450, 0, 450, 0, 0, 0)
             assert spool.audit() == []
 
     @pytest.mark.parametrize("content", [b"", b"no database at all, sorry\n" * 500])
     def test_a_file_that_holds_nothing_is_told(self, path: Path, content: bytes) -> None:
-        Spool.open(path).close()
+        SpoolAdmin.open(path).close()
         path.write_bytes(content)
-        with closing(Spool.open(path)) as spool:
+        with closing(SpoolAdmin.open(path)) as spool:
             (aside,) = set_aside(path)
             with pytest.raises(NothingToSalvage, match="nothing in"):
                 spool.salvage(aside)
@@ -238,11 +246,11 @@ class TestSalvage:
         self, filled: Path
     ) -> None:
         scribble(filled, from_page=20, pages=2)
-        with closing(Spool.open(filled)) as spool:
+        with closing(SpoolAdmin.open(filled)) as spool:
             (first,) = set_aside(filled)
             spool.salvage(first)
         scribble(filled, from_page=20, pages=2)
-        with closing(Spool.open(filled)) as spool:
+        with closing(SpoolAdmin.open(filled)) as spool:
             assert spool.salvage(first).queued.total() == 0
             assert spool.audit() == []
 
@@ -255,7 +263,7 @@ def test_a_spool_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
         db.execute("PRAGMA application_id=0x53425350")
         db.execute("INSERT INTO sensor(name, read, queued) VALUES ('meter', 1, 1)")
         db.execute("INSERT INTO reading(sensor, ts, points, body) VALUES (1, 5, 1, CAST('{}' AS BLOB))")
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         spool.add([reading(1)])
         assert spool.ledger()["meter"] == Account(2, 0, 2, 0, 0, 0)
         assert spool.audit() == []

@@ -13,16 +13,16 @@ from typing import IO
 import pytest
 
 from bridge.clock import Instant
-from bridge.spool import Reading, Spool
+from bridge.spool import Reading, SpoolAdmin
 
 WRITE = """
 import sys
 from pathlib import Path
 from bridge.clock import Instant
-from bridge.spool import Reading, Spool
+from bridge.spool import Reading, SpoolAdmin
 
 path, sensor, groups = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-spool = Spool.open(path)
+spool = SpoolAdmin.open(path)
 number = 0
 while groups:
     group = [Reading(sensor, Instant("boot", n), n, b'{"v":%d}' % n, 1) for n in range(number, number + 7)]
@@ -37,9 +37,9 @@ DELIVER = """
 import sys
 from pathlib import Path
 from bridge.clock import Instant
-from bridge.spool import Reading, Spool
+from bridge.spool import Reading, SpoolAdmin
 
-spool = Spool.open(Path(sys.argv[1]))
+spool = SpoolAdmin.open(Path(sys.argv[1]))
 after = delivered = 0
 while delivered < int(sys.argv[2]):
     rows, after = spool.rows(after, limit=100)
@@ -54,10 +54,10 @@ import json, sys
 from pathlib import Path
 from bridge.clock import Instant
 from bridge.errors import SpoolFull
-from bridge.spool import Reading, Spool
+from bridge.spool import Reading, SpoolAdmin
 
 path = Path(sys.argv[1])
-reader, uplink = Spool.open(path), Spool.open(path)
+reader, uplink = SpoolAdmin.open(path), SpoolAdmin.open(path)
 group = [Reading("meter", Instant("boot", n), n, bytes(200), 1) for n in range(500)]
 while True:
     try:
@@ -101,7 +101,7 @@ def test_what_was_committed_survives_a_kill(tmp_path: Path, seed: int) -> None:
         writer.kill()
         told = [0, *map(int, output(writer).read().split(b"\n")[:-1])]
     committed = max(told)
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         assert spool.audit() == []
         account = spool.ledger()["meter"]
         assert account.read == account.queued >= committed
@@ -121,7 +121,7 @@ def test_readers_and_an_uplink_work_at_once(tmp_path: Path) -> None:
         with process:
             output(process).read()
         assert process.returncode == 0
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         assert spool.audit() == []
         for sensor in ("a", "b"):
             account = spool.ledger()[sensor]
@@ -131,7 +131,7 @@ def test_readers_and_an_uplink_work_at_once(tmp_path: Path) -> None:
 def test_somebody_settles_things_while_readers_and_an_uplink_work(tmp_path: Path) -> None:
     path = tmp_path / "spool.db"
     processes = [start(WRITE, path, "a", 150), start(WRITE, path, "b", 150), start(DELIVER, path, 1000)]
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         for _ in range(2):
             for sensor in ("a", "b"):
                 output(processes["ab".index(sensor)]).readline()

@@ -15,7 +15,7 @@ import pytest
 
 from bridge.clock import Instant
 from bridge.errors import SpoolDamaged, SpoolFull
-from bridge.spool import Reading, Spool, SpoolUnavailable, lock
+from bridge.spool import Reading, SpoolAdmin, SpoolUnavailable, lock
 from bridge.spool.database import translated
 from bridge.spool.reserve import RESERVE_BYTES
 
@@ -25,18 +25,18 @@ from contextlib import closing, suppress
 from pathlib import Path
 from bridge.clock import Instant
 from bridge.errors import SpoolFull
-from bridge.spool import Reading, Spool, lock
+from bridge.spool import Reading, SpoolAdmin, lock
 
 logging.basicConfig(stream=sys.stderr)
 path = Path(sys.argv[1])
 group = [Reading("meter", Instant("boot", n), n, bytes(200), 1) for n in range(500)]
-with closing(Spool.open(path)) as before:
+with closing(SpoolAdmin.open(path)) as before:
     before.add(group)
 with open(path.with_name("filler"), "wb", buffering=0) as filler, suppress(OSError):
     while filler.write(bytes(4096)):
         pass
-with lock(path, "bus-meters"), lock(path, "uplink"), closing(Spool.open(path)) as reader, \\
-        closing(Spool.open(path)) as uplink:
+with lock(path, "bus-meters"), lock(path, "uplink"), closing(SpoolAdmin.open(path)) as reader, \\
+        closing(SpoolAdmin.open(path)) as uplink:
     rows, _ = uplink.rows(0, limit=500)
     could_add = True
     try:
@@ -59,7 +59,7 @@ import sys
 from contextlib import closing, suppress
 from pathlib import Path
 from bridge.errors import SpoolFull
-from bridge.spool import Spool, SpoolUnavailable
+from bridge.spool import SpoolAdmin, SpoolUnavailable
 
 path = Path(sys.argv[1])
 with open(path.with_name("filler"), "wb", buffering=0) as filler, suppress(OSError):
@@ -67,12 +67,12 @@ with open(path.with_name("filler"), "wb", buffering=0) as filler, suppress(OSErr
         pass
 for _ in range(2):
     try:
-        Spool.open(path)
+        SpoolAdmin.open(path)
     except (SpoolFull, SpoolUnavailable):
         continue
     raise SystemExit("a full disk was not noticed")
 path.with_name("filler").unlink()
-Spool.open(path).close()
+SpoolAdmin.open(path).close()
 print([file.name for file in path.parent.glob("*damaged*")])
 """
 MOUNT = 'mount -t tmpfs -o size=12m,mode=777 tmpfs "$1"'
@@ -120,7 +120,7 @@ def test_a_full_disk_at_the_very_first_start_leaves_nothing_that_looks_damaged()
 
 def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
     path = tmp_path / "var" / "lib" / "spool.db"
-    with lock(path, "uplink"), closing(Spool.open(path)) as spool:
+    with lock(path, "uplink"), closing(SpoolAdmin.open(path)) as spool:
         spool.add([Reading("meter", Instant("boot", 1), 1, b"{}", 0)])
 
 

@@ -15,7 +15,16 @@ from bridge.clock import Clock, Instant
 from bridge.config import Sensor
 from bridge.errors import SpoolFull
 from bridge.reader.intake import AHEAD_MS, Intake
-from bridge.spool import Account, Reading, Spool, SpoolUnavailable, SpoolWriter, read_ledger, writer
+from bridge.spool import (
+    Account,
+    Reading,
+    Spool,
+    SpoolAdmin,
+    SpoolUnavailable,
+    SpoolWriter,
+    read_ledger,
+    writer,
+)
 from bridge.spool.loss_watch import LossWatch
 
 NEVER_S = 3600.0
@@ -73,7 +82,7 @@ class FailingSpool(Spool):
 
 class TestClosing:
     async def test_waits_for_a_lock_that_is_given_back(self, path: Path, waiting: Path) -> None:
-        subject = SpoolWriter(Spool.open(path), commit_every_s=NEVER_S, leftovers=[waiting])
+        subject = SpoolWriter(SpoolAdmin.open(path), commit_every_s=NEVER_S, leftovers=[waiting])
         for number in range(50):
             subject.put(reading(number))
         with locked(path):
@@ -87,7 +96,7 @@ class TestClosing:
     async def test_leaves_in_a_file_what_a_locked_spool_does_not_take_and_the_next_writer_takes_it(
         self, path: Path, waiting: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        subject = SpoolWriter(Spool.open(path), commit_every_s=NEVER_S, leftovers=[waiting])
+        subject = SpoolWriter(SpoolAdmin.open(path), commit_every_s=NEVER_S, leftovers=[waiting])
         for number in range(50):
             subject.put(reading(number))
         subject.lose("other")
@@ -95,28 +104,28 @@ class TestClosing:
             assert await subject.close(within_s=0.5) == 0
         assert f"does not take 50 readings now: they wait in {waiting} for the next start" in caplog.text
         assert read_ledger(path) == {}
-        following = SpoolWriter(Spool.open(path), commit_every_s=NEVER_S, leftovers=[waiting])
+        following = SpoolWriter(SpoolAdmin.open(path), commit_every_s=NEVER_S, leftovers=[waiting])
         following.put(reading(50))
         await following.close()
         assert read_ledger(path) == {"meter": Account(51, 0, 51, 0, 0, 0), "other": Account(1, 0, 0, 0, 0, 1)}
-        with closing(Spool.open(path)) as spool:
+        with closing(SpoolAdmin.open(path)) as spool:
             rows, _ = spool.rows(0, limit=100)
             assert [row.body for row in rows] == [b'{"v":%d}' % number for number in range(51)]
             assert spool.audit() == []
         assert left(waiting) is None
 
     async def test_adds_to_what_was_left_before(self, path: Path, waiting: Path) -> None:
-        Spool.open(path).close()
+        SpoolAdmin.open(path).close()
         with locked(path):
             for number in range(3):
-                spool = Spool.open(path)
+                spool = SpoolAdmin.open(path)
                 spool.wait_for_lock(0.01)
                 subject = SpoolWriter(spool, commit_every_s=NEVER_S, leftovers=[waiting])
                 subject.put(reading(number))
                 await subject.close(within_s=0.1)
-        last = SpoolWriter(Spool.open(path), leftovers=[waiting])
+        last = SpoolWriter(SpoolAdmin.open(path), leftovers=[waiting])
         await last.close()
-        with closing(Spool.open(path)) as spool:
+        with closing(SpoolAdmin.open(path)) as spool:
             assert [row.body for row in spool.rows(0, limit=9)[0]] == [
                 b'{"v":%d}' % number for number in range(3)
             ]
@@ -137,7 +146,7 @@ class TestClosing:
         self, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setattr(writer, "_LAST_WORDS_S", 0.1)
-        subject = SpoolWriter(Spool.open(path), commit_every_s=NEVER_S)
+        subject = SpoolWriter(SpoolAdmin.open(path), commit_every_s=NEVER_S)
         subject.put(reading(1))
         with locked(path):
             subject._spool.wait_for_lock = lambda _: None  # type: ignore[method-assign]
@@ -149,7 +158,7 @@ class TestClosing:
         self, path: Path, waiting: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         leave(waiting, '{"readings": 5}')
-        subject = SpoolWriter(Spool.open(path), leftovers=[waiting])
+        subject = SpoolWriter(SpoolAdmin.open(path), leftovers=[waiting])
         subject.put(reading(1))
         await subject.close()
         assert read_ledger(path)["meter"].queued == 1
@@ -187,10 +196,10 @@ class TestReportOnChange:
     @pytest.fixture
     async def bench(self, path: Path) -> Iterator[tuple[Intake, SpoolWriter, Spool]]:  # type: ignore[misc]
         self.now_ns = 0
-        subject = SpoolWriter(Spool.open(path), commit_every_s=NEVER_S)
+        subject = SpoolWriter(SpoolAdmin.open(path), commit_every_s=NEVER_S)
         sensor = Sensor(name="meter", every_s=1.0, publish="change", bus="b", settings=None)  # type: ignore[arg-type]
         clock = Clock("boot", self.tick, lambda: 1_900_000_000_000 * MS, lambda _: "NTP")
-        with closing(Spool.open(path)) as spool:
+        with closing(SpoolAdmin.open(path)) as spool:
             yield Intake(sensor, subject, clock), subject, spool
         await subject.close()
 
@@ -253,7 +262,7 @@ class TestReportOnChange:
     async def test_readings_too_fast_for_the_server_are_booked_as_dropped_and_said_once(
         self, path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        subject = SpoolWriter(Spool.open(path), commit_every_s=NEVER_S)
+        subject = SpoolWriter(SpoolAdmin.open(path), commit_every_s=NEVER_S)
         clock = Clock("boot", self.tick_once, lambda: 1_900_000_000_000 * MS, lambda _: "NTP")
         intake = Intake(Sensor(name="fast", every_s=0.0, bus="b", settings=None), subject, clock)  # type: ignore[arg-type]
         for number in range(1000):
@@ -264,14 +273,14 @@ class TestReportOnChange:
 
     async def test_a_stamp_ahead_of_its_time_because_the_clock_was_set_back_says_so(self, path: Path) -> None:
         wall_ns = 1_900_000_000_000 * MS
-        subject = SpoolWriter(Spool.open(path), commit_every_s=NEVER_S)
+        subject = SpoolWriter(SpoolAdmin.open(path), commit_every_s=NEVER_S)
         clock = Clock("boot", self.tick_once, lambda: wall_ns, lambda _: "NTP")
         intake = Intake(Sensor(name="a", every_s=0.0, bus="b", settings=None), subject, clock)  # type: ignore[arg-type]
         for step_ms in (0, 0, -30_000):
             wall_ns += step_ms * MS
             intake.take({"v": 1}, clock.now())
         await subject.close()
-        with closing(Spool.open(path)) as spool:
+        with closing(SpoolAdmin.open(path)) as spool:
             bodies = [row.body for row in spool.rows(0, limit=9)[0]]
         assert bodies == [b'{"v":1}', b'{"v":1}', b'{"v":1,"stamp_error_ms":30002}']
 
@@ -298,7 +307,7 @@ class TestRefused:
     def test_readings_are_bounded_and_leave_the_healthy_ones_their_room(
         self, path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        with closing(Spool.open(path, limit=self.LIMIT)) as spool:
+        with closing(SpoolAdmin.open(path, limit=self.LIMIT)) as spool:
             for start in range(0, 12_000, 500):
                 spool.add([reading(start + n, "bad") for n in range(500)])
                 rows, _ = spool.rows(0, limit=1000)
@@ -317,11 +326,11 @@ class TestRefused:
         assert caplog.text.count("refused readings have reached their share") == 1
 
     def test_readings_of_an_older_version_beyond_their_share_go_before_healthy_ones(self, path: Path) -> None:
-        with closing(Spool.open(path)) as spool:
+        with closing(SpoolAdmin.open(path)) as spool:
             spool.add([reading(n, "bad") for n in range(6000)])
             for id_ in range(1, 6001):
                 spool._refuse(id_, "4.00 Bad Request", "no")
-        with closing(Spool.open(path, limit=self.LIMIT)) as spool:
+        with closing(SpoolAdmin.open(path, limit=self.LIMIT)) as spool:
             for start in range(0, 6000, 100):
                 spool.add([reading(start + n, "good") for n in range(100)])
             assert spool.ledger()["good"].expired == 0

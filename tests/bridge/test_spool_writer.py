@@ -12,7 +12,7 @@ import pytest
 
 from bridge.clock import Instant
 from bridge.errors import SpoolDamaged, SpoolFull
-from bridge.spool import Account, Reading, Spool, SpoolWriter, read_ledger
+from bridge.spool import Account, Reading, Spool, SpoolAdmin, SpoolWriter, read_ledger
 from bridge.spool.writer import GROUP, KEPT_IN_MEMORY
 
 NEVER_S = 3600.0
@@ -57,7 +57,7 @@ def path(tmp_path: Path) -> Path:
 
 
 async def test_closing_commits_everything(path: Path) -> None:
-    writer = SpoolWriter(Spool.open(path), commit_every_s=NEVER_S)
+    writer = SpoolWriter(SpoolAdmin.open(path), commit_every_s=NEVER_S)
     for number in range(1234):
         writer.put(reading(number))
     await writer.close()
@@ -65,7 +65,7 @@ async def test_closing_commits_everything(path: Path) -> None:
 
 
 async def test_a_flush_waits_for_what_was_put_before_it(path: Path) -> None:
-    writer = SpoolWriter(Spool.open(path), commit_every_s=NEVER_S)
+    writer = SpoolWriter(SpoolAdmin.open(path), commit_every_s=NEVER_S)
     writer.put(reading(1))
     await writer.flush()
     assert read_ledger(path)["meter"].queued == 1
@@ -152,7 +152,7 @@ async def test_a_full_disk_does_not_keep_the_writer_from_closing(
 
 
 async def test_a_damaged_spool_is_told_to_who_puts(path: Path) -> None:
-    writer = SpoolWriter(Spool.open(path), commit_every_s=NEVER_S)
+    writer = SpoolWriter(SpoolAdmin.open(path), commit_every_s=NEVER_S)
     path.with_name("spool.db.damaged").touch()  # as another process does that found damage
     writer.put(reading(1))
     with pytest.raises(SpoolDamaged, match="found damaged"):
@@ -165,7 +165,7 @@ async def test_a_damaged_spool_is_told_to_who_puts(path: Path) -> None:
 
 
 async def test_a_closed_writer_takes_nothing(path: Path) -> None:
-    writer = SpoolWriter(Spool.open(path))
+    writer = SpoolWriter(SpoolAdmin.open(path))
     await writer.close()
     await writer.close()
     with pytest.raises(ValueError, match="closed"):
@@ -175,14 +175,14 @@ async def test_a_closed_writer_takes_nothing(path: Path) -> None:
 
 
 async def test_two_writers_share_a_spool(path: Path) -> None:
-    writers = [SpoolWriter(Spool.open(path), commit_every_s=0.0) for _ in range(2)]
+    writers = [SpoolWriter(SpoolAdmin.open(path), commit_every_s=0.0) for _ in range(2)]
     for number in range(300):
         for index, writer in enumerate(writers):
             writer.put(reading(number, f"s{index}"))
         await asyncio.sleep(0)
     for writer in writers:
         await writer.close()
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         assert spool.audit() == []
         assert {name: account.queued for name, account in spool.ledger().items()} == {"s0": 300, "s1": 300}
 
@@ -202,7 +202,7 @@ async def test_counters_are_committed_with_the_readings_that_came_with_them(path
 
 
 async def test_counters_without_a_reading_are_kept_at_the_end(path: Path) -> None:
-    writer = SpoolWriter(Spool.open(path), commit_every_s=NEVER_S)
+    writer = SpoolWriter(SpoolAdmin.open(path), commit_every_s=NEVER_S)
     writer.note_counters({"house/1": 7, "barn/2": 1})
     writer.note_counters({"house/1": 8})
     assert await writer.close() == 0
@@ -235,14 +235,14 @@ async def test_counters_wait_for_a_disk_that_is_full(path: Path) -> None:
 
 
 def test_a_counter_never_goes_back(path: Path) -> None:
-    with closing(Spool.open(path)) as spool:
+    with closing(SpoolAdmin.open(path)) as spool:
         spool.add([], counters={"house/1": 9})
         spool.add([], counters={"house/1": 3, "barn/2": 1})
         assert spool.invocation_counters() == {"house/1": 9, "barn/2": 1}
 
 
 def saved_counters(path: Path) -> dict[str, int]:
-    with closing(Spool.view(path)) as spool:
+    with closing(SpoolAdmin.view(path)) as spool:
         return spool.invocation_counters()
 
 

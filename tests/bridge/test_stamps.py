@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from bridge.clock import BUILD_DATE, Clock, Instant
 from bridge.reader.intake import AHEAD_MS, StampBudget
-from bridge.spool import Reading, Spool, SpoolWriter
+from bridge.spool import Reading, SpoolAdmin, SpoolWriter
 from bridge.spool.steps import STEP_ROWS
 
 MS = 1_000_000
@@ -37,7 +37,7 @@ class Gateway:
     delivered: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
-        self.spool = Spool.open(self.path)
+        self.spool = SpoolAdmin.open(self.path)
         self.start()
 
     def start(self) -> None:
@@ -172,7 +172,9 @@ def test_many_readings_of_a_millisecond_are_dated_one_after_the_other_across_eve
 
 async def test_a_writer_has_what_waits_dated_before_the_first_that_comes_with_a_date(tmp_path: Path) -> None:
     gateway = Gateway(tmp_path / "spool.db")
-    writer = SpoolWriter(Spool.open(gateway.path), commit_every_s=3600.0, known=lambda: gateway.clock.known)
+    writer = SpoolWriter(
+        SpoolAdmin.open(gateway.path), commit_every_s=3600.0, known=lambda: gateway.clock.known
+    )
     for number in range(10):
         if number == 6:
             gateway.learn_the_time()
@@ -190,7 +192,7 @@ def test_undated_readings_that_come_while_others_are_dated_are_not_forgotten(tmp
     for _ in range(3):
         gateway.take("a")
         gateway.pass_ns(S)
-    late = Spool.open(gateway.path)
+    late = SpoolAdmin.open(gateway.path)
     reading = Reading("a", gateway.clock.now(), None, b'{"v":2}', 1)
     database = gateway.spool._database
     write = type(database).write
@@ -250,7 +252,7 @@ def test_stamps_that_ran_ahead_are_no_step_of_the_clock(caplog: pytest.LogCaptur
 
 def test_a_dated_reading_goes_behind_what_another_process_gave_its_sensor(tmp_path: Path) -> None:
     taken = Instant("boot", 5 * S)
-    with closing(Spool.open(tmp_path / "spool.db")) as spool:
+    with closing(SpoolAdmin.open(tmp_path / "spool.db")) as spool:
         for stamp in (1_000_000, 1_000_000, 999_000, 940_003, 900_000):
             spool.add([Reading("a", taken, stamp, b"{}", 0)])
         rows, _ = spool.rows(0, limit=10)

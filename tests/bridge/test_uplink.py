@@ -20,7 +20,7 @@ from bridge.clock import Instant
 from bridge.coap import Client
 from bridge.config import Bus, Credentials, Sensor, Site, SpoolSettings, ThingsBoard, Token
 from bridge.simulator.server.stand_in import StandIn
-from bridge.spool import Reading, Spool
+from bridge.spool import Reading, SpoolAdmin
 from bridge.thingsboard import Value, encode_values
 from bridge.uplink import Pace, Uplink
 
@@ -49,7 +49,7 @@ class Bench:
 
     def __init__(self, folder: Path, stand_in: StandIn) -> None:
         self.path = folder / "spool.db"
-        self.spool = Spool.open(self.path)
+        self.spool = SpoolAdmin.open(self.path)
         self.stand_in = stand_in
         self.status: dict[str, Any] = {}
 

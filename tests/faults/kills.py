@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bridge.simulator.field.sensors import SimulatedBus
 from bridge.simulator.server.stand_in import StandIn
-from bridge.spool import Spool
+from bridge.spool import SpoolAdmin
 from tests.faults.plant import LINE, REMAINDER, TOKENS, Plant, units
 
 OUTAGE_ROUNDS = 5  # then so many with the server there
@@ -64,7 +64,7 @@ async def kills(rounds: int, seed: int) -> None:
 def _queued(plant: Plant) -> set[tuple[str, int]]:
     """What another process can see in the spool now."""
     found: set[tuple[str, int]] = set()
-    with closing(Spool.view(plant.spool)) as spool:
+    with closing(SpoolAdmin.view(plant.spool)) as spool:
         after, upto = -1, 0
         while upto != after:
             after = upto
@@ -74,7 +74,7 @@ def _queued(plant: Plant) -> set[tuple[str, int]]:
 
 
 def _audit(plant: Plant) -> None:
-    with closing(Spool.view(plant.spool)) as spool:
+    with closing(SpoolAdmin.view(plant.spool)) as spool:
         assert spool.audit() == []
         for books in spool.ledger().values():
             assert books.read == sum(getattr(books, column) for column in REMAINDER), books

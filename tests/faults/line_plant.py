@@ -22,7 +22,7 @@ from typing import Any
 from bridge.simulator.field.bus import SimulatedBus
 from bridge.simulator.field.transmission import Served
 from bridge.simulator.server.stand_in import StandIn
-from bridge.spool import Spool, read_ledger
+from bridge.spool import SpoolAdmin, read_ledger
 from tests.end_to_end.conftest import World
 from tests.faults.played_bus import PlayedBus
 from tests.faults.process import HOST
@@ -163,7 +163,7 @@ class LinePlant(World):
         Returns:
             What the audit found, and how many replies of which nothing arrived are not accounted for.
         """
-        with closing(Spool.view(self.folder / "spool.db")) as spool:
+        with closing(SpoolAdmin.view(self.folder / "spool.db")) as spool:
             assert spool.audit() == []
         for sensor, books in self._ledger().items():
             assert books.read == sum(getattr(books, column) for column in REMAINDER), books

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from bridge.simulator.field.sensors import SimulatedBus
 from bridge.simulator.server.stand_in import StandIn
-from bridge.spool import Spool, read_ledger
+from bridge.spool import SpoolAdmin, read_ledger
 from protocols.modbus.rtu import SimulatedUnit
 from protocols.toolkit.polling import LineSettings
 from tests.end_to_end.conftest import World
@@ -197,7 +197,7 @@ class Plant(World):
 
     def reconcile(self) -> Outcome:
         """Holds the three books against each other; every difference fails."""
-        with closing(Spool.view(self.spool)) as spool:
+        with closing(SpoolAdmin.view(self.spool)) as spool:
             assert spool.audit() == []
             ledger = spool.ledger()
         unexplained = 0

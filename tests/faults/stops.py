@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.simulator.field.sensors import SimulatedBus
-from bridge.spool import Spool
+from bridge.spool import SpoolAdmin
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import LINE, site_text, units
 
@@ -34,9 +34,9 @@ WRITE = """
 import sys, time
 from pathlib import Path
 from bridge.clock import Instant
-from bridge.spool import Reading, Spool, SpoolUnavailable
+from bridge.spool import Reading, SpoolAdmin, SpoolUnavailable
 
-spool, number = Spool.open(Path(sys.argv[1])), 0
+spool, number = SpoolAdmin.open(Path(sys.argv[1])), 0
 while True:
     number += 1
     try:
@@ -122,7 +122,7 @@ def _compare(world: World, slowest_s: float) -> Outcome:
     replies = json.loads((world.folder / "spool.db.bus-meters.json").read_text())["sensors"][SENSOR][
         "replies"
     ]
-    with closing(Spool.open(world.folder / "spool.db")) as spool:
+    with closing(SpoolAdmin.open(world.folder / "spool.db")) as spool:
         assert spool.audit() == []
         read = spool.ledger()[SENSOR].read
         counts = [json.loads(kept.body)["count"] for kept in spool.queued(SENSOR)]

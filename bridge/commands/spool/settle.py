@@ -18,7 +18,7 @@ from bridge import plain_text
 from bridge.config import Site
 from bridge.errors import ConfigError
 from bridge.plain_text import json_text, one_line
-from bridge.spool import Kept, Spool
+from bridge.spool import Kept, SpoolAdmin
 from protocols.toolkit.polling import Values
 
 COLUMNS = ("sensor", "ts", "state", "key", "value", "answer", "reason")
@@ -37,13 +37,13 @@ class ReadingDocument(TypedDict):
 
 def audit(site: Site) -> list[str]:
     """Return each discrepancy between ledger, equation and rows in a sentence; none if the books balance."""
-    with closing(Spool.view(site.spool.path)) as spool:
+    with closing(SpoolAdmin.view(site.spool.path)) as spool:
         return spool.audit()
 
 
 def audited(site: Site) -> str:
     """Return the sentence for an audit without discrepancies: how many readings and sensors it covered."""
-    with closing(Spool.view(site.spool.path)) as spool:
+    with closing(SpoolAdmin.view(site.spool.path)) as spool:
         books = spool.ledger().values()
     read_count = sum(account.read for account in books)
     queued_count = sum(account.queued for account in books)
@@ -53,7 +53,7 @@ def audited(site: Site) -> str:
 
 def refused(site: Site, sensor: str | None) -> list[ReadingDocument]:
     """Return the refused readings: sensor, time, the server's answer, the bridge's reason, and the values."""
-    with closing(Spool.view(site.spool.path)) as spool:
+    with closing(SpoolAdmin.view(site.spool.path)) as spool:
         return [_document(reading) for reading in spool.refused(sensor)]
 
 
@@ -90,7 +90,7 @@ def export(
         How many readings were written.
     """
     count = 0
-    with closing(Spool.view(site.spool.path)) as spool:
+    with closing(SpoolAdmin.view(site.spool.path)) as spool:
         table = csv.writer(out)
         if form == "csv":
             table.writerow(COLUMNS)
@@ -107,7 +107,7 @@ def export(
 
 def retry(site: Site, sensor: str | None) -> str:
     """Queue refused readings again; return the sentence that says how many."""
-    with closing(Spool.open(site.spool.path, limit=site.spool.limit)) as spool:
+    with closing(SpoolAdmin.open(site.spool.path, limit=site.spool.limit)) as spool:
         count = spool.retry(sensor)
     of_sensor = f" of {sensor}" if sensor else ""
     if not count:
@@ -118,7 +118,7 @@ def retry(site: Site, sensor: str | None) -> str:
 
 def at_stake(site: Site, sensor: str) -> str:
     """Return how many readings `drop` would give up, for the question before it."""
-    with closing(Spool.view(site.spool.path)) as spool:
+    with closing(SpoolAdmin.view(site.spool.path)) as spool:
         account = spool.ledger().get(sensor)
     if account is None:
         return f"nothing of {sensor}"
@@ -127,7 +127,7 @@ def at_stake(site: Site, sensor: str) -> str:
 
 def drop(site: Site, sensor: str) -> str:
     """Give up the queued and refused readings of a sensor; return the sentence that says how many."""
-    with closing(Spool.open(site.spool.path, limit=site.spool.limit)) as spool:
+    with closing(SpoolAdmin.open(site.spool.path, limit=site.spool.limit)) as spool:
         count = spool.drop(sensor)
     if not count:
         return f"nothing of {sensor} is queued or refused"
@@ -146,7 +146,7 @@ def reassign(site: Site, old: str, new: str) -> str:
         )
     if old == new:
         return f"nothing to do: the readings of {new} are its own already"
-    with closing(Spool.open(site.spool.path, limit=site.spool.limit)) as spool:
+    with closing(SpoolAdmin.open(site.spool.path, limit=site.spool.limit)) as spool:
         count = spool.reassign(old, new)
     if not count:
         return f"nothing of {old} is queued or refused"
@@ -155,7 +155,7 @@ def reassign(site: Site, old: str, new: str) -> str:
 
 def salvage(site: Site, file: Path) -> str:
     """Queue again what a damaged file, set aside earlier, still holds; return a sentence with the counts."""
-    with closing(Spool.open(site.spool.path, limit=site.spool.limit)) as spool:
+    with closing(SpoolAdmin.open(site.spool.path, limit=site.spool.limit)) as spool:
         result = spool.salvage(file)
     unreadable = f", {result.unreadable} could not be read" if result.unreadable else ""
     if not result.queued:
@@ -165,7 +165,7 @@ def salvage(site: Site, file: Path) -> str:
     return f"{readings} queued again ({counts}){unreadable}; {file} is not needed any more"
 
 
-def _all(spool: Spool, sensor: str | None) -> Iterator[ReadingDocument]:
+def _all(spool: SpoolAdmin, sensor: str | None) -> Iterator[ReadingDocument]:
     for reading in spool.queued(sensor):
         yield _document(reading)
     for reading in spool.refused(sensor):

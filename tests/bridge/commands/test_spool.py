@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from bridge.clock import Instant
 from bridge.commands.terminal import app
 from bridge.errors import ConfigError
-from bridge.spool import Account, NothingToSalvage, Reading, Spool, UnknownSensor
+from bridge.spool import Account, NothingToSalvage, Reading, SpoolAdmin, UnknownSensor
 
 NOON_MS = 1_800_000_000_000
 SITE = """
@@ -44,7 +44,7 @@ class Cabinet:
     def __init__(self, folder: Path) -> None:
         self.site = folder / "site.toml"
         self.site.write_text(SITE)
-        self.spool = Spool.open(folder / "spool.db")
+        self.spool = SpoolAdmin.open(folder / "spool.db")
         self.spool.add([self.reading(n, "old") for n in range(1, 5)])
         self.spool.add([self.reading(n, "new") for n in (5, 6)])
         self.spool.add([Reading("old", Instant("boot", 7), None, b'{"v":7}', 1)])
@@ -161,7 +161,7 @@ def test_reassign_gives_them_to_a_sensor_of_the_site(cabinet: Cabinet) -> None:
 
 
 def test_salvage_says_what_came_back(cabinet: Cabinet, tmp_path: Path) -> None:
-    with closing(Spool.open(tmp_path / "other.db")) as other:
+    with closing(SpoolAdmin.open(tmp_path / "other.db")) as other:
         other.add([cabinet.reading(n, "soil") for n in range(3)])
     file = tmp_path / "other.db"
     done = cabinet.says("salvage", str(file))

@@ -21,7 +21,7 @@ from bridge.config import Bus, load_site
 from bridge.reader import Reader
 from bridge.reader.group import groups
 from bridge.simulator.field.bus import SimulatedBus
-from bridge.spool import Row, Spool, SpoolWriter
+from bridge.spool import Row, SpoolAdmin, SpoolWriter
 from protocols.modbus.rtu import SimulatedUnit
 from protocols.toolkit.polling import LineSettings, PollResult
 from tests.lines import PtyPump
@@ -70,8 +70,8 @@ class Bench:
     """A reader at work on a spool of its own."""
 
     def __init__(self, spool_path: Path) -> None:
-        self.spool = Spool.open(spool_path)
-        self.writer = SpoolWriter(Spool.open(spool_path), commit_every_s=0.05)
+        self.spool = SpoolAdmin.open(spool_path)
+        self.writer = SpoolWriter(SpoolAdmin.open(spool_path), commit_every_s=0.05)
         self.documents: list[Mapping[str, Any]] = []
         self.published = asyncio.Event()
 
