@@ -46,6 +46,7 @@ class Cause(Enum):
     OTHER_MASTER = "other master"  # frames of other units, whether anything was asked or not
     LOUD = "loud"  # a line that does not fall quiet, so that nothing could be asked
     NOT_HEARD = "not heard"  # nothing, of a sensor that speaks unasked
+    NOT_OVERHEARD = "not overheard"  # nothing, of a sensor that another master asks
     OTHER_ID = "other id"  # sensors that speak unasked, with other ids
     HELD = "held"  # nothing was asked: an earlier reply may still come and would be mistaken for this one
 
@@ -144,6 +145,10 @@ _SAID: Final = {
     Cause.NOT_HEARD: (
         "is not heard",
         "check its power, then its wiring (RX and TX, A and B), then its line settings",
+    ),
+    Cause.NOT_OVERHEARD: (
+        "is not heard, no reply of it to the master of this line can be read",
+        "check that the master asks it, its address, the line settings, then A and B",
     ),
     Cause.OTHER_ID: ("is not heard, other sensors are{}", "compare its id in site.toml with these"),
     Cause.HELD: (

@@ -12,12 +12,13 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from bridge.causes import Cause, diagnosis
 from bridge.clock import Clock
 from bridge.port import Port
 from bridge.reader.frame_reader import FrameReader
 from bridge.reader.gathering import Gathering
-from bridge.reader.group import SensorState
 from bridge.reader.intake import Intake
+from bridge.reader.standing import Standing
 from bridge.status.documents import LineDocument, SensorDocument
 from bridge.systemd import Heartbeat
 from protocols.toolkit.errors import ProtocolError
@@ -129,7 +130,7 @@ class OverheardSensor:
         self._intake = intake
         self._gathering = Gathering(sensor.every_s)
         self._silent_after_s = max(3 * sensor.every_s, SILENT_AFTER_S)
-        self._state = SensorState.NEVER
+        self._standing = Standing(sensor.name, sensor.settings.units, "is read by the master of this line")
         self._heard_at = 0.0
         self._replies = 0
 
@@ -141,7 +142,7 @@ class OverheardSensor:
         """Record what the sensor answered, and spool the readings that are whole."""
         self._replies += 1
         self._heard_at = now
-        self._enter(SensorState.OK, "is read by the master of this line")
+        self._standing.heard(values)
         for part, instant in self._gathering.take(values, taken, now):
             self._intake.take(part, instant)
 
@@ -150,22 +151,13 @@ class OverheardSensor:
         for part, instant in self._gathering.look(now):
             self._intake.take(part, instant)
         if now - self._heard_at > self._silent_after_s:
-            self._enter(
-                SensorState.SILENT,
-                "is not heard: no reply of it to the master of this line can be read; check that the master "
-                "asks it, its address, the line settings, A and B",
-            )
+            self._standing.fell_silent(diagnosis(Cause.NOT_OVERHEARD))
 
     def document(self) -> SensorDocument:
         """Return the part of the status document about the sensor."""
         return {
             **self._intake.document(),
-            "state": self._state.value,
+            **self._standing.document(),
             "replies": self._replies,
             "thinned": self._gathering.thinned,
         }
-
-    def _enter(self, state: SensorState, why: str) -> None:
-        if state is not self._state:
-            _log.log(logging.INFO if state is SensorState.OK else logging.WARNING, "%s %s", self.name, why)
-            self._state = state

@@ -23,12 +23,10 @@ from bridge.line.stamp import midway
 from bridge.line.timed_framer import Arrival
 from bridge.port import Port
 from bridge.reader.attempt import Answer, Query, units_for
-from bridge.reader.doubt import doubts
 from bridge.reader.frame_reader import FrameReader
-from bridge.reader.group import SensorState
 from bridge.reader.intake import Intake
 from bridge.reader.invocation_counters import InvocationCounters
-from bridge.reader.shortfall import Shortfall
+from bridge.reader.standing import Standing
 from bridge.status.documents import LineDocument, SensorDocument, UnconfiguredSensor
 from bridge.systemd import Heartbeat
 from protocols.toolkit.errors import DecryptionError, DecryptionReason, ProtocolError
@@ -104,9 +102,8 @@ class PushReader:
                 self._counters.keep(listener)
                 for telegram in telegrams:
                     self._take(telegram, arrival, now())
-            heard = Heard(self._frames, self._stray_octets, tuple(self._unknown))
             for sensor in self._all_sensors():
-                sensor.look(now(), heard)
+                sensor.look(now(), self._heard)
             self._news()
 
     def _telegrams_of(self, listener: Listener, event: Event) -> Sequence[Telegram]:
@@ -128,21 +125,24 @@ class PushReader:
             _log.debug("%s: %s", event.data.hex(" "), error)
             return ()
 
+    @property
+    def _heard(self) -> Heard:
+        return Heard(self._frames, self._stray_octets, tuple(self._unknown))
+
     async def answer(self, query: Query) -> Answer:
         """Return the next telegram of a sensor, for a person. Errors as for `Query.settings`."""
         settings = query.settings(self._protocol, self._line)
         assert isinstance(settings, PushingSettings)
         answer = query.empty_answer()
         heard: asyncio.Future[Values] = asyncio.get_running_loop().create_future()
-        frames_before = self._frames
+        heard_before = self._heard
         self._awaited.append((settings, heard))
         try:
             async with asyncio.timeout(query.listen_s):
                 values = await heard
         except TimeoutError:
-            others = ", ".join(filter(None, self._unknown)) if self._frames > frames_before else ""
-            reason = f"others are: {others}; compare its id" if others else "check its power and its wiring"
-            silence = f"{query.sensor} was not heard for {query.listen_s:.0f} s: {reason}"
+            what = _not_heard(self._heard.cause_since(heard_before), self._heard)
+            silence = f"{query.sensor} on bus {query.bus} at {query.line} {what}"
             return {**answer, "complete": False, "silence": silence}
         finally:
             self._awaited.remove((settings, heard))
@@ -221,6 +221,12 @@ class Heard:
         return Cause.NOISE if self.stray_octets > earlier.stray_octets else Cause.NOT_HEARD
 
 
+def _not_heard(cause: Cause, heard: Heard) -> Diagnosis:
+    """Return what to say of a sensor that was not heard."""
+    ids = ", ".join(map(repr, heard.other_ids)) if cause is Cause.OTHER_ID else ""
+    return diagnosis(cause, ids)
+
+
 class PushSensor:
     """One sensor that pushes its readings."""
 
@@ -231,11 +237,9 @@ class PushSensor:
         self._intake = intake
         self._every_s = sensor.every_s
         self._silent_after_s = max(3 * sensor.every_s, SILENT_AFTER_S)
-        self._state = SensorState.NEVER
+        self._standing = Standing(sensor.name, sensor.settings.units, "is heard")
         self._heard_at = 0.0
         self._heard_then = Heard()  # on its line, when it was heard last
-        self._said: Diagnosis | None = None
-        self._shortfall = Shortfall(sensor.name)
         self._next_slot_at: dict[frozenset[str], float] = {}  # of each kind of telegram
         self._telegrams = self._thinned = 0
 
@@ -247,9 +251,8 @@ class PushSensor:
         """Record a telegram and spool its values if it is the one to keep."""
         self._telegrams += 1
         self._heard_at = now
-        self._enter(SensorState.OK, None)
         chosen_values = self._settings.choose(values)
-        self._judge(chosen_values)
+        self._standing.heard(chosen_values)
         if self._is_kept(frozenset(chosen_values), taken.boottime_ns / 1e9):
             self._intake.take(chosen_values, taken, stamp_error_s=stamp_error_s)
         else:
@@ -258,9 +261,7 @@ class PushSensor:
     def look(self, now: float, heard: Heard) -> None:
         """Change to SILENT if the sensor was not heard for its time-out; `heard`: what was, on its line."""
         if now - self._heard_at > self._silent_after_s:
-            cause = heard.cause_since(self._heard_then)
-            ids = ", ".join(map(repr, heard.other_ids)) if cause is Cause.OTHER_ID else ""
-            self._enter(SensorState.SILENT, diagnosis(cause, ids))
+            self._standing.fell_silent(_not_heard(heard.cause_since(self._heard_then), heard))
         elif now - self._heard_at <= _LOOK_EVERY_S:
             self._heard_then = heard
 
@@ -268,23 +269,10 @@ class PushSensor:
         """Return the part of the status document about the sensor."""
         return {
             **self._intake.document(),
-            "state": SensorState.PARTLY.value if self._is_partly else self._state.value,
-            "trouble": str(self._said) if self._said else self._shortfall.sentence or None,
-            "left_out": dict(self._shortfall.missing),
-            "doubts": dict(self._shortfall.doubts),
+            **self._standing.document(),
             "telegrams": self._telegrams,
             "thinned": self._thinned,
         }
-
-    @property
-    def _is_partly(self) -> bool:
-        return self._state is SensorState.OK and not self._shortfall.is_empty
-
-    def _judge(self, values: Values) -> None:
-        """Take note of values that cannot be; of another kind of telegram, what was said stands."""
-        earlier = {key: said for key, said in self._shortfall.doubts.items() if key not in values}
-        self._shortfall.take({}, {**earlier, **doubts(values, self._settings.units)}, {})
-        self._shortfall.log(was_read=True)
 
     def _is_kept(self, kind: frozenset[str], at_s: float) -> bool:
         """Return whether a telegram is the one of its slot: the first since half a slot before it.
@@ -302,10 +290,3 @@ class PushSensor:
             (at_s if slot_at is None else slot_at) + self._every_s, at_s + self._every_s / 2
         )
         return True
-
-    def _enter(self, state: SensorState, said: Diagnosis | None) -> None:
-        is_same = state is self._state and (said and said.cause) == (self._said and self._said.cause)
-        self._state, self._said = state, said
-        if not is_same:
-            level = logging.INFO if said is None else logging.WARNING
-            _log.log(level, "%s %s", self.name, said or "is heard")
