@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,11 +23,10 @@ from bridge.reader.schedule import SILENT_AFTER, Schedule
 from bridge.reader.shortfall import Shortfall
 from bridge.status.documents import SensorDocument
 from protocols.toolkit.errors import DeviceRefusal
-from protocols.toolkit.polling import Device, PollResult, SharesAddress, TellsLessons
-from protocols.toolkit.protocol import PolledProtocol
+from protocols.toolkit.polling import Device, PollResult, TellsLessons
 
 if TYPE_CHECKING:
-    from bridge.config import Bus, Sensor
+    from bridge.config import Sensor
     from bridge.errors import NoReply
     from bridge.line.station import Station
     from bridge.reader.poll import Outcome
@@ -304,31 +303,3 @@ class Group:
 
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(1000 * seconds, 1)
-
-
-def groups(bus: Bus) -> list[Group]:
-    """Return the sensors of a bus grouped by address, interval and settings, in the order of the file.
-
-    Groups with one address know each other: the later ones send requests whose replies can be told apart.
-    """
-    protocol = bus.protocol
-    assert isinstance(protocol, PolledProtocol)
-
-    def make(sensors: list[Sensor], neighbours: Sequence[Group]) -> Device:
-        device = protocol.device([sensor.settings for sensor in sensors], bus.line)
-        if neighbours and isinstance(device, SharesAddress):
-            device.keep_apart([neighbour.device for neighbour in neighbours])
-        return device
-
-    sensors_of: dict[tuple[object, ...], list[Sensor]] = {}
-    for sensor in bus.sensors:
-        timing = sensor.reply_timeout_s, sensor.retries, sensor.gap_s, sensor.pause_within_reply_s
-        key = (sensor.settings.address, sensor.every_s, *timing)
-        sensors_of.setdefault(key, []).append(sensor)
-    ordered: list[Group] = []
-    groups_of: defaultdict[object, list[Group]] = defaultdict(list)
-    for (unit, *_), sensors in sensors_of.items():
-        group = Group(sensors, partial(make, sensors, tuple(groups_of[unit])))
-        groups_of[unit].append(group)
-        ordered.append(group)
-    return ordered

@@ -18,14 +18,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bridge.causes import Cause
+from bridge.causes import Cause, diagnosis
 from bridge.clock import Clock
 from bridge.errors import BridgeError, NoReply, PortLost
 from bridge.line import LateReply, Line, Patience, Reply
 from bridge.line.reply_timeout import LONGEST_S
 from bridge.port import Port
 from bridge.reader.attempt import Answer, Query, attempt
-from bridge.reader.group import Group, groups
+from bridge.reader.group import Group
+from bridge.reader.grouping import groups
 from bridge.reader.intake import Intake
 from bridge.reader.lending import Borrower, Loans
 from bridge.reader.poll import Outcome, ask_again, poll, replay
@@ -85,6 +86,7 @@ class Polling:
         self._loans = Loans(self._wake)
         self._idle: asyncio.Task[None] | None = None
         self._polled: Group | None = None
+        self._has_other_master = False
         self._is_forgotten = False  # what was learned of the one that is polled
 
     async def run(self) -> None:
@@ -109,6 +111,7 @@ class Polling:
                 if self._is_held(group, started):
                     continue
                 await self._take_turn(group, started)
+                self._look_for_other_master()
                 self._news()
         except PortLost as lost:
             self._loans.fail(lost)
@@ -378,6 +381,13 @@ class Polling:
                 }
         return documents
 
+    def _look_for_other_master(self) -> None:
+        """Log that another master asks on this line, once until it has been quiet for a minute."""
+        is_there = self._line.stations.other_master.is_likely(asyncio.get_running_loop().time())
+        if is_there and not self._has_other_master:
+            _log.warning("bus %s %s", self._bus.name, diagnosis(Cause.OTHER_MASTER))
+        self._has_other_master = is_there
+
     def line(self, elapsed_s: float) -> LineDocument:
         """Return the part of the status document about the line, `elapsed_s` seconds after the start."""
         busy_s = sum(station.busy_s for station in self._line.stations.values())
@@ -386,4 +396,5 @@ class Polling:
             "echoes": self._line.echoes,
             "has_echo": self._line.has_echo,
             "wire_share": round(busy_s / elapsed_s, 4) if elapsed_s else 0.0,
+            "trouble": str(diagnosis(Cause.OTHER_MASTER)) if self._has_other_master else None,
         }

@@ -117,6 +117,7 @@ class LineDocument(TypedDict, total=False):
     echoes: int  # own requests heard
     has_echo: bool  # whether the adapter heard the last request itself
     wire_share: float  # 0–1: the part of the time in which the line was in use
+    trouble: str | None  # what is wrong with the line itself, with the next step; None if nothing is
 
     # If its sensors are pushing.
     frames: int

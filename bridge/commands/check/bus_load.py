@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.config import Bus
-from bridge.reader.group import Group, groups
+from bridge.reader.group import Group
+from bridge.reader.grouping import groups
 from protocols.toolkit.polling import Request
 from protocols.toolkit.protocol import PushingProtocol
 

@@ -228,6 +228,8 @@ def _lines(document: Status) -> Iterator[str]:
             yield f"{name}: {trouble}"
     for name, bus in document["buses"].items():
         yield f"bus {name}: {bus['state']}" + (f", {bus['error']}" if bus.get("error") else "")
+        if sentence := bus.get("line", {}).get("trouble"):
+            yield f"bus {name} {sentence}"
         for sender, unknown in bus.get("line", {}).get("not_configured", {}).items():
             sender_text = f'id = "{sender}"' if sender else "a sensor without id"
             telegrams = f"{unknown['telegrams']} telegrams: {values(unknown['last_values'])}"

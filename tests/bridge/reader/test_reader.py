@@ -19,7 +19,7 @@ from bridge.clock import Clock
 from bridge.clock.kernel_clock import boottime_ns, system_clock
 from bridge.config import Bus, load_site
 from bridge.reader import Reader
-from bridge.reader.group import groups
+from bridge.reader.grouping import groups
 from bridge.simulator.field.bus import SimulatedBus
 from bridge.spool import Row, SpoolAdmin, SpoolWriter
 from protocols.modbus.rtu import SimulatedUnit

@@ -1,0 +1,43 @@
+"""The sensors of a bus in groups: those of one address that are asked alike are polled together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bridge.reader.group import Group
+from protocols.toolkit.polling import Device, SharesAddress
+from protocols.toolkit.protocol import PolledProtocol
+
+if TYPE_CHECKING:
+    from bridge.config import Bus, Sensor
+
+
+def groups(bus: Bus) -> list[Group]:
+    """Return the sensors of a bus grouped by address, interval and settings, in the order of the file.
+
+    Groups with one address know each other: the later ones send requests whose replies can be told apart.
+    """
+    protocol = bus.protocol
+    assert isinstance(protocol, PolledProtocol)
+
+    def make(sensors: list[Sensor], neighbours: Sequence[Group]) -> Device:
+        device = protocol.device([sensor.settings for sensor in sensors], bus.line)
+        if neighbours and isinstance(device, SharesAddress):
+            device.keep_apart([neighbour.device for neighbour in neighbours])
+        return device
+
+    sensors_of: dict[tuple[object, ...], list[Sensor]] = {}
+    for sensor in bus.sensors:
+        timing = sensor.reply_timeout_s, sensor.retries, sensor.gap_s, sensor.pause_within_reply_s
+        key = (sensor.settings.address, sensor.every_s, *timing)
+        sensors_of.setdefault(key, []).append(sensor)
+    ordered: list[Group] = []
+    groups_of: defaultdict[object, list[Group]] = defaultdict(list)
+    for (unit, *_), sensors in sensors_of.items():
+        group = Group(sensors, partial(make, sensors, tuple(groups_of[unit])))
+        groups_of[unit].append(group)
+        ordered.append(group)
+    return ordered
