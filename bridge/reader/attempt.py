@@ -16,7 +16,7 @@ from typing import Any, TypedDict
 from bridge.causes import Cause, Suspicion, diagnosis, of_refusal
 from bridge.errors import BridgeError, NoReply
 from bridge.line import Reply
-from bridge.reader.doubt import doubts
+from bridge.reader.doubt import all_zero, doubts, explained
 from bridge.reader.poll import Outcome, poll
 from protocols.toolkit.errors import ProtocolError, SettingsError
 from protocols.toolkit.polling import Device, LineSettings, NotAsked, Request, Values
@@ -226,13 +226,18 @@ def _answer(
     raw = protocol.raw_of(settings, exchanges) if protocol.raw_of else {}
     answer["raw"] = {key: raw[key] for key in values if key in raw}
     answer["complete"] = result.complete
-    answer["missing"] = {
+    reread = partial(result.reread, 0)
+    missing = {
         **(result.missing[0] if result.missing else {}),
         **(result.left_out[0] if result.left_out else {}),
     }
-    answer["doubts"] = doubts(values, settings.units, partial(result.reread, 0))
+    answer["missing"] = explained(missing, settings.units, reread)
+    answer["doubts"] = doubts(values, settings.units, reread)
     answer["refusals"] = [str(of_refusal(refusal)) for refusal in result.refusals]
-    answer["remarks"] = [str(suspicion.diagnosis)] if suspicion.diagnosis else []
+    answer["remarks"] = [
+        *([str(suspicion.diagnosis)] if suspicion.diagnosis else []),
+        *filter(None, [all_zero(values, reread)]),
+    ]
     answer["out_of_limits"] = result.out_of_limits
     return answer
 

@@ -11,10 +11,15 @@ from itertools import islice
 from typing import Final
 
 from protocols.toolkit.plausibility import is_likely, is_possible
-from protocols.toolkit.polling import Value, Values
+from protocols.toolkit.polling import NOT_A_NUMBER, Value, Values
 
 _MOST_READINGS: Final = 2
 _NEXT_STEP: Final = "compare its register, type, order and scale with the manual"
+
+_ZERO: Final = (
+    "says nothing but 0: if that cannot be, is the register input or holding, and does its manual count "
+    "from 0 or from 1?"
+)
 
 Reread = Callable[[str], Iterable[tuple[str, Value]]]
 """Yields, for a key, each change in site.toml with the value that the key would have then."""
@@ -27,6 +32,27 @@ def doubts(values: Values, units: Mapping[str, str], reread: Reread = lambda key
         for key, value in values.items()
         if not is_possible(value, units.get(key, ""))
     }
+
+
+def explained(missing: Mapping[str, str], units: Mapping[str, str], reread: Reread) -> dict[str, str]:
+    """Return the reasons of missing values; one that is no number has its other reading, if one is likely."""
+    return {
+        key: f"{reason}; {other}"
+        if reason.startswith(NOT_A_NUMBER) and (other := likely_readings(key, units.get(key, ""), reread))
+        else reason
+        for key, reason in missing.items()
+    }
+
+
+def all_zero(values: Values, reread: Reread) -> str | None:
+    """Return what to say of numbers that are all 0, as those of a wrong register are; None if one is not.
+
+    For a person who tries a sensor whose registers site.toml lists: it is no doubt, a sensor at rest says so.
+    """
+    numbers = {key: value for key, value in values.items() if not isinstance(value, (bool, str))}
+    if not numbers or any(numbers.values()) or not any(True for key in numbers for _ in reread(key)):
+        return None
+    return _ZERO
 
 
 def likely_readings(key: str, unit: str, reread: Reread) -> str:

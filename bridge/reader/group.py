@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from bridge.causes import Cause, Diagnosis, Suspicion, diagnosis, of_refusal
 from bridge.line import Patience
-from bridge.reader.doubt import doubts
+from bridge.reader.doubt import doubts, explained
 from bridge.reader.learning import lessons
 from bridge.reader.schedule import SILENT_AFTER, Schedule
 from bridge.reader.shortfall import Shortfall
@@ -187,7 +187,7 @@ class Group:
         missing = result.missing[place] if result.missing else {}
         reread = partial(result.reread, place)
         in_doubt = doubts(result.values[place], self._units[place], reread)
-        shortfall.take(missing, in_doubt, left_out)
+        shortfall.take(explained(missing, self._units[place], reread), in_doubt, left_out)
 
     def heard_late(self) -> None:
         """Record that the device was heard after a poll that seemed missed."""

@@ -10,9 +10,13 @@ from protocols.modbus.knowledge import Place
 from protocols.modbus.payload import Fetch, octets_of_span, places_of
 from protocols.modbus.plan import Span
 from protocols.modbus.registers import Register
-from protocols.toolkit.polling import Values
+from protocols.toolkit.polling import NOT_A_NUMBER, Values
 from protocols.toolkit.scaling import Missing
 
+_FLOATS: Final = ("float32", "float64")
+_BEGINS = "7fc00000 ffc00000 7f800000 ff800000 7fffffff ffffffff 7ff80000 fff80000 7ff00000 fff00000"
+_NO_NUMBER: Final = tuple(map(bytes.fromhex, _BEGINS.split()))
+"""How a float begins by which a device says on purpose that there is no number: NaN, infinity, all ones."""
 NOT_ASKED: Final = "not asked for in this poll"
 
 
@@ -51,6 +55,8 @@ def _reason(register: Register, replies: Sequence[tuple[Fetch, bytes]], failures
             return f"its scale is not implemented (raw {factor.hex().upper()})"
         register = scaled
     value = replace(register, min=None, max=None).value(octets)
+    if value is Missing.NO_VALUE and register.type in _FLOATS and not octets.startswith(_NO_NUMBER):
+        return f"{NOT_A_NUMBER} (raw {octets.hex().upper()})"
     if isinstance(value, (Missing, str)):
         return f"the device has none (raw {octets.hex().upper()})"
     if register.min is not None and value < register.min:

@@ -178,7 +178,7 @@ class Knowledge:
         return [
             f"not read together: {table.plural} before and from {where} on"
             if isinstance(where, int)
-            else f"not read: {table.plural} {where}, which lie between others"
+            else f"not read along: {table.plural} {where}, which it does not stand"
             for table, where in cuts
         ]
 

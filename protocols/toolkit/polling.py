@@ -25,6 +25,9 @@ from protocols.toolkit.framing import Frame, Framer
 
 _UART_BUFFER = 16  # octets
 
+NOT_A_NUMBER = "not a number"
+"""Begins the reason for a missing value whose octets make no float: another reading of them may."""
+
 Value = int | float | str | bool
 Values = dict[str, Value]
 

@@ -9,7 +9,7 @@ from bridge import plain_text
 from bridge.causes import of_refusal
 from bridge.config import Bus, Sensor
 from bridge.line import Reply
-from bridge.reader.doubt import Reread, doubts
+from bridge.reader.doubt import Reread, all_zero, doubts, explained
 from protocols.toolkit.errors import DeviceRefusal
 from protocols.toolkit.polling import Request, Values
 
@@ -50,7 +50,7 @@ def document(
         "values": values,
         "units": {key: units[key] for key in values if units.get(key)},
         "raw": dict(raw or {}),
-        "missing": dict(missing or {}),
+        "missing": explained(missing or {}, units, reread),
         "doubts": doubts(values, units, reread),
         "complete": is_complete,
         "asked": [
@@ -63,7 +63,7 @@ def document(
             for request, reply in exchanges
         ],
         "refusals": [str(of_refusal(refusal)) for refusal in refusals],
-        "remarks": list(remarks),
+        "remarks": [*remarks, *filter(None, [all_zero(values, reread)])],
         "out_of_limits": out_of_limits,
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.reader.doubt import doubts
+from bridge.reader.doubt import all_zero, doubts, explained
 from protocols.modbus.device import ModbusDevice
 from protocols.modbus.settings import parse_settings
 from protocols.modbus.simulation import SimulatedUnit
@@ -85,11 +85,6 @@ FLOAT = {"holding": 0, "type": "float32", "unit": "V"}
             swapped("I", 5000),
             '3276800 Hz is implausible; with order = "CDAB" it would be 50',
         ),
-        (
-            {"holding": 0, "type": "float32", "unit": "V"},
-            [0x7FFF, 0x0001],
-            "",
-        ),
     ],
 )
 def test_the_likely_mistake_and_the_other_reading_are_said(
@@ -122,6 +117,32 @@ def test_a_doubt_changes_no_value() -> None:
     before = dict(values)
     assert doubts(values, units, partial(result.reread, 0))
     assert values == before
+
+
+@pytest.mark.parametrize(
+    ("held", "reason"),
+    [
+        (swapped("f", 224.0), None),  # 0000 4360: a denormal, and so a doubt
+        ([0x7FA0, 0x4366], 'not a number (raw 7FA04366); with order = "CDAB" it would be 230.4985'),
+        ([0x7FC0, 0x0000], "the device has none (raw 7FC00000)"),
+        ([0xFFFF, 0xFFFF], "the device has none (raw FFFFFFFF)"),
+    ],
+)
+def test_octets_that_are_no_number_are_read_another_way(held: list[int], reason: str | None) -> None:
+    result, units = poll({"x": FLOAT}, held)
+    reread = partial(result.reread, 0)
+    missing = explained(result.missing[0] if result.missing else {}, units, reread)
+    assert missing.get("x") == reason
+    assert bool(doubts(result.values[0], units, reread)) == (reason is None)
+
+
+@pytest.mark.parametrize(
+    ("held", "is_said"), [([0, 0], True), ([0, 1], False), ([1, 0], False)], ids=["all", "a", "b"]
+)
+def test_who_tries_a_sensor_is_told_that_it_says_nothing_but_zero(held: list[int], *, is_said: bool) -> None:
+    result, _ = poll({"a": {"holding": 0}, "b": {"holding": 1}}, held)
+    assert bool(all_zero(result.values[0], partial(result.reread, 0))) == is_said
+    assert all_zero({"a": 0}, lambda key: ()) is None, "of a protocol whose values have no registers"
 
 
 @pytest.mark.parametrize(
