@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in /usr/bin/python3 python3; do \
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test coverage test-debian lint vectors bench faults partial soak line-soak kills stops vm-test deb clean
+.PHONY: demo test coverage test-debian lint vectors bench screens faults partial soak line-soak kills stops vm-test deb clean
 
 demo: $(VENV)/.run
 	@$(BIN)/serial-bridge demo
@@ -33,6 +33,10 @@ vectors: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks
+
+screens: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet pillow
+	$(BIN)/python -m tests.screens docs/screens
 
 faults: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -m "" tests/faults

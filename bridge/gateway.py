@@ -16,7 +16,8 @@ import asyncio
 import faulthandler
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -116,7 +117,7 @@ async def reading(
                     bus,
                     writer,
                     clock,
-                    publish=partial(runtime.publish, f"bus-{bus.name}"),
+                    publish=_publisher(runtime, site, f"bus-{bus.name}", writer),
                     find_port=partial(find_port, bus, devices),
                     forgotten=partial(runtime.take_request, bus.name),
                     memory=Memory(beside(site.spool.path, f".bus-{bus.name}.json")),
@@ -133,6 +134,26 @@ async def reading(
         raise SpoolUnavailable(
             f"{lost_readings} readings are lost: {site.spool.path} did not take them to the end"
         )
+
+
+def _publisher(
+    runtime: Runtime, site: Site, part: str, writer: SpoolWriter | None = None
+) -> Callable[[Mapping[str, object]], None]:
+    """Return what publishes the status of a part of the site, with what it was started with, and when.
+
+    Args:
+        runtime: where.
+        site: what it was started with.
+        part: "bus-NAME" or "uplink".
+        writer: of its readings, whose backlog is published too.
+    """
+    marks = {"fingerprint": site.fingerprints.get(part), "started": time.time_ns() // 1_000_000}
+
+    def publish(document: Mapping[str, object]) -> None:
+        backlog = {} if writer is None else {"spool": writer.backlog}
+        runtime.publish(part, {**document, **backlog, **marks})
+
+    return publish
 
 
 def _lender(runtime: Runtime, bus: Bus, reader: Reader) -> Lender | None:
@@ -201,7 +222,7 @@ async def _deliver(site: Site, watch: CredentialsWatch, jobs: list[Uplink]) -> N
     from bridge.uplink.server_time import TimeKeeper  # here, because a reader starts sooner without
 
     runtime = Runtime(site.spool.path)
-    publish = partial(runtime.publish, UPLINK)
+    publish = _publisher(runtime, site, UPLINK)
     while True:
         certificates = [item for item in watch.current.sensors.values() if isinstance(item, Certificate)]
         client, own_clients = connect(site.thingsboard, certificates)

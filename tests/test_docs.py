@@ -90,6 +90,8 @@ def test_a_link_leads_to_a_page_and_a_heading_of_it(page: str) -> None:
         name, _, heading = target.partition("#")
         other = path.parent / name if name else path
         assert other.is_file(), target
+        if other.suffix == ".png":
+            continue
         titles = re.findall(r"(?m)^#+ (.*)$", other.read_text("utf-8"))
         anchors = {re.sub(r"[^a-z0-9]+", "-", title.lower()) for title in titles}
         assert not heading or heading in anchors, target

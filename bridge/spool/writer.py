@@ -27,12 +27,13 @@ from itertools import islice
 from pathlib import Path
 
 from bridge.clock import Told
-from bridge.errors import BridgeError, SpoolDamaged
+from bridge.errors import BridgeError, SpoolDamaged, SpoolFull
 from bridge.spool.leftover import Leftovers
 from bridge.spool.loss_watch import LossWatch
 from bridge.spool.queue import Spool
 from bridge.spool.readings import Reading
 from bridge.spool.schema import SpoolUnavailable
+from bridge.status.documents import SpoolDocument
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class SpoolWriter:
         self._known: Told | None = None
         self._has_dated = False  # a dated reading was put
         self._failure: BaseException | None = None
+        self._reason: str | None = None  # why the disk takes nothing
         self._is_failing = self._is_losing = False  # the thread alone uses these
         self._dropped = 0
         self._unkept = 0
@@ -134,6 +136,13 @@ class SpoolWriter:
     def was_lost(self, sensor: str) -> bool:
         """Return whether the last reading of the sensor was lost, since the last call, to the server."""
         return self._watch.was_lost(sensor)
+
+    @property
+    def backlog(self) -> SpoolDocument | None:
+        """Return how many readings wait in memory while the disk takes nothing, and why; None if it does."""
+        if self._reason is None:
+            return None
+        return {"in_memory": len(self._pending), "reason": self._reason}
 
     async def flush(self) -> None:
         """Wait until everything put so far is on the disk.
@@ -305,6 +314,7 @@ class SpoolWriter:
             logger.error("%s, and the memory kept for readings is full: they are lost from now on", error)
         self._is_failing = True
         self._is_losing = is_losing
+        self._reason = "disk full" if isinstance(error, SpoolFull) else str(error)
 
     def _all_is_well(self) -> None:
         """Say once that it takes readings again, and what was lost meanwhile."""
@@ -313,6 +323,7 @@ class SpoolWriter:
                 "the spool takes readings again; %d were lost, and count as dropped", self._dropped
             )
         self._is_failing = self._is_losing = False
+        self._reason = None
         self._dropped = 0
         if self._watch.is_waiting:
             self._watch.look(self._spool.ledger())

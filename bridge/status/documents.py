@@ -24,6 +24,8 @@ class Published(TypedDict, total=False):
     pid: int  # of the process that published it
     updated: int  # when it did so, ms
     running: bool  # whether that process lives
+    fingerprint: str  # of the part of site.toml that it was started with
+    started: int  # when it was, ms
 
 
 class Learned(TypedDict):
@@ -129,6 +131,13 @@ class LineDocument(TypedDict, total=False):
     not_configured: dict[str, UnconfiguredSensor]  # by the id that it sends, "" for none
 
 
+class SpoolDocument(TypedDict):
+    """What a reader says of a spool that takes nothing at present."""
+
+    in_memory: int  # readings that wait in memory
+    reason: str
+
+
 class BusDocument(Published, total=False):
     """What the reader of a bus publishes."""
 
@@ -137,6 +146,7 @@ class BusDocument(Published, total=False):
     state: Required[str]  # of the port: "closed", "opening", "ready", "lost"
     port: str  # the device file; the adapter of site.toml while none is found
     error: str | None  # why the port is lost
+    spool: SpoolDocument | None  # None while it takes readings
     sensors: dict[str, SensorDocument]
     line: LineDocument
 
@@ -232,6 +242,7 @@ class Status(TypedDict):
     """The document of `status --json`. Of a bus or uplink that is not running, `state` is "not running"."""
 
     version: str
+    not_in_force: list[str]  # a sentence if site.toml was edited since the processes were started
     ledger: Ledger  # the sums over all sensors
     sensors: dict[str, SensorStatus]
     buses: dict[str, BusDocument]  # without `sensors`, which stand beside them

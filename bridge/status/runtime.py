@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import cast
 
 from bridge.files import open_regular, read_all, replace_regular
-from bridge.status.documents import BusDocument, ClockDocument, UplinkDocument
+from bridge.status.documents import BusDocument, ClockDocument, Published, UplinkDocument
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +88,12 @@ class Runtime:
     def uplink(self) -> UplinkDocument | None:
         """Return the newest document of the uplink, None if there is none."""
         return cast(UplinkDocument | None, self.read_all().get(UPLINK))
+
+    def processes(self) -> dict[str, Published]:
+        """Return what each document says of the process that published it, by the document's name."""
+        return {
+            name: cast(Published, document) for name, document in self.read_all().items() if name != CLOCK
+        }
 
     def clock(self) -> ClockDocument | None:
         """Return the server's time as the uplink published it, None if there is none."""

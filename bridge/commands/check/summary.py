@@ -10,6 +10,7 @@ from bridge import plain_text
 from bridge.commands.check import bus_load
 from bridge.commands.models.documents import ModelDescription
 from bridge.commands.models.listing import own_models, own_text
+from bridge.commands.terminal.in_force import edits
 from bridge.config import Bus, Certificate, Credentials, Site
 from bridge.port.adapter import Adapter, adapters, fitting
 from bridge.status.documents import BusDocument
@@ -54,6 +55,7 @@ class BusSummary(TypedDict):
 class Summary(TypedDict):
     """The document of `check --json`."""
 
+    not_in_force: list[str]  # a sentence if site.toml was edited since the processes were started
     site: str
     thingsboard: str  # the url
     spool: str  # the path
@@ -67,6 +69,7 @@ def summary(site: Site, credentials: Credentials) -> Summary:
     overloads = filter(None, map(bus_load.warning, site.buses.values()))
     readers = Runtime(site.spool.path).buses()
     return {
+        "not_in_force": edits(site),
         "site": site.name,
         "thingsboard": site.thingsboard.url,
         "spool": str(site.spool.path),
@@ -97,7 +100,10 @@ def shared_ports(site: Site, present: Sequence[Adapter]) -> Iterator[str]:
 def text(document: Summary, *, plan: bool = False) -> str:
     """Return the summary for the person at the cabinet; with `plan`, every request of each sensor."""
     server, spool = document["thingsboard"], document["spool"]
-    lines = [f"site {document['site']}: delivers to {server}, keeps readings in {spool}"]
+    lines = [
+        *document["not_in_force"],
+        f"site {document['site']}: delivers to {server}, keeps readings in {spool}",
+    ]
     for name, bus in document["buses"].items():
         share = bus_load.figure(f"{100 * bus['load']:.0f} %", is_lower_bound=bus["is_lower_bound"])
         usage = (
@@ -115,8 +121,13 @@ def text(document: Summary, *, plan: bool = False) -> str:
                 lines += [f"    learned: {lesson}" for lesson in row["lessons"]]
     lines += [own_text(model) for model in document["models"]]
     lines += [f"warning: {warning}" for warning in document["warnings"]]
-    lines.append("ok")
+    lines += ["ok", f"next: {_next(document)}"]
     return plain_text.lines(lines)
+
+
+def _next(document: Summary) -> str:
+    """Return what to type next: put an edit in force, else try the sensors."""
+    return "sudo serial-bridge install" if document["not_in_force"] else "serial-bridge try"
 
 
 def _request_line(ask: PlannedRequest) -> str:

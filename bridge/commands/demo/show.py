@@ -21,11 +21,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bridge.commands.status.snapshot import COLUMNS, age, collect, values
+from bridge.commands.status.screen import age
+from bridge.commands.status.snapshot import COLUMNS, collect
 from bridge.config import Credentials, Site, load
 from bridge.gateway import delivering, reading
 from bridge.simulator.field.sensors import simulate
 from bridge.simulator.server.stand_in import StandIn
+from protocols.toolkit.polling import Values
 
 OUTAGE_FROM_S, OUTAGE_UNTIL_S = 10.0, 20.0
 DRAIN_WITHIN_S = 15.0  # after the last reading; an outage that is still on would cost this much more
@@ -225,3 +227,9 @@ def _closing(console: Console, site: Site, server: StandIn) -> int:
         + ("" if agrees else "; THE SERVER STORED SOMETHING ELSE")
     )
     return 0 if balanced and agrees and books["queued"] == 0 and books["read"] else 1
+
+
+def values(last: Values | None, most: int = 4) -> str:
+    """Return the first few values of a sensor, for a cell of a table."""
+    texts = [f"{key} {value}" for key, value in list((last or {}).items())[:most]]
+    return ", ".join(texts) + (" …" if last and len(last) > most else "")

@@ -29,21 +29,29 @@ from bridge.commands.doctor import (
     usb,
 )
 from bridge.commands.doctor.finding import Finding, Machine, Severity
+from bridge.commands.terminal.in_force import edits
 from bridge.commands.terminal.next_step import command
 from bridge.config import Site
 from bridge.release import VERSION
+
+SITE_AREA = "site"
 
 __all__ = ["Finding", "Machine", "Severity", "as_json", "examine", "text", "wrong"]
 
 
 async def examine(site: Site, credentials_path: Path, machine: Machine) -> list[Finding]:
     """Run every check; return the findings in the order of a reading's way, from adapter to server."""
-    findings: list[Finding] = []
+    findings = [_not_in_force(sentence) for sentence in edits(site)]
     for area in (usb, port, conflicts, kernel_log, sensors, clock, spool):
         findings += area.check(site, machine)
     findings += credentials.check(site, credentials_path)
     findings += await uplink.check(site, credentials.load(site, credentials_path))
     return [_for_site(finding, site.path) for finding in findings]
+
+
+def _not_in_force(sentence: str) -> Finding:
+    """Return the finding of an edit that is not in force; its sentence says the command that mends it."""
+    return Finding(SITE_AREA, Severity.FAULT, sentence, "sudo serial-bridge install")
 
 
 def wrong(findings: list[Finding]) -> list[Finding]:
@@ -53,8 +61,11 @@ def wrong(findings: list[Finding]) -> list[Finding]:
 
 def text(findings: list[Finding]) -> str:
     """Return, for people, the version, each finding with its command, then the checks that were skipped."""
-    lines = [f"serial-bridge {VERSION}"]
+    lines = [finding.sentence for finding in findings if finding.area == SITE_AREA]
+    lines.append(f"serial-bridge {VERSION}")
     for finding in wrong(findings):
+        if finding.area == SITE_AREA:
+            continue
         lines += [f"{finding.severity.value}: {finding.sentence}", f"  {finding.fix}"]
     if not wrong(findings):
         lines.append("nothing wrong was found")

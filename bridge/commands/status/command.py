@@ -12,6 +12,9 @@ SECTION: Final = "Every day"
 
 
 def command(
+    sensor: Annotated[
+        str | None, typer.Argument(metavar="[SENSOR]", help="A sensor, to see all that is known of it.")
+    ] = None,
     site: SitePath = SITE,
     watch: Annotated[bool, typer.Option("--watch", help="Show it afresh every second.")] = False,
     as_json: AsJson = False,
@@ -22,16 +25,24 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Show sensors, buses, uplink and the ledger."""
-    from bridge.commands.status.snapshot import collect, request_forgetting, show, watch_it
+    """Show sensors, buses, uplink and the ledger, or all of one sensor."""
+    from bridge.commands.status.snapshot import (
+        collect,
+        request_forgetting,
+        show,
+        show_sensor,
+        watch_it,
+    )
     from bridge.config import load_site
 
     site_settings = load_site(site)
     if forget is not None:
         typer.echo(request_forgetting(site_settings, forget))
     elif watch:
-        watch_it(site_settings)
+        watch_it(site)
     elif as_json:
         print_json(collect(site_settings))
+    elif sensor is not None:
+        show_sensor(site_settings, sensor)
     else:
         show(site_settings)

@@ -7,14 +7,17 @@ so one that hangs cannot hide it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
 
 import typer
 
 from bridge.clock.kernel_clock import system_clock
-from bridge.config import Site
+from bridge.commands.terminal.in_force import edits
+from bridge.config import Site, load_site
 from bridge.errors import ConfigError
 from bridge.plain_text import lines, one_line
 from bridge.release import VERSION
@@ -30,14 +33,14 @@ from bridge.status.documents import (
     UplinkDocument,
 )
 from bridge.status.runtime import Runtime
-from protocols.toolkit.polling import Values
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    pass
 
 Column = Literal["read", "delivered", "queued", "expired", "refused", "dropped"]
 COLUMNS: tuple[Column, ...] = get_args(Column)
 NOT_RUNNING = "not running"
+NO_PORT = "no port"
 NEVER: SensorDocument = {
     "state": NOT_RUNNING,
     "last_ts": None,
@@ -48,8 +51,6 @@ NEVER: SensorDocument = {
     "late_replies": 0,
 }
 NOTHING_READ = Account(0, 0, 0, 0, 0, 0)
-
-_TROUBLES: Final = ("timeouts", "crc_errors", "exceptions", "late_replies", "expired", "refused", "dropped")
 
 
 def collect(site: Site) -> Status:
@@ -71,6 +72,8 @@ def collect(site: Site) -> Status:
             if not document["running"]:
                 counters["state"] = NOT_RUNNING
                 counters["trouble"] = None
+            elif document["state"] == "lost":
+                counters["state"] = NO_PORT
             sensors[sensor.name] = {
                 "bus": bus.name,
                 **counters,
@@ -80,6 +83,7 @@ def collect(site: Site) -> Status:
         sensors[name] = {"bus": None, **NEVER, "state": "not configured", **_ledger(account)}
     return {
         "version": VERSION,
+        "not_in_force": edits(site),
         "ledger": _sums(sensors.values()),
         "sensors": sensors,
         "buses": buses,
@@ -111,23 +115,83 @@ def request_forgetting(site: Site, sensor: str) -> str:
 
 
 def show(site: Site) -> None:
-    """Print the status once."""
+    """Print the status once: all of it into a pipe, as much as fits on a terminal."""
     from rich.console import Console
 
-    Console().print(_picture(collect(site)))
+    from bridge.commands.status.screen import UNBOUNDED, screen
+
+    console = Console()
+    size = (console.width, console.height) if console.is_terminal else (UNBOUNDED, None)
+    console.print(screen(collect(site), _units(site), *size), soft_wrap=True)
 
 
-def watch_it(site: Site) -> None:
-    """Print the status afresh every second until interrupted."""
+def show_sensor(site: Site, name: str) -> None:
+    """Print all that is known of one sensor.
+
+    Raises:
+        ConfigError: there is no such sensor, and no reading of one waits.
+    """
+    from bridge.commands.status.screen import detail
+
+    document = collect(site)
+    if name not in document["sensors"]:
+        names = ", ".join(document["sensors"])
+        raise ConfigError([f'{site.path}: there is no sensor "{name}"; the sensors are: {names}'])
+    typer.echo(lines([*document["not_in_force"], *detail(document, name, _units(site).get(name, {}))]))
+
+
+def watch_it(path: Path) -> None:
+    """Print the status afresh every second until interrupted; into a pipe, a line for each change."""
+    from rich.console import Console
     from rich.live import Live
 
-    with Live(_picture(collect(site)), screen=False, auto_refresh=False) as live:
-        try:
+    from bridge.commands.status.screen import screen
+
+    console = Console()
+    site = load_site(path)
+    with suppress(KeyboardInterrupt):
+        if not console.is_terminal:
+            _print_changes(path)
+        with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
-                live.update(_picture(collect(site)), refresh=True)
+                site = _newest(path, site)
+                picture = screen(collect(site), _units(site), console.width, console.height)
+                live.update(picture, refresh=True)
                 time.sleep(1)
-        except KeyboardInterrupt:
-            typer.echo()
+
+
+def _print_changes(path: Path) -> None:
+    """Print the summary and each sensor's state when it changes, a line each, for ever."""
+    from bridge.commands.status.screen import states, summary
+
+    site, last_summary, last_states, last_edits = load_site(path), "", dict[str, str](), list[str]()
+    while True:
+        site = _newest(path, site)
+        document = collect(site)
+        now = datetime.now().astimezone().strftime("%H:%M:%S")
+        sentences = [edit for edit in document["not_in_force"] if edit not in last_edits]
+        if (text := summary(document)) != last_summary:
+            sentences.append(text)
+        new_states = {name: state.partition(",")[0] for name, state in states(document).items()}
+        sentences += [
+            f"{name} {state}" for name, state in new_states.items() if last_states.get(name) != state
+        ]
+        for sentence in sentences:
+            typer.echo(one_line(f"{now} {sentence}"))
+        last_summary, last_states, last_edits = text, new_states, document["not_in_force"]
+        time.sleep(1)
+
+
+def _newest(path: Path, site: Site) -> Site:
+    """Return the site as its file is now; as it was while the file has mistakes."""
+    try:
+        return load_site(path)
+    except ConfigError:
+        return site
+
+
+def _units(site: Site) -> dict[str, Mapping[str, str]]:
+    return {name: sensor.settings.units for name, sensor in site.sensors.items()}
 
 
 def _bus(document: BusDocument | None) -> BusDocument:
@@ -189,94 +253,3 @@ def _sums(ledgers: Iterable[Ledger]) -> Ledger:
         for column in COLUMNS:
             total[column] += ledger[column]
     return total
-
-
-def _picture(document: Status) -> Group:
-    """Return the status for a terminal: a table of sensors that fits a laptop, and lines for the rest."""
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    columns = ("sensor", "state", "age", "read", "delivered", "queued")
-    for heading in columns:
-        table.add_column(heading, justify="left" if heading in columns[:2] else "right", no_wrap=True)
-    table.add_column("values")
-    for name, row in document["sensors"].items():
-        books = row["read"], row["delivered"], row["queued"]
-        cells = (name, row["state"], age(row["last_ts"]), *books, values(row["last_values"], 3))
-        table.add_row(*(Text(one_line(cell)) for cell in cells))  # a str would be read as markup
-    return Group(table, Text(""), Text(lines(_lines(document))))
-
-
-def _trouble(row: SensorStatus) -> str:
-    """Return a sensor's failures since its reader started, and its readings that were lost or refused."""
-    troubles = [f"{row[key]} {key.replace('_', ' ')}" for key in _TROUBLES if row[key]]
-    if left_out := row.get("unstorable"):
-        troubles.append(
-            f"{left_out} values left out that ThingsBoard cannot store as numbers (2^63 or beyond)"
-        )
-    return ", ".join(troubles)
-
-
-def _lines(document: Status) -> Iterator[str]:
-    """Yield the troubles of the sensors, then buses, uplink and ledger, a line each."""
-    for name, row in document["sensors"].items():
-        if sentence := row.get("trouble"):
-            yield f"{name} {sentence}"
-        if trouble := _trouble(row):
-            yield f"{name}: {trouble}"
-    for name, bus in document["buses"].items():
-        yield f"bus {name}: {bus['state']}" + (f", {bus['error']}" if bus.get("error") else "")
-        if sentence := bus.get("line", {}).get("trouble"):
-            yield f"bus {name} {sentence}"
-        for sender, unknown in bus.get("line", {}).get("not_configured", {}).items():
-            sender_text = f'id = "{sender}"' if sender else "a sensor without id"
-            telegrams = f"{unknown['telegrams']} telegrams: {values(unknown['last_values'])}"
-            yield f"  heard, not configured: {sender_text} ({telegrams})"
-    uplink = document["uplink"]
-    yield f"uplink: {uplink['state']}" + (f", {uplink['last_error']}" if uplink.get("last_error") else "")
-    for sensor, hold in uplink.get("holds", {}).items():
-        yield f"  {sensor} waits: {hold['reason']}"
-    for sensor, pace in uplink.get("slowed", {}).items():
-        yield (
-            f"  {sensor} slowed to {pace['values_per_s']:g} values/s "
-            f"since {_clock_time(pace['since'])}: {pace['reason']}"
-        )
-    yield f"clock: {document['clock']['state']}"
-    if placement := document["clock"]["placed"]:
-        yield (
-            f"  {placement['readings']} readings of a boot that never knew the time were placed "
-            f"between {_date(placement['from_ms'])} and {_date(placement['to_ms'])}"
-        )
-    books = document["ledger"]
-    counts = " + ".join(f"{column} {books[column]}" for column in COLUMNS if column != "read")
-    yield f"ledger: read {books['read']} = {counts}"
-
-
-def _clock_time(ts_ms: int) -> str:
-    return datetime.fromtimestamp(ts_ms / 1000).astimezone().strftime("%H:%M")
-
-
-def _date(ts_ms: int) -> str:
-    return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def values(last: Values | None, most: int = 4) -> str:
-    """Return the first few values of a sensor, for a cell of a table."""
-    texts = [f"{key} {value}" for key, value in list((last or {}).items())[:most]]
-    return ", ".join(texts) + (" …" if last and len(last) > most else "")
-
-
-def age(last_ts: int | None) -> str:
-    """Return how long ago the last reading was on the wire, for people."""
-    if last_ts is None:
-        return "-"
-    seconds = max(0.0, time.time() - last_ts / 1000)
-    return (
-        f"{seconds:.1f} s"
-        if seconds < 60
-        else f"{seconds / 60:.0f} min"
-        if seconds < 5400
-        else f"{seconds / 3600:.0f} h"
-    )

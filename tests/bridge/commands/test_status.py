@@ -16,12 +16,14 @@ from bridge.clock import MISSING, Instant, kernel_clock
 from bridge.commands.check.summary import summary, text
 from bridge.commands.doctor import sensors
 from bridge.commands.doctor.finding import Machine, Severity
-from bridge.commands.status.snapshot import collect, show
+from bridge.commands.status.screen import screen
+from bridge.commands.status.snapshot import collect, show, show_sensor
 from bridge.config import Credentials, Site, load_site
 from bridge.release import VERSION
 from bridge.spool import Reading, Spool
 from bridge.status.runtime import Runtime
 from tests.bridge.config.conftest import SITES
+from tests.screens import troubled_site
 
 
 @pytest.fixture
@@ -64,7 +66,8 @@ def test_what_is_wrong_and_what_was_learned_is_said_alike_by_status_doctor_and_c
     sensors_said = {first: row, second: slow}
     Runtime(site.spool.path).publish("bus-meters", {"state": "ready", "error": None, "sensors": sensors_said})
     show(site)
-    assert f"{first} {silent}" in " ".join(capsys.readouterr().out.split())
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith(first))
+    assert row.endswith(str(silent))
     (finding,) = sensors.check(site, Machine())
     assert (finding.severity, finding.sentence) == (Severity.FAULT, f"{first} {silent}")
     document = summary(site, Credentials({}))
@@ -99,8 +102,7 @@ def test_it_fits_eighty_columns(
     )
     show(site)
     shown = capsys.readouterr().out
-    assert "temperature 21.5" in shown
-    assert "soil: 2 timeouts" in shown
+    assert "temperature 21.5 °C" in shown
     assert "ledger: read 0 = delivered 0" in shown
 
 
@@ -152,3 +154,59 @@ def test_readings_whose_time_was_estimated_are_said(site: Site, capsys: pytest.C
     }
     show(site)
     assert "between 2027-01-15 07:59:00 UTC" in " ".join(capsys.readouterr().out.split())
+
+
+def test_all_of_one_sensor_is_said(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    told = {"state": "ok", "last_ts": 1, "last_values": {"temperature": 21.5}, "timeouts": 2, "requests": 9}
+    Runtime(site.spool.path).publish("bus-meters", {"state": "ready", "sensors": {"soil": told}})
+    show_sensor(site, "soil")
+    shown = capsys.readouterr().out
+    assert "temperature  21.5 °C" in shown
+    assert "2 timeouts" in shown
+    assert "ledger: read 0 = delivered 0" in shown
+    assert shown.splitlines()[-1] == 'next: serial-bridge try "soil" -v'
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 20), (200, 50)])
+def test_the_screen_fits_and_shows_those_in_trouble_first(width: int, height: int) -> None:
+    lines = screen(troubled_site(), {}, width, height).plain.splitlines()
+    assert len(lines) < height
+    assert max(map(len, lines)) <= width
+    text = "\n".join(lines)
+    for part in ("30 sensors:", "bus roof: lost", "disk full, 1200", "uplink: backing off"):
+        assert part in text
+    order = [line.split()[0] for line in lines if line.startswith(("meter-", "roof-"))]
+    assert order[:6] == ["meter-07", "roof-27", "roof-28", "roof-29", "roof-30", "meter-12"]
+    assert height == 50 or any(line.startswith("+") and line.endswith("more, all ok") for line in lines)
+
+
+def test_the_screen_of_a_pipe_has_every_sensor_uncropped_and_no_colours(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = screen(troubled_site(), {}, 10_000, None).plain
+    assert sum(line.startswith(("meter-", "roof-")) for line in shown.splitlines()) == 30
+    assert "does not answer: check its power, then A and B" in shown
+    show(site)
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_sensor_whose_adapter_is_gone_is_not_called_ok(site: Site) -> None:
+    told = {"state": "lost", "error": "the adapter is not there", "sensors": {"soil": {"state": "ok"}}}
+    Runtime(site.spool.path).publish("bus-meters", told)
+    assert collect(site)["sensors"]["soil"]["state"] == "no port"
+
+
+def test_an_edit_is_not_in_force_until_the_process_runs_it(site: Site) -> None:
+    runtime = Runtime(site.spool.path)
+    started = time.time_ns() // 1_000_000 - 10_000
+    mark = {"fingerprint": site.fingerprints["bus-meters"], "started": started}
+    runtime.publish("bus-meters", {"state": "ready", "sensors": {}, **mark})
+    assert collect(site)["not_in_force"] == []
+    site.path.write_text(site.path.read_text().replace("9600 8N1", "19200 8N1"))
+    edited = load_site(site.path)
+    (sentence,) = collect(edited)["not_in_force"]
+    assert sentence.startswith(f"site.toml was edited at {time.strftime('%H:%M')} and is not in force")
+    assert "sudo serial-bridge install" in sentence
+    mark = {"fingerprint": edited.fingerprints["bus-meters"], "started": started + 10_000}
+    runtime.publish("bus-meters", {"state": "ready", "sensors": {}, **mark})
+    assert collect(edited)["not_in_force"] == []
