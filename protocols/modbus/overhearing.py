@@ -9,6 +9,7 @@ registers as well.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -75,8 +76,21 @@ class _Content(NamedTuple):
     data: bytes
 
 
+class PlaceRead(NamedTuple):
+    """Registers or bits that the master reads at once."""
+
+    unit: int
+    table: Table
+    start: int
+    quantity: int
+
+
 class ModbusOverhearer:
-    """Listens to a line for sensors with these settings."""
+    """Listens to a line for sensors with these settings.
+
+    Attributes:
+        reads: how often what was read with a reply; of so many places as a master may have.
+    """
 
     def __init__(self, sensors: Sequence[ModbusSettings], carrier: Carrier = RTU) -> None:
         self._carrier = carrier
@@ -85,6 +99,7 @@ class ModbusOverhearer:
         for index, sensor in enumerate(sensors):
             self._sensors.setdefault(sensor.unit, []).append((index, sensor))
         self._unread = [{register.name: register for register in sensor.registers} for sensor in sensors]
+        self.reads: Counter[PlaceRead] = Counter()
         self._scales: dict[tuple[int, Table, int], bytes] = {}  # octets of scale registers, as last read
         self._plans: dict[tuple[int, Table, int, int], list[_Reader]] = {}
 
@@ -133,7 +148,11 @@ class ModbusOverhearer:
 
     def _values(self, unit: int, request: bytes, reply: bytes) -> list[Overheard]:
         content = _content(request, reply)
-        if content is None or unit not in self._sensors:
+        if content is None:
+            return []
+        if request[0] in _READ and len(self.reads) < _MOST_PLANS:
+            self.reads[PlaceRead(unit, content.table, content.start, content.quantity)] += 1
+        if unit not in self._sensors:
             return []
         key = (unit, content.table, content.start, content.quantity)
         readers = self._plans.get(key)

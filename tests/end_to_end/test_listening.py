@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import select
 import threading
@@ -136,3 +137,21 @@ def test_nothing_is_asked_on_a_bus_that_only_listens(world: World) -> None:
         assert "only listens" in done.stderr
         time.sleep(0.2)
     assert line.sent_by_listener == b""
+
+
+async def test_a_line_is_sniffed_and_kept_and_nothing_is_sent(world: World, server: StandIn) -> None:
+    kept = world.folder / "line.pcapng"
+    with SharedLine() as line, pymodbus_sensor(line.sensor.path, 19200, "rtu"):
+        world.write(SITE.format(port=server.port, adapter=line.listener.path), {"meter": "T1"})
+        options = ("--protocol", "modbus-rtu", "--line", "19200 8N1", "--learn", "--seconds", "8")
+        process = world.start("sniff", str(line.listener.path), *options, "--write", str(kept))
+        await world.until(kept.exists)
+        await polled(str(line.master.path))
+        await world.until(lambda: process.poll() is not None)
+    assert process.returncode == 0, world.log
+    assert line.sent_by_listener == b""
+    assert "holding_6 = { holding = 6 }" in world.log
+    shown = world.command("decode", "modbus-rtu", "--capture", str(kept), "--json")
+    written = [json.loads(row) for row in shown.stdout.splitlines()]
+    frames = b"".join(bytes.fromhex(row.get("frame") or row["noise"]) for row in written)
+    assert frames == b"".join(data for _, data in line.moments)

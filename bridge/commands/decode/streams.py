@@ -30,6 +30,7 @@ class Line(TypedDict):
     """One event: a frame with its fields, noise with its reason, or an error in place of a stream."""
 
     stream: NotRequired[int]  # from 0, where there are several
+    t: NotRequired[float]  # of a capture: when its first octet came, in seconds since 1970
     offset: NotRequired[int]  # of its first octet in the stream
     frame: NotRequired[str]  # hex
     fields: NotRequired[Fields]  # the structure of the frame, and its values in their units
@@ -64,12 +65,12 @@ def entry_of(name: str | None, bus: str | None, site: Path) -> Protocol:
 
 
 def run(
-    entry: Protocol, hex_or_dash: str, model: str | None, as_json: bool, stdin: TextIO, out: TextIO
+    entry: Protocol, source: str | Path, model: str | None, as_json: bool, stdin: TextIO, out: TextIO
 ) -> int:
     """Run the command `decode`.
 
     Args:
-        hex_or_dash: the bytes of one stream in hex, or "-" for one stream on each line of `stdin`.
+        source: the bytes of one stream in hex, "-" for one stream on each line of `stdin`, or a capture.
 
     Returns:
         The exit status: 0, or 1 if a line was no hex or there was no frame at all.
@@ -81,9 +82,7 @@ def run(
         entry.describer_for(model)  # a wrong name fails before the first line is read
     except KeyError:
         raise ConfigError([_no_model(entry, str(model))]) from None
-    lines = (
-        decode_lines(entry, stdin, model) if hex_or_dash == "-" else _decode_one(entry, hex_or_dash, model)
-    )
+    lines = _lines(entry, source, model, stdin)
     failed, frames, noises = False, 0, 0
     for line in lines:
         failed |= "error" in line
@@ -96,6 +95,32 @@ def run(
             "the line, and whether the capture was cut\n"
         )
     return int(failed or not frames)
+
+
+def _lines(entry: Protocol, source: str | Path, model: str | None, stdin: TextIO) -> Iterator[Line]:
+    """Return the events of a source. Arguments as of `run`."""
+    if isinstance(source, Path):
+        return decode_capture(entry, source, model)
+    return decode_lines(entry, stdin, model) if source == "-" else _decode_one(entry, source, model)
+
+
+def decode_capture(entry: Protocol, path: Path, model: str | None) -> Iterator[Line]:
+    """Yield the events of a capture, each with its time in seconds since 1970.
+
+    Raises:
+        NotACapture: the file is none, or breaks off.
+    """
+    from bridge.captures import Traffic, read
+
+    traffic = Traffic(entry, model)
+    offset = 0
+    for heard in traffic.all(read(path)):
+        common: Line = {"t": heard.start_us / 1e6, "offset": offset}
+        if isinstance(heard.event, Frame):
+            yield {**common, "frame": heard.event.data.hex(), "fields": heard.fields or {}}
+        else:
+            yield {**common, "noise": heard.event.data.hex(), "reason": heard.event.reason}
+        offset += len(heard.event.data)
 
 
 def decode_stream(entry: Protocol, data: bytes, model: str | None) -> Iterator[Line]:

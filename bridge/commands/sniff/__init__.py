@@ -1,0 +1,1 @@
+"""`serial-bridge sniff`: what passes on a line, frame by frame; nothing is ever sent."""
