@@ -171,3 +171,21 @@ def test_try_shows_the_registers_and_octets_behind_each_value(world: World, bus:
     assert "temperature  -1.0 °C   (input 0: FFF6)" in shown
     assert "> 02 04 00 00 00 01" in shown
     assert "< 02 04 02 ff f6" in shown
+
+
+async def test_peek_shows_the_registers_of_a_unit_alone_and_while_its_bus_is_read(
+    world: World, bus: SimulatedBus
+) -> None:
+    done = world.command("peek", "meters", "1", "holding", "0-6")
+    assert done.returncode == 0, done.stderr
+    assert "*23.4" in done.stdout
+    reader = world.start("read", "meters")
+    await world.until(lambda: bus.requests[2] > 0)
+    done = world.command("peek", "meters", "1", "holding", "3-4", "--json")
+    assert json.loads(done.stdout)["pairs"]["3"]["float32"]["ABCD"] == 23.4
+    done = world.command("peek", "meters", "9", "input", "0")
+    assert done.returncode == 1
+    assert "unit 9 (address 9) on bus meters at 115200 8N1 does not answer" in done.stderr
+    assert world.command("peek", "meters", "1", "registers", "0-6").returncode == 2
+    assert world.command("peek", "roof", "1", "input", "0-6").returncode == 2
+    assert world.stop(reader) == 0

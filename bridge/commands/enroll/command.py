@@ -34,7 +34,7 @@ def command(
     bus = bus and _checked_name(bus)
     bus_adapters = enrolment.buses(site)
     enrolment.check_writable(site)
-    proposal = _find(site, port, timeout, is_silent=yes)
+    proposal = _find(site, bus, port, timeout, is_silent=yes)
     say(one_line(proposal), err=as_json)
     bus = bus or _checked_name(_ask(bus_adapters, err=as_json))
     adapter = proposal.identity.adapter
@@ -69,8 +69,8 @@ def command(
     raise typer.Exit(not is_written)
 
 
-def _find(site: Path, port: Path | None, timeout_s: float, *, is_silent: bool) -> Proposal:
-    """Return the adapter of `port`, else the only free one, else the one that is plugged in now."""
+def _find(site: Path, bus: str | None, port: Path | None, timeout_s: float, *, is_silent: bool) -> Proposal:
+    """Return the adapter of `port`, the only free one, that which the bus has, or the one plugged in now."""
     from bridge.commands.enroll import enrolment
     from bridge.port.adapter import adapters
 
@@ -81,7 +81,16 @@ def _find(site: Path, port: Path | None, timeout_s: float, *, is_silent: bool) -
         is_silent or typer.confirm(f"{proposal.port.device} is no bus's yet: that one?", True, err=True)
     ):
         return proposal
+    own_adapter = enrolment.own(site, bus) if bus else None
+    if own_adapter and (
+        is_silent
+        or typer.confirm(f"bus {bus} has its adapter already, and it is in: keep it?", True, err=True)
+    ):
+        return own_adapter
     adapters_before = list(adapters())
+    if present := enrolment.present_text(site):
+        free = "; to take one of these: --port DEVICE" if "free" in present else ""
+        say(f"plugged in already: {present}{free}", err=True)
     say(f"plug the adapter in now (waiting {timeout_s:g} s)", err=True)
     return enrolment.plugged_in(adapters_before, timeout_s, site=site)
 

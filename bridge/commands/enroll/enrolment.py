@@ -102,6 +102,36 @@ def spare(path: Path, sysfs: Path = SYSFS) -> Proposal | None:
     )
 
 
+def own(path: Path, bus: str, sysfs: Path = SYSFS) -> Proposal | None:
+    """Return the adapter that a bus has in the site file already, if it is plugged in; else None."""
+    device = _ports(path, sysfs).get(bus)
+    present = list(adapters(sysfs))
+    adapter = next((adapter for adapter in present if str(adapter.device) == device), None)
+    if adapter is None:
+        return None
+    text = buses(path)[bus]
+    kind = (
+        Kind.SERIAL
+        if text.startswith("serial:")
+        else Kind.SOCKET
+        if text.startswith("path:")
+        else Kind.DEVICE
+    )
+    flaw = "site.toml names its socket" if kind is Kind.SOCKET else ""
+    return Proposal(adapter, Identity(text, kind, flaw))
+
+
+def present_text(path: Path, sysfs: Path = SYSFS) -> str:
+    """Return which adapters are plugged in, each with its bus; "" if there is none."""
+    buses_by_device = {device: bus for bus, device in _ports(path, sysfs).items()}
+    texts = [
+        f"{adapter.device} ({f'bus {bus}' if (bus := buses_by_device.get(str(adapter.device))) else 'free'})"
+        for adapter in adapters(sysfs)
+        if adapter.usb
+    ]
+    return ", ".join(texts)
+
+
 def plugged_in(
     before: Collection[Adapter],
     timeout_s: float,

@@ -13,13 +13,22 @@ SECTION: Final = "When stuck"
 
 def command(
     name: Annotated[
-        str | None, typer.Argument(help="A model, to see its map and replay its vectors.")
+        str | None, typer.Argument(help="A model, to see its map and replay its vectors, or part of names.")
     ] = None,
     site: SitePath = SITE,
     as_json: AsJson = False,
 ) -> None:
-    """List the device models, or show and prove one."""
-    from bridge.commands.models.listing import describe, is_right, listing, listing_text, model_text, shelf
+    """List the device models, those with a word in their name, or show and prove one."""
+    from bridge.commands.models.listing import (
+        describe,
+        is_right,
+        listing,
+        listing_text,
+        matching,
+        model_text,
+        not_a_model,
+        shelf,
+    )
 
     models_shelf = shelf(site)
     if name is None:
@@ -29,6 +38,12 @@ def command(
     try:
         document = describe(name, models_shelf)
     except KeyError:
-        raise typer.BadParameter(f"{name!r} is not a model; `serial-bridge models` lists them") from None
+        rows = matching(name, listing(models_shelf))
+        if not rows:
+            raise typer.BadParameter(not_a_model(name, models_shelf)) from None
+        print_json(rows) if as_json else say(
+            f"{listing_text(rows)}\nnext: serial-bridge models {rows[0]['name']}"
+        )
+        return
     print_json(document) if as_json else say(model_text(document))
     raise typer.Exit(not is_right(document))

@@ -5,8 +5,10 @@ The maps are those that ship with the bridge and those in the folder `models` be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -91,6 +93,25 @@ def listing(models_shelf: Shelf = SHIPPED) -> list[ModelRow]:
         }
         for model in map(models_shelf.library.model, models_shelf.library.names())
     ]
+
+
+def matching(word: str, rows: Sequence[ModelRow]) -> list[ModelRow]:
+    """Return the rows with a word in their name or title, whatever its case, blanks and hyphens."""
+    plain_word = _plain(word)
+    return [
+        row for row in rows if plain_word and plain_word in f"{_plain(row['name'])} {_plain(row['title'])}"
+    ]
+
+
+def not_a_model(word: str, models_shelf: Shelf = SHIPPED) -> str:
+    """Return one sentence for a word that no model has, with the nearest names."""
+    close = get_close_matches(word.lower(), models_shelf.library.names(), 3, 0.4)
+    hint = f"did you mean {' or '.join(close)}?" if close else "`serial-bridge models` lists them"
+    return f'no model has "{word}" in its name; {hint}'
+
+
+def _plain(text: str) -> str:
+    return re.sub("[^a-z0-9]", "", text.lower())
 
 
 def describe(name: str, models_shelf: Shelf = SHIPPED) -> ModelDescription:

@@ -15,6 +15,7 @@ from bridge.errors import AlreadyRunning, ConfigError, NoReply, PortLost
 from bridge.files import NotOurFile
 from bridge.port import Port
 from bridge.port.adapter import find_port
+from bridge.reader.attempt import Query
 from bridge.spool import lock
 from protocols.toolkit.protocol import PushingProtocol
 
@@ -32,14 +33,21 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
         NoReply: nothing came from the sensor, or nothing that could be decoded.
     """
     bus, sensor = _find(site, name)
+    return await attempt_at(site, bus, sensor, query_of(site, bus, sensor), devices)
+
+
+async def attempt_at(
+    site: Site, bus: Bus, sensor: Sensor, query: Query, devices: Path | None
+) -> dict[str, Any]:
+    """Poll a sensor of a bus, in site.toml or not. Returns and raises as `ask`; `query` asks for the same."""
     if bus.listen:
         raise ConfigError(
             [
                 f"bus {bus.name} only listens (listen = true), so nothing is asked on it: "
-                f"`serial-bridge status` shows what its master reads of {name}"
+                f"`serial-bridge status` shows what its master reads of {sensor.name}"
             ]
         )
-    answer = await borrowed_answer(site, query_of(site, bus, sensor))
+    answer = await borrowed_answer(site, query)
     if answer is not None:
         if answer["silence"]:
             raise NoReply(answer["silence"])

@@ -15,7 +15,9 @@ from bridge.commands.enroll.enrolment import (
     block,
     buses,
     by_port,
+    own,
     plugged_in,
+    present_text,
     spare,
     taken_by,
     write,
@@ -229,3 +231,16 @@ def test_a_bus_that_the_site_does_not_have_gets_a_block_to_copy(site: Path) -> N
     assert done.returncode == 1
     assert done.stdout.endswith(block("tank", "serial:AQ00NEW1") + "\n")
     assert site.read_text() == SITE
+
+
+def test_an_adapter_that_is_in_already_is_known_at_once(sysfs: Sysfs, site: Path) -> None:
+    assert own(site, "meters", sysfs.root) is None
+    assert present_text(site, sysfs.root) == ""
+    sysfs.usb("ttyUSB0", "1-1", "AB0JPQ7X")
+    sysfs.usb("ttyUSB1", "1-2", "AQ00NEW1")
+    proposal = own(site, "meters", sysfs.root)
+    assert proposal is not None
+    assert proposal.identity.adapter == "serial:AB0JPQ7X"
+    assert "recognised by its serial number" in str(proposal)
+    assert own(site, "heating", sysfs.root) is None
+    assert present_text(site, sysfs.root) == "/dev/ttyUSB0 (bus meters), /dev/ttyUSB1 (free)"

@@ -126,3 +126,28 @@ def test_without_a_site_the_models_are_those_that_ship(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert len(invoke("models").output.splitlines()) == len(models.names())
+
+
+def test_part_of_a_name_lists_the_models_that_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for word in ("sdm", "SDM 6", "Eastron"):
+        result = invoke("models", word)
+        assert result.exit_code == 0
+        *rows, next_step = result.output.splitlines()
+        assert rows
+        assert all("sdm" in row for row in rows)
+        assert next_step.startswith("next: serial-bridge models eastron-sdm")
+    assert {row["name"] for row in json.loads(invoke("models", "sdm1", "--json").output)} == {
+        "eastron-sdm120"
+    }
+
+
+def test_a_word_that_no_model_has_is_answered_with_the_nearest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = invoke("models", "eastrom-sdm630x")
+    assert result.exit_code == 2
+    assert "did you mean eastron-sdm630" in " ".join(result.output.split())
