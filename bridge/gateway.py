@@ -16,8 +16,7 @@ import asyncio
 import faulthandler
 import logging
 import signal
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -32,6 +31,7 @@ from bridge.reader.lending import Lender
 from bridge.spool import Spool, SpoolUnavailable, SpoolWriter, lock
 from bridge.spool.locks import beside
 from bridge.status.line_statistics import Memory
+from bridge.status.publishing import bus_publisher, publisher
 from bridge.status.runtime import CLOCK, UPLINK, Runtime
 from bridge.systemd import notify, watchdog_s
 
@@ -117,7 +117,9 @@ async def reading(
                     bus,
                     writer,
                     clock,
-                    publish=_publisher(runtime, site, f"bus-{bus.name}", writer),
+                    publish=bus_publisher(
+                        runtime, bus.name, site.fingerprints.get(f"bus-{bus.name}"), lambda: writer.backlog
+                    ),
                     find_port=partial(find_port, bus, devices),
                     forgotten=partial(runtime.take_request, bus.name),
                     memory=Memory(beside(site.spool.path, f".bus-{bus.name}.json")),
@@ -134,26 +136,6 @@ async def reading(
         raise SpoolUnavailable(
             f"{lost_readings} readings are lost: {site.spool.path} did not take them to the end"
         )
-
-
-def _publisher(
-    runtime: Runtime, site: Site, part: str, writer: SpoolWriter | None = None
-) -> Callable[[Mapping[str, object]], None]:
-    """Return what publishes the status of a part of the site, with what it was started with, and when.
-
-    Args:
-        runtime: where.
-        site: what it was started with.
-        part: "bus-NAME" or "uplink".
-        writer: of its readings, whose backlog is published too.
-    """
-    marks = {"fingerprint": site.fingerprints.get(part), "started": time.time_ns() // 1_000_000}
-
-    def publish(document: Mapping[str, object]) -> None:
-        backlog = {} if writer is None else {"spool": writer.backlog}
-        runtime.publish(part, {**document, **backlog, **marks})
-
-    return publish
 
 
 def _lender(runtime: Runtime, bus: Bus, reader: Reader) -> Lender | None:
@@ -222,7 +204,7 @@ async def _deliver(site: Site, watch: CredentialsWatch, jobs: list[Uplink]) -> N
     from bridge.uplink.server_time import TimeKeeper  # here, because a reader starts sooner without
 
     runtime = Runtime(site.spool.path)
-    publish = _publisher(runtime, site, UPLINK)
+    publish = publisher(runtime, UPLINK, site.fingerprints.get(UPLINK))
     while True:
         certificates = [item for item in watch.current.sensors.values() if isinstance(item, Certificate)]
         client, own_clients = connect(site.thingsboard, certificates)

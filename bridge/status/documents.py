@@ -38,11 +38,20 @@ class Learned(TypedDict):
     is_retried: bool  # a request without a reply is sent again
 
 
+class StateChange(TypedDict):
+    """The beginning of a state of a sensor."""
+
+    state: str  # as in `SensorDocument`, or "no port"
+    since: int  # ms
+
+
 class SensorDocument(TypedDict, total=False):
     """One sensor of a bus. A pushing sensor has none of the keys of polling, and the other way round."""
 
     state: str  # "never", "ok", "partly", "silent", "refusing", "failed"
     trouble: str | None  # what is wrong, in one sentence with the next step; None if nothing is
+
+    history: list[StateChange]  # the last few, the newest last
 
     # Its values.
     last_ts: int | None  # when the newest reading was on the wire, ms

@@ -72,12 +72,14 @@ def screen(document: Status, units: Mapping[str, Mapping[str, str]], width: int,
     )  # stable: the file's order
     console = Console(width=width)
     taken = sum(len(line.wrap(console, width)) for line in [*head, *tail])
-    room = len(names) if height is None else max(1, height - taken - 2)
+    room = len(names) if height is None else max(1, height - taken - 3)
     shown = names if len(names) <= room else names[: room - 1]
     widest = min(max(map(len, names), default=0), _LONGEST_NAME if width >= _NARROW else _LONGEST_NAME - 6)
     rows = [_row(document, name, units.get(name, {}), widest, width) for name in shown]
     if hidden := names[len(shown) :]:
         rows.append(Text(_more(document, hidden), "dim"))
+    if (_word(document, names[0]) if names else "ok") not in ("ok", "not running", "waiting"):
+        tail.append(_crop(Text(f'next: serial-bridge status "{one_line(names[0])}"', "dim"), width))
     return Text("\n").join([*head, *rows, *tail])
 
 
@@ -112,6 +114,9 @@ def detail(document: Status, name: str, units: Mapping[str, str]) -> list[str]:
     if (p50 := row.get("turn_around_p50_ms")) is not None:
         lines.append(f"turn-around {p50} ms, 99 of 100 within {row.get('turn_around_p99_ms')} ms")
     lines += [f"learned: {lesson}" for lesson in row.get("lessons", ())]
+    changes = [f"{change['state']} since {_moment(change['since'])}" for change in row.get("history", ())]
+    if changes:
+        lines.append(f"states: {', '.join(changes)}")
     books = " + ".join(f"{column} {row[column]}" for column in _COLUMNS)
     lines.append(f"ledger: read {row['read']} = {books}")
     lines.append(f'next: serial-bridge try "{name}" -v')
@@ -255,6 +260,10 @@ def _value(value: object, unit: str) -> str:
 
 def _clock_time(ts_ms: int) -> str:
     return datetime.fromtimestamp(ts_ms / 1000).astimezone().strftime("%H:%M")
+
+
+def _moment(ts_ms: int) -> str:
+    return datetime.fromtimestamp(ts_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _date(ts_ms: int) -> str:

@@ -158,11 +158,13 @@ def test_readings_whose_time_was_estimated_are_said(site: Site, capsys: pytest.C
 
 def test_all_of_one_sensor_is_said(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     told = {"state": "ok", "last_ts": 1, "last_values": {"temperature": 21.5}, "timeouts": 2, "requests": 9}
+    told["history"] = [{"state": "never", "since": 1}, {"state": "ok", "since": 2}]
     Runtime(site.spool.path).publish("bus-meters", {"state": "ready", "sensors": {"soil": told}})
     show_sensor(site, "soil")
     shown = capsys.readouterr().out
     assert "temperature  21.5 °C" in shown
     assert "2 timeouts" in shown
+    assert "states: never since 1970" in shown
     assert "ledger: read 0 = delivered 0" in shown
     assert shown.splitlines()[-1] == 'next: serial-bridge try "soil" -v'
 

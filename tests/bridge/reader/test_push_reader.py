@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from bridge.clock import Instant
 from bridge.clock.kernel_clock import boottime_ns, system_clock
 from bridge.config import Bus
+from bridge.reader.attempt import Query
 from bridge.reader.intake import Intake
 from bridge.reader.push_reader import PushSensor
 from bridge.simulator.field.free_running import FreeRunningLine
@@ -183,3 +185,21 @@ def test_the_keys_of_such_a_sensor_are_judged_all_at_once() -> None:
         KEYS.parse({"id": "0A", "values": ["x", "x"]})
     with pytest.raises(SettingsError, match=r'id: is missing; write two digits, for example id = "0A"'):
         KEYS.parse({})
+
+
+async def test_a_person_hears_the_next_telegram_of_a_sensor_that_is_not_configured(
+    bench: Bench, line: FreeRunningLine, tmp_path: Path
+) -> None:
+    bus = talkers(tmp_path, line, hall="0A")
+    query = Query("yard", "meters", TALKER.name, str(bus.line), {"id": "0B"}, listen_s=10.0)
+    async with bench.reading(bus) as reader:
+        await bench.status(lambda status: status["state"] == "ready")
+        asking = asyncio.create_task(reader.answer(query))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(line.say, telegram(0x0A, 1) + telegram(0x0B, 2))
+        answer = await asking
+        assert answer["values"]["x"] == 2
+        assert len(await bench.rows(1)) == 1, "the configured one is read as ever"
+        silent = await reader.answer(replace(query, table={"id": "0C"}, listen_s=0.01))
+    assert silent["silence"] is not None
+    assert "is not heard" in silent["silence"]

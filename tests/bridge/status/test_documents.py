@@ -25,7 +25,7 @@ from tests.bridge.test_uplink import readings, until
 
 __all__ = ["bench", "line", "simulated", "uplink_bench"]
 
-ADDED_ON_THE_WAY = {"pid", "updated", "running", "fingerprint", "started", "spool"}
+ADDED_ON_THE_WAY = {"pid", "updated", "running", "fingerprint", "started", "spool", "history"}
 OF_PUSHING = {"telegrams", "thinned"}
 OF_LISTENING = {"never_read", "unpaired"}  # on a line of another master
 OF_A_PUSHING_LINE = {"frames", "nonsense", "no_key", "wrong_key", "replayed", "not_configured"}
@@ -83,7 +83,7 @@ async def test_a_polled_bus_publishes_every_key_of_its_kind(
     assert mismatches(document, BusDocument) == []
     assert document.keys() == keys(BusDocument) - ADDED_ON_THE_WAY
     for row in document["sensors"].values():
-        assert row.keys() == keys(SensorDocument) - OF_PUSHING - OF_LISTENING
+        assert row.keys() == keys(SensorDocument) - OF_PUSHING - OF_LISTENING - ADDED_ON_THE_WAY
     assert (
         document["line"].keys() - NOT_EVERYWHERE
         == keys(LineDocument) - OF_A_PUSHING_LINE - OF_LISTENING - NOT_EVERYWHERE
