@@ -18,7 +18,7 @@ from protocols.modbus import models
 from tests import vectors_check
 from tests.benchmarks.table import markdown
 from tests.bridge.config.conftest import SITES
-from tests.pages import ALL, BLOCKS, PAGES, README, ROOT
+from tests.support.pages import ALL, BLOCKS, PAGES, README, ROOT
 
 
 def test_the_two_files_of_the_walk_load_without_a_warning(tmp_path: Path) -> None:

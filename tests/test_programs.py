@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import PACKAGES, program
+from tests.support.programs import PACKAGES, program
 
 SCRIPT = Path(__file__).parent.parent / ".ci" / "packages"
 APT_GET = """#!/bin/sh

@@ -14,7 +14,7 @@ from bridge.simulator.server.dtls import Secure
 from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import read_ledger
 from tests.benchmarks.stock import Stopwatch, fill, until, uplink, write_site
-from tests.certificates import Authority
+from tests.support.certificates import Authority
 
 SENSORS = ["a", "b", "c", "d"]
 READINGS = 400  # of each

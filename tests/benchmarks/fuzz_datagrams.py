@@ -25,7 +25,7 @@ from bridge.coap.trust import Trust
 from bridge.errors import UplinkError
 from bridge.simulator.server.dtls import Secure
 from bridge.simulator.server.stand_in import StandIn
-from tests.certificates import Authority
+from tests.support.certificates import Authority
 
 PATH = ("api", "v1", "T", "telemetry")
 BODY = b'{"t":1}'

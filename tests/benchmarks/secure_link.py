@@ -34,7 +34,7 @@ from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Reading, SpoolAdmin
 from bridge.thingsboard import encode_values
 from bridge.uplink import Uplink, connect
-from tests.certificates import Authority
+from tests.support.certificates import Authority
 
 SENSORS = tuple("abcdef")  # the first three by token, the others by certificate
 T0 = 1_700_000_000_000

@@ -31,7 +31,7 @@ from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Spool
 from bridge.uplink import Uplink, connect
 from tests.benchmarks.secure_link import _reading
-from tests.certificates import Authority
+from tests.support.certificates import Authority
 
 PATH = ("api", "v1", "T", "telemetry")
 MOST_S, LEAST_SHARE = 5.0, 0.9

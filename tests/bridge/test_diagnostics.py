@@ -24,7 +24,7 @@ from bridge.uplink import diagnostics
 from bridge.uplink.diagnostics import Diagnostics
 from tests.bridge.reader.test_reader import Bench, bench, bus_of, sensor, simulated
 from tests.bridge.test_uplink import readings, until
-from tests.loop import on_jumping_clock
+from tests.support.loop import on_jumping_clock
 
 __all__ = ["bench", "simulated"]
 

@@ -21,7 +21,7 @@ from bridge.status.runtime import Runtime
 from bridge.systemd import notify, watchdog_s
 from protocols.modbus.rtu import SimulatedUnit
 from tests.bridge.reader.test_reader import LINE, WITHIN_S, bus_of, sensor
-from tests.loop import on_jumping_clock
+from tests.support.loop import on_jumping_clock
 
 WATCHDOG_S = 20
 

@@ -18,8 +18,8 @@ from protocols.declared import declaration
 from protocols.declared.simulation import SimulatedSensor, dialect
 from protocols.toolkit.polling import LineSettings
 from tests.end_to_end.conftest import World
-from tests.pages import BLOCKS
 from tests.protocols.vectors import vectors
+from tests.support.pages import BLOCKS
 
 pytestmark = pytest.mark.end_to_end
 

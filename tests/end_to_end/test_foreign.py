@@ -11,8 +11,8 @@ from bridge.simulator.field.sensors import SimulatedBus
 from bridge.simulator.server.stand_in import StandIn
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import LINE, site_text, units
-from tests.foreign import libcoap_server, pymodbus_sensor
-from tests.lines import PtyPump
+from tests.support.foreign import libcoap_server, pymodbus_sensor
+from tests.support.lines import PtyPump
 
 pytestmark = pytest.mark.end_to_end
 

@@ -16,7 +16,7 @@ from pymodbus.client import AsyncModbusSerialClient
 from bridge.simulator.field.pty import Pty
 from bridge.simulator.server.stand_in import StandIn
 from tests.end_to_end.conftest import World
-from tests.foreign import pymodbus_sensor
+from tests.support.foreign import pymodbus_sensor
 
 pytestmark = pytest.mark.end_to_end
 

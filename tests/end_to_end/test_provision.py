@@ -17,9 +17,9 @@ import pytest
 from bridge import coap
 from bridge.simulator.server.dtls import Secure
 from bridge.simulator.server.stand_in import StandIn
-from tests.certificates import Authority
 from tests.end_to_end.conftest import World
-from tests.provisioning import CREDENTIALS, KEY, SECRET, losing_answers, names, site_of
+from tests.support.certificates import Authority
+from tests.support.provisioning import CREDENTIALS, KEY, SECRET, losing_answers, names, site_of
 
 pytestmark = pytest.mark.end_to_end
 

@@ -15,10 +15,10 @@ import pytest
 from bridge.simulator.field.sensors import SimulatedBus
 from bridge.simulator.server.dtls import Secure
 from bridge.simulator.server.stand_in import StandIn
-from tests.certificates import Authority
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import LINE, site_text, units
-from tests.provisioning import KEY, SECRET, losing_answers
+from tests.support.certificates import Authority
+from tests.support.provisioning import KEY, SECRET, losing_answers
 
 pytestmark = pytest.mark.end_to_end
 

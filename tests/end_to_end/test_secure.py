@@ -10,9 +10,9 @@ from bridge.simulator.field.sensors import SimulatedBus
 from bridge.simulator.server.dtls import Secure
 from bridge.simulator.server.stand_in import StandIn
 from tests.benchmarks.secure_link import deliver
-from tests.certificates import Authority
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import LINE, site_text, units
+from tests.support.certificates import Authority
 
 pytestmark = pytest.mark.end_to_end
 

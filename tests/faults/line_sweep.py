@@ -23,7 +23,7 @@ from typing import NamedTuple
 from bridge.simulator.field.device_faults import Stall
 from tests.faults.simulated_reader import Sensor, SimulatedReader
 from tests.faults.tagged import Findings
-from tests.loop import on_jumping_clock
+from tests.support.loop import on_jumping_clock
 
 STALLS = ((0.2, 0.2), (0.5, 0.5), (1.0, 1.0), (1.7, 1.7), (2.5, 2.5), (4.0, 4.0), (8.0, 8.0), (0.2, 8.0))
 DEPTHS = (1, 2, 3, 4)

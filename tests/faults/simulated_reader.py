@@ -23,7 +23,7 @@ from bridge.spool import Reading, SpoolWriter
 from protocols.toolkit.polling import LineSettings
 from tests.faults.tagged import Audit
 from tests.faults.tagged_site import Sensor, blocks_of, bus_text, sources_of, tagged_units
-from tests.lines import SimulatedLine
+from tests.support.lines import SimulatedLine
 
 __all__ = ["Sensor", "SimulatedReader"]
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.programs import program
+from tests.support.programs import program
 
 RULES = "99-serial-bridge.rules"
 _CONTROLLER = "/devices/pci0000:00/0000:00:06.0"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bridge.commands.install.files import RULES
-from tests.programs import program
+from tests.support.programs import program
 from tests.udev.engine import Tty, play, usb
 from tests.udev.sites import files_of
 

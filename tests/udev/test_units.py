@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bridge.commands.install.files import READER, SYSUSERS, TMPFILES, UPLINK
-from tests.programs import program
+from tests.support.programs import program
 from tests.udev.sites import PLACES, files_of
 
 ADAPTERS = {"meters": "serial:AB0JPQ7X"}

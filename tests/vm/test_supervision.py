@@ -10,7 +10,7 @@ import pytest
 
 from bridge.simulator.server.dtls import Secure
 from bridge.simulator.server.stand_in import StandIn
-from tests.certificates import Authority
+from tests.support.certificates import Authority
 from tests.vm.conftest import Installed, Note
 from tests.vm.gateway import CONFIG, TOKENS, UPLINK, WHOSE, Gateway, site, unit
 from tests.vm.machine import HOST

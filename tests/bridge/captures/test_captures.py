@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bridge.captures import Direction, Record, open_capture, read
 from bridge.captures.record import NotACapture
-from tests.programs import program
+from tests.support.programs import program
 
 FORMS = ("pcapng", "jsonl")
 RECORDS = st.lists(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.foreign import libcoap_server
+from tests.support.foreign import libcoap_server
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from bridge.errors import NotTrusted, PathTooNarrow, UplinkError
 from bridge.simulator.server.dtls import Secure
 from bridge.simulator.server.stand_in import StandIn
 from tests.bridge.coap.peer import Peer, bare_con, empty_ack, nothing, peer, reset, until
-from tests.certificates import Authority
-from tests.foreign import free_udp_port, libcoap_secure_server
+from tests.support.certificates import Authority
+from tests.support.foreign import free_udp_port, libcoap_secure_server
 
 PATH = ("api", "v1", "T", "telemetry")
 BODY = b'{"t":1}'

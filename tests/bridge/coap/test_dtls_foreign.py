@@ -12,8 +12,8 @@ from bridge.coap import Client
 from bridge.coap.dtls import DTLS
 from bridge.coap.trust import BREAKS_BELIEVED, HandshakeBroken, Trust
 from bridge.errors import NotTrusted
-from tests.certificates import EXPIRED, Authority, Issued
-from tests.foreign import libcoap_secure_server
+from tests.support.certificates import EXPIRED, Authority, Issued
+from tests.support.foreign import libcoap_secure_server
 
 TOKEN = ("api", "v1", "TOKEN", "telemetry")
 CERTIFICATE = ("api", "v1", "telemetry")

@@ -26,7 +26,7 @@ from bridge.config import load_site
 from bridge.errors import ConfigError
 from bridge.port.adapter import adapters
 from tests.bridge.port.test_adapter import Sysfs
-from tests.programs import program
+from tests.support.programs import program
 from tests.udev.engine import usb
 
 SITE = """\

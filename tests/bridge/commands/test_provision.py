@@ -27,7 +27,7 @@ from bridge.errors import ConfigError
 from bridge.simulator.server.stand_in import StandIn
 from tests.bridge.coap import peer as coap
 from tests.bridge.coap.peer import ACK, BAD_REQUEST, Packet, peer, until
-from tests.provisioning import CREDENTIALS, KEY, SECRET, names, site_of
+from tests.support.provisioning import CREDENTIALS, KEY, SECRET, names, site_of
 
 SERVER_ERROR = 0xA0
 

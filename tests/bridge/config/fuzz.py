@@ -21,7 +21,7 @@ from pathlib import Path
 
 from bridge.config import load
 from bridge.errors import ConfigError
-from tests.pages import BLOCKS
+from tests.support.pages import BLOCKS
 
 SITES = Path(__file__).parent / "sites"
 CREDENTIALS = """[sensors]

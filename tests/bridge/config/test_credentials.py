@@ -21,8 +21,8 @@ from bridge.config import (
 )
 from bridge.errors import ConfigError
 from tests.bridge.config.conftest import GOOD, SITES
-from tests.certificates import EXPIRED, Authority
-from tests.pages import ALL
+from tests.support.certificates import EXPIRED, Authority
+from tests.support.pages import ALL
 
 EXAMPLES = set(re.findall('= "(the (?:access|profile).*)"', ALL))
 SECRET = "A1b2C3d4E5f6G7h8"

@@ -12,8 +12,8 @@ import pytest
 
 from bridge.config import Credentials, CredentialsWatch, Site, ThingsBoard, Token, load_credentials, load_site
 from tests.bridge.config.conftest import SITES
-from tests.certificates import Authority
-from tests.loop import on_jumping_clock
+from tests.support.certificates import Authority
+from tests.support.loop import on_jumping_clock
 
 LOOK_EVERY_S = 0.02
 TIMEOUT_S = 20.0

@@ -19,8 +19,8 @@ from bridge.line.station import HOLD_S
 from protocols.modbus.rtu import ReplyFramer, adu, body
 from protocols.toolkit.framing import Event, Frame, Noise
 from protocols.toolkit.polling import LineSettings, Request
-from tests.lines import Said, ScriptedLine, script
-from tests.loop import JumpingLoop, on_jumping_clock
+from tests.support.lines import Said, ScriptedLine, script
+from tests.support.loop import JumpingLoop, on_jumping_clock
 
 LINE = LineSettings(9600)
 REPLY_TIMEOUT_S = 0.5

@@ -12,7 +12,7 @@ from bridge.clock import Instant
 from bridge.line.timed_framer import Arrival, TimedFramer
 from protocols.toolkit.framing import Event, Frame, Noise
 from tests.bridge.line.test_line import LINE, REPLY_TIMEOUT_S, Bench, asking, registers, script, telling
-from tests.loop import on_jumping_clock
+from tests.support.loop import on_jumping_clock
 
 START = 0x02
 LENGTH = 4

@@ -21,8 +21,8 @@ from bridge.spool import Reading, SpoolWriter
 from protocols.toolkit.polling import Dialogue, LineSettings
 from tests.bridge.line.test_line import now, telling
 from tests.bridge.reader.test_dead_sensors import SENSOR, SITE, Sensors
-from tests.lines import Said
-from tests.loop import on_jumping_clock
+from tests.support.lines import Said
+from tests.support.loop import on_jumping_clock
 
 
 class World:

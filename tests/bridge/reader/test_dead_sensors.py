@@ -19,8 +19,8 @@ from bridge.reader import Reader
 from bridge.spool import Reading, SpoolWriter
 from protocols.toolkit.polling import LineSettings
 from tests.bridge.line.test_line import TURN_AROUND_S, now, telling
-from tests.lines import Said, ScriptedLine
-from tests.loop import on_jumping_clock
+from tests.support.lines import Said, ScriptedLine
+from tests.support.loop import on_jumping_clock
 
 REGISTERS = 10
 UART_CHUNK = 8  # octets that a UART collects before it hands them over

@@ -15,7 +15,7 @@ import pytest
 
 from bridge.simulator.field.device_faults import Part, Stall, UnitFaults
 from tests.faults.simulated_reader import Sensor, SimulatedReader
-from tests.loop import on_jumping_clock
+from tests.support.loop import on_jumping_clock
 
 LINE = "9600 8N1"
 CODES = (1, 2, 3, 4, 5, 6, 0x0A, 0x0B)

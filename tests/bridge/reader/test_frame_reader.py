@@ -15,8 +15,8 @@ from bridge.reader.frame_reader import PAUSE_S, FrameReader
 from protocols.toolkit.framing import Event, Frame, Noise
 from protocols.toolkit.polling import LineSettings
 from tests.bridge.reader.talker import TALKER, telegram
-from tests.lines import ScriptedLine, script
-from tests.loop import JumpingLoop, on_jumping_clock
+from tests.support.lines import ScriptedLine, script
+from tests.support.loop import JumpingLoop, on_jumping_clock
 
 
 def now() -> float:

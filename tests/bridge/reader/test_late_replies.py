@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.simulated_reader import Sensor, SimulatedReader
-from tests.loop import on_jumping_clock
+from tests.support.loop import on_jumping_clock
 
 HOUR_S = 3600.0
 LATE = 0.02

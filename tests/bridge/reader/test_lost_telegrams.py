@@ -21,8 +21,8 @@ from protocols.mbus.records import Record
 from protocols.mbus.simulation import DIALECT, SimulatedMeter
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings
-from tests.lines import SimulatedLine
-from tests.loop import on_jumping_clock
+from tests.support.lines import SimulatedLine
+from tests.support.loop import on_jumping_clock
 
 LINE = "2400 8E1"
 SITE = f"""\

@@ -20,8 +20,8 @@ from bridge.spool import Reading, SpoolWriter
 from protocols.modbus.rtu import RequestFramer, SimulatedUnit, adu
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings
-from tests.lines import Said, ScriptedLine
-from tests.loop import on_jumping_clock
+from tests.support.lines import Said, ScriptedLine
+from tests.support.loop import on_jumping_clock
 
 TURN_AROUND_S = 0.02
 SITE = """

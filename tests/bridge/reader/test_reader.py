@@ -24,7 +24,7 @@ from bridge.simulator.field.bus import SimulatedBus
 from bridge.spool import Row, SpoolAdmin, SpoolWriter
 from protocols.modbus.rtu import SimulatedUnit
 from protocols.toolkit.polling import LineSettings, PollResult
-from tests.lines import PtyPump
+from tests.support.lines import PtyPump
 
 LINE = LineSettings(115200)
 WITHIN_S = 20.0  # long enough for a loaded machine; nothing here waits so long

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.simulator.field.device_faults import Stall, UnitFaults
 from tests.faults.simulated_reader import Sensor, SimulatedReader
-from tests.loop import on_jumping_clock
+from tests.support.loop import on_jumping_clock
 
 TWO = ((0, 2),)
 FULL_LINE = [Sensor(unit, 0.47, TWO) for unit in range(1, 10)]  # 9600 baud: these fill it to 90 %

@@ -19,7 +19,7 @@ from bridge.reader.reader import LOOK_TIMEOUT_S
 from bridge.spool import SpoolWriter
 from bridge.systemd import GRACE_S
 from tests.bridge.reader.test_reader import bus_of, sensor
-from tests.loop import on_jumping_clock
+from tests.support.loop import on_jumping_clock
 
 OVERDUE_S = LOOK_TIMEOUT_S + OPEN_TIMEOUT_S + GRACE_S + 1.0
 

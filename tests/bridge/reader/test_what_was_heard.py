@@ -22,8 +22,8 @@ from protocols.modbus.rtu import adu
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.protocol import PolledProtocol
 from tests.faults.simulated_reader import Sensor, SimulatedReader
-from tests.lines import SimulatedLine
-from tests.loop import on_jumping_clock
+from tests.support.lines import SimulatedLine
+from tests.support.loop import on_jumping_clock
 
 SECONDS = 60.0
 FOREIGN_REQUEST, FOREIGN_REPLY = (

@@ -17,7 +17,7 @@ from bridge.simulator.server import message as coap
 from bridge.simulator.server.endpoint import MIDS_PER_LIFETIME
 from bridge.simulator.server.message import ACK, CON, EMPTY, NON, RST, Message
 from bridge.simulator.server.stand_in import StandIn
-from tests.programs import program
+from tests.support.programs import program
 
 REPLY_WITHIN_S = 10.0
 HASTY_S = 0.05

@@ -18,8 +18,8 @@ from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings, Values
 from protocols.toolkit.protocol import Protocol
 from protocols.toolkit.pushing import PushingSettings
-from tests.pages import BLOCKS, PAGES
 from tests.protocols.vectors import Vector, hear, vectors
+from tests.support.pages import BLOCKS, PAGES
 
 SHOWN: dict[str, Any] = {
     name: bus

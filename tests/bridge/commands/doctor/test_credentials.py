@@ -8,7 +8,7 @@ import pytest
 
 from bridge.commands.doctor import credentials
 from tests.bridge.commands.doctor.described import Described
-from tests.certificates import Authority
+from tests.support.certificates import Authority
 
 SENSOR = """[[bus.bus1.sensor]]
 name = "soil"

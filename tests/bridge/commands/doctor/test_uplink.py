@@ -14,8 +14,8 @@ from bridge.config import Certificate, Credentials, Site
 from bridge.simulator.server.dtls import Secure
 from bridge.simulator.server.stand_in import StandIn
 from tests.bridge.commands.doctor.described import Described
-from tests.certificates import Authority
-from tests.foreign import free_udp_port
+from tests.support.certificates import Authority
+from tests.support.foreign import free_udp_port
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A Modbus sensor that is not ours: pymodbus's own server, as a process of its own.
 
-`python -m tests.foreign_sensor DEVICE BAUDRATE rtu|ascii` serves unit 1 with a few registers and bits, and
-says "ready" once it listens.
+`python -m tests.support.foreign_sensor DEVICE BAUDRATE rtu|ascii` serves unit 1 with a few registers and
+bits, and says "ready" once it listens.
 """
 
 from __future__ import annotations

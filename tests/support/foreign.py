@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests import programs
+from tests.support import programs
 
 PING = b"\x40\x00\x12\x34"  # an empty confirmable message; every CoAP server answers with RST (RFC 7252 §4.3)
 
@@ -94,8 +94,8 @@ def _wait_ready(server: subprocess.Popen[bytes], port: int) -> None:
 
 @contextmanager
 def pymodbus_sensor(device: str, baudrate: int, mode: str = "rtu") -> Iterator[None]:
-    """pymodbus's server, RTU or ASCII, on a serial device (`tests/foreign_sensor.py` tells what it holds)."""
-    command = [sys.executable, "-m", "tests.foreign_sensor", device, str(baudrate), mode]
+    """pymodbus's server, RTU or ASCII, on a serial device; `foreign_sensor` says what it holds."""
+    command = [sys.executable, "-m", "tests.support.foreign_sensor", device, str(baudrate), mode]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
         try:
             assert server.stdout is not None
