@@ -18,12 +18,12 @@ from protocols.toolkit.framing import Framer
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.simulation import Dialect
 from tests.end_to_end.conftest import World
-from tests.protocols.test_daly_bms import CELLS as DALY_CELLS
-from tests.protocols.test_daly_bms import PACK as DALY_PACK
-from tests.protocols.test_daly_bms import simulated as daly
-from tests.protocols.test_jbd_bms import CELLS as JBD_CELLS
-from tests.protocols.test_jbd_bms import PACK as JBD_PACK
-from tests.protocols.test_jbd_bms import REGISTERS
+from tests.protocols.daly_bms.test_device import CELLS as DALY_CELLS
+from tests.protocols.daly_bms.test_device import PACK as DALY_PACK
+from tests.protocols.daly_bms.test_device import simulated as daly
+from tests.protocols.jbd_bms.test_device import CELLS as JBD_CELLS
+from tests.protocols.jbd_bms.test_device import PACK as JBD_PACK
+from tests.protocols.jbd_bms.test_device import REGISTERS
 
 pytestmark = pytest.mark.end_to_end
 

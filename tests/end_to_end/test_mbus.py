@@ -15,7 +15,7 @@ from protocols.mbus.simulation import DIALECT, SimulatedMeter
 from protocols.toolkit.meter_keys import MeterKey
 from protocols.toolkit.polling import LineSettings
 from tests.end_to_end.conftest import World
-from tests.protocols.test_mbus_security import MODE_5, MODE_7
+from tests.protocols.mbus.test_security import MODE_5, MODE_7
 
 pytestmark = pytest.mark.end_to_end
 

@@ -22,12 +22,12 @@ from protocols.toolkit.simulation import Dialect
 from protocols.voltronic_pi30 import SimulatedInverter
 from tests.end_to_end.conftest import World
 from tests.end_to_end.test_batteries import alone
-from tests.protocols.test_jk_bms import DATA as JK_DATA
-from tests.protocols.test_jk_bms import PACK as JK_PACK
-from tests.protocols.test_kamstrup_kmp import REGISTERS as KMP_REGISTERS
-from tests.protocols.test_kamstrup_kmp import VALUES as KMP_VALUES
-from tests.protocols.test_pylontech import ALARMS as PYLONTECH_ALARMS
-from tests.protocols.test_pylontech import INFO as PYLONTECH_INFO
+from tests.protocols.jk_bms.test_polled import DATA as JK_DATA
+from tests.protocols.jk_bms.test_polled import PACK as JK_PACK
+from tests.protocols.kamstrup_kmp.test_meter import REGISTERS as KMP_REGISTERS
+from tests.protocols.kamstrup_kmp.test_meter import VALUES as KMP_VALUES
+from tests.protocols.pylontech.test_battery import ALARMS as PYLONTECH_ALARMS
+from tests.protocols.pylontech.test_battery import INFO as PYLONTECH_INFO
 from tests.protocols.test_voltronic_pi30 import STATUS as PI30_STATUS
 from tests.protocols.test_voltronic_pi30 import VALUES as PI30_VALUES
 

@@ -19,9 +19,9 @@ from bridge.status.runtime import Runtime
 from tests.bridge.reader.talker import telegram
 from tests.bridge.reader.test_push_reader import line, talkers
 from tests.bridge.reader.test_reader import Bench, bench, bus_of, sensor, simulated
-from tests.bridge.test_uplink import Bench as UplinkBench
-from tests.bridge.test_uplink import bench as uplink_bench
-from tests.bridge.test_uplink import readings, until
+from tests.bridge.uplink.test_service import Bench as UplinkBench
+from tests.bridge.uplink.test_service import bench as uplink_bench
+from tests.bridge.uplink.test_service import readings, until
 
 __all__ = ["bench", "line", "simulated", "uplink_bench"]
 

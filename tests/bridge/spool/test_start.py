@@ -94,7 +94,7 @@ def on_a_small_disk(program: str, *, become: str = "") -> subprocess.CompletedPr
         text=True,
         check=False,
         timeout=60,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     )
 
 

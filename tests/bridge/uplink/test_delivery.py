@@ -21,7 +21,7 @@ from bridge.errors import ConnectionEnded, NotTrusted, PathTooNarrow, SpoolFull,
 from bridge.response_code import ResponseCode
 from bridge.spool import Row, Spool, SpoolAdmin
 from bridge.uplink import Uplink
-from tests.bridge.test_uplink import QUICK, readings, until
+from tests.bridge.uplink.test_service import QUICK, readings, until
 
 Script = Callable[[str], Awaitable[str]]
 

@@ -1,7 +1,7 @@
-"""The interface for protocols of other packages: every name with its signature stands in `toolkit_api.txt`.
+"""The interface for protocols of other packages: every name with its signature stands in `api.txt`.
 
 A difference there is a difference for the authors of other packages: it belongs in CHANGELOG.md. To write the
-file again: `python -m tests.protocols.test_toolkit_api`.
+file again: `python -m tests.protocols.toolkit.test_api`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Protocol
 
 from protocols import toolkit
 
-PINNED = Path(__file__).with_name("toolkit_api.txt")
-EXAMPLE = Path(__file__).parents[1] / "example_protocol/tfmini_plus.py"
+PINNED = Path(__file__).with_name("api.txt")
+EXAMPLE = Path(__file__).parents[2] / "example_protocol/tfmini_plus.py"
 
 
 def described() -> str:

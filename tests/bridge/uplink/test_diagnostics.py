@@ -23,7 +23,7 @@ from bridge.status.runtime import Runtime
 from bridge.uplink import diagnostics
 from bridge.uplink.diagnostics import Diagnostics
 from tests.bridge.reader.test_reader import Bench, bench, bus_of, sensor, simulated
-from tests.bridge.test_uplink import readings, until
+from tests.bridge.uplink.test_service import readings, until
 from tests.support.loop import on_jumping_clock
 
 __all__ = ["bench", "simulated"]
