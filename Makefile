@@ -36,7 +36,7 @@ bench: $(VENV)/.dev
 
 screens: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet pillow
-	$(BIN)/python -m tests.screens docs/screens
+	$(BIN)/python -m tests.support.screens docs/screens
 
 faults: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -m "" tests/faults

@@ -23,7 +23,7 @@ from bridge.release import VERSION
 from bridge.spool import Reading, Spool
 from bridge.status.runtime import Runtime
 from tests.bridge.config.conftest import SITES
-from tests.screens import troubled_site
+from tests.support.screens import troubled_site
 
 
 @pytest.fixture
