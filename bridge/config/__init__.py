@@ -12,6 +12,7 @@ Nothing else in the bridge reads these files, and nothing here opens a port or a
     decryption    the keys of meters that encrypt
     models        a site's own device models            schema    site.toml for editors
     fingerprints  which service an edit concerns
+    foreign_words the keys and values that other programs use, and what they are here
 """
 
 from __future__ import annotations

@@ -21,8 +21,9 @@ from typing import Any, Final, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
+from bridge.config.foreign_words import meaning
 from bridge.config.quantities import FileContext
-from bridge.config.syntax import advice
+from bridge.config.syntax import advice, plain_bus_headers
 from bridge.config.toml_bounds import MOST_BYTES, out_of_bounds
 from bridge.config.toml_lines import KeyPath, nearest_line, toml_lines
 from bridge.config.wording import rule, value_text
@@ -103,13 +104,18 @@ class Document:
             raise ConfigError([f"{path}:{excess[0]}: {excess[1]}"])
         try:
             self.tables: dict[str, Any] = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
-            line, message = advice(error, text, secret=secret)
-            raise ConfigError([f"{path}:{line}: {one_line(message)}"]) from None
+        except (ValueError, RecursionError):  # ValueError: also a number of thousands of digits
+            text, self._mistakes = plain_bus_headers(text)
+            try:
+                self.tables = tomllib.loads(text)
+            except (ValueError, RecursionError) as error:
+                self._mistakes.append(advice(error, text, secret=secret))
+                raise ConfigError(self.mistakes) from None
         self._lines = toml_lines(text)
-        for place in _too_large(self.tables):
+        large_numbers = list(_too_large(self.tables))
+        for place in large_numbers:
             self.mistake(place, "the number needs more than 64 bits")
-        if self._mistakes:
+        if large_numbers:
             raise ConfigError(self.mistakes)
 
     @classmethod
@@ -231,8 +237,14 @@ class Document:
         for key in table:
             if key in known_keys:
                 continue
-            if key in homes:
+            foreign = None if self._secret else meaning(key, table, known_keys, homes)
+            if foreign and foreign.key in known_keys:
+                misspelt.add(foreign.key)
+                hint = foreign.advice
+            elif key in homes:
                 hint = f"it belongs to {homes[key]}"
+            elif foreign:
+                hint = f"{foreign.advice}{f', in {homes[foreign.key]}' if foreign.key in homes else ''}"
             elif near := nearest(key, known_keys) if len(self._mistakes) < _HINTS else None:
                 misspelt.add(near)
                 hint = f"did you mean {near}?"
@@ -254,7 +266,9 @@ class Document:
         )
 
     def _in_order(self, notes: list[tuple[int, str]]) -> list[str]:
-        return [f"{self.path}:{line}: {text}" for line, text in sorted(notes, key=lambda note: note[0])]
+        return [
+            f"{self.path}:{line}: {one_line(text)}" for line, text in sorted(notes, key=lambda note: note[0])
+        ]
 
 
 def _read(path: Path) -> bytes:

@@ -60,6 +60,20 @@ def refuse_same_id(
             document.mistake((*path, "sensor", index), message)
 
 
+def ask_about_addresses(document: Document, path: KeyPath, sensors: Sequence[Sensor | None]) -> None:
+    """Warn of sensors with one address: parts of one device, or a copied block in which it was left."""
+    first: dict[str, str] = {}
+    for index, sensor in enumerate(sensors):
+        if sensor is None or not (address := sensor.settings.address):
+            continue
+        if (first_sensor := first.setdefault(address, sensor.name)) != sensor.name:
+            question = (
+                f'{address} is the address of "{first_sensor}" too: is it one device? Then this is right; '
+                "two devices need two addresses, or neither can be read"
+            )
+            document.warn((*path, "sensor", index, "address"), question)
+
+
 def inner_tables(value: object) -> list[tuple[Any, Mapping[str, Any]]]:
     """Return the tables in a table (with their keys) or in a list (with their indexes), and nothing else."""
     pairs = (

@@ -6,6 +6,7 @@ Each `check_` function takes a text and returns it, or raises ValueError with th
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Literal, NamedTuple
@@ -19,6 +20,7 @@ Scheme = Literal["coap", "coaps"]
 _PORTS: Mapping[Scheme, int] = {"coap": 5683, "coaps": 5684}  # RFC 7252 §6.1, §6.2
 _ADAPTER = re.compile(r"serial:[!-.0-9;-~]+(:[0-9A-Fa-f]{1,2})?|path:[!-.0-~]+|/[!-~]*[!-.0-~]")
 _ADAPTER_FORMS = '"serial:NUMBER[:INTERFACE]", "path:ID_PATH" or an absolute path such as "/dev/ttyAMA0"'
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa"})
 NAME_LENGTH = 255  # characters of a device's name that ThingsBoard stores
 
 
@@ -80,11 +82,17 @@ def check_bus_name(text: str) -> str:
     """
     if re.fullmatch(r"[a-z][a-z0-9_]{0,63}", text):
         return text
-    suggestion = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-    suggestion = suggestion if suggestion[:1].isalpha() else f"bus_{suggestion}".rstrip("_")
-    raise ValueError(
-        f"{value_text(text)} cannot name a bus, use a–z, 0–9 and _, a letter first: [bus.{suggestion[:64]}]"
+    rule = "use a–z, 0–9 and _, a letter first"
+    raise ValueError(f"{value_text(text)} cannot name a bus, {rule}: [bus.{plain_bus_name(text)}]")
+
+
+def plain_bus_name(text: str) -> str:
+    """Return the name of a bus that is nearest to a text: "zaehler" for "Zähler"."""
+    letters = (
+        unicodedata.normalize("NFKD", text.lower().translate(_UMLAUTS)).encode("ascii", "ignore").decode()
     )
+    name = re.sub(r"[^a-z0-9]+", "_", letters).strip("_")
+    return (name if name[:1].isalpha() else f"bus_{name}".rstrip("_"))[:64]
 
 
 def check_plain_name(text: str) -> str:

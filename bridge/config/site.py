@@ -14,7 +14,13 @@ from typing import Any
 from bridge.config.document import Document, Table, key_text
 from bridge.config.fingerprints import fingerprints
 from bridge.config.models import OwnModels
-from bridge.config.neighbours import inner_tables, refuse_neighbours, refuse_same_id, refuse_twins
+from bridge.config.neighbours import (
+    ask_about_addresses,
+    inner_tables,
+    refuse_neighbours,
+    refuse_same_id,
+    refuse_twins,
+)
 from bridge.config.places import check_bus_name
 from bridge.config.tables import (
     INHERITED,
@@ -25,11 +31,13 @@ from bridge.config.tables import (
     Site,
     SpoolSettings,
     ThingsBoard,
+    suggestions,
 )
 from bridge.config.toml_lines import KeyPath
 from bridge.errors import ConfigError
-from protocols import CATALOGUE, load
+from protocols import CATALOGUE, load, names
 from protocols.toolkit.errors import PackageError, SettingsError
+from protocols.toolkit.keys import nearest
 from protocols.toolkit.protocol import (
     CatalogueEntry,
     PolledProtocol,
@@ -122,7 +130,7 @@ def _bus(document: Document, name: str, table: object, own_models: OwnModels) ->
         check_bus_name(name)
     except ValueError as error:
         document.mistake(path, str(error))
-    catalogue_entry = _catalogue_entry(table.get("protocol"), own_models)
+    catalogue_entry = _catalogue_entry(_protocol_name(table), own_models)
     protocol_keys = set(catalogue_entry.bus_schema["properties"]) if catalogue_entry else set()
     misspelt = document.unknown_keys(
         path, table, {*Bus.fields_by_key(), *protocol_keys}, _homes_below(path, table, catalogue_entry)
@@ -135,7 +143,7 @@ def _bus(document: Document, name: str, table: object, own_models: OwnModels) ->
         overrides["rs485"] = document.check(RS485, (*path, "rs485"), table["rs485"])
     if "line" not in table and "protocol" in table:
         overrides["line"] = catalogue_entry and catalogue_entry.line
-        if catalogue_entry and catalogue_entry.line is None:
+        if catalogue_entry and catalogue_entry.line is None and "line" not in misspelt:
             document.mistake((*path, "line"), _NO_LINE)
     inherited = {key: table[key] for key in INHERITED if key in table}
     reason = _why_nothing_is_asked(table, entry)
@@ -172,6 +180,8 @@ def _bus(document: Document, name: str, table: object, own_models: OwnModels) ->
         refuse_neighbours(document, path, entry, sensors)
     if isinstance(entry, PushingProtocol):
         refuse_same_id(document, path, blocks, sensors)
+    elif entry:
+        ask_about_addresses(document, path, sensors)
     return bus and bus.model_copy(update={"sensors": right_sensors, "protocol": entry})
 
 
@@ -185,6 +195,16 @@ def _homes_below(path: KeyPath, table: Mapping[str, Any], entry: CatalogueEntry 
         for key, value in table.items()
         if entry and key in entry.schema["properties"]
     }
+
+
+def _protocol_name(table: Mapping[str, Any]) -> object:
+    """Return the protocol that a bus names, or else the nearest: its other keys are checked as for that."""
+    name = table.get("protocol")
+    if name is None:
+        return next((value for key, value in table.items() if nearest(key, ("protocol",))), None)
+    if not isinstance(name, str) or name in names():
+        return name
+    return next(iter(suggestions(name.lower())), name)
 
 
 def _catalogue_entry(name: object, own_models: OwnModels) -> CatalogueEntry | None:
@@ -250,7 +270,7 @@ def _sensor(
         settings = entry.settings(protocol_values)
     except SettingsError as error:
         for below, message in error.problems:
-            if below[:1] and below[0] not in table and below[0] in misspelt:
+            if (below[0] not in table and below[0] in misspelt) if below else misspelt & protocol_keys:
                 continue  # the misspelt key has a mistake of its own already
             if below == ("model",) and str(table.get("model")) in own_models.wrong:
                 continue  # the model exists; the mistakes in its file are reported

@@ -10,6 +10,7 @@ import re
 import tomllib
 from ast import literal_eval
 
+from bridge.config.places import check_bus_name, plain_bus_name
 from bridge.config.toml_lines import toml_lines
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -18,7 +19,12 @@ _WORD = re.compile(r"=\s*(true|false|yes|no|on|off)\b", re.IGNORECASE)
 _COLON = re.compile(r"""\s*[\w"'-]+\s*:""")
 _INVISIBLE = re.compile("[\u00a0\u2000-\u200f\u2028\u2029\u202f\ufeff]")
 _TYPOGRAPHIC = re.compile("[“”„‘’«»]")
+_DECIMAL_COMMA = re.compile(r"([A-Za-z0-9_-]+)\s*=\s*([+-]?\d+),(\d+)\s*(?:[,}\]]|$)")
 _LONGEST_LINE = 300  # characters of a line that are examined
+_BUS_HEADER = re.compile(
+    r"^([ \t]*\[\[?[ \t]*bus[ \t]*\.[ \t]*)([^\]\"'.#\r\n]*[^\]\"'.#\s])([ \t]*[.\]])", re.MULTILINE
+)
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _KEY = re.compile(r"\s*([A-Za-z0-9_-]+)")
 
 
@@ -38,6 +44,29 @@ def advice(error: Exception, text: str, *, secret: bool) -> tuple[int, str]:
     return number, _sentence(fault, lines, number, secret=secret)
 
 
+def plain_bus_headers(text: str) -> tuple[str, list[tuple[int, str]]]:
+    """Return a text with bus names that TOML does not take without quotes replaced by plain ones.
+
+    Then the rest of the file can be checked in the same go.
+
+    Returns:
+        The text, line for line, and for each name the first line it is on with a sentence that has the fix.
+    """
+    mistakes: dict[str, tuple[int, str]] = {}
+
+    def replace(header: re.Match[str]) -> str:
+        name = header[2]
+        if _BARE_KEY.fullmatch(name):
+            return header[0]
+        try:
+            check_bus_name(name)
+        except ValueError as error:
+            mistakes.setdefault(name, (text.count("\n", 0, header.start()) + 1, f"bus.{name}: {error}"))
+        return f"{header[1]}{plain_bus_name(name)}{header[3]}"
+
+    return _BUS_HEADER.sub(replace, text), list(mistakes.values())
+
+
 def _unfinished(lines: list[str]) -> int:
     """Return the line that begins what is still open at the end of the file; the lines before are right."""
     valid, invalid = 0, len(lines)
@@ -53,6 +82,9 @@ def _unfinished(lines: list[str]) -> int:
 
 def _sentence(fault: str, lines: list[str], number: int, *, secret: bool) -> str:
     code = lines[number - 1][:_LONGEST_LINE].partition("#")[0] if number <= len(lines) else ""
+    if comma := _DECIMAL_COMMA.search(re.sub(r'"[^"]*"', '""', code)):
+        example = "" if secret else f": {comma[1]} = {comma[2]}.{comma[3]}"
+        return f"write numbers with a point, not a comma{example}"
     if "twice" in fault:
         return _twice(fault, lines, number, secret=secret)
     if "overwrite" in fault or "Duplicate" in fault or "immutable" in fault:
@@ -104,8 +136,6 @@ def _twice(fault: str, lines: list[str], number: int, *, secret: bool) -> str:
 
 def _bare_value(key: str, value: str, *, secret: bool) -> str:
     """Return the sentence for a value without quotes that is no number, date or boolean."""
-    if re.fullmatch(r"[+-]?\d+,\d+", value):
-        return "a number has a decimal point, not a comma"
     if re.fullmatch(r"[+-]?0\d+", value):
         fix = "write it in quotes" if secret else f'write it in quotes, {key} = "{value}"'
         return f"a number does not begin with 0: {fix}, or leave the 0 out"

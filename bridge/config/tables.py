@@ -23,6 +23,7 @@ from pydantic import (
 
 from bridge import spool_file
 from bridge.config.document import NOT_WRITTEN, Table
+from bridge.config.foreign_words import line_text
 from bridge.config.places import Scheme, check_adapter, check_bus_name, check_plain_name, check_url, parse_url
 from bridge.config.quantities import Duration, FileContext, Size
 from bridge.config.wording import value_text
@@ -91,12 +92,12 @@ def _catalogue_entry(value: object) -> object:
     except PackageError as error:
         raise ValueError(str(error)) from None
     except KeyError:
-        suggestion = " or ".join(f'"{name}"' for name in _suggestions(str(value).lower()))
+        suggestion = " or ".join(f'"{name}"' for name in suggestions(str(value).lower()))
         hint = f"did you mean {suggestion}?" if suggestion else f"known are {', '.join(names())}"
         raise ValueError(f"{value_text(value)} is not a protocol; {hint}") from None
 
 
-def _suggestions(word: str) -> list[str]:
+def suggestions(word: str) -> list[str]:
     """Return the protocols that `word`, in small letters, probably stands for."""
     if word in _ALIASES:
         return [_ALIASES[word]]
@@ -106,7 +107,14 @@ def _suggestions(word: str) -> list[str]:
 
 
 def _line_settings(value: object) -> object:
-    return value if isinstance(value, LineSettings) else LineSettings.parse(str(value))
+    if isinstance(value, LineSettings):
+        return value
+    try:
+        return LineSettings.parse(str(value))
+    except ValueError:
+        if (text := line_text(str(value))) is None:
+            raise
+        raise ValueError(f'{value_text(value)} is not a line setting, write line = "{text}"') from None
 
 
 PlainName = Annotated[str, AfterValidator(check_plain_name)]

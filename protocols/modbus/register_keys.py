@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from protocols.modbus import pdu
+from protocols.modbus.foreign_words import foreign_words, says_place
 from protocols.modbus.registers import ORDERS, TYPES, Register, Table
 from protocols.toolkit.errors import Path, Problem
-from protocols.toolkit.keys import Key, is_whole, shown, unknown_key
+from protocols.toolkit.keys import Key, fault, is_whole, shown, unknown_key
 from protocols.toolkit.scaling import ENCODINGS
 from protocols.toolkit.scaling_keys import MEANING_KEYS, OF_INTEGERS, OF_NUMBERS, contradictions, meaning_of
 
@@ -140,13 +141,16 @@ def _parse(name: str, entry: object, at: Path, problems: list[Problem]) -> Regis
         problems.append((at, f"{shown(entry)} is not a register, write for example {{ holding = 0 }}"))
         return None
     before = len(problems)
+    advice = foreign_words(entry, KEYS)
     for key, value in entry.items():
-        if key not in KEYS:
+        if key in advice:
+            problems.append(((*at, key), advice[key]))
+        elif key not in KEYS:
             problems.append(((*at, key), unknown_key(key, KEYS)))
         elif not KEYS[key].holds(value):
-            problems.append(((*at, key), f"{shown(value)} {KEYS[key].rule}"))
+            problems.append(((*at, key), fault(value, KEYS[key])))
     places = [key for key in (*TABLES, "modicon") if key in entry]
-    if len(places) != 1:
+    if len(places) != 1 and (places or not says_place(entry)):
         actual = f"got {' and '.join(places)}" if places else "got none"
         problems.append((at, f"needs exactly one of {', '.join(TABLES)}, modicon; {actual}"))
     if len(problems) > before:

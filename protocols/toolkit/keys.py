@@ -10,6 +10,7 @@ protocols and the bridge's own tables say it in these words.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -68,6 +69,16 @@ def nearest(word: str, known_words: Iterable[str]) -> str | None:
     """Return the known word that `word` is most probably a misspelling of; None if none is near."""
     close = get_close_matches(word.lower(), list(known_words), n=1, cutoff=0.6)
     return close[0] if close else None
+
+
+def fault(value: object, key: Key) -> str:
+    """Return the message for a value that breaks the rule of its key."""
+    if isinstance(value, str) and key.holds(0.5) and re.fullmatch(r"\s*[+-]?\d+([.,]\d+)?\s*", value):
+        number = value.strip().replace(",", ".")
+        if "," in value:
+            return f"write numbers with a point, not a comma, and without quotes: {number}"
+        return f"{shown(value)} is a text, write it without quotes: {number}"
+    return f"{shown(value)} {key.rule}"
 
 
 def unknown_key(key: str, known_keys: Collection[str]) -> str:
