@@ -61,7 +61,7 @@ def meaning(word: str, table: Table, known_keys: Collection[str], homes: Collect
     for place in (known_keys, _OF_BUSES & set(homes), _ELSEWHERE):
         for key, advice in meanings:
             if key in place:
-                is_table = isinstance(table[word], Mapping | list)
+                is_table = isinstance(table[word], Mapping | list) and key in _OF_TABLES
                 return Meaning(key, f"did you mean {key}?" if is_table else advice(word, table))
     return None
 
@@ -168,6 +168,7 @@ def _is_whole(text: str) -> bool:
 
 _TOKEN = "credentials"  # noqa: S105 — a place, not a secret
 _ELSEWHERE: Final = frozenset({_TOKEN})
+_OF_TABLES: Final = frozenset({"registers", "sensor"})  # what stands there may be right, but for its name
 _OF_BUSES: Final = frozenset({"adapter", "line", "protocol"})  # looked for in sensors, and not meant there
 _REGISTERS: Final = _say("each value is an entry of registers, for example: voltage = { input = 0 }")
 _TOKENS: Final = _say("tokens stand in credentials.toml, by the name of the sensor")

@@ -68,7 +68,11 @@ def check_adapter(text: str) -> str:
     if _ADAPTER.fullmatch(text):
         return text
     suggestion = _ADAPTER_FORMS
-    if re.fullmatch(r"tty\w+", text):
+    plain = text.strip()
+    plain = f"/{plain}" if plain.startswith("dev/") else plain
+    if plain.startswith(("/dev/", "serial:", "path:")) and _ADAPTER.fullmatch(plain):
+        suggestion = value_text(plain)
+    elif re.fullmatch(r"tty\w+", text):
         suggestion = f'"/dev/{text}"'
     elif re.fullmatch(r"[A-Z0-9]{6,20}", text):
         suggestion = f'"serial:{text}"'

@@ -60,6 +60,9 @@ _TYPES: Final = _same(
     ("bcd16", "bcd"),
     ("string:8", "string str ascii text"),
 )
+_TYPE_AND_ORDER: Final = re.compile(
+    "([a-z]+[0-9]{2}|float|u?int|real|word)[-_ ](abcd|cdab|badc|dcba|be|le|big|little)"
+)
 _TYPE_KEYS: Final = _words("datatype dtype format vartype valuetype")
 _ORDER_KEYS: Final = _words("byteorder wordorder endian endianness endianess swap wordswap byteswap")
 _ORDERS: Final = _same(
@@ -98,6 +101,8 @@ def _of_key(key: str, entry: Entry) -> str | None:
         if word in words:
             return f"unknown key; {advice(value, entry)}"
     table = _table(key)
+    if table in _OF_DIGIT.values() and isinstance(value, int) and _is_reference(value, table):
+        return f"unknown key; write modicon = {value}"
     return f"unknown key; write {table} = {shown(value)}" if table else None
 
 
@@ -107,18 +112,28 @@ def _of_value(key: str, entry: Entry) -> str | None:
     if key == "scale" and isinstance(value, int | float | str) and not isinstance(value, bool):
         fix = f"to scale by it, {_scale(value, entry)}"
         return f"{shown(value)} is not a register that holds a power of ten; {fix}"
-    if (
-        key == "type"
-        and isinstance(value, str)
-        and (_plain(value) in _TYPES or value != value.lower() in TYPES)
-    ):
-        return f"{shown(value)} is not a type here, {_type(value, entry)}"
+    if key == "type" and isinstance(value, str):
+        return _other_type(value, entry)
     if key == "order" and _ORDERS.get(_plain(value), value) != value:
         return f"{shown(value)} is not an order here, {_order(value, entry)}"
     if key in ("holding", "input", "coil", "discrete") and isinstance(value, str):
         return _quoted_place(key, value)
     if key == "modicon" and isinstance(value, int) and not isinstance(value, bool):
         return _bare_reference(value) if 0 <= value < _LEAST_REFERENCE else None
+    return None
+
+
+def _other_type(value: str, entry: Entry) -> str | None:
+    """Return what to write for a type in other words, with its order; None if it is none of these."""
+    if _plain(value) in ("bool", "boolean", "bit"):
+        fix = "leave it out" if {"coil", "discrete"} & set(entry) else "write bit = 0 (the lowest) instead"
+        return f"{shown(value)} is not a type here, {fix}"
+    if parts := _TYPE_AND_ORDER.fullmatch(value.lower()):
+        name, order = _TYPES.get(parts[1], parts[1]), _ORDERS[parts[2]]
+        suffix = "" if order == "ABCD" else f', order = "{order}"'
+        return f'{shown(value)} is not a type here, write type = "{name}"{suffix}'
+    if _plain(value) in _TYPES or value != value.lower() in TYPES:
+        return f"{shown(value)} is not a type here, {_type(value, entry)}"
     return None
 
 
@@ -148,12 +163,17 @@ def _place(_: object, entry: Entry) -> str:
         return "this is a function that writes, and the bridge only reads: write holding = … or coil = …"
     if not isinstance(number, int):
         return f"the table is the key of the address, for example {table or 'holding'} = 0"
-    table_of_digit = _OF_DIGIT.get(str(number)[0])
-    if number > _LEAST_REFERENCE and table_of_digit and table in (None, table_of_digit):
+    if _is_reference(number, table):
         return f"write modicon = {number}"
     if table is None:
         return f"write holding = {number} or input = {number}, whichever the manual says"
     return f"write {table} = {number}"
+
+
+def _is_reference(number: int, table: str | None) -> bool:
+    """Return whether a number is one of the manual's notation, for that table if it is known."""
+    table_of_digit = _OF_DIGIT.get(str(number)[0])
+    return number > _LEAST_REFERENCE and table_of_digit is not None and table in (None, table_of_digit)
 
 
 def _table(function: object) -> str | None:
