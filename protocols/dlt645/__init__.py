@@ -4,6 +4,7 @@ frame        §5: the frame on the wire, its checksum, and how it is found in a 
 data         2007, Annex A: data identifiers, and the encoding of their values
 settings     how an installer writes a meter down: its keys, and every mistake in them
 device       one meter, polled
+overhearing  the same, where a foreign master polls it
 description  frames into fields, for people
 simulation   the other side: a simulated meter
 
@@ -19,6 +20,7 @@ from protocols.dlt645.description import describe
 from protocols.dlt645.device import Meter
 from protocols.dlt645.edition import DLT645_1997, DLT645_2007
 from protocols.dlt645.frame import StreamFramer
+from protocols.dlt645.overhearing import MeterOverhearer
 from protocols.dlt645.settings import conflicts, parse_settings, sensor_schema
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import PolledProtocol
@@ -33,6 +35,7 @@ PROTOCOL: Final = PolledProtocol(
     schema=sensor_schema(DLT645_2007),
     settings=parse_settings,
     device=Meter,
+    overhearer=MeterOverhearer,
     conflicts=conflicts,
     bytesizes=frozenset({8}),
 )
@@ -46,6 +49,7 @@ PROTOCOL_1997: Final = PolledProtocol(
     schema=sensor_schema(DLT645_1997),
     settings=partial(parse_settings, edition=DLT645_1997),
     device=partial(Meter, edition=DLT645_1997),
+    overhearer=partial(MeterOverhearer, edition=DLT645_1997),
     conflicts=conflicts,
     bytesizes=frozenset({8}),
 )

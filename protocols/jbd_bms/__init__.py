@@ -3,6 +3,7 @@
 frame      the frame on the wire, its checksum, and how it is found in a stream
 registers  the registers and their values
 device     one BMS, polled; its keys; and a simulated one
+overhearing  the same, where a foreign master polls it
 
 The battery is polled, alone on its line; 9600 8N1.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 from protocols.jbd_bms.device import KEYS, Bms
 from protocols.jbd_bms.frame import MAX_LENGTH, StreamFramer
+from protocols.jbd_bms.overhearing import BmsOverhearer
 from protocols.jbd_bms.registers import describe
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import PolledProtocol
@@ -25,6 +27,7 @@ PROTOCOL = PolledProtocol(
     schema=KEYS.schema,
     settings=KEYS.parse,
     device=Bms,
+    overhearer=BmsOverhearer,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
 )

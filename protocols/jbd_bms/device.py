@@ -31,6 +31,11 @@ KEYS: Final = ValueKeys(
 )
 
 
+def register_of(name: str) -> int:
+    """Return the register that holds a value."""
+    return _REGISTER_OF.get(name, BASIC_INFORMATION)
+
+
 class Bms:
     """The BMS of a line."""
 
@@ -38,9 +43,7 @@ class Bms:
 
     def __init__(self, sensors: Sequence[ValueSettings], line: LineSettings) -> None:
         self._sensors = tuple(sensors)
-        self._registers = sorted(
-            {_REGISTER_OF.get(name, BASIC_INFORMATION) for sensor in sensors for name in sensor.values}
-        )
+        self._registers = sorted({register_of(name) for sensor in sensors for name in sensor.values})
         self._lessons: Lessons[int] = Lessons()
 
     def twin(self) -> Self:
@@ -87,8 +90,7 @@ class Bms:
             complete=len(answered_registers) == len(self._registers),
             refusals=tuple(refusals),
             left_out=self._lessons.named(
-                {name: _REGISTER_OF.get(name, BASIC_INFORMATION) for name in sensor.values}
-                for sensor in self._sensors
+                {name: register_of(name) for name in sensor.values} for sensor in self._sensors
             ),
         )
 

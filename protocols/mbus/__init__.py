@@ -11,6 +11,7 @@ data         EN 13757-3 annex A: data types: integers, BCD, reals, dates, texts
 items        a record into a name, a unit and a value
 settings     how an installer writes a meter down: its keys, and every mistake in them
 device       one meter, polled by its primary or secondary address
+overhearing  the same, where a foreign master polls it
 description  frames into fields, for people
 simulation   the other side: a meter that answers
 
@@ -21,11 +22,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from protocols.mbus.description import describe
 from protocols.mbus.device import Meter
 from protocols.mbus.link import LONGEST, StreamFramer
+from protocols.mbus.overhearing import MeterOverhearer
 from protocols.mbus.settings import SENSOR_SCHEMA, MeterSettings, conflicts, parse_settings
 from protocols.toolkit.meter_keys import MeterKey
 from protocols.toolkit.polling import LineSettings
@@ -39,7 +42,7 @@ def _with_keys(keys: Mapping[str, MeterKey]) -> PolledProtocol[MeterSettings]:
     def device(sensors: Sequence[MeterSettings], line: LineSettings) -> Meter:
         return Meter(sensors, line, keys.get(sensors[0].address))
 
-    return replace(PROTOCOL, device=device)
+    return replace(PROTOCOL, device=device, overhearer=partial(MeterOverhearer, keys=keys))
 
 
 PROTOCOL: Final[PolledProtocol[MeterSettings]] = PolledProtocol(
@@ -52,6 +55,7 @@ PROTOCOL: Final[PolledProtocol[MeterSettings]] = PolledProtocol(
     schema=SENSOR_SCHEMA,
     settings=parse_settings,
     device=Meter,
+    overhearer=MeterOverhearer,
     conflicts=conflicts,
     reply_timeout_s=_REPLY_TIMEOUT_S,
     longest=LONGEST,

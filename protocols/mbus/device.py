@@ -88,7 +88,7 @@ class Meter:
             for sensor in self._sensors
         )
         return PollResult(
-            values=tuple(_values_of(sensor, items_by_name) for sensor in self._sensors),
+            values=tuple(values_of(sensor, items_by_name) for sensor in self._sensors),
             complete=is_complete and not refusals,
             refusals=tuple(refusals),
             missing=missing if any(missing) else (),
@@ -232,7 +232,8 @@ def _refusal(message: Message, telegram: Telegram | None) -> DeviceRefusal:
     return DeviceRefusal(f"data of a kind that is not read here (CI {code:02X})", code=code, request="data")
 
 
-def _values_of(sensor: MeterSettings, items_by_name: dict[str, Item]) -> Values:
+def values_of(sensor: MeterSettings, items_by_name: dict[str, Item]) -> Values:
+    """Return the values that a sensor wants, of those that its meter told."""
     values_by_name = values(items_by_name)
     if sensor.values is None:
         return values_by_name

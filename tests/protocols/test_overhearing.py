@@ -1,0 +1,194 @@
+"""What a foreign master asks and what it is answered, listened to: our own polls play the master.
+
+The values that are overheard are those that the poll brought, whatever the protocol.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from protocols import load
+from protocols.dlt645.edition import DLT645_1997
+from protocols.dlt645.simulation import SimulatedMeter as Dlt645Meter
+from protocols.jbd_bms.device import SimulatedBms as Jbd
+from protocols.mbus.records import Record
+from protocols.mbus.secondary import Secondary
+from protocols.mbus.simulation import SimulatedMeter as MbusMeter
+from protocols.modbus.ascii import ASCII
+from protocols.modbus.simulation import SimulatedUnit
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.overhearing import Overhearer
+from protocols.toolkit.polling import LineSettings, Values
+from protocols.toolkit.protocol import PolledProtocol
+from tests.protocols.test_jbd_bms import REGISTERS
+
+LINE = LineSettings(2400, 8, "E", 1)
+KAMSTRUP = Secondary("12345678", "KAM", 1, 4)
+
+
+def dlt645(address: str, number: int, **edition: Any) -> Dlt645Meter:
+    meter = Dlt645Meter(address, most=4, **edition)
+    meter.put("voltage_a", 200.0 + number)
+    meter.put("energy_import", 1000.0 * number)
+    return meter
+
+
+def mbus(address: int, number: int, secondary: Secondary = KAMSTRUP) -> MbusMeter:
+    volume, energy = (
+        Record((0x04,), 0x13, bytes((number, 0, 0, 0))),
+        Record((0x04,), 0x06, bytes((number, 1, 0, 0))),
+    )
+    return MbusMeter(address, [[volume], [energy]], secondary=secondary)
+
+
+@dataclass
+class Bus:
+    """Sensors as site.toml writes them, each with the device that answers."""
+
+    protocol: str
+    sensors: list[Mapping[str, Any]]
+    devices: list[Any]
+    kind: PolledProtocol[Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        entry = load(self.protocol)
+        assert isinstance(entry, PolledProtocol)
+        self.kind = entry
+
+    @property
+    def settings(self) -> list[Any]:
+        return [self.kind.settings(keys) for keys in self.sensors]
+
+    def overhearer(self) -> Overhearer:
+        assert self.kind.overhearer is not None
+        return self.kind.overhearer(self.settings)
+
+    def polled(self) -> Iterator[tuple[list[tuple[bytes, bytes]], Values]]:
+        """Each sensor's poll: its requests with their replies, and its values."""
+        for settings, device in zip(self.settings, self.devices, strict=True):
+            poll, exchanges = self.kind.device([settings], LINE).poll(0.0), []
+            request = next(poll)
+            while True:
+                (heard,) = (
+                    event for event in self.kind.framer().feed(request.data) if isinstance(event, Frame)
+                )
+                reply = device.answer(heard) or b""
+                exchanges.append((request.data, reply))
+                events = [*(framer := request.framer()).feed(reply), *framer.silence()]
+                frames = [event for event in events if isinstance(event, Frame) and request.accepts(event)]
+                try:
+                    request = poll.send(frames[0] if frames else None)
+                except StopIteration as over:
+                    yield exchanges, over.value.values[0]
+                    break
+
+
+METERS = ["000000000001", "000000000002", "000000000003"]
+HOLDING = {"registers": {f"r{at}": {"holding": at} for at in range(4)}}
+BUSES = [
+    Bus(
+        "modbus-rtu",
+        [{"address": unit, **HOLDING} for unit in (1, 2, 3)],
+        [SimulatedUnit(unit, holding={at: 100 * unit + at for at in range(4)}) for unit in (1, 2, 3)],
+    ),
+    Bus(
+        "modbus-ascii",
+        [{"address": unit, **HOLDING} for unit in (1, 2, 3)],
+        [
+            SimulatedUnit(unit, holding={at: 100 * unit + at for at in range(4)}, carrier=ASCII)
+            for unit in (1, 2, 3)
+        ],
+    ),
+    Bus(
+        "dlt645",
+        [{"address": meter, "values": ["voltage_a", "energy_import"]} for meter in METERS],
+        [dlt645(meter, number) for number, meter in enumerate(METERS, 1)],
+    ),
+    Bus(
+        "dlt645-1997",
+        [{"address": meter, "values": ["voltage_a", "energy_import"]} for meter in METERS],
+        [dlt645(meter, number, edition=DLT645_1997) for number, meter in enumerate(METERS, 1)],
+    ),
+    Bus("mbus", [{"address": a} for a in (1, 2, 3)], [mbus(a, a) for a in (1, 2, 3)]),
+    Bus(
+        "mbus",
+        [{"id": f"1000000{number}"} for number in (1, 2, 3)],
+        [mbus(0, number, Secondary(f"1000000{number}", "KAM", 1, 4)) for number in (1, 2, 3)],
+    ),
+    Bus("jbd-bms", [{}], [Jbd(REGISTERS)]),
+]
+every_bus = pytest.mark.parametrize(
+    "bus", BUSES, ids=lambda bus: f"{bus.protocol} {next(iter(bus.sensors[0].values()), '')}"
+)
+
+
+def hear(bus: Bus, overhearer: Overhearer, pieces: list[tuple[float, bytes]]) -> list[dict[str, Any]]:
+    """The values of each sensor in these pieces; what is there twice must be the same."""
+    values: list[dict[str, Any]] = [{} for _ in bus.sensors]
+    framer = bus.kind.framer()
+    for at_s, data in pieces:
+        for event in (*framer.feed(data), *framer.silence()):
+            for one in overhearer.hear(event, at_s, at_s):
+                for name, value in one.values.items():
+                    assert values[one.sensor].setdefault(name, value) == value
+    return values
+
+
+@every_bus
+def test_what_the_master_is_told_is_overheard(bus: Bus) -> None:
+    pieces, polled = [], []
+    for exchanges, values in bus.polled():
+        polled.append(values)
+        for exchange in exchanges:
+            pieces += [(len(pieces) / 10 + at / 20, octets) for at, octets in enumerate(exchange)]
+    overhearer = bus.overhearer()
+    assert hear(bus, overhearer, pieces) == polled
+    assert all(polled)
+    assert not any(overhearer.unread())
+
+
+@every_bus
+def test_a_reply_without_its_request_is_nothing(bus: Bus) -> None:
+    replies = [reply for exchanges, _ in bus.polled() for _, reply in exchanges]
+    assert not any(hear(bus, bus.overhearer(), [(at / 10, reply) for at, reply in enumerate(replies)]))
+
+
+@every_bus
+@pytest.mark.parametrize("seed", range(5))
+def test_on_a_bad_line_no_value_is_wrong(bus: Bus, seed: int) -> None:
+    draw = random.Random(seed)
+    polled = list(bus.polled())
+    truth = [values for _, values in polled]
+    pieces: list[tuple[float, bytes]] = []
+    late: list[tuple[float, bytes]] = []
+    now = 0.0
+    for _ in range(60):
+        for exchanges, _ in polled:
+            for request, reply in exchanges:
+                for is_reply, octets in ((False, request), (True, reply)):
+                    now += 0.05
+                    for due in [each for each in late if each[0] <= now]:
+                        late.remove(due)
+                        pieces.append((now, due[1]))
+                        now += 0.05
+                    chance = draw.random()
+                    if chance < 0.02:
+                        octets = bytes(octet ^ 1 << draw.randrange(8) for octet in octets)
+                    elif chance < 0.04:
+                        octets = octets[: draw.randrange(len(octets) + 1)]
+                    elif chance < 0.06:
+                        octets = bytes((draw.randrange(256),)) + octets
+                    elif chance < 0.08 and is_reply:
+                        late.append((now + draw.uniform(0.3, 2.0), octets))
+                        now += 0.3
+                        continue
+                    pieces.append((now, octets))
+    values = hear(bus, bus.overhearer(), pieces)
+    for told, true in zip(values, truth, strict=True):
+        assert told.items() <= true.items()
+    assert all(values)
