@@ -158,8 +158,8 @@ def test_check_needs_no_line_and_names_every_mistake(world: World, bus: Simulate
     world.write(good.replace('"volume"', '"volumen"').replace("address = 5", "address = 253"), {})
     done = world.command("check")
     assert done.returncode == 2
-    assert "address: 253 is no primary address, use 0–250" in done.stderr
-    assert 'values.hot_water: "volumen" is no value, use volume' in done.stderr
+    assert "address: 253 is not a primary address, use 0–250" in done.stderr
+    assert 'values.hot_water: unknown value "volumen"' in done.stderr
     world.write(good.replace("address = 5", "address = 254"), {})
     done = world.command("check")
     assert done.returncode == 2

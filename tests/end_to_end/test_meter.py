@@ -111,5 +111,5 @@ def test_check_needs_no_line_and_names_every_mistake(world: World, bus: Simulate
     )
     done = world.command("check")
     assert done.returncode == 2
-    assert 'values[2]: "voltage" is no value, use voltage_a or voltage_b or voltage_c' in done.stderr
+    assert 'values[2]: unknown value "voltage"' in done.stderr
     assert '12 is a number, write the digits on the meter in quotes: "000000000012"' in done.stderr

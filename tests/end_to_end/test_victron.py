@@ -51,4 +51,5 @@ async def test_a_device_without_an_address_is_read_and_delivered(world: World, s
         assert world.stop(process) == 0, world.log
     latest = {key: series[max(series)] for key, series in server.stored["T1"].items()}
     assert latest == {"charger_voltage": 26.2, "panel_power": 1234.56, "load_power": 123.45}
-    assert (told["state"], told["timeouts"], told["incomplete"]) == ("ok", 0, 0)
+    assert (told["state"], told["timeouts"], told["incomplete"]) == ("partly", 0, 0)
+    assert list(told["left_out"]) == ["load_current"], "it says that it has none"

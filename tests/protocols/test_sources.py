@@ -75,7 +75,7 @@ def test_a_register_map_names_its_sources(path: Path) -> None:
     "source",
     [
         "a public serial log (no licence stated; octets only)",
-        "public C++ reader",
+        "a public reader in another language",
         "somebody/some-repository tests",
         "esphome/esphome esphome/components/pzemac/pzemac.cpp",
     ],
