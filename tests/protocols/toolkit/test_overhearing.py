@@ -25,7 +25,7 @@ from protocols.toolkit.framing import Frame
 from protocols.toolkit.overhearing import Overhearer
 from protocols.toolkit.polling import LineSettings, Values
 from protocols.toolkit.protocol import PolledProtocol
-from tests.protocols.test_jbd_bms import REGISTERS
+from tests.protocols.jbd_bms.test_device import REGISTERS
 
 LINE = LineSettings(2400, 8, "E", 1)
 KAMSTRUP = Secondary("12345678", "KAM", 1, 4)
