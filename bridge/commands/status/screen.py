@@ -53,6 +53,8 @@ _COUNTERS: Final = (
 UNBOUNDED: Final = 10_000
 """The width of a pipe, into which nothing is cropped."""
 
+_MOST_ROWS = 3  # of a sentence above the sensors
+
 
 def screen(document: Status, units: Mapping[str, Mapping[str, str]], width: int, height: int | None) -> Text:
     """Return the status for a terminal of this size.
@@ -64,8 +66,8 @@ def screen(document: Status, units: Mapping[str, Mapping[str, str]], width: int,
         height: in rows; None: as many as it takes.
     """
     head = [Text(one_line(sentence), "bold yellow") for sentence in document["not_in_force"]]
-    head += [_crop(Text(summary(document), "bold"), width)]
-    head += [_crop(Text(one_line(sentence), colour), width) for sentence, colour in _troubles(document)]
+    head += [_fold(Text(summary(document), "bold"), width)]
+    head += [_fold(Text(one_line(sentence), colour), width) for sentence, colour in _troubles(document)]
     tail = [_crop(Text(one_line(sentence), "dim"), width) for sentence in _books(document)]
     names = sorted(
         document["sensors"], key=lambda name: _rank(_word(document, name))
@@ -121,6 +123,17 @@ def detail(document: Status, name: str, units: Mapping[str, str]) -> list[str]:
     lines.append(f"ledger: read {row['read']} = {books}")
     lines.append(f'next: serial-bridge try "{name}" -v')
     return lines
+
+
+def _fold(text: Text, width: int) -> Text:
+    """Return a sentence in at most `_MOST_ROWS` rows, folded at words; what is longer is cropped."""
+    rows = list(text.wrap(Console(width=width), width))
+    for row in rows:
+        row.rstrip()
+    if len(rows) <= _MOST_ROWS:
+        return Text("\n").join(rows)
+    rest = Text(" ", text.style).join(rows[_MOST_ROWS - 1 :])
+    return Text("\n").join([*rows[: _MOST_ROWS - 1], _crop(rest, width)])
 
 
 def _crop(text: Text, width: int) -> Text:
