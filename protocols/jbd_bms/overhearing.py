@@ -1,4 +1,9 @@
-"""A JBD battery on a line that belongs to a foreign master: each reply tells the register that it answers."""
+"""A JBD BMS that a foreign master asks, listened to.
+
+A reply tells its register, and there is one BMS on the line: it can be the answer to nothing but a request of
+that register. The check leaves the octet of the register out; a reply in which it was disturbed answers
+another request only if that one is outstanding.
+"""
 
 from __future__ import annotations
 
@@ -8,39 +13,43 @@ from protocols.jbd_bms import frame as frames
 from protocols.jbd_bms import registers
 from protocols.jbd_bms.device import KEYS, register_of
 from protocols.jbd_bms.frame import DONE, READ, Reply, Request
+from protocols.toolkit.exchanges import Asked, ExchangeOverhearer
 from protocols.toolkit.framing import Frame
-from protocols.toolkit.overhearing import Asked, Overheard, TellingOverhearer
-from protocols.toolkit.value_list import ValueSettings
+from protocols.toolkit.overhearing import Overheard
+from protocols.toolkit.value_list import ADDRESS, ValueSettings
 
 
-class BmsOverhearer(TellingOverhearer):
-    """Listens to a line for sensors with these settings."""
+class BmsOverhearer(ExchangeOverhearer):
+    """Listens to the line of a BMS for sensors with these settings."""
 
     def __init__(self, sensors: Sequence[ValueSettings]) -> None:
-        super().__init__(
-            [{name: f"register {register_of(name):02X}" for name in sensor.values} for sensor in sensors]
-        )
-        self._sensors = tuple(sensors)
+        super().__init__([{name: _place(register_of(name)) for name in sensor.values} for sensor in sensors])
+        self._sensors = sensors
 
-    def _asked(self, request: Frame) -> Asked | None:
-        message = frames.parse(request)
-        if not isinstance(message, Request) or message.order != READ:
-            return None
-        return Asked("", message.register)
+    def asked(self, frame: Frame, end_s: float) -> None:
+        """Take a request whose last octet came at `end_s`."""
+        request = frames.parse(frame)
+        assert isinstance(request, Request)
+        self.pairing.request(Asked(ADDRESS, request.register, frame.data), end_s)
 
-    def _answers(self, asked: Asked, reply: Frame) -> bool:
-        message = frames.parse(reply)
-        return isinstance(message, Reply) and message.register == asked.kind
-
-    def _overheard(self, asked: Asked, reply: Frame) -> Sequence[Overheard]:
-        message = frames.parse(reply)
-        if not isinstance(message, Reply) or message.status != DONE:
+    def answered(self, frame: Frame, start_s: float, end_s: float) -> Sequence[Overheard]:
+        """Take a reply; return the values in it."""
+        reply = frames.parse(frame)
+        assert isinstance(reply, Reply)
+        outstanding = self.pairing.outstanding()
+        if reply.status != DONE and outstanding is not None and outstanding.kind == reply.register:
+            self.pairing.refused()
             return ()
-        place = f"register {message.register:02X}"
-        for names in self._unread:  # a list is one name here, and its entries have others
-            for name in [name for name in names if names[name] == place]:
-                del names[name]
-        fields = registers.values(message.register, message.data)
+        question = self.pairing.reply(reply.register, start_s)
+        if question is None or question.data[1] != READ or reply.status != DONE:
+            return ()
+        fields = registers.values(reply.register, reply.data)
         return [
-            Overheard(index, KEYS.choose(fields, sensor.values)) for index, sensor in enumerate(self._sensors)
+            overheard
+            for index, sensor in enumerate(self._sensors)
+            for overheard in self.bring(index, KEYS.choose(fields, sensor.values), _place(reply.register))
         ]
+
+
+def _place(register: int) -> str:
+    return f"register {register:02X}"

@@ -100,6 +100,11 @@ class Pairing(Generic[Q]):
         """Return the request that was heard last, if nothing has answered it."""
         return self._outstanding
 
+    def owes(self, question: Q, now: float) -> bool:
+        """Return whether the same request was heard before, and its reply may still come."""
+        is_outstanding = self._outstanding is not None and self._outstanding.data == question.data
+        return is_outstanding or question.data in self._owing(question.kind, now)
+
     def reply(self, kind: Hashable, start_s: float) -> Q | None:
         """Take a reply.
 
