@@ -1,8 +1,9 @@
 """Daly battery management systems on a UART, one file for each thing.
 
-frame     the frame on the wire, and how it is found in a stream; blocks of frames that are one reply
-commands  the content of the replies
-device    one BMS, polled; its keys; and a simulated one
+frame        the frame on the wire, and how it is found in a stream; blocks of frames that are one reply
+commands     the content of the replies
+device       one BMS, polled; its keys; and a simulated one
+overhearing  the same, where a foreign master polls it
 
 The battery is polled, alone on its line; 9600 8N1.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 from protocols.daly_bms.commands import describe
 from protocols.daly_bms.device import KEYS, Bms
 from protocols.daly_bms.frame import LENGTH, StreamFramer
+from protocols.daly_bms.overhearing import BmsOverhearer
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import PolledProtocol
 
@@ -25,6 +27,7 @@ PROTOCOL = PolledProtocol(
     schema=KEYS.schema,
     settings=KEYS.parse,
     device=Bms,
+    overhearer=BmsOverhearer,
     longest=LENGTH,
     bytesizes=frozenset({8}),
 )

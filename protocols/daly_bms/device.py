@@ -66,7 +66,7 @@ VALUES: Final[Mapping[str, tuple[int, str]]] = {  # the command whose reply has 
 }
 PAUSE_S: Final = 0.05  # longer than the pauses between the pieces in which an adapter hands over a block
 COUNTS_VALID_S: Final = 3600.0
-_A_FRAME: Final = {CELL_VOLTAGES: CELLS_A_FRAME, TEMPERATURES: TEMPERATURES_A_FRAME}
+FRAME_CONTENT: Final = {CELL_VOLTAGES: CELLS_A_FRAME, TEMPERATURES: TEMPERATURES_A_FRAME}
 
 KEYS: Final = ValueKeys(
     units={name: unit for name, (_, unit) in VALUES.items()},
@@ -124,7 +124,7 @@ class Bms:
                 continue
             silences += 1
             self._lessons.unanswered(command, is_present=bool(answered_commands))
-            if not answered_commands or command in _A_FRAME:
+            if not answered_commands or command in FRAME_CONTENT:
                 self._counts = {}
             if not answered_commands or silences == MOST_SILENCES:
                 break
@@ -143,9 +143,9 @@ class Bms:
 
     def _frames(self, command: int) -> int:
         """Return the number of frames that answer a command; 0 if its values are known not to exist."""
-        if command not in _A_FRAME:
+        if command not in FRAME_CONTENT:
             return 1
-        return min(-(-self._counts.get(command, 0) // _A_FRAME[command]), MAX_BLOCK)
+        return min(-(-self._counts.get(command, 0) // FRAME_CONTENT[command]), MAX_BLOCK)
 
     def _take(self, command: int, block: Frame, values: Fields) -> None:
         """Add the values of a reply to those of the poll."""
@@ -191,7 +191,7 @@ def _request(command: int, count: int) -> Request:
 
     return Request(
         data=build(COMPUTER, command),
-        framer=partial(BlockFramer, command, count) if command in _A_FRAME else StreamFramer,
+        framer=partial(BlockFramer, command, count) if command in FRAME_CONTENT else StreamFramer,
         accepts=accepts,
         reply_length=LENGTH * count,
         summary=f"bms: command {command:02X}",

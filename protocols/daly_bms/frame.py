@@ -16,7 +16,7 @@ from typing import Final
 from construct import Byte, Bytes, Const, Struct
 
 from protocols.toolkit import layout
-from protocols.toolkit.framing import Direction, NoiseReason
+from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.search import SearchFramer, Shape
 
 COMPUTER: Final = 0x40
@@ -41,6 +41,12 @@ def build(address: int, command: int, data: bytes = bytes(8)) -> bytes:
     """Return the frame of a request or reply."""
     octets = layout.build(LAYOUT, address=address, command=command, data=data, check=0)[:-1]
     return octets + bytes((_check(octets),))
+
+
+def parse(frame: Frame) -> tuple[int, bytes]:
+    """Return the command and the data in a good frame."""
+    fields = layout.parse(LAYOUT, frame.data)
+    return fields["command"], fields["data"]
 
 
 def frames_of(block: bytes) -> list[bytes]:
