@@ -8,6 +8,7 @@ import os
 import select
 import threading
 import time
+import tty
 from typing import Self
 
 import pytest
@@ -15,6 +16,12 @@ from pymodbus.client import AsyncModbusSerialClient
 
 from bridge.simulator.field.pty import Pty
 from bridge.simulator.server.stand_in import StandIn
+from protocols.mbus import link
+from protocols.mbus.link import Message, StreamFramer
+from protocols.mbus.records import Record
+from protocols.mbus.secondary import Secondary
+from protocols.mbus.simulation import SimulatedMeter
+from protocols.toolkit.framing import Direction, Frame
 from tests.end_to_end.conftest import World
 from tests.support.foreign import pymodbus_sensor
 
@@ -155,3 +162,114 @@ async def test_a_line_is_sniffed_and_kept_and_nothing_is_sent(world: World, serv
     written = [json.loads(row) for row in shown.stdout.splitlines()]
     frames = b"".join(bytes.fromhex(row.get("frame") or row["noise"]) for row in written)
     assert frames == b"".join(data for _, data in line.moments)
+
+
+MBUS_SITE = """\
+site = "test"
+
+[thingsboard]
+url = "coap://127.0.0.1:{port}"
+
+[spool]
+path = "{{folder}}/spool.db"
+commit_every = "200ms"
+
+[bus.cellar]
+adapter = "{adapter}"
+protocol = "mbus"
+line = "9600 8E1"
+listen = true
+
+[[bus.cellar.sensor]]
+name = "heat"
+id = "06855817"
+every = "0s"
+
+[[bus.cellar.sensor]]
+name = "water"
+address = 6
+every = "0s"
+values = ["volume", "power"]
+"""
+
+
+def water(litres: int) -> list[Record]:
+    return [Record((0x13,), 4, litres.to_bytes(4, "little"))]
+
+
+def opened(port: object) -> int:
+    """A port without any line setting, as a pseudo terminal has none."""
+    fd = os.open(str(port), os.O_RDWR | os.O_NOCTTY)
+    tty.setraw(fd)
+    return fd
+
+
+class Meters:
+    """Meters at the far end of a line; those who are asked answer."""
+
+    def __init__(self, port: object, *meters: SimulatedMeter) -> None:
+        self._fd, self._meters = opened(port), meters
+        self._is_over = False
+        self._thread = threading.Thread(target=self._answer)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._is_over = True
+        self._thread.join()
+        os.close(self._fd)
+
+    def _answer(self) -> None:
+        framer = StreamFramer()
+        while not self._is_over:
+            if not select.select([self._fd], [], [], 0.05)[0]:
+                continue
+            for event in framer.feed(os.read(self._fd, 4096)):
+                if isinstance(event, Frame) and event.direction is Direction.REQUEST:
+                    for meter in self._meters:
+                        os.write(self._fd, meter.answer(event) or b"")
+
+
+def read_meters(port: object, rounds: int) -> None:
+    """Reads both meters as another master does: a reset, then each telegram."""
+    fd = opened(port)
+    try:
+        for _ in range(rounds):
+            for a, telegrams in (5, 2), (6, 1):
+                bits = [link.REQ_UD2 | (0 if number % 2 else link.FCB) for number in range(telegrams)]
+                for c in (link.SND_NKE, *bits):
+                    os.write(fd, link.build(Message(c, a)))
+                    assert select.select([fd], [], [], 2.0)[0], "no reply"
+                    time.sleep(0.1)
+                    os.read(fd, 4096)
+    finally:
+        os.close(fd)
+
+
+async def test_m_bus_meters_that_another_master_reads_are_delivered(world: World, server: StandIn) -> None:
+    server.tokens.update({"T1", "T2"})
+    energy, flow = Record((0x06,), 0xC, bytes.fromhex("91370000")), Record((0x5A,), 2, bytes.fromhex("ea00"))
+    meters = (
+        SimulatedMeter(5, [[energy], [flow]], Secondary("06855817", "KAM", 8, 4)),
+        SimulatedMeter(6, [water(1500)], Secondary("11490378", "ACW", 14, 7)),
+    )
+    with SharedLine() as line, Meters(line.sensor.path, *meters):
+        text = MBUS_SITE.format(port=server.port, adapter=line.listener.path)
+        world.write(text, {"heat": "T1", "water": "T2"})
+        process = world.start("run")
+        await world.until(lambda: "reads 2 sensors" in world.log)
+        await asyncio.to_thread(read_meters, line.master.path, 5)
+        for token, name in ("T1", "flow_temperature"), ("T2", "volume"):
+            await world.until(
+                lambda token=token, name=name: len(server.stored.get(token, {}).get(name, ())) == 5
+            )
+        status = world.status()
+        assert world.stop(process) == 0
+    assert line.sent_by_listener == b""
+    assert set(server.stored["T1"]["energy"].values()) == {3_791_000}
+    assert set(server.stored["T1"]["flow_temperature"].values()) == {23.4}
+    assert set(server.stored["T2"]["volume"].values()) == {1.5}
+    assert status["sensors"]["water"]["never_read"] == {"power": "meter 6"}
+    assert status["buses"]["cellar"]["line"]["unpaired"] == {}
