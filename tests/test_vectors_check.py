@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import vectors_check
+from tests.protocols.vector_file import VectorFile
 from tests.protocols.vectors import Vector, vectors
 
 
@@ -126,3 +127,25 @@ def test_what_libmbus_prints_is_held_against_ours(
     (tally,), _ = vectors_check.check(folder(tmp_path, [vector]), lambda name, lines: [line])
     assert bool(tally.missed) == is_missed
     assert sum(tally.all) == 1 + 5  # the frame, the medium, and two numbers of each record
+
+
+def test_a_file_may_say_what_holds_for_all_its_vectors_or_be_the_list_alone(tmp_path: Path) -> None:
+    planted = [good("response")]
+    for content in (planted, {"names": {"a": "b"}, "vectors": planted}):
+        (tmp_path / "dlt645.json").write_text(json.dumps(content))
+        (tally,), _ = vectors_check.check(tmp_path, vectors_check.here)
+        assert (tally.missed, tally.all[0]) == ([], 1)
+
+
+def test_a_gap_is_in_the_frames_and_octets_that_the_file_names(tmp_path: Path) -> None:
+    gaps = [
+        {"frames": "^[^\\x01\\x02]", "reason": "has no check"},
+        {"octets": [1], "reason": "the check begins behind it"},
+    ]
+    (tmp_path / "made_up.json").write_text(json.dumps({"open": gaps, "vectors": []}))
+    file = VectorFile.read(tmp_path / "made_up.json")
+    assert file.uncovered(b"\x02abc") == {1}
+    assert file.uncovered(b"/abc") == {0, 1, 2, 3}
+    (tmp_path / "made_up.json").write_text(json.dumps({"gaps": gaps, "vectors": []}))
+    with pytest.raises(TypeError, match="gaps"):
+        VectorFile.read(tmp_path / "made_up.json")

@@ -29,7 +29,8 @@ from typing import Any
 from bridge.commands.decode import streams as decode
 from protocols import CATALOGUE, load
 from tests.benchmarks.table import DOCS, Row, markdown, put
-from tests.protocols.vectors import FOLDER, IDLE, NAMES, Vector, holds_a_good_one, path_of
+from tests.protocols.vector_file import FOLDER, Vector, VectorFile, file_of, stems_of
+from tests.protocols.vectors import holds_a_good_one
 
 MARKER = "vectors"
 COMMAND = Path(sys.executable).with_name("serial-bridge")
@@ -38,9 +39,6 @@ SML_START = bytes.fromhex("1b1b1b1b01010101")
 Line = dict[str, Any]
 Decoder = Callable[[str, Sequence[str]], list[str]]
 
-_TILED = ("iec62056-21",)  # several frames are one telegram
-_MAPPED = ("modbus-rtu", "modbus-ascii")
-_SHARED = {"modbus_device_frames": "modbus-rtu"}
 _NOTHING = object()
 _NO_RECORDS = ("Manufacturer specific", "More records follow")
 _TIME = re.compile(r"\d{4}-(?!00)\d\d-\d\d(T\d\d:\d\d:00Z)?")
@@ -87,14 +85,13 @@ class Tally:
 
 def check(folder: Path, decoder: Decoder) -> tuple[list[Tally], list[str]]:
     """The tallies of all protocols that have vectors in the folder, and the files that are of none."""
-    files = {path.stem: path for path in sorted(folder.glob("*.json"))}
+    checked = {path.stem: path for path in sorted(folder.glob("*.json"))}
     tallies = []
     for name in CATALOGUE:
-        mine = [path_of(name).stem, *(stem for stem, other in _SHARED.items() if other == name)]
-        if found := [files[stem] for stem in mine if stem in files]:
-            tallies.append(_tally(name, [vector for path in found for vector in _vectors(path)], decoder))
-    known = {path_of(name).stem for name in CATALOGUE} | _SHARED.keys()
-    return tallies, [stem for stem, path in files.items() if stem not in known and _vectors(path)]
+        if paths := [checked[stem] for stem in stems_of(name) if stem in checked]:
+            tallies.append(_tally(name, [vector for path in paths for vector in _vectors(path)], decoder))
+    known = {stem for name in CATALOGUE for stem in stems_of(name)}
+    return tallies, [stem for stem, path in checked.items() if stem not in known and _vectors(path)]
 
 
 def table(tallies: Sequence[Tally]) -> list[Row]:
@@ -121,7 +118,7 @@ def main(folder: Path) -> int:
 
 
 def _vectors(path: Path) -> list[Vector]:
-    return [vector for vector in json.loads(path.read_text("utf-8")) if "hex" in vector]
+    return [vector for vector in VectorFile.read(path).vectors if "hex" in vector]
 
 
 def _tally(name: str, vectors: Sequence[Vector], decoder: Decoder) -> Tally:
@@ -154,7 +151,7 @@ def _tally(name: str, vectors: Sequence[Vector], decoder: Decoder) -> Tally:
 def _is_whole(name: str, vector: Vector, lines: Sequence[Line], frames: Sequence[Line]) -> bool:
     noise = b"".join(bytes.fromhex(line["noise"]) for line in lines if "noise" in line)
     is_idle = not noise.strip(_idle(name)) or "trailing_ok" in vector
-    return is_idle and (len(frames) == 1 or bool(frames and name in _TILED))
+    return is_idle and (len(frames) == 1 or bool(frames and name in file_of(name).tiled))
 
 
 def _stream(tally: Tally, vector: Vector, lines: Sequence[Line], frames: Sequence[Line]) -> None:
@@ -179,7 +176,7 @@ def _stream(tally: Tally, vector: Vector, lines: Sequence[Line], frames: Sequenc
 
 
 def _idle(name: str) -> bytes:
-    return IDLE.get(name, b"") + b"\r\n"
+    return file_of(name).idle + b"\r\n"
 
 
 def _placed(offset: int, digits: str, idle: bytes) -> tuple[int, bytes]:
@@ -188,7 +185,7 @@ def _placed(offset: int, digits: str, idle: bytes) -> tuple[int, bytes]:
 
 
 def _values(tally: Tally, vector: Vector, expected: Line, told: Line, what: str) -> None:
-    names, tolerance = NAMES.get(tally.name, {}), vector.get("tolerance", {})
+    names, tolerance = file_of(tally.name).names, vector.get("tolerance", {})
     stated = _in_our_words(expected)
     for key, value in stated.items():
         if key == "decoded" or "semantic" in vector or ("map" in vector and key == "value"):
@@ -196,7 +193,7 @@ def _values(tally: Tally, vector: Vector, expected: Line, told: Line, what: str)
         found = told.get(names.get(key, key), _NOTHING)
         are_equal = list(_compared(value, found, tolerance.get(key, 0)))
         tally.count("values equal", are_equal, f"{what}, {key}: {_short(value)}, told {_short(found)}")
-    decoded = {} if tally.name in _MAPPED else stated.get("decoded", {})
+    decoded = {} if file_of(tally.name).decoded_by_map else stated.get("decoded", {})
     for key, value in decoded.items():
         places = [told[key]] if key in told else _all(told)
         ways = (list(_compared(value, place, tolerance.get(key, 0))) for place in places)

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from protocols import CATALOGUE, load
 from protocols.declared import declaration, protocol_of
 from protocols.toolkit.protocol import Protocol
-from tests.protocols.vectors import good_frames, path_of
+from tests.protocols.vector_file import stems_of
+from tests.protocols.vectors import good_frames
 
 MEGABYTE = 1 << 20
 CHUNKS = 64, 4096
@@ -30,7 +31,7 @@ DECLARED = [  # sync, length, checksum: of usual frames, and of the dearest one
 def main(*names: str) -> None:
     """Prints for each protocol its dearest noise."""
     for name in names or CATALOGUE:
-        if path_of(name).exists():
+        if any(stems_of(name)):
             _show(name, load(name), good_frames(name))
     for sync, length, checksum in DECLARED if not names or "declared" in names else ():
         frame = {"sync": sync, "length": length, "checksum": checksum, "fields": {"value": {}}}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -11,11 +10,12 @@ from bridge.simulator.field.free_running import FreeRunningLine
 from bridge.simulator.server.stand_in import StandIn
 from protocols import load
 from tests.end_to_end.conftest import World
+from tests.protocols.vectors import vectors
 
 pytestmark = pytest.mark.end_to_end
 
-VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "dsmr.json").read_text())
-TELEGRAM = next(bytes.fromhex(v["hex"]) for v in VECTORS if v["valid"] and v["device"] == "FLUVIUS_V171")
+VALID = (vector for vector in vectors("dsmr") if vector["valid"])
+TELEGRAM = next(bytes.fromhex(vector["hex"]) for vector in VALID if vector["device"] == "FLUVIUS_V171")
 ELECTRICITY, GAS, WATER = "1SAG3101021605", "37464C4F32313139303333373333", "8SAG1234567890"
 SITE = """\
 site = "test"

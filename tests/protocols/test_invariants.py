@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from protocols import load
 from protocols.toolkit.framing import Event, Frame, NoiseReason
 from protocols.toolkit.protocol import Protocol
-from tests.protocols.checks import CHECKS, Check
+from tests.protocols.vector_file import file_of
 from tests.protocols.vectors import (
-    ALONE,
     SPOKEN,
     good_frames,
     hear,
@@ -125,8 +124,8 @@ def test_nothing_heard_raises(entry: Protocol) -> None:
 @every_protocol
 def test_damage_raises_nothing_and_passes_no_further_than_the_check_allows(entry: Protocol) -> None:
     chance = random.Random(3)
-    check = CHECKS.get(entry.name, Check())
-    covered = {good: sorted(set(range(len(good))) - set(check.blind(good))) for good in GOOD[entry.name]}
+    file = file_of(entry.name)
+    covered = {good: sorted(set(range(len(good))) - file.uncovered(good)) for good in GOOD[entry.name]}
     passed = dict.fromkeys(range(4), 0)  # frames that are not the one that was damaged, by bits flipped
     for case in range(100_000):
         good = chance.choice(GOOD[entry.name])
@@ -139,12 +138,12 @@ def test_damage_raises_nothing_and_passes_no_further_than_the_check_allows(entry
         for frame in (event for event in events if isinstance(event, Frame)):
             describe(frame)
             same = without_idle(entry, good), without_idle(entry, good).lower()
-            if frame.data == ALONE.get(entry.name):
+            if frame.data == file.alone:
                 continue
             passed[flipped] += not flipped or without_idle(entry, frame.data).lower() not in same
     assert passed[1] == 0
     assert passed[0] <= 25  # one in 65536 octets that look like a head, for a check of 16 bits
-    assert passed[2] + passed[3] < 50_000 * check.pairs
+    assert passed[2] + passed[3] < 50_000 * file.undetected_pairs
 
 
 @every_protocol

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from protocols.modbus import models
-from tests.protocols.vectors import FOLDER
+from tests.protocols.vector_file import FOLDER, VectorFile
 
 MODELS = sorted(Path(models.__file__).parent.glob("*.toml"))
 ROW = re.compile(r"\| (?P<name>[^|]+?) \| (?P<licence>[^|]+?) \|")
@@ -50,14 +50,15 @@ def test_every_source_in_the_table_may_be_used_and_is() -> None:
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
 def test_a_vector_names_a_source_that_may_be_used(path: Path) -> None:
+    vectors = VectorFile.read(path).vectors
     wrong = {
         source
-        for vector in json.loads(path.read_text("utf-8"))
+        for vector in vectors
         for source in vector.get("sources") or vector["source"].split(" ; ")
         if source != "frames of this file" and not USABLE.fullmatch(licence_of(source))
     }
     assert wrong == set()
-    assert not VAGUE.search(json.dumps([v.get("source", "") for v in json.loads(path.read_text("utf-8"))]))
+    assert not VAGUE.search(json.dumps([vector.get("source", "") for vector in vectors]))
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)

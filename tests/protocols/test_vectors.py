@@ -6,10 +6,9 @@ import pytest
 
 from protocols import load
 from protocols.toolkit.protocol import Protocol
+from tests.protocols.vector_file import Vector, file_of
 from tests.protocols.vectors import (
-    ALONE,
     SPOKEN,
-    Vector,
     described,
     expected_of,
     frames,
@@ -49,7 +48,7 @@ def test_a_vector_is_read_as_its_source_says(entry: Protocol, vector: Vector) ->
 @pytest.mark.parametrize(("entry", "vector"), ALL)
 def test_noise_around_a_vector_changes_nothing(entry: Protocol, vector: Vector) -> None:
     data = bytes.fromhex(vector["hex"])
-    alone = placed(hear(entry, [data])) if data != ALONE.get(entry.name) else {}
+    alone = placed(hear(entry, [data])) if data != file_of(entry.name).alone else {}
     noisy = hear(entry, [BEFORE + data + BEHIND])
     assert octets(noisy) == BEFORE + data + BEHIND
     assert placed(noisy) == {offset + len(BEFORE): frame for offset, frame in alone.items()}

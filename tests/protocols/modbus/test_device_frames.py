@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from protocols import load
@@ -12,10 +10,11 @@ from protocols.modbus.registers import Register
 from protocols.modbus.rtu import body
 from protocols.toolkit.errors import Problem
 from protocols.toolkit.framing import Direction, Frame
-from tests.protocols.vectors import FOLDER, Vector, hear, single
+from tests.protocols.vector_file import Vector, files
+from tests.protocols.vectors import hear, single
 
 MODBUS = load("modbus-rtu")
-FRAMES: list[Vector] = json.loads((FOLDER / "modbus_device_frames.json").read_text("utf-8"))
+FRAMES = files()["modbus_device_frames"].vectors
 PAIRS = [pytest.param(a, b, id=b["id"]) for a, b in zip(FRAMES[::2], FRAMES[1::2], strict=True)]
 
 

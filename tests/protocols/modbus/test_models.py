@@ -11,11 +11,9 @@ from protocols import load
 from protocols.modbus import models
 from protocols.modbus.registers import Register
 from protocols.toolkit.polling import LineSettings
-from tests.protocols.vectors import FOLDER
+from tests.protocols.vector_file import FOLDER, MAPS
 
-SOURCES = {
-    device["device"]: device for device in json.loads((FOLDER / "modbus_devices.json").read_text("utf-8"))
-}
+SOURCES = {device["device"]: device for device in json.loads((FOLDER / f"{MAPS}.json").read_text("utf-8"))}
 OF_A_SOURCE = [name for name in models.names() if models.load(name).title in SOURCES]
 MODBUS = load("modbus-rtu")
 WITHOUT_UNIT = (

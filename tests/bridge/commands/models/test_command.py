@@ -14,9 +14,9 @@ from bridge.commands.terminal import app
 from protocols import load
 from protocols.modbus import models
 from tests.bridge.config.conftest import SITES
-from tests.protocols.vectors import FOLDER, Vector
+from tests.protocols.vector_file import Vector, files
 
-FRAMES: list[Vector] = json.loads((FOLDER / "modbus_device_frames.json").read_text("utf-8"))
+FRAMES = files()["modbus_device_frames"].vectors
 PAIRS = [pytest.param(a, b, id=b["id"]) for a, b in zip(FRAMES[::2], FRAMES[1::2], strict=True)]
 NAMES = {models.load(name).title: name for name in models.names()}
 SHIPPED = (Path(models.__file__).parent / "eastron-sdm120.toml").read_text()
