@@ -21,19 +21,12 @@ from protocols.toolkit.polling import LineSettings
 from tests.bridge.line.test_line import TURN_AROUND_S, now, telling
 from tests.support.lines import Said, ScriptedLine
 from tests.support.loop import on_jumping_clock
+from tests.support.site import site_head
 
 REGISTERS = 10
 UART_CHUNK = 8  # octets that a UART collects before it hands them over
 WARM_UP_S, WATCHED_S = 30.0, 120.0
-SITE = """
-site = "test"
-[thingsboard]
-url = "coap://127.0.0.1"
-[bus.meters]
-adapter = "/dev/ttyTEST"
-protocol = "modbus-rtu"
-line = "{line}"
-"""
+SITE = site_head(line="{line}")
 SENSOR = """
 [[bus.meters.sensor]]
 name = "s{address}"

@@ -23,17 +23,11 @@ from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings
 from tests.support.lines import SimulatedLine
 from tests.support.loop import on_jumping_clock
+from tests.support.site import site_head
 
 LINE = "2400 8E1"
 SITE = f"""\
-site = "test"
-[thingsboard]
-url = "coap://127.0.0.1"
-[bus.cellar]
-adapter = "/dev/ttyTEST"
-protocol = "mbus"
-line = "{LINE}"
-retries = 0
+{site_head("cellar", "mbus", LINE, retries=0)}\
 [[bus.cellar.sensor]]
 name = "heat"
 address = 5

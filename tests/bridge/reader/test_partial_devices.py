@@ -22,17 +22,12 @@ from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings
 from tests.support.lines import Said, ScriptedLine
 from tests.support.loop import on_jumping_clock
+from tests.support.site import site_head
 
 TURN_AROUND_S = 0.02
-SITE = """
-site = "test"
-[thingsboard]
-url = "coap://127.0.0.1"
-[bus.meters]
-adapter = "/dev/ttyTEST"
-protocol = "modbus-rtu"
-line = "9600 8N1"
-{keys}
+SITE = (
+    site_head()
+    + """{keys}
 [[bus.meters.sensor]]
 name = "whole"
 address = 1
@@ -47,6 +42,7 @@ every = "1s"
 {registers}
 {more}
 """
+)
 REGISTERS = "\n".join(f"r{at} = {{ holding = {at} }}" for at in range(20))
 
 Refuse = Callable[[bytes], bytes | None]  # the PDU of a request → that of the refusal, b"" for silence

@@ -1,0 +1,21 @@
+"""The head of a site.toml for a test: its server and one bus; the sensors follow behind it."""
+
+from __future__ import annotations
+
+import json
+
+
+def site_head(
+    bus: str = "meters",
+    protocol: str = "modbus-rtu",
+    line: str = "9600 8N1",
+    *,
+    site: str = "test",
+    url: str = "coap://127.0.0.1",
+    adapter: str = "/dev/ttyTEST",
+    **keys: str | int,
+) -> str:
+    """Return the text up to the first sensor; `keys` are further ones of the bus."""
+    table = {"adapter": adapter, "protocol": protocol, "line": line, **keys}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+    return "\n".join([f'site = "{site}"', "[thingsboard]", f'url = "{url}"', f"[bus.{bus}]", *lines, ""])
