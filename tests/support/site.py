@@ -13,9 +13,12 @@ def site_head(
     site: str = "test",
     url: str = "coap://127.0.0.1",
     adapter: str = "/dev/ttyTEST",
+    spool: str | None = None,
     **keys: str | int,
 ) -> str:
     """Return the text up to the first sensor; `keys` are further ones of the bus."""
     table = {"adapter": adapter, "protocol": protocol, "line": line, **keys}
+    place = [] if spool is None else ["[spool]", f'path = "{spool}"']
     lines = [f"{key} = {json.dumps(value)}" for key, value in table.items()]
-    return "\n".join([f'site = "{site}"', "[thingsboard]", f'url = "{url}"', f"[bus.{bus}]", *lines, ""])
+    server = ["[thingsboard]", f'url = "{url}"']
+    return "\n".join([f'site = "{site}"', *server, *place, f"[bus.{bus}]", *lines, ""])

@@ -25,21 +25,12 @@ from bridge.spool import Row, SpoolAdmin, SpoolWriter
 from protocols.modbus.rtu import SimulatedUnit
 from protocols.toolkit.polling import LineSettings, PollResult
 from tests.support.lines import PtyPump
+from tests.support.site import site_head
 
 LINE = LineSettings(115200)
 WITHIN_S = 20.0  # long enough for a loaded machine; nothing here waits so long
 
-SITE = """
-site = "test"
-[thingsboard]
-url = "coap://127.0.0.1"
-[bus.meters]
-adapter = "{adapter}"
-protocol = "modbus-rtu"
-line = "115200 8N1"
-reply_timeout = "300ms"
-{sensors}
-"""
+SITE = site_head(adapter="{adapter}", line="115200 8N1", reply_timeout="300ms") + "{sensors}\n"
 
 SENSOR = """
 [[bus.meters.sensor]]

@@ -20,6 +20,7 @@ from protocols import load
 from protocols.modbus.rtu import ModbusSettings, SimulatedUnit, adu
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import Device, LineSettings, PollResult, Request
+from tests.support.site import site_head
 
 LINE = LineSettings.parse("9600 8N1")
 READ = adu(1, bytes.fromhex("03 0000 0002"))  # two holding registers of unit 1
@@ -274,14 +275,9 @@ def test_pymodbus_reads_it(bus: SimulatedBus) -> None:
     assert [served.unit for served in bus.served] == [1, 2]
 
 
-SITE = """\
-site = "cabinet"
-[thingsboard]
-url = "coap://127.0.0.1"
-[bus.meters]
-adapter = "/dev/null"
-protocol = "modbus-rtu"
-line = "115200 8N1"
+SITE = (
+    site_head(site="cabinet", adapter="/dev/null", line="115200 8N1")
+    + """\
 [[bus.meters.sensor]]
 name = "meter"
 address = 1
@@ -305,6 +301,7 @@ every = "1s"
 [bus.meters.sensor.registers]
 wind = { holding = 0, min = 0, max = 30 }
 """
+)
 
 
 @pytest.fixture(params=["modbus-rtu", "modbus-ascii"])

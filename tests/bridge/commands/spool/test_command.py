@@ -17,18 +17,12 @@ from bridge.clock import Instant
 from bridge.commands.terminal import app
 from bridge.errors import ConfigError
 from bridge.spool import Account, NothingToSalvage, Reading, SpoolAdmin, UnknownSensor
+from tests.support.site import site_head
 
 NOON_MS = 1_800_000_000_000
-SITE = """
-site = "test"
-[thingsboard]
-url = "coap://127.0.0.1"
-[spool]
-path = "spool.db"
-[bus.meters]
-adapter = "/dev/null"
-protocol = "modbus-rtu"
-line = "9600 8N1"
+SITE = (
+    site_head(adapter="/dev/null", spool="spool.db")
+    + """\
 [[bus.meters.sensor]]
 name = "new"
 address = 1
@@ -36,6 +30,7 @@ every = "10s"
 [bus.meters.sensor.registers]
 x = { holding = 0 }
 """
+)
 
 
 class Cabinet:
