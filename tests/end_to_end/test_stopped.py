@@ -114,7 +114,7 @@ async def test_a_stopped_reader_loses_no_reply_and_knows_its_stamps(
 
     excused = len(lateness.gaps) + sum(reply.delay_s > LATE_S for reply in bus.served)
     assert len(on_wire) > 10 * times, "the stops fall into polls"
-    assert sensor["timeouts"] <= excused, (sensor, excused, world.log)
+    assert sensor["timeouts"] <= excused, f"{sensor} {excused} {world.log}"
     under_way = 1  # when the reader ended
     assert sensor["requests"] - sensor["replies"] - sensor["timeouts"] <= under_way, sensor
     assert len(on_wire.keys() - taken.keys()) <= under_way + sensor["timeouts"], world.log

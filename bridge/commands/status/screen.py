@@ -66,7 +66,7 @@ def screen(document: Status, units: Mapping[str, Mapping[str, str]], width: int,
         height: in rows; None: as many as it takes.
     """
     head = [Text(one_line(sentence), "bold yellow") for sentence in document["not_in_force"]]
-    head += [_fold(Text(summary(document), "bold"), width)]
+    head += [_fold(Text(one_line(summary(document)), "bold"), width)]
     head += [_fold(Text(one_line(sentence), colour), width) for sentence, colour in _troubles(document)]
     tail = [_crop(Text(one_line(sentence), "dim"), width) for sentence in _books(document)]
     names = sorted(
@@ -79,7 +79,7 @@ def screen(document: Status, units: Mapping[str, Mapping[str, str]], width: int,
     widest = min(max(map(len, names), default=0), _LONGEST_NAME if width >= _NARROW else _LONGEST_NAME - 6)
     rows = [_row(document, name, units.get(name, {}), widest, width) for name in shown]
     if hidden := names[len(shown) :]:
-        rows.append(Text(_more(document, hidden), "dim"))
+        rows.append(Text(one_line(_more(document, hidden)), "dim"))
     if (_word(document, names[0]) if names else "ok") not in ("ok", "not running", "waiting"):
         tail.append(_crop(Text(f'next: serial-bridge status "{one_line(names[0])}"', "dim"), width))
     return Text("\n").join([*head, *rows, *tail])
@@ -189,7 +189,7 @@ def _pace(pace: Slowed) -> str:
 
 
 def _row(document: Status, name: str, units: Mapping[str, str], name_width: int, width: int) -> Text:
-    word = _word(document, name)
+    word = one_line(_word(document, name))
     row = document["sensors"][name]
     shown_name = one_line(name)
     shown_name = shown_name if len(shown_name) <= name_width else f"{shown_name[: name_width - 1]}…"
