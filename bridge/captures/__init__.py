@@ -10,6 +10,5 @@ from __future__ import annotations
 
 from bridge.captures.formats import open_capture, read
 from bridge.captures.record import Capture, Direction, Record
-from bridge.captures.traffic import Heard, Traffic
 
-__all__ = ["Capture", "Direction", "Heard", "Record", "Traffic", "open_capture", "read"]
+__all__ = ["Capture", "Direction", "Record", "open_capture", "read"]

@@ -82,7 +82,7 @@ class Line:
         self._wire = wire
         self._settings = settings
         self._clock = clock
-        self._framer: TimedFramer | None = None  # that of the last request; it may hold an unfinished frame
+        self._framer: TimedFramer[Arrival] | None = None  # of the last request; may hold a frame
         self._busy_until = 0.0  # when the last octet was heard, or will have been said
         self._copied_requests: set[bytes] = set()  # requests whose reply begins with a copy of them
         self._wakefulness = Wakefulness()

@@ -36,7 +36,7 @@ class FrameReader:
     def __init__(self, port: Port, framer: Framer, clock: Clock, line: LineSettings) -> None:
         self._pause_s = max(PAUSE_S, line.gathering_s + _LATE_S)
         self._port = port
-        self._framer = TimedFramer(framer)
+        self._framer: TimedFramer[Arrival] = TimedFramer(framer)
         self._clock = clock
         self._wakefulness = Wakefulness(_TICK_S)
 

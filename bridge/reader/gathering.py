@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from bridge.clock import Instant
+from bridge.reader.slots import Slots
 from protocols.toolkit.polling import Values
 
 WITHIN_S: Final = 2.0
@@ -32,7 +33,7 @@ class Gathering:
         self.thinned = 0
         self._every_s = every_s
         self._within_s = min(WITHIN_S, every_s / 2)
-        self._due_s: dict[str, float] = {}  # for each value, the next slot of its grid
+        self._slots = Slots(every_s)  # of each value, by its name
         self._values: Values = {}
         self._taken: Instant | None = None
         self._began_s = 0.0
@@ -50,29 +51,20 @@ class Gathering:
         whole = self.look(now)
         if self._values.keys() & part.keys():
             whole += self._end()
-        due_values = {name: value for name, value in part.items() if self._is_due(name, now)}
+        due_values = {name: value for name, value in part.items() if self._slots.take(name, now)}
         if not due_values:
             self.thinned += 1
             return whole
         if self._taken is None:
             self._taken, self._began_s = taken, now
         self._values |= due_values
-        if self._values.keys() >= self._due_s.keys():
+        if self._values.keys() >= self._slots.kinds:
             whole += self._end()
         return whole
 
     def look(self, now: float) -> list[Gathered]:
         """Return the reading whose other parts did not come in time, if there is one."""
         return self._end() if self._taken is not None and now - self._began_s >= self._within_s else []
-
-    def _is_due(self, name: str, now: float) -> bool:
-        """Return whether a value is the one of its slot: the first since half a slot before it."""
-        due_s = self._due_s.get(name)
-        if due_s is not None and now < due_s - self._every_s / 2:
-            return False
-        next_s = (now if due_s is None else due_s) + self._every_s
-        self._due_s[name] = max(next_s, now + self._every_s / 2)
-        return True
 
     def _end(self) -> list[Gathered]:
         values, taken = self._values, self._taken

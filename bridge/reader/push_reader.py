@@ -26,6 +26,7 @@ from bridge.reader.attempt import Answer, Query, units_for
 from bridge.reader.frame_reader import FrameReader
 from bridge.reader.intake import Intake
 from bridge.reader.invocation_counters import InvocationCounters
+from bridge.reader.slots import Slots
 from bridge.reader.standing import Standing
 from bridge.status.documents import LineDocument, SensorDocument, UnconfiguredSensor
 from bridge.systemd import Heartbeat
@@ -235,12 +236,11 @@ class PushSensor:
         self.name = sensor.name
         self._settings = sensor.settings
         self._intake = intake
-        self._every_s = sensor.every_s
         self._silent_after_s = max(3 * sensor.every_s, SILENT_AFTER_S)
         self._standing = Standing(sensor.name, sensor.settings.units, "is heard")
         self._heard_at = 0.0
         self._heard_then = Heard()  # on its line, when it was heard last
-        self._next_slot_at: dict[frozenset[str], float] = {}  # of each kind of telegram
+        self._slots = Slots(sensor.every_s)  # of each kind of telegram
         self._telegrams = self._thinned = 0
 
     def start(self, now: float) -> None:
@@ -275,18 +275,12 @@ class PushSensor:
         }
 
     def _is_kept(self, kind: frozenset[str], at_s: float) -> bool:
-        """Return whether a telegram is the one of its slot: the first since half a slot before it.
+        """Return whether a telegram is the one of its slot.
 
         Args:
             kind: the keys of its values.
             at_s: when it was taken, in seconds of boottime.
         """
-        if kind not in self._next_slot_at and len(self._next_slot_at) >= _MOST_KINDS:
+        if kind not in self._slots.kinds and len(self._slots.kinds) >= _MOST_KINDS:
             kind = _ANY_KIND
-        slot_at = self._next_slot_at.get(kind)
-        if slot_at is not None and at_s < slot_at - self._every_s / 2:
-            return False
-        self._next_slot_at[kind] = max(
-            (at_s if slot_at is None else slot_at) + self._every_s, at_s + self._every_s / 2
-        )
-        return True
+        return self._slots.take(kind, at_s)

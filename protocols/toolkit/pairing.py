@@ -26,27 +26,21 @@ _MOST_KINDS: Final = 4096  # that are remembered; a master that asks for more th
 
 
 class Question(Protocol):
-    """What a foreign master asked.
-
-    Attributes:
-        unit: the unit that was asked; None: all of them, so that nobody answers.
-        kind: what all requests have in common whose replies cannot be told apart, the unit among it.
-        data: the request as it was on the wire: what is asked again is the same octets.
-    """
+    """What a foreign master asked."""
 
     @property
     def unit(self) -> Hashable | None:
-        """Return the unit that was asked; None for all of them."""
+        """Return the unit that was asked; None if all of them were, so that nobody answers."""
         ...
 
     @property
     def kind(self) -> Hashable:
-        """Return the part that requests share if their replies cannot be told apart."""
+        """Return what the requests share whose replies cannot be told apart, the unit among it."""
         ...
 
     @property
     def data(self) -> bytes:
-        """Return the request as it was on the wire."""
+        """Return the request as it was on the wire: what is asked again is the same octets."""
         ...
 
     def is_broken_reply(self, noise: bytes) -> bool:

@@ -110,7 +110,8 @@ def decode_capture(entry: Protocol, path: Path, model: str | None) -> Iterator[L
     Raises:
         NotACapture: the file is none, or breaks off.
     """
-    from bridge.captures import Traffic, read
+    from bridge.captures import read
+    from bridge.commands.decode.traffic import Traffic
 
     traffic = Traffic(entry, model)
     offset = 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bridge.captures import Capture, Record, open_capture
 from bridge.captures import read as read_capture
-from bridge.captures.traffic import PAUSE_US, Heard, Traffic
+from bridge.commands.decode.traffic import PAUSE_US, Heard, Traffic
 from bridge.commands.sniff import text
 from bridge.commands.sniff.learning import blocks, learned
 from bridge.config import load_site
@@ -74,15 +74,16 @@ def source_of(
         ConfigError: something is missing or unknown; the message says what to write.
     """
     if line is not None and not line.startswith("/"):
-        buses = load_site(site).buses
+        site_settings = load_site(site)
+        buses = site_settings.buses
         if line not in buses:
             raise ConfigError(
                 [f'{site}: there is no bus "{line}"; the buses are: {", ".join(buses)}; a port begins with /']
             )
         bus = buses[line]
         port = "" if capture else find_port(bus, devices)
-        spool = load_site(site).spool.path
-        return Source(bus.protocol, port, bus.line, capture, (spool, f"bus-{line}"), line)
+        bus_lock = site_settings.spool.path, f"bus-{line}"
+        return Source(bus.protocol, port, bus.line, capture, bus_lock, line)
     if line is None and capture is None:
         raise ConfigError(["name a bus of the site file or a port: serial-bridge sniff /dev/ttyUSB0 …"])
     if protocol is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from bridge.captures.traffic import Heard
+from bridge.commands.decode.traffic import Heard
 from bridge.plain_text import one_line
 from protocols.toolkit.framing import Direction, Frame
 

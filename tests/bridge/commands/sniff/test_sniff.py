@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bridge.captures import Record, open_capture, read
-from bridge.captures.traffic import Traffic
+from bridge.commands.decode.traffic import Traffic
 from bridge.commands.sniff.learning import blocks, learned
 from bridge.commands.terminal import app
 from bridge.config import load_site

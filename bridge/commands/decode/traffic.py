@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.captures.record import Record
+from bridge.captures import Record
+from bridge.line.timed_framer import TimedFramer
 from protocols.toolkit.framing import Event, Frame
 from protocols.toolkit.protocol import Fields, Protocol
 
@@ -37,10 +38,8 @@ class Traffic:
     """
 
     def __init__(self, protocol: Protocol, model: str | None = None) -> None:
-        self._framer = protocol.framer()
+        self._framer: TimedFramer[int] = TimedFramer(protocol.framer())
         self._describe = protocol.describer_for(model)
-        self._arrivals: list[tuple[int, int]] = []  # how many octets came before a record, and when it came
-        self._octets = self._settled = 0
         self._last_us = 0
 
     def hear(self, record: Record) -> Iterator[Heard]:
@@ -48,9 +47,7 @@ class Traffic:
         if record.at_us - self._last_us > PAUSE_US:
             yield from self.silence()
         self._last_us = record.at_us
-        self._arrivals.append((self._octets, record.at_us))
-        self._octets += len(record.data)
-        yield from self._timed(self._framer.feed(record.data))
+        yield from self._described(self._framer.feed(record.data, record.at_us))
 
     def all(self, records: Iterable[Record]) -> Iterator[Heard]:
         """Yield what is in these records and nothing after them."""
@@ -60,12 +57,8 @@ class Traffic:
 
     def silence(self) -> Iterator[Heard]:
         """Yield what the end of the traffic, or a pause in it, completes."""
-        yield from self._timed(self._framer.silence())
+        yield from self._described(self._framer.silence())
 
-    def _timed(self, events: list[Event]) -> Iterator[Heard]:
-        for event in events:
-            while len(self._arrivals) > 1 and self._arrivals[1][0] <= self._settled:
-                del self._arrivals[0]
-            self._settled += len(event.data)
-            fields = self._describe(event) if isinstance(event, Frame) else None
-            yield Heard(self._arrivals[0][1], event, fields)
+    def _described(self, timed_events: list[tuple[Event, int]]) -> Iterator[Heard]:
+        for event, start_us in timed_events:
+            yield Heard(start_us, event, self._describe(event) if isinstance(event, Frame) else None)
