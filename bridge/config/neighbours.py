@@ -15,7 +15,8 @@ from bridge.config.document import Document, key_text
 from bridge.config.tables import Sensor
 from bridge.config.toml_lines import KeyPath
 from bridge.config.wording import value_text
-from protocols.toolkit.protocol import Protocol
+from protocols.toolkit.errors import SettingsError
+from protocols.toolkit.protocol import PolledProtocol, Protocol, Settings
 from protocols.toolkit.pushing import ALIAS
 
 
@@ -38,6 +39,20 @@ def refuse_neighbours(
     places_and_settings = [(index, sensor.settings) for index, sensor in enumerate(sensors) if sensor]
     for (place, *below), message in entry.conflicts([settings for _, settings in places_and_settings]):
         document.mistake((*path, "sensor", places_and_settings[int(place)][0], *below), message)
+
+
+def refuse_unheard(
+    document: Document, path: KeyPath, entry: PolledProtocol[Settings], sensors: Sequence[Sensor | None]
+) -> None:
+    """Note sensors whose values cannot be had by listening to another master."""
+    for index, sensor in enumerate(sensors):
+        if sensor is None or entry.overhearer is None:
+            continue
+        try:
+            entry.overhearer([sensor.settings])
+        except SettingsError as error:
+            for below, message in error.problems:
+                document.mistake((*path, "sensor", index, *below), message)
 
 
 def refuse_same_id(

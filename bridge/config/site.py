@@ -20,6 +20,7 @@ from bridge.config.neighbours import (
     refuse_neighbours,
     refuse_same_id,
     refuse_twins,
+    refuse_unheard,
 )
 from bridge.config.places import check_bus_name
 from bridge.config.tables import (
@@ -178,6 +179,8 @@ def _bus(document: Document, name: str, table: object, own_models: OwnModels) ->
     if entry:
         _refuse_listening(document, path, table, entry)
         refuse_neighbours(document, path, entry, sensors)
+        if table.get("listen") is True and isinstance(entry, PolledProtocol):
+            refuse_unheard(document, path, entry, sensors)
     if isinstance(entry, PushingProtocol):
         refuse_same_id(document, path, blocks, sensors)
     elif entry:

@@ -21,6 +21,8 @@ from protocols.modbus.payload import Plan
 from protocols.modbus.registers import Register, Table, octets_of
 from protocols.modbus.serial_line import BROADCAST, RTU
 from protocols.modbus.settings import ModbusSettings
+from protocols.modbus.sunspec.choice import NAME as SUNSPEC
+from protocols.toolkit.errors import SettingsError
 from protocols.toolkit.framing import Direction, Event, Frame
 from protocols.toolkit.overhearing import Overheard
 from protocols.toolkit.pairing import Pairing
@@ -93,6 +95,17 @@ class ModbusOverhearer:
     """
 
     def __init__(self, sensors: Sequence[ModbusSettings], carrier: Carrier = RTU) -> None:
+        """Prepare to listen.
+
+        Raises:
+            SettingsError: a sensor's registers are not known unless it is asked for them.
+        """
+        if any(sensor.sunspec for sensor in sensors):
+            message = (
+                f'"{SUNSPEC}" must be asked for its registers, but this bus only listens: name '
+                "its model, or its registers"
+            )
+            raise SettingsError([(("model",), message)])
         self._carrier = carrier
         self._pairing: Pairing[ModbusRequest] = Pairing()
         self._sensors: dict[int, list[tuple[int, ModbusSettings]]] = {}

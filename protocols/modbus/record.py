@@ -12,6 +12,7 @@ from protocols.modbus.models import SHIPPED, Library
 from protocols.modbus.overhearing import ModbusOverhearer
 from protocols.modbus.raw import raw_registers
 from protocols.modbus.settings import ModbusSettings, odd, parse_settings, sensor_schema
+from protocols.modbus.sunspec_device import SunSpecDevice
 from protocols.toolkit.errors import Problem
 from protocols.toolkit.framing import Framer
 from protocols.toolkit.polling import LineSettings
@@ -49,7 +50,9 @@ def modbus_protocol(
     def odd_keys(table: Mapping[str, object]) -> list[Problem]:
         return odd(table, library)
 
-    def device(sensors: Sequence[ModbusSettings], line: LineSettings) -> ModbusDevice:
+    def device(sensors: Sequence[ModbusSettings], line: LineSettings) -> ModbusDevice | SunSpecDevice:
+        if any(sensor.sunspec for sensor in sensors):
+            return SunSpecDevice(sensors, line, carrier)
         return ModbusDevice(sensors, line, carrier)
 
     def overhearer(sensors: Sequence[ModbusSettings]) -> ModbusOverhearer:

@@ -21,6 +21,8 @@ from protocols.modbus.plan import Limits
 from protocols.modbus.register_keys import REGISTERS_SCHEMA, datasheet_numbers, parse_registers
 from protocols.modbus.registers import Register
 from protocols.modbus.serial_line import BROADCAST, UNITS
+from protocols.modbus.sunspec.choice import MODELS_SCHEMA, SunSpecChoice, parse_choice
+from protocols.modbus.sunspec.choice import NAME as SUNSPEC
 from protocols.toolkit.errors import Problem, SettingsError
 from protocols.toolkit.keys import is_whole, shown, unknown_keys
 
@@ -34,12 +36,14 @@ class ModbusSettings:
         registers: in the order of the model, then of site.toml; the names are unique.
         limits: the reads that the device does not support.
         gap_s: rest that its model needs between a reply and the next request, in seconds.
+        sunspec: which SunSpec models of the device are read besides; None: it is not asked for any.
     """
 
     unit: int
     registers: tuple[Register, ...]
     limits: Limits
     gap_s: float = 0.0
+    sunspec: SunSpecChoice | None = None
 
     @property
     def address(self) -> str:
@@ -47,9 +51,10 @@ class ModbusSettings:
         return str(self.unit)
 
     @property
-    def units(self) -> dict[str, str]:
+    def units(self) -> Mapping[str, str]:
         """Return the unit of each value that these settings bring, or ""."""
-        return {register.name: register.unit for register in self.registers}
+        units = {register.name: register.unit for register in self.registers}
+        return self.sunspec.units_with(units) if self.sunspec else units
 
 
 _LAST: Final = 255  # what one octet holds
@@ -68,6 +73,7 @@ _PROPERTIES: Final[Mapping[str, Any]] = {
         "type": "string",
         "description": "a register map: one that ships with the bridge, or models/NAME.toml beside site.toml",
     },
+    "models": MODELS_SCHEMA,
     "registers": REGISTERS_SCHEMA,
     "limits": LIMITS_SCHEMA,
 }
@@ -75,7 +81,7 @@ _PROPERTIES: Final[Mapping[str, Any]] = {
 
 def sensor_schema(library: Library) -> Mapping[str, Any]:
     """Return the JSON Schema of a sensor's own keys, with the models that it can name."""
-    model = _PROPERTIES["model"] | {"enum": library.names()}
+    model = _PROPERTIES["model"] | {"enum": [*library.names(), SUNSPEC]}
     return {
         "properties": {**_PROPERTIES, "model": model},
         "required": ["address"],
@@ -96,6 +102,7 @@ def parse_settings(table: Mapping[str, object], library: Library = SHIPPED) -> M
     problems = unknown_keys(table, _PROPERTIES)
     unit = _unit(table, problems)
     model = _model(table, library, problems)
+    sunspec = parse_choice(table, problems)
     limits = model.limits if model else Limits()
     if "limits" in table:
         limits = parse_limits(table["limits"], ("limits",), problems, limits)
@@ -111,7 +118,8 @@ def parse_settings(table: Mapping[str, object], library: Library = SHIPPED) -> M
         problems.append(((), 'needs a model ("serial-bridge models" lists them) or a table of registers'))
     if problems:
         raise SettingsError(problems)
-    return ModbusSettings(unit, tuple(registers.values()), limits, model.gap_s if model else 0.0)
+    gap_s = model.gap_s if model else 0.0
+    return ModbusSettings(unit, tuple(registers.values()), limits, gap_s, sunspec)
 
 
 def _not_replaced(inherited: Iterable[Register], own_registers: Iterable[Register]) -> list[Register]:
@@ -124,7 +132,7 @@ def odd(table: Mapping[str, object], library: Library = SHIPPED) -> list[Problem
     """Return a problem for each of a sensor's own keys that is allowed but probably not meant."""
     registers, model_name = table.get("registers", {}), table.get("model")
     problems = datasheet_numbers(registers, ("registers",)) if isinstance(registers, Mapping) else []
-    if isinstance(model_name, str) and "limits" in table:
+    if isinstance(model_name, str) and model_name != SUNSPEC and "limits" in table:
         model = library.model(model_name)
         limits = parse_limits(table["limits"], (), [], model.limits)
         remaining = without_forbidden(model.registers, limits)
@@ -168,7 +176,7 @@ def _unit(table: Mapping[str, object], problems: list[Problem]) -> int:
 
 def _model(table: Mapping[str, object], library: Library, problems: list[Problem]) -> Model | None:
     name = table.get("model")
-    if name is None:
+    if name is None or name == SUNSPEC:
         return None
     known_names = library.names()
     if name in known_names:

@@ -148,7 +148,8 @@ class PolledProtocol(_ProtocolBase[S_co]):
             settings tell what a request costs.
         reply_timeout_s: from the end of a request to the first octet of its reply, where a site says nothing.
         overhearer: makes the overhearer of a line on which a foreign master asks the sensors with these
-            settings. None: such a line cannot be listened to.
+            settings. None: such a line cannot be listened to. Raises SettingsError for sensors that must be
+            asked.
         raw_of: the raw contents behind the values of a poll, by their keys, for a person who compares them
             with a manual: from the settings of a sensor, and the requests with their replies, whole.
     """

@@ -22,11 +22,13 @@ from protocols.modbus.rtu import SimulatedUnit
 from protocols.modbus.serial_line import RTU
 from protocols.modbus.settings import ModbusSettings
 from protocols.modbus.simulation import MODBUS_ASCII, MODBUS_RTU
+from protocols.modbus.sunspec.simulation import chain_of
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import Value
 
 __all__ = ["LiveUnit", "Served", "SimulatedBus", "UnitFaults", "simulate", "simulate_until_stopped"]
 
+_SUNSPEC_MODELS = (103,)  # of a device whose site does not choose: a three-phase inverter
 _MODES = {"modbus-rtu": (MODBUS_RTU, RTU), "modbus-ascii": (MODBUS_ASCII, ASCII)}
 
 
@@ -114,10 +116,18 @@ def _played(bus: Bus, link: Path) -> SimulatedBus:
     """Return the simulated bus, with a unit for each address that has the registers of all sensors there."""
     dialect, carrier = _MODES[bus.protocol.name]
     registers: dict[int, list[Register]] = {}
+    chains: dict[int, dict[int, int]] = {}
     for sensor in bus.sensors:
         assert isinstance(sensor.settings, ModbusSettings)
-        registers.setdefault(sensor.settings.unit, []).extend(sensor.settings.registers)
+        of_unit = registers.setdefault(sensor.settings.unit, [])
+        of_unit.extend(sensor.settings.registers)
+        if sensor.settings.sunspec is not None:
+            chain, points = chain_of(sorted(sensor.settings.sunspec.models or _SUNSPEC_MODELS))
+            chains.setdefault(sensor.settings.unit, {}).update(chain)
+            of_unit.extend(points)
     units = {
         unit: LiveUnit(unit, of_unit, f"{bus.name}/{unit}", carrier) for unit, of_unit in registers.items()
     }
+    for unit, chain in chains.items():
+        units[unit].holding.update(chain)
     return SimulatedBus(units, bus.line, dialect=dialect, link=link)

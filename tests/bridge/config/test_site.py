@@ -316,3 +316,11 @@ def test_sensors_that_push_are_listened_to_anyhow(mistakes: Mistakes) -> None:
         "site.toml:8: bus.b.listen: the sensors of Plantower PMSx003 push: they are only listened to "
         "anyhow, leave this out"
     ]
+
+
+def test_a_sensor_that_must_be_asked_for_its_registers_cannot_be_listened_to(mistakes: Mistakes) -> None:
+    text = LISTENING.format(protocol="modbus-rtu") + 'address = 1\nevery = "0s"\nmodel = "sunspec"\n'
+    assert mistakes(text) == [
+        'site.toml:13: bus.b.sensor[1].model: "sunspec" must be asked for its registers, but this bus only '
+        "listens: name its model, or its registers"
+    ]

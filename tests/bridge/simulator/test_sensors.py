@@ -352,6 +352,30 @@ def test_a_site_is_played_with_a_plausible_value_for_every_register(
     assert not (folder / "meters").is_symlink()
 
 
+SUNSPEC = """
+[[bus.meters.sensor]]
+name = "inverter"
+address = 9
+model = "sunspec"
+models = [103, 160]
+every = "1s"
+"""
+
+
+def test_a_sunspec_device_is_played_with_the_chain_of_its_models(tmp_path: Path, opened: Open) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text(SITE + SUNSPEC)
+    bus = load_site(path).buses["meters"]
+    with simulate(load_site(path), tmp_path / "devices") as buses:
+        port = opened(buses["meters"])
+        result = polled(buses["meters"], port, bus.protocol.device([bus.sensors[-1].settings], bus.line))
+    (values,) = result.values
+    assert result.complete
+    assert 400 < float(values["inverter_three_phase_W"]) < 2000
+    assert 220 < float(values["inverter_three_phase_PhVphA"]) < 240
+    assert "mppt_module_2_DCV" in values
+
+
 @pytest.mark.parametrize("model", load("modbus-rtu").model_names)
 def test_every_model_that_ships_can_be_played(model: str, opened: Open) -> None:
     modbus = load("modbus-rtu")

@@ -172,7 +172,7 @@ def test_a_register_that_no_read_could_bring_is_a_mistake() -> None:
 
 def test_the_schema_knows_the_keys_that_the_parser_knows() -> None:
     assert REGISTERS_SCHEMA["additionalProperties"]["properties"].keys() == KEYS.keys()
-    assert sensor_schema(models.SHIPPED)["properties"]["model"]["enum"] == list(models.names())
+    assert sensor_schema(models.SHIPPED)["properties"]["model"]["enum"] == [*models.names(), "sunspec"]
     assert sensor_schema(models.SHIPPED)["required"] == ["address"]
 
 
