@@ -38,3 +38,20 @@ class Dialect:
     refused: Callable[[Frame, int], bytes]
     misaddressed: Callable[[Frame], bytes]
     damaged: Callable[[bytes], bytes]
+
+
+def alone(framer: Callable[[], Framer]) -> Dialect:
+    """Return the dialect of a device that is alone on its line: it has no address, and refuses nothing.
+
+    Args:
+        framer: finds the requests that it hears.
+    """
+    return Dialect(
+        framer=framer,
+        address=lambda frame: "",
+        concerns=lambda request, address: True,
+        message=lambda frame: frame.data,
+        refused=lambda request, code: b"",
+        misaddressed=lambda reply: b"",
+        damaged=lambda reply: reply[:-1],
+    )

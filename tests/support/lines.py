@@ -109,13 +109,16 @@ class SimulatedLine(ScriptedLine):
         self.unplug_at = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    async def open(self, *_: object) -> None:
+    async def open(self, _path: str = "", settings: LineSettings | None = None, *_: object) -> None:
         """Open it, as a Port is opened."""
         self._count()
         self._is_lost = False
         self._inbox.clear()
         self.state = State.READY
         self._raise_if_lost()
+        if settings is not None:
+            self._set(settings)
+        self._arm()
 
     async def close(self) -> None:
         """Close it, as a Port is closed."""
@@ -136,11 +139,15 @@ class SimulatedLine(ScriptedLine):
     async def configure(self, settings: LineSettings) -> None:
         self._count()
         await super().configure(settings)
+        self._set(settings)
 
     def interject(self, data: bytes) -> None:
         """Put octets of a third party on the wire now."""
         self.wire.interject(data, asyncio.get_running_loop().time())
         self._arm()
+
+    def _set(self, settings: LineSettings) -> None:
+        self.settings = self.wire.host_line = settings
 
     def _count(self) -> None:
         self.awaits += 1

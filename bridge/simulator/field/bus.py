@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Self
@@ -48,11 +49,25 @@ class SimulatedBus(Wire):
         paced: bool = True,
         turn_around_s: float = 0.005,
         seed: int = 0,
+        heeds_speed: bool = False,
     ) -> None:
+        """Make a bus that is not yet played.
+
+        Args:
+            units: its devices, by address.
+            line: its line settings.
+            dialect: its protocol, from the devices' side.
+            link: where the link to its device shall stand; without it, in a directory of its own.
+            paced: keep the wire's time.
+            turn_around_s: from the end of a request to the first octet of its reply.
+            seed: what chance on the wire follows from.
+            heeds_speed: a client of another speed hears and is heard as such. Its parity does not show here.
+        """
         super().__init__(units, line, dialect=dialect, paced=paced, turn_around_s=turn_around_s, seed=seed)
         self._pty = Pty(link)
         self._orders: SimpleQueue[tuple[Callable[[], None], Future[None]]] = SimpleQueue()
         self._wake, self._woken = socket.socketpair()
+        self._heeds_speed = heeds_speed
         self._running = False
         self._thread = threading.Thread(target=self._run, name="simulated bus", daemon=True)
 
@@ -109,10 +124,16 @@ class SimulatedBus(Wire):
 
     def _run(self) -> None:
         while self._running:
+            self._heed_speed()
             octets = self.advance(time.monotonic())
             if octets:
                 self._pty.write(octets)
             self._listen(None if math.isinf(self.due_at) else max(0.0, self.due_at - time.monotonic()))
+
+    def _heed_speed(self) -> None:
+        """Note the speed of the client."""
+        if self._heeds_speed and self._pty.baudrate:
+            self.host_line = replace(self._line, baudrate=self._pty.baudrate)
 
     def _listen(self, timeout_s: float | None) -> None:
         """Wait for an order or for octets, at most `timeout_s` seconds (None: for ever), and act on it."""
@@ -127,5 +148,6 @@ class SimulatedBus(Wire):
             outcome.set_result(None)
         elif ready:
             data = self._pty.read()
+            self._heed_speed()
             if data:
                 self.write(data, time.monotonic())

@@ -6,10 +6,13 @@ them. The same records serve tests on a clock that jumps, the pseudo terminals o
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from typing import Final
 
 from protocols.modbus import pdu
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.simulation import Dialect
 
 DEVICE_BUSY: Final = 6  # Application Protocol V1.1b3 §7
 
@@ -115,3 +118,23 @@ class LineFaults:
 
     converter: Stall = Stall()
     noise: float = 0.0
+
+
+def strikes(fraction: float, chance: random.Random) -> bool:
+    """Return whether a fault with this fraction happens this time."""
+    return fraction > 0 and chance.random() < fraction
+
+
+def spoiled(reply: bytes, faults: UnitFaults, dialect: Dialect, chance: random.Random) -> bytes:
+    """Return a reply as the faults of its device leave it."""
+    if strikes(faults.wrong_unit, chance):
+        reply = dialect.misaddressed(Frame(reply))
+    if strikes(faults.bad_crc, chance):
+        reply = dialect.damaged(reply)
+    if strikes(faults.truncate, chance):
+        reply = reply[: len(reply) // 2]
+    if strikes(faults.noise_before, chance):
+        reply = chance.randbytes(chance.randint(1, 4)) + reply
+    if strikes(faults.noise_after, chance):
+        reply += chance.randbytes(chance.randint(1, 4))
+    return reply

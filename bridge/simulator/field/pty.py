@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+import termios
 import tty
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+_OUTPUT_SPEED: Final = 5  # its place among the attributes of a terminal
+_SPEEDS: Final = {
+    getattr(termios, name): int(name[1:]) for name in dir(termios) if re.fullmatch(r"B\d+", name)
+}
 
 
 class Pty:
@@ -54,6 +62,15 @@ class Pty:
         self.unplug()
         if self._folder is not None:
             self._folder.cleanup()
+
+    @property
+    def baudrate(self) -> int | None:
+        """Return the speed that the client has set, in baud; None if it is no usual one."""
+        if self.fd is None:
+            return None
+        with suppress(termios.error):
+            return _SPEEDS.get(termios.tcgetattr(self.fd)[_OUTPUT_SPEED])
+        return None
 
     def read(self) -> bytes:
         """Return the octets that came since the last call; may be empty."""

@@ -36,12 +36,26 @@ class LiveUnit(SimulatedUnit):
     """A unit whose registers have new values at each request."""
 
     def __init__(
-        self, address: int, registers: Sequence[Register], seed: str, carrier: Carrier = RTU
+        self,
+        address: int,
+        registers: Sequence[Register],
+        seed: str,
+        carrier: Carrier = RTU,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make a unit with these registers; the same seed gives the same values at the same age."""
+        """Make a unit with these registers; the same seed gives the same values at the same age.
+
+        Args:
+            address: its unit address.
+            registers: what it has.
+            seed: what its values follow from.
+            carrier: the transmission mode that it speaks.
+            clock: returns the time, in seconds, that its age is reckoned by.
+        """
         super().__init__(address, carrier=carrier)
         self._waves = [Waveform.of(register, seed) for register in registers]
-        self._born = time.monotonic()
+        self._clock = clock
+        self._born = clock()
         for kind, address in (register.scale for register in registers if register.scale):
             (self.holding if kind is Table.HOLDING else self.input)[address] = 0  # times 10 to the power 0
         self.refresh(0.0)
@@ -52,7 +66,7 @@ class LiveUnit(SimulatedUnit):
 
     def answer(self, request: Frame) -> bytes | None:
         """Return the reply to a request, with the registers' present values."""
-        self.refresh(time.monotonic() - self._born)
+        self.refresh(self._clock() - self._born)
         return super().answer(request)
 
     def refresh(self, age_s: float) -> None:

@@ -9,6 +9,7 @@ import random
 from typing import NamedTuple
 
 from protocols.modbus import pdu
+from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.simulation import Address
 
 
@@ -45,17 +46,26 @@ class Transmission:
     Attributes:
         data: as they arrive; those that overlapped with others are garbled.
         ends: when each octet is through.
+        line: the settings that they are sent with.
         collides: False behind a converter, which has a line of its own to the host.
         served: the record of a whole reply, which counts if nothing garbles it.
     """
 
-    __slots__ = ("_octet_s", "_sent", "collides", "data", "ends", "served")
+    __slots__ = ("_octet_s", "_sent", "collides", "data", "ends", "line", "served")
 
     def __init__(
-        self, data: bytes, ends: list[float], octet_s: float, *, collides: bool, served: Served | None
+        self,
+        data: bytes,
+        ends: list[float],
+        octet_s: float,
+        line: LineSettings,
+        *,
+        collides: bool,
+        served: Served | None,
     ) -> None:
         self.data = bytearray(data)
         self.ends = ends
+        self.line = line
         self.collides = collides
         self.served = served
         self._sent = data

@@ -9,8 +9,9 @@ arrives garbled. A device does not listen before it talks, as on RS-485.
 
 A request is through when its last octet is; then each unit that it concerns takes it. A unit may be switched
 off, asleep, stalled with requests queued, or refuse (device_faults.py). Its reply begins a turn-around later
-and arrives in the chunks in which a UART hands octets over. Nothing here reads a clock, opens or waits: the
-same model is played on a pseudo terminal in real time (bus.py), and on an event loop whose clock jumps.
+and arrives in the chunks in which a UART hands octets over. Where host and device have other line settings,
+each hears what its UART makes of the other (uart.py). Nothing here reads a clock, opens or waits: the same
+model is played on a pseudo terminal in real time (bus.py), and on an event loop whose clock jumps.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ import heapq
 import math
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from typing import Protocol
 
-from bridge.simulator.field.device_faults import DEVICE_BUSY, LineFaults, Stall, UnitFaults
+from bridge.simulator.field.device_faults import DEVICE_BUSY, LineFaults, Stall, UnitFaults, spoiled, strikes
+from bridge.simulator.field.medium import Medium
+from bridge.simulator.field.reception import Reception, Speech
 from bridge.simulator.field.transmission import Served, Transmission
+from bridge.simulator.field.uart import heard_by_host, understands
 from protocols.modbus.simulation import MODBUS_RTU
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings
@@ -40,9 +44,13 @@ _NOISE_WITHIN_S = 0.2  # of the begin of a request
 class Unit(Protocol):
     """A device that answers at one address."""
 
-    def answer(self, request: Frame) -> bytes | None:
+    def answer(self, request: Frame) -> Answer:
         """Return the whole reply to a request, or None where a device keeps silent."""
         ...
+
+
+Answer = bytes | Sequence[tuple[LineSettings, bytes]] | None
+"""A reply; or several messages, each with the settings it is sent with."""
 
 
 @dataclass(slots=True)
@@ -65,7 +73,10 @@ class Wire:
     Attributes:
         units: the devices, by address; may be changed at any time.
         faults: the faults of each device, by address.
+        speech: how a device speaks, by address, where that is not the protocol and the setting of the line.
         line_faults: the faults of the whole line.
+        host_line: the settings of the host, where they are not those of the line.
+        is_full_duplex: both directions have wires of their own, so that nothing collides.
         echo: the adapter hears itself: every request comes back before the reply.
         paced: keep the wire's time; otherwise transmissions take no time and nothing collides.
         turn_around_s: from the end of a request to the first octet of its reply.
@@ -87,7 +98,10 @@ class Wire:
     ) -> None:
         self.units: dict[Address, Unit] = dict[Address, Unit](units.items())
         self.faults: dict[Address, UnitFaults] = defaultdict(UnitFaults)
+        self.speech: dict[Address, Speech] = {}
         self.line_faults = LineFaults()
+        self.host_line: LineSettings | None = None
+        self.is_full_duplex = False
         self.echo = False
         self.paced = paced
         self.turn_around_s = turn_around_s
@@ -96,41 +110,35 @@ class Wire:
         self.early = 0
         self.collisions = 0
         self._line = line
-        self._dialect = dialect
+        self._own_speech = Speech(dialect, line)
         self._random = random.Random(seed)  # noqa: S311 - faults that can be repeated, no secret
         self._stations: dict[Address | None, _Station] = defaultdict(_Station)  # None: the converter
         self._events: list[
             tuple[float, int, Callable[[float, float], bytes]]
         ] = []  # a heap: what happens when
         self._number = 0  # decides where two events are due at once
-        self._on_wire: list[Transmission] = []
-        self._request_parts: list[Transmission] = []  # of the request that is not yet through
+        self._medium = Medium(self._random)
+        self._receptions: dict[Speech, Reception] = {}
         self._now = 0.0
         self._host_until = 0.0  # when the last octet of the host will have been through
         self._busy_until = 0.0  # the same of anybody whom the host has heard
-        self._framer = dialect.framer()
 
     # The host's side.
 
     def write(self, data: bytes, now: float) -> None:
         """Put octets of the host on the wire, behind those that it is still sending."""
         self._now = now
-        is_new = not self._framer.pending
+        is_new = not any(reception.is_pending for reception in self._receptions.values())
         self.early += self.paced and is_new and now < self._busy_until + self._line.frame_gap_s
-        part = self._lay(data, max(now, self._host_until if self.paced else now))
+        line = self.host_line or self._line
+        part = self._lay(data, max(now, self._host_until if self.paced else now), line=line)
         self._host_until = part.ends_at
         self._busy_until = max(self._busy_until, part.ends_at)
-        self._request_parts.append(part)
         if self.echo:
             self._at(part.ends_at, lambda _due_at, _now: bytes(part.data))
-        for event in self._framer.feed(data):
-            if isinstance(event, Frame):
-                self._at(part.ends_at, partial(self._hear, event, tuple(self._request_parts)))
-                self._request_parts = [part]
-        if self._framer.pending:
+        self._take(self._receptions, part, data)
+        if any(reception.is_pending for reception in self._receptions.values()):
             self._at(part.ends_at + _PENDING_SILENCE_S, self._settle)
-        else:
-            self._request_parts.clear()
         if self._strikes(self.line_faults.noise):
             octets = self._random.randbytes(self._random.randint(1, 8))
             self._send(self._lay(octets, now + self._random.uniform(0, _NOISE_WITHIN_S)))
@@ -152,9 +160,8 @@ class Wire:
     def clear(self) -> None:
         """Discard all octets and requests under way, as when the adapter is pulled out; the devices stay."""
         self._events.clear()
-        self._on_wire.clear()
-        self._request_parts.clear()
-        self._framer = self._dialect.framer()
+        self._medium.clear()
+        self._receptions.clear()
         for station in self._stations.values():
             station.waiting.clear()
             station.stalled_until = -math.inf
@@ -162,6 +169,19 @@ class Wire:
     def interject(self, data: bytes, at: float) -> None:
         """Put octets of a third party on the wire from `at` on: of another master, or of what babbles."""
         self._send(self._lay(data, at))
+
+    def play(
+        self, script: Iterator[tuple[float, bytes]], at: float, line: LineSettings, *, is_master: bool = False
+    ) -> None:
+        """Have somebody else send by himself from now on: a sensor that pushes, or another master.
+
+        Args:
+            script: for each message the seconds of silence before it, and its octets.
+            at: when he begins, in seconds of the wire's clock.
+            line: his settings.
+            is_master: the devices answer him.
+        """
+        self._next_of(script, line, {} if is_master else None, at)
 
     def power_cut(self, address: Address, back_at: float, *, deaf_s: float, refusing_s: float = 0.0) -> None:
         """Take a device's power away until `back_at`; it boots deaf, then refuses as busy, then serves."""
@@ -171,20 +191,38 @@ class Wire:
 
     # Requests on their way to the devices.
 
-    def _hear(self, request: Frame, parts: tuple[Transmission, ...], due_at: float, now: float) -> bytes:
+    def _take(self, receptions: dict[Speech, Reception], part: Transmission, data: bytes) -> None:
+        """Let the devices hear octets of a master; a request is theirs once it is through.
+
+        Args:
+            receptions: what the devices of each speech have heard of that master.
+            part: the octets on the wire.
+            data: the octets that were sent.
+        """
+        speeches = {self.speech.get(address, self._own_speech) for address in self.units}
+        for speech in speeches or {self._own_speech}:
+            reception = receptions.setdefault(speech, Reception(speech))
+            for request, parts in reception.take(part, data):
+                self._at(part.ends_at, partial(self._hear, speech, request, parts))
+
+    def _hear(
+        self, speech: Speech, request: Frame, parts: tuple[Transmission, ...], due_at: float, now: float
+    ) -> bytes:
         """Give a request that is through to the devices that it concerns."""
         if any(part.is_garbled for part in parts):
             return b""
-        self.requests[self._dialect.address(request)] += 1
-        self._queue(None, self.line_faults.converter, partial(self._distribute, request), due_at)
+        self.requests[speech.dialect.address(request)] += 1
+        self._queue(None, self.line_faults.converter, partial(self._distribute, speech, request), due_at)
         return b""
 
-    def _distribute(self, request: Frame, at: float) -> float:
+    def _distribute(self, speech: Speech, request: Frame, at: float) -> float:
         """Let each device that a request concerns take it; return when the last reply is through."""
         ends_at = at
         for address, unit in self.units.items():
-            if self._dialect.concerns(request, address) and self._is_awake(address, at):
-                answer = partial(self._answer, address, unit, request)
+            if self.speech.get(address, self._own_speech) != speech:
+                continue
+            if speech.dialect.concerns(request, address) and self._is_awake(address, at):
+                answer = partial(self._answer, speech, address, unit, request)
                 ends_at = max(ends_at, self._queue(address, self.faults[address].stall, answer, at))
         return ends_at
 
@@ -226,30 +264,40 @@ class Wire:
 
     # Replies on their way to the host.
 
-    def _answer(self, address: Address, unit: Unit, request: Frame, at: float) -> float:
+    def _answer(self, speech: Speech, address: Address, unit: Unit, request: Frame, at: float) -> float:
         """Lay a device's reply to a request on the wire; return when its last octet is through."""
         faults = self.faults[address]
-        message = self._dialect.message(request)
+        message = speech.dialect.message(request)
         if self._strikes(faults.silent) or (faults.silent_on and faults.silent_on.covers(message)):
             return at
         reply = unit.answer(request)
         if reply is None:
             return at
+        begins_at = at + (self.turn_around_s if self.paced else 0.0)
+        if not isinstance(reply, bytes):
+            return self._send_all(reply, begins_at)
         code = self._refusal(address, message, at)
         if code is not None:
-            reply = self._dialect.refused(request, code)
-        octets = self._spoiled(reply, faults)
-        begins_at = at + (self.turn_around_s if self.paced else 0.0)
+            reply = speech.dialect.refused(request, code)
+        octets = spoiled(reply, faults, speech.dialect, self._random)
         begins_at += faults.late_s if self._strikes(faults.late) else 0.0
         pause_at = len(octets) // 2 if self._strikes(faults.split) else None
         served = (
-            Served(address, 0.0, message, self._dialect.message(Frame(reply))) if reply in octets else None
+            Served(address, 0.0, message, speech.dialect.message(Frame(reply))) if reply in octets else None
         )
-        transmission = self._lay(octets, begins_at, pause_at, faults.split_s, served)
+        transmission = self._lay(octets, begins_at, pause_at, faults.split_s, served, line=speech.line)
         if faults.twin_s is not None:
-            self._send(self._lay(octets, begins_at + faults.twin_s))
+            self._send(self._lay(octets, begins_at + faults.twin_s, line=speech.line))
         self._send(transmission, pause_at)
         return transmission.ends_at
+
+    def _send_all(self, messages: Sequence[tuple[LineSettings, bytes]], at: float) -> float:
+        """Lay messages on the wire, a turn-around between them; return when the last one is through."""
+        for line, message in messages:
+            transmission = self._lay(message, at, line=line)
+            self._send(transmission)
+            at = transmission.ends_at + self.turn_around_s
+        return at
 
     def _refusal(self, address: Address, message: bytes, at: float) -> int | None:
         """Return the exception code with which a device refuses a request; None if it serves it."""
@@ -261,20 +309,6 @@ class Wire:
         if self._strikes(faults.refuse):
             return self._random.choice(faults.refuse_codes)
         return faults.refuse_with
-
-    def _spoiled(self, reply: bytes, faults: UnitFaults) -> bytes:
-        """Return a reply as the faults leave it."""
-        if self._strikes(faults.wrong_unit):
-            reply = self._dialect.misaddressed(Frame(reply))
-        if self._strikes(faults.bad_crc):
-            reply = self._dialect.damaged(reply)
-        if self._strikes(faults.truncate):
-            reply = reply[: len(reply) // 2]
-        if self._strikes(faults.noise_before):
-            reply = self._random.randbytes(self._random.randint(1, 4)) + reply
-        if self._strikes(faults.noise_after):
-            reply += self._random.randbytes(self._random.randint(1, 4))
-        return reply
 
     def _send(self, transmission: Transmission, pause_at: int | None = None) -> None:
         """Hand a transmission to the host, in the chunks in which a UART does."""
@@ -291,7 +325,8 @@ class Wire:
         """Return octets that have come off the wire, and count the whole reply with its last one."""
         self._busy_until = max(self._busy_until, transmission.ends_at)
         is_last = end == len(transmission.data)
-        if transmission.served is not None:
+        host_line = self.host_line or self._line
+        if transmission.served is not None and understands(host_line, transmission.line):
             if start == 0:
                 transmission.served = transmission.served._replace(at=now, delay_s=max(0.0, now - due_at))
             if is_last and not transmission.is_garbled:
@@ -299,7 +334,7 @@ class Wire:
         if is_last and transmission.is_garbled:
             transmission.seal()
             self.collisions += 1
-        return bytes(transmission.data[start:end])
+        return heard_by_host(bytes(transmission.data[start:end]), transmission.line, host_line)
 
     # The wire.
 
@@ -310,33 +345,57 @@ class Wire:
         pause_at: int | None = None,
         pause_s: float = 0.0,
         served: Served | None = None,
+        *,
+        line: LineSettings | None = None,
     ) -> Transmission:
-        """Put octets on the wire from `begins_at` on, with a pause before the octet at `pause_at`.
-
-        Octets that overlap with another transmission are garbled, on both sides.
-        """
-        octet_s = self._line.duration_s(1) if self.paced else 0.0
-        ends = [begins_at + (place + 1) * octet_s for place in range(len(data))]
-        if pause_at:
-            ends[pause_at:] = [end + pause_s for end in ends[pause_at:]]
-        collides = not self.line_faults.converter.share
-        transmission = Transmission(data, ends, octet_s, collides=collides, served=served)
-        if self.paced and collides:
-            self._on_wire = [earlier for earlier in self._on_wire if earlier.ends_at > self._now]
-            for earlier in self._on_wire:
-                begin = max(earlier.begins_at, transmission.begins_at)
-                end = min(earlier.ends_at, transmission.ends_at)
-                if begin < end:
-                    earlier.garble(begin, end, self._random)
-                    transmission.garble(begin, end, self._random)
-            self._on_wire.append(transmission)
-        return transmission
+        """Put octets on the wire from `begins_at` on, with a pause before the octet at `pause_at`."""
+        return self._medium.lay(
+            data,
+            begins_at,
+            line or self._line,
+            pause_at=pause_at,
+            pause_s=pause_s,
+            served=served,
+            is_paced=self.paced,
+            collides=not self.line_faults.converter.share and not self.is_full_duplex,
+            now=self._now,
+        )
 
     def _settle(self, due_at: float, now: float) -> bytes:
         """Drop a request that was cut."""
-        if due_at >= self._host_until + _PENDING_SILENCE_S and self._framer.pending:
-            self._framer.silence()
-            self._request_parts.clear()
+        if due_at >= self._host_until + _PENDING_SILENCE_S:
+            for reception in self._receptions.values():
+                if reception.is_pending:
+                    reception.drop()
+        return b""
+
+    def _next_of(
+        self,
+        script: Iterator[tuple[float, bytes]],
+        line: LineSettings,
+        receptions: dict[Speech, Reception] | None,
+        at: float,
+    ) -> None:
+        """Have the next message of a script sent, unless it is over."""
+        for pause_s, data in script:
+            self._at(at + pause_s, partial(self._speak, script, line, receptions, data))
+            return
+
+    def _speak(
+        self,
+        script: Iterator[tuple[float, bytes]],
+        line: LineSettings,
+        receptions: dict[Speech, Reception] | None,
+        data: bytes,
+        due_at: float,
+        now: float,
+    ) -> bytes:
+        """Put a message of a script on the wire."""
+        transmission = self._lay(data, due_at, line=line)
+        self._send(transmission)
+        if receptions is not None:
+            self._take(receptions, transmission, data)
+        self._next_of(script, line, receptions, transmission.ends_at)
         return b""
 
     def _at(self, due_at: float, event: Callable[[float, float], bytes]) -> None:
@@ -344,4 +403,4 @@ class Wire:
         heapq.heappush(self._events, (due_at, self._number, event))
 
     def _strikes(self, fraction: float) -> bool:
-        return fraction > 0 and self._random.random() < fraction
+        return strikes(fraction, self._random)
