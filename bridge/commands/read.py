@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Final
 
 import typer
@@ -31,7 +32,7 @@ def command(
             [f'{site}: there is no bus "{bus}"; the buses are: {", ".join(site_settings.buses)}']
         )
     keyed = with_keys(
-        site_settings.model_copy(update={"buses": {bus: site_settings.buses[bus]}}),
+        replace(site_settings, buses={bus: site_settings.buses[bus]}),
         secrets_of(site, credentials),
     )
     event_loop.run(gateway.read(site_settings, keyed.buses[bus], devices=devices))

@@ -5,7 +5,8 @@ Nothing else in the bridge reads these files, and nothing here opens a port or a
 
     toml_lines    the line of each key                  syntax    advice for a file that is not TOML
     toml_bounds   bounds on a file's size and depth
-    document      a file, its tables and its mistakes   wording   the rule, the value and the fix, in words
+    document      a file, its tables and its mistakes   wording   values as messages show them
+    keys          what a table's class declares         kinds     what a key's value may be
     quantities    "10s", "1GB"                          places    URLs, adapters, names
     tables        the tables of site.toml               site      how they become a Site
     credentials   credentials.toml                      watch     its edits while the bridge runs

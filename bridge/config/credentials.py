@@ -13,12 +13,11 @@ from pathlib import Path
 from shlex import quote
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationInfo
-
 from bridge.config import decryption
-from bridge.config.document import Document, Table, key_text
-from bridge.config.quantities import FileContext
-from bridge.config.tables import FilePath, Sensor, Site, readable
+from bridge.config.document import Document, key_text
+from bridge.config.keys import Table
+from bridge.config.kinds import Check, Context, File
+from bridge.config.tables import Sensor, Site, readable
 from bridge.config.toml_lines import KeyPath
 from bridge.errors import ConfigError
 from protocols.toolkit.keys import nearest
@@ -61,13 +60,16 @@ def _private(path: Path) -> Path:
     return path
 
 
-def _handed_over(path: Path, info: ValidationInfo) -> Path:
-    """Return the path of a file that credentials.toml names.
+class _HandedOver(File):
+    """The path of a file that credentials.toml names.
 
     Where systemd hands over both, the file lies beside credentials.toml, under its own name.
     """
-    folder = info.context.folder if isinstance(info.context, FileContext) else None
-    return folder / path.name if folder and _from_systemd(folder) else path
+
+    def read(self, value: object, context: Context) -> Path:
+        """Return the path. Errors as for `File.read`."""
+        path = super().read(value, context)
+        return context.folder / path.name if _from_systemd(context.folder) else path
 
 
 def _secret(text: str) -> str:
@@ -78,26 +80,26 @@ def _secret(text: str) -> str:
     return text
 
 
-Secret = Annotated[str, AfterValidator(_secret), Field(repr=False)]
+Secret = Annotated[str, Check(_secret)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate(Table):
     """{ certificate = …, key = … }: a sensor's X.509 certificate, for coaps."""
 
-    certificate: Annotated[FilePath, AfterValidator(_handed_over), AfterValidator(_readable)]
+    certificate: Annotated[Path, _HandedOver(), Check(_readable)]
     """PEM file, the device's certificate first."""
-    key: Annotated[
-        FilePath, AfterValidator(_handed_over), AfterValidator(_readable), AfterValidator(_private)
-    ]
+    key: Annotated[Path, _HandedOver(), Check(_readable), Check(_private)]
     """PEM file of its private key, mode 0600."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provisioning(Table):
     """[provisioning]: the keys with which `serial-bridge provision` obtains the sensors' tokens."""
 
-    device_key: Secret
+    device_key: Secret = field(repr=False)
     """The device profile's provision device key."""
-    device_secret: Secret
+    device_secret: Secret = field(repr=False)
     """The device profile's provision device secret."""
 
 

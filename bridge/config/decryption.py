@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import Final
@@ -52,7 +53,7 @@ def with_keys(site: Site, credentials: Path) -> Site:
     keys = read_keys(document, site)
     if document.mistakes:
         raise ConfigError(document.mistakes)
-    return site.model_copy(update={"buses": {name: _keyed(bus, keys) for name, bus in site.buses.items()}})
+    return replace(site, buses={name: _keyed(bus, keys) for name, bus in site.buses.items()})
 
 
 def read_keys(document: Document, site: Site | None) -> dict[str, MeterKey]:
@@ -109,8 +110,4 @@ def _keyed(bus: Bus, keys: Mapping[str, MeterKey]) -> Bus:
     """Return the bus with a protocol that has the keys of its sensors."""
     entry = bus.protocol
     bus_keys = {sensor.settings.address: keys[sensor.name] for sensor in bus.sensors if sensor.name in keys}
-    return (
-        bus.model_copy(update={"protocol": entry.with_keys(bus_keys)})
-        if bus_keys and entry.with_keys
-        else bus
-    )
+    return replace(bus, protocol=entry.with_keys(bus_keys)) if bus_keys and entry.with_keys else bus

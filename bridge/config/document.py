@@ -16,52 +16,23 @@ import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from errno import EINVAL
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
-
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic.fields import FieldInfo
+from typing import Any, Self, TypeVar
 
 from bridge.config.foreign_words import meaning
-from bridge.config.quantities import FileContext
+from bridge.config.keys import Table, keys_of
+from bridge.config.kinds import Context
 from bridge.config.syntax import advice, plain_bus_headers
 from bridge.config.toml_bounds import MOST_BYTES, out_of_bounds
 from bridge.config.toml_lines import KeyPath, nearest_line, toml_lines
-from bridge.config.wording import rule, value_text
+from bridge.config.wording import value_text
 from bridge.errors import ConfigError
 from bridge.plain_text import one_line
 from protocols.toolkit.keys import nearest
 
-NOT_WRITTEN: Final = "not written in the table"
 _HINTS = 100  # mistakes up to which unknown keys get a hint; a file of thousands is for another program
 _LONGEST_KEY = 100  # characters; a longer key is shortened in messages
 _LONGEST_SENTENCE = 3000
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-
-
-class Table(BaseModel):
-    """A table of a file.
-
-    Read from a file, its fields have the file's keys; made in code, their own names. A field annotated as
-    `NOT_WRITTEN` has no key of its own: its value comes from the place where the table stands.
-    """
-
-    model_config = ConfigDict(
-        frozen=True,
-        strict=True,
-        extra="forbid",
-        arbitrary_types_allowed=True,
-        validate_by_name=True,
-        validate_by_alias=True,
-    )
-
-    @classmethod
-    def fields_by_key(cls) -> dict[str, FieldInfo]:
-        """Return the fields by the keys that may stand in the table."""
-        return {
-            field.alias or name: field
-            for name, field in cls.model_fields.items()
-            if NOT_WRITTEN not in field.metadata
-        }
 
 
 T = TypeVar("T", bound=Table)
@@ -201,21 +172,22 @@ class Document:
         if not isinstance(table, Mapping):
             self.mistake(path, "this must be a table of keys and values")
             return None
-        keys, overrides = model.fields_by_key(), overrides or {}
-        misspelt = self.unknown_keys(path, table, keys) if misspelt is None else misspelt
-        known_values = {key: value for key, value in table.items() if key in keys}
-        context = FileContext(self.path.absolute().parent)
-        try:
-            checked_table = model.model_validate(
-                {**known_values, **overrides}, context=context, by_alias=True, by_name=False
-            )
-        except ValidationError as error:
-            for detail in error.errors(include_url=False):
-                key = str(detail["loc"][0])
-                if key not in overrides and (key in table or key not in misspelt):
-                    self.mistake((*path, key), rule(detail, key, keys[key], secret=self._secret))
-            return None
-        return checked_table if len(known_values) == len(table) else None
+        known_keys, overrides = model.fields_by_key(), overrides or {}
+        misspelt = self.unknown_keys(path, table, known_keys) if misspelt is None else misspelt
+        values = {**{key: value for key, value in table.items() if key in known_keys}, **overrides}
+        fields: dict[str, Any] = {}
+        context = Context(self.path.absolute().parent, self._secret, fields)
+        is_right = all(key in known_keys for key in table)
+        for key in keys_of(model):
+            try:
+                fields[key.field] = (
+                    key.read(values[key.name], context) if key.name in values else key.absent()
+                )
+            except ValueError as error:
+                is_right = False
+                if key.name not in overrides and (key.name in table or key.name not in misspelt):
+                    self.mistake((*path, key.name), str(error))
+        return model(**fields) if is_right else None
 
     def unknown_keys(
         self,

@@ -134,7 +134,7 @@ def _duration_text(word: str, value: object) -> str:
     is_in_ms = word.endswith(("ms", "millis", "milliseconds")) or (
         value >= _LEAST_MS if "timeout" in word or "delay" in word else value and not value % _THOUSAND
     )
-    return Duration("1ms", "168h").write(value / 1000 if is_in_ms else value)
+    return Duration("1ms", "168h").written(value / 1000 if is_in_ms else value)
 
 
 def _value_of(key: str) -> _Advice:

@@ -11,11 +11,10 @@ import inspect
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
-from bridge.config.document import Table
+from bridge.config.keys import Key, Table
 from bridge.config.models import OwnModels
-from bridge.config.quantities import Quantity
 from bridge.config.tables import (
     INHERITED,
     RS485,
@@ -40,11 +39,9 @@ def site_schema(own_models: OwnModels | None = None) -> Schema:
         own_models: the device models of the site that the schema is for.
     """
     entries = [own_models.known_to(entry) if own_models else entry for entry in _usable()]
-    schema = Site.model_json_schema(by_alias=True)
-    definitions: dict[str, Schema] = schema["$defs"]
-    _as_written(Site, schema)
-    for table in (ThingsBoard, SpoolSettings, ClockSettings, Bus, RS485, Sensor):
-        _as_written(table, definitions[table.__name__])
+    schema = _of_table(Site)
+    tables = ThingsBoard, SpoolSettings, ClockSettings, Bus, RS485, Sensor
+    definitions = schema["$defs"] = {table.__name__: _of_table(table) for table in tables}
     sensor = definitions.pop("Sensor")
     for key in INHERITED:
         sensor["properties"][key].pop("default")
@@ -70,27 +67,36 @@ def _usable() -> Iterator[CatalogueEntry]:
             yield load(name)
 
 
-def _as_written(table: type[Table], schema: Schema) -> None:
-    """Keep only the keys that a file can have, and give their defaults in the form that a file has."""
-    fields = table.fields_by_key()
-    schema["required"] = [key for key in schema.get("required", ()) if key in fields]
-    schema["properties"] = {key: rule for key, rule in schema["properties"].items() if key in fields}
-    texts = _texts(table)
-    for key, rule in schema["properties"].items():
-        rule["description"] = texts[key]
-        rule.pop("title", None)
-        if isinstance(rule.get("default"), dict):
-            rule.pop("default")  # a table has defaults for each of its keys
-        if rule.get("default", 0) is None:  # TOML has no null: what has no value is not written
-            rule.pop("default")
-            rule |= rule.pop("anyOf")[0]
-        quantity = next((note for note in fields[key].metadata if isinstance(note, Quantity)), None)
-        if quantity and "default" in rule:
-            rule["default"] = quantity.write(rule["default"])
+def _of_table(table: type[Table]) -> Schema:
+    """Return the schema of a table, of the keys that a file can have."""
+    texts, keys = _texts(table), table.fields_by_key()
+    return {
+        "title": table.__name__,
+        "description": inspect.getdoc(table),
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: _of_key(key) | {"description": texts[key.field]} for name, key in keys.items()},
+        "required": [name for name, key in keys.items() if key.default is None],
+    }
+
+
+def _of_key(key: Key) -> Schema:
+    """Return the schema of a key's value, with its default as a file writes it."""
+    if key.kind is None:  # a table, which has defaults for each of its keys; or several
+        inner = (*get_args(key.type), key.type)
+        table = next(each for each in inner if isinstance(each, type) and issubclass(each, Table))
+        reference = {"$ref": f"#/$defs/{table.__name__}"}
+        return reference if key.type is table else {"type": "object", "additionalProperties": reference}
+    schema = key.kind.schema()
+    if key.example is not None:
+        schema["examples"] = [key.example]
+    if key.default is not None and (default := key.default()) is not None:
+        schema["default"] = key.kind.written(default)
+    return schema
 
 
 def _texts(table: type[Table]) -> dict[str, str]:
-    """Return the text below each key in the source, by key.
+    """Return the text below each field in the source, by the field's name.
 
     Only the schema reads these: a service that starts has no use for them.
     """
@@ -100,7 +106,7 @@ def _texts(table: type[Table]) -> dict[str, str]:
     for field, text in pairwise(definition.body):
         match field, text:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
-                texts[table.model_fields[name].alias or name] = inspect.cleandoc(words)
+                texts[name] = inspect.cleandoc(words)
     return texts
 
 

@@ -8,11 +8,13 @@ twice), are reported together: a mistake in one table does not end the checks of
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bridge.config.document import Document, Table, key_text
+from bridge.config.document import Document, key_text
 from bridge.config.fingerprints import fingerprints
+from bridge.config.keys import Table
 from bridge.config.models import OwnModels
 from bridge.config.neighbours import (
     ask_about_addresses,
@@ -93,8 +95,8 @@ def load_site(path: Path) -> Site:
         raise ConfigError(mistakes)
     _warn(document, site)
     warnings = (*document.warnings, *own_models.warnings_beside(model_names))
-    extras = {"warnings": warnings, "fingerprints": fingerprints(tables, own_models.tables, _contents(site))}
-    return site.model_copy(update=extras)
+    prints = fingerprints(tables, own_models.tables, _contents(site))
+    return replace(site, warnings=warnings, fingerprints=prints)
 
 
 def _contents(site: Site) -> list[bytes]:
@@ -185,7 +187,7 @@ def _bus(document: Document, name: str, table: object, own_models: OwnModels) ->
         refuse_same_id(document, path, blocks, sensors)
     elif entry:
         ask_about_addresses(document, path, sensors)
-    return bus and bus.model_copy(update={"sensors": right_sensors, "protocol": entry})
+    return bus and replace(bus, sensors=right_sensors, protocol=entry or bus.protocol)
 
 
 def _homes_below(path: KeyPath, table: Mapping[str, Any], entry: CatalogueEntry | None) -> dict[str, str]:
@@ -281,7 +283,7 @@ def _sensor(
         return None
     for below, message in entry.odd(protocol_values):
         document.warn((*path, *below), message)
-    return sensor and sensor.model_copy(update={"settings": settings})
+    return sensor and replace(sensor, settings=settings)
 
 
 def _refuse_polling_keys(

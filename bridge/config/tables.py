@@ -7,50 +7,35 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
-
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    InstanceOf,
-    PlainValidator,
-    SkipValidation,
-    ValidationInfo,
-    WithJsonSchema,
-)
+from typing import Annotated, Final, Literal
 
 from bridge import spool_file
-from bridge.config.document import NOT_WRITTEN, Table
 from bridge.config.foreign_words import line_text
+from bridge.config.keys import NOT_WRITTEN, Table, Written
+from bridge.config.kinds import Check, File, Number, OnlyBeside, Parsed, Text, Whole
 from bridge.config.places import Scheme, check_adapter, check_bus_name, check_plain_name, check_url, parse_url
-from bridge.config.quantities import Duration, FileContext, Size
+from bridge.config.quantities import Duration, Size
 from bridge.config.wording import value_text
 from protocols import load, names
 from protocols.toolkit.errors import PackageError
 from protocols.toolkit.keys import nearest
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.protocol import Protocol, ProtocolRecord, Settings
-
-T = TypeVar("T")
+from protocols.toolkit.protocol import Protocol, Settings
 
 _ALIASES = {"p1": "dsmr", "obis": "iec62056-21"}  # people write these; no comparison of spellings finds them
 _DISTINCTIVE_LENGTH = 3  # letters: fewer are part of too many protocols' names
-
-
-def _form(pattern: str) -> WithJsonSchema:
-    """Return the JSON Schema of a text that the bridge parses itself."""
-    return WithJsonSchema({"type": "string", "pattern": pattern})
-
-
-def _file(value: object, info: ValidationInfo) -> object:
-    """Return a path written in a file as relative to that file's folder."""
-    if not isinstance(info.context, FileContext):
-        return value
-    if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise ValueError("this is not a path, write it in quotes")
-    return info.context.folder / value
+_ENCRYPTED_ONLY = OnlyBeside(
+    "url",
+    lambda url: not url.lower().startswith("coap:"),
+    "this is for coaps:// only, and the url says coap://: nothing is encrypted or verified",
+)
+_CHANGE_ONLY = OnlyBeside(
+    "publish",
+    lambda publish: publish == "change",
+    'this needs publish = "change", without it every reading is published',
+)
 
 
 def readable(path: Path) -> Path:
@@ -64,29 +49,13 @@ def readable(path: Path) -> Path:
     return path
 
 
-def _place_for_a_spool(path: Path, info: ValidationInfo) -> Path:
-    if isinstance(info.context, FileContext) and (why := spool_file.refusal(path)):
+def _place_for_a_spool(path: Path) -> Path:
+    if why := spool_file.refusal(path):
         raise ValueError(why)
     return path
 
 
-def _encrypted_only(value: T, info: ValidationInfo) -> T:
-    if str(info.data.get("url")).lower().startswith("coap:"):
-        raise ValueError(
-            "this is for coaps:// only, and the url says coap://: nothing is encrypted or verified"
-        )
-    return value
-
-
-def _change_only(value: T, info: ValidationInfo) -> T:
-    if info.data.get("publish") == "always":
-        raise ValueError('this needs publish = "change", without it every reading is published')
-    return value
-
-
 def _catalogue_entry(value: object) -> object:
-    if isinstance(value, ProtocolRecord):
-        return value
     try:
         return load(str(value))
     except PackageError as error:
@@ -117,24 +86,25 @@ def _line_settings(value: object) -> object:
         raise ValueError(f'{value_text(value)} is not a line setting, write line = "{text}"') from None
 
 
-PlainName = Annotated[str, AfterValidator(check_plain_name)]
-FilePath = Annotated[Path, BeforeValidator(_file, json_schema_input_type=str)]
+PlainName = Annotated[str, Check(check_plain_name)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ThingsBoard(Table):
     """[thingsboard]: the server."""
 
-    url: Annotated[str, AfterValidator(check_url), _form(r"^(coap|coaps)://[^/?#@]+/?$")] = Field(
-        examples=["coap://tb.example.com"]
-    )
+    url: Annotated[
+        str,
+        Text(r"^(coap|coaps)://[^/?#@]+/?$"),
+        Check(check_url),
+        Written(example="coap://tb.example.com"),
+    ]
     """coap://HOST[:PORT] (5683) or, encrypted, coaps://HOST[:PORT] (5684). No path: ThingsBoard's own."""
-    ca: Annotated[FilePath, AfterValidator(_encrypted_only), AfterValidator(readable)] | None = None
+    ca: Annotated[Path | None, File(), _ENCRYPTED_ONLY, Check(readable)] = None
     """coaps: file of the trust anchors, PEM. Default: the system's."""
-    server_name: Annotated[str, AfterValidator(check_plain_name), AfterValidator(_encrypted_only)] | None = (
-        None
-    )
+    server_name: Annotated[str | None, Check(check_plain_name), _ENCRYPTED_ONLY] = None
     """coaps: the name to find in the server's certificate. Default: the host of the url."""
-    lanes: Annotated[int, Field(ge=1, le=8)] = 4
+    lanes: Annotated[int, Whole(1, 8)] = 4
     """CoAP exchanges in flight; 1 is strict RFC 7252 NSTART, more drain a backlog sooner on slow networks."""
     diagnostics: bool = False
     """Send line statistics too, as client attributes of each sensor's device."""
@@ -157,17 +127,19 @@ class ThingsBoard(Table):
         return parse_url(self.url).port
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpoolSettings(Table):
     """[spool]: where readings wait."""
 
-    path: Annotated[FilePath, AfterValidator(_place_for_a_spool)] = Path("/var/lib/serial-bridge/spool.db")
+    path: Annotated[Path, File(), Check(_place_for_a_spool)] = Path("/var/lib/serial-bridge/spool.db")
     """The database file; relative to site.toml. It must survive a reboot."""
     limit: Annotated[int, Size("1MB", "8TB")] = 1_000_000_000
     """Bytes of the database; beyond it the oldest readings expire, counted and logged. Default 1GB."""
-    commit_every_s: Annotated[float, Duration("100ms", "1m")] = Field(2.0, alias="commit_every")
+    commit_every_s: Annotated[float, Duration("100ms", "1m"), Written("commit_every")] = 2.0
     """The most that a power cut can lose, and what live data lags; rarer spares the SD card. Default 2s."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClockSettings(Table):
     """[clock]: when the system's time is believed."""
 
@@ -175,6 +147,7 @@ class ClockSettings(Table):
     """auto: when it is synchronized, or set by an RTC, or the server confirms it; system: always."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RS485(Table):
     """rs485 of a bus: the adapter turns its driver on with RTS, for a UART with a bare transceiver."""
 
@@ -182,9 +155,9 @@ class RS485(Table):
     """Level of RTS while sending."""
     rts_after_send: bool = False
     """Level of RTS otherwise."""
-    delay_before_send_s: Annotated[float, Duration("0ms", "100ms")] = Field(0.0, alias="delay_before_send")
+    delay_before_send_s: Annotated[float, Duration("0ms", "100ms"), Written("delay_before_send")] = 0.0
     """From RTS to the first bit. Default 0ms; the kernel knows whole milliseconds up to 100."""
-    delay_after_send_s: Annotated[float, Duration("0ms", "100ms")] = Field(0.0, alias="delay_after_send")
+    delay_after_send_s: Annotated[float, Duration("0ms", "100ms"), Written("delay_after_send")] = 0.0
     """From the last bit to RTS. Default 0ms; likewise."""
 
 
@@ -196,74 +169,73 @@ INHERITED: Final = (
 )  # keys of a bus that hold for each of its sensors without its own
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sensor(Table):
     """[[bus.NAME.sensor]]: one sensor, one device in ThingsBoard. Its protocol adds keys of its own."""
 
-    name: Annotated[PlainName, Field(examples=["main-meter"])]
+    name: Annotated[PlainName, Written(example="main-meter")]
     """Unique on the site: the key into credentials.toml, and what every listing shows."""
-    every_s: Annotated[float, Duration("0s", "168h")] = Field(alias="every", examples=["10s"])
+    every_s: Annotated[float, Duration("0s", "168h"), Written("every", example="10s")]
     """From one reading to the next; "0s": as often as the line allows. No default: it fits the purpose."""
     publish: Literal["always", "change"] = "always"
     """Keep every reading, or only those that differ from the last one kept."""
-    deadband: Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_change_only)] = 0.0
+    deadband: Annotated[float, Number(least=0), _CHANGE_ONLY] = 0.0
     """publish = "change": a value has changed when it moved by more than this, in its own unit."""
-    at_least_s: Annotated[float, Duration("1s", "168h"), AfterValidator(_change_only)] | None = Field(
-        None, alias="at_least"
-    )
+    at_least_s: Annotated[float | None, Duration("1s", "168h"), _CHANGE_ONLY, Written("at_least")] = None
     """publish = "change": a reading is kept at least this often even so. Default: never."""
-    reply_timeout_s: Annotated[float, Duration("1ms", "1m")] = Field(0.5, alias="reply_timeout")
+    reply_timeout_s: Annotated[float, Duration("1ms", "1m"), Written("reply_timeout")] = 0.5
     """From the end of the request to the first byte of the reply. Default: the bus's."""
-    retries: Annotated[int, Field(ge=0, le=10)] = 1
+    retries: Annotated[int, Whole(0, 10)] = 1
     """How often a request is repeated that got no good reply. Default: the bus's."""
-    gap_s: Annotated[float, Duration("0s", "1m")] = Field(0.0, alias="gap")
+    gap_s: Annotated[float, Duration("0s", "1m"), Written("gap")] = 0.0
     """Least quiet time on the line before this device is asked. Default: the bus's."""
-    pause_within_reply_s: Annotated[float, Duration("0s", "10s")] = Field(0.0, alias="pause_within_reply")
+    pause_within_reply_s: Annotated[float, Duration("0s", "10s"), Written("pause_within_reply")] = 0.0
     """How long the device may fall silent inside a reply. Default: the bus's."""
     bus: Annotated[str, NOT_WRITTEN]
     """The bus it is connected to."""
-    settings: Annotated[SkipValidation[Settings], WithJsonSchema({}), NOT_WRITTEN]
+    settings: Annotated[Settings, NOT_WRITTEN]
     """The settings that its protocol parsed from the protocol's own keys."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bus(Table):
     """[bus.NAME]: a port with its sensors."""
 
-    name: Annotated[str, AfterValidator(check_bus_name), NOT_WRITTEN]
+    name: Annotated[str, Check(check_bus_name), NOT_WRITTEN]
     """Its name in the header; becomes serial-bridge@NAME.service."""
-    adapter: Annotated[str, AfterValidator(check_adapter), _form("^(serial:|path:|/).")] = Field(
-        examples=["serial:AB0JPQ7X"]
-    )
+    adapter: Annotated[
+        str, Text("^(serial:|path:|/)."), Check(check_adapter), Written(example="serial:AB0JPQ7X")
+    ]
     """serial:NUMBER[:INTERFACE] the USB serial number, path:ID_PATH the USB socket, or an absolute path."""
-    protocol: Annotated[Protocol, PlainValidator(_catalogue_entry), _form("^.+$")] = Field(
-        examples=["modbus-rtu"]
-    )
+    protocol: Annotated[Protocol, Parsed(_catalogue_entry, "^.+$"), Written(example="modbus-rtu")]
     """What its sensors speak; all of one bus speak the same."""
     line: Annotated[
-        InstanceOf[LineSettings], BeforeValidator(_line_settings), _form(r"^\d+\s+[78][NEO][12]$")
-    ] = Field(examples=["9600 8N1"])
+        LineSettings, Parsed(_line_settings, r"^\d+\s+[78][NEO][12]$"), Written(example="9600 8N1")
+    ]
     """Baud rate, data bits, parity, stop bits. No default: the sensor's manual decides."""
-    reply_timeout_s: Annotated[float, Duration("1ms", "1m")] = Field(0.5, alias="reply_timeout")
+    reply_timeout_s: Annotated[float, Duration("1ms", "1m"), Written("reply_timeout")] = 0.5
     """From the end of a request to the first byte of the reply. Default 500ms; learned from replies."""
-    retries: Annotated[int, Field(ge=0, le=10)] = 1
+    retries: Annotated[int, Whole(0, 10)] = 1
     """How often a request is repeated that got no good reply."""
-    gap_s: Annotated[float, Duration("0s", "1m")] = Field(0.0, alias="gap")
+    gap_s: Annotated[float, Duration("0s", "1m"), Written("gap")] = 0.0
     """Least quiet time before any request, for a device that needs a rest after others' replies too."""
-    pause_within_reply_s: Annotated[float, Duration("0s", "10s")] = Field(0.0, alias="pause_within_reply")
+    pause_within_reply_s: Annotated[float, Duration("0s", "10s"), Written("pause_within_reply")] = 0.0
     """How long a device may fall silent inside a reply. Default 0s: no longer than a USB adapter may."""
-    settle_s: Annotated[float, Duration("0s", "1m")] = Field(0.0, alias="settle")
+    settle_s: Annotated[float, Duration("0s", "1m"), Written("settle")] = 0.0
     """Rest after the port was opened, for a device or converter that is deaf while it starts. Default 0s."""
     listen: bool = False
     """Only listen: another master polls these sensors, and nothing is ever sent on this line."""
     rs485: RS485 | None = None
     """For a UART that must switch its transceiver; USB adapters do it themselves."""
-    sensors: tuple[Sensor, ...] = Field((), alias="sensor")
+    sensors: Annotated[tuple[Sensor, ...], Written("sensor")] = ()
     """Its sensors, in the order of the file."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site(Table):
     """site.toml."""
 
-    name: PlainName = Field(alias="site", examples=["barn-7"])
+    name: Annotated[PlainName, Written("site", example="barn-7")]
     """What the site is called, in listings and logs."""
     path: Annotated[Path, NOT_WRITTEN]
     """The file."""
@@ -273,9 +245,9 @@ class Site(Table):
     """Where readings wait."""
     clock: ClockSettings = ClockSettings()
     """When the time is believed."""
-    buses: dict[str, Bus] = Field({}, alias="bus")
+    buses: Annotated[dict[str, Bus], Written("bus")] = field(default_factory=dict)
     """The buses by name, in the order of the file."""
-    fingerprints: Annotated[Mapping[str, str], NOT_WRITTEN] = {}
+    fingerprints: Annotated[Mapping[str, str], NOT_WRITTEN] = field(default_factory=dict)
     """What each service depends on, in a few characters that differ when that does: bus-NAME, uplink."""
     warnings: Annotated[tuple[str, ...], NOT_WRITTEN] = ()
     """What is odd but allowed, one line each, with file and line."""

@@ -35,6 +35,7 @@ from bridge.spool import Reading, SpoolAdmin
 from bridge.thingsboard import encode_values
 from bridge.uplink import Uplink, connect
 from tests.support.certificates import Authority
+from tests.support.tables import bare
 
 SENSORS = tuple("abcdef")  # the first three by token, the others by certificate
 T0 = 1_700_000_000_000
@@ -142,10 +143,11 @@ async def _until(claim: Callable[[], bool], within_s: float) -> None:
 
 
 def _site(folder: Path, port: int, ca: Path) -> Site:
-    bus = Bus.model_construct(sensors=tuple(Sensor.model_construct(name=name) for name in SENSORS))
-    return Site.model_construct(
+    bus = bare(Bus, sensors=tuple(bare(Sensor, name=name) for name in SENSORS))
+    return bare(
+        Site,
         thingsboard=ThingsBoard(url=f"coaps://127.0.0.1:{port}", ca=ca),
-        spool=SpoolSettings.model_construct(path=folder / "spool.db", limit=100_000_000, commit_every_s=0.5),
+        spool=SpoolSettings(path=folder / "spool.db", limit=100_000_000, commit_every_s=0.5),
         buses={"meters": bus},
     )
 

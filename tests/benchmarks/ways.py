@@ -32,6 +32,7 @@ from bridge.spool import Spool
 from bridge.uplink import Uplink, connect
 from tests.benchmarks.secure_link import _reading
 from tests.support.certificates import Authority
+from tests.support.tables import bare
 
 PATH = ("api", "v1", "T", "telemetry")
 MOST_S, LEAST_SHARE = 5.0, 0.9
@@ -120,10 +121,11 @@ async def _flush(folder: Path, kind: str, seconds: float, *, swallows: bool) -> 
     credential: Token | Certificate = Token("a")
     if kind.endswith("certificate"):
         credential = Certificate(certificate=device.certificate, key=device.key)
-    site = Site.model_construct(
+    site = bare(
+        Site,
         thingsboard=ThingsBoard(url=url, ca=None if secure is None else authority.path),
-        spool=SpoolSettings.model_construct(path=folder / "spool.db", limit=100_000_000, commit_every_s=0.5),
-        buses={"meters": Bus.model_construct(sensors=(Sensor.model_construct(name="a"),))},
+        spool=SpoolSettings(path=folder / "spool.db", limit=100_000_000, commit_every_s=0.5),
+        buses={"meters": bare(Bus, sensors=(bare(Sensor, name="a"),))},
     )
     shown = [credential] if isinstance(credential, Certificate) else []
     client, own_clients = connect(site.thingsboard, shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from bridge.commands.peek.registers import Peek, peek_of
@@ -52,11 +53,12 @@ async def peek(
         gap_s=bus.gap_s,
         pause_within_reply_s=bus.pause_within_reply_s,
     )
-    inherited = {
-        "reply_timeout_s": bus.reply_timeout_s,
-        "retries": bus.retries,
-        "gap_s": bus.gap_s,
-        "pause_within_reply_s": bus.pause_within_reply_s,
-    }
-    answer = await attempt_at(site, bus, sensor.model_copy(update=inherited), query, devices)
+    asked_as_its_bus = replace(
+        sensor,
+        reply_timeout_s=bus.reply_timeout_s,
+        retries=bus.retries,
+        gap_s=bus.gap_s,
+        pause_within_reply_s=bus.pause_within_reply_s,
+    )
+    answer = await attempt_at(site, bus, asked_as_its_bus, query, devices)
     return peek_of(bus_name, unit, table, answer["values"], answer["refusals"])

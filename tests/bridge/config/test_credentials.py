@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ def test_a_sensor_has_a_token_or_a_certificate(read: Load, site: Site, key_pair:
 
 
 def secure(site: Site) -> Site:
-    return site.model_copy(update={"thingsboard": ThingsBoard(url="coaps://tb.example.com")})
+    return replace(site, thingsboard=ThingsBoard(url="coaps://tb.example.com"))
 
 
 def test_a_certificate_needs_an_encrypted_url(read: Load, site: Site, key_pair: Path) -> None:

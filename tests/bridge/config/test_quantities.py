@@ -48,6 +48,6 @@ def test_a_range_includes_its_ends() -> None:
 
 @given(st.integers(0, 10**6))
 def test_what_is_written_is_read_back(amount: int) -> None:
-    assert ANY_DURATION.read(ANY_DURATION.write(amount)) == amount
-    assert ANY_DURATION.read(ANY_DURATION.write(amount / 1000)) == pytest.approx(amount / 1000)
-    assert ANY_SIZE.read(ANY_SIZE.write(amount * 1000)) == amount * 1000
+    assert ANY_DURATION.read(ANY_DURATION.written(amount)) == amount
+    assert ANY_DURATION.read(ANY_DURATION.written(amount / 1000)) == pytest.approx(amount / 1000)
+    assert ANY_SIZE.read(ANY_SIZE.written(amount * 1000)) == amount * 1000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -143,7 +144,7 @@ async def test_a_file_that_is_gone_for_a_while_is_taken_when_it_is_back(
 
 
 async def test_a_renewed_certificate_is_an_edit(file: Path, site: Site) -> None:
-    secure = site.model_copy(update={"thingsboard": ThingsBoard(url="coaps://tb.example.com")})
+    secure = dataclasses.replace(site, thingsboard=ThingsBoard(url="coaps://tb.example.com"))
     authority = Authority(file.parent)
     authority.issue("roof")
     replace(file, '[sensors]\nroof = { certificate = "roof.pem", key = "roof.key" }')

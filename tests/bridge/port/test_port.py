@@ -242,8 +242,8 @@ async def test_a_pty_is_opened_as_8n1_and_the_log_says_so(pty: Pty, caplog: pyte
     await port.close()
 
 
-RS485_WISH = RS485.model_validate(
-    {"rts_on_send": True, "rts_after_send": False, "delay_before_send": 0.001, "delay_after_send": 0.002}
+RS485_WISH = RS485(
+    rts_on_send=True, rts_after_send=False, delay_before_send_s=0.001, delay_after_send_s=0.002
 )
 
 

@@ -41,7 +41,7 @@ class World:
 
     def read_by(self, **changes: Any) -> Reader:
         """Return the reader, its protocol changed so."""
-        bus = self.bus.model_copy(update={"protocol": replace(self.bus.protocol, **changes)})
+        bus = replace(self.bus, protocol=replace(self.bus.protocol, **changes))
         return Reader(
             bus,
             cast(SpoolWriter, self),

@@ -44,10 +44,8 @@ def line() -> Iterator[FreeRunningLine]:
 def talkers(folder: Path, line: FreeRunningLine, every: str = "0s", **ids: str) -> Bus:
     """A bus whose sensors push, each with its id."""
     asked = bus_of(folder, line.path, *(sensor(name, 1, every) for name in ids))
-    heard = (
-        each.model_copy(update={"settings": PushingSettings(ids[each.name], ())}) for each in asked.sensors
-    )
-    return asked.model_copy(update={"protocol": TALKER, "sensors": tuple(heard)})
+    heard = (replace(each, settings=PushingSettings(ids[each.name], ())) for each in asked.sensors)
+    return replace(asked, protocol=TALKER, sensors=tuple(heard))
 
 
 def values(rows: Any) -> list[tuple[str, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
@@ -120,7 +121,7 @@ async def test_status_is_as_its_type_says_while_a_bus_runs_and_after(
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
     bus = bus_of(tmp_path, simulated.path, sensor("a", 1))
     site = load_site(tmp_path / "site.toml")
-    site = site.model_copy(update={"spool": site.spool.model_copy(update={"path": tmp_path / "spool.db"})})
+    site = replace(site, spool=replace(site.spool, path=tmp_path / "spool.db"))
     assert mismatches(collect(site), Status) == []
     async with bench.reading(bus):
         document = await bench.status(lambda status: status["sensors"]["a"]["last_values"])

@@ -22,6 +22,7 @@ from bridge.response_code import ResponseCode
 from bridge.spool import Row, Spool, SpoolAdmin
 from bridge.uplink import Uplink
 from tests.bridge.uplink.test_service import QUICK, readings, until
+from tests.support.tables import bare
 
 Script = Callable[[str], Awaitable[str]]
 
@@ -117,13 +118,14 @@ class World:
         own: ScriptedClient | None = None,
     ) -> AsyncIterator[Uplink]:
         """Runs the uplink. With `own`, the last sensor has a certificate, and this as its way."""
-        bus = Bus.model_construct(sensors=tuple(Sensor.model_construct(name=name) for name in sensors))
-        site = Site.model_construct(
+        bus = bare(Bus, sensors=tuple(bare(Sensor, name=name) for name in sensors))
+        site = bare(
+            Site,
             thingsboard=ThingsBoard(url="coap://tb"),
-            spool=SpoolSettings.model_construct(path=self.path, limit=100_000_000, commit_every_s=0.02),
+            spool=SpoolSettings(path=self.path, limit=100_000_000, commit_every_s=0.02),
             buses={"meters": bus},
         )
-        shown = Certificate.model_construct(certificate=Path("c.pem"), key=Path("k.pem"))
+        shown = Certificate(certificate=Path("c.pem"), key=Path("k.pem"))
         credentials = Credentials({name: shown if certificate else Token(name) for name in sensors}, None)
         if own is not None:
             credentials = Credentials({**credentials.sensors, sensors[-1]: shown})

@@ -25,6 +25,7 @@ from bridge.uplink.diagnostics import Diagnostics
 from tests.bridge.reader.test_reader import Bench, bench, bus_of, sensor, simulated
 from tests.bridge.uplink.test_service import readings, until
 from tests.support.loop import on_jumping_clock
+from tests.support.tables import bare
 
 __all__ = ["bench", "simulated"]
 
@@ -201,7 +202,7 @@ async def test_statistics_that_raise_end_no_delivery(
         path=tmp_path / "site.toml",
         thingsboard=ThingsBoard(url=f"coap://127.0.0.1:{server.port}", diagnostics=True),
         spool=SpoolSettings(path=path, commit_every_s=0.05),
-        buses={"meters": Bus.model_construct(sensors=(Sensor.model_construct(name="a"),))},
+        buses={"meters": bare(Bus, sensors=(bare(Sensor, name="a"),))},
     )
     runtime = Runtime(path)
     runtime.publish("bus-meters", {"bus": "meters", "sensors": ["a"]})

@@ -23,6 +23,7 @@ from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Reading, SpoolAdmin
 from bridge.thingsboard import Value, encode_values
 from bridge.uplink import Pace, Uplink
+from tests.support.tables import bare
 
 T0 = 1_700_000_000_000
 QUICK = Pace(
@@ -59,11 +60,12 @@ class Bench:
     ) -> AsyncIterator[None]:
         """Runs the uplink of these sensors; a sensor's token is as given, else its name in capitals."""
         given = {sensor: tokens.get(sensor, sensor.upper()) for sensor in sensors}
-        bus = Bus.model_construct(sensors=tuple(Sensor.model_construct(name=name) for name in sensors))
+        bus = bare(Bus, sensors=tuple(bare(Sensor, name=name) for name in sensors))
         url = f"coap://127.0.0.1:{self.stand_in.port}"
-        site = Site.model_construct(
+        site = bare(
+            Site,
             thingsboard=ThingsBoard(url=url, timestamps=timestamps),
-            spool=SpoolSettings.model_construct(path=self.path, limit=100_000_000, commit_every_s=0.05),
+            spool=SpoolSettings(path=self.path, limit=100_000_000, commit_every_s=0.05),
             buses={"meters": bus},
         )
         credentials = Credentials({name: Token(value) for name, value in given.items() if value}, None)
