@@ -71,6 +71,18 @@ if TYPE_CHECKING:
         Telegram,
     )
     from protocols.toolkit.scaling import Meaning, Missing
+    from protocols.toolkit.scanning import (
+        Claim,
+        Evidence,
+        Find,
+        Heard,
+        Probe,
+        Scanning,
+        Scope,
+        Search,
+        claim_of,
+        numbers_in,
+    )
     from protocols.toolkit.search import SearchFramer, Shape
     from protocols.toolkit.simulation import Dialect
     from protocols.toolkit.value_list import ValueKeys, ValueSettings
@@ -78,6 +90,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CHECKSUMS",
     "Checksum",
+    "Claim",
     "CountsInvocations",
     "DecodeError",
     "DecryptionError",
@@ -88,10 +101,13 @@ __all__ = [
     "Dialogue",
     "Direction",
     "Event",
+    "Evidence",
     "Fields",
+    "Find",
     "Frame",
     "FrameError",
     "Framer",
+    "Heard",
     "Identity",
     "Learns",
     "Lessons",
@@ -107,6 +123,7 @@ __all__ = [
     "OctetReader",
     "PollResult",
     "PolledProtocol",
+    "Probe",
     "Problem",
     "Protocol",
     "ProtocolError",
@@ -116,6 +133,9 @@ __all__ = [
     "PushingSettings",
     "Refusal",
     "Request",
+    "Scanning",
+    "Scope",
+    "Search",
     "SearchFramer",
     "Settings",
     "SettingsError",
@@ -126,9 +146,11 @@ __all__ = [
     "ValueKeys",
     "ValueSettings",
     "Values",
+    "claim_of",
     "is_number",
     "is_whole",
     "layout",
+    "numbers_in",
     "obis",
     "parse_value_names",
     "shown",
@@ -149,6 +171,7 @@ _HOMES: Final = {  # module → its names
     "protocol": "Describe Fields Models PolledProtocol Protocol ProtocolTemplate PushingProtocol Settings",
     "pushing": "CountsInvocations Identity Listener PushingKeys PushingSettings Telegram",
     "scaling": "Meaning Missing",
+    "scanning": "Claim Evidence Find Heard Probe Scanning Scope Search claim_of numbers_in",
     "search": "SearchFramer Shape",
     "simulation": "Dialect",
     "value_list": "ValueKeys ValueSettings",

@@ -14,7 +14,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from protocols.toolkit.errors import Problem
 from protocols.toolkit.framing import Frame, Framer
@@ -22,6 +22,9 @@ from protocols.toolkit.meter_keys import MeterKey
 from protocols.toolkit.overhearing import Overhearer
 from protocols.toolkit.polling import Device, LineSettings
 from protocols.toolkit.pushing import Listener
+
+if TYPE_CHECKING:
+    from protocols.toolkit.scanning import Scanning
 
 Fields = dict[str, Any]
 Describe = Callable[[Frame], Fields]
@@ -116,6 +119,8 @@ class _ProtocolBase(ProtocolRecord, Generic[S_co]):
         longest: octets of the longest frame; a framer keeps no more.
         with_keys: the same protocol, with the keys that decrypt what the sensors of a bus send, by their
             addresses. None: nothing is decrypted.
+        scanning: returns how a line is searched for its sensors; called by who searches, so that a service
+            pays nothing for it. None: `scan` does not look for them.
     """
 
     framer: Callable[[], Framer]
@@ -125,6 +130,7 @@ class _ProtocolBase(ProtocolRecord, Generic[S_co]):
     odd: Callable[[Mapping[str, object]], Sequence[Problem]] = lambda _: ()
     longest: int = 1024
     with_keys: Callable[[Mapping[str, MeterKey]], Protocol] | None = None
+    scanning: Callable[[], Scanning] | None = None
 
     def describer_for(self, model: str | None) -> Describe:
         """Return a new describer of one stream, for sensors of this model; None: of whatever model.
