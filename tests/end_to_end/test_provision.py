@@ -67,6 +67,10 @@ async def test_twenty_sensors_get_a_token_each_though_five_answers_are_lost(
             answer = await client.post(("api", "v1", token, "telemetry"), b'{"works":true}')
             assert answer.code == "2.01"
     assert world.credentials.stat().st_mode & 0o777 == 0o600
+    (line,) = (world.folder / "audit.jsonl").read_text().splitlines()
+    places = {change["what"] for change in json.loads(line)["changes"]}
+    assert places == {f"credentials.toml: sensors.{name}" for name in names(20)}
+    assert not [secret for secret in [*found.values(), KEY, SECRET] if secret in line]
     again = await provision(world)
     assert (again.returncode, again.stdout) == (0, "every sensor has a credential: nothing to do\n")
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
+from bridge.audit_log import Change
 from bridge.commands.install import machine
 from bridge.commands.install.files import ALL, READER, RULES, SYSUSERS, TMPFILES, UPLINK, File
 from bridge.commands.install.root import folder_below
@@ -63,6 +64,19 @@ def diff(difference: Difference, root: Path) -> str:
         names = (str(path) if contents else "/dev/null", str(path) if path in after else "/dev/null")
         lines += difflib.unified_diff(old, new, *names, lineterm="")
     return "\n".join(lines)
+
+
+def file_changes(difference: Difference, root: Path) -> list[Change]:
+    """Return each file that must change, with the lines that only the old one has, and only the new one."""
+    after = {file.path: file.text for file in difference.write} | dict.fromkeys(difference.remove, "")
+    file_changes = []
+    for path, text in after.items():
+        contents = _contents(path, root)
+        old_lines, new_lines = (contents[0] if contents else "").splitlines(), text.splitlines()
+        removed = [line for line in old_lines if line not in new_lines]
+        added = [line for line in new_lines if line not in old_lines]
+        file_changes.append(Change(str(path), removed if contents else None, added if text else None))
+    return file_changes
 
 
 def write(difference: Difference, root: Path, say: Say) -> None:

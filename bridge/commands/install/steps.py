@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from shlex import quote
 
+from bridge.audit_log import AuditLog, Change
 from bridge.causes import Cause, diagnosis
 from bridge.commands.check.summary import shared_ports
 from bridge.commands.install import changes, machine
@@ -75,10 +76,15 @@ def install(
         lines.append(line)
         say(line)
 
+    file_changes = changes.file_changes(difference, root)
     changes.write(difference, root, tell)
     failures = changes.carry_out(site, plan, present, delivers=bool(secret_files), say=tell) if plan else []
     if not lines and not failures:
         say("nothing to change")
+    if root == ROOT and (lines or failures):
+        log = AuditLog(within(root, site_path), within(root, site.spool.path.absolute()), site.clock.trust)
+        if reason := log.record("install", [*file_changes, Change("steps", None, [*lines, *failures])]):
+            say(f"note: {reason}")
     if plan is None and difference.paths:
         say("systemd does not run there: it does the rest when that system boots")
     for bus in site.buses.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NotRequired, TypedDict
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from bridge import event_loop
 from bridge.commands.provision.provisioning import FAILED, Outcome, ProvisioningRefused, planned, provision
+from bridge.commands.terminal.audited import Change, record
 from bridge.config import Site
 from bridge.errors import UplinkError
 from bridge.plain_text import json_text, lines, one_line
@@ -57,8 +58,23 @@ def show(site: Site, path: Path, prefix: str, *, dry_run: bool, as_json: bool) -
                 event_loop.run(provision(site, path, prefix, begin=view.begin, report=view.report))
             except (ProvisioningRefused, UplinkError) as reason:
                 error = str(reason)
+            finally:
+                record(site.path, "provision", *_changes(path, view.outcomes))
     view.end(path, error)
     return 1 if error or any(outcome.result == FAILED for outcome in view.outcomes) else 0
+
+
+def _changes(path: Path, outcomes: Sequence[Outcome]) -> list[Change]:
+    """Return which sensors have a token now; the tokens themselves are no one's to read in a log."""
+    return [
+        Change(
+            f"{path.name}: sensors.{outcome.sensor}",
+            None,
+            f"token of device {outcome.device}, {outcome.result}",
+        )
+        for outcome in outcomes
+        if outcome.result != FAILED
+    ]
 
 
 class _View:

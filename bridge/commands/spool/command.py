@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from bridge.commands.terminal.audited import recorded
 from bridge.commands.terminal.options import SITE, AsJson, SitePath, print_json, say
 from bridge.plain_text import lines, one_line
 
@@ -94,7 +96,9 @@ def drop(
     site_settings = load_site(site)
     if not yes:
         typer.confirm(one_line(f"Give up {settle.at_stake(site_settings, sensor)} for good?"), abort=True)
-    say(one_line(settle.drop(site_settings, sensor)))
+    with recorded(site, f"spool drop {sensor}", partial(settle.holdings, site_settings, (sensor,))):
+        result = settle.drop(site_settings, sensor)
+    say(one_line(result))
 
 
 @command.command()
@@ -107,7 +111,11 @@ def reassign(
     from bridge.commands.spool import settle
     from bridge.config import load_site
 
-    say(one_line(settle.reassign(load_site(site), old, new)))
+    site_settings = load_site(site)
+    command_text = f"spool reassign {old} {new}"
+    with recorded(site, command_text, partial(settle.holdings, site_settings, (old, new))):
+        result = settle.reassign(site_settings, old, new)
+    say(one_line(result))
 
 
 @command.command()

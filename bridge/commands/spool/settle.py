@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from bridge import plain_text
 from bridge.config import Site
 from bridge.errors import ConfigError
 from bridge.plain_text import json_text, one_line
-from bridge.spool import Kept, SpoolAdmin
+from bridge.spool import Kept, SpoolAdmin, read_ledger
 from protocols.toolkit.polling import Values
 
 COLUMNS = ("sensor", "ts", "state", "key", "value", "answer", "reason")
@@ -123,6 +123,16 @@ def at_stake(site: Site, sensor: str) -> str:
     if account is None:
         return f"nothing of {sensor}"
     return f"{account.queued} queued and {account.refused} refused readings of {sensor}"
+
+
+def holdings(site: Site, sensors: Iterable[str]) -> dict[str, object]:
+    """Return what the spool holds of each sensor, and what was dropped of it: as counted by the ledger."""
+    ledger = read_ledger(site.spool.path)
+    return {
+        f"spool: {name}": {"queued": account.queued, "refused": account.refused, "dropped": account.dropped}
+        for name in sensors
+        if (account := ledger.get(name)) is not None
+    }
 
 
 def drop(site: Site, sensor: str) -> str:

@@ -202,6 +202,12 @@ def test_the_installer_is_led_from_the_adapter_to_the_next_step(site: Path) -> N
         f'{site}: bus heating has adapter "serial:AQ00NEW1"\nnext: sudo serial-bridge install --site {site}\n'
     )
     assert load_site(site).buses["heating"].adapter == "serial:AQ00NEW1"
+    (line,) = site.with_name("audit.jsonl").read_text().splitlines()
+    entry = json.loads(line)
+    assert entry["command"] == "enroll heating"
+    assert entry["changes"] == [
+        {"what": "site.toml: bus.heating.adapter", "before": None, "after": "serial:AQ00NEW1"}
+    ]
 
 
 @pytest.mark.end_to_end

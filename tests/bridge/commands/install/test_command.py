@@ -6,10 +6,12 @@ what follows from it; what the real ones do is shown in tests/udev and in the vi
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -196,6 +198,32 @@ def test_a_site_is_installed_in_order_and_runs(box: Box) -> None:
 _IN_ORDER = [ALL[0], ALL[4], ALL[5], ALL[1], ALL[2], ALL[3]]
 
 
+def test_what_an_install_changed_stands_in_the_audit_log(box: Box) -> None:
+    said = box.install()
+    log = box.site.with_name("audit.jsonl")
+    (entry,) = map(json.loads, log.read_text().splitlines())
+    assert entry["command"] == "install"
+    *file_changes, steps = entry["changes"]
+    assert steps["after"] == said
+    unit = next(change for change in file_changes if change["what"] == str(READER))
+    assert (unit["before"], unit["after"]) == (
+        None,
+        (box.root / READER.relative_to("/")).read_text().splitlines(),
+    )
+    box.install()
+    assert len(log.read_text().splitlines()) == 1, "nothing was changed by the second one"
+    box.write(SITE.replace("AB0JPQ7X", "AQ00NEW1"))
+    box.adapters[0] = replace(box.adapters[0], serial="AQ00NEW1")
+    box.install()
+    rules = next(
+        change
+        for change in json.loads(log.read_text().splitlines()[-1])["changes"]
+        if change["what"] == str(RULES)
+    )
+    assert all("AB0JPQ7X" in line for line in rules["before"])
+    assert all("AQ00NEW1" in line for line in rules["after"])
+
+
 def test_installed_again_nothing_changes(box: Box) -> None:
     box.install()
     before, running = box.files, box.running
@@ -304,7 +332,7 @@ def test_uninstall_leaves_nothing_but_data(box: Box) -> None:
     before = box.files
     box.install()
     said = box.uninstall()
-    assert box.files == before
+    assert {path: text for path, text in box.files.items() if not path.endswith("audit.jsonl")} == before
     assert box.running == set()
     assert not (box.root / "run/serial-bridge").exists()
     assert list((box.root / "dev/sbridge").iterdir()) == []

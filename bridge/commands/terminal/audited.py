@@ -1,0 +1,87 @@
+"""The audit log of the site that a command works on. The log itself is `bridge.audit_log`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from bridge.audit_log import AuditLog, Change
+from bridge.commands.terminal.options import say
+from bridge.config.document import Document
+from bridge.config.tables import ClockSettings, SpoolSettings
+from bridge.errors import ConfigError
+
+__all__ = ["Change", "differences", "log_of", "record", "recorded", "toml_values"]
+
+
+def record(site: Path, command: str, *changes: Change) -> None:
+    """Append to the audit log what a command changed; if that cannot be, say why on standard error.
+
+    Args:
+        site: the site file; it may have mistakes.
+        command: as typed, without options that hold a secret.
+        changes: each with its value before and after, and none of them a secret.
+    """
+    if changes and (reason := log_of(site).record(command, changes)):
+        say(f"note: {reason}", err=True)
+
+
+@contextmanager
+def recorded(site: Path, command: str, values: Callable[[], Mapping[str, object]]) -> Iterator[None]:
+    """Record which values the block changed; an error in the block is recorded like its end.
+
+    Args:
+        site, command: as for `record`.
+        values: called before and after the block; returns the values by their places, none of them a secret.
+    """
+    before = values()
+    try:
+        yield
+    finally:
+        record(site, command, *differences(before, values()))
+
+
+def differences(before: Mapping[str, object], after: Mapping[str, object]) -> list[Change]:
+    """Return the values that differ, by their places."""
+    return [
+        Change(place, before.get(place), after.get(place))
+        for place in {**before, **after}
+        if before.get(place) != after.get(place)
+    ]
+
+
+def log_of(site: Path) -> AuditLog:
+    """Return the audit log of a site whose file may have mistakes, or be missing."""
+    spool, trust = SpoolSettings().path, ClockSettings().trust
+    try:
+        tables = Document.read(site).tables
+    except ConfigError:
+        return AuditLog(site, spool, trust)
+    match tables.get("spool"):
+        case {"path": str(text)} if text:
+            spool = site.parent / text
+    match tables.get("clock"):
+        case {"trust": "system"}:
+            trust = "system"
+    return AuditLog(site, spool, trust)
+
+
+def toml_values(path: Path) -> dict[str, object]:
+    """Return every value of a TOML file without secrets by its place; none if it is missing or not TOML."""
+    try:
+        return dict(_values(path.name, Document.read(path).tables))
+    except ConfigError:
+        return {}
+
+
+def _values(place: str, table: object) -> Iterator[tuple[str, object]]:
+    """Yield the values in a table; sensors count by their names, as their order means nothing."""
+    if isinstance(table, Mapping):
+        for key, value in table.items():
+            yield from _values(f"{place}: {key}" if place.endswith(".toml") else f"{place}.{key}", value)
+    elif isinstance(table, list) and table and all(isinstance(entry, Mapping) for entry in table):
+        for index, entry in enumerate(table):
+            yield from _values(f"{place}[{entry.get('name', index)}]", entry)
+    else:
+        yield place, table if isinstance(table, (bool, int, float, str, list)) else str(table)
