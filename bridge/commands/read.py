@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Final
 
 import typer
 
-from bridge.commands.terminal.logs import log_to_stderr
-from bridge.commands.terminal.options import SITE, CredentialsPath, DevicesPath, SitePath, Verbose, secrets_of
-from bridge.errors import ConfigError
+from bridge.commands.terminal.options import SITE, CredentialsPath, DevicesPath, SitePath, Verbose
 
 SECTION: Final = "Services"
 
@@ -22,17 +19,6 @@ def command(
     verbose: Verbose = 0,
 ) -> None:
     """Read one bus into the spool, until stopped."""
-    from bridge import event_loop, gateway
-    from bridge.config import load_site, with_keys
+    from bridge import services
 
-    log_to_stderr(verbose)
-    site_settings = load_site(site)
-    if bus not in site_settings.buses:
-        raise ConfigError(
-            [f'{site}: there is no bus "{bus}"; the buses are: {", ".join(site_settings.buses)}']
-        )
-    keyed = with_keys(
-        replace(site_settings, buses={bus: site_settings.buses[bus]}),
-        secrets_of(site, credentials),
-    )
-    event_loop.run(gateway.read(site_settings, keyed.buses[bus], devices=devices))
+    services.read(bus, site, credentials, devices, verbose)

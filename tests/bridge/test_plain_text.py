@@ -18,8 +18,8 @@ from bridge.commands.enroll.enrolment import by_port
 from bridge.commands.provision.provisioning import FAILED, Outcome
 from bridge.commands.provision.view import _View
 from bridge.commands.terminal import main
-from bridge.commands.terminal.logs import PlainFormatter
 from bridge.config import load_site
+from bridge.logs import PlainFormatter
 from bridge.plain_text import json_text, lines, one_line, visible
 from bridge.spool import Reading, Spool
 from bridge.status.runtime import Runtime

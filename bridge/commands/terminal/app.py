@@ -1,26 +1,21 @@
 """The command line `serial-bridge`: finds a command by its place in `bridge.commands`, and calls it.
 
 A command is imported when it is called, and imports its own needs when it runs: a service never pays for what
-only an installer uses. Exit status: 0 done, 1 failed, 2 wrong usage or configuration.
+only an installer uses.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from types import TracebackType
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from bridge.commands.terminal.options import say
-from bridge.errors import BridgeError, ConfigError, StepsFailed
-from bridge.plain_text import lines, one_line
+from bridge.exits import foreseen_errors
 from bridge.release import VERSION
-from protocols.toolkit.errors import PackageError
 
 COMMANDS = Path(__file__).parents[1]
 SECTIONS = ("Set up", "Every day", "When stuck", "Services", "Around it")  # of the list that --help prints
@@ -120,31 +115,5 @@ def serial_bridge(
 
 def main() -> None:
     """Run the command line; print every foreseen error as one sentence on standard error."""
-    sys.excepthook = _print_traceback
-    try:
+    with foreseen_errors():
         app()
-    except ConfigError as error:
-        say(lines(error.mistakes), err=True)
-        sys.exit(2)
-    except PackageError as error:
-        say(one_line(error), err=True)
-        sys.exit(2)
-    except StepsFailed as error:
-        say(lines(error.failures), err=True)
-        sys.exit(1)
-    except BridgeError as error:
-        say(one_line(error), err=True)
-        sys.exit(1)
-    except PermissionError as error:
-        advice = "run this with sudo, or as one of the group serial-bridge"
-        say(f"{error.filename or error} is not open to this user: {advice}", err=True)
-        sys.exit(1)
-
-
-def _print_traceback(
-    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
-) -> None:
-    """Print an error that nobody foresaw, as Python does, with text that steers no terminal."""
-    from traceback import format_exception
-
-    say("".join(format_exception(kind, error, traceback)), err=True)

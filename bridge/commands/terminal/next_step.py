@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-SITE = Path("/etc/serial-bridge/site.toml")
-"""The site file unless one is named."""
+from bridge.services import SITE
+
+__all__ = ["SITE", "command"]
 
 
 def command(words: str, site: Path) -> str:

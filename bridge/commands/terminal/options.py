@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from bridge.commands.terminal.next_step import SITE
 from bridge.plain_text import json_text, visible
+from bridge.services import VARIABLES, secrets_of
 
 if TYPE_CHECKING:
     from bridge.config import Credentials, Site
@@ -28,13 +28,13 @@ __all__ = [
 ]
 
 SitePath = Annotated[
-    Path, typer.Option("--site", envvar="SERIAL_BRIDGE_SITE", help="The site file.", metavar="FILE")
+    Path, typer.Option("--site", envvar=VARIABLES["--site"], help="The site file.", metavar="FILE")
 ]
 CredentialsPath = Annotated[
     Path | None,
     typer.Option(
         "--credentials",
-        envvar="SERIAL_BRIDGE_CREDENTIALS",
+        envvar=VARIABLES["--credentials"],
         help="The credentials file; default: the one beside the site file.",
         metavar="FILE",
     ),
@@ -43,28 +43,13 @@ DevicesPath = Annotated[
     Path | None,
     typer.Option(
         "--devices",
-        envvar="SERIAL_BRIDGE_DEVICES",
+        envvar=VARIABLES["--devices"],
         help="A folder with one link to a port for each bus, by its name; used before `adapter`.",
         metavar="FOLDER",
     ),
 ]
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log more; -vv shows the bytes.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-
-
-def secrets_of(site: Path, credentials: Path | None) -> Path:
-    """Return the path of the credentials file.
-
-    It is `credentials` if that is not None, else the file that systemd hands over (LoadCredential=), else the
-    one beside the site file.
-    """
-    if credentials is not None:
-        return credentials
-    if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
-        handed_over = Path(folder) / "credentials.toml"
-        if os.access(handed_over, os.R_OK):
-            return handed_over
-    return site.with_name("credentials.toml")
 
 
 def print_json(data: object) -> None:
