@@ -139,9 +139,9 @@ async def reading(
 
 
 def _lender(runtime: Runtime, bus: Bus, reader: Reader) -> Lender | None:
-    """Return what lends the line of a bus to `try` and `peek`; None if nobody can ask here."""
+    """Return what lends the line of a bus to `try`, `peek` and `sniff`; None if nobody can ask here."""
     try:
-        return Lender(runtime.listen(bus.name), reader.answer)
+        return Lender(runtime.listen(bus.name), reader.answer, reader.tap)
     except OSError as error:
         log.warning("bus %s: its line cannot be lent to `try` (%s)", bus.name, error)
         return None

@@ -20,11 +20,7 @@ class JsonLines:
 
     def write(self, record: Record) -> None:
         """Append a record; it is in the file when this returns."""
-        seconds, microseconds = divmod(record.at_us, _US)
-        self._file.write(
-            f'{{"t": {seconds}.{microseconds:06}, "dir": "{record.direction.value}", '
-            f'"hex": "{record.data.hex(" ")}"}}\n'
-        )
+        self._file.write(text_of(record))
         self._file.flush()
 
     def close(self) -> None:
@@ -42,7 +38,7 @@ def read(path: Path) -> Iterator[Record]:
         for number, line in enumerate(file, 1):
             if line.strip():
                 try:
-                    yield _record(line)
+                    yield record_of(line)
                 except (ValueError, KeyError, TypeError, ArithmeticError) as error:
                     if not line.endswith(b"\n"):
                         return
@@ -52,7 +48,21 @@ def read(path: Path) -> Iterator[Record]:
                     ) from error
 
 
-def _record(line: bytes) -> Record:
+def text_of(record: Record) -> str:
+    """Return a record as one line, its end included."""
+    seconds, microseconds = divmod(record.at_us, _US)
+    return (
+        f'{{"t": {seconds}.{microseconds:06}, "dir": "{record.direction.value}", '
+        f'"hex": "{record.data.hex(" ")}"}}\n'
+    )
+
+
+def record_of(line: bytes) -> Record:
+    """Return the record on a line.
+
+    Raises:
+        ValueError, KeyError, TypeError, ArithmeticError: it is no record.
+    """
     fields = json.loads(line, parse_float=Decimal)
     data = bytes.fromhex(fields["hex"])
     if not data:

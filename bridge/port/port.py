@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, cast
 
 import serial_asyncio
 
+from bridge.captures import Direction
 from bridge.causes import Cause
 from bridge.errors import PortLost, port_lost
 from bridge.event_loop import call_in_thread
@@ -53,9 +54,14 @@ class State(Enum):
 
 
 class Port:
-    """One serial device, opened and closed as often as it comes and goes."""
+    """One serial device, opened and closed as often as it comes and goes.
+
+    Attributes:
+        tap: is handed all octets as they are read and sent; None while nobody listens in.
+    """
 
     def __init__(self) -> None:
+        self.tap: Callable[[bytes, Direction], None] | None = None
         self.state = State.CLOSED
         self.path = ""
         self.settings = LineSettings(9600)
@@ -120,8 +126,11 @@ class Port:
         inbox.data.clear()
         if not data:
             self._require_ready()
-        elif _wire.isEnabledFor(logging.DEBUG):
+            return data
+        if _wire.isEnabledFor(logging.DEBUG):
             _wire.debug("%s < %s", self.path, data.hex(" "))
+        if self.tap is not None:
+            self.tap(data, Direction.RECEIVED)
         return data
 
     async def write(self, data: bytes) -> None:
@@ -138,6 +147,8 @@ class Port:
         assert self._transport is not None
         if _wire.isEnabledFor(logging.DEBUG):
             _wire.debug("%s > %s", self.path, data.hex(" "))
+        if self.tap is not None:
+            self.tap(data, Direction.SENT)
         try:
             accepted = os.write(self._device.fileno(), data)
         except BlockingIOError:

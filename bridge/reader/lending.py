@@ -1,4 +1,4 @@
-"""The line of a bus in service, lent for one question at a time: `try` and `peek` ask here.
+"""The line of a bus in service, lent for one question at a time: `try`, `peek` and `sniff` ask here.
 
     try ──query──▶ socket in the runtime folder ──▶ reader: its own queue ──▶ line
         ◀─answer──
@@ -11,6 +11,8 @@ no longer than there is room. A question asks only what the protocol of the bus 
 
     query     one line of JSON, a `Query`
     answer    one line of JSON: {"answer": Answer}, or {"error": a sentence}
+
+Whoever asks to listen in (`tap.QUESTION`) is shown what passes until they leave (`tap.py`).
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from dataclasses import dataclass
 from bridge.errors import BridgeError, PortLost
 from bridge.line import Reply
 from bridge.reader.attempt import LONGEST_QUERY, Answer, Query
+from bridge.reader.tap import QUESTION, Tap
 from protocols.toolkit.polling import Request
 
 _log = logging.getLogger(__name__)
@@ -131,12 +134,16 @@ class Lender:
     Args:
         listener: a listening unix socket.
         answer: answers one question; raises BridgeError with the sentence to give back.
+        tap: what passes on the line.
     """
 
-    def __init__(self, listener: socket.socket, answer: Callable[[Query], Awaitable[Answer]]) -> None:
+    def __init__(
+        self, listener: socket.socket, answer: Callable[[Query], Awaitable[Answer]], tap: Tap
+    ) -> None:
         self._listener = listener
         self._answer = answer
-        self._open = 0
+        self._tap = tap
+        self._asking = 0
 
     async def run(self) -> None:
         """Answer until cancelled."""
@@ -145,10 +152,12 @@ class Lender:
             await server.serve_forever()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
         try:
             async with asyncio.timeout(_QUERY_WITHIN_S):
                 text = await reader.readline()
+            if text == QUESTION:
+                await self._tap.serve(reader, writer)
+                return
             answering = asyncio.ensure_future(self._answered(text))
             leaving = asyncio.ensure_future(reader.read(1))  # who asked has gone
             await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -161,14 +170,14 @@ class Lender:
         except (TimeoutError, ValueError, OSError) as error:
             _log.debug("a question was not answered: %s", error)
         finally:
-            self._open -= 1
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
 
     async def _answered(self, text: bytes) -> dict[str, object]:
-        if self._open > _MOST_AT_ONCE:
+        if self._asking >= _MOST_AT_ONCE:
             return {"error": "others are asking already: try again in a moment"}
+        self._asking += 1
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 return {"answer": await self._answer(Query.parse(text))}
@@ -181,6 +190,8 @@ class Lender:
         except Exception as error:  # a protocol of anybody's must not end the service
             _log.exception("a question failed")
             return {"error": f"its protocol failed ({error}): the log of the service has more"}
+        finally:
+            self._asking -= 1
 
 
 async def borrow(connection: socket.socket, query: Query) -> Answer:

@@ -25,6 +25,7 @@ from bridge.reader.invocation_counters import InvocationCounters
 from bridge.reader.overhearing import Overhearing
 from bridge.reader.polling import Polling
 from bridge.reader.push_reader import PushReader
+from bridge.reader.tap import Tap
 from bridge.spool import SpoolWriter
 from bridge.status.documents import BusDocument
 from bridge.status.line_statistics import SAVE_EVERY_S, Memory
@@ -57,6 +58,9 @@ class Reader:
         forgotten: returns a sensor whose learned values are to be forgotten, once; called every second,
             whatever the bus does. None: not offered.
         invocation_counters: the last ones of meters that encrypt, from earlier processes.
+
+    Attributes:
+        tap: what passes on the port, for who listens in.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Reader:
         self._publish = publish
         self._find_port = find_port or partial(find_adapter, bus.adapter)
         self._port = port or Port()
+        self.tap = Tap(self._port)
         self._heartbeat = Heartbeat()
         intakes = {sensor.name: Intake(sensor, spool, clock) for sensor in bus.sensors}
         parts = bus, self._port, intakes, clock, self._heartbeat, self._publish_soon

@@ -273,3 +273,52 @@ async def test_m_bus_meters_that_another_master_reads_are_delivered(world: World
     assert set(server.stored["T2"]["volume"].values()) == {1.5}
     assert status["sensors"]["water"]["never_read"] == {"power": "meter 6"}
     assert status["buses"]["cellar"]["line"]["unpaired"] == {}
+
+
+POLLED_SITE = """\
+site = "test"
+
+[thingsboard]
+url = "coap://127.0.0.1:{port}"
+
+[spool]
+path = "{{folder}}/spool.db"
+commit_every = "200ms"
+
+[bus.own]
+adapter = "{adapter}"
+protocol = "modbus-rtu"
+line = "19200 8N1"
+
+[[bus.own.sensor]]
+name = "meter"
+address = 1
+every = "200ms"
+[bus.own.sensor.registers]
+temperature = {{ holding = 0, type = "float32" }}
+voltage = {{ input = 0, divide = 10 }}
+"""
+
+
+async def test_a_bus_in_service_is_sniffed_and_loses_no_reading(world: World, server: StandIn) -> None:
+    server.tokens.add("T1")
+    kept = world.folder / "own.jsonl"
+    with SharedLine() as line, pymodbus_sensor(line.sensor.path, 19200, "rtu"):
+        world.write(POLLED_SITE.format(port=server.port, adapter=line.master.path), {"meter": "T1"})
+        process = world.start("run")
+        await world.until(lambda: len(server.stored.get("T1", {}).get("voltage", {})) > 2)
+        done = await asyncio.to_thread(
+            world.command, "sniff", "own", "--seconds", "3", "--json", "--write", str(kept)
+        )
+        status = world.status()
+        assert world.stop(process) == 0
+    assert done.returncode == 0, done.stderr
+    shown = [json.loads(row) for row in done.stdout.splitlines()]
+    requests = [row for row in shown if row.get("direction") == "request"]
+    replies = [row for row in shown if row.get("direction") == "reply"]
+    assert len(requests) >= 20
+    assert abs(len(requests) - len(replies)) <= 1
+    directions = {json.loads(row)["dir"] for row in kept.read_text().splitlines()}
+    assert directions == {"rx", "tx"}
+    sensor = status["sensors"]["meter"]
+    assert (sensor["timeouts"], sensor["late_replies"], sensor.get("missed", 0)) == (0, 0, 0)

@@ -43,8 +43,9 @@ def command(
     """
     from bridge import event_loop
     from bridge.commands.sniff import listener
+    from bridge.commands.sniff.source import source_of
 
-    source = listener.source_of(line, protocol, settings, read, site, devices)
+    source = source_of(line, protocol, settings, read, site, devices)
     sniffed = event_loop.run(
         listener.listen(
             source,

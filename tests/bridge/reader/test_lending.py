@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import PortLost
+from bridge.port import Port
 from bridge.reader.attempt import Answer, OtherSettings, Query
 from bridge.reader.lending import Lender, borrow
 from bridge.reader.schedule import Schedule
+from bridge.reader.tap import Tap
 from bridge.status.runtime import Runtime
 
 QUERY = Query(sensor="room", bus="meters", protocol="modbus-rtu", line="9600 8N1", table={"address": 2})
@@ -69,7 +71,7 @@ def test_a_socket_that_is_no_socket_or_a_link_is_not_followed(runtime: Runtime, 
 
 
 async def test_a_query_is_answered(runtime: Runtime) -> None:
-    lender = Lender(runtime.listen("meters"), answered)
+    lender = Lender(runtime.listen("meters"), answered, Tap(Port()))
     task = asyncio.create_task(lender.run())
     connection = runtime.connect("meters")
     assert connection is not None
@@ -94,14 +96,14 @@ async def test_what_is_no_query_is_said_so_and_asks_nothing(runtime: Runtime, te
     async def never(query: Query) -> Answer:
         raise AssertionError(query)
 
-    assert "error" in await ask(runtime, Lender(runtime.listen("meters"), never), text)
+    assert "error" in await ask(runtime, Lender(runtime.listen("meters"), never, Tap(Port())), text)
 
 
 async def test_a_question_that_cannot_be_asked_gives_its_reason(runtime: Runtime) -> None:
     async def refuse(query: Query) -> Answer:
         raise OtherSettings("bus meters is in service as modbus-rtu at 115200 8N1")
 
-    task = asyncio.create_task(Lender(runtime.listen("meters"), refuse).run())
+    task = asyncio.create_task(Lender(runtime.listen("meters"), refuse, Tap(Port())).run())
     connection = runtime.connect("meters")
     assert connection is not None
     with pytest.raises(PortLost, match=r"^bus meters is in service as modbus-rtu at 115200 8N1$"):
@@ -121,7 +123,7 @@ async def test_who_asked_and_left_is_not_asked_for_any_more(runtime: Runtime) ->
             raise
         raise AssertionError
 
-    task = asyncio.create_task(Lender(runtime.listen("meters"), wait).run())
+    task = asyncio.create_task(Lender(runtime.listen("meters"), wait, Tap(Port())).run())
     connection = runtime.connect("meters")
     assert isinstance(connection, socket.socket)
     connection.sendall(QUERY.text().encode() + b"\n")
