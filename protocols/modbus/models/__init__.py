@@ -6,6 +6,7 @@
     note = "what to know before trusting it"
     [serial]                    line = "2400 8N1", gap = "50ms", confirmed, note
     [limits]  [registers]       as in site.toml
+    [fingerprint]               what tells the device from all others: see `fingerprint`
     [[vector]]                  a request, its reply, and what that says: see `vectors`
 
 Some ship with the bridge. A site may have its own; its own model hides a shipped one of the same name.
@@ -22,6 +23,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from protocols.modbus.limit_keys import beyond_limits, parse_limits
+from protocols.modbus.models.fingerprint import Fingerprint, parse_fingerprint
 from protocols.modbus.models.vectors import Vector, parse_vectors
 from protocols.modbus.plan import Limits
 from protocols.modbus.register_keys import parse_registers
@@ -32,7 +34,17 @@ from protocols.toolkit.polling import LineSettings
 
 _SHIPPED: Final = files(__name__)
 _SUFFIX: Final = ".toml"
-_KEYS: Final = ("title", "sources", "confirmed", "note", "serial", "limits", "registers", "vector")
+_KEYS: Final = (
+    "title",
+    "sources",
+    "confirmed",
+    "note",
+    "serial",
+    "limits",
+    "fingerprint",
+    "registers",
+    "vector",
+)
 _SERIAL_KEYS: Final = ("line", "gap", "confirmed", "note")
 _GAP: Final = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*(ms|s)")
 _LONGEST_GAP_S: Final = 60.0
@@ -54,6 +66,7 @@ class Model:
         limits: the reads that the device does not support.
         registers: in the order of the file.
         vectors: frames that prove the map.
+        fingerprint: what tells the device from all others; empty if nothing is declared.
     """
 
     name: str
@@ -67,6 +80,7 @@ class Model:
     limits: Limits
     registers: tuple[Register, ...]
     vectors: tuple[Vector, ...]
+    fingerprint: Fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +185,7 @@ def read(name: str, table: Mapping[str, object]) -> Model:
         limits=limits,
         registers=registers,
         vectors=parse_vectors(table.get("vector", []), keys, ("vector",), problems),
+        fingerprint=parse_fingerprint(table.get("fingerprint", {}), problems),
     )
     if problems:
         raise SettingsError(problems)
