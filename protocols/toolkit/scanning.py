@@ -48,6 +48,15 @@ class Evidence(StrEnum):
         return list(Evidence).index(self)
 
 
+class Trouble(StrEnum):
+    """What is wrong where something is here, by the names of its cause in the bridge's table of sentences."""
+
+    TWO_DEVICES = "two devices"  # on one address
+    DAMAGED = "damaged"  # its frames have a wrong checksum
+    NOISE = "noise"  # octets that make no frame: another parity, or two devices at once
+    OTHER_MASTER = "other master"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Find:
     """One device, or what is known of it.
@@ -62,6 +71,7 @@ class Find:
         rivals: the best models with their confidence, where none is claimed.
         keys: the sensor's own keys for its block in site.toml, as far as they are known.
         identity: what the device says of itself: maker, type, serial, version.
+        trouble: what is wrong with it, if anything is.
     """
 
     protocol: str
@@ -73,6 +83,7 @@ class Find:
     rivals: tuple[tuple[str, float], ...] = ()
     keys: Mapping[str, object] = field(default_factory=dict)
     identity: Mapping[str, str] = field(default_factory=dict)
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)

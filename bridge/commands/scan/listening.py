@@ -1,0 +1,192 @@
+"""Listening before anything is sent: whose line is it?
+
+    silence                              ─▶ the line is ours to ask
+    octets, whatever they are            ─▶ somebody sends unasked: nothing is sent, now or later
+        frames of a sensor that pushes   ─▶ it names itself
+        requests and replies             ─▶ another master, and who it asks
+        no frame at any usual setting    ─▶ said so
+
+A converter that is switched on, or a pair without bias, may give an octet or two once. That is no traffic,
+but reason enough to listen longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bridge.line import Wire
+from protocols.toolkit.errors import ProtocolError
+from protocols.toolkit.framing import Direction, Frame
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import PolledProtocol, Protocol, PushingProtocol, Settings
+from protocols.toolkit.scanning import Evidence, Find, Trouble
+
+QUIET_S: Final = 2.2
+"""So long nothing must be heard. A master's cycle is seldom longer, and a person learns of it within 3 s."""
+
+_LOOK_S: Final = 3.0  # at each of the line settings that the traffic may have
+_STRAY_OCTETS: Final = 2  # that come once and are no traffic
+_LEAST_FRAMES: Final = 2
+_LEAST_SHARE: Final = 0.5  # of the octets must be good frames
+_RARE_SHARE: Final = 0.9  # … where they are few
+_NAMED_MOST: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What is sent on a line on which nobody was asked.
+
+    Attributes:
+        line: the line settings at which it makes frames; None: at none.
+        finds: the sensors that send by themselves, or those that another master asks.
+        is_master: another master asks.
+    """
+
+    line: LineSettings | None = None
+    finds: tuple[Find, ...] = ()
+    is_master: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """Return what to say of it."""
+        if self.line is None:
+            return (
+                "somebody sends on this line, in no protocol and at no line settings that are known here: "
+                "nothing was sent; look for another master, or name the settings with --line"
+            )
+        if self.is_master:
+            addresses = [find.address for find in self.finds if find.address]
+            units = f" {', '.join(addresses[:_NAMED_MOST])}{' …' if len(addresses) > _NAMED_MOST else ''}"
+            return (
+                f"another master is at work at {self.line}, it asks{units if addresses else ' on this line'}: "
+                "nothing was sent; stop it to scan, or only listen (listen = true on the bus)"
+            )
+        return f"sensors send by themselves at {self.line}: nothing was sent, and nothing needs to be asked"
+
+
+async def is_quiet(wire: Wire, quiet_s: float = QUIET_S) -> bool:
+    """Listen; return whether the line is silent, or gives no more than an octet or two.
+
+    Returns as soon as it is clear that somebody sends.
+    """
+    octets, ends_at = 0, _now() + quiet_s
+    while _now() < ends_at:
+        data = await wire.read(ends_at)
+        if data and octets == 0:
+            ends_at += quiet_s / 2
+        octets += len(data)
+        if octets > _STRAY_OCTETS:
+            return False
+    return True
+
+
+async def recognise(
+    wire: Wire, lines: Sequence[LineSettings], protocols: Sequence[Protocol], report: Callable[[str], None]
+) -> Traffic:
+    """Listen at one line setting after the other until the traffic makes sense; send nothing.
+
+    Args:
+        wire: the line.
+        lines: the line settings to try, the likely ones first.
+        protocols: what may be spoken.
+        report: called with what is being done.
+    """
+    for line in lines:
+        report(f"listening at {line}")
+        if line != wire.settings:
+            await wire.configure(line)
+            await wire.read(_now())  # what came at the settings before
+        octets = await _octets(wire)
+        traffic = told_by(octets, line, protocols)
+        if traffic is not None:
+            return traffic
+    return Traffic()
+
+
+async def _octets(wire: Wire) -> bytes:
+    octets, ends_at = b"", _now() + _LOOK_S
+    while _now() < ends_at:
+        octets += await wire.read(ends_at)
+    return octets
+
+
+def told_by(octets: bytes, line: LineSettings, protocols: Sequence[Protocol]) -> Traffic | None:
+    """Return what octets say, by the protocol whose frames cover most of them; None: none covers enough."""
+    best: tuple[float, Protocol, list[Frame]] | None = None
+    for protocol in protocols:
+        if protocol.line is not None and protocol.line != line:
+            continue
+        frames = _frames(protocol, octets)
+        share = sum(len(frame.data) for frame in frames) / max(1, len(octets))
+        is_enough = share >= (_LEAST_SHARE if len(frames) >= _LEAST_FRAMES else _RARE_SHARE)
+        if frames and is_enough and (best is None or share > best[0]):
+            best = share, protocol, frames
+    if best is None:
+        return None
+    _, protocol, frames = best
+    if isinstance(protocol, PushingProtocol):
+        return Traffic(line, tuple(_pushed(protocol, frames)))
+    return Traffic(line, tuple(_mastered(protocol, frames)), is_master=True)
+
+
+def _frames(protocol: Protocol, octets: bytes) -> list[Frame]:
+    framer = protocol.framer()
+    return [event for event in [*framer.feed(octets), *framer.silence()] if isinstance(event, Frame)]
+
+
+def _pushed(protocol: PushingProtocol[Settings], frames: Sequence[Frame]) -> Iterator[Find]:
+    """Yield the sensors that frames tell of: two telegrams of one name it, one is only heard."""
+    scanning = protocol.scanning() if protocol.scanning else None
+    finds = scanning.passive(frames) if scanning else ()
+    if finds:
+        yield from finds
+        return
+    listener, telegrams, values = protocol.listener(), Counter[str](), dict[str, str]()
+    for frame in frames:
+        try:
+            for telegram in listener.telegrams(frame):
+                telegrams[telegram.sender] += 1
+                values[telegram.sender] = ", ".join(telegram.values)
+        except ProtocolError:
+            continue
+    for sender, count in telegrams.items():
+        yield Find(
+            protocol=protocol.name,
+            address=sender,
+            evidence=Evidence.IDENTIFIED if count >= _LEAST_FRAMES else Evidence.HEARD,
+            confidence=0.95 if count >= _LEAST_FRAMES else None,
+            reasons=(
+                f"{protocol.title}: {count} good telegrams",
+                f"it tells {values[sender] or 'no values'}",
+            ),
+            keys={"id": sender} if sender else {},
+        )
+
+
+def _mastered(protocol: Protocol, frames: Sequence[Frame]) -> Iterator[Find]:
+    """Yield the addresses that another master asks."""
+    assert isinstance(protocol, PolledProtocol)
+    describe, counts = protocol.describer(), Counter[str]()
+    for frame in frames:
+        try:
+            address = describe(frame).get("address")
+        except ProtocolError:
+            continue
+        counts[str(address) if address is not None else ""] += frame.direction is not Direction.REQUEST
+    for address, replies in counts.items():
+        text = f"another master asks it in {protocol.title}, {replies} replies heard"
+        yield Find(
+            protocol=protocol.name,
+            address=address,
+            evidence=Evidence.HEARD,
+            reasons=(text,),
+            trouble=Trouble.OTHER_MASTER,
+        )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,126 @@
+"""In which order a line is searched: protocols, line settings and addresses, the most likely first. Pure.
+
+    round 1   every protocol, every line setting: the likely addresses, or its one broadcast
+    round 2   every line setting again: the other addresses
+    pass 2    where something was heard: those that kept silent, with a longer time-out
+
+A bus has one line setting and mostly one protocol. So where something was found, that setting is finished at
+once, and then the others are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.scanning import Scanning, Scope
+
+_TURN_S = (
+    0.012  # what a request costs beside its octets and its time-out: gap, and the way through the system
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A part of a scan: one protocol at one line setting, some addresses.
+
+    Attributes:
+        protocol: its name.
+        scope: what is asked.
+        round: its round, from 0.
+        cost_s: how long it takes if nobody answers, in seconds.
+    """
+
+    protocol: str
+    scope: Scope
+    round: int
+    cost_s: float
+
+    @property
+    def key(self) -> str:
+        """Return what tells it from the other steps of a scan, for the file by which one is resumed."""
+        ends = f"{self.scope.addresses[0]}-{self.scope.addresses[-1]}" if self.scope.addresses else "all"
+        return f"{self.protocol}|{self.scope.line}|{ends}|{self.scope.reply_within_s:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a person has limited a scan to.
+
+    Attributes:
+        line: the only line settings; None: all.
+        addresses: the text of --addresses; "": all.
+        is_quick: only the likely addresses, and no second pass.
+    """
+
+    line: LineSettings | None = None
+    addresses: str = ""
+    is_quick: bool = False
+
+
+def steps(scannings: Mapping[str, Scanning], limits: Limits) -> list[Step]:
+    """Return all steps in their order.
+
+    Args:
+        scannings: how each protocol is searched, by its name, the likely ones first.
+        limits: what the person has limited.
+
+    Raises:
+        ValueError: no protocol has such addresses; the message says the rule.
+    """
+    planned: list[tuple[tuple[int, int, int], Step]] = []
+    fault: ValueError | None = None
+    for place, (name, scanning) in enumerate(scannings.items()):
+        if scanning.search is None:
+            continue
+        try:
+            rounds = _rounds(scanning, limits)
+        except ValueError as error:
+            fault = error
+            continue
+        lines = (limits.line,) if limits.line else scanning.lines
+        for number, addresses in enumerate(rounds):
+            for likelihood, line in enumerate(lines):
+                scope = Scope(line, addresses, scanning.reply_within_s, limits.is_quick)
+                step = Step(name, scope, number, cost_s(scanning, scope))
+                planned.append(((number, likelihood, place), step))
+    if fault is not None and not planned:
+        raise fault
+    return [step for _, step in sorted(planned, key=lambda entry: entry[0])]
+
+
+def _rounds(scanning: Scanning, limits: Limits) -> Sequence[tuple[str, ...]]:
+    if limits.addresses and scanning.addressed is not None:
+        return (scanning.addressed(limits.addresses),)
+    return scanning.rounds[:1] if limits.is_quick else scanning.rounds
+
+
+def cost_s(scanning: Scanning, scope: Scope) -> float:
+    """Return how long a scope takes if nobody answers, in seconds."""
+    requests = len(scope.addresses) or scanning.requests
+    request_s = scope.line.duration_s(scanning.probe_octets + 8) + scope.line.frame_gap_s + _TURN_S
+    return requests * (request_s + scope.reply_within_s)
+
+
+def second_pass(
+    scannings: Mapping[str, Scanning],
+    done: Sequence[Step],
+    heard: Mapping[tuple[str, LineSettings], set[str]],
+) -> Iterator[Step]:
+    """Yield the steps of the second pass.
+
+    Args:
+        scannings: as of `steps`.
+        done: the steps of the first pass.
+        heard: for each protocol and line setting where something was found, the addresses found.
+    """
+    for step in done:
+        scanning = scannings[step.protocol]
+        found_addresses = heard.get((step.protocol, step.scope.line))
+        if not scanning.slow_reply_within_s or found_addresses is None:
+            continue
+        addresses = tuple(address for address in step.scope.addresses if address not in found_addresses)
+        if addresses:
+            scope = replace(step.scope, addresses=addresses, reply_within_s=scanning.slow_reply_within_s)
+            yield Step(step.protocol, scope, step.round, cost_s(scanning, scope))

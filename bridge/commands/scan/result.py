@@ -1,0 +1,162 @@
+"""What a scan brings, as plain data: for `scan`, and for `setup`, `replace` and whoever comes later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypedDict
+
+from bridge.causes import Cause, diagnosis
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.scanning import Evidence, Find, Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A find, and where it was found.
+
+    Attributes:
+        find: what is known of the device.
+        line: the line settings at which it was heard.
+        after_s: seconds from the begin of the scan.
+    """
+
+    find: Find
+    line: LineSettings
+    after_s: float
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Return what tells it from other finds: line settings, protocol, address."""
+        return str(self.line), self.find.protocol, self.find.address
+
+
+class Ending(StrEnum):
+    """Why a scan ended."""
+
+    COMPLETE = "complete"
+    INTERRUPTED = "interrupted"
+    NOT_OURS = "not ours"  # another master, or a sensor that sends by itself: nothing may be sent
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What a scan brought.
+
+    Attributes:
+        port: the device file, or the name of the bus.
+        finds: by line settings, protocol and address.
+        ending: why it ended.
+        remark: one sentence on the line as a whole: another master, nothing heard; "" if there is none.
+        octets_sent: how many octets were sent.
+        bus_s: how long the line was in use, listening included, in seconds.
+    """
+
+    port: str
+    finds: tuple[Located, ...]
+    ending: Ending
+    remark: str
+    octets_sent: int
+    bus_s: float
+
+
+class FindDocument(TypedDict):
+    """One find of `scan --json`."""
+
+    protocol: str
+    line: str
+    address: str
+    evidence: str
+    model: str | None
+    confidence: float | None
+    reasons: list[str]
+    rivals: dict[str, float]
+    keys: dict[str, Any]
+    identity: dict[str, str]
+    trouble: str | None
+    after_s: float
+
+
+class ScanDocument(TypedDict):
+    """The document of `scan --json`."""
+
+    port: str
+    ending: str
+    remark: str
+    octets_sent: int
+    bus_s: float
+    finds: list[FindDocument]
+
+
+def document(result: ScanResult) -> ScanDocument:
+    """Return the document of `scan --json`."""
+    return {
+        "port": result.port,
+        "ending": result.ending.value,
+        "remark": result.remark,
+        "octets_sent": result.octets_sent,
+        "bus_s": round(result.bus_s, 1),
+        "finds": [find_document(located) for located in result.finds],
+    }
+
+
+def find_document(located: Located) -> FindDocument:
+    """Return the document of one find."""
+    find = located.find
+    return {
+        "protocol": find.protocol,
+        "line": str(located.line),
+        "address": find.address,
+        "evidence": find.evidence.value,
+        "model": find.model,
+        "confidence": find.confidence,
+        "reasons": list(find.reasons),
+        "rivals": dict(find.rivals),
+        "keys": dict(find.keys),
+        "identity": dict(find.identity),
+        "trouble": find.trouble,
+        "after_s": round(located.after_s, 1),
+    }
+
+
+def located_in(document: FindDocument) -> Located:
+    """Return the find of a document.
+
+    Raises:
+        KeyError, ValueError: it is none.
+    """
+    find = Find(
+        protocol=document["protocol"],
+        address=document["address"],
+        evidence=Evidence(document["evidence"]),
+        model=document["model"],
+        confidence=document["confidence"],
+        reasons=tuple(document["reasons"]),
+        rivals=tuple(document["rivals"].items()),
+        keys=document["keys"],
+        identity=document["identity"],
+        trouble=Trouble(document["trouble"]) if document["trouble"] else None,
+    )
+    return Located(find, LineSettings.parse(document["line"]), document["after_s"])
+
+
+def sentence(find: Find) -> str:
+    """Return one sentence on a find: what is wrong and the next step, else the first reason."""
+    if find.trouble is not None:
+        return str(diagnosis(Cause(find.trouble.value)))
+    return find.reasons[0] if find.reasons else find.evidence.value
+
+
+def merged(finds: list[Located]) -> tuple[Located, ...]:
+    """Return one find for each device: of several the strongest, of equal ones the latest."""
+    best: dict[tuple[str, str, str], Located] = {}
+    for located in finds:
+        earlier = best.get(located.key)
+        if earlier is None or located.find.evidence.rank <= earlier.find.evidence.rank:
+            best[located.key] = located
+    return tuple(best[key] for key in sorted(best, key=_natural))
+
+
+def _natural(key: tuple[str, str, str]) -> tuple[str, str, int, str]:
+    line, protocol, address = key
+    return line, protocol, int(address) if address.isdecimal() else 0, address

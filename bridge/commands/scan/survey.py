@@ -1,0 +1,284 @@
+"""A whole scan of one line: listen, ask in the order of the plan, and say at once what is found.
+
+listen ─┬▶ somebody sends: say who, send nothing                                   (listening)
+        └▶ steps of the plan, each a search of one protocol at one line setting    (plan, asking)
+             └▶ a find: finish this setting, look at its neighbours, stop
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from bridge.causes import Cause, diagnosis
+from bridge.commands.scan.asking import Asker, Intruder
+from bridge.commands.scan.listening import QUIET_S, Traffic, is_quiet, recognise
+from bridge.commands.scan.plan import Limits, Step, second_pass, steps
+from bridge.commands.scan.result import Ending, Located, ScanResult, merged
+from bridge.line import Wire
+from protocols.toolkit import protocol as records
+from protocols.toolkit.errors import ProtocolError
+from protocols.toolkit.framing import Framer
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.scanning import Evidence, Find, Heard, Probe, Scanning
+
+_log = logging.getLogger(__name__)
+
+USUAL_LINES: Final = tuple(
+    map(
+        LineSettings.parse,
+        ("9600 8N1", "19200 8E1", "9600 8E1", "2400 8E1", "19200 8N1", "115200 8N1", "4800 8N1", "38400 8N1"),
+    )
+)
+_ALONE: Final = frozenset({Evidence.IDENTIFIED, Evidence.ANSWERS, Evidence.REFUSES})
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a scan is.
+
+    Attributes:
+        text: what is being done.
+        left_s: how long the rest takes if nothing more is found, in seconds; None: not known.
+        share: the part that is done, 0–1.
+    """
+
+    text: str
+    left_s: float | None = None
+    share: float = 0.0
+
+
+class Watcher(Protocol):
+    """Who is told of a scan as it goes on."""
+
+    def found(self, located: Located) -> None:
+        """Take a find, or what is newly known of one."""
+
+    def progress(self, progress: Progress) -> None:
+        """Take how far the scan is."""
+
+    def said(self, sentence: str) -> None:
+        """Take a sentence on the line as a whole."""
+
+    def finished(self, step: str) -> None:
+        """Take the key of a step that is through, for `Subject.done`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is scanned, and what for.
+
+    Attributes:
+        port: the device file, or the name of the bus.
+        protocols: what may be spoken, by name; the likely ones first.
+        limits: what the person has limited.
+        done: the keys of steps of an earlier scan that are not repeated.
+        finds: those of that scan.
+    """
+
+    port: str
+    protocols: Mapping[str, records.Protocol]
+    limits: Limits = field(default_factory=Limits)
+    done: frozenset[str] = frozenset()
+    finds: tuple[Located, ...] = ()
+
+    def scannings(self) -> dict[str, Scanning]:
+        """Return how each protocol is searched that can be."""
+        return {
+            name: record.scanning() for name, record in self.protocols.items() if record.scanning is not None
+        }
+
+
+@dataclass(slots=True)
+class _State:
+    """What is known so far."""
+
+    finds: list[Located]
+    done: list[Step] = field(default_factory=list)
+    found_line: LineSettings | None = None
+
+
+class Survey:
+    """One scan of one line.
+
+    Args:
+        wire: the line, open.
+        subject: what is scanned.
+        watcher: is told as it goes on.
+    """
+
+    def __init__(self, wire: Wire, subject: Subject, watcher: Watcher) -> None:
+        self._wire = wire
+        self._subject = subject
+        self._watcher = watcher
+        self._scannings = subject.scannings()
+        self._asker = Asker(wire)
+        self._begun = _now()
+        self._state = _State(list(subject.finds))
+        self._work_s = 0.0
+        self._left_s = 0.0
+
+    async def run(self) -> ScanResult:
+        """Scan the line; return what was found, also when it is interrupted (cancelled).
+
+        Raises:
+            PortLost: from the wire.
+        """
+        remark, ending = "", Ending.COMPLETE
+        try:
+            self._watcher.progress(Progress("listening: whose line is it?"))
+            if await is_quiet(self._wire, QUIET_S):
+                await self._ask()
+            else:
+                remark, ending = await self._listen_on(), Ending.NOT_OURS
+        except Intruder:
+            remark, ending = str(diagnosis(Cause.OTHER_MASTER)), Ending.NOT_OURS
+            self._watcher.said(f"the line {remark}")
+        except asyncio.CancelledError:
+            ending = Ending.INTERRUPTED
+        finds = merged(self._state.finds)
+        if not finds and ending is Ending.COMPLETE:
+            remark = (
+                "nothing answers at any of these settings: check power, then A and B (swapped?), then the "
+                "settings in the manual (--line, --protocol)"
+            )
+        return ScanResult(
+            self._subject.port, finds, ending, remark, self._asker.octets_sent, _now() - self._begun
+        )
+
+    async def _listen_on(self) -> str:
+        """Learn who sends; return the sentence on it."""
+        self._watcher.said("somebody sends on this line, so nothing is asked: listening who it is")
+        protocols = sorted(
+            self._subject.protocols.values(), key=lambda record: isinstance(record, records.PolledProtocol)
+        )
+        lines = _unique(
+            [
+                *([self._subject.limits.line] if self._subject.limits.line else [self._wire.settings]),
+                *(USUAL_LINES if self._subject.limits.line is None else ()),
+                *(self._own_lines(protocols) if self._subject.limits.line is None else ()),
+            ]
+        )
+        traffic: Traffic = await recognise(
+            self._wire, lines, protocols, lambda text: self._watcher.progress(Progress(text))
+        )
+        for find in traffic.finds:
+            self._note(find, traffic.line or self._wire.settings)
+        self._watcher.said(traffic.sentence)
+        return traffic.sentence
+
+    def _own_lines(self, protocols: Sequence[records.Protocol]) -> Iterable[LineSettings]:
+        """Yield the line settings of what pushes, then those of what is polled."""
+        for record in protocols:
+            if record.line is not None:
+                yield record.line
+            if record.name in self._scannings:
+                yield from self._scannings[record.name].lines
+
+    async def _ask(self) -> None:
+        """Go through the steps of the plan."""
+        planned = steps(self._scannings, self._subject.limits)
+        pending = [step for step in planned if step.key not in self._subject.done]
+        self._state.done = [step for step in planned if step.key in self._subject.done]
+        self._work_s = sum(step.cost_s for step in pending)
+        while pending:
+            step = pending.pop(0)
+            self._left_s = sum(later.cost_s for later in pending)
+            await self._take(step)
+            self._state.done.append(step)
+            self._watcher.finished(step.key)
+            if self._state.found_line is None and self._has_found(step.scope.line):
+                self._state.found_line = step.scope.line
+                pending = self._rest(step, pending)
+                self._work_s = sum(later.cost_s for later in pending)
+        if not self._subject.limits.is_quick:
+            await self._take_again()
+
+    async def _take_again(self) -> None:
+        """Ask those that kept silent once more, more patiently, where something was found."""
+        heard: dict[tuple[str, LineSettings], set[str]] = {}
+        for located in self._state.finds:
+            heard.setdefault((located.find.protocol, located.line), set()).add(located.find.address)
+        pending = [
+            step
+            for step in second_pass(self._scannings, self._state.done, heard)
+            if step.key not in self._subject.done
+        ]
+        while pending:
+            step = pending.pop(0)
+            self._left_s = sum(later.cost_s for later in pending)
+            await self._take(step)
+            self._watcher.finished(step.key)
+
+    def _has_found(self, line: LineSettings) -> bool:
+        return any(located.line == line and located.find.evidence in _ALONE for located in self._state.finds)
+
+    def _rest(self, found: Step, pending: Sequence[Step]) -> list[Step]:
+        """Return what is left to do once something was found at the line settings of a step.
+
+        Those settings are finished: what was found first, then the likely addresses of the other protocols. A
+        device with another parity is looked for at its likely addresses only.
+        """
+        line = found.scope.line
+        own = [step for step in pending if step.scope.line == line and step.protocol == found.protocol]
+        others = [step for step in pending if step.scope.line == line and step not in own and not step.round]
+        neighbours = [
+            step
+            for step in pending
+            if step.protocol == found.protocol
+            and not step.round
+            and step.scope.line != line
+            and step.scope.line.baudrate == line.baudrate
+        ]
+        return [*own, *others, *neighbours]
+
+    async def _take(self, step: Step) -> None:
+        """Carry out one step: the search of one protocol at one line setting."""
+        scanning, line = self._scannings[step.protocol], step.scope.line
+        assert scanning.search is not None
+        framer = self._subject.protocols[step.protocol].framer
+        search, heard = scanning.search(step.scope), Heard()
+        total, asked = max(1, len(step.scope.addresses) or scanning.requests), set[str]()
+        try:
+            item = next(search)
+            while True:
+                if isinstance(item, Find):
+                    self._note(item, line)
+                    heard = Heard()
+                else:
+                    asked.add(item.address)
+                    self._tell(step, item, min(1.0, len(asked) / total))
+                    heard = await self._heard(item, line, framer)
+                item = search.send(heard)
+        except StopIteration:
+            pass
+        except ProtocolError as error:  # what is heard must not end a scan
+            _log.warning("%s at %s: %s", step.protocol, line, error)
+
+    async def _heard(self, probe: Probe, line: LineSettings, framer: Callable[[], Framer]) -> Heard:
+        return await self._asker.ask(probe, line, framer)
+
+    def _tell(self, step: Step, probe: Probe, share: float) -> None:
+        title = self._subject.protocols[step.protocol].title
+        address = f", address {probe.address}" if probe.address else ""
+        left_s = self._left_s + (1 - share) * step.cost_s
+        done = 1 - left_s / self._work_s if self._work_s else 1.0
+        self._watcher.progress(
+            Progress(f"{title} at {step.scope.line}{address}", left_s, max(0.0, min(1.0, done)))
+        )
+
+    def _note(self, find: Find, line: LineSettings) -> None:
+        located = Located(find, line, _now() - self._begun)
+        self._state.finds.append(located)
+        self._watcher.found(located)
+
+
+def _unique(lines: Iterable[LineSettings]) -> list[LineSettings]:
+    return list(dict.fromkeys(lines))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
