@@ -60,9 +60,10 @@ class Traffic:
             )
         if self.is_master:
             addresses = [find.address for find in self.finds if find.address]
-            units = f" {', '.join(addresses[:_NAMED_MOST])}{' …' if len(addresses) > _NAMED_MOST else ''}"
+            more = " …" if len(addresses) > _NAMED_MOST else ""
+            whom = f"{', '.join(addresses[:_NAMED_MOST])}{more}" if addresses else "on this line"
             return (
-                f"another master is at work at {self.line}, it asks{units if addresses else ' on this line'}: "
+                f"another master is at work at {self.line}, it asks {whom}: "
                 "nothing was sent; stop it to scan, or only listen (listen = true on the bus)"
             )
         return f"sensors send by themselves at {self.line}: nothing was sent, and nothing needs to be asked"

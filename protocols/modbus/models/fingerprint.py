@@ -6,7 +6,7 @@
     type_text  = { holding = 35168, type = "string:8", matches = "B2[134].*" }   the whole text
     baud_code  = { holding = 28, type = "float32", within = [0, 4] }        a range: weak, it only excludes
 
-A register is written as in `[registers]`, with one of `is`, `matches`, `within` beside it. All that is declared
+A register is written as in `[registers]`, with one of `is`, `matches`, `within` beside it. All of them
 must hold: a trait that does not hold, or is refused, excludes the model. So a trait belongs here only if it
 holds for every device of the model, whatever its settings. A model is claimed only for what few devices have:
 a constant above 255 or other than small, a text of three characters or more, the identity. Ranges and small
