@@ -30,7 +30,7 @@ class BmsOverhearer(ExchangeOverhearer):
         """Take a request whose last octet came at `end_s`."""
         request = frames.parse(frame)
         assert isinstance(request, Request)
-        self.pairing.request(Asked(ADDRESS, request.register, frame.data), end_s)
+        self.pairing.request(Asked(ADDRESS, request.register, frame.data, frame.data[1] != READ), end_s)
 
     def answered(self, frame: Frame, start_s: float, end_s: float) -> Sequence[Overheard]:
         """Take a reply; return the values in it."""

@@ -58,6 +58,11 @@ class ModbusRequest:
         """The request's PDU."""
         return self.data[1:]
 
+    @property
+    def is_write(self) -> bool:
+        """Whether it changes something in the unit."""
+        return self.data[1] in _WRITTEN
+
     def is_broken_reply(self, noise: bytes) -> bool:
         """Return whether these octets begin as its reply and are no longer than that, so that it was cut."""
         length = pdu.reply_length(self.body)

@@ -31,6 +31,7 @@ class Asked:
     unit: Hashable | None
     kind: Hashable
     data: bytes
+    is_write: bool = False
 
     def is_broken_reply(self, noise: bytes) -> bool:
         """Return False: a broken request may look like a broken reply."""

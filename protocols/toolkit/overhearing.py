@@ -7,11 +7,12 @@ The frames of both directions are found by the protocol's own framer. Nothing is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from protocols.toolkit.framing import Event
+from protocols.toolkit.pairing import Question, UnitTally
 from protocols.toolkit.polling import Values
 
 
@@ -44,6 +45,15 @@ class Counts(Protocol):
     @property
     def unpaired(self) -> Mapping[str, int]:
         """Return the number of replies that were nobody's, by the reason."""
+        ...
+
+    @property
+    def of_unit(self) -> Mapping[Hashable | None, UnitTally]:
+        """Return what became of the requests to each unit; None are all of them."""
+        ...
+
+    def outstanding(self) -> Question | None:
+        """Return the request that was heard last, if nothing has answered it."""
         ...
 
 

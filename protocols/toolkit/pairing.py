@@ -18,11 +18,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 REPLY_WITHIN_S: Final = 5.0  # after a request; what comes later answers nothing
 NEXT_WITHIN_S: Final = 1.0  # after a late reply, that to the request which waited behind it
 _MOST_KINDS: Final = 4096  # that are remembered; a master that asks for more than this is not understood
+_MOST_UNITS: Final = 1024  # that are counted apart
 
 
 class Question(Protocol):
@@ -43,9 +45,40 @@ class Question(Protocol):
         """Return the request as it was on the wire: what is asked again is the same octets."""
         ...
 
+    @property
+    def is_write(self) -> bool:
+        """Return whether it changes something in the unit."""
+        ...
+
     def is_broken_reply(self, noise: bytes) -> bool:
         """Return whether these octets can only be a reply to it that was cut or disturbed."""
         ...
+
+
+@dataclass(slots=True)
+class UnitTally:
+    """What became of the requests to one unit.
+
+    Attributes:
+        requests: how many were heard.
+        writes: how many of them change something.
+        pairs: how many had a reply that can be nothing else.
+        refusals: how many were refused.
+        doubtful: how many had a reply that may be another's.
+        slowest_s: the longest from the end of a request to its reply.
+    """
+
+    requests: int = 0
+    writes: int = 0
+    pairs: int = 0
+    refusals: int = 0
+    doubtful: int = 0
+    slowest_s: float = 0.0
+
+    @property
+    def unanswered(self) -> int:
+        """Return how many had no reply, or none that was whole."""
+        return self.requests - self.pairs - self.refusals - self.doubtful
 
 
 Q = TypeVar("Q", bound=Question)
@@ -58,9 +91,11 @@ class Pairing(Generic[Q]):
         requests: how many were heard.
         pairs: how many had a reply that can be nothing else.
         unpaired: replies that were nobody's, by the reason.
+        of_unit: the same for each unit; None are all of them.
     """
 
     def __init__(self) -> None:
+        self.of_unit: dict[Hashable | None, UnitTally] = {}
         self.requests = self.pairs = 0
         self.unpaired: Counter[str] = Counter()
         self._outstanding: Q | None = None
@@ -72,6 +107,9 @@ class Pairing(Generic[Q]):
     def request(self, question: Q, end_s: float) -> None:
         """Take a request whose last octet came at `end_s`, in seconds of a clock that never goes back."""
         self.requests += 1
+        tally = self._tally(question)
+        tally.requests += 1
+        tally.writes += question.is_write
         self._owe()
         if question.unit is None:
             return
@@ -114,6 +152,7 @@ class Pairing(Generic[Q]):
             self.unpaired["without its request"] += 1
             return None
         self._outstanding = None
+        tally = self._tally(question)
         is_certain = len(self._asked_ever.get(kind, ())) == 1
         others = self._owing(kind, start_s) - {question.data}
         if start_s - self._end_s > REPLY_WITHIN_S:
@@ -126,13 +165,25 @@ class Pairing(Generic[Q]):
             self._owed[kind].setdefault(question.data, until_s)  # if this was the other's, its own comes yet
         else:
             self.pairs += 1
+            tally.pairs += 1
+            tally.slowest_s = max(tally.slowest_s, start_s - self._end_s)
             return question
+        tally.doubtful += 1
         self.unpaired[reason] += 1
         return None
 
     def refused(self) -> None:
         """Take a reply that says only that a request is refused."""
+        if self._outstanding is not None:
+            self._tally(self._outstanding).refusals += 1
         self._outstanding = None
+
+    def _tally(self, question: Q) -> UnitTally:
+        """Return what is counted of a unit; of one too many, what nobody looks at."""
+        unit = question.unit
+        if unit not in self.of_unit and len(self.of_unit) >= _MOST_UNITS:
+            return UnitTally()
+        return self.of_unit.setdefault(unit, UnitTally())
 
     def _owe(self) -> None:
         """Note that the outstanding request was given up by its master; its reply may still come."""

@@ -322,3 +322,35 @@ async def test_a_bus_in_service_is_sniffed_and_loses_no_reading(world: World, se
     assert directions == {"rx", "tx"}
     sensor = status["sensors"]["meter"]
     assert (sensor["timeouts"], sensor["late_replies"], sensor.get("missed", 0)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("is_in_service", [False, True])
+async def test_a_foreign_master_is_compared_with_what_the_bridge_would_read(
+    world: World, server: StandIn, is_in_service: bool
+) -> None:
+    server.tokens.add("T1")
+    with SharedLine() as line, pymodbus_sensor(line.sensor.path, 19200, "rtu"):
+        world.write(SITE.format(port=server.port, adapter=line.listener.path), {"meter": "T1"})
+        if is_in_service:
+            service = world.start("run")
+            await world.until(lambda: "reads 1 sensors" in world.log)
+        comparing = asyncio.create_task(
+            asyncio.to_thread(world.command, "compare", "foreign", "--minutes", "0.15", "--json")
+        )
+        await asyncio.sleep(2.5)
+        await polled(str(line.master.path))
+        done = await comparing
+        if is_in_service:
+            assert set(server.stored["T1"]["count"].values()) == set(range(ROUNDS))
+            assert world.stop(service) == 0
+    assert line.sent_by_listener == b""
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    meter = document["sensors"]["meter"]
+    asked = meter["asked"]
+    assert (asked["requests"], asked["writes"], asked["answered"]) == (3 * ROUNDS, ROUNDS, 3 * ROUNDS)
+    assert meter["values"]["temperature"]["last"] == 23.4
+    assert meter["values"]["voltage"]["reads"] == ROUNDS
+    assert meter["values"]["never"]["never_read"] == "input 40"
+    assert document["is_ready"] is True
+    assert document["verdict"][-1].startswith("next: when the old master is unplugged")

@@ -64,7 +64,12 @@ def figure(text: str, *, is_lower_bound: bool) -> str:
 
 def demands(bus: Bus) -> list[Demand]:
     """Return the demand of each group of sensors on a bus; an empty list if none is asked."""
-    if bus.listen or isinstance(bus.protocol, PushingProtocol):
+    return [] if bus.listen else planned(bus)
+
+
+def planned(bus: Bus) -> list[Demand]:
+    """Return what each group would demand if the bus was this bridge's own; an empty list if it pushes."""
+    if isinstance(bus.protocol, PushingProtocol):
         return []
     return [
         Demand(group, tuple(_ask(bus, group, request) for request in group.device.planned()))

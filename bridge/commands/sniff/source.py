@@ -13,7 +13,7 @@ from typing import Final
 from bridge.captures import Record
 from bridge.captures import read as read_capture
 from bridge.commands.decode.traffic import PAUSE_US
-from bridge.config import load_site
+from bridge.config import Bus, load_site
 from bridge.errors import ConfigError, PortLost
 from bridge.port import Port
 from bridge.port.adapter import find_port
@@ -89,6 +89,23 @@ def source_of(
     if wanted is None and capture is None:
         raise ConfigError(['say how the line is set: --line "9600 8N1"; the master\'s manual tells'])
     return Source(entry, lambda: line or "", wanted, capture)
+
+
+def listening_bus(name: str, site: Path) -> Bus:
+    """Return a bus of the site that only listens.
+
+    Raises:
+        ConfigError: there is no such bus, or it is polled by this bridge; the message says what to write.
+    """
+    buses = load_site(site).buses
+    if name not in buses:
+        raise ConfigError([f'{site}: there is no bus "{name}"; the buses are: {", ".join(buses)}'])
+    bus = buses[name]
+    if not bus.listen:
+        raise ConfigError(
+            [f"{site}: bus.{name}: only a bus that listens has another master: write listen = true first"]
+        )
+    return bus
 
 
 async def records(source: Source, seconds: float | None) -> AsyncGenerator[Record]:
