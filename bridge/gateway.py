@@ -200,7 +200,7 @@ async def _feed_watchdog(advances: Callable[[], bool]) -> None:
 async def _deliver(site: Site, watch: CredentialsWatch, jobs: list[Uplink]) -> None:
     """Run the uplink, anew after every edit of the credentials: held credentials are then tried again."""
     from bridge.uplink import Uplink, connect
-    from bridge.uplink.diagnostics import Diagnostics
+    from bridge.uplink.self_reports import self_reports
     from bridge.uplink.server_time import TimeKeeper  # here, because a reader starts sooner without
 
     runtime = Runtime(site.spool.path)
@@ -226,10 +226,11 @@ async def _deliver(site: Site, watch: CredentialsWatch, jobs: list[Uplink]) -> N
                     publish=partial(runtime.publish, CLOCK),
                 )
                 running_tasks = [tasks.create_task(job.run()), tasks.create_task(keeper.run())]
-                if site.thingsboard.diagnostics:
-                    diagnostics = Diagnostics(runtime, watch.current, client=client, own_clients=own_clients)
-                    statistics = partial(_kept_running, "the statistics' delivery", diagnostics.run)
-                    running_tasks.append(tasks.create_task(statistics()))
+                reports = self_reports(
+                    site, watch.current, job, runtime=runtime, client=client, own_clients=own_clients
+                )
+                for name, report in reports:
+                    running_tasks.append(tasks.create_task(_kept_running(name, report)))
                 await watch.edited()
                 for task in running_tasks:
                     task.cancel()

@@ -1,4 +1,4 @@
-"""credentials.toml: the ThingsBoard credential under which each sensor's readings are sent.
+"""credentials.toml: the ThingsBoard credential of each sensor, and of the gateway's own device.
 
 A file of its own, so that the site file can be mailed and versioned. No message and no repr ever holds a
 secret.
@@ -111,7 +111,7 @@ class Credentials:
     """The contents of credentials.toml.
 
     Attributes:
-        sensors: the credential of each sensor, by its name.
+        sensors: the credential of each sensor, and of the gateway's own device, by its name.
         provisioning: None if the file has no such table.
         warnings: what is odd but allowed, one line each.
         pending: tokens that `serial-bridge provision` has made up and the server has not confirmed.
@@ -134,7 +134,7 @@ def load_credentials(path: Path, site: Site | None = None) -> Credentials:
     Raises:
         ConfigError: every mistake in the file, each with file, line, key, rule and fix.
     """
-    names = site.sensors if site else {}
+    names = site.devices if site else ()
     homes = dict.fromkeys(names, "[sensors]")
     document = Document.read(path, secret=True, public_keys={*_KEYS, *names}, homes=homes)
     tables = document.tables
@@ -212,33 +212,43 @@ def _token(document: Document, path: KeyPath, value: object) -> Token | None:
 def _compare(
     document: Document, credentials: Mapping[str, Credential], pending: Mapping[str, Token], site: Site
 ) -> None:
-    """Note what does not match between the credentials and the sensors of the site."""
-    sensors = site.sensors
+    """Note what does not match between the credentials and the devices of the site."""
+    sensors, gateway = site.sensors, site.thingsboard.gateway
     for name, credential in credentials.items():
-        if name in sensors:
+        if name in site.devices:
             continue
-        if isinstance(credential, Token) and credential.value in sensors:
+        if isinstance(credential, Token) and credential.value in site.devices:
             line = document.line(("sensors", name))
             document.mistake(
                 ("sensors",), f"name and token are the wrong way round on line {line}: NAME = TOKEN"
             )
         else:
-            near = nearest(name, sensors)
+            near = nearest(name, site.devices)
             hint = f'; did you mean "{near}"?' if near else ""
             document.warn(("sensors", name), f"{site.path} has no such sensor{hint}")
-    for name in sensors:
+    for name in site.devices:
         if name in credentials:
             continue
         if name in pending:
-            document.warn(("pending", name), "its readings wait: go on with `serial-bridge provision`")
+            waits = "nothing is reported of the gateway" if name == gateway else "its readings wait"
+            document.warn(("pending", name), f"{waits}: go on with `serial-bridge provision`")
+        elif name == gateway:
+            document.warn(("sensors",), f'the gateway "{name}" has no credential: nothing is reported of it')
         else:
             document.warn(("sensors",), f'"{name}" has no credential: its readings wait in the spool')
     by_credential: dict[Credential, list[Sensor]] = {}
     for name, credential in credentials.items():
         if name in sensors:
             _check_shared(document, site, sensors[name], by_credential.setdefault(credential, []))
-            if isinstance(credential, Certificate):
-                _check_certificate(document, site, name, credential)
+        if name in site.devices and isinstance(credential, Certificate):
+            _check_certificate(document, site, name, credential)
+    own = credentials.get(gateway) if gateway is not None else None
+    if gateway is not None and own is not None and (sharing := by_credential.get(own)):
+        document.mistake(
+            ("sensors", gateway),
+            f"the gateway has the credential of {key_text(('sensors', sharing[0].name))}: its reports would "
+            "keep that sensor alive in ThingsBoard; give the gateway a device of its own",
+        )
 
 
 def _check_certificate(document: Document, site: Site, name: str, credential: Certificate) -> None:

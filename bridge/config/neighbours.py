@@ -1,6 +1,6 @@
 """Mistakes between the tables of site.toml: what is right by itself but not beside another.
 
-Two buses cannot share a port, nor two sensors a name; which sensors can share a bus is for the protocol to
+Two buses cannot share a port, nor two devices a name; which sensors can share a bus is for the protocol to
 say.
 """
 
@@ -30,6 +30,14 @@ def refuse_twins(document: Document, buses: Mapping[str, Any]) -> None:
         for index, block in inner_tables(table.get("sensor"))
     ]
     _unique(document, names, "every sensor of the site needs a name of its own")
+
+
+def refuse_gateway_twin(document: Document, gateway: str | None, sensors: Collection[str]) -> None:
+    """Note a gateway with the name of a sensor: each is a device of its own."""
+    if gateway is not None and gateway in sensors:
+        document.mistake(
+            ("thingsboard", "gateway"), f'"{gateway}" is a sensor: the gateway needs a name of its own'
+        )
 
 
 def refuse_neighbours(

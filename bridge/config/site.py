@@ -19,6 +19,7 @@ from bridge.config.models import OwnModels
 from bridge.config.neighbours import (
     ask_about_addresses,
     inner_tables,
+    refuse_gateway_twin,
     refuse_neighbours,
     refuse_same_id,
     refuse_twins,
@@ -89,6 +90,8 @@ def load_site(path: Path) -> Site:
         server = tables.get("thingsboard", {})
         overrides["thingsboard"] = document.check(ThingsBoard, ("thingsboard",), server)
     site = document.check(Site, (), tables, overrides=overrides, misspelt=misspelt)
+    if site is not None:
+        refuse_gateway_twin(document, site.thingsboard.gateway, site.sensors)
     model_names = _models_named(tables.get("bus"))
     mistakes = [*document.mistakes, *own_models.mistakes_in(model_names)]
     if site is None or mistakes:

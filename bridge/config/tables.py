@@ -106,8 +106,10 @@ class ThingsBoard(Table):
     """coaps: the name to find in the server's certificate. Default: the host of the url."""
     lanes: Annotated[int, Whole(1, 8)] = 4
     """CoAP exchanges in flight; 1 is strict RFC 7252 NSTART, more drain a backlog sooner on slow networks."""
+    gateway: PlainName | None = Field(None, examples=["barn-gateway"])
+    """Name of the gateway's own device, the key into credentials.toml. Default: it has none."""
     diagnostics: bool = False
-    """Send line statistics too, as client attributes of each sensor's device."""
+    """Send the state of its line to each sensor's device, on change; with `gateway` this is always done."""
     timestamps: Literal["gateway", "server"] = "gateway"
     """Who dates live readings: the gateway when it reads them, or the server when they arrive."""
 
@@ -256,3 +258,9 @@ class Site(Table):
     def sensors(self) -> dict[str, Sensor]:
         """Return every sensor of the site, by name."""
         return {sensor.name: sensor for bus in self.buses.values() for sensor in bus.sensors}
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Return the names that have a credential each: the sensors', and the gateway's own device's."""
+        gateway = self.thingsboard.gateway
+        return (*self.sensors, *([gateway] if gateway is not None else []))

@@ -9,7 +9,7 @@ instant a process can be killed, and `SpoolAdmin.audit` can prove it against the
 
 from bridge.spool.admin import Kept, SpoolAdmin, UnknownSensor
 from bridge.spool.dating import Placed
-from bridge.spool.ledger import Account
+from bridge.spool.ledger import Account, sum_of
 from bridge.spool.locks import lock
 from bridge.spool.queue import Spool, read_ledger, read_placed
 from bridge.spool.readings import Reading, Row
@@ -33,4 +33,5 @@ __all__ = [
     "lock",
     "read_ledger",
     "read_placed",
+    "sum_of",
 ]

@@ -6,8 +6,8 @@ of its own and not counted from the rows, so that comparing the two proves somet
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from sqlite3 import Connection
 from typing import Literal
 
@@ -53,6 +53,13 @@ class Account:
     def is_balanced(self) -> bool:
         """Return whether every reading is accounted for."""
         return self.read == self.delivered + self.queued + self.expired + self.refused + self.dropped
+
+
+def sum_of(accounts: Iterable[Account]) -> Account:
+    """Return the accounts of several sensors added up."""
+    columns = [field.name for field in fields(Account)]
+    counts = [[getattr(account, column) for column in columns] for account in accounts]
+    return Account(*map(sum, zip(*counts, strict=True))) if counts else Account(0, 0, 0, 0, 0, 0)
 
 
 def sensor_id(db: Connection, name: str) -> int:

@@ -225,6 +225,12 @@ class Spool:
         with self._database.read() as db:
             return accounts(db)
 
+    def oldest_ms(self) -> int | None:
+        """Return the stamp of the reading that waits longest; None if none waits, or it has none yet."""
+        with self._database.read() as db:
+            row = db.execute("SELECT ts FROM reading ORDER BY id LIMIT 1").fetchone()
+        return None if row is None else row[0]
+
     def wait_for_lock(self, within_s: float) -> None:
         """Wait at most so long from now on, each time, for another process to finish its transaction."""
         self._database.connection.execute(f"PRAGMA busy_timeout={round(1000 * within_s)}")

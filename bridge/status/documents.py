@@ -2,7 +2,8 @@
 
     reader   bus-NAME.json   BusDocument       ─┐
     uplink   uplink.json     UplinkDocument    ─┼─▶  status --json: Status
-    uplink   clock.json      ClockDocument     ─┘
+    uplink   clock.json      ClockDocument     ─┤
+    uplink   gateway.json    GatewayDocument   ─┘
 
 Every key that other programs may rely on stands here, with its unit. A key that is not required is missing
 as long as nobody knows its value: no process has published the document, or one of another version has.
@@ -201,6 +202,14 @@ class UplinkDocument(Published, total=False):
     client: ClientCounters
 
 
+class GatewayDocument(Published, total=False):
+    """What the uplink publishes of the gateway's own device."""
+
+    device: Required[str]  # its name
+    last_success: int | None  # when its last report was accepted, ms; None before the first
+    trouble: str | None  # why reports are not accepted, in a sentence; None while they are
+
+
 class ClockDocument(TypedDict):
     """The server's time, which the uplink publishes where nothing else vouches for the clock."""
 
@@ -256,4 +265,7 @@ class Status(TypedDict):
     sensors: dict[str, SensorStatus]
     buses: dict[str, BusDocument]  # without `sensors`, which stand beside them
     uplink: UplinkDocument
+    gateway: (
+        GatewayDocument | None
+    )  # None if site.toml gives it no device of its own, or nothing was reported
     clock: ClockStatus

@@ -26,14 +26,20 @@ from pathlib import Path
 from typing import cast
 
 from bridge.files import open_regular, read_all, replace_regular
-from bridge.status.documents import BusDocument, ClockDocument, Published, UplinkDocument
+from bridge.status.documents import (
+    BusDocument,
+    ClockDocument,
+    GatewayDocument,
+    Published,
+    UplinkDocument,
+)
 
 logger = logging.getLogger(__name__)
 
 SERVICE_DIRECTORY = Path("/run/serial-bridge")
 """The RuntimeDirectory of the installed services: where `status` in a shell finds what they publish."""
 
-UPLINK, CLOCK = "uplink", "clock"
+UPLINK, CLOCK, GATEWAY = "uplink", "clock", "gateway"
 """The names of the documents that are not of a bus."""
 
 _LARGEST_BYTES = 10_000_000
@@ -56,7 +62,7 @@ class Runtime:
         self._is_failing = False
 
     def publish(self, name: str, document: Mapping[str, object]) -> None:
-        """Replace the document `name` ("bus-meters", "uplink" or "clock").
+        """Replace the document `name` ("bus-meters", "uplink", "clock" or "gateway").
 
         Adds `pid`, and `updated` in milliseconds since 1970. A directory that cannot be written, or belongs
         to another user, is logged once: the gateway works without a status.
@@ -92,8 +98,14 @@ class Runtime:
     def processes(self) -> dict[str, Published]:
         """Return what each document says of the process that published it, by the document's name."""
         return {
-            name: cast(Published, document) for name, document in self.read_all().items() if name != CLOCK
+            name: cast(Published, document)
+            for name, document in self.read_all().items()
+            if name not in (CLOCK, GATEWAY)
         }
+
+    def gateway(self) -> GatewayDocument | None:
+        """Return what was published of the gateway's own device, None if nothing was."""
+        return cast(GatewayDocument | None, self.read_all().get(GATEWAY))
 
     def clock(self) -> ClockDocument | None:
         """Return the server's time as the uplink published it, None if there is none."""

@@ -58,6 +58,7 @@ class Uplink:
         self._publish = publish
         self._pace = pace or Pace()
         self._parts: list[Drain | Delivery] = []
+        self._links: list[_Link] = []
 
     async def run(self) -> None:
         """Deliver until cancelled; then commit the accepted readings, without waiting for answers.
@@ -74,7 +75,7 @@ class Uplink:
         drain = Drain(feeds, unassigned, commit_every_s=settings.commit_every_s, pace=self._pace)
         await drain.open(self._spool_path, settings.limit)
         try:
-            links = [
+            links = self._links = [
                 _Link(client, client_feeds, drain, self._pace) for client, client_feeds in feeds_of.items()
             ]
             self._parts = [drain, *(link.delivery for link in links)]
@@ -89,6 +90,19 @@ class Uplink:
     def is_advancing(self) -> bool:
         """Return whether the spool is being read and no exchange is overdue."""
         return all(part.is_advancing() for part in self._parts)
+
+    def has_live_to_send(self) -> bool:
+        """Return whether a live reading waits for its turn, so that nothing else may be sent before it."""
+        now = asyncio.get_running_loop().time()
+        return any(feed.has_live and feed.is_ready(now) for link in self._links for feed in link.feeds)
+
+    def is_silent(self, client: UplinkClient) -> bool:
+        """Return whether readings to this client are held back because the server does not answer."""
+        return any(link.client is client and link.delivery.last_error is not None for link in self._links)
+
+    def are_sent_by(self, client: UplinkClient) -> bool:
+        """Return whether the readings of any sensor are sent by this client."""
+        return any(link.client is client and link.feeds for link in self._links)
 
     def _feeds(self) -> tuple[dict[UplinkClient, list[Feed]], dict[str, str]]:
         """Return a feed for each credential, by its client, and the reason why other sensors have none."""

@@ -52,6 +52,13 @@ class BusSummary(TypedDict):
     sensors: dict[str, SensorSummary]
 
 
+class GatewaySummary(TypedDict):
+    """The gateway's own device."""
+
+    device: str  # its name
+    credential: str  # what it is, and what follows if there is none
+
+
 class Summary(TypedDict):
     """The document of `check --json`."""
 
@@ -59,6 +66,7 @@ class Summary(TypedDict):
     site: str
     thingsboard: str  # the url
     spool: str  # the path
+    gateway: GatewaySummary | None  # its own device in ThingsBoard; None if it has none
     buses: dict[str, BusSummary]
     models: list[ModelDescription]  # of the site's own
     warnings: list[str]
@@ -73,6 +81,7 @@ def summary(site: Site, credentials: Credentials) -> Summary:
         "site": site.name,
         "thingsboard": site.thingsboard.url,
         "spool": str(site.spool.path),
+        "gateway": _gateway(site, credentials),
         "buses": {name: _bus(bus, credentials, readers.get(name)) for name, bus in site.buses.items()},
         "models": own_models(site.path),
         "warnings": [*site.warnings, *credentials.warnings, *shared_ports(site, adapters()), *overloads],
@@ -104,6 +113,8 @@ def text(document: Summary, *, plan: bool = False) -> str:
         *document["not_in_force"],
         f"site {document['site']}: delivers to {server}, keeps readings in {spool}",
     ]
+    if (gateway := document["gateway"]) is not None:
+        lines.append(f"gateway {gateway['device']}: a device of its own, {gateway['credential']}")
     for name, bus in document["buses"].items():
         share = bus_load.figure(f"{100 * bus['load']:.0f} %", is_lower_bound=bus["is_lower_bound"])
         usage = (
@@ -158,7 +169,7 @@ def _bus(bus: Bus, credentials: Credentials, reader: BusDocument | None) -> BusS
             "wire_s": 0.0,
             "is_lower_bound": False,
             "plan": [],
-            "credential": _credential(credentials, sensor.name),
+            "credential": _credential(credentials, sensor.name, "its readings will wait"),
             "lessons": rows.get(sensor.name, {}).get("lessons", []),
         }
         for sensor in bus.sensors
@@ -186,12 +197,20 @@ def _bus(bus: Bus, credentials: Credentials, reader: BusDocument | None) -> BusS
     }
 
 
-def _credential(credentials: Credentials, sensor: str) -> str:
-    match credentials.sensors.get(sensor):
-        case None if sensor in credentials.pending:
-            return "pending token: its readings will wait for `serial-bridge provision`"
+def _gateway(site: Site, credentials: Credentials) -> GatewaySummary | None:
+    name = site.thingsboard.gateway
+    if name is None:
+        return None
+    return {"device": name, "credential": _credential(credentials, name, "nothing is reported of it")}
+
+
+def _credential(credentials: Credentials, device: str, without: str) -> str:
+    """Return what the credential of a device is, or what follows without one."""
+    match credentials.sensors.get(device):
+        case None if device in credentials.pending:
+            return f"pending token: {without} until `serial-bridge provision`"
         case None:
-            return "no credential: its readings will wait"
+            return f"no credential: {without}"
         case Certificate():
             return "X.509 certificate"
         case _:

@@ -1,4 +1,4 @@
-"""`provision`: obtain an access token for each sensor of the site that has none.
+"""`provision`: obtain an access token for each sensor of the site, and its gateway, that has none.
 
 ThingsBoard's device provisioning is not repeatable: once a device is created, a second request is a FAILURE,
 and a token made up by the server cannot be obtained again. So the gateway makes up the token, **writes it to
@@ -104,12 +104,12 @@ async def provision(
     begin: Callable[[int], None],
     report: Callable[[Outcome], None],
 ) -> list[Outcome]:
-    """Obtain a token for each sensor without a credential, and write it to credentials.toml.
+    """Obtain a token for each device without a credential, and write it to credentials.toml.
 
     Args:
         path: credentials.toml.
         prefix: the beginning of each device's name, before the name of its sensor.
-        begin: called once with the number of sensors that have no credential.
+        begin: called once with the number of devices that have no credential.
         report: called with each sensor's outcome, as soon as it is known.
 
     Raises:
@@ -142,7 +142,7 @@ def _client(site: Site) -> coap.Client:
 
 
 def _missing(site: Site, credentials: Credentials) -> list[str]:
-    return [name for name in site.sensors if name not in credentials.sensors]
+    return [name for name in site.devices if name not in credentials.sensors]
 
 
 def _provisioning(path: Path, credentials: Credentials) -> Provisioning:

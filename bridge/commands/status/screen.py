@@ -239,6 +239,9 @@ def _troubles(document: Status) -> Iterator[tuple[str, str]]:
         yield f"  {sensor} waits: {hold['reason']}", "yellow"
     for sensor, pace in document["uplink"].get("slowed", {}).items():
         yield f"  {sensor} {_pace(pace)}", "yellow"
+    gateway = document["gateway"]
+    if gateway is not None and (trouble := gateway.get("trouble")):
+        yield f"  gateway {gateway['device']} reports nothing: {trouble}", "yellow"
     clock = document["clock"]
     yield f"clock: {clock['state']}", "" if clock["source"] else "yellow"
     if placement := clock["placed"]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import typer
 
@@ -25,6 +25,7 @@ from bridge.spool import Account, Placed, read_ledger, read_placed
 from bridge.status.documents import (
     BusDocument,
     ClockStatus,
+    GatewayDocument,
     Ledger,
     PlacedReadings,
     SensorDocument,
@@ -32,15 +33,12 @@ from bridge.status.documents import (
     Status,
     UplinkDocument,
 )
+from bridge.status.history import NO_PORT
 from bridge.status.runtime import Runtime
-
-if TYPE_CHECKING:
-    pass
+from bridge.status.states import NOT_RUNNING
 
 Column = Literal["read", "delivered", "queued", "expired", "refused", "dropped"]
 COLUMNS: tuple[Column, ...] = get_args(Column)
-NOT_RUNNING = "not running"
-NO_PORT = "no port"
 NEVER: SensorDocument = {
     "state": NOT_RUNNING,
     "last_ts": None,
@@ -88,6 +86,7 @@ def collect(site: Site) -> Status:
         "sensors": sensors,
         "buses": buses,
         "uplink": _uplink(runtime.uplink()),
+        "gateway": _gateway(site, runtime),
         "clock": _clock(site, runtime),
     }
 
@@ -216,6 +215,12 @@ def _uplink(document: UplinkDocument | None) -> UplinkDocument:
     past.pop("holds", None)
     past.pop("slowed", None)
     return past
+
+
+def _gateway(site: Site, runtime: Runtime) -> GatewayDocument | None:
+    """Return what was reported to the gateway's own device; None if there is none, or nothing runs."""
+    document = runtime.gateway() if site.thingsboard.gateway is not None else None
+    return document if document is not None and document["running"] else None
 
 
 def _clock(site: Site, runtime: Runtime) -> ClockStatus:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bridge.simulator.server import message as coap
+from bridge.simulator.server.activity import Activity
 from bridge.simulator.server.lenient_json import loads
 from bridge.simulator.server.telemetry import BadTimestamp, Entry, Malformed, Stored, attributes, telemetry
 
@@ -119,6 +120,7 @@ class DeviceApi:
         attributes: token → key → value, client scope.
         provisioning: (device key, device secret) of the profile that lets devices be created, or None.
         rate_limit: data points a device may send, as "20:1,600:60", or None; may be changed at any time.
+        activity: learns of every accepted post, if it is set.
     """
 
     def __init__(
@@ -137,6 +139,7 @@ class DeviceApi:
         self.posts: list[Post] = []
         self.provisioning = provisioning
         self.rate_limit = rate_limit
+        self.activity: Activity | None = None
         self._devices: set[str] = set()
         self._limits: dict[tuple[str, str], RateLimit] = {}
         self._monotonic = monotonic
@@ -198,6 +201,7 @@ class DeviceApi:
         for entry in entries:
             self._store(token, entry)
             self.arrivals.append(Arrival(now, token, entry.ts_ms))
+        self._record_activity(token)
         return Answer(coap.CREATED)
 
     def _store(self, token: str, entry: Entry) -> None:
@@ -224,7 +228,12 @@ class DeviceApi:
 
     def _post(self, token: str, payload: bytes) -> Answer:
         self.attributes.setdefault(token, {}).update(attributes(payload))
+        self._record_activity(token)
         return Answer(coap.CREATED)
+
+    def _record_activity(self, token: str) -> None:
+        if self.activity is not None:
+            self.activity.record(token, self._monotonic())
 
     def _get_attributes(self, token: str, query: Sequence[str]) -> Answer:
         parameters = dict(item.partition("=")[::2] for item in query)
