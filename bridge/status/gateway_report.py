@@ -68,6 +68,17 @@ def sensor_key(sensor: str, word: str) -> str:
     return f"sensor_{sensor}_{word}"
 
 
+def all_keys(sensors: Mapping[str, str]) -> set[str]:
+    """Return every key that a gateway with these sensors can have; they are given with their buses."""
+    return {
+        *STATES,
+        *FIGURES,
+        *IDENTITY,
+        *(bus_key(bus, word) for bus in sensors.values() for word in OF_BUS),
+        *(sensor_key(sensor, word) for sensor in sensors for word in OF_SENSOR),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What the processes of a site publish, at one moment.

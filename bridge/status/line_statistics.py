@@ -1,4 +1,4 @@
-"""Line statistics: the counters of a bus are kept across restarts, and can be shown beside a sensor's values.
+"""Line statistics: the counters of a bus are kept across restarts.
 
 The counters of a bus are a small file beside the spool, replaced at stop and every ten minutes, not forced to
 the disk: 144 writes of some kilobytes a day. A power cut may cost ten minutes of counting, but no reading: so
@@ -50,9 +50,6 @@ OF_LINE = (
     "frames",
     "nonsense",
 )
-_SHOWN = (*OF_SENSOR, "state", "turn_around_p50_ms", "turn_around_p99_ms", "lateness_p99_ms", "wire_share")
-
-EXCEPTION = "line_exception_"  # begins the attribute that counts a Modbus exception's code
 
 
 class Memory:
@@ -102,18 +99,6 @@ class Memory:
                 replace_regular(self._path, json.dumps(counters).encode(), is_sole_writer=True)
         except OSError as error:
             _log.warning("%s: line statistics are not kept (%s)", self._path, error)
-
-
-def attributes(counts: SensorDocument, bus: str) -> dict[str, object]:
-    """Return a sensor's line statistics as flat ThingsBoard attributes, each key with the prefix `line_`."""
-    by_key: dict[str, object] = {"line_bus": bus}
-    for key in _SHOWN:
-        value = counts.get(key)
-        if isinstance(value, Mapping):
-            by_key |= {f"{EXCEPTION}{code}": count for code, count in value.items()}
-        elif value is not None:
-            by_key[f"line_{key}"] = value
-    return by_key
 
 
 def _plus(

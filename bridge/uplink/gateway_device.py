@@ -1,8 +1,8 @@
 """The gateway's own device in ThingsBoard: how the gateway is, each minute, and at once if a state changes.
 
 The values come from the status documents, so it does not matter which process reads a bus, and from the
-spool. Only what differs from the last accepted report is sent, and all of it once an hour; the uptime always
-differs, so the device is active exactly as long as the gateway delivers. Nothing is kept of what could not be
+spool. Only what differs from the last accepted report is sent, and all of it once an hour; the uptime is in
+each, so the device is active exactly as long as the gateway delivers. Nothing is kept of what could not be
 sent: the next report is about its own moment. ThingsBoard dates what it gets, because a gateway must be able
 to say that it has no time.
 """
@@ -35,6 +35,7 @@ from bridge.uplink.beside_readings import BesideReadings, Device
 LOOK_EVERY_S: Final = 5.0
 REPORT_EVERY_S: Final = 60.0
 ALL_EVERY_S: Final = 3600.0
+_IN_EACH: Final = "uptime_s"
 
 _NO_CREDENTIAL: Final = (
     "it has no credential in credentials.toml, so nothing is reported: serial-bridge provision"
@@ -101,6 +102,7 @@ class GatewayDevice:
         values = gateway_report.states(seen)
         is_due = now >= self._report_at
         if is_due:
+            self._accepted.pop(_IN_EACH, None)
             spool = await asyncio.to_thread(self._read_spool)
             uptime_s = boottime_ns() / 1e9
             values |= gateway_report.figures(seen, spool, uptime_s) | self._shares.since_last(seen)

@@ -1,4 +1,4 @@
-"""`diagnostics = true`: what a line does is seen beside its sensor's values."""
+"""The gateway's own device, and `line_state` beside a sensor's values, from the real command."""
 
 from __future__ import annotations
 
@@ -12,15 +12,25 @@ from tests.end_to_end.sites import LINE, site_text, units
 pytestmark = pytest.mark.end_to_end
 
 
-async def test_line_statistics_arrive_as_attributes_and_survive_a_restart(
-    world: World, server: StandIn
-) -> None:
+async def test_the_gateway_reports_on_itself_and_its_sensors(world: World, server: StandIn) -> None:
+    server.tokens.update({"T1", "G1"})
+    with SimulatedBus(units(), LINE) as bus:
+        site = site_text(bus, server.port).replace("[spool]", 'gateway = "gate"\n\n[spool]')
+        world.write(site, {"counter": "T1", "gate": "G1"})
+        running = world.start("run")
+        await world.until(lambda: server.api.attributes.get("T1") == {"line_state": "ok"})
+        await world.until(lambda: "sensor_counter_state" in server.stored.get("G1", {}))
+        await world.until(lambda: "config_hash" in server.api.attributes.get("G1", {}))
+        await world.until(lambda: (world.status()["gateway"] or {}).get("last_success") is not None)
+        assert world.status()["gateway"]["trouble"] is None
+        assert world.stop(running) == 0
+
+
+async def test_line_statistics_survive_a_restart(world: World, server: StandIn) -> None:
     server.tokens.add("T1")
     with SimulatedBus(units(), LINE) as bus:
-        site = site_text(bus, server.port)
-        world.write(site.replace("[spool]", "diagnostics = true\n\n[spool]"), {"counter": "T1"})
+        world.write(site_text(bus, server.port), {"counter": "T1"})
         running = world.start("run")
-        await world.until(lambda: "line_state" in server.api.attributes.get("T1", {}))
         await world.until(lambda: world.status()["sensors"]["counter"]["replies"] > 5)
         assert world.stop(running) == 0
         before = world.status()["sensors"]["counter"]["replies"]

@@ -328,8 +328,8 @@ class Day:
                 async with asyncio.timeout(end - self._now):
                     await self._run_uplink()
             await asyncio.sleep(1)
-            while self._plan.is_killed(self._now):
-                await asyncio.sleep(1)
+            killed_until = [span.end_h for span in self._plan.kills if span.holds(self._now)]
+            await asyncio.sleep(max([0.0, *(end_h * HOUR - self._now for end_h in killed_until)]))
 
     async def _run_uplink(self) -> None:
         credentials = Credentials({name: Token(name) for name in (*self._counts, GATEWAY)})

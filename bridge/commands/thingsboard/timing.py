@@ -1,9 +1,9 @@
 """When a device of a site counts as dead in ThingsBoard: the pack's alarm rules, and what they take.
 
 ThingsBoard looks at its devices once a minute and calls one inactive that has posted nothing for its
-`inactivityTimeout`. An alarm of a sensor needs more: that it stays inactive for a grace time while its gateway
-is active. The grace is longer than one interval of the sensor, so that each living sensor has been read again
-after a gateway was away; and the gateway is found inactive before any of its sensors is an alarm.
+`inactivityTimeout`. An alarm of a sensor needs more: that it stays inactive for a grace time while its
+gateway is active. The grace is longer than one interval of the sensor, so that each living sensor has been
+read again after a gateway was away; and the gateway is found inactive before any of its sensors is an alarm.
 
     one poll missed     no alarm: the next one comes before the sensor is inactive
     two polls missed    no alarm: the next one comes before the grace is over

@@ -123,6 +123,31 @@ def test_a_name_that_no_sensor_has_is_a_warning(read: Load, site: Site) -> None:
     )
 
 
+def with_gateway(site: Site, name: str = "gate") -> Site:
+    server = ThingsBoard(url=site.thingsboard.url, gateway=name)
+    return site.model_copy(update={"thingsboard": server})
+
+
+def test_the_gateway_has_a_credential_beside_the_sensors(read: Load, site: Site) -> None:
+    found = read('[sensors]\nmain-meter = "A"\nsoil = "B"\nroof = "C"\ngate = "D"', with_gateway(site))
+    assert found.sensors["gate"] == Token("D")
+    assert found.warnings == ()
+
+
+def test_a_gateway_without_a_credential_is_a_warning(read: Load, site: Site) -> None:
+    found = read('[sensors]\nmain-meter = "A"\nsoil = "B"\nroof = "C"', with_gateway(site))
+    assert found.warnings == (
+        'credentials.toml:1: sensors: the gateway "gate" has no credential: nothing is reported of it',
+    )
+
+
+def test_the_gateway_and_a_sensor_are_two_devices(read: Load, site: Site) -> None:
+    with pytest.raises(
+        ConfigError, match="gate: the gateway has the credential of .*soil.*keep that sensor alive"
+    ):
+        read('[sensors]\nmain-meter = "A"\nsoil = "B"\nroof = "C"\ngate = "B"', with_gateway(site))
+
+
 MISTAKES = [
     ('[sensors]\nsoil = ""', "2: sensors.soil: the token is empty"),
     (f'[sensors]\nsoil = " {SECRET}"', "2: sensors.soil: the token has a space at an end"),
