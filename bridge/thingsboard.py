@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
@@ -229,35 +229,6 @@ def _cut(row: Row, budget: int, max_points: int) -> Batch:
 
 def _element(ts_ms: int, body: bytes) -> bytes:
     return b'{"ts":%d,"values":%b}' % (ts_ms, body)
-
-
-def flat_messages(values: Mapping[str, Value], budget: int) -> Iterator[tuple[dict[str, Value], bytes]]:
-    """Yield flat JSON objects that together hold the values, in their order, each as full as `budget` allows.
-
-    This is the form of client attributes, and of telemetry that the server dates. A value that no message
-    holds is left out.
-
-    Args:
-        values: by key.
-        budget: the longest payload, in bytes.
-
-    Yields:
-        The values of one message, and its payload.
-    """
-    packed: dict[str, Value] = {}
-    room = budget - len(b"{}")
-    for key, value in values.items():
-        member, points = encode_values({key: value})
-        length = len(member) - len(b"{}")
-        if not points or length > budget - len(b"{}"):
-            continue
-        if packed and length + len(b",") > room:
-            yield packed, encode_values(packed)[0]
-            packed, room = {}, budget - len(b"{}")
-        room -= length + bool(packed) * len(b",")
-        packed[key] = value
-    if packed:
-        yield packed, encode_values(packed)[0]
 
 
 # Answers

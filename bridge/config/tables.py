@@ -106,7 +106,7 @@ class ThingsBoard(Table):
     """coaps: the name to find in the server's certificate. Default: the host of the url."""
     lanes: Annotated[int, Whole(1, 8)] = 4
     """CoAP exchanges in flight; 1 is strict RFC 7252 NSTART, more drain a backlog sooner on slow networks."""
-    gateway: PlainName | None = Field(None, examples=["barn-gateway"])
+    gateway: Annotated[str | None, Check(check_plain_name), Written(example="barn-gateway")] = None
     """Name of the gateway's own device, the key into credentials.toml. Default: it has none."""
     diagnostics: bool = False
     """Send the state of its line to each sensor's device, on change; with `gateway` this is always done."""

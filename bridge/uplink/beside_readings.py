@@ -11,13 +11,13 @@ all the same, because a gateway that says nothing is taken for dead.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from bridge.config import Certificate, Credentials, Token
 from bridge.errors import UplinkError
-from bridge.thingsboard import Action, SentMessage, decide
+from bridge.thingsboard import Action, SentMessage, Value, decide, encode_values
 from bridge.uplink.clients import UplinkClient
 from bridge.uplink.pace import Wait
 
@@ -154,3 +154,32 @@ def _spacing_s(client: UplinkClient) -> float:
     round_trip_s = client.stats.srtt_s or 0.0
     per_s = min(MOST_PER_S, client.lanes / round_trip_s) if round_trip_s else MOST_PER_S
     return min(1 / (SHARE * per_s), FURTHEST_S)
+
+
+def flat_messages(values: Mapping[str, Value], budget: int) -> Iterator[tuple[dict[str, Value], bytes]]:
+    """Yield flat JSON objects that together hold the values, in their order, each as full as `budget` allows.
+
+    This is the form of client attributes, and of telemetry that the server dates. A value that no message
+    holds is left out.
+
+    Args:
+        values: by key.
+        budget: the longest payload, in bytes.
+
+    Yields:
+        The values of one message, and its payload.
+    """
+    packed: dict[str, Value] = {}
+    room = budget - len(b"{}")
+    for key, value in values.items():
+        member, points = encode_values({key: value})
+        length = len(member) - len(b"{}")
+        if not points or length > budget - len(b"{}"):
+            continue
+        if packed and length + len(b",") > room:
+            yield packed, encode_values(packed)[0]
+            packed, room = {}, budget - len(b"{}")
+        room -= length + bool(packed) * len(b",")
+        packed[key] = value
+    if packed:
+        yield packed, encode_values(packed)[0]

@@ -29,8 +29,8 @@ from bridge.status import gateway_report
 from bridge.status.documents import GatewayDocument
 from bridge.status.gateway_report import ErrorShares, Observation, SpoolFigures
 from bridge.status.runtime import Runtime
-from bridge.thingsboard import Value, flat_messages
-from bridge.uplink.beside_readings import BesideReadings, Device
+from bridge.thingsboard import Value
+from bridge.uplink.beside_readings import BesideReadings, Device, flat_messages
 
 LOOK_EVERY_S: Final = 5.0
 REPORT_EVERY_S: Final = 60.0

@@ -19,8 +19,7 @@ from typing import Final
 
 from bridge.status.runtime import Runtime
 from bridge.status.states import UNHEARD, counts_of, sensor_state
-from bridge.thingsboard import flat_messages
-from bridge.uplink.beside_readings import BesideReadings, Device
+from bridge.uplink.beside_readings import BesideReadings, Device, flat_messages
 
 KEY: Final = "line_state"
 LOOK_EVERY_S: Final = 5.0

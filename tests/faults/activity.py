@@ -25,7 +25,7 @@ from typing import Any
 from bridge.clock import Instant
 from bridge.coap import Stats
 from bridge.commands.thingsboard import timing
-from bridge.config import Bus, Credentials, Sensor, Site, SpoolSettings, ThingsBoard, Token
+from bridge.config import Bus, ClockSettings, Credentials, Sensor, Site, SpoolSettings, ThingsBoard, Token
 from bridge.errors import UplinkError
 from bridge.response_code import ResponseCode
 from bridge.simulator.server import message as coap
@@ -37,6 +37,7 @@ from bridge.thingsboard import encode_values
 from bridge.uplink import Pace, Uplink
 from bridge.uplink.self_reports import self_reports
 from tests.support.loop import JumpingLoop
+from tests.support.tables import bare
 
 HOUR = 3600.0
 GATEWAY = "gateway"
@@ -256,15 +257,14 @@ class Day:
         self._api.activity = self.activity
         self.client = PlayedClient(self._api, lambda: plan.is_down(self._now))
         self._counts: dict[str, dict[str, Any]] = {}
-        self._site = Site.model_construct(
+        self._site = bare(
+            Site,
             name="played",
             thingsboard=ThingsBoard(url="coap://127.0.0.1", gateway=gateway),
-            spool=SpoolSettings.model_construct(path=self._path, limit=100_000_000, commit_every_s=2.0),
-            clock=Site.model_fields["clock"].default,
+            spool=bare(SpoolSettings, path=self._path, limit=100_000_000, commit_every_s=2.0),
+            clock=ClockSettings(),
             buses={
-                "meters": Bus.model_construct(
-                    name="meters", sensors=tuple(Sensor.model_construct(name=name) for name in names)
-                )
+                "meters": bare(Bus, name="meters", sensors=tuple(bare(Sensor, name=name) for name in names))
             },
         )
 

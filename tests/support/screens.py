@@ -68,6 +68,7 @@ def troubled_site() -> Status:
                 "error": 'the adapter "serial:AB0JPQ7X" is not there: plug in the adapter',
             },
         },
+        "gateway": None,
         "uplink": {
             "state": "backing off",
             "running": True,

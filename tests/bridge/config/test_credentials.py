@@ -125,7 +125,7 @@ def test_a_name_that_no_sensor_has_is_a_warning(read: Load, site: Site) -> None:
 
 def with_gateway(site: Site, name: str = "gate") -> Site:
     server = ThingsBoard(url=site.thingsboard.url, gateway=name)
-    return site.model_copy(update={"thingsboard": server})
+    return replace(site, thingsboard=server)
 
 
 def test_the_gateway_has_a_credential_beside_the_sensors(read: Load, site: Site) -> None:
@@ -143,7 +143,7 @@ def test_a_gateway_without_a_credential_is_a_warning(read: Load, site: Site) -> 
 
 def test_the_gateway_and_a_sensor_are_two_devices(read: Load, site: Site) -> None:
     with pytest.raises(
-        ConfigError, match="gate: the gateway has the credential of .*soil.*keep that sensor alive"
+        ConfigError, match=r"gate: the gateway has the credential of .*soil.*keep that sensor alive"
     ):
         read('[sensors]\nmain-meter = "A"\nsoil = "B"\nroof = "C"\ngate = "B"', with_gateway(site))
 

@@ -22,6 +22,7 @@ from bridge.uplink.gateway_device import GatewayDevice, read_spool
 from tests.bridge.uplink.reporting import Server, bus_document
 from tests.bridge.uplink.test_service import readings, until
 from tests.support.loop import JumpingLoop, on_jumping_clock
+from tests.support.tables import bare
 
 SPOOL = SpoolFigures(9, 8, 1, 0, 0, 0, oldest_age_s=2, bytes=10, limit=100, disk_free_bytes=1000)
 
@@ -46,11 +47,9 @@ class Play:
         self.documents: list[Any] = []
         self.names = [f"sensor-{number:03}" for number in range(sensors)]
         self.runtime = Runtime(folder / "spool.db")
-        bus = Bus.model_construct(
-            name="meters", sensors=tuple(Sensor.model_construct(name=name) for name in self.names)
-        )
-        site = Site.model_construct(
-            name="barn", thingsboard=ThingsBoard(url="coap://a", gateway="gate"), buses={"meters": bus}
+        bus = bare(Bus, name="meters", sensors=tuple(bare(Sensor, name=name) for name in self.names))
+        site = bare(
+            Site, name="barn", thingsboard=ThingsBoard(url="coap://a", gateway="gate"), buses={"meters": bus}
         )
         self.job = GatewayDevice(
             site,
@@ -190,7 +189,7 @@ async def test_reports_that_raise_end_no_delivery(tmp_path: Path, caplog: pytest
         path=tmp_path / "site.toml",
         thingsboard=ThingsBoard(url=f"coap://127.0.0.1:{server.port}", gateway="gate"),
         spool=SpoolSettings(path=path, commit_every_s=0.05),
-        buses={"meters": Bus.model_construct(name="meters", sensors=(Sensor.model_construct(name="a"),))},
+        buses={"meters": bare(Bus, name="meters", sensors=(bare(Sensor, name="a"),))},
     )
     runtime = Runtime(path)
     runtime.publish("bus-meters", {"bus": "meters", "sensors": ["a"]})

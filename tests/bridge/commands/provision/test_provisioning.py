@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import tomllib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -74,6 +75,17 @@ async def server() -> AsyncIterator[StandIn]:
     await found.start()
     yield found
     await found.stop()
+
+
+async def test_the_gateways_own_device_is_created_with_the_others(gateway: Gateway, server: StandIn) -> None:
+    text = site_of(2, server.port).replace("{folder}", str(gateway.folder))
+    (gateway.folder / "site.toml").write_text(re.sub('(url = ".*")', '\\1\\ngateway = "gate"', text, count=1))
+    site = load_site(gateway.folder / "site.toml")
+    await provision(site, gateway.path, begin=gateway.missing.append, report=gateway.told.append)
+    assert {outcome.sensor: outcome.result for outcome in gateway.told} == dict.fromkeys(
+        (*names(2), "gate"), CREATED
+    )
+    assert gateway.table("sensors")["gate"] in server.tokens
 
 
 def body(code: int, document: dict[str, Any]) -> Any:

@@ -187,6 +187,14 @@ def test_the_screen_fits_and_shows_those_in_trouble_first(width: int, height: in
         assert "plug in the adapter" in " ".join(lines), "the next step is folded, not cropped"
 
 
+def test_a_gateway_that_cannot_report_is_said_with_the_reason() -> None:
+    document = troubled_site()
+    document["gateway"] = {"device": "gate", "last_success": None, "trouble": "it has no credential"}
+    assert "gateway gate reports nothing: it has no credential" in screen(document, {}, 200, 50).plain
+    document["gateway"]["trouble"] = None
+    assert "gateway gate" not in screen(document, {}, 200, 50).plain
+
+
 def test_the_screen_of_a_pipe_has_every_sensor_uncropped_and_no_colours(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
