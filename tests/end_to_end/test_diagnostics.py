@@ -18,7 +18,7 @@ async def test_the_gateway_reports_on_itself_and_its_sensors(world: World, serve
         site = site_text(bus, server.port).replace("[spool]", 'gateway = "gate"\n\n[spool]')
         world.write(site, {"counter": "T1", "gate": "G1"})
         running = world.start("run")
-        await world.until(lambda: server.api.attributes.get("T1") == {"line_state": "ok"})
+        await world.until(lambda: server.api.attributes.get("T1") == {"line_state": "partly"})
         await world.until(lambda: "sensor_counter_state" in server.stored.get("G1", {}))
         await world.until(lambda: "config_hash" in server.api.attributes.get("G1", {}))
         await world.until(lambda: (world.status()["gateway"] or {}).get("last_success") is not None)
