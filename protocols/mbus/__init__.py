@@ -13,6 +13,7 @@ settings     how an installer writes a meter down: its keys, and every mistake i
 device       one meter, polled by its primary or secondary address
 overhearing  the same, where a foreign master polls it
 description  frames into fields, for people
+scanning     who is on a line that nobody knows; secondary_search, the tree of secondary addresses
 simulation   the other side: a meter that answers
 
 The meter is polled; 2400 8E1 unless it was set otherwise.
@@ -33,6 +34,7 @@ from protocols.mbus.settings import SENSOR_SCHEMA, MeterSettings, conflicts, par
 from protocols.toolkit.meter_keys import MeterKey
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import PolledProtocol
+from protocols.toolkit.scanning import Scanning
 
 # EN 13757-2: a meter answers within 330 bit times and 50 ms; the slowest line has 300 baud.
 _REPLY_TIMEOUT_S: Final = 330 / 300 + 0.05
@@ -43,6 +45,12 @@ def _with_keys(keys: Mapping[str, MeterKey]) -> PolledProtocol[MeterSettings]:
         return Meter(sensors, line, keys.get(sensors[0].address))
 
     return replace(PROTOCOL, device=device, overhearer=partial(MeterOverhearer, keys=keys))
+
+
+def _scanning() -> Scanning:
+    from protocols.mbus.scanning import SCANNING  # a service never searches
+
+    return SCANNING
 
 
 PROTOCOL: Final[PolledProtocol[MeterSettings]] = PolledProtocol(
@@ -61,4 +69,5 @@ PROTOCOL: Final[PolledProtocol[MeterSettings]] = PolledProtocol(
     longest=LONGEST,
     bytesizes=frozenset({8}),
     with_keys=_with_keys,
+    scanning=_scanning,
 )

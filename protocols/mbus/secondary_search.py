@@ -112,7 +112,7 @@ class Several:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class Selection:
     """A question of the search.
 
     Attributes:
@@ -125,21 +125,21 @@ class Probe:
 
 
 Answer = Nobody | One | Several
-Walk = Generator[Probe, Answer, Sequence[Secondary]]
-Branches = Generator[Probe, Answer, list[Secondary]]
+Walk = Generator[Selection, Answer, Sequence[Secondary]]
+Branches = Generator[Selection, Answer, list[Secondary]]
 
 
 def walk(pattern: Secondary = ANYBODY) -> Walk:
     """Search all meters that a pattern covers.
 
     Yields:
-        The probes, one after the other; it is to be sent who answered. An answer to a census that is not
+        The selections, one after the other; it is to be sent who answered. An answer to a census that is not
         `Nobody` may be any other.
 
     Returns:
         The patterns that several meters answered, and that nothing divides: meters with one address.
     """
-    if not isinstance((yield Probe(pattern)), Several):
+    if not isinstance((yield Selection(pattern)), Several):
         return ()
     branches = [pattern]
     for step in _STEPS:
@@ -156,7 +156,7 @@ def walk(pattern: Secondary = ANYBODY) -> Walk:
         branches = parts
     answers: list[tuple[Secondary, Answer]] = []
     for branch in branches:
-        answer = yield Probe(branch)
+        answer = yield Selection(branch)
         answers.append((branch, answer))
     return [branch for branch, answer in answers if isinstance(answer, Several)]
 
@@ -204,7 +204,7 @@ _STEPS: Final = (
 )
 
 
-def _census(step: _Step, pattern: Secondary) -> Generator[Probe, Answer, tuple[str | int, ...]]:
+def _census(step: _Step, pattern: Secondary) -> Generator[Selection, Answer, tuple[str | int, ...]]:
     """Return which values a part may have on the whole line.
 
     An empty digit is asked twice, as much hangs on it. If the first ones are all there, so will most be.
@@ -213,10 +213,10 @@ def _census(step: _Step, pattern: Secondary) -> Generator[Probe, Answer, tuple[s
     for number, value in enumerate(step.usual):
         if number == len(present) == _FIRST:
             return step.usual
-        probe = Probe(step.part(pattern, value), is_census=True)
-        is_there = not isinstance((yield probe), Nobody)
+        selection = Selection(step.part(pattern, value), is_census=True)
+        is_there = not isinstance((yield selection), Nobody)
         if not is_there and isinstance(step.place, int):
-            is_there = not isinstance((yield probe), Nobody)
+            is_there = not isinstance((yield selection), Nobody)
         if is_there:
             present.append(value)
     return tuple(present)
@@ -227,9 +227,9 @@ def _divide(branch: Secondary, step: _Step, values: Sequence[str | int]) -> Bran
     parts: list[Secondary] = []
     answered: set[str | int] = set()
 
-    def ask(value: str | int) -> Generator[Probe, Answer, None]:
+    def ask(value: str | int) -> Generator[Selection, Answer, None]:
         part = step.part(branch, value)
-        answer = yield Probe(part)
+        answer = yield Selection(part)
         if not isinstance(answer, Nobody):
             answered.add(value)
         if isinstance(answer, Several):
@@ -237,7 +237,7 @@ def _divide(branch: Secondary, step: _Step, values: Sequence[str | int]) -> Bran
 
     for value in values:
         yield from ask(value)
-    if len(answered) > 1 or parts or not isinstance((yield Probe(branch)), Several):
+    if len(answered) > 1 or parts or not isinstance((yield Selection(branch)), Several):
         return parts
     for value in (*step.usual, *step.unusual):
         if value not in answered:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from protocols.mbus.secondary import Secondary, build
-from protocols.mbus.secondary_search import MAKERS, Answer, Nobody, One, Probe, Several, walk
+from protocols.mbus.secondary_search import MAKERS, Answer, Nobody, One, Selection, Several, walk
 
 EXACT_SHARE = 0.5  # of the collisions, whose acknowledgements look like one
 MEDIA = (2, 3, 4, 4, 4, 6, 7, 7, 0x37)
@@ -42,10 +42,10 @@ class Line:
     requests: int = 0
     answered: list[Secondary] = field(default_factory=list)
 
-    def probe(self, probe: Probe) -> Answer:
+    def select(self, selection: Selection) -> Answer:
         """Select by a pattern, and request the data of whoever acknowledged, but for a census."""
-        selected = [meter for meter in self.meters if probe.pattern.covers(meter)]
-        if probe.is_census:
+        selected = [meter for meter in self.meters if selection.pattern.covers(meter)]
+        if selection.is_census:
             self.requests += 1
             return Several() if selected else Nobody()
         return self._answer(selected)
@@ -79,9 +79,9 @@ def ours(line: Line) -> Sequence[Secondary]:
     """Search; return the patterns that nothing divides."""
     search = walk()
     try:
-        probe = next(search)
+        selection = next(search)
         while True:
-            probe = search.send(line.probe(probe))
+            selection = search.send(line.select(selection))
     except StopIteration as over:
         return over.value or ()
 

@@ -65,6 +65,12 @@ class RandomBus:
     fault: str = ""
     has_foreign_master: bool = False
 
+    @property
+    def is_healthy(self) -> bool:
+        """Return whether nothing is wrong with it, and nobody else asks."""
+        is_faulty = self.fault or any(device.fault for device in self.devices)
+        return not is_faulty and not self.has_foreign_master
+
     def document(self) -> Mapping[str, Any]:
         """Return what is true of the bus, for JSON."""
         return {

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 from bridge.simulator.field.bus import SimulatedBus
-from bridge.simulator.field.device_faults import Stall
 from bridge.simulator.field.reception import Speech
 from bridge.simulator.field.wire import Wire
 from bridge.simulator.training import drawing
@@ -52,7 +51,7 @@ def equip(wire: Wire, bus: RandomBus, clock: Clock) -> None:
         wire.turn_around_s = shortest_s
         wire.is_full_duplex = kind.is_full_duplex
         faults = wire.faults[key]
-        faults.stall = Stall(1.0, delay_s, delay_s)
+        faults.late, faults.late_s = 1.0, delay_s
         faults.silent = float(device.fault == drawing.SWAPPED_PAIR)
         faults.bad_crc = _MUCH if device.fault == drawing.DAMAGED_REPLIES else _NO_SHARE
         if bus.fault == drawing.NO_TERMINATION:

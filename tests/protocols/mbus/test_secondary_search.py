@@ -10,28 +10,29 @@ from dataclasses import replace
 import pytest
 
 from protocols.mbus.secondary import Secondary
-from protocols.mbus.secondary_search import Answer, Nobody, One, Probe, Several, walk
+from protocols.mbus.secondary_search import Answer, Nobody, One, Selection, Several, walk
 from tests.faults.mbus_search import masked, outcomes
 
 METER = Secondary("06855817", "KAM", 8, 4)
 
 
 def search(
-    meters: Sequence[Secondary], spoil: Callable[[Probe, Answer], Answer] = lambda probe, answer: answer
+    meters: Sequence[Secondary],
+    spoil: Callable[[Selection, Answer], Answer] = lambda selection, answer: answer,
 ) -> tuple[list[Secondary], Sequence[Secondary], int]:
     """Who was found, what nothing divides, and how many probes it took."""
     search, told, probes = walk(), [], 0
-    probe = next(search)
+    selection = next(search)
     while True:
         probes += 1
-        covered = [meter for meter in meters if probe.pattern.covers(meter)]
+        covered = [meter for meter in meters if selection.pattern.covers(meter)]
         answer = spoil(
-            probe, Nobody() if not covered else One(covered[0]) if len(covered) == 1 else Several()
+            selection, Nobody() if not covered else One(covered[0]) if len(covered) == 1 else Several()
         )
-        if isinstance(answer, One) and not probe.is_census:
+        if isinstance(answer, One) and not selection.is_census:
             told.append(answer.address)
         try:
-            probe = search.send(answer)
+            selection = search.send(answer)
         except StopIteration as over:
             return told, over.value, probes
 
@@ -68,7 +69,7 @@ def test_a_number_with_letters_is_found() -> None:
 def test_noise_taken_for_several_meters_costs_requests_and_nothing_else() -> None:
     chance = random.Random(5)
 
-    def noisy(probe: Probe, answer: Answer) -> Answer:
+    def noisy(selection: Selection, answer: Answer) -> Answer:
         return Several() if chance.random() < 0.05 else answer
 
     for seed in range(20):
@@ -84,8 +85,8 @@ def test_a_lost_reply_of_one_of_two_is_made_good() -> None:
     other = replace(METER, id="06855813")
     lost = [replace(METER, id="fffffff7")]
 
-    def losing(probe: Probe, answer: Answer) -> Answer:
-        if probe.pattern.id in [each.id for each in lost]:
+    def losing(selection: Selection, answer: Answer) -> Answer:
+        if selection.pattern.id in [each.id for each in lost]:
             lost.clear()
             return Nobody()
         return answer

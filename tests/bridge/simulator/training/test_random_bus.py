@@ -75,7 +75,7 @@ def polled(bus: RandomBus, place: int, wire: Wire, at: float) -> tuple[PollResul
     "kind", [kind for kind in KINDS if isinstance(kind, Asked)], ids=lambda k: k.protocol
 )
 def test_each_device_that_is_asked_is_read_by_its_own_protocol(kind: Asked) -> None:
-    seeds = (seed for seed in range(100) if is_healthy(random_bus(seed, protocol=kind.protocol)))
+    seeds = (seed for seed in range(100) if random_bus(seed, protocol=kind.protocol).is_healthy)
     for seed in islice(seeds, 4):
         bus = random_bus(seed, protocol=kind.protocol)
         wire, at = wire_of(bus, lambda: 0.0), 1.0
@@ -103,10 +103,6 @@ def test_each_sensor_that_pushes_is_heard_by_its_own_protocol(kind: Pushing) -> 
         }
 
 
-def is_healthy(bus: RandomBus) -> bool:
-    return not bus.fault and not bus.has_foreign_master and not any(device.fault for device in bus.devices)
-
-
 def test_a_bus_follows_from_its_number() -> None:
     for seed in SEEDS:
         assert random_bus(seed) == random_bus(seed)
@@ -121,7 +117,7 @@ def test_all_kinds_and_all_faults_are_drawn() -> None:
     )
     names = {name: text for name, text in vars(drawing).items() if name.isupper() and isinstance(text, str)}
     assert set(names.values()) - {drawing.FOREIGN_MASTER} == set(faults) - {""}
-    assert 0.4 < sum(map(is_healthy, buses)) / len(buses) < 0.75
+    assert 0.4 < sum(bus.is_healthy for bus in buses) / len(buses) < 0.75
     assert any(bus.has_foreign_master for bus in buses)
     assert any(len({device.protocol for device in bus.devices}) > 1 for bus in buses)
 

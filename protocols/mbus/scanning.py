@@ -1,0 +1,337 @@
+"""How a line is searched for meters: by their secondary addresses, by primary ones where that brings nobody.
+
+    selection of everybody       whoever is selected acknowledges (E5); read, it says who it is
+    SND_NKE to 254               every meter acknowledges, those without a secondary address too
+
+Where neither is answered, nobody is here with this line setting. Else the secondary addresses are searched
+as a tree (`secondary_search`), and each meter is read twice before it is claimed. The search by primary
+addresses, 0 to 250, follows only where a meter answers 254 that no selection reaches; or it is asked for.
+
+Several meters acknowledge at once, garbled or as one clean E5: that alone proves nothing. Who is read sends a
+telegram that is whole only if nobody else does. Two meters with one primary address are told so, and found
+by their secondary addresses. Nothing is changed in a meter: a selection and SND_NKE concern the link alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from protocols.mbus import application, link, secondary, secondary_search
+from protocols.mbus.link import AcknowledgementFramer, Message, StreamFramer
+from protocols.mbus.secondary import Secondary
+from protocols.mbus.secondary_search import ANYBODY, Answer, Nobody, One, Selection, Several
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import LineSettings, Request
+from protocols.toolkit.scanning import (
+    Evidence,
+    Find,
+    Heard,
+    Probe,
+    Scanning,
+    Scope,
+    Search,
+    numbers_in,
+)
+
+PROTOCOL: Final = "mbus"
+_LAST_PRIMARY: Final = 250
+_TRIES: Final = 5  # to read a meter twice
+_STRAY: Final = 4  # octets beside a whole telegram that are noise, and no other meter
+_ANSWER_BITS: Final = 330  # EN 13757-2: a meter answers within 330 bit times and 50 ms
+_ANSWER_S: Final = 0.05
+_SLACK_S: Final = 0.05  # for the adapter
+
+Step = Generator[Probe | Find, Heard, Answer]
+
+
+def search(scope: Scope) -> Search:
+    """Search a line with the settings of a scope."""
+    searcher = _Searcher(scope)
+    if scope.addresses:
+        yield from searcher.primary(scope.addresses)
+        return
+    yield from searcher.everybody()
+
+
+@dataclass(slots=True)
+class _Searcher:
+    """One search.
+
+    Attributes:
+        scope: what it covers.
+        known_meters: the meters that were claimed, with their primary addresses.
+        is_noisy: octets were heard where nobody answered: who seems to be several is asked once more.
+    """
+
+    scope: Scope
+    known_meters: dict[Secondary, int] = field(default_factory=dict)
+    is_noisy: bool = False
+    _several: set[Secondary] = field(default_factory=set)  # patterns that several meters seemed to answer
+
+    def everybody(self) -> Search:
+        """Search by secondary addresses, and by primary ones if that brings nobody."""
+        if not (yield from self._is_somebody_here()):
+            return
+        walk = secondary_search.walk()
+        selection = next(walk)
+        while True:
+            answer = yield from self._select(selection)
+            try:
+                selection = walk.send(answer)
+            except StopIteration as over:
+                tied_patterns: Sequence[Secondary] = over.value or ()
+                break
+        for pattern in tied_patterns:
+            yield _tied(pattern)
+        if not self.known_meters and not tied_patterns:
+            yield from self.primary([str(number) for number in range(_LAST_PRIMARY + 1)])
+
+    def primary(self, addresses: Sequence[str]) -> Search:
+        """Ask each of these primary addresses."""
+        for address in addresses:
+            yield from self._ask_primary(int(address))
+
+    def _is_somebody_here(self) -> Generator[Probe | Find, Heard, bool]:
+        """Return whether anything at all answers with this line setting."""
+        for request in (_selection(ANYBODY), _reset(link.ANY_METER)):
+            heard = yield self._probe(request, "")
+            if not heard.is_silent:
+                return True
+        return False
+
+    def _select(self, selection: Selection) -> Step:
+        """Select, and read whoever acknowledges; claim a meter that is alone."""
+        pattern = selection.pattern
+        heard = yield self._probe(_selection(pattern), str(pattern))
+        if heard.is_silent:
+            answer: Answer = Nobody()
+        elif selection.is_census or (heard.frame is None and not self.is_noisy):
+            answer = Several()
+        else:
+            answer = yield from self._read_selected(pattern)
+        if not selection.is_census:
+            self.is_noisy = self.is_noisy or (pattern in self._several and not isinstance(answer, Several))
+            self._several |= {pattern} if isinstance(answer, Several) else set()
+        return answer
+
+    def _read_selected(self, pattern: Secondary) -> Step:
+        """Read twice who acknowledged a selection."""
+        telegrams: list[Message] = []
+        for tries in range(_TRIES):
+            heard = yield self._probe(_data(link.SELECTED), str(pattern))
+            message = _alone(heard)
+            if message is not None:
+                telegrams.append(message)
+            elif tries and heard.is_silent and not telegrams:
+                return Nobody()
+            elif not heard.is_silent and not self.is_noisy:
+                return Several()
+            if len(telegrams) == 2:
+                return (yield from self._claim(pattern, telegrams))
+        return Several() if telegrams or not heard.is_silent else Nobody()
+
+    def _claim(self, pattern: Secondary, telegrams: Sequence[Message]) -> Step:
+        """Claim the meter that sent two telegrams alone, if both say the same of it."""
+        first, second = map(application.secondary_of, telegrams)
+        if first is None and "f" not in pattern.id:
+            first = pattern  # it confirmed its selection
+        if first is None or second not in (None, first):
+            return Several()
+        if first not in self.known_meters:
+            self.known_meters[first] = telegrams[0].a
+            yield _meter(first, telegrams[0], has_twin=pattern.medium is not None)
+        return One(first)
+
+    def _ask_primary(self, number: int) -> Search:
+        """Ask a primary address whether a meter is there, and read it twice."""
+        heard = yield self._probe(_reset(number), str(number))
+        if heard.is_silent:
+            return
+        telegrams: list[Message] = []
+        for _ in range(2):
+            heard = yield self._probe(_data(number), str(number))
+            message = _alone(heard)
+            if message is None:
+                yield _trouble(number, heard)
+                return
+            telegrams.append(message)
+        address = application.secondary_of(telegrams[0])
+        if address != application.secondary_of(telegrams[1]):
+            yield _two_at(number)
+            return
+        yield _primary_meter(number, address, telegrams[0])
+
+    def _probe(self, request: Request, address: str) -> Probe:
+        line = self.scope.line
+        answer_s = _ANSWER_BITS / line.baudrate + _ANSWER_S + _SLACK_S
+        return Probe(request, address, max(answer_s, self.scope.reply_within_s))
+
+
+def _alone(heard: Heard) -> Message | None:
+    """Return the message of a meter that answered alone; None if several did, or nobody."""
+    if heard.frame is None or heard.others:
+        return None
+    if len(heard.octets) - len(heard.frame.data) > _STRAY:
+        return None
+    return link.parse(heard.frame)
+
+
+def _meter(address: Secondary, message: Message, *, has_twin: bool) -> Find:
+    """Return a meter that said its own secondary address twice."""
+    keys: dict[str, object] = {"id": address.id}
+    if has_twin:
+        parts = {
+            "manufacturer": address.manufacturer,
+            "version": address.version,
+            "medium": address.medium,
+        }
+        keys |= {name: part for name, part in parts.items() if part not in ("", None)}
+    return Find(
+        protocol=PROTOCOL,
+        address=address.id,
+        evidence=Evidence.IDENTIFIED,
+        confidence=1.0,
+        reasons=(f"it says so itself, twice: {_title(address)}", f"its primary address is {message.a}"),
+        keys=keys,
+        identity=_identity(address) | {"primary": str(message.a)},
+    )
+
+
+def _primary_meter(number: int, address: Secondary | None, message: Message) -> Find:
+    """Return a meter that answered its primary address twice."""
+    refusal = application.error_of(message)
+    if refusal is not None:
+        reason = f"it refuses: {application.error_name(refusal)}"
+        return Find(
+            protocol=PROTOCOL,
+            address=str(number),
+            evidence=Evidence.REFUSES,
+            reasons=(reason,),
+            keys={"address": number},
+        )
+    if address is None:
+        return Find(
+            protocol=PROTOCOL,
+            address=str(number),
+            evidence=Evidence.ANSWERS,
+            reasons=("it answers with a telegram that does not say who it is",),
+            keys={"address": number},
+        )
+    return Find(
+        protocol=PROTOCOL,
+        address=str(number),
+        evidence=Evidence.IDENTIFIED,
+        confidence=1.0,
+        reasons=(f"it says so itself, twice: {_title(address)}",),
+        keys={"address": number},
+        identity=_identity(address) | {"primary": str(number)},
+    )
+
+
+def _trouble(number: int, heard: Heard) -> Find:
+    """Return what is known of an address that acknowledged, and sent no whole telegram."""
+    if not heard.is_silent:
+        return _two_at(number)
+    return Find(
+        protocol=PROTOCOL,
+        address=str(number),
+        evidence=Evidence.ANSWERS,
+        reasons=("it acknowledges, and sends no data",),
+        keys={"address": number},
+    )
+
+
+def _two_at(number: int) -> Find:
+    return Find(
+        protocol=PROTOCOL,
+        address=str(number),
+        evidence=Evidence.GARBLED,
+        reasons=(
+            f"two meters seem to have the primary address {number}: no telegram is whole; search without "
+            "--addresses, which finds them by the numbers on their labels",
+        ),
+    )
+
+
+def _tied(pattern: Secondary) -> Find:
+    return Find(
+        protocol=PROTOCOL,
+        address=str(pattern),
+        evidence=Evidence.GARBLED,
+        reasons=(
+            f"two meters seem to have the secondary address {pattern}: no telegram is whole; ask each alone",
+        ),
+    )
+
+
+def _identity(address: Secondary) -> dict[str, str]:
+    parts = {
+        "maker": address.manufacturer,
+        "serial": address.id,
+        "version": "" if address.version is None else str(address.version),
+        "type": "" if address.medium is None else application.MEDIA.get(address.medium, "Reserved"),
+    }
+    return {name: text for name, text in parts.items() if text}
+
+
+def _title(address: Secondary) -> str:
+    """Return what a meter says of itself, for people."""
+    identity = _identity(address)
+    return " ".join(identity[name] for name in ("maker", "serial", "type") if name in identity)
+
+
+def _selection(pattern: Secondary) -> Request:
+    message = Message(link.SND_UD, link.SELECTED, application.SELECT, secondary.build(pattern))
+    return _acknowledged(message, f"selection of {pattern}")
+
+
+def _reset(number: int) -> Request:
+    return _acknowledged(Message(link.SND_NKE, number), f"meter {number}: reset of the link")
+
+
+def _acknowledged(message: Message, summary: str) -> Request:
+    return Request(
+        data=link.build(message),
+        framer=AcknowledgementFramer,
+        accepts=lambda frame: frame.data == link.ACKNOWLEDGEMENT,
+        reply_length=len(link.ACKNOWLEDGEMENT),
+        summary=summary,
+    )
+
+
+def _data(number: int) -> Request:
+    """Return the request for data; with the same frame count bit each time, it brings the same telegram."""
+
+    def accepts(frame: Frame) -> bool:
+        message = link.parse(frame)
+        return message is not None and message.is_reply
+
+    return Request(
+        data=link.build(Message(link.REQ_UD2 | link.FCB, number)),
+        framer=StreamFramer,
+        accepts=accepts,
+        reply_length=link.length(application.HEADER_LENGTH),
+        longest_reply=link.LONGEST,
+        summary=f"meter {number}: data",
+    )
+
+
+def addressed(text: str) -> tuple[str, ...]:
+    """Return the primary addresses in a text such as "1-20,33". Raises ValueError as of `numbers_in`."""
+    return numbers_in(text, 0, _LAST_PRIMARY)
+
+
+def _line(text: str) -> LineSettings:
+    return LineSettings.parse(text)
+
+
+SCANNING: Final = Scanning(
+    lines=(_line("2400 8E1"), _line("300 8E1"), _line("9600 8E1")),
+    search=search,
+    reply_within_s=0.25,
+    probe_octets=secondary.LENGTH + 9,
+    requests=2,
+    addressed=addressed,
+)

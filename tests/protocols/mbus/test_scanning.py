@@ -1,0 +1,137 @@
+"""Who is on an M-Bus line that nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from bridge.simulator.field.wire import Wire
+from bridge.simulator.training.drawing import random_bus
+from bridge.simulator.training.playing import wire_of
+from protocols.mbus import PROTOCOL
+from protocols.mbus.records import Record
+from protocols.mbus.scanning import SCANNING, addressed, search
+from protocols.mbus.secondary import Secondary
+from protocols.mbus.simulation import DIALECT, SimulatedMeter
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.scanning import Evidence, Scope
+from tests.support.searching import Outcome, searched
+
+LINE = LineSettings(2400, 8, "E", 1)
+ENERGY = Record((0x06,), 0xC, bytes.fromhex("91370000"))
+METER = Secondary("06855817", "KAM", 8, 4)
+
+
+def meter(number: int, address: Secondary, **others: int) -> SimulatedMeter:
+    return SimulatedMeter(number, [[ENERGY]], secondary=address, **others)
+
+
+class Old(SimulatedMeter):
+    """A meter that knows no selection."""
+
+    def _select(self, message: object) -> bytes | None:
+        return None
+
+
+def wire_with(*meters: SimulatedMeter) -> Wire:
+    """A wire with these meters, of which several may have one primary address."""
+    concerns: Callable[[Frame, int | str], bool] = lambda request, key: DIALECT.concerns(  # noqa: E731
+        request, meters[int(key)].address
+    )
+    units = dict(enumerate(meters))
+    return Wire(units, LINE, dialect=replace(DIALECT, concerns=concerns), turn_around_s=0.03)
+
+
+def found(wire: Wire, addresses: Sequence[str] = ()) -> Outcome:
+    return searched(wire, search(Scope(LINE, tuple(addresses))), LINE)
+
+
+def test_a_line_without_meters_costs_two_requests() -> None:
+    outcome = found(wire_with())
+    assert (outcome.finds, len(outcome.probes)) == ([], 2)
+    assert outcome.seconds < 1.0
+
+
+def test_a_meter_says_twice_who_it_is() -> None:
+    outcome = found(wire_with(meter(5, METER)))
+    (find,) = outcome.finds
+    assert (find.protocol, find.address, find.evidence) == ("mbus", "06855817", Evidence.IDENTIFIED)
+    assert find.identity == {
+        "maker": "KAM",
+        "serial": "06855817",
+        "version": "8",
+        "type": "Heat: Outlet",
+        "primary": "5",
+    }
+    assert PROTOCOL.settings(find.keys).secondary == Secondary("06855817")
+    assert len(outcome.probes) == 4
+
+
+def test_meters_of_one_primary_address_are_all_found_by_their_numbers() -> None:
+    addresses = [replace(METER, id=f"{number:08}") for number in (123, 124, 125, 70000000)]
+    outcome = found(wire_with(*(meter(0, address) for address in addresses)))
+    assert {find.address for find in outcome.finds} == {address.id for address in addresses}
+    assert all(find.evidence is Evidence.IDENTIFIED for find in outcome.finds)
+
+
+def test_meters_with_one_number_get_keys_that_tell_them_apart() -> None:
+    outcome = found(wire_with(meter(1, METER), meter(2, replace(METER, medium=7))))
+    settings = [PROTOCOL.settings(find.keys) for find in outcome.finds]
+    assert {each.address for each in settings} == {"06855817.KAM.8.4", "06855817.KAM.8.7"}
+
+
+def test_two_meters_with_one_secondary_address_are_told_as_such() -> None:
+    (find,) = found(wire_with(meter(1, METER), meter(2, METER))).finds
+    assert find.evidence is Evidence.GARBLED
+    assert "two meters" in find.reasons[0]
+
+
+def test_two_meters_on_one_primary_address_are_told_as_such() -> None:
+    other = replace(METER, id="11111111")
+    finds = found(wire_with(meter(7, METER), meter(7, other), meter(9, METER)), addressed("5-9")).finds
+    assert [(find.address, find.evidence) for find in finds] == [
+        ("7", Evidence.GARBLED),
+        ("9", Evidence.IDENTIFIED),
+    ]
+    assert "labels" in finds[0].reasons[0]
+
+
+def test_old_meters_without_selection_are_found_by_their_primary_addresses() -> None:
+    outcome = found(wire_with(Old(3, [[ENERGY]], secondary=METER), Old(140, [[ENERGY]], secondary=METER)))
+    assert [(find.address, find.keys) for find in outcome.finds] == [
+        ("3", {"address": 3}),
+        ("140", {"address": 140}),
+    ]
+
+
+def test_a_refusal_is_no_claim() -> None:
+    (find,) = found(wire_with(meter(3, METER, refuses=8)), ("3",)).finds
+    assert (find.evidence, find.reasons) == (Evidence.REFUSES, ("it refuses: Application busy",))
+
+
+def test_every_meter_of_random_buses_is_found_and_none_that_is_not_there() -> None:
+    buses = [random_bus(seed, protocol="mbus") for seed in range(40)]
+    for bus in (bus for bus in buses if bus.is_healthy):
+        outcome = searched(wire_of(bus, lambda: 0.0), search(Scope(bus.line)), bus.line)
+        serials = {device.serial.partition(".")[0] for device in bus.devices}
+        assert {find.address for find in outcome.finds} == serials
+        assert all(find.evidence is Evidence.IDENTIFIED for find in outcome.finds)
+
+
+def test_wiring_faults_lead_to_no_claim_of_a_meter_that_is_not_there() -> None:
+    buses = [random_bus(seed, protocol="mbus") for seed in range(120)]
+    for bus in (bus for bus in buses if not bus.is_healthy and not bus.has_foreign_master):
+        outcome = searched(wire_of(bus, lambda: 0.0), search(Scope(bus.line)), bus.line)
+        serials = {device.serial.partition(".")[0] for device in bus.devices}
+        claimed = {find.address for find in outcome.finds if find.evidence is Evidence.IDENTIFIED}
+        assert claimed <= serials, bus
+
+
+def test_the_likeliest_line_comes_first() -> None:
+    assert SCANNING.lines[0] == LINE
+    assert addressed("1-3,7") == ("1", "2", "3", "7")
+    with pytest.raises(ValueError, match="0–250"):
+        addressed("251")
