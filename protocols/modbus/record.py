@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.description import Describer
@@ -17,6 +17,9 @@ from protocols.toolkit.errors import Problem
 from protocols.toolkit.framing import Framer
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import Models, PolledProtocol
+
+if TYPE_CHECKING:
+    from protocols.toolkit.scanning import Scanning
 
 
 def modbus_protocol(
@@ -72,6 +75,11 @@ def modbus_protocol(
             library=Library.of(tables),
         )
 
+    def scanning() -> Scanning:
+        from protocols.modbus.scanning import modbus_scanning  # a service never searches
+
+        return modbus_scanning(name, carrier, library)
+
     return PolledProtocol(
         name=name,
         title=title,
@@ -86,5 +94,6 @@ def modbus_protocol(
         raw_of=raw_of,
         odd=odd_keys,
         bytesizes=bytesizes,
+        scanning=scanning,
         models=Models(names=library.names, describer=describer, extended=with_models),
     )

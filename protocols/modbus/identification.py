@@ -1,0 +1,232 @@
+"""Which device a Modbus unit is: what it says of itself, then what the models say of theirs.
+
+    0x2B/0x0E read device identification  ─┐
+    0x11 report server ID                 ─┼▶ maker, type, version
+    "SunS" and the common model           ─┘▶ SunSpec: nothing more needs to be known
+    fingerprints of the models            ──▶ a claim, if exactly one model holds
+    plausibility of what maps would read  ──▶ rivals, never a claim: siblings and strangers share maps
+
+Every claim rests on two readings that are equal. All requests read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from protocols.modbus import pdu
+from protocols.modbus.models import Library, Model
+from protocols.modbus.registers import TYPES, Register, Table, octets_of
+from protocols.modbus.sunspec.choice import NAME as SUNSPEC
+from protocols.modbus.sunspec.walk import BASES, COMMON, MARK
+from protocols.modbus.unit_memory import Asking, UnitMemory
+from protocols.toolkit.plausibility import is_likely
+from protocols.toolkit.polling import Value
+from protocols.toolkit.scaling import Missing
+from protocols.toolkit.scanning import Claim, claim_of
+
+_PARTS: Final = ("maker", "type", "version")  # the basic objects 0–2 of 0x2B/0x0E, §6.21
+_MOST_TEXT: Final = 60
+_COMMON_WORDS: Final = 66  # header 2, Mn 16, Md 16, Opt 8, Vr 8, SN 16
+_COMMON_TEXTS: Final = (("maker", 2, 16), ("type", 18, 16), ("version", 42, 8), ("serial", 50, 16))
+
+_BY_FINGERPRINT: Final = 0.9
+_BY_MORE: Final = 0.05
+_BY_WEAK: Final = 0.7  # below what may be claimed
+_BY_PLAUSIBILITY: Final = 0.6
+_MOST_MODELS_READ: Final = 12  # whose map is tried for plausibility, each costs a read
+_MOST_WITNESSES: Final = 6
+_FEW_WITNESSES: Final = 3
+_BLOCK: Final = 40  # registers read for plausibility
+_NARROW: Final = {"Hz": (45.0, 65.0)}
+_HUMIDITY: Final = (0.5, 100.0)
+
+
+@dataclass(slots=True)
+class Identification:
+    """What was learned of one unit.
+
+    Attributes:
+        identity: what it says of itself.
+        claim: which model it is, or the rivals.
+        reasons: why, a sentence each.
+    """
+
+    identity: dict[str, str] = field(default_factory=dict)
+    claim: Claim = field(default_factory=Claim)
+    reasons: list[str] = field(default_factory=list)
+
+
+def identify(unit: UnitMemory, library: Library, *, is_quick: bool) -> Asking[Identification]:
+    """Learn which device a unit is.
+
+    Args:
+        unit: it, present.
+        library: the models that may be it.
+        is_quick: ask for what it says of itself and for fingerprints only.
+    """
+    result = Identification()
+    yield from _say_themselves(unit, result)
+    if (yield from _sunspec(unit, result)):
+        return result
+    scores = yield from _scores(unit, library, result, is_quick=is_quick)
+    result.claim = claim_of(scores)
+    if result.claim.model is not None:
+        title = library.model(result.claim.model).title
+        result.reasons.insert(0, f"its fingerprint is that of {title}, read twice, and of no other model")
+    elif result.claim.rivals:
+        result.reasons.append("the maps of these models give plausible values; more than one may")
+    return result
+
+
+def _say_themselves(unit: UnitMemory, result: Identification) -> Asking[None]:
+    """Ask for the device identification, else for the server ID; two equal readings count."""
+    body = pdu.REQUESTS[pdu.ENCAPSULATED_INTERFACE].build(
+        function=pdu.ENCAPSULATED_INTERFACE, read_code=1, object_id=0
+    )
+    reply = yield from _twice(unit, body, "device identification")
+    if reply is not None:
+        objects = pdu.REPLIES[reply[0]].parse(reply)["objects"]
+        texts = {item["id"]: _text(item["value"]) for item in objects}
+        result.identity |= {part: texts[at] for at, part in enumerate(_PARTS) if texts.get(at)}
+        if result.identity:
+            result.reasons.append(
+                f"says that it is {' '.join(result.identity.values())} (function 0x2B/0x0E)"
+            )
+        return
+    reply = yield from _twice(unit, bytes((pdu.REPORT_SERVER_ID,)), "server ID")
+    if reply is not None and (text := _text(reply[2:])):
+        result.identity["type"] = text
+        result.reasons.append(f'says "{text}" (function 0x11)')
+
+
+def _twice(unit: UnitMemory, body: bytes, summary: str) -> Asking[bytes | None]:
+    first = yield from unit.data(body, summary)
+    if first is None:
+        return None
+    second = yield from unit.data(body, summary)
+    return first if first == second else None
+
+
+def _sunspec(unit: UnitMemory, result: Identification) -> Asking[bool]:
+    """Return whether the unit carries "SunS"; its common model names it."""
+    for base in BASES:
+        mark = yield from unit.words(Table.HOLDING, base, 2)
+        if mark != MARK or (yield from unit.words(Table.HOLDING, base, 2, is_anew=True)) != MARK:
+            continue
+        common = yield from unit.words(Table.HOLDING, base + 2, _COMMON_WORDS)
+        if common is not None and int.from_bytes(common[:2], "big") == COMMON:
+            texts = {part: _text(common[2 * at : 2 * (at + words)]) for part, at, words in _COMMON_TEXTS}
+            result.identity |= {part: text for part, text in texts.items() if text}
+        result.claim = Claim(SUNSPEC, 0.99)
+        names = " ".join(result.identity.get(part, "") for part in ("maker", "type", "serial")).strip()
+        result.reasons.insert(0, f'carries "SunS" at {base}, so it is a SunSpec device: {names or "unnamed"}')
+        return True
+    return False
+
+
+def _scores(
+    unit: UnitMemory, library: Library, result: Identification, *, is_quick: bool
+) -> Asking[dict[str, float]]:
+    """Return the confidence that the unit is of each model."""
+    models = [library.model(name) for name in library.names()]
+    said = " ".join(result.identity.values())
+    scores: dict[str, float] = {}
+    for model in models:
+        if model.fingerprint:
+            score = yield from _by_fingerprint(unit, model, said)
+            if score:
+                scores[model.name] = score
+    if not is_quick and not unit.is_lost and max(scores.values(), default=0.0) < _BY_FINGERPRINT:
+        unknown = [model for model in models if not model.fingerprint]
+        for model in islice(_by_popularity(unknown), _MOST_MODELS_READ):
+            score = yield from _by_plausibility(unit, model)
+            if score:
+                scores[model.name] = score
+    return scores
+
+
+def _by_fingerprint(unit: UnitMemory, model: Model, said: str) -> Asking[float]:
+    """Return the confidence by the fingerprint of a model; 0 if any of it does not hold."""
+    fingerprint = model.fingerprint
+    if fingerprint.identity is not None and not fingerprint.identity.search(said):
+        return 0.0
+    for is_anew in (False, True):
+        for trait in sorted(fingerprint.traits, key=lambda trait: not trait.is_strong):
+            value = yield from unit.value(trait.register, is_anew=is_anew)
+            if value is None or not trait.holds(value):
+                return 0.0
+    if not fingerprint.strength:
+        return _BY_WEAK
+    return min(0.99, _BY_FINGERPRINT + _BY_MORE * (fingerprint.strength - 1))
+
+
+def _by_popularity(models: Sequence[Model]) -> Generator[Model]:
+    """Yield the models whose witnesses stand where those of most others do first: one read serves them."""
+    blocks = {model.name: block for model in models if (block := _block(model))}
+    counts = Counter((block[0].table, block[0].start) for block in blocks.values())
+    with_block = [model for model in models if model.name in blocks]
+    yield from sorted(
+        with_block, key=lambda m: (-counts[blocks[m.name][0].table, blocks[m.name][0].start], m.name)
+    )
+
+
+def _by_plausibility(unit: UnitMemory, model: Model) -> Asking[float]:
+    """Return how well the map of a model reads this unit, at most `_BY_PLAUSIBILITY`."""
+    witnesses = _block(model)
+    start, end = witnesses[0].start, max(register.end for register in witnesses)
+    table = witnesses[0].table
+    octets = yield from unit.words(table, start, end - start)
+    if octets is None:
+        return 0.0
+    marks = []
+    for register in witnesses:
+        value = register.value(octets_of(table, octets, register.start - start, register.words))
+        marks.append(0.0 if isinstance(value, Missing) else _mark(register, value))
+    return round(
+        _BY_PLAUSIBILITY * (sum(marks) / len(marks)) ** 2 * min(1.0, len(marks) / _MOST_WITNESSES), 2
+    )
+
+
+def _mark(register: Register, value: Value) -> float:
+    """Return 1 for a value that the register's unit makes likely, 0 for one that cannot be."""
+    if isinstance(value, str | bool):
+        return 0.0
+    limits = _NARROW.get(register.unit) or (_HUMIDITY if "humid" in register.name else None)
+    if limits is not None:
+        return float(limits[0] <= value <= limits[1])
+    return (
+        float(is_likely(value, register.unit)) if value else 0.3
+    )  # an idle phase says 0, and so does a hole
+
+
+def _block(model: Model) -> list[Register]:
+    """Return the registers of a model by which it is told: those with a unit, as many as one read brings."""
+    registers = [
+        register
+        for register in model.registers
+        if register.unit and register.type in TYPES and not register.table.of_bits and register.scale is None
+    ]
+    most = min(_BLOCK, model.limits.max_registers)
+    best: list[Register] = []
+    for first in registers:
+        block = [
+            register
+            for register in registers
+            if register.table is first.table
+            and first.start <= register.start
+            and register.end <= first.start + most
+        ]
+        if len(block) > len(best):
+            best = block
+    best = sorted(best, key=lambda register: register.start)
+    return best[:_MOST_WITNESSES] if len(best) >= min(_FEW_WITNESSES, len(registers)) else []
+
+
+def _text(octets: bytes) -> str:
+    """Return the printable text in octets, shortened."""
+    text = octets.decode("latin-1")
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_MOST_TEXT]

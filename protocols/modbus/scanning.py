@@ -1,0 +1,247 @@
+"""Who is on a Modbus line: each address is asked for one register; any reply says that it is there.
+
+    quick question ─┬▶ nothing                        the next address
+                    ├▶ a frame of the address         meet it
+                    ├▶ a frame of one asked before    it is slow: meet it
+                    └▶ octets that make no frame      somebody asked of late answers garbled, or slowly
+                                                      into our question: ask those again, patiently
+
+    meet            patiently, until two good frames; the line is listened to for a second device that answers
+                    too; then it is identified (`identification`)
+
+A silent address costs 20 ms beside the wire time. So slow devices answer while others are asked: their frames
+carry their address, and are believed no further than to ask again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from protocols.modbus import pdu
+from protocols.modbus.carrier import Carrier
+from protocols.modbus.identification import Identification, identify
+from protocols.modbus.models import Library
+from protocols.modbus.registers import Table
+from protocols.modbus.serial_line import UNITS
+from protocols.modbus.unit_memory import UnitMemory, read, request
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.scanning import (
+    Evidence,
+    Find,
+    Heard,
+    Probe,
+    Scanning,
+    Scope,
+    Search,
+    Trouble,
+    numbers_in,
+)
+
+_USUAL: Final = 16  # the addresses that installers give first
+_REPLY_WITHIN_S: Final = 0.02
+_SLOW_REPLY_WITHIN_S: Final = 0.25
+_PATIENT_S: Final = 0.35  # for an address that somebody may have answered from
+_CERTAIN_S: Final = 1.2  # … and for one that somebody did answer from
+_DRAIN_S: Final = 0.25  # before that question, for the reply to the quick one
+_LAST_S: Final = 0.1  # for the last address: nobody is asked after it
+_SLOW_S: Final = 0.1  # a turn-around beyond that may be as long as the next question
+_LINGER_S: Final = 0.12  # for a second device at the address that answers later
+_RECENT: Final = 8  # addresses asked before, one of which may have answered garbled
+_LEAST_OCTETS: Final = 3  # fewer are a glitch
+_MEETINGS: Final = 6  # tries to have two good frames
+_GOOD_FRAMES: Final = 2
+_PROBE: Final = read(Table.HOLDING, 0, 1)
+_PROBE_TEXT: Final = "holding register 0"
+_PROBE_REPLY: Final = 4  # octets of the PDU
+_IDENTIFIED_CONFIDENCE: Final = 0.9
+
+_RTU_LINES: Final = (
+    "9600 8N1", "19200 8E1", "9600 8E1", "19200 8N1", "38400 8N1", "115200 8N1", "4800 8N1", "2400 8N1",
+    "57600 8N1", "9600 8O1", "19200 8O1", "38400 8E1", "4800 8E1", "2400 8E1", "115200 8E1", "57600 8E1",
+    "1200 8N1", "1200 8E1", "38400 8O1", "4800 8O1", "2400 8O1", "115200 8O1",
+)  # fmt: skip
+_ASCII_LINES: Final = ("9600 7E1", "9600 8N1", "19200 7E1", "19200 8N1", "4800 7E1", "2400 7E1", "9600 7O1")
+
+
+def modbus_scanning(name: str, carrier: Carrier, library: Library) -> Scanning:
+    """Return how a line is searched for the units of a transmission mode.
+
+    Args:
+        name: the name of its protocol.
+        carrier: the transmission mode.
+        library: the models that they may be.
+    """
+    addresses = tuple(map(str, UNITS))
+    return Scanning(
+        lines=_lines(carrier, library),
+        rounds=(addresses[:_USUAL], addresses[_USUAL:]),
+        reply_within_s=_REPLY_WITHIN_S,
+        slow_reply_within_s=_SLOW_REPLY_WITHIN_S,
+        search=lambda scope: _Round(name, carrier, library, scope).search(),
+        probe_octets=carrier.octets(len(_PROBE)),
+        addressed=lambda text: numbers_in(text, UNITS[0], UNITS[-1]),
+    )
+
+
+def _lines(carrier: Carrier, library: Library) -> tuple[LineSettings, ...]:
+    """Return the usual line settings, then those that only models have. A second stop bit is a mere pause."""
+    usual = _ASCII_LINES if carrier.per_octet > 1 else _RTU_LINES
+    lines = [LineSettings.parse(text) for text in usual]
+    own_lines = {library.model(name).line for name in library.names()} - {None}
+    more = [
+        LineSettings(line.baudrate, line.bytesize, line.parity)
+        for line in own_lines
+        if line is not None and carrier.per_octet == 1
+    ]
+    return tuple(dict.fromkeys([*lines, *sorted(more, key=str)]))
+
+
+class _Round:
+    """One search: some addresses at one line setting."""
+
+    def __init__(self, name: str, carrier: Carrier, library: Library, scope: Scope) -> None:
+        self._name = name
+        self._carrier = carrier
+        self._library = library
+        self._scope = scope
+        self._recent: deque[int] = deque(maxlen=_RECENT)
+        self._met: set[int] = set()  # asked patiently already
+        self._asked: set[int] = set()
+
+    def search(self) -> Search:
+        """Ask every address of the scope."""
+        units = [int(address) for address in self._scope.addresses] or list(UNITS)
+        for unit in units:
+            if unit in self._met:
+                continue
+            self._asked.add(unit)
+            self._recent.append(unit)
+            asked = request(self._carrier, unit, _PROBE, _PROBE_TEXT)
+            wait_s = (
+                self._scope.reply_within_s if unit != units[-1] else max(_LAST_S, self._scope.reply_within_s)
+            )
+            heard = yield Probe(asked, str(unit), wait_s)
+            yield from self._meet_all(heard)
+
+    def _meet_all(self, heard: Heard) -> Search:
+        """Meet whoever may have been heard."""
+        if heard.is_silent:
+            return
+        units = [self._carrier.unit(frame) for frame in (heard.frame, *heard.others) if frame is not None]
+        wait_s = _CERTAIN_S
+        if not units and len(heard.octets) >= _LEAST_OCTETS:
+            units, wait_s = list(reversed(self._recent)), _PATIENT_S
+        for unit in dict.fromkeys(units):
+            if unit in self._asked and unit not in self._met:
+                yield from self._meet(unit, wait_s, 0.0 if heard.frame is not None else _DRAIN_S)
+
+    def _meet(self, unit: int, wait_s: float, pause_s: float) -> Search:
+        """Ask one address patiently; report it if it is there.
+
+        Args:
+            unit: the address.
+            wait_s: how long its first reply is waited for.
+            pause_s: how long the reply to an earlier question may still come.
+        """
+        self._met.add(unit)
+        memory = UnitMemory(self._carrier, unit, wait_s=wait_s)
+        meeting = _Meeting(unit, self._carrier.octets(_PROBE_REPLY))
+        late: list[int] = []
+        for _ in range(_MEETINGS):
+            asked = request(self._carrier, unit, _PROBE, _PROBE_TEXT, pause_s)
+            heard = yield Probe(asked, str(unit), memory.wait_s, _LINGER_S)
+            meeting.hear(heard, self._carrier)
+            late += [self._carrier.unit(frame) for frame in heard.others]
+            pause_s = 0.0
+            if heard.frame is not None:
+                memory.wait_s = max(_SLOW_S, 3 * heard.turn_around_s + 0.05)
+                memory.owes |= heard.turn_around_s > _SLOW_S
+            if meeting.is_over:
+                break
+        find = meeting.find(self._name)
+        if find is not None:
+            yield find
+            if find.trouble is None:
+                identification = yield from identify(memory, self._library, is_quick=self._scope.is_quick)
+                yield self._identified(find, memory, identification)
+        for other in dict.fromkeys(late):
+            if other in self._asked and other not in self._met:
+                yield from self._meet(other, _CERTAIN_S, _DRAIN_S)
+
+    def _identified(self, find: Find, memory: UnitMemory, identification: Identification) -> Find:
+        claim, identity = identification.claim, identification.identity
+        evidence = Evidence.ANSWERS if memory.answers else find.evidence
+        is_named = claim.model is not None or bool(identity)
+        return Find(
+            protocol=find.protocol,
+            address=find.address,
+            evidence=Evidence.IDENTIFIED if is_named else evidence,
+            model=claim.model,
+            confidence=claim.confidence if claim.model else _IDENTIFIED_CONFIDENCE if identity else None,
+            reasons=(*identification.reasons, *find.reasons),
+            rivals=claim.rivals,
+            keys={**find.keys, **({"model": claim.model} if claim.model else {})},
+            identity=identity,
+        )
+
+
+class _Meeting:
+    """What was heard of one address that is asked patiently, again and again."""
+
+    def __init__(self, unit: int, whole: int) -> None:
+        """Begin with nothing heard; a whole reply has `whole` octets."""
+        self._unit = unit
+        self._whole = whole
+        self._good: list[bytes] = []  # PDUs
+        self._silences = 0
+        self._garbled: list[int] = []  # octets
+        self._doubles = 0
+
+    def hear(self, heard: Heard, carrier: Carrier) -> None:
+        """Take what was heard after one question."""
+        own = [frame for frame in heard.others if carrier.unit(frame) == self._unit]
+        if heard.frame is not None:
+            self._good.append(carrier.body(heard.frame))
+            rest = len(heard.octets) - len(heard.frame.data) - sum(len(frame.data) for frame in own)
+            self._doubles += bool(own) or rest >= carrier.octets(2)
+        elif heard.is_silent:
+            self._silences += 1
+        elif len(heard.octets) >= _LEAST_OCTETS and not heard.others:
+            self._garbled.append(len(heard.octets))
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether enough is known."""
+        if not self._good and not self._garbled:
+            return self._silences >= 1
+        is_clear = len(self._good) >= _GOOD_FRAMES and not self._garbled and not self._doubles
+        return is_clear or self._silences >= _GOOD_FRAMES + 1
+
+    def find(self, protocol: str) -> Find | None:
+        """Return what is known of the address; None: nothing is there."""
+        trouble, evidence, reason = self._judged()
+        if evidence is None:
+            return None
+        return Find(
+            protocol=protocol,
+            address=str(self._unit),
+            evidence=evidence,
+            reasons=(reason,),
+            keys={"address": self._unit},
+            trouble=trouble,
+        )
+
+    def _judged(self) -> tuple[Trouble | None, Evidence | None, str]:
+        is_long = sum(octets > self._whole + 1 for octets in self._garbled) >= _GOOD_FRAMES
+        if self._doubles + (is_long and len(self._garbled)) >= _GOOD_FRAMES:
+            evidence = Evidence.ANSWERS if self._good else Evidence.GARBLED
+            return Trouble.TWO_DEVICES, evidence, "one question is answered twice"
+        if len(self._good) >= _GOOD_FRAMES:
+            code = self._good[-1][1]
+            if all(pdu_octets[0] & pdu.REFUSED for pdu_octets in self._good):
+                return None, Evidence.REFUSES, f"refuses {_PROBE_TEXT}: {pdu.exception_name(code)}"
+            return None, Evidence.ANSWERS, f"answers a read of {_PROBE_TEXT}"
+        if len(self._garbled) >= _GOOD_FRAMES + 1:
+            return Trouble.NOISE, Evidence.GARBLED, "every question is answered by octets that make no frame"
+        return None, None, ""
