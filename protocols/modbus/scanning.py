@@ -7,7 +7,7 @@
                                                       into our question: ask those again, patiently
 
     meet            patiently, until two good frames; the line is listened to for a second device that answers
-                    too; then it is identified (`identification`)
+                    too. Once all addresses were asked, those present are identified (`identification`).
 
 A silent address costs 20 ms beside the wire time. So slow devices answer while others are asked: their frames
 carry their address, and are believed no further than to ask again.
@@ -40,16 +40,20 @@ from protocols.toolkit.scanning import (
 
 _USUAL: Final = 16  # the addresses that installers give first
 _REPLY_WITHIN_S: Final = 0.02
-_SLOW_REPLY_WITHIN_S: Final = 0.25
+_SLOW_REPLY_WITHIN_S: Final = 0.06
 _PATIENT_S: Final = 0.35  # for an address that somebody may have answered from
 _CERTAIN_S: Final = 1.2  # … and for one that somebody did answer from
 _DRAIN_S: Final = 0.25  # before that question, for the reply to the quick one
-_LAST_S: Final = 0.1  # for the last address: nobody is asked after it
+_LAST_S: Final = 0.1  # for the last address on a line on which nobody was found
 _SLOW_S: Final = 0.1  # a turn-around beyond that may be as long as the next question
 _LINGER_S: Final = 0.12  # for a second device at the address that answers later
 _RECENT: Final = 8  # addresses asked before, one of which may have answered garbled
+_RECENT_IN_NOISE: Final = 2
+_MOST_VAIN: Final = 3
 _LEAST_OCTETS: Final = 3  # fewer are a glitch
 _MEETINGS: Final = 6  # tries to have two good frames
+_GARBLED: Final = 5  # octets in answer to each of so many questions are no noise …
+_SPREAD_S: Final = 0.04  # … if they come after the same time
 _GOOD_FRAMES: Final = 2
 _PROBE: Final = read(Table.HOLDING, 0, 1)
 _PROBE_TEXT: Final = "holding register 0"
@@ -108,6 +112,8 @@ class _Round:
         self._recent: deque[int] = deque(maxlen=_RECENT)
         self._met: set[int] = set()  # asked patiently already
         self._asked: set[int] = set()
+        self._vain = 0  # suspicions in a row that found nobody
+        self._present: list[tuple[Find, UnitMemory]] = []  # to be identified, once all were asked
 
     def search(self) -> Search:
         """Ask every address of the scope."""
@@ -118,23 +124,32 @@ class _Round:
             self._asked.add(unit)
             self._recent.append(unit)
             asked = request(self._carrier, unit, _PROBE, _PROBE_TEXT)
-            wait_s = (
-                self._scope.reply_within_s if unit != units[-1] else max(_LAST_S, self._scope.reply_within_s)
-            )
+            wait_s = self._scope.reply_within_s
+            if unit == units[-1]:  # nobody is asked after it
+                wait_s = _CERTAIN_S if self._present else _LAST_S
             heard = yield Probe(asked, str(unit), wait_s)
             yield from self._meet_all(heard)
+        for find, memory in self._present:
+            identification = yield from identify(memory, self._library, is_quick=self._scope.is_quick)
+            yield self._identified(find, memory, identification)
 
     def _meet_all(self, heard: Heard) -> Search:
         """Meet whoever may have been heard."""
         if heard.is_silent:
             return
         units = [self._carrier.unit(frame) for frame in (heard.frame, *heard.others) if frame is not None]
-        wait_s = _CERTAIN_S
-        if not units and len(heard.octets) >= _LEAST_OCTETS:
-            units, wait_s = list(reversed(self._recent)), _PATIENT_S
-        for unit in dict.fromkeys(units):
-            if unit in self._asked and unit not in self._met:
-                yield from self._meet(unit, wait_s, 0.0 if heard.frame is not None else _DRAIN_S)
+        if units:
+            for unit in dict.fromkeys(units):
+                if unit in self._asked and unit not in self._met:
+                    yield from self._meet(unit, _CERTAIN_S, 0.0 if heard.frame is not None else _DRAIN_S)
+        elif len(heard.octets) >= _LEAST_OCTETS:
+            # On a noisy line most suspicions are vain: then only the latest are asked.
+            reach = _RECENT if self._vain < _MOST_VAIN else _RECENT_IN_NOISE
+            present = len(self._present)
+            for unit in list(reversed(self._recent))[:reach]:
+                if unit not in self._met:
+                    yield from self._meet(unit, _PATIENT_S, _DRAIN_S)
+            self._vain = 0 if len(self._present) > present else self._vain + 1
 
     def _meet(self, unit: int, wait_s: float, pause_s: float) -> Search:
         """Ask one address patiently; report it if it is there.
@@ -163,8 +178,7 @@ class _Round:
         if find is not None:
             yield find
             if find.trouble is None:
-                identification = yield from identify(memory, self._library, is_quick=self._scope.is_quick)
-                yield self._identified(find, memory, identification)
+                self._present.append((find, memory))
         for other in dict.fromkeys(late):
             if other in self._asked and other not in self._met:
                 yield from self._meet(other, _CERTAIN_S, _DRAIN_S)
@@ -196,6 +210,7 @@ class _Meeting:
         self._good: list[bytes] = []  # PDUs
         self._silences = 0
         self._garbled: list[int] = []  # octets
+        self._begins: list[float] = []  # after the question, in seconds
         self._doubles = 0
 
     def hear(self, heard: Heard, carrier: Carrier) -> None:
@@ -209,12 +224,13 @@ class _Meeting:
             self._silences += 1
         elif len(heard.octets) >= _LEAST_OCTETS and not heard.others:
             self._garbled.append(len(heard.octets))
+            self._begins.append(heard.turn_around_s)
 
     @property
     def is_over(self) -> bool:
         """Return whether enough is known."""
-        if not self._good and not self._garbled:
-            return self._silences >= 1
+        if not self._good:
+            return self._silences >= 1 or len(self._garbled) >= _GARBLED
         is_clear = len(self._good) >= _GOOD_FRAMES and not self._garbled and not self._doubles
         return is_clear or self._silences >= _GOOD_FRAMES + 1
 
@@ -233,15 +249,16 @@ class _Meeting:
         )
 
     def _judged(self) -> tuple[Trouble | None, Evidence | None, str]:
-        is_long = sum(octets > self._whole + 1 for octets in self._garbled) >= _GOOD_FRAMES
-        if self._doubles + (is_long and len(self._garbled)) >= _GOOD_FRAMES:
-            evidence = Evidence.ANSWERS if self._good else Evidence.GARBLED
-            return Trouble.TWO_DEVICES, evidence, "one question is answered twice"
+        if self._doubles >= _GOOD_FRAMES:
+            return Trouble.TWO_DEVICES, Evidence.ANSWERS, "one question is answered twice"
         if len(self._good) >= _GOOD_FRAMES:
             code = self._good[-1][1]
             if all(pdu_octets[0] & pdu.REFUSED for pdu_octets in self._good):
                 return None, Evidence.REFUSES, f"refuses {_PROBE_TEXT}: {pdu.exception_name(code)}"
             return None, Evidence.ANSWERS, f"answers a read of {_PROBE_TEXT}"
-        if len(self._garbled) >= _GOOD_FRAMES + 1:
+        is_steady = bool(self._begins) and max(self._begins) - min(self._begins) <= _SPREAD_S
+        if len(self._garbled) >= _GARBLED and is_steady and not self._silences:
+            if min(self._garbled) > self._whole + 1:
+                return Trouble.TWO_DEVICES, Evidence.GARBLED, "every question is answered by two at once"
             return Trouble.NOISE, Evidence.GARBLED, "every question is answered by octets that make no frame"
         return None, None, ""

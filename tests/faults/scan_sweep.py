@@ -110,7 +110,7 @@ def judged(bus: RandomBus, result: ScanResult, located: Sequence[Located]) -> Ou
     wrong += [
         f"{one.find.protocol} {one.find.address} at {one.line} is not there"
         for one in result.finds
-        if one not in known and one.find.evidence in (Evidence.IDENTIFIED, Evidence.ANSWERS)
+        if one not in known and one.find.evidence is not Evidence.HEARD
     ]
     return Outcome(bus, result, tuple(missed), tuple(unnamed), tuple(wrong), last_s)
 
@@ -175,9 +175,9 @@ def report(outcomes: Sequence[Outcome], *, known_line: bool) -> int:
     whole_s = statistics.median(outcome.result.bus_s for outcome in outcomes)
     found_share, right_share = 1 - missed / devices, 1 - (missed + unnamed) / devices
     print(
-        f"{len(outcomes)} buses, {devices} devices: found {found_share:.1%}, protocol right {right_share:.1%}, "
-        f"models claimed {claimed}, wrong claims {wrong}; median bus seconds until the last find {last_s:.1f}, "
-        f"of the whole scan {whole_s:.1f}"
+        f"{len(outcomes)} buses, {devices} devices: found {found_share:.1%}, right {right_share:.1%}, "
+        f"models claimed {claimed}, wrong claims {wrong}; "
+        f"median bus seconds until the last find {last_s:.1f}, of the whole scan {whole_s:.1f}"
     )
     most_s = KNOWN_LINE_S if known_line else UNKNOWN_LINE_S
     return int(found_share < FOUND or right_share < RIGHT or wrong > 0 or last_s > most_s)

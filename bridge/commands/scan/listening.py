@@ -33,6 +33,7 @@ _STRAY_OCTETS: Final = 2  # that come once and are no traffic
 _LEAST_FRAMES: Final = 2
 _LEAST_SHARE: Final = 0.5  # of the octets must be good frames
 _RARE_SHARE: Final = 0.9  # … where they are few
+_MANY_FRAMES, _SMALL_SHARE = 4, 0.2  # a master that is in a hurry collides with replies
 _NAMED_MOST: Final = 8
 
 
@@ -41,7 +42,8 @@ class Traffic:
     """What is sent on a line on which nobody was asked.
 
     Attributes:
-        line: the line settings at which it makes frames; None: at none.
+        line: the line settings at which it makes frames; None: at none. Parity may be another: a host takes
+            octets with a wrong parity bit, too.
         finds: the sensors that send by themselves, or those that another master asks.
         is_master: another master asks.
     """
@@ -63,7 +65,7 @@ class Traffic:
             more = " …" if len(addresses) > _NAMED_MOST else ""
             whom = f"{', '.join(addresses[:_NAMED_MOST])}{more}" if addresses else "on this line"
             return (
-                f"another master is at work at {self.line}, it asks {whom}: "
+                f"another master is at work at {self.line.baudrate} baud, it asks {whom}: "
                 "nothing was sent; stop it to scan, or only listen (listen = true on the bus)"
             )
         return f"sensors send by themselves at {self.line}: nothing was sent, and nothing needs to be asked"
@@ -123,7 +125,9 @@ def told_by(octets: bytes, line: LineSettings, protocols: Sequence[Protocol]) ->
             continue
         frames = _frames(protocol, octets)
         share = sum(len(frame.data) for frame in frames) / max(1, len(octets))
-        is_enough = share >= (_LEAST_SHARE if len(frames) >= _LEAST_FRAMES else _RARE_SHARE)
+        is_enough = share >= (_LEAST_SHARE if len(frames) >= _LEAST_FRAMES else _RARE_SHARE) or (
+            len(frames) >= _MANY_FRAMES and share >= _SMALL_SHARE
+        )
         if frames and is_enough and (best is None or share > best[0]):
             best = share, protocol, frames
     if best is None:

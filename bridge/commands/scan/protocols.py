@@ -1,4 +1,4 @@
-"""Which protocols a scan tries: all of the catalogue that can be searched or heard, or those that are named."""
+"""Which protocols a scan tries: all that can be searched for or heard, or those that are named."""
 
 from __future__ import annotations
 

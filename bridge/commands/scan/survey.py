@@ -220,20 +220,18 @@ class Survey:
         """Return what is left to do once something was found at the line settings of a step.
 
         Those settings are finished: what was found first, then the likely addresses of the other protocols. A
-        device with another parity is looked for at its likely addresses only.
+        device that was set up wrong is common: one with another parity is looked for at all addresses, one
+        with another speed at the likely ones.
         """
         line = found.scope.line
         own = [step for step in pending if step.scope.line == line and step.protocol == found.protocol]
         others = [step for step in pending if step.scope.line == line and step not in own and not step.round]
-        neighbours = [
-            step
-            for step in pending
-            if step.protocol == found.protocol
-            and not step.round
-            and step.scope.line != line
-            and step.scope.line.baudrate == line.baudrate
-        ]
-        return [*own, *others, *neighbours]
+        if self._subject.limits.is_quick:
+            return [*own, *others]
+        elsewhere = [step for step in pending if step.scope.line != line and step.protocol == found.protocol]
+        other_parity = [step for step in elsewhere if step.scope.line.baudrate == line.baudrate]
+        other_speed = [step for step in elsewhere if step not in other_parity and not step.round]
+        return [*own, *others, *other_parity, *other_speed]
 
     async def _take(self, step: Step) -> None:
         """Carry out one step: the search of one protocol at one line setting."""
