@@ -13,6 +13,7 @@ Nothing else in the bridge reads these files, and nothing here opens a port or a
     decryption    the keys of meters that encrypt
     models        a site's own device models            schema    site.toml for editors
     fingerprints  which service an edit concerns
+    offsets       what is added to a counter            edit      changes to a person's file
     foreign_words the keys and values that other programs use, and what they are here
 """
 
@@ -23,6 +24,7 @@ from pathlib import Path
 from bridge.config.credentials import Certificate, Credentials, Provisioning, Token, load_credentials
 from bridge.config.decryption import with_keys
 from bridge.config.models import OwnModels
+from bridge.config.offsets import Offset
 from bridge.config.schema import site_schema
 from bridge.config.site import load_site
 from bridge.config.tables import RS485, Bus, ClockSettings, Sensor, Site, SpoolSettings, ThingsBoard
@@ -36,6 +38,7 @@ __all__ = [
     "ClockSettings",
     "Credentials",
     "CredentialsWatch",
+    "Offset",
     "OwnModels",
     "Provisioning",
     "Sensor",

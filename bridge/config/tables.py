@@ -15,6 +15,7 @@ from bridge import spool_file
 from bridge.config.foreign_words import line_text
 from bridge.config.keys import NOT_WRITTEN, Table, Written
 from bridge.config.kinds import Check, File, Number, OnlyBeside, Parsed, Text, Whole
+from bridge.config.offsets import Offset, Offsets
 from bridge.config.places import Scheme, check_adapter, check_bus_name, check_plain_name, check_url, parse_url
 from bridge.config.quantities import Duration, Size
 from bridge.config.wording import value_text
@@ -193,6 +194,8 @@ class Sensor(Table):
     """Least quiet time on the line before this device is asked. Default: the bus's."""
     pause_within_reply_s: Annotated[float, Duration("0s", "10s"), Written("pause_within_reply")] = 0.0
     """How long the device may fall silent inside a reply. Default: the bus's."""
+    offsets: Annotated[dict[str, Offset], Offsets()] = field(default_factory=dict)
+    """What is added to a counter, to go on where that of a replaced device ended; `replace` writes it."""
     bus: Annotated[str, NOT_WRITTEN]
     """The bus it is connected to."""
     settings: Annotated[Settings, NOT_WRITTEN]

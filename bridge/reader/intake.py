@@ -14,6 +14,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from bridge.clock import Clock, Instant
+from bridge.reader.offsets import continued
 from bridge.reader.on_change import OnChange
 from bridge.spool import Reading, SpoolWriter
 from bridge.status.documents import SensorDocument
@@ -38,6 +39,7 @@ class Intake:
 
     def __init__(self, sensor: Sensor, spool: SpoolWriter, clock: Clock) -> None:
         self._name = sensor.name
+        self._offsets = sensor.offsets
         self._spool = spool
         self._clock = clock
         self._on_change = (
@@ -55,10 +57,11 @@ class Intake:
         """Spool the values of one poll or telegram as a reading.
 
         Args:
-            values: in engineering units, by key.
+            values: in engineering units, by key, as the device says them: its offsets are added here.
             taken: when they were on the wire.
             stamp_error_s: how uncertain that time is, in seconds; the reading says so. 0: as exact as usual.
         """
+        values = continued(values, self._offsets)
         body, points = encode_values(values)
         if points < len(values):
             self._unstorable += len(unstorable(values))

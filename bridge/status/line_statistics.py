@@ -1,5 +1,7 @@
 """Line statistics: the counters of a bus are kept across restarts.
 
+So are the last values of each sensor: where one is replaced, its counters are continued from them.
+
 The counters of a bus are a small file beside the spool, replaced at stop and every ten minutes, not forced to
 the disk: 144 writes of some kilobytes a day. A power cut may cost ten minutes of counting, but no reading: so
 this is not for the spool and its forced commits. Everything but the counters (a percentile, a share) begins
@@ -16,6 +18,7 @@ from typing import cast
 
 from bridge.files import acting_as_owner, read_regular, replace_regular
 from bridge.status.documents import BusDocument, LineDocument, SensorDocument
+from protocols.toolkit.polling import Values
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ OF_LINE = (
     "frames",
     "nonsense",
 )
+LAST = ("last_ts", "last_values")
 
 
 class Memory:
@@ -91,7 +95,10 @@ class Memory:
     def save(self, total: BusDocument) -> None:
         """Write the counters of a document from `total` to the file; log a disk that refuses, and go on."""
         counters = {
-            "sensors": {name: _only(counts, OF_SENSOR) for name, counts in total["sensors"].items()},
+            "sensors": {
+                name: {**_only(counts, OF_SENSOR), **self._last(name, counts)}
+                for name, counts in total["sensors"].items()
+            },
             "line": _only(total["line"], OF_LINE),
         }
         try:
@@ -99,6 +106,18 @@ class Memory:
                 replace_regular(self._path, json.dumps(counters).encode(), is_sole_writer=True)
         except OSError as error:
             _log.warning("%s: line statistics are not kept (%s)", self._path, error)
+
+    def last(self, sensor: str) -> tuple[int | None, Values] | None:
+        """Return a sensor's last values before this start and their time, ms since 1970; None if unknown."""
+        match self._sensors.get(sensor):
+            case {"last_ts": int() | None as ts_ms, "last_values": dict(values)} if values:
+                return ts_ms, values
+        return None
+
+    def _last(self, name: str, counts: Mapping[str, object]) -> dict[str, object]:
+        """Return the last values of a sensor; those from before this start while it has not answered."""
+        source = counts if counts.get("last_values") else self._sensors.get(name, {})
+        return _only(source, LAST)
 
 
 def _plus(

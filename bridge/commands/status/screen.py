@@ -15,7 +15,9 @@ from typing import Final, Literal
 from rich.console import Console
 from rich.text import Text
 
+from bridge.config import Offset
 from bridge.plain_text import one_line
+from bridge.reader.offsets import since_text
 from bridge.status.documents import BusDocument, Slowed, Status, UplinkDocument
 from protocols.toolkit.polling import Values
 
@@ -98,8 +100,15 @@ def states(document: Status) -> dict[str, str]:
     return {name: _state(document, name) for name in document["sensors"]}
 
 
-def detail(document: Status, name: str, units: Mapping[str, str]) -> list[str]:
-    """Return all that is known of one sensor, a line each."""
+def detail(document: Status, name: str, units: Mapping[str, str], offsets: Mapping[str, Offset]) -> list[str]:
+    """Return all that is known of one sensor, a line each.
+
+    Args:
+        document: that of `status --json`.
+        name: of the sensor.
+        units: of its values.
+        offsets: what is added to its values.
+    """
     row = document["sensors"][name]
     bus = document["buses"].get(row["bus"] or "", {"state": ""})
     lines = [f"{name} on bus {row['bus']}: {_state(document, name)}, last reading {age(row['last_ts'])} ago"]
@@ -110,6 +119,11 @@ def detail(document: Status, name: str, units: Mapping[str, str]) -> list[str]:
     lines += [f"  {key:<{width}}  {_value(value, units.get(key, ''))}" for key, value in values.items()]
     lines += [f"  {key:<{width}}  -  {reason}" for key, reason in left_out.items()]
     lines += [f"  {sentence}" for sentence in doubts.values()]
+    lines += [
+        f"  {key} goes on where a replaced device ended: "
+        f"{_value(offset.add, units.get(key, ''))} added {since_text(offset)}"
+        for key, offset in offsets.items()
+    ]
     counters = [f"{row[key]} {key.replace('_', ' ')}" for key in _COUNTERS if row.get(key)]
     replies = f"{row.get('replies', 0)} replies to {row.get('requests', 0)} requests"
     lines.append(f"line {bus.get('line', {}).get('settings', '')}: {', '.join([replies, *counters])}")

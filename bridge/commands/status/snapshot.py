@@ -136,7 +136,9 @@ def show_sensor(site: Site, name: str) -> None:
     if name not in document["sensors"]:
         names = ", ".join(document["sensors"])
         raise ConfigError([f'{site.path}: there is no sensor "{name}"; the sensors are: {names}'])
-    typer.echo(lines([*document["not_in_force"], *detail(document, name, _units(site).get(name, {}))]))
+    sensor = site.sensors.get(name)
+    rows = detail(document, name, _units(site).get(name, {}), sensor.offsets if sensor else {})
+    typer.echo(lines([*document["not_in_force"], *rows]))
 
 
 def watch_it(path: Path) -> None:

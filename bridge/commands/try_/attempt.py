@@ -16,6 +16,7 @@ from bridge.files import NotOurFile
 from bridge.port import Port
 from bridge.port.adapter import find_port
 from bridge.reader.attempt import Query
+from bridge.reader.offsets import continued, since_text
 from bridge.spool import lock
 from protocols.toolkit.protocol import PushingProtocol
 
@@ -33,13 +34,17 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
         NoReply: nothing came from the sensor, or nothing that could be decoded.
     """
     bus, sensor = _find(site, name)
-    return await attempt_at(site, bus, sensor, query_of(site, bus, sensor), devices)
+    answer = await attempt_at(site, bus, sensor, query_of(site, bus, sensor), devices)
+    return with_offsets(answer, sensor)
 
 
 async def attempt_at(
     site: Site, bus: Bus, sensor: Sensor, query: Query, devices: Path | None
 ) -> dict[str, Any]:
-    """Poll a sensor of a bus, in site.toml or not. Returns and raises as `ask`; `query` asks for the same."""
+    """Poll a sensor of a bus, in site.toml or not; its values are as the device says them, without offsets.
+
+    Returns and raises as `ask`; `query` asks for the same.
+    """
     if bus.listen:
         raise ConfigError(
             [
@@ -74,6 +79,21 @@ async def attempt_at(
             return await PolledAttempt(bus, sensor, device, port, port.path, clock).run()
         finally:
             await port.close()
+
+
+def with_offsets(answer: dict[str, Any], sensor: Sensor) -> dict[str, Any]:
+    """Return the document of an attempt with the sensor's offsets added, and a remark for each."""
+    values = answer["values"]
+    remarks = [
+        f"said {values[key]} as {key}; {offset.add} is added to it {since_text(offset)}"
+        for key, offset in sensor.offsets.items()
+        if key in values
+    ]
+    return {
+        **answer,
+        "values": continued(values, sensor.offsets),
+        "remarks": [*answer["remarks"], *remarks],
+    }
 
 
 def _find(site: Site, name: str) -> tuple[Bus, Sensor]:
