@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import os
 import stat
+import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
 
 from bridge.errors import ConfigError
 from bridge.files import NotOurFile, acting_as_owner, open_regular, read_all, replace_regular
@@ -35,6 +40,36 @@ def edit(path: Path, transform: Callable[[str], str]) -> None:
         raise ConfigError(
             [f"{path}: cannot be replaced ({error.strerror}): run this as the file's owner or with sudo"]
         ) from None
+
+
+def edit_tables(path: Path, change: Callable[[Any], None], by_hand: str) -> None:
+    """Change values of a person's TOML file; comments and order stay.
+
+    The change is made twice: to the plain tables and to the text. Only a text that means exactly the changed
+    tables is written.
+
+    Args:
+        path: the file.
+        change: changes the tables that it is given, which may be nested dicts or tomlkit's.
+        by_hand: what the person is to do if the file is written in a way that cannot be edited safely.
+
+    Raises:
+        ConfigError: the file cannot be read, edited or replaced.
+    """
+    edit(path, lambda text: edited_text(path, text, change, by_hand))
+
+
+def edited_text(path: Path, text: str, change: Callable[[Any], None], by_hand: str) -> str:
+    """Return the text of a TOML file with a change. Arguments and errors as for `edit_tables`."""
+    with suppress(tomllib.TOMLDecodeError, TOMLKitError, KeyError):
+        expected_tables = tomllib.loads(text)
+        change(expected_tables)
+        document: Any = tomlkit.parse(text)
+        change(document)
+        new_text = tomlkit.dumps(document)
+        if tomllib.loads(new_text) == expected_tables:
+            return new_text
+    raise ConfigError([f"{path}: cannot be edited as it is written: {by_hand}"])
 
 
 def _edit(path: Path, transform: Callable[[str], str]) -> None:

@@ -10,18 +10,15 @@ from __future__ import annotations
 
 import os
 import time
-import tomllib
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tomlkit
-
 from bridge.commands.terminal.next_step import SITE, command
 from bridge.config.document import Document
-from bridge.config.edit import edit
+from bridge.config.edit import edit_tables
 from bridge.errors import BridgeError, ConfigError, PortLost
 from bridge.port.adapter import SYSFS, Adapter, adapters, find_adapter
 from bridge.port.identity import Identity, Kind, identify
@@ -200,7 +197,11 @@ def write(path: Path, bus: str, adapter: str) -> None:
     Raises:
         ConfigError: the file cannot be replaced, or is written in a way that cannot be edited safely.
     """
-    edit(path, lambda text: _edited_text(path, text, bus, adapter))
+
+    def change(tables: Any) -> None:
+        tables["bus"][bus]["adapter"] = adapter
+
+    edit_tables(path, change, f'set adapter = "{adapter}" by hand')
 
 
 def next_step(path: Path) -> str:
@@ -215,15 +216,3 @@ adapter = "{adapter}"
 protocol = "modbus-rtu"
 line = "9600 8N1"                # as the sensor's manual says
 """
-
-
-def _edited_text(path: Path, text: str, bus: str, adapter: str) -> str:
-    expected_tables = tomllib.loads(text)
-    expected_tables["bus"][bus]["adapter"] = adapter
-    document: Any = tomlkit.parse(text)
-    document["bus"][bus]["adapter"] = adapter
-    edited_text = tomlkit.dumps(document)
-    with suppress(tomllib.TOMLDecodeError):
-        if tomllib.loads(edited_text) == expected_tables:
-            return edited_text
-    raise ConfigError([f'{path}: cannot be edited as it is written: set adapter = "{adapter}" by hand'])

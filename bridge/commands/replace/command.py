@@ -1,0 +1,142 @@
+"""`serial-bridge replace`: the conversation. The work itself is `bridge.commands.replace.replacement`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import click
+import typer
+
+from bridge.commands.terminal.audited import recorded, toml_values
+from bridge.commands.terminal.next_step import command as next_command
+from bridge.commands.terminal.options import (
+    SITE,
+    AsJson,
+    CredentialsPath,
+    DevicesPath,
+    SitePath,
+    print_json,
+    say,
+    secrets_of,
+)
+from bridge.plain_text import one_line
+
+if TYPE_CHECKING:
+    from bridge.commands.replace.replacement import LastValues
+    from bridge.config import Site
+
+SECTION: Final = "Every day"
+
+
+def command(
+    sensor: Annotated[str, typer.Argument(help="The sensor that was exchanged, as named in the site file.")],
+    address: Annotated[
+        str | None,
+        typer.Option(help="Address or serial number of the new one; without, the bus is scanned for it."),
+    ] = None,
+    last: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The last value of a counter, read off the old sensor: import_energy=8123.4. Repeatable.",
+            metavar="KEY=VALUE",
+        ),
+    ] = None,
+    counter: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A value that goes on. Default: energy, volume, pulses. Repeatable.", metavar="KEY"
+        ),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="All counters begin anew.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    site: SitePath = SITE,
+    credentials: CredentialsPath = None,
+    devices: DevicesPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Exchange a broken sensor: same name, same token, its counters go on.
+
+    Connect the new one first. Nothing is written to it.
+    """
+    from bridge import event_loop
+    from bridge.commands.enroll.enrolment import check_writable
+    from bridge.commands.replace import replacement
+    from bridge.commands.replace.text import document, lines
+    from bridge.config import load_site, with_keys
+
+    site_settings = with_keys(load_site(site), secrets_of(site, credentials))
+    check_writable(site)
+    bus, old = replacement.find_sensor(site_settings, sensor)
+    if address is not None:
+        new_keys = replacement.keys_for_address(bus, address)
+    else:
+        new_keys = _scanned(site_settings, bus.name, sensor, devices, is_silent=yes)
+    block = replacement.block_of(site_settings, bus.name, sensor)
+    is_same = replacement.changed(block, new_keys) == block
+    chosen = () if fresh else counter or None
+    known = None if fresh else replacement.last_known(site_settings, bus, sensor, is_same_address=is_same)
+    known = replacement.corrected(known, last or ())
+    work = partial(replacement.propose, site_settings, bus, old, new_keys, devices=devices, chosen=chosen)
+    proposal = event_loop.run(work(known))
+    if known is not None and known.is_doubtful and proposal.continuations:
+        if yes:
+            raise replacement.doubt(sensor, proposal.continuations[0])
+        known = _asked(known, {entry.key: entry.last for entry in proposal.continuations}, sensor)
+        proposal = replacement.with_last(proposal, known)
+    say(lines(proposal, known), err=as_json)
+    is_written = yes or typer.confirm(f"write this into {site}?", True, err=as_json)
+    if is_written:
+        with recorded(site, f"replace {sensor}", partial(toml_values, site)):
+            replacement.write(site, proposal)
+        replacement.forget(site_settings, bus.name, sensor)
+    step = next_command("sudo serial-bridge install", site)
+    if as_json:
+        print_json(document(proposal, is_written=is_written, next_step=step if is_written else None))
+    elif is_written:
+        say(f"{site}: {sensor} is the new one; to undo it: serial-bridge audit has the old values")
+        say(f"next: {step}", err=True)
+    raise typer.Exit(not is_written)
+
+
+def _scanned(site: Site, bus: str, sensor: str, devices: Path | None, *, is_silent: bool) -> dict[str, Any]:
+    """Scan the bus and return the keys of the one device that may be the new sensor, or of the one chosen."""
+    from bridge import event_loop
+    from bridge.commands.replace import replacement
+    from bridge.commands.replace.scanned import finds_on
+
+    say(f"scanning bus {bus} for the new sensor; --address skips this", err=True)
+    finds = event_loop.run(finds_on(site, bus, devices))
+    candidates = replacement.candidates(site, site.buses[bus], sensor, finds)
+    if not candidates:
+        raise replacement.nothing_new(site.buses[bus], sensor)
+    for number, located in enumerate(candidates, 1):
+        reason = next(iter(located.find.reasons), "")
+        say(
+            one_line(
+                f"  {number}  address {located.find.address or '-'}  {located.find.model or ''}  {reason}"
+            ),
+            err=True,
+        )
+    if len(candidates) == 1:
+        return replacement.identity_keys(candidates[0])
+    if is_silent:
+        raise replacement.several(candidates)
+    number = typer.prompt("which one is it", type=click.IntRange(1, len(candidates)), err=True)
+    return replacement.identity_keys(candidates[number - 1])
+
+
+def _asked(known: LastValues, guesses: Mapping[str, int | float], sensor: str) -> LastValues:
+    """Ask for the last values of the old sensor, where those that are known may be the new one's."""
+    from bridge.commands.replace import replacement
+
+    say(f"the bus has read this address all along, so what it read last may be the new {sensor}'s already")
+    texts = [
+        f"{key}={typer.prompt(f'{key}, as the old one showed it last', default=str(guess), err=True)}"
+        for key, guess in guesses.items()
+    ]
+    corrected = replacement.corrected(known, texts)
+    assert corrected is not None
+    return corrected

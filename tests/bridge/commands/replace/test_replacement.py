@@ -1,0 +1,84 @@
+"""Who may be the new sensor, and what a person types for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bridge.commands.replace.replacement import (
+    LastValues,
+    candidates,
+    changed,
+    corrected,
+    identity_keys,
+    keys_for_address,
+)
+from bridge.commands.scan.result import Located
+from bridge.config import Site, load_site
+from bridge.errors import ConfigError
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.scanning import Evidence, Find
+from tests.support.site import site_head
+
+LINE = LineSettings.parse("9600 8N1")
+REGISTERS = "registers = { x = { holding = 0 } }"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    (tmp_path / "site.toml").write_text(
+        site_head()
+        + f'[[bus.meters.sensor]]\nname = "a"\naddress = 1\nevery = "1s"\n{REGISTERS}\n'
+        + f'[[bus.meters.sensor]]\nname = "b"\naddress = 2\nevery = "1s"\n{REGISTERS}\n'
+        + '[bus.heat]\nadapter = "/dev/ttyHEAT"\nprotocol = "mbus"\nline = "2400 8E1"\n'
+        + '[[bus.heat.sensor]]\nname = "h"\naddress = 5\nevery = "1m"\n'
+        + '[bus.tank]\nadapter = "/dev/ttyTANK"\nprotocol = "kamstrup-kmp"\n'
+    )
+    return load_site(tmp_path / "site.toml")
+
+
+def find(address: int, *, line: LineSettings = LINE, evidence: Evidence = Evidence.ANSWERS) -> Located:
+    keys = {"address": address, "every": "10s", "model": "eastron-sdm630"}
+    return Located(Find(protocol="modbus-rtu", address=str(address), evidence=evidence, keys=keys), line, 1.0)
+
+
+def test_the_new_one_is_who_is_no_other_sensor_of_the_bus(site: Site) -> None:
+    finds = [
+        find(1),
+        find(2),
+        find(9),
+        find(8, line=LineSettings.parse("9600 8E1")),
+        find(7, evidence=Evidence.GARBLED),
+    ]
+    fitting = candidates(site, site.buses["meters"], "a", finds)
+    assert [located.find.address for located in fitting] == ["1", "9"]
+    assert identity_keys(fitting[1]) == {"address": 9, "model": "eastron-sdm630"}
+
+
+def test_an_address_is_typed_as_the_protocol_has_it(site: Site) -> None:
+    assert keys_for_address(site.buses["meters"], "12") == {"address": 12}
+    assert keys_for_address(site.buses["heat"], "12") == {"address": 12}
+    assert keys_for_address(site.buses["heat"], "12345678") == {"id": "12345678"}
+    with pytest.raises(ConfigError, match="has no addresses"):
+        keys_for_address(site.buses["tank"], "3")
+
+
+def test_a_serial_number_takes_the_place_of_an_address() -> None:
+    assert changed({"name": "h", "address": 5}, {"id": "12345678"}) == {"name": "h", "id": "12345678"}
+    assert changed({"name": "h", "id": "1", "model": "m"}, {"address": 5}) == {
+        "name": "h",
+        "model": "m",
+        "address": 5,
+    }
+
+
+def test_what_was_read_off_the_old_sensor_counts_more_than_what_is_remembered() -> None:
+    known = LastValues(7, {"a": 1.0, "b": 2.0}, is_doubtful=True)
+    assert corrected(known, ["a=8.5"]) == LastValues(7, {"a": 8.5, "b": 2.0}, is_doubtful=True)
+    assert corrected(known, ["a=8,5", "b=9"]) == LastValues(7, {"a": 8.5, "b": 9}, is_doubtful=False)
+    assert corrected(None, ["a=3"]) == LastValues(None, {"a": 3})
+    assert corrected(known, []) is known
+    for wrong in ("a", "a=", "=3", "a=x", "a=nan", "a=1e999"):
+        with pytest.raises(ConfigError, match="write the key of the value and a number"):
+            corrected(known, [wrong])
