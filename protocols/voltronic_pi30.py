@@ -24,6 +24,7 @@ from protocols.toolkit.errors import DeviceRefusal
 from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request, Value, Values
 from protocols.toolkit.protocol import Fields, PolledProtocol
+from protocols.toolkit.scanning import Scanning
 from protocols.toolkit.search import SearchFramer, Shape
 from protocols.toolkit.value_list import ValueKeys, ValueSettings
 
@@ -205,6 +206,20 @@ _SHAPE: Final = Shape(
     direction=_direction,
 )
 
+
+def _scanning() -> Scanning:
+    from protocols.toolkit.sole_device import SoleDevice  # a service never searches
+
+    return SoleDevice(
+        protocol="voltronic-pi30",
+        lines=(LineSettings(2400, 8, "N", 1),),
+        requests=lambda line: Inverter([KEYS.parse({})], line).planned(),
+        told=describe,
+        ranges={"output_frequency": (0.0, 70.0), "battery_voltage": (0.0, 1000.0)},
+        reply_within_s=1.0,
+    ).scanning
+
+
 PROTOCOL: Final = PolledProtocol(
     name="voltronic-pi30",
     title="Voltronic inverters, PI30",
@@ -218,4 +233,5 @@ PROTOCOL: Final = PolledProtocol(
     reply_timeout_s=1.0,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
+    scanning=_scanning,
 )

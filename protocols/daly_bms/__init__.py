@@ -16,6 +16,20 @@ from protocols.daly_bms.frame import LENGTH, StreamFramer
 from protocols.daly_bms.overhearing import BmsOverhearer
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import PolledProtocol
+from protocols.toolkit.scanning import Scanning
+
+
+def _scanning() -> Scanning:
+    from protocols.toolkit.sole_device import SoleDevice  # a service never searches
+
+    return SoleDevice(
+        protocol="daly-bms",
+        lines=(LineSettings(9600, 8, "N", 1),),
+        requests=lambda line: Bms([KEYS.parse({"values": ["voltage"]})], line).planned(),
+        told=describe,
+        ranges={"voltage": (1.0, 1000.0), "state_of_charge": (0.0, 100.0)},
+    ).scanning
+
 
 PROTOCOL = PolledProtocol(
     name="daly-bms",
@@ -30,4 +44,5 @@ PROTOCOL = PolledProtocol(
     overhearer=BmsOverhearer,
     longest=LENGTH,
     bytesizes=frozenset({8}),
+    scanning=_scanning,
 )

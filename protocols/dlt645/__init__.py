@@ -24,6 +24,20 @@ from protocols.dlt645.overhearing import MeterOverhearer
 from protocols.dlt645.settings import conflicts, parse_settings, sensor_schema
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import PolledProtocol
+from protocols.toolkit.scanning import Scanning
+
+
+def _scanning() -> Scanning:
+    from protocols.dlt645.scanning import SCANNING_2007  # a service never searches
+
+    return SCANNING_2007
+
+
+def _scanning_1997() -> Scanning:
+    from protocols.dlt645.scanning import SCANNING_1997  # a service never searches
+
+    return SCANNING_1997
+
 
 PROTOCOL: Final = PolledProtocol(
     name="dlt645",
@@ -38,6 +52,7 @@ PROTOCOL: Final = PolledProtocol(
     overhearer=MeterOverhearer,
     conflicts=conflicts,
     bytesizes=frozenset({8}),
+    scanning=_scanning,
 )
 PROTOCOL_1997: Final = PolledProtocol(
     name="dlt645-1997",
@@ -52,4 +67,5 @@ PROTOCOL_1997: Final = PolledProtocol(
     overhearer=partial(MeterOverhearer, edition=DLT645_1997),
     conflicts=conflicts,
     bytesizes=frozenset({8}),
+    scanning=_scanning_1997,
 )

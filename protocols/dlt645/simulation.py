@@ -53,7 +53,7 @@ class SimulatedMeter:
         if not frames.covers(message.address, self.address):
             return None
         octets = self.edition.octets
-        if message.function == frames.READ_ADDRESS:
+        if message.function == frames.READ_ADDRESS and self.edition is DLT645_2007:
             return self._reply(message, bytes.fromhex(self.address)[::-1])
         if message.function == self.edition.read and len(message.data) >= octets:
             return self._send(message, 0)

@@ -9,6 +9,14 @@ from protocols.iec62056_21.overhearing import MeterOverhearer
 from protocols.iec62056_21.settings import SENSOR_SCHEMA, conflicts, parse_settings
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import PolledProtocol
+from protocols.toolkit.scanning import Scanning
+
+
+def _scanning() -> Scanning:
+    from protocols.iec62056_21.scanning import SCANNING  # a service never searches
+
+    return SCANNING
+
 
 PROTOCOL = PolledProtocol(
     name="iec62056-21",
@@ -24,4 +32,5 @@ PROTOCOL = PolledProtocol(
     conflicts=conflicts,
     reply_timeout_s=2.0,  # a meter answers within 1.5 s
     longest=MAX_LENGTH,
+    scanning=_scanning,
 )

@@ -16,6 +16,21 @@ from protocols.jbd_bms.overhearing import BmsOverhearer
 from protocols.jbd_bms.registers import describe
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import PolledProtocol
+from protocols.toolkit.scanning import Scanning
+
+
+def _scanning() -> Scanning:
+    from protocols.toolkit.sole_device import SoleDevice  # a service never searches
+
+    return SoleDevice(
+        protocol="jbd-bms",
+        lines=(LineSettings(9600, 8, "N", 1),),
+        requests=lambda line: Bms([KEYS.parse({"values": ["voltage", "hardware"]})], line).planned(),
+        told=describe,
+        ranges={"voltage": (1.0, 1000.0), "state_of_charge": (0.0, 100.0)},
+        identity={"type": "hardware"},
+    ).scanning
+
 
 PROTOCOL = PolledProtocol(
     name="jbd-bms",
@@ -30,4 +45,5 @@ PROTOCOL = PolledProtocol(
     overhearer=BmsOverhearer,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
+    scanning=_scanning,
 )

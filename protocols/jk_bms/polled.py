@@ -31,6 +31,7 @@ from protocols.toolkit import polling as dialogue
 from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.polling import Dialogue, LineSettings, PollResult
 from protocols.toolkit.protocol import Fields, PolledProtocol
+from protocols.toolkit.scanning import Scanning
 from protocols.toolkit.search import SearchFramer, Shape
 from protocols.toolkit.value_list import ADDRESS, ValueKeys, ValueSettings
 
@@ -269,6 +270,20 @@ _SHAPE: Final = Shape(
     direction=_direction,
 )
 
+
+def _scanning() -> Scanning:
+    from protocols.toolkit.sole_device import SoleDevice  # a service never searches
+
+    return SoleDevice(
+        protocol="jk-bms",
+        lines=(LineSettings(115200, 8, "N", 1),),
+        requests=lambda line: Bms([KEYS.parse({})], line).planned(),
+        told=describe,
+        ranges={"voltage": (1.0, 1000.0), "state_of_charge": (0.0, 100.0)},
+        identity={"serial": "device_id", "version": "software"},
+    ).scanning
+
+
 PROTOCOL: Final = PolledProtocol(
     name="jk-bms",
     title="JK BMS",
@@ -281,4 +296,5 @@ PROTOCOL: Final = PolledProtocol(
     device=Bms,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
+    scanning=_scanning,
 )

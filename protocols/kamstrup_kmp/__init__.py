@@ -17,10 +17,11 @@ from dataclasses import replace
 from typing import Final
 
 from protocols.kamstrup_kmp.frame import MAX_LENGTH, StreamFramer
-from protocols.kamstrup_kmp.meter import Meter, describe
+from protocols.kamstrup_kmp.meter import Meter, describe, serial_request
 from protocols.kamstrup_kmp.quantities import QUANTITIES, units_of
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import PolledProtocol
+from protocols.toolkit.scanning import Scanning
 from protocols.toolkit.value_list import ValueKeys, ValueSettings
 
 KEYS: Final = ValueKeys(
@@ -36,6 +37,19 @@ def _parse_settings(table: Mapping[str, object]) -> ValueSettings:
     return replace(settings, units=units_of(settings.values))
 
 
+def _scanning() -> Scanning:
+    from protocols.toolkit.sole_device import SoleDevice  # a service never searches
+
+    return SoleDevice(
+        protocol="kamstrup-kmp",
+        lines=(LineSettings(1200, 8, "N", 2),),
+        requests=lambda line: [*Meter([_parse_settings({})], line).planned(), serial_request()],
+        told=describe,
+        identity={"serial": "serial"},
+        reply_within_s=1.0,
+    ).scanning
+
+
 PROTOCOL: Final = PolledProtocol(
     name="kamstrup-kmp",
     title="Kamstrup meters, KMP",
@@ -49,4 +63,5 @@ PROTOCOL: Final = PolledProtocol(
     reply_timeout_s=2.0,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
+    scanning=_scanning,
 )

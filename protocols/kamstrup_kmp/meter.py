@@ -11,6 +11,7 @@ from protocols.kamstrup_kmp.frame import (
     AROUND,
     FROM_METER,
     MAX_LENGTH,
+    METER,
     TO_METER,
     StreamFramer,
     build,
@@ -91,6 +92,22 @@ def describe(frame: Frame) -> Fields:
             for number, register in known.items()
         }
     return fields
+
+
+def serial_request() -> Request:
+    """Return the request for the serial number."""
+
+    def accepts(frame: Frame) -> bool:
+        return frame.direction is Direction.REPLY and content(frame)[1] == _GET_SERIAL
+
+    return Request(
+        data=build(TO_METER, bytes((METER, _GET_SERIAL))),
+        framer=StreamFramer,
+        accepts=accepts,
+        reply_length=AROUND + 4,
+        summary="kamstrup-kmp: serial number",
+        longest_reply=MAX_LENGTH,
+    )
 
 
 def _request(numbers: Sequence[int]) -> Request:

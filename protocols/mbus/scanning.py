@@ -164,9 +164,11 @@ class _Searcher:
         yield _primary_meter(number, address, telegrams[0])
 
     def _probe(self, request: Request, address: str) -> Probe:
-        line = self.scope.line
-        answer_s = _ANSWER_BITS / line.baudrate + _ANSWER_S + _SLACK_S
-        return Probe(request, address, max(answer_s, self.scope.reply_within_s))
+        """Return a request with its time-out; behind data the line is heard for another meter's."""
+        answer_s = _ANSWER_BITS / self.scope.line.baudrate + _ANSWER_S + _SLACK_S
+        reply_within_s = max(answer_s, self.scope.reply_within_s)
+        linger_s = answer_s if request.longest_reply == link.LONGEST else 0.0
+        return Probe(request, address, reply_within_s, linger_s)
 
 
 def _alone(heard: Heard) -> Message | None:

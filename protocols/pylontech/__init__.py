@@ -21,6 +21,7 @@ from protocols.toolkit.errors import SettingsError
 from protocols.toolkit.keys import is_whole, shown, unknown_keys
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import PolledProtocol
+from protocols.toolkit.scanning import Scanning
 
 FIRST_ADDRESS: Final = 2  # of the master battery, all switches off
 
@@ -60,6 +61,12 @@ def parse_settings(table: Mapping[str, object]) -> PackSettings:
     return PackSettings(address, chosen.values, chosen.units)
 
 
+def _scanning() -> Scanning:
+    from protocols.pylontech.scanning import SCANNING  # a service never searches
+
+    return SCANNING
+
+
 PROTOCOL: Final = PolledProtocol(
     name="pylontech",
     title="Pylontech batteries",
@@ -72,4 +79,5 @@ PROTOCOL: Final = PolledProtocol(
     device=Battery,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
+    scanning=_scanning,
 )

@@ -19,6 +19,14 @@ from protocols.shdlc.models import MODELS
 from protocols.shdlc.settings import SENSOR_SCHEMA, conflicts, parse_settings
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import Models, PolledProtocol
+from protocols.toolkit.scanning import Scanning
+
+
+def _scanning() -> Scanning:
+    from protocols.shdlc.scanning import SCANNING  # a service never searches
+
+    return SCANNING
+
 
 PROTOCOL = PolledProtocol(
     name="shdlc",
@@ -33,5 +41,6 @@ PROTOCOL = PolledProtocol(
     conflicts=conflicts,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
+    scanning=_scanning,
     models=Models(names=lambda: tuple(MODELS), describer=Describer),
 )

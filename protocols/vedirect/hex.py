@@ -6,6 +6,7 @@ from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import Fields, PolledProtocol
 from protocols.toolkit.scaling import Missing
+from protocols.toolkit.scanning import Scanning
 from protocols.vedirect import hex_frame as frames
 from protocols.vedirect.device import VictronDevice
 from protocols.vedirect.hex_frame import LONGEST, StreamFramer
@@ -38,6 +39,12 @@ def describe(frame: Frame) -> Fields:
     return fields
 
 
+def _scanning() -> Scanning:
+    from protocols.vedirect.scanning import SCANNING  # a service never searches
+
+    return SCANNING
+
+
 PROTOCOL = PolledProtocol(
     name="vedirect-hex",
     title="Victron VE.Direct HEX",
@@ -50,4 +57,5 @@ PROTOCOL = PolledProtocol(
     device=VictronDevice,
     longest=LONGEST,
     bytesizes=frozenset({8}),
+    scanning=_scanning,
 )

@@ -18,6 +18,7 @@ from protocols.toolkit.keys import is_whole, shown, unknown_keys
 from protocols.toolkit.obis import plain
 from protocols.toolkit.polling import Dialogue, LineSettings, PollResult, Request
 from protocols.toolkit.protocol import PolledProtocol
+from protocols.toolkit.scanning import Scanning
 from protocols.winsen import frame as frames
 from protocols.winsen.frame import GASES, LENGTH, READ_CONCENTRATION, REPLY, REQUEST, Gas, StreamFramer
 
@@ -132,6 +133,18 @@ def _answers(frame: Frame) -> bool:
     return frame.direction is Direction.REPLY and frame.data[1] == READ_CONCENTRATION
 
 
+def _scanning() -> Scanning:
+    from protocols.toolkit.sole_device import SoleDevice  # a service never searches
+
+    return SoleDevice(
+        protocol="winsen",
+        lines=(LineSettings(9600, 8, "N", 1),),
+        requests=lambda line: Sensor([parse_settings({})], line).planned(),
+        told=frames.describe,
+        ranges={"co2": (0.0, 50_000.0)},
+    ).scanning
+
+
 PROTOCOL = PolledProtocol(
     name="winsen",
     title="Winsen MH-Z19, ZE03",
@@ -144,4 +157,5 @@ PROTOCOL = PolledProtocol(
     device=Sensor,
     longest=LENGTH,
     bytesizes=frozenset({8}),
+    scanning=_scanning,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from bridge.simulator.field.wire import Wire
@@ -49,15 +50,13 @@ def _asked(wire: Wire, probe: Probe, line: LineSettings, now: float) -> tuple[He
     """What is heard after a probe, and the time at which the line is quiet again."""
     request, settings = probe.request, probe.request.line or line
     now += max(settings.frame_gap_s, request.pause_s)
-    early = _octets(wire, now, now)[0]
+    early = b"".join(wire.advance(at) for at in _due(wire, now))
     wire.host_line = settings
     if request.data:
         wire.write(request.data, now)
     sent_at = now + settings.duration_s(len(request.data))
     wire.host_line = request.reply_line or settings
-    heard_at = wire.host_line
-    rest_s = max(_REST_S + heard_at.gathering_s, request.rest_s, probe.linger_s)
-    octets, quiet_at = _octets(wire, sent_at + probe.reply_within_s + heard_at.gathering_s, sent_at, rest_s)
+    octets, quiet_at = _reply(wire, probe, wire.host_line, sent_at)
     octets = octets.removeprefix(request.data if wire.echo else b"")
     framer = request.framer()
     frames = [event for event in [*framer.feed(octets), *framer.silence()] if isinstance(event, Frame)]
@@ -67,13 +66,23 @@ def _asked(wire: Wire, probe: Probe, line: LineSettings, now: float) -> tuple[He
     return replace(heard, turn_around_s=0.02 if octets else 0.0), quiet_at
 
 
-def _octets(wire: Wire, until: float, now: float, rest_s: float = 0.0) -> tuple[bytes, float]:
-    """What is heard up to a time, or until the line was quiet for `rest_s` behind the last octet."""
-    octets, quiet_at = b"", until
-    while wire.due_at <= quiet_at:
+def _reply(wire: Wire, probe: Probe, line: LineSettings, sent_at: float) -> tuple[bytes, float]:
+    """What is heard after a request: up to the reply that it accepts, or until the line is quiet again."""
+    request, octets = probe.request, b""
+    framer = request.framer()
+    until = sent_at + probe.reply_within_s + line.gathering_s
+    rest_s = max(_REST_S + line.gathering_s, request.rest_s)
+    while wire.due_at <= until:
         at = wire.due_at
         heard = wire.advance(at)
-        if heard:
-            octets += heard
-            quiet_at = at + rest_s
-    return octets, max(now, quiet_at)
+        octets += heard
+        has_reply = any(isinstance(event, Frame) and request.accepts(event) for event in framer.feed(heard))
+        if has_reply and not probe.linger_s:
+            return octets, at
+        until = at + probe.linger_s if has_reply else max(until, at + rest_s) if heard else until
+    return octets, max(sent_at, until)
+
+
+def _due(wire: Wire, until: float) -> Iterator[float]:
+    while wire.due_at <= until:
+        yield wire.due_at

@@ -1,0 +1,79 @@
+"""How a line is searched for batteries: the master, 2, then those behind it, until none answers."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Final
+
+from protocols.pylontech import analog, frame
+from protocols.pylontech.battery import Battery, PackSettings
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.scanning import Evidence, Find, Heard, Probe, Scanning, Scope, Search, numbers_in
+
+PROTOCOL: Final = "pylontech"
+MASTER: Final = 2
+_LAST: Final = 17  # of a stack; the document has 16 batteries
+_TRIES: Final = 3  # for two replies
+_VOLTS: Final = (10.0, 100.0)
+_REPLY_S: Final = 0.4
+
+
+def search(scope: Scope) -> Search:
+    """Search a line with the settings of a scope."""
+    if scope.addresses:
+        for address in scope.addresses:
+            yield from _ask(int(address), scope)
+        return
+    for number in range(MASTER, _LAST + 1):
+        if not (yield from _ask(number, scope)):
+            return
+
+
+def addressed(text: str) -> tuple[str, ...]:
+    """Return the numbers in a text such as "2-5". Raises ValueError as of `numbers_in`."""
+    return numbers_in(text, 1, 255)
+
+
+def _ask(number: int, scope: Scope) -> Generator[Probe | Find, Heard, bool]:
+    """Ask a battery for its analog value, twice; return whether it answers."""
+    (request,) = Battery([PackSettings(number, ("voltage",), {})], scope.line).planned()
+    volts: list[float] = []
+    code = frame.NORMAL
+    for tries in range(_TRIES):
+        heard = yield Probe(request, str(number), max(_REPLY_S, scope.reply_within_s))
+        if heard.is_silent and not tries:
+            return False
+        if heard.frame is not None:
+            code = frame.code(heard.frame)
+            volts += [analog.read(frame.info(heard.frame))["voltage"]] if code == frame.NORMAL else []
+        if len(volts) == 2 or code != frame.NORMAL:
+            break
+    if code != frame.NORMAL:
+        yield _find(number, Evidence.REFUSES, f"it refuses: {frame.refusal(code)}")
+    elif len(volts) == 2 and all(_VOLTS[0] <= each <= _VOLTS[1] for each in volts):
+        yield _find(number, Evidence.IDENTIFIED, f"it answered its own request twice: {volts[-1]} V")
+    elif volts:
+        yield _find(number, Evidence.ANSWERS, f"it answers, but not as a battery should: {volts[-1]} V")
+    else:
+        return False
+    return True
+
+
+def _find(number: int, evidence: Evidence, reason: str) -> Find:
+    return Find(
+        protocol=PROTOCOL,
+        address=str(number),
+        evidence=evidence,
+        confidence=1.0 if evidence is Evidence.IDENTIFIED else None,
+        reasons=(reason,),
+        keys={"address": number},
+    )
+
+
+SCANNING: Final = Scanning(
+    lines=(LineSettings(115200, 8, "N", 1), LineSettings(9600, 8, "N", 1)),
+    search=search,
+    reply_within_s=_REPLY_S,
+    probe_octets=frame.SHORTEST + 2,
+    addressed=addressed,
+)
