@@ -148,6 +148,10 @@ class Clock:
         for sensor, stamp in stamps.items():
             self._stamps[sensor] = max(stamp, self._stamps.get(sensor, stamp))
 
+    def newest_ms(self, sensor: str) -> int | None:
+        """Return the newest stamp of a sensor, in milliseconds since 1970 UTC; None if it has none."""
+        return self._stamps.get(sensor)
+
     @property
     def known(self) -> Told | None:
         """Return the offset that dates the waiting readings of this boot; None while no time is trusted."""

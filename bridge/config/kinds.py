@@ -226,6 +226,8 @@ class Check:
 class OnlyBeside:
     """A rule for a key that has a meaning only beside certain values of an earlier key of its table.
 
+    A switch that is off may stand beside anything.
+
     Attributes:
         field: the earlier key's field; without a right value there, this rule says nothing.
         holds: returns whether its value is one of those.
@@ -238,6 +240,6 @@ class OnlyBeside:
 
     def apply(self, value: object, context: Context) -> object:
         """Return the value. Errors as for `Kind.read`."""
-        if self.field in context.fields and not self.holds(context.fields[self.field]):
+        if value is not False and self.field in context.fields and not self.holds(context.fields[self.field]):
             raise ValueError(self.otherwise)
         return value

@@ -261,12 +261,17 @@ def _sensor(
     useless_keys: set[str] = set()
     if why_not_asked:
         _refuse_polling_keys(document, path, table, why_not_asked, INHERITED)
-        useless_keys = set(INHERITED) - set(table)
+        if table.get("aligned") is True:
+            message = f"{why_not_asked}, so nothing is asked at a time of the clock: leave this out"
+            document.mistake((*path, "aligned"), message)
+        useless_keys = {*INHERITED, "aligned"} - set(table)
     if not isinstance(entry, PolledProtocol):  # None: unknown whether `every` is needed
         inherited = {"every": "0s", **inherited}
     protocol_keys = set(entry.schema["properties"] if entry else table) - set(Sensor.fields_by_key())
     misspelt = document.unknown_keys(path, table, {*Sensor.fields_by_key(), *protocol_keys} - useless_keys)
     sensor_values = {key: value for key, value in table.items() if key in Sensor.fields_by_key()}
+    if why_not_asked:
+        sensor_values.pop("aligned", None)
     missing_values = {key: value for key, value in inherited.items() if key not in sensor_values}
     sensor = document.check(
         Sensor, path, sensor_values, overrides={**missing_values, "settings": None}, misspelt=misspelt

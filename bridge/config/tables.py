@@ -26,6 +26,7 @@ from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import Protocol, Settings
 
 _ALIASES = {"p1": "dsmr", "obis": "iec62056-21"}  # people write these; no comparison of spellings finds them
+_DAY_S = 86_400
 _DISTINCTIVE_LENGTH = 3  # letters: fewer are part of too many protocols' names
 _ENCRYPTED_ONLY = OnlyBeside(
     "url",
@@ -36,6 +37,11 @@ _CHANGE_ONLY = OnlyBeside(
     "publish",
     lambda publish: publish == "change",
     'this needs publish = "change", without it every reading is published',
+)
+_ON_THE_CLOCK = OnlyBeside(
+    "every_s",
+    lambda every_s: every_s >= 1 and _DAY_S % every_s == 0,
+    'this needs an `every` of whole seconds that divides a day, for example "15m" or "1h"',
 )
 
 
@@ -180,6 +186,8 @@ class Sensor(Table):
     """Unique on the site: the key into credentials.toml, and what every listing shows."""
     every_s: Annotated[float, Duration("0s", "168h"), Written("every", example="10s")]
     """From one reading to the next; "0s": as often as the line allows. No default: it fits the purpose."""
+    aligned: Annotated[bool, _ON_THE_CLOCK] = False
+    """Read at the begin of each `every` of the clock, in UTC: with every = "15m" at :00, :15, :30 and :45."""
     publish: Literal["always", "change"] = "always"
     """Keep every reading, or only those that differ from the last one kept."""
     deadband: Annotated[float, Number(least=0), _CHANGE_ONLY] = 0.0

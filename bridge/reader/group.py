@@ -68,6 +68,7 @@ class Group:
         self._make = make
         first = sensors[0]
         self.every_s = first.every_s
+        self.aligned = first.aligned
         self.reply_timeout_s = first.reply_timeout_s
         self.retries = first.retries
         self.gap_s = first.gap_s

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bridge.clock import Clock
 from bridge.reader.group import Group
+from bridge.reader.schedule import Schedule
+from bridge.reader.wall_grid import Alignment
 from protocols.toolkit.polling import Device, SharesAddress
 from protocols.toolkit.protocol import PolledProtocol
 
@@ -32,7 +35,7 @@ def groups(bus: Bus) -> list[Group]:
     sensors_of: dict[tuple[object, ...], list[Sensor]] = {}
     for sensor in bus.sensors:
         timing = sensor.reply_timeout_s, sensor.retries, sensor.gap_s, sensor.pause_within_reply_s
-        key = (sensor.settings.address, sensor.every_s, *timing)
+        key = (sensor.settings.address, sensor.every_s, sensor.aligned, *timing)
         sensors_of.setdefault(key, []).append(sensor)
     ordered: list[Group] = []
     groups_of: defaultdict[object, list[Group]] = defaultdict(list)
@@ -41,3 +44,24 @@ def groups(bus: Bus) -> list[Group]:
         groups_of[unit].append(group)
         ordered.append(group)
     return ordered
+
+
+def schedule_of(groups: Sequence[Group], clock: Clock) -> Schedule[Group]:
+    """Return the schedule of the groups; the aligned ones follow the clock that stamps their readings."""
+
+    def ahead_s(now: float) -> float | None:
+        wall_ms = clock.measured_ms(clock.now())
+        return None if wall_ms is None else wall_ms / 1000 - now
+
+    newest_s = {group: _newest_s(group, clock) for group in groups if group.aligned}
+    return Schedule(
+        {group: group.every_s for group in groups},
+        {group: group.reply_timeout_s for group in groups},
+        Alignment(newest_s, ahead_s),
+    )
+
+
+def _newest_s(group: Group, clock: Clock) -> float | None:
+    """Return the newest stamp of a group's sensors, in seconds since 1970; None if there is none."""
+    stamps = [stamp for sensor in group.sensors if (stamp := clock.newest_ms(sensor.name)) is not None]
+    return max(stamps) / 1000 if stamps else None

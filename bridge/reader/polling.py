@@ -26,11 +26,10 @@ from bridge.line.reply_timeout import LONGEST_S
 from bridge.port import Port
 from bridge.reader.attempt import Answer, Query, attempt
 from bridge.reader.group import Group
-from bridge.reader.grouping import groups
+from bridge.reader.grouping import groups, schedule_of
 from bridge.reader.intake import Intake
 from bridge.reader.lending import Borrower, Loans
 from bridge.reader.poll import Outcome, ask_again, poll, replay
-from bridge.reader.schedule import Schedule
 from bridge.status.documents import LineDocument, SensorDocument
 from bridge.systemd import Heartbeat
 from protocols.toolkit.errors import ProtocolError
@@ -77,10 +76,7 @@ class Polling:
         self._news = news
         self._line = Line(port, bus.line, clock)
         self._groups = groups(bus)
-        self._schedule = Schedule(
-            {group: group.every_s for group in self._groups},
-            {group: group.reply_timeout_s for group in self._groups},
-        )
+        self._schedule = schedule_of(self._groups, clock)
         self._line.stations.on_late = self._hear_late
         self._line.stations.on_second = self._hear_second
         self._loans = Loans(self._wake)

@@ -18,7 +18,9 @@ drift, whatever a poll takes. The rules, in order of rank:
    share is asked when nobody else is due. One that may be waited for beyond the configured time-out is asked
    at once where nobody loses a slot by that, and else for 1.5 % of the time. Otherwise, where the line would
    have time enough if each of its polls took the configured time-out, it is asked and waited for so long.
-4. What is left goes in rotation to devices with `every_s=0`: as often as the line allows.
+4. The grid of an aligned device lies on the wall clock (`wall_grid`), and its poll waits for nobody who has
+   time.
+5. What is left goes in rotation to devices with `every_s=0`: as often as the line allows.
 
 First polls are not spread on purpose: that would delay the first reading. A grid begins where its first poll
 began, so the wire, which takes one poll after the other, has spread them already.
@@ -34,6 +36,7 @@ from typing import Generic, TypeVar
 from bridge.line import Patience
 from bridge.line.recent_times import RecentTimes
 from bridge.reader.fair_share import fair_share
+from bridge.reader.wall_grid import LOOK_EVERY_S, WITHIN_S, Alignment, next_slot
 
 SILENT_AFTER = 3  # missed polls in a row
 SILENT_SHARE = 0.05  # of the time, for all silent devices together,
@@ -64,6 +67,7 @@ class _Entry(Generic[Key]):
     patience: Patience = Patience.USUAL  # of the poll under way
     is_at_expense: bool = False  # others may lose slots by the poll under way
     lateness: RecentTimes = field(default_factory=RecentTimes)  # of the last 1000 slots that were asked
+    is_aligned: bool = False  # to the wall clock, once that is trusted
 
     @property
     def is_silent(self) -> bool:
@@ -78,7 +82,7 @@ class _Entry(Generic[Key]):
 
     @property
     def deadline(self) -> float:
-        return self.due_at + self.every_s
+        return self.due_at + (min(self.every_s, WITHIN_S) if self.is_aligned else self.every_s)
 
     @property
     def demand(self) -> float:
@@ -96,13 +100,20 @@ class Schedule(Generic[Key]):
     Args:
         every_s: for each device the seconds from poll to poll, 0 for as often as the line allows.
         limit_s: for each its configured reply time-out.
+        alignment: which of them are aligned to the wall clock; None for none.
     """
 
-    def __init__(self, every_s: Mapping[Key, float], limit_s: Mapping[Key, float] | None = None) -> None:
+    def __init__(
+        self,
+        every_s: Mapping[Key, float],
+        limit_s: Mapping[Key, float] | None = None,
+        alignment: Alignment[Key] | None = None,
+    ) -> None:
         limits_s = limit_s or {}
         self._entries = {
             key: _Entry(key, every, limits_s.get(key, math.inf)) for key, every in every_s.items()
         }
+        self._alignment = alignment if alignment is not None and alignment.newest_s else None
         self._probe_at = -math.inf  # no silent device is asked before
         self._wide_at = -math.inf  # nor with more patience than usual
         self._fallen_silent = 0  # how often a device fell silent
@@ -110,6 +121,7 @@ class Schedule(Generic[Key]):
 
     def take(self, now: float) -> Key | None:
         """Return the device to poll now; None if none is due. Its slot is taken: call `done` afterwards."""
+        self._align(now)
         entry = self._choose(now)
         if entry is None:
             return None
@@ -206,7 +218,8 @@ class Schedule(Generic[Key]):
         eligible = (
             max(self._eligible_at(entry), self._affordable_at(entry, now)) for entry in self._entries.values()
         )
-        return max(now, min(eligible, default=math.inf))
+        look_at = now + LOOK_EVERY_S if self._alignment is not None else math.inf
+        return max(now, min([look_at, *eligible]))
 
     def is_due(self, now: float) -> bool:
         """Return whether a device that is not silent waits for a slot of its grid."""
@@ -237,6 +250,19 @@ class Schedule(Generic[Key]):
     def lateness(self, key: Key) -> RecentTimes:
         """Return the delays from slot to poll, the last 1000 while the device was not silent."""
         return self._entries[key].lateness
+
+    def _align(self, now: float) -> None:
+        """Lay the grids of the aligned devices on the wall clock, as it is now."""
+        if self._alignment is None or (ahead_s := self._alignment.ahead_s(now)) is None:
+            return
+        for key, newest_s in self._alignment.newest_s.items():
+            entry = self._entries[key]
+            if entry.is_aligned:
+                polled_s: float | None = (entry.slot - 1) * entry.every_s
+            else:
+                polled_s = newest_s if math.isinf(entry.asked_at) else entry.asked_at + ahead_s
+            entry.is_aligned, entry.origin = True, -ahead_s
+            entry.slot = next_slot(entry.every_s, now + ahead_s, polled_s)
 
     def _eligible_at(self, entry: _Entry[Key]) -> float:
         due_at = max(entry.due_at, entry.not_before)

@@ -75,7 +75,9 @@ class SimulatedReader:
         keys: str = "",
         turn_around_s: float = 0.005,
         seed: int = 0,
+        wall_ahead_s: float | None = None,
     ) -> None:
+        """Lay out the site; with `wall_ahead_s`, its clock is trusted and so far ahead of the loop's."""
         settings = LineSettings.parse(line)
         self.wire = Wire(tagged_units(sensors), settings, turn_around_s=turn_around_s, seed=seed)
         self.line = SimulatedLine(self.wire, settings)
@@ -91,7 +93,12 @@ class SimulatedReader:
         self._reader = Reader(
             load_site(path).buses["meters"],
             cast(SpoolWriter, spool),
-            Clock("boot", lambda: round(_now() * 1e9), lambda: 0, lambda wall_ns: None),
+            Clock(
+                "boot",
+                lambda: round(_now() * 1e9),
+                lambda: round((_now() + (wall_ahead_s or 0)) * 1e9),
+                lambda wall_ns: None if wall_ahead_s is None else "the test",
+            ),
             self._publish,
             find_port=lambda: self.line.path,
             port=cast(Port, self.line),

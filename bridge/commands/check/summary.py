@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypedDict
 
@@ -16,6 +17,8 @@ from bridge.port.adapter import Adapter, adapters, fitting
 from bridge.status.documents import BusDocument
 from bridge.status.runtime import Runtime
 from protocols.toolkit.protocol import PushingProtocol
+
+_DAY_S = 86_400
 
 
 class PlannedRequest(TypedDict):
@@ -31,6 +34,7 @@ class SensorSummary(TypedDict):
 
     address: str  # "" if it has none
     every_s: float  # 0: as often as the line allows
+    aligned: bool  # read at the begin of each such interval of the clock, in UTC
     requests: int
     wire_s: float  # of all requests of a poll
     is_lower_bound: bool
@@ -153,10 +157,21 @@ def _manner_text(row: SensorSummary, *, unasked: bool) -> str:
     if unasked:
         rhythm = f"one {every}" if row["every_s"] else "every telegram"
         return f"id {row['address']}, {rhythm}" if row["address"] else rhythm
+    if row["aligned"]:
+        every += f" {_of_the_clock(row['every_s'])}"
     requests = f"{row['requests']} request{'s' if row['requests'] != 1 else ''}"
     address = f"address {row['address']}, " if row["address"] else ""
     wire = bus_load.figure(f"{1000 * row['wire_s']:.0f} ms", is_lower_bound=row["is_lower_bound"])
     return f"{address}{every}, {requests} ({wire} of wire)"
+
+
+def _of_the_clock(every_s: float) -> str:
+    """Return what `aligned` means: the first two times of a day, and what happens after a late start."""
+    midnight = datetime(1970, 1, 1, tzinfo=UTC)
+    form = "%H:%M" if every_s % 60 == 0 else "%H:%M:%S"
+    first, second = (f"{midnight + timedelta(seconds=at_s):{form}}" for at_s in (0, every_s))
+    times = first if every_s == _DAY_S else f"{first}, {second} …"
+    return f"at {times} UTC (started later: at once)"
 
 
 def _bus(bus: Bus, credentials: Credentials, reader: BusDocument | None) -> BusSummary:
@@ -165,6 +180,7 @@ def _bus(bus: Bus, credentials: Credentials, reader: BusDocument | None) -> BusS
         sensor.name: {
             "address": sensor.settings.address,
             "every_s": sensor.every_s,
+            "aligned": sensor.aligned,
             "requests": 0,
             "wire_s": 0.0,
             "is_lower_bound": False,

@@ -18,6 +18,7 @@ from bridge.errors import ConfigError
 from bridge.port.adapter import Adapter
 from protocols.toolkit.polling import LineSettings
 from tests.bridge.config.conftest import GOOD, SITES, Mistakes
+from tests.support.site import site_head
 
 
 def load(folder: Path, text: str) -> Site:
@@ -322,3 +323,20 @@ def test_a_sensor_that_must_be_asked_for_its_registers_cannot_be_listened_to(mis
         'site.toml:13: bus.b.sensor[1].model: "sunspec" must be asked for its registers, but this bus only '
         "listens: name its model, or its registers"
     ]
+
+
+def test_a_sensor_that_pushes_is_not_asked_at_a_time_of_the_clock(tmp_path: Path) -> None:
+    path = tmp_path / "site.toml"
+    block = '[[bus.air.sensor]]\nname = "dust"\naligned = true\n'
+    path.write_text(site_head("air", "plantower", "9600 8N1") + block)
+    with pytest.raises(
+        ConfigError, match=r"aligned: the sensors of .* push, so nothing is asked at a time of the clock"
+    ):
+        load_site(path)
+
+
+def test_a_switch_that_is_off_may_stand_beside_any_interval(tmp_path: Path) -> None:
+    path = tmp_path / "site.toml"
+    block = '[[bus.meters.sensor]]\nname = "a"\naddress = 1\nevery = "7m"\naligned = false\n'
+    path.write_text(site_head() + block + 'model = "eastron-sdm630"\n')
+    assert not load_site(path).sensors["a"].aligned

@@ -1,0 +1,42 @@
+"""What `check` says of a sensor that is read at times of the clock, and of the gateway's own device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bridge.commands.check.summary import summary, text
+from bridge.config import Credentials, Token, load_site
+from tests.support.site import site_head
+
+
+@pytest.mark.parametrize(
+    ("every", "times"),
+    [
+        ("15m", "every 900 s at 00:00, 00:15 … UTC (started later: at once)"),
+        ("10s", "every 10 s at 00:00:00, 00:00:10 … UTC (started later: at once)"),
+        ("24h", "every 86400 s at 00:00 UTC (started later: at once)"),
+    ],
+)
+def test_the_times_of_an_aligned_sensor_are_said(every: str, times: str, tmp_path: Path) -> None:
+    path = tmp_path / "site.toml"
+    block = f'[[bus.meters.sensor]]\nname = "a"\naddress = 1\nevery = "{every}"\naligned = true\n'
+    path.write_text(site_head() + block + 'model = "eastron-sdm630"\n')
+    site = load_site(path)
+    assert times in text(summary(site, Credentials({"a": Token("A")})))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said"),
+    [
+        ({}, "gateway gate: a device of its own, no credential: nothing is reported of it"),
+        ({"gate": Token("G")}, "gateway gate: a device of its own, access token"),
+    ],
+)
+def test_the_gateways_own_device_is_said(tokens: dict[str, Token], said: str, tmp_path: Path) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text(
+        site_head().replace('url = "coap://127.0.0.1"', 'url = "coap://127.0.0.1"\ngateway = "gate"')
+    )
+    assert said in text(summary(load_site(path), Credentials(tokens)))
