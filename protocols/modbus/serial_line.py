@@ -38,7 +38,7 @@ UNITS: Final = range(1, 248)  # §2.2: 248–255 are reserved
 _LAST_FUNCTION = pdu.REFUSED - 1  # a reply with a greater one is a refusal
 _ADDRESS = 1
 _CRC = 2
-_UNDETERMINED = MAX_LENGTH + 1  # a length that the octets at hand do not tell yet
+_UNDETERMINED = 1 << 30  # a length that the octets at hand do not tell yet: more than any buffer holds
 
 
 def adu(unit: int, body: bytes) -> bytes:

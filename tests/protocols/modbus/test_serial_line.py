@@ -198,3 +198,16 @@ def test_whatever_has_a_known_function_and_a_good_crc_can_be_described(function:
     for event in hear(MODBUS, [read(0, 2, 4), adu(1, bytes((function,)) + rest)]):
         if isinstance(event, Frame):
             assert describe(event)
+
+
+@pytest.mark.parametrize(
+    "counted_later",
+    ["0F 0013 000A 02 CD01", "10 0001 0002 04 000A0102", "2B 0E 01 01 00 00 01 00 05 68656C6C6F"],
+)
+def test_a_frame_that_tells_its_length_late_is_found_however_much_follows(counted_later: str) -> None:
+    first = adu(1, bytes.fromhex(counted_later))
+    following = adu(2, bytes.fromhex("03 0000 0001")) * 50
+    events = StreamFramer().feed(first + following)
+    assert events[0].data == first
+    assert all(isinstance(event, Frame) for event in events)
+    assert len(events) == 51
