@@ -13,7 +13,7 @@ from protocols.toolkit.polling import Values
 from protocols.toolkit.protocol import Fields
 from protocols.toolkit.scaling import Missing
 
-_TABLES = {table.function: table for table in Table}
+_TABLES = {table.function: table for table in Table} | {pdu.READ_WRITE_MULTIPLE_REGISTERS: Table.HOLDING}
 
 
 class Describer:
@@ -46,15 +46,15 @@ class Describer:
         return fields
 
     def _values(self, request: bytes, reply: bytes) -> Values:
-        table = _TABLES.get(reply[0])
-        if table is None:
+        table, span = _TABLES.get(reply[0]), pdu.span_read(request)
+        if table is None or span is None:
             return {}
-        read = pdu.REQUESTS[request[0]].parse(request)
+        first, quantity = span
         data = pdu.REPLIES[reply[0]].parse(reply)["data"]
 
         def octets(register_table: Table, start: int, words: int) -> bytes | None:
-            offset = start - read["start"]
-            is_in_reply = register_table is table and offset >= 0 and offset + words <= read["quantity"]
+            offset = start - first
+            is_in_reply = register_table is table and offset >= 0 and offset + words <= quantity
             return octets_of(table, data, offset, words) if is_in_reply else None
 
         values: Values = {}
@@ -94,4 +94,5 @@ _REGISTER_FUNCTIONS = (
     pdu.READ_HOLDING_REGISTERS,
     pdu.READ_INPUT_REGISTERS,
     pdu.WRITE_MULTIPLE_REGISTERS,
+    pdu.READ_WRITE_MULTIPLE_REGISTERS,
 )

@@ -4,7 +4,7 @@
 
 Two replies of one unit with the same function code and length cannot be told apart; that is the kind of a
 request. What the master writes and the unit confirms (function codes 5, 6, 15, 16) is the content of its
-registers as well.
+registers as well; so is what it reads while it writes (23). A mask (22) does not tell what it leaves behind.
 """
 
 from __future__ import annotations
@@ -28,13 +28,17 @@ from protocols.toolkit.overhearing import Overheard
 from protocols.toolkit.pairing import Pairing
 from protocols.toolkit.scaling import Missing
 
-_READ: Final = {table.function: table for table in Table}
+_READ: Final = {
+    **{table.function: table for table in Table},
+    pdu.READ_WRITE_MULTIPLE_REGISTERS: Table.HOLDING,
+}
 _WRITTEN: Final = {
     pdu.WRITE_SINGLE_COIL: Table.COIL,
     pdu.WRITE_MULTIPLE_COILS: Table.COIL,
     pdu.WRITE_SINGLE_REGISTER: Table.HOLDING,
     pdu.WRITE_MULTIPLE_REGISTERS: Table.HOLDING,
 }
+_WRITES: Final = {*_WRITTEN, pdu.MASK_WRITE_REGISTER, pdu.READ_WRITE_MULTIPLE_REGISTERS}
 _MOST_PLANS: Final = 1024
 
 
@@ -61,7 +65,7 @@ class ModbusRequest:
     @property
     def is_write(self) -> bool:
         """Whether it changes something in the unit."""
-        return self.data[1] in _WRITTEN
+        return self.data[1] in _WRITES
 
     def is_broken_reply(self, noise: bytes) -> bool:
         """Return whether these octets begin as its reply and are no longer than that, so that it was cut."""
@@ -162,6 +166,8 @@ class ModbusOverhearer:
         kind: Hashable = (unit, body[0], pdu.reply_length(body))
         if body[0] in _WRITTEN:
             kind = (unit, body[0], body[1:5])  # its reply repeats where and what was written
+        elif body[0] == pdu.MASK_WRITE_REGISTER:
+            kind = (unit, body)  # its reply repeats all of it
         return ModbusRequest(None if unit == BROADCAST else unit, kind, bytes((unit,)) + body, self._carrier)
 
     def _values(self, unit: int, request: bytes, reply: bytes) -> list[Overheard]:
@@ -238,25 +244,28 @@ def _scale_of(register: Register) -> tuple[Table, int]:
     return register.scale
 
 
-@lru_cache(256)
-def _fields(request: bytes) -> Mapping[str, int]:
-    return pdu.REQUESTS[request[0]].parse(request)
+_span = lru_cache(256)(pdu.span_read)
 
 
 def _content(request: bytes, reply: bytes) -> _Content | None:
     """Return what a request and its reply tell of registers; None if that is nothing."""
     function = request[0]
     if table := _READ.get(function):
-        fields = _fields(request)
-        return _Content(table, fields["start"], fields["quantity"], reply[2:])
+        span = _span(request)
+        assert span is not None
+        return _Content(table, *span, reply[2:])
     if function == pdu.WRITE_SINGLE_REGISTER:
-        return _Content(Table.HOLDING, _fields(request)["start"], 1, request[3:5])
+        return _Content(Table.HOLDING, _address(request), 1, request[3:5])
     if function == pdu.WRITE_SINGLE_COIL:
-        return _Content(Table.COIL, _fields(request)["start"], 1, bytes((request[3] == _ON,)))
+        return _Content(Table.COIL, _address(request), 1, bytes((request[3] == _ON,)))
     if table := _WRITTEN.get(function):
-        start, quantity = int.from_bytes(request[1:3], "big"), int.from_bytes(request[3:5], "big")
-        return _Content(table, start, quantity, request[6:])
+        return _Content(table, _address(request), int.from_bytes(request[3:5], "big"), request[6:])
     return None
+
+
+def _address(request: bytes) -> int:
+    """Return the address that a write begins with."""
+    return int.from_bytes(request[1:3], "big")
 
 
 _ON: Final = 0xFF  # App. Protocol §6.5: FF 00 is on, 00 00 is off

@@ -24,7 +24,8 @@ from protocols.toolkit import layout
 from protocols.toolkit.errors import Refusal
 
 MAX_LENGTH: Final = 253  # §4.1
-MAX_REGISTERS: Final = 125  # §6.3, §6.4
+MAX_REGISTERS: Final = 125  # §6.3, §6.4, §6.17
+MAX_WRITTEN_WITH_READ: Final = 121  # §6.17: registers that one request writes and reads others after it
 MAX_BITS: Final = 2000  # §6.1, §6.2
 REFUSED: Final = 0x80  # §7: added to the function code of a reply
 
@@ -38,6 +39,8 @@ READ_EXCEPTION_STATUS: Final = 0x07
 WRITE_MULTIPLE_COILS: Final = 0x0F
 WRITE_MULTIPLE_REGISTERS: Final = 0x10
 REPORT_SERVER_ID: Final = 0x11
+MASK_WRITE_REGISTER: Final = 0x16
+READ_WRITE_MULTIPLE_REGISTERS: Final = 0x17
 ENCAPSULATED_INTERFACE: Final = 0x2B
 READ_DEVICE_IDENTIFICATION: Final = 0x0E  # the MEI type of 0x2B, §6.21
 
@@ -133,6 +136,16 @@ def _counted(name: str, *head: Any) -> Construct[Any, Any]:
 _READ = "read request" / Struct("function" / Byte, "start" / Int16ub, "quantity" / Int16ub)
 _WRITE_SINGLE = "write single" / Struct("function" / Byte, "start" / Int16ub, "value" / Int16ub)
 _WRITE_MULTIPLE = _counted("write request", "start" / Int16ub, "quantity" / Int16ub)
+_MASK_WRITE = "mask write" / Struct(
+    "function" / Byte, "start" / Int16ub, "and_mask" / Int16ub, "or_mask" / Int16ub
+)
+_READ_WRITE = _counted(
+    "read/write request",
+    "read_start" / Int16ub,
+    "read_quantity" / Int16ub,
+    "write_start" / Int16ub,
+    "write_quantity" / Int16ub,
+)
 _WRITTEN = "write reply" / Struct("function" / Byte, "start" / Int16ub, "quantity" / Int16ub)
 _BARE = "request" / Struct("function" / Byte)
 _DATA = _counted("reply")
@@ -190,6 +203,17 @@ def _writes(octets: Callable[[int], int]) -> Callable[[dict[str, Any]], bool]:
     return lambda f: f["byte_count"] == octets(f["quantity"])
 
 
+def _reads_and_writes(fields: dict[str, Any]) -> bool:
+    reads: int = fields["read_quantity"]
+    writes: int = fields["write_quantity"]
+    return (
+        1 <= reads <= MAX_REGISTERS
+        and int(fields["read_start"]) + reads <= 0x10000
+        and int(fields["write_start"]) + writes <= 0x10000
+        and int(fields["byte_count"]) == octets_of_registers(writes)
+    )
+
+
 def octets_of_bits(quantity: int) -> int:
     """Return the number of octets for this quantity of coils or discrete inputs, eight in each."""
     return (quantity + 7) // 8
@@ -205,6 +229,7 @@ _read_registers = Layout(_READ, makes_sense=_reads(MAX_REGISTERS))
 _bits = Layout(_DATA, counted_at=1, counts=range(1, octets_of_bits(MAX_BITS) + 1))
 _registers = Layout(_DATA, counted_at=1, counts=range(2, octets_of_registers(MAX_REGISTERS) + 1, 2))
 _write_single = Layout(_WRITE_SINGLE)
+_mask_write = Layout(_MASK_WRITE)
 
 REQUESTS: Final[Mapping[int, Layout]] = {
     READ_COILS: _read_bits,
@@ -219,6 +244,13 @@ REQUESTS: Final[Mapping[int, Layout]] = {
         _WRITE_MULTIPLE, 5, range(2, 247, 2), makes_sense=_writes(octets_of_registers)
     ),
     REPORT_SERVER_ID: Layout(_BARE),
+    MASK_WRITE_REGISTER: _mask_write,
+    READ_WRITE_MULTIPLE_REGISTERS: Layout(
+        _READ_WRITE,
+        9,
+        range(2, octets_of_registers(MAX_WRITTEN_WITH_READ) + 1, 2),
+        makes_sense=_reads_and_writes,
+    ),
     ENCAPSULATED_INTERFACE: Layout(_IDENTIFY),
 }
 
@@ -233,6 +265,8 @@ REPLIES: Final[Mapping[int, Layout]] = {
     WRITE_MULTIPLE_COILS: Layout(_WRITTEN),
     WRITE_MULTIPLE_REGISTERS: Layout(_WRITTEN),
     REPORT_SERVER_ID: Layout(_DATA, counted_at=1, counts=range(1, 252)),
+    MASK_WRITE_REGISTER: _mask_write,
+    READ_WRITE_MULTIPLE_REGISTERS: _registers,
     ENCAPSULATED_INTERFACE: Layout(_IDENTIFICATION),
 }
 
@@ -253,6 +287,21 @@ def reply_data(reply: bytes) -> bytes:
     return reply[at + 1 :]
 
 
+def span_read(request: bytes) -> tuple[int, int] | None:
+    """Return the first address and the quantity that a request PDU reads; None if it reads none."""
+    function = request[0]
+    if function in _READS:
+        fields = REQUESTS[function].parse(request)
+        return fields["start"], fields["quantity"]
+    if function == READ_WRITE_MULTIPLE_REGISTERS:
+        fields = REQUESTS[function].parse(request)
+        return fields["read_start"], fields["read_quantity"]
+    return None
+
+
+_READS: Final = (READ_COILS, READ_DISCRETE_INPUTS, READ_HOLDING_REGISTERS, READ_INPUT_REGISTERS)
+
+
 @lru_cache(1024)
 def reply_length(request: bytes) -> int | None:
     """Return the length of the PDU that answers a request PDU, in octets; None if the device decides it."""
@@ -260,11 +309,11 @@ def reply_length(request: bytes) -> int | None:
     fixed = layout.size(REPLIES[function].declaration)
     if fixed is not None:
         return fixed
-    if function in (READ_COILS, READ_DISCRETE_INPUTS):
-        return 2 + octets_of_bits(REQUESTS[function].parse(request)["quantity"])
-    if function in (READ_HOLDING_REGISTERS, READ_INPUT_REGISTERS):
-        return 2 + octets_of_registers(REQUESTS[function].parse(request)["quantity"])
-    return None
+    span = span_read(request)
+    if span is None:
+        return None
+    is_of_bits = function in (READ_COILS, READ_DISCRETE_INPUTS)
+    return 2 + (octets_of_bits if is_of_bits else octets_of_registers)(span[1])
 
 
 def answers(request: bytes, reply: bytes) -> bool:
@@ -273,6 +322,17 @@ def answers(request: bytes, reply: bytes) -> bool:
         return True
     if reply[0] != request[0]:
         return False
-    if reply[0] in (WRITE_SINGLE_COIL, WRITE_SINGLE_REGISTER, WRITE_MULTIPLE_COILS, WRITE_MULTIPLE_REGISTERS):
-        return reply == request[: len(reply)]  # §6.5, §6.6, §6.11, §6.12: an echo of the request's head
+    if reply[0] in _CONFIRMED:
+        return reply == request[: len(reply)]
+    if REPLIES[reply[0]].length(reply) != len(reply):  # another request, which may be as long
+        return False
     return reply != request and reply_length(request) in (None, len(reply))  # equal: the echo of the request
+
+
+_CONFIRMED: Final = (  # by an echo of the request's head: §6.5, §6.6, §6.11, §6.12, §6.16
+    WRITE_SINGLE_COIL,
+    WRITE_SINGLE_REGISTER,
+    WRITE_MULTIPLE_COILS,
+    WRITE_MULTIPLE_REGISTERS,
+    MASK_WRITE_REGISTER,
+)

@@ -53,8 +53,10 @@ class Part:
         """Return whether a request, as its PDU, is one of these reads."""
         if message[0] not in pdu.REQUESTS:
             return False
-        fields = pdu.REQUESTS[message[0]].parse(message)
-        start, quantity = fields["start"], fields["quantity"]
+        span = pdu.span_read(message)
+        if span is None:
+            return message[0] in self.functions
+        start, quantity = span
         return (
             message[0] in self.functions
             or (self.above is not None and quantity > self.above)

@@ -24,6 +24,11 @@ def content(unit: int, register: int) -> int:
     return unit << 8 | register
 
 
+def _octets(unit: int, start: int, quantity: int) -> bytes:
+    """What so many registers hold."""
+    return b"".join(content(unit, start + at).to_bytes(2, "big") for at in range(quantity))
+
+
 @dataclass
 class Shares:
     """How often what goes wrong."""
@@ -37,6 +42,8 @@ class Shares:
     unknown: float = 0.005
     broadcast: float = 0.005
     write: float = 0.02
+    mask: float = 0.005
+    read_write: float = 0.02
 
 
 @dataclass
@@ -97,20 +104,37 @@ class Line:
     def _exchange(
         self, draw: random.Random, unit: int, start: int, quantity: int
     ) -> tuple[bytes, bytes | None]:
-        chance = draw.random()
-        if chance < self.shares.unknown:
+        shares, chance = self.shares, draw.random()
+        chance -= shares.unknown
+        if chance < 0:
             return adu(unit, bytes((0x44, 1, 2, 3))), adu(unit, bytes((0x44, 9, 9)))
-        if chance < self.shares.unknown + self.shares.broadcast:
+        chance -= shares.broadcast
+        if chance < 0:
             return adu(0, pdu.REQUESTS[6].build(function=6, start=start, value=content(unit, start))), None
-        if chance < self.shares.unknown + self.shares.broadcast + self.shares.write:
-            data = b"".join(content(unit, start + at).to_bytes(2, "big") for at in range(2))
-            body = pdu.REQUESTS[16].build(function=16, start=start, quantity=2, data=data)
+        chance -= shares.write
+        if chance < 0:
+            body = pdu.REQUESTS[16].build(function=16, start=start, quantity=2, data=_octets(unit, start, 2))
             return adu(unit, body), adu(unit, body[:5])
+        chance -= shares.mask
+        if chance < 0:
+            body = pdu.REQUESTS[22].build(function=22, start=start, and_mask=0xFFFF, or_mask=0)
+            return adu(unit, body), adu(unit, body)
+        chance -= shares.read_write
+        if chance < 0:
+            body = pdu.REQUESTS[23].build(
+                function=23,
+                read_start=start,
+                read_quantity=quantity,
+                write_start=start + 1,
+                write_quantity=1,
+                data=_octets(unit, start + 1, 1),
+            )
+            data = _octets(unit, start, quantity)
+            return adu(unit, body), adu(unit, pdu.REPLIES[23].build(function=23, data=data))
         request = adu(unit, pdu.REQUESTS[3].build(function=3, start=start, quantity=quantity))
         if draw.random() < self.shares.refused:
             return request, adu(unit, bytes((0x83, 2)))
-        data = b"".join(content(unit, start + at).to_bytes(2, "big") for at in range(quantity))
-        return request, adu(unit, pdu.REPLIES[3].build(function=3, data=data))
+        return request, adu(unit, pdu.REPLIES[3].build(function=3, data=_octets(unit, start, quantity)))
 
     def _damaged(self, draw: random.Random, frame: bytes) -> tuple[bytes, bool]:
         """Return the frame as it was heard, and whether it is whole."""

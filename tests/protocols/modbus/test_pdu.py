@@ -26,6 +26,20 @@ EXAMPLES: list[tuple[str, pdu.Layout, str, dict[str, Any]]] = [
     ("6.11 reply", pdu.REPLIES[15], "0F 0013 000A", {"start": 0x13, "quantity": 10}),
     ("6.12 request", pdu.REQUESTS[16], "10 0001 0002 04 000A0102", {"start": 1, "quantity": 2}),
     ("6.12 reply", pdu.REPLIES[16], "10 0001 0002", {"start": 1, "quantity": 2}),
+    (
+        "6.16 request",
+        pdu.REQUESTS[22],
+        "16 0004 00F2 0025",
+        {"start": 4, "and_mask": 0xF2, "or_mask": 0x25},
+    ),
+    ("6.16 reply", pdu.REPLIES[22], "16 0004 00F2 0025", {"start": 4, "or_mask": 0x25}),
+    (
+        "6.17 request",
+        pdu.REQUESTS[23],
+        "17 0003 0006 000E 0003 06 00FF00FF00FF",
+        {"read_start": 3, "read_quantity": 6, "write_start": 14, "write_quantity": 3, "byte_count": 6},
+    ),
+    ("6.17 reply", pdu.REPLIES[23], "17 0C 00FE0ACD00010003000D00FF", {"byte_count": 12}),
     ("6.21 request", pdu.REQUESTS[43], "2B 0E 01 00", {"read_code": 1, "object_id": 0}),
     (
         "6.21 reply",
@@ -95,6 +109,43 @@ def test_what_answers_a_request() -> None:
     write = bytes.fromhex("10 0001 0002 04 000A0102")
     assert pdu.answers(write, bytes.fromhex("10 0001 0002"))
     assert not pdu.answers(write, bytes.fromhex("10 0001 0001"))
+    mask = bytes.fromhex("16 0004 00F2 0025")
+    assert pdu.answers(mask, mask)
+    assert not pdu.answers(mask, bytes.fromhex("16 0004 00F2 0024"))
+    read_write = bytes.fromhex("17 0003 0002 000E 0001 02 00FF")
+    assert pdu.answers(read_write, bytes.fromhex("17 04 00FE0ACD"))
+    assert not pdu.answers(read_write, bytes.fromhex("17 02 00FE"))
+    assert pdu.span_read(read_write) == (3, 2)
+    assert pdu.span_read(mask) is pdu.span_read(write) is None
+
+
+@pytest.mark.parametrize(
+    ("request_pdu", "next_request"),
+    [
+        ("01 0013 0013", "01 0027 0013"),  # a reply to the first has five octets as well
+        ("17 0003 0005 000E 0001 02 00FF", "17 0063 0005 000E 0001 02 00FF"),  # … twelve
+    ],
+)
+def test_another_request_as_long_as_the_reply_is_no_answer(request_pdu: str, next_request: str) -> None:
+    first, second = bytes.fromhex(request_pdu), bytes.fromhex(next_request)
+    assert pdu.reply_length(first) == len(second)
+    assert not pdu.answers(first, second)
+
+
+@pytest.mark.parametrize(
+    "request_pdu",
+    [
+        "17 0003 0000 000E 0001 02 00FF",  # reads nothing
+        "17 0003 007E 000E 0001 02 00FF",  # reads more than 125
+        "17 FFFF 0002 000E 0001 02 00FF",  # reads beyond the last register
+        "17 0003 0002 FFFF 0002 04 00FF00FF",  # writes beyond it
+        "17 0003 0002 000E 0002 02 00FF",  # counts octets that its quantity does not have
+    ],
+)
+def test_a_read_and_write_that_makes_no_sense(request_pdu: str) -> None:
+    layout, data = pdu.REQUESTS[23], bytes.fromhex(request_pdu)
+    assert layout.length(data) == len(data)
+    assert not layout.makes_sense(layout.parse(data))
 
 
 def test_a_field_that_does_not_fit_is_the_callers_mistake() -> None:

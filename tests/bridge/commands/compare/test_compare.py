@@ -211,7 +211,7 @@ def test_only_a_bus_that_listens_is_compared(tmp_path: Path, bus: str, listen: b
 
 
 def test_a_quiet_line_without_faults_has_no_doubts(tmp_path: Path) -> None:
-    quiet = Shares(*[0.0] * 9)
+    quiet = Shares(*[0.0] * 11)
     registers = {f"r{at}": f"holding = {at}" for at in (*range(10), *range(20, 30))}
     path = site(tmp_path, *(sensor(f"unit{unit}", unit, registers) for unit in (1, 2)))
     pieces = list(Line(LineSettings(9600), 3, quiet, units=2).heard(400))
