@@ -246,6 +246,30 @@ class Runtime:
             yield place, owners
 
 
+def keep_note(name: str, note: Mapping[str, object]) -> None:
+    """Keep a note of this user's from one command for the next: `name`, a plain file name.
+
+    Raises:
+        OSError: the folder is another user's, or cannot be written.
+    """
+    root, user = _own_root(), {os.geteuid()}
+    _make(root)
+    text = json.dumps({**note, "pid": os.getpid(), "updated": time.time_ns() // 1_000_000})
+    with _opened(root, {*user, 0}) as folder:
+        replace_regular(f"{name}.json", text.encode(), folder=folder, mode=_READABLE)
+
+
+def kept_note(name: str) -> Mapping[str, object] | None:
+    """Return the note that was kept under this name; None if there is none that can be trusted."""
+    owners = {os.geteuid(), 0}
+    try:
+        with _opened(_own_root(), owners) as folder:
+            document = _read(f"{name}.json", folder, owners)
+    except OSError:
+        return None
+    return None if document is None else document.keys
+
+
 def _socket_name(bus: str) -> str:
     return f"bus-{bus}.ask"
 

@@ -183,6 +183,10 @@ class Survey:
         planned = steps(self._scannings, self._subject.limits)
         pending = [step for step in planned if step.key not in self._subject.done]
         self._state.done = [step for step in planned if step.key in self._subject.done]
+        earlier = next((one for one in self._state.finds if one.find.evidence in _ALONE), None)
+        if earlier is not None:
+            self._state.found_line = earlier.line
+            pending = self._rest(earlier.find.protocol, earlier.line, pending)
         self._work_s = sum(step.cost_s for step in pending)
         while pending:
             step = pending.pop(0)
@@ -192,7 +196,7 @@ class Survey:
             self._watcher.finished(step.key)
             if self._state.found_line is None and self._has_found(step.scope.line):
                 self._state.found_line = step.scope.line
-                pending = self._rest(step, pending)
+                pending = self._rest(step.protocol, step.scope.line, pending)
                 self._work_s = sum(later.cost_s for later in pending)
         if not self._subject.limits.is_quick:
             await self._take_again()
@@ -216,19 +220,18 @@ class Survey:
     def _has_found(self, line: LineSettings) -> bool:
         return any(located.line == line and located.find.evidence in _ALONE for located in self._state.finds)
 
-    def _rest(self, found: Step, pending: Sequence[Step]) -> list[Step]:
-        """Return what is left to do once something was found at the line settings of a step.
+    def _rest(self, protocol: str, line: LineSettings, pending: Sequence[Step]) -> list[Step]:
+        """Return what is left to do once something was found with a protocol at line settings.
 
         Those settings are finished: what was found first, then the likely addresses of the other protocols. A
         device that was set up wrong is common: one with another parity is looked for at all addresses, one
         with another speed at the likely ones.
         """
-        line = found.scope.line
-        own = [step for step in pending if step.scope.line == line and step.protocol == found.protocol]
+        own = [step for step in pending if step.scope.line == line and step.protocol == protocol]
         others = [step for step in pending if step.scope.line == line and step not in own and not step.round]
         if self._subject.limits.is_quick:
             return [*own, *others]
-        elsewhere = [step for step in pending if step.scope.line != line and step.protocol == found.protocol]
+        elsewhere = [step for step in pending if step.scope.line != line and step.protocol == protocol]
         other_parity = [step for step in elsewhere if step.scope.line.baudrate == line.baudrate]
         other_speed = [step for step in elsewhere if step not in other_parity and not step.round]
         return [*own, *others, *other_parity, *other_speed]
