@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Final
 
 from protocols.modbus import pdu
@@ -37,7 +36,8 @@ _BY_FINGERPRINT: Final = 0.9
 _BY_MORE: Final = 0.05
 _BY_WEAK: Final = 0.7  # below what may be claimed
 _BY_PLAUSIBILITY: Final = 0.6
-_MOST_MODELS_READ: Final = 12  # whose map is tried for plausibility, each costs a read
+_LEAST_SCORE: Final = 0.25  # less is no hint
+_MOST_READS: Final = 16  # for the sake of plausibility
 _MOST_WITNESSES: Final = 6
 _FEW_WITNESSES: Final = 3
 _BLOCK: Final = 40  # registers read for plausibility
@@ -142,9 +142,10 @@ def _scores(
                 scores[model.name] = score
     if not is_quick and not unit.is_lost and max(scores.values(), default=0.0) < _BY_FINGERPRINT:
         unknown = [model for model in models if not model.fingerprint]
-        for model in islice(_by_popularity(unknown), _MOST_MODELS_READ):
-            score = yield from _by_plausibility(unit, model)
-            if score:
+        most = unit.reads + _MOST_READS
+        for model in _by_popularity(unknown):
+            score = yield from _by_plausibility(unit, model, is_known_only=unit.reads >= most)
+            if score >= _LEAST_SCORE:
                 scores[model.name] = score
     return scores
 
@@ -165,20 +166,30 @@ def _by_fingerprint(unit: UnitMemory, model: Model, said: str) -> Asking[float]:
 
 
 def _by_popularity(models: Sequence[Model]) -> Generator[Model]:
-    """Yield the models whose witnesses stand where those of most others do first: one read serves them."""
+    """Yield first the models whose witnesses stand where those of most others do; of these the longest block.
+
+    One read then serves many.
+    """
     blocks = {model.name: block for model in models if (block := _block(model))}
     counts = Counter((block[0].table, block[0].start) for block in blocks.values())
-    with_block = [model for model in models if model.name in blocks]
-    yield from sorted(
-        with_block, key=lambda m: (-counts[blocks[m.name][0].table, blocks[m.name][0].start], m.name)
-    )
+
+    def order(model: Model) -> tuple[int, str, int, int, str]:
+        first, last = blocks[model.name][0], blocks[model.name][-1]
+        return -counts[first.table, first.start], first.table.key, first.start, -last.end, model.name
+
+    yield from sorted((model for model in models if model.name in blocks), key=order)
 
 
-def _by_plausibility(unit: UnitMemory, model: Model) -> Asking[float]:
-    """Return how well the map of a model reads this unit, at most `_BY_PLAUSIBILITY`."""
+def _by_plausibility(unit: UnitMemory, model: Model, *, is_known_only: bool) -> Asking[float]:
+    """Return how well the map of a model reads this unit, at most `_BY_PLAUSIBILITY`.
+
+    `is_known_only`: read nothing for it; 0 if that is needed.
+    """
     witnesses = _block(model)
     start, end = witnesses[0].start, max(register.end for register in witnesses)
     table = witnesses[0].table
+    if is_known_only and not unit.knows(table, start, end - start):
+        return 0.0
     octets = yield from unit.words(table, start, end - start)
     if octets is None:
         return 0.0

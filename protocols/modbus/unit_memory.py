@@ -62,6 +62,7 @@ class UnitMemory:
         silences: requests in a row that it left unanswered.
         owes: a reply to an earlier request may still come, and must not be taken for that to the next one.
         refused_functions: functions that it does not have.
+        reads: how many reads it was asked for.
     """
 
     carrier: Carrier
@@ -71,6 +72,7 @@ class UnitMemory:
     silences: int = 0
     owes: bool = False
     refused_functions: set[int] = field(default_factory=set)
+    reads: int = 0
     _words: dict[tuple[Table, int], bytes] = field(default_factory=dict)
     _refused: set[tuple[Table, int, int]] = field(default_factory=set)
 
@@ -121,6 +123,10 @@ class UnitMemory:
         self.answers = True
         return reply
 
+    def knows(self, table: Table, start: int, count: int) -> bool:
+        """Return whether these registers were read."""
+        return all((table, address) in self._words for address in range(start, start + count))
+
     def words(self, table: Table, start: int, count: int, *, is_anew: bool = False) -> Asking[bytes | None]:
         """Return the octets of registers; None if the unit refuses them or does not answer.
 
@@ -131,11 +137,12 @@ class UnitMemory:
             is_anew: ask, though they are known.
         """
         places = [(table, address) for address in range(start, start + count)]
-        if not is_anew and all(place in self._words for place in places):
+        if not is_anew and self.knows(table, start, count):
             return b"".join(self._words[place] for place in places)
         if (table, start, count) in self._refused:
             return None
         summary = f"{table.plural} {start}–{start + count - 1}"
+        self.reads += 1
         reply = yield from self.data(read(table, start, count), summary)
         if reply is None:
             self._refused.add((table, start, count))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from bridge.causes import Cause, diagnosis
@@ -23,7 +23,7 @@ from protocols.toolkit import protocol as records
 from protocols.toolkit.errors import ProtocolError
 from protocols.toolkit.framing import Framer
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.scanning import Evidence, Find, Heard, Probe, Scanning
+from protocols.toolkit.scanning import Evidence, Find, Heard, Probe, Scanning, Scope
 
 _log = logging.getLogger(__name__)
 
@@ -240,8 +240,11 @@ class Survey:
         """Carry out one step: the search of one protocol at one line setting."""
         scanning, line = self._scannings[step.protocol], step.scope.line
         assert scanning.search is not None
+        scope = self._without_known(step)
+        if step.scope.addresses and not scope.addresses:
+            return
         framer = self._subject.protocols[step.protocol].framer
-        search, heard = scanning.search(step.scope), Heard()
+        search, heard = scanning.search(scope), Heard()
         total, asked = max(1, len(step.scope.addresses) or scanning.requests), set[str]()
         try:
             item = next(search)
@@ -258,6 +261,19 @@ class Survey:
             pass
         except ProtocolError as error:  # what is heard must not end a scan
             _log.warning("%s at %s: %s", step.protocol, line, error)
+
+    def _without_known(self, step: Step) -> Scope:
+        """Return the scope of a step without the addresses that answer at the same speed already.
+
+        Some devices, and every pseudo terminal, do not heed parity.
+        """
+        known = {
+            one.find.address
+            for one in self._state.finds
+            if one.find.protocol == step.protocol and one.line.baudrate == step.scope.line.baudrate
+        }
+        addresses = tuple(address for address in step.scope.addresses if address not in known)
+        return replace(step.scope, addresses=addresses)
 
     async def _heard(self, probe: Probe, line: LineSettings, framer: Callable[[], Framer]) -> Heard:
         return await self._asker.ask(probe, line, framer)
