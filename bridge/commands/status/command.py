@@ -18,6 +18,10 @@ def command(
     site: SitePath = SITE,
     watch: Annotated[bool, typer.Option("--watch", help="Show it afresh every second.")] = False,
     as_json: AsJson = False,
+    as_prometheus: Annotated[
+        bool,
+        typer.Option("--prometheus", help="Print the figures of line, ledger and uplink for Prometheus."),
+    ] = False,
     forget: Annotated[
         str | None,
         typer.Option(
@@ -42,6 +46,10 @@ def command(
         watch_it(site)
     elif as_json:
         print_json(collect(site_settings))
+    elif as_prometheus:
+        from bridge.commands.status.prometheus import exposition
+
+        typer.echo(exposition(collect(site_settings), site_settings.name), nl=False)
     elif sensor is not None:
         show_sensor(site_settings, sensor)
     else:

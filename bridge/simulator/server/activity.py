@@ -70,7 +70,6 @@ class Activity:
     def __init__(self, devices: Iterable[WatchedDevice]) -> None:
         self.alarms: list[Alarm] = []
         self._devices = {device.token: device for device in devices}
-        self._checked_at: float | None = None
 
     def record(self, token: str, at: float) -> None:
         """Record an accepted post of a device, whatever it carries."""
@@ -81,10 +80,7 @@ class Activity:
             self._judge(at)
 
     def advance(self, now: float) -> None:
-        """Look at every device whose time has come; call at least every `STATE_CHECK_S`."""
-        if self._checked_at is not None and now - self._checked_at < STATE_CHECK_S:
-            return
-        self._checked_at = now
+        """Look at every device, as ThingsBoard does every `STATE_CHECK_S`."""
         for device in self._devices.values():
             last_post_at = device.last_post_at
             if last_post_at is not None and now - last_post_at >= device.inactivity_s:
