@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import secrets
 import stat
 import threading
 from collections.abc import Iterator
@@ -165,7 +164,7 @@ def replace_by_link(path: Path | str, target: str, *, folder: int | None = None)
 def _draft(path: Path | str, folder: int | None, *, is_sole_writer: bool = False) -> Iterator[Path]:
     """Yield the path for a draft of `path`; at the end it takes that name, after an error it is removed."""
     path = Path(path)
-    draft = path.with_name(f"{path.name}.new" if is_sole_writer else f".{path.name}.{secrets.token_hex(8)}")
+    draft = path.with_name(f"{path.name}.new" if is_sole_writer else f".{path.name}.{os.urandom(8).hex()}")
     if is_sole_writer:
         with suppress(FileNotFoundError):
             os.unlink(draft, dir_fd=folder)

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.clock.kernel_clock import system_clock
-from bridge.config import Bus, Certificate, Credentials, CredentialsWatch, Site
 from bridge.errors import BridgeError, SpoolDamaged
 from bridge.port.adapter import find_port
 from bridge.reader import Reader
@@ -36,6 +35,7 @@ from bridge.status.runtime import CLOCK, UPLINK, Runtime
 from bridge.systemd import notify, watchdog_s
 
 if TYPE_CHECKING:
+    from bridge.config import Bus, Credentials, CredentialsWatch, Site
     from bridge.uplink import Uplink
 
 log = logging.getLogger(__name__)
@@ -154,6 +154,8 @@ async def delivering(site: Site, credentials: Credentials) -> AsyncIterator[Call
     Yields:
         A callable that returns True while the uplink makes progress.
     """
+    from bridge.config import CredentialsWatch  # here, as what follows: a reader starts sooner without
+
     watch = CredentialsWatch(credentials, site)
     jobs: list[Uplink] = []
     async with _tasks() as start:
@@ -199,9 +201,10 @@ async def _feed_watchdog(advances: Callable[[], bool]) -> None:
 
 async def _deliver(site: Site, watch: CredentialsWatch, jobs: list[Uplink]) -> None:
     """Run the uplink, anew after every edit of the credentials: held credentials are then tried again."""
+    from bridge.config import Certificate
     from bridge.uplink import Uplink, connect
     from bridge.uplink.self_reports import self_reports
-    from bridge.uplink.server_time import TimeKeeper  # here, because a reader starts sooner without
+    from bridge.uplink.server_time import TimeKeeper
 
     runtime = Runtime(site.spool.path)
     publish = publisher(runtime, UPLINK, site.fingerprints.get(UPLINK))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from bridge.absent_modules import absent
 from bridge.exits import foreseen_errors
 
 SITE = Path("/etc/serial-bridge/site.toml")
@@ -79,6 +80,10 @@ class Order:
 
 def start(order: Order) -> None:
     """Run a service until it is stopped, and exit."""
+    with absent("ssl", "_hashlib"):
+        import asyncio  # noqa: F401 — whoever imports them later gets these
+        import hashlib  # noqa: F401
+        import hmac  # noqa: F401
     with foreseen_errors():
         match order.service:
             case "read":

@@ -26,7 +26,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final
 
 from construct import Array, Byte, Const, Int16ub, Struct, this
@@ -34,7 +33,7 @@ from construct import Array, Byte, Const, Int16ub, Struct, this
 from protocols.toolkit import layout
 from protocols.toolkit.errors import Problem, SettingsError
 from protocols.toolkit.framing import Direction, Frame, NoiseReason
-from protocols.toolkit.keys import shown, unknown_keys
+from protocols.toolkit.keys import close_words, shown, unknown_keys
 from protocols.toolkit.polling import LineSettings, Value, Values
 from protocols.toolkit.protocol import Fields, Models, PushingProtocol
 from protocols.toolkit.pushing import ALIAS, PushingKeys, PushingSettings, Telegram
@@ -151,7 +150,7 @@ def parse_settings(keys: Mapping[str, object]) -> SensorSettings:
     name = keys.get("model", DEFAULT)
     model = name if isinstance(name, str) and name in MODELS else None
     if model is None:
-        close = get_close_matches(str(name).lower(), MODELS, 3) or MODELS
+        close = close_words(str(name).lower(), MODELS, 3) or MODELS
         message = f"{shown(name)} is not a Plantower sensor known here, use {' or '.join(close)}"
         problems.append((("model",), message))
     known_values = {value: UNITS[value] for value in MODELS[model]} if model else UNITS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 
 from bridge.captures.record import Direction, NotACapture, Record
@@ -63,6 +62,8 @@ def record_of(line: bytes) -> Record:
     Raises:
         ValueError, KeyError, TypeError, ArithmeticError: it is no record.
     """
+    from decimal import Decimal  # here, because a reader writes records and reads none
+
     fields = json.loads(line, parse_float=Decimal)
     data = bytes.fromhex(fields["hex"])
     if not data:

@@ -10,7 +10,7 @@ hours wrong; nothing vouches for that one.
 from __future__ import annotations
 
 import ctypes
-import platform
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -79,7 +79,7 @@ def has_set_clock_at_boot(rtcs: Path = _RTCS, machine: str | None = None) -> boo
             continue
         if did_set and is_plausible(shows_s * 1_000_000_000):
             return True
-    return not devices and (machine or platform.machine()) in _HAS_CMOS_CLOCK
+    return not devices and (machine or os.uname().machine) in _HAS_CMOS_CLOCK
 
 
 def _auto() -> Callable[[int], str | None]:

@@ -7,22 +7,22 @@ run through all of them once, from a random start in steps of a random odd numbe
 
 from __future__ import annotations
 
-import secrets
+import os
 
 TOKEN_LENGTH = 8  # the longest that RFC 7252 §3 allows
 
 
 def random_token() -> bytes:
     """Return the token of one request."""
-    return secrets.token_bytes(TOKEN_LENGTH)
+    return os.urandom(TOKEN_LENGTH)
 
 
 class MessageIds:
     """The message ids of one client: each of the 65,536 once before any comes again."""
 
     def __init__(self) -> None:
-        self._id = secrets.randbits(16)
-        self._step = secrets.randbits(16) | 1
+        self._id = int.from_bytes(os.urandom(2), "big")
+        self._step = int.from_bytes(os.urandom(2), "big") | 1
 
     def next_id(self) -> int:
         """Return the next message id, 0–65535."""

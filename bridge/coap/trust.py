@@ -15,7 +15,6 @@ connections made before are made anew.
 from __future__ import annotations
 
 import hashlib
-import ssl
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -202,6 +201,8 @@ def _anchor_files(ca: Path | None) -> Iterator[Path]:
     if ca is not None:
         yield ca
         return
+    import ssl  # here, because a site with anchors of its own has no use for it
+
     places = ssl.get_default_verify_paths()
     for place in (places.cafile, places.capath, "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs"):
         if place is not None:

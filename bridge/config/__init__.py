@@ -1,7 +1,8 @@
 """The files that people write: site.toml and credentials.toml.
 
 Loading returns frozen, validated objects, or raises `ConfigError` with every mistake at once.
-Nothing else in the bridge reads these files, and nothing here opens a port or a connection.
+Nothing else in the bridge reads these files, and nothing here opens a port or a connection. Each name is
+imported from its file when it is asked for, so that a reader never loads what knows the credentials.
 
     toml_lines    the line of each key                  syntax    advice for a file that is not TOML
     toml_bounds   bounds on a file's size and depth
@@ -19,17 +20,21 @@ Nothing else in the bridge reads these files, and nothing here opens a port or a
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from bridge.config.credentials import Certificate, Credentials, Provisioning, Token, load_credentials
-from bridge.config.decryption import with_keys
-from bridge.config.models import OwnModels
-from bridge.config.offsets import Offset
-from bridge.config.schema import site_schema
-from bridge.config.site import load_site
-from bridge.config.tables import RS485, Bus, ClockSettings, Sensor, Site, SpoolSettings, ThingsBoard
-from bridge.config.watch import CredentialsWatch
 from bridge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bridge.config.credentials import Certificate, Credentials, Provisioning, Token, load_credentials
+    from bridge.config.decryption import with_keys
+    from bridge.config.models import OwnModels
+    from bridge.config.offsets import Offset
+    from bridge.config.schema import site_schema
+    from bridge.config.site import load_site
+    from bridge.config.tables import RS485, Bus, ClockSettings, Sensor, Site, SpoolSettings, ThingsBoard
+    from bridge.config.watch import CredentialsWatch
 
 __all__ = [
     "RS485",
@@ -53,6 +58,25 @@ __all__ = [
     "with_keys",
 ]
 
+_FILES = {
+    "credentials": ("Certificate", "Credentials", "Provisioning", "Token", "load_credentials"),
+    "decryption": ("with_keys",),
+    "models": ("OwnModels",),
+    "offsets": ("Offset",),
+    "schema": ("site_schema",),
+    "site": ("load_site",),
+    "tables": ("RS485", "Bus", "ClockSettings", "Sensor", "Site", "SpoolSettings", "ThingsBoard"),
+    "watch": ("CredentialsWatch",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name from its file (PEP 562)."""
+    for file, names in _FILES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{file}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 def load(site: Path, credentials: Path) -> tuple[Site, Credentials]:
     """Read site.toml and credentials.toml.
@@ -60,6 +84,9 @@ def load(site: Path, credentials: Path) -> tuple[Site, Credentials]:
     Raises:
         ConfigError: every mistake in either file.
     """
+    from bridge.config.credentials import load_credentials
+    from bridge.config.site import load_site
+
     mistakes: list[str] = []
     site_settings: Site | None = None
     secrets: Credentials | None = None

@@ -210,7 +210,7 @@ def _protocol_name(table: Mapping[str, Any]) -> object:
     name = table.get("protocol")
     if name is None:
         return next((value for key, value in table.items() if nearest(key, ("protocol",))), None)
-    if not isinstance(name, str) or name in names():
+    if not isinstance(name, str) or name in CATALOGUE or name in names():
         return name
     return next(iter(suggestions(name.lower())), name)
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bridge.line.other_master import OtherMaster
 from bridge.line.reply import LateReply, Reply
 from bridge.line.station import Station
 from bridge.line.timed_framer import Arrival
-from bridge.status.documents import LineDocument
 from protocols.toolkit.framing import Event, Frame
+
+if TYPE_CHECKING:
+    from bridge.status.documents import LineDocument
 
 
 @dataclass(frozen=True, slots=True)

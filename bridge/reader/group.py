@@ -21,7 +21,6 @@ from bridge.reader.doubt import doubts, explained
 from bridge.reader.learning import lessons
 from bridge.reader.schedule import SILENT_AFTER, Schedule
 from bridge.reader.shortfall import Shortfall
-from bridge.status.documents import SensorDocument
 from protocols.toolkit.errors import DeviceRefusal
 from protocols.toolkit.polling import Device, PollResult, TellsLessons
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from bridge.errors import NoReply
     from bridge.line.station import Station
     from bridge.reader.poll import Outcome
+    from bridge.status.documents import SensorDocument
 
 _log = logging.getLogger(__name__)
 

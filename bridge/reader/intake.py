@@ -17,12 +17,12 @@ from bridge.clock import Clock, Instant
 from bridge.reader.offsets import continued
 from bridge.reader.on_change import OnChange
 from bridge.spool import Reading, SpoolWriter
-from bridge.status.documents import SensorDocument
 from bridge.thingsboard import encode_values, unstorable
 from protocols.toolkit.polling import Values
 
 if TYPE_CHECKING:
     from bridge.config import Sensor
+    from bridge.status.documents import SensorDocument
 
 
 _log = logging.getLogger(__name__)

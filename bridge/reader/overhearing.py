@@ -19,7 +19,6 @@ from bridge.reader.frame_reader import FrameReader
 from bridge.reader.gathering import Gathering
 from bridge.reader.intake import Intake
 from bridge.reader.standing import Standing
-from bridge.status.documents import LineDocument, SensorDocument
 from bridge.systemd import Heartbeat
 from protocols.toolkit.errors import ProtocolError
 from protocols.toolkit.framing import Event, Frame, NoiseReason
@@ -29,6 +28,7 @@ from protocols.toolkit.protocol import PolledProtocol
 if TYPE_CHECKING:
     from bridge.clock import Instant
     from bridge.config import Bus, Sensor
+    from bridge.status.documents import LineDocument, SensorDocument
 
 _log = logging.getLogger(__name__)
 

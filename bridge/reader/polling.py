@@ -30,7 +30,6 @@ from bridge.reader.grouping import groups, schedule_of
 from bridge.reader.intake import Intake
 from bridge.reader.lending import Borrower, Loans
 from bridge.reader.poll import Outcome, ask_again, poll, replay
-from bridge.status.documents import LineDocument, SensorDocument
 from bridge.systemd import Heartbeat
 from protocols.toolkit.errors import ProtocolError
 from protocols.toolkit.polling import NotAsked, PollResult, Request
@@ -38,6 +37,7 @@ from protocols.toolkit.protocol import PolledProtocol
 
 if TYPE_CHECKING:
     from bridge.config import Bus
+    from bridge.status.documents import LineDocument, SensorDocument
 
 _log = logging.getLogger(__name__)
 

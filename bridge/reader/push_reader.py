@@ -28,7 +28,6 @@ from bridge.reader.intake import Intake
 from bridge.reader.invocation_counters import InvocationCounters
 from bridge.reader.slots import Slots
 from bridge.reader.standing import Standing
-from bridge.status.documents import LineDocument, SensorDocument, UnconfiguredSensor
 from bridge.systemd import Heartbeat
 from protocols.toolkit.errors import DecryptionError, DecryptionReason, ProtocolError
 from protocols.toolkit.framing import Event, Frame, NoiseReason
@@ -38,6 +37,7 @@ from protocols.toolkit.pushing import Listener, PushingSettings, Telegram
 
 if TYPE_CHECKING:
     from bridge.config import Bus, Sensor
+    from bridge.status.documents import LineDocument, SensorDocument, UnconfiguredSensor
 
 _log = logging.getLogger(__name__)
 

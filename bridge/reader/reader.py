@@ -27,13 +27,13 @@ from bridge.reader.polling import Polling
 from bridge.reader.push_reader import PushReader
 from bridge.reader.tap import Tap
 from bridge.spool import SpoolWriter
-from bridge.status.documents import BusDocument
 from bridge.status.line_statistics import SAVE_EVERY_S, Memory
 from bridge.systemd import Heartbeat
 from protocols.toolkit.protocol import PushingProtocol
 
 if TYPE_CHECKING:
     from bridge.config import Bus
+    from bridge.status.documents import BusDocument
 
 _log = logging.getLogger(__name__)
 

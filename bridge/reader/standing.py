@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from bridge.causes import Diagnosis
 from bridge.reader.doubt import doubts
 from bridge.reader.group import SensorState
 from bridge.reader.shortfall import Shortfall
-from bridge.status.documents import SensorDocument
 from protocols.toolkit.polling import Values
+
+if TYPE_CHECKING:
+    from bridge.status.documents import SensorDocument
 
 _log = logging.getLogger(__name__)
 

@@ -25,6 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bridge.clock import Told
 from bridge.errors import BridgeError, SpoolDamaged, SpoolFull
@@ -33,7 +34,9 @@ from bridge.spool.loss_watch import LossWatch
 from bridge.spool.queue import Spool
 from bridge.spool.readings import Reading
 from bridge.spool.schema import SpoolUnavailable
-from bridge.status.documents import SpoolDocument
+
+if TYPE_CHECKING:
+    from bridge.status.documents import SpoolDocument
 
 logger = logging.getLogger(__name__)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from bridge.status.documents import SensorDocument, StateChange
+if TYPE_CHECKING:
+    from bridge.status.documents import SensorDocument, StateChange
+
 
 NO_PORT: Final = "no port"
 _KEPT: Final = 8  # changes of one sensor

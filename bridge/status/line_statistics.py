@@ -14,11 +14,13 @@ import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from bridge.files import acting_as_owner, read_regular, replace_regular
-from bridge.status.documents import BusDocument, LineDocument, SensorDocument
 from protocols.toolkit.polling import Values
+
+if TYPE_CHECKING:
+    from bridge.status.documents import BusDocument, LineDocument, SensorDocument
 
 _log = logging.getLogger(__name__)
 
@@ -86,10 +88,10 @@ class Memory:
         return {
             **document,
             "sensors": {
-                name: cast(SensorDocument, _plus(counts, self._sensors.get(name, {}), OF_SENSOR))
+                name: cast("SensorDocument", _plus(counts, self._sensors.get(name, {}), OF_SENSOR))
                 for name, counts in document["sensors"].items()
             },
-            "line": cast(LineDocument, _plus(document["line"], self._line, OF_LINE)),
+            "line": cast("LineDocument", _plus(document["line"], self._line, OF_LINE)),
         }
 
     def save(self, total: BusDocument) -> None:

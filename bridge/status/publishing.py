@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from bridge.status.documents import BusDocument, SpoolDocument
 from bridge.status.history import StateHistory
 from bridge.status.runtime import Runtime
+
+if TYPE_CHECKING:
+    from bridge.status.documents import BusDocument, SpoolDocument
 
 
 def publisher(runtime: Runtime, part: str, fingerprint: str | None) -> Callable[[Mapping[str, object]], None]:

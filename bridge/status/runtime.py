@@ -13,26 +13,26 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
 import socket
 import stat
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from bridge.files import open_regular, read_all, replace_regular
-from bridge.status.documents import (
-    BusDocument,
-    ClockDocument,
-    GatewayDocument,
-    Published,
-    UplinkDocument,
-)
+
+if TYPE_CHECKING:
+    from bridge.status.documents import (
+        BusDocument,
+        ClockDocument,
+        GatewayDocument,
+        Published,
+        UplinkDocument,
+    )
 
 logger = logging.getLogger(__name__)
 
@@ -86,26 +86,26 @@ class Runtime:
         """Return the newest document of each bus, by the bus's name."""
         documents = self.read_all()
         return {
-            name.removeprefix("bus-"): cast(BusDocument, document)
+            name.removeprefix("bus-"): cast("BusDocument", document)
             for name, document in documents.items()
             if name.startswith("bus-")
         }
 
     def uplink(self) -> UplinkDocument | None:
         """Return the newest document of the uplink, None if there is none."""
-        return cast(UplinkDocument | None, self.read_all().get(UPLINK))
+        return cast("UplinkDocument | None", self.read_all().get(UPLINK))
 
     def processes(self) -> dict[str, Published]:
         """Return what each document says of the process that published it, by the document's name."""
         return {
-            name: cast(Published, document)
+            name: cast("Published", document)
             for name, document in self.read_all().items()
             if name not in (CLOCK, GATEWAY)
         }
 
     def gateway(self) -> GatewayDocument | None:
         """Return what was published of the gateway's own device, None if nothing was."""
-        return cast(GatewayDocument | None, self.read_all().get(GATEWAY))
+        return cast("GatewayDocument | None", self.read_all().get(GATEWAY))
 
     def clock(self) -> ClockDocument | None:
         """Return the server's time as the uplink published it, None if there is none."""
@@ -187,7 +187,7 @@ class Runtime:
             _make(self._folder, outer)
             with _opened(self._folder, user, outer) as folder:
                 listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-                draft = f".{secrets.token_hex(8)}"
+                draft = f".{os.urandom(8).hex()}"
                 try:
                     listener.bind(_in_folder(folder, draft))
                     os.chmod(draft, _FOR_GROUP, dir_fd=folder)
@@ -293,7 +293,9 @@ def _own_root() -> Path:
 
 
 def _temporary_root(uid: int) -> Path:
-    return Path(tempfile.gettempdir()) / f"serial-bridge-{uid}"
+    from tempfile import gettempdir  # here, because a service has a runtime directory
+
+    return Path(gettempdir()) / f"serial-bridge-{uid}"
 
 
 def _make(folder: Path | str, outer: int | None = None) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, Final
 
 from protocols.declared.declaration import Check, Pattern
 from protocols.declared.types import ORDERS, Order
 from protocols.toolkit.checksum import CHECKSUMS
 from protocols.toolkit.errors import Path, Problem
-from protocols.toolkit.keys import is_whole, shown, unknown_keys
+from protocols.toolkit.keys import close_words, is_whole, shown, unknown_keys
 
 LONGEST: Final = 1024
 """Octets of the longest frame that can be declared."""
@@ -112,5 +111,5 @@ def _no_checksum(name: object) -> str:
     if name is None:
         return f'is missing: what the data sheet calls it, for example "{next(iter(CHECKSUMS))}"'
     completions = [candidate for candidate in CHECKSUMS if candidate.startswith(str(name).lower())]
-    close = completions or get_close_matches(str(name).lower(), CHECKSUMS, 3, 0.4) or list(CHECKSUMS)
+    close = completions or close_words(str(name).lower(), CHECKSUMS, 3, 0.4) or list(CHECKSUMS)
     return f"{shown(name)} is not a checksum, use {' or '.join(close)}"

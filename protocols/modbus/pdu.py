@@ -110,6 +110,11 @@ class Layout:
         count = head[self.counted_at]
         return self.counted_at + 1 + count if count in self.counts else 0
 
+    @property
+    def is_told_by_second(self) -> bool:
+        """Whether the octet after the function code has a say in the length."""
+        return layout.size(self.declaration) is None and self.counted_at in (None, 1)
+
     def parse(self, pdu: bytes) -> dict[str, Any]:
         """Return the fields of a PDU.
 

@@ -9,16 +9,15 @@ from protocols.modbus.carrier import Carrier
 from protocols.modbus.description import Describer
 from protocols.modbus.device import ModbusDevice
 from protocols.modbus.models import SHIPPED, Library
-from protocols.modbus.overhearing import ModbusOverhearer
-from protocols.modbus.raw import raw_registers
 from protocols.modbus.settings import ModbusSettings, odd, parse_settings, sensor_schema
-from protocols.modbus.sunspec_device import SunSpecDevice
 from protocols.toolkit.errors import Problem
 from protocols.toolkit.framing import Framer
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import Models, PolledProtocol
 
 if TYPE_CHECKING:
+    from protocols.modbus.overhearing import ModbusOverhearer
+    from protocols.modbus.sunspec_device import SunSpecDevice
     from protocols.toolkit.scanning import Scanning
 
 
@@ -55,13 +54,19 @@ def modbus_protocol(
 
     def device(sensors: Sequence[ModbusSettings], line: LineSettings) -> ModbusDevice | SunSpecDevice:
         if any(sensor.sunspec for sensor in sensors):
+            from protocols.modbus.sunspec_device import SunSpecDevice  # here, as below: few buses need it
+
             return SunSpecDevice(sensors, line, carrier)
         return ModbusDevice(sensors, line, carrier)
 
     def overhearer(sensors: Sequence[ModbusSettings]) -> ModbusOverhearer:
+        from protocols.modbus.overhearing import ModbusOverhearer
+
         return ModbusOverhearer(sensors, carrier)
 
     def raw_of(settings: ModbusSettings, exchanges: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+        from protocols.modbus.raw import raw_registers
+
         return raw_registers(settings.registers, exchanges, carrier)
 
     def with_models(tables: Mapping[str, Mapping[str, Any]]) -> PolledProtocol[ModbusSettings]:

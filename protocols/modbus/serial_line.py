@@ -74,16 +74,15 @@ def _length(layout: pdu.Layout | None, head: bytes) -> int:
 
 def _lengths(*, replies: bool) -> _Lengths:
     functions = [*pdu.REQUESTS, *(function | pdu.REFUSED for function in pdu.REPLIES if replies)]
-    return {
-        function: tuple(
-            (
-                _length(pdu.reply_layout(function), bytes((function, second))) if replies else 0,
-                _length(pdu.REQUESTS.get(function), bytes((function, second))),
-            )
-            for second in range(256)
-        )
-        for function in functions
-    }
+    return {function: _lengths_by_second(function, replies=replies) for function in functions}
+
+
+def _lengths_by_second(function: int, *, replies: bool) -> tuple[tuple[int, int], ...]:
+    reply, request = pdu.reply_layout(function) if replies else None, pdu.REQUESTS.get(function)
+    is_told_by_second = any(layout and layout.is_told_by_second for layout in (reply, request))
+    heads = [bytes((function, second)) for second in range(256 if is_told_by_second else 1)]
+    lengths = tuple((_length(reply, head), _length(request, head)) for head in heads)
+    return lengths if is_told_by_second else lengths * 256
 
 
 def _head(lengths: _Lengths) -> re.Pattern[bytes]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final
 
 from protocols.modbus.limit_keys import LIMITS_SCHEMA, beyond_limits, parse_limits, without_forbidden
@@ -24,7 +23,7 @@ from protocols.modbus.serial_line import BROADCAST, UNITS
 from protocols.modbus.sunspec.choice import MODELS_SCHEMA, SunSpecChoice, parse_choice
 from protocols.modbus.sunspec.choice import NAME as SUNSPEC
 from protocols.toolkit.errors import Problem, SettingsError
-from protocols.toolkit.keys import is_whole, shown, unknown_keys
+from protocols.toolkit.keys import close_words, is_whole, shown, unknown_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +180,7 @@ def _model(table: Mapping[str, object], library: Library, problems: list[Problem
     known_names = library.names()
     if name in known_names:
         return library.model(name)
-    if close := get_close_matches(str(name).lower(), known_names, 3, 0.4):
+    if close := close_words(str(name).lower(), known_names, 3, 0.4):
         hint = f"use {' or '.join(close)}"
     else:
         hint = f"use one that `serial-bridge models` lists: {', '.join(known_names[:3])} …"

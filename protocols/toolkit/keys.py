@@ -13,7 +13,6 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any, Final, TypeGuard
 
@@ -67,8 +66,21 @@ def _is_short(value: Collection[object], text: str) -> bool:
 
 def nearest(word: str, known_words: Iterable[str]) -> str | None:
     """Return the known word that `word` is most probably a misspelling of; None if none is near."""
-    close = get_close_matches(word.lower(), list(known_words), n=1, cutoff=0.6)
+    close = close_words(word.lower(), known_words, 1)
     return close[0] if close else None
+
+
+def close_words(
+    word: str, known_words: Iterable[str], most: int = _EXAMPLES, likeness: float = 0.6
+) -> list[str]:
+    """Return the known words that look like `word`, at most so many, the most similar first.
+
+    Args:
+        likeness: from 0 to 1; words less similar are left out.
+    """
+    from difflib import get_close_matches  # here, because a file without mistakes has no use for it
+
+    return get_close_matches(word, list(known_words), most, likeness)
 
 
 def fault(value: object, key: Key) -> str:
@@ -104,7 +116,7 @@ def unknown_value(name: object, known_names: Collection[str], advice: str = "") 
         advice: where else the value may come from, in a few words.
     """
     place = f"{shown(name)} ({advice})" if advice else shown(name)
-    close = get_close_matches(str(name).lower(), known_names, _EXAMPLES)
+    close = close_words(str(name).lower(), known_names)
     if close:
         return f"unknown value {place}; did you mean {' or '.join(map(shown, close))}?"
     listed = list(map(shown, known_names))

@@ -14,11 +14,13 @@ import math
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from enum import Enum
-from fractions import Fraction
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from protocols.toolkit.polling import Value
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 class Missing(Enum):
@@ -134,6 +136,8 @@ def _scaled(raw: int | float, multiply: float, divide: float, offset: float) -> 
 @cache
 def _exact(multiply: float, divide: float, offset: float) -> tuple[Fraction, Fraction]:
     """Return factor and shift as the decimals that were written, not as the nearest binary fractions."""
+    from fractions import Fraction  # here, because few sensors need more than a division by ten
+
     return Fraction(repr(multiply)) / Fraction(repr(divide)), Fraction(repr(offset))
 
 

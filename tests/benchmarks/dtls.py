@@ -21,7 +21,7 @@ from bridge.simulator.server.dtls import Secure
 from bridge.simulator.server.stand_in import StandIn
 from bridge.spool import Reading, Spool
 from bridge.thingsboard import encode_values
-from tests.benchmarks.footprint import rss_mb
+from tests.benchmarks.services import rss_mb
 from tests.support.certificates import Authority
 
 MOST_RATIO, MOST_MB, MOST_GROWTH_MB = 2.0, 56.0, 3.0

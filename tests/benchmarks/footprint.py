@@ -1,75 +1,123 @@
-"""Memory and idle CPU of `serial-bridge run` with one bus and one sensor a minute."""
+"""Memory of each service, its CPU while idle, and what a start costs until the first request is on the wire.
+
+    python -m tests.benchmarks.footprint [--seconds 60]
+
+Eight readers with four sensors each, and the uplink, run side by side as on a gateway with eight buses; then
+everything in one process. Private memory is what one more of them costs: the rest is shared.
+"""
 
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
+import sqlite3
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
+from statistics import median
 
-from bridge.simulator.field.sensors import SimulatedBus
-from protocols.modbus.rtu import SimulatedUnit
-from protocols.toolkit.polling import LineSettings
+from tests.benchmarks import table
+from tests.benchmarks.services import (
+    Services,
+    cpu_s,
+    private_mb,
+    rss_mb,
+    site,
+    threads,
+    until,
+)
+from tests.support.certificates import Authority
 
-MOST_MB, MOST_CPU = 48, 0.005
-SETTLE_S = 5.0
-SITE = """\
-site = "idle"
-[thingsboard]
-url = "coap://127.0.0.1:9"
-[spool]
-path = "{folder}/spool.db"
-[bus.meters]
-adapter = "{adapter}"
-protocol = "modbus-rtu"
-line = "9600 8N1"
-[[bus.meters.sensor]]
-name = "meter"
-address = 1
-every = "1m"
-[bus.meters.sensor.registers]
-voltage = {{ holding = 0, type = "uint16" }}
-"""
+READERS, STARTS, SETTLE_S = 8, 7, 6.0
+MOST_RSS_MB = {"read": 32, "uplink": 34, "uplink (coaps)": 48, "run": 36}
+MOST_PRIVATE_MB = 170
+MOST_IDLE = 0.002
+MOST_START_S = 0.15
 
 
-def main(seconds: float = 60.0) -> None:
-    """Runs it for so long and prints what it took."""
-    unit = SimulatedUnit(1, holding={0: 230})
-    line = LineSettings(9600)
-    with tempfile.TemporaryDirectory() as name, SimulatedBus({1: unit}, line) as bus:
+def main(seconds: float = 60.0) -> list[table.Row]:
+    """Prints the figures, and returns them as rows of a table."""
+    rows = [table.Row("service", "RSS", "private", "threads", "idle CPU")]
+    exceeded: list[str] = []
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "site.toml").write_text(SITE.format(folder=folder, adapter=bus.path))
-        (folder / "credentials.toml").touch(mode=0o600)
-        (folder / "credentials.toml").write_text('[sensors]\nmeter = "TOKEN"\n')
-        command = [sys.executable, "-m", "bridge", "run", "--site", str(folder / "site.toml")]
-        command += ["--credentials", str(folder / "credentials.toml")]
-        environment = {**os.environ, "RUNTIME_DIRECTORY": str(folder / "run")}
-        with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
-            try:
-                time.sleep(SETTLE_S)
-                started, before = time.monotonic(), cpu_s(process.pid)
-                time.sleep(seconds)
-                cpu = (cpu_s(process.pid) - before) / (time.monotonic() - started)
-                memory = rss_mb(process.pid)
-            finally:
-                process.terminate()
-    print(f"  RSS {memory:.1f} MB (at most {MOST_MB}), CPU {cpu:.2%} of a core (at most {MOST_CPU:.2%})")
+        with site(folder) as services:
+            starts = [_start(services) for _ in range(STARTS + 1)][1:]  # the first one compiles
+        with site(folder, buses=READERS, every="1m") as services:
+            pids = [services.start("read", bus) for bus in services.buses]
+            pids.append(services.start("uplink"))
+            time.sleep(SETTLE_S)
+            rows.append(_row("read", pids[:-1], seconds, exceeded))
+            rows.append(_row("uplink", pids[-1:], seconds, exceeded))
+            private = sum(map(private_mb, pids))
+        with site(folder, every="1m") as services:
+            pids = [services.start("run")]
+            time.sleep(SETTLE_S)
+            rows.append(_row("run", pids, seconds, exceeded))
+        authority = Authority(folder)
+        with site(folder, url="coaps://127.0.0.1:9", keys=f'ca = "{authority.path}"\n') as services:
+            pids = [services.start("uplink")]
+            time.sleep(SETTLE_S)
+            rows.append(_row("uplink (coaps)", pids, seconds, exceeded))
+    cpu, first_s = (median(figures) for figures in zip(*starts, strict=True))
+    print(
+        f"  private memory of {READERS} readers and the uplink: {private:.0f} MB (at most {MOST_PRIVATE_MB})"
+    )
+    print(f"  a reader's start: {1000 * cpu:.0f} ms of CPU until the first request (at most "
+          f"{1000 * MOST_START_S:.0f}), first reading in the spool after {first_s:.2f} s")  # fmt: skip
+    if private > MOST_PRIVATE_MB or cpu > MOST_START_S:
+        exceeded.append("private memory or CPU of a start")
+    print(f"  exceeded: {', '.join(exceeded) or 'nothing'}")
+    rows.append(table.Row(f"{READERS} readers and the uplink", "", f"{private:.0f} MB", "", ""))
+    rows.append(
+        table.Row("a reader's start: CPU until its first request", "", "", "", f"{1000 * cpu:.0f} ms")
+    )
+    rows.append(table.Row("… until its first reading is in the spool", "", "", "", f"{first_s:.2f} s"))
+    return rows
 
 
-def cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def _start(services: Services) -> tuple[float, float]:
+    """CPU of a reader from its start to its first request; seconds until its first reading is kept."""
+    (bus,) = services.buses.values()
+    asked, kept = bus.requests.total(), _readings(services.folder)
+    began = time.monotonic()
+    pid = services.start("read", "bus0")
+    until(lambda: bus.requests.total() > asked)
+    cpu = cpu_s(pid)
+    until(lambda: _readings(services.folder) > kept)
+    first_s = time.monotonic() - began
+    services.stop()
+    return cpu, first_s
 
 
-def rss_mb(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+def _readings(folder: Path) -> int:
+    try:
+        with closing(sqlite3.connect(f"file:{folder}/spool.db?mode=ro", uri=True)) as spool:
+            count: int = spool.execute("SELECT count(*) FROM reading").fetchone()[0]
+    except sqlite3.Error:
+        return 0
+    return count
+
+
+def _row(name: str, pids: list[int], seconds: float, exceeded: list[str]) -> table.Row:
+    """The largest figures of these processes, over so many seconds."""
+    before = [cpu_s(pid) for pid in pids]
+    time.sleep(seconds)
+    idle = max((cpu_s(pid) - began) / seconds for pid, began in zip(pids, before, strict=True))
+    rss, private = max(map(rss_mb, pids)), max(map(private_mb, pids))
+    print(
+        f"  {name}: RSS {rss:.1f} MB (at most {MOST_RSS_MB[name]}), private {private:.1f} MB, "
+        f"{max(map(threads, pids))} threads, idle CPU {idle:.2%} (at most {MOST_IDLE:.1%})"
+    )
+    if rss > MOST_RSS_MB[name] or idle > MOST_IDLE:
+        exceeded.append(name)
+    return table.Row(
+        f"`{name}`", f"{rss:.1f} MB", f"{private:.1f} MB", str(max(map(threads, pids))), f"{idle:.2%}"
+    )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
-    main(parser.parse_args().seconds)
+    sys.exit(0 if main(parser.parse_args().seconds) else 1)

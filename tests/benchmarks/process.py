@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bridge.simulator.server.stand_in import StandIn
 from tests.benchmarks import table
-from tests.benchmarks.footprint import cpu_s, rss_mb
 from tests.benchmarks.line import SENSOR, UNITS
+from tests.benchmarks.services import cpu_s, rss_mb
 from tests.benchmarks.wire import wire
 
 SETTLE_S = 10.0

@@ -6,7 +6,7 @@ import pytest
 
 from bridge.simulator.field.sensors import SimulatedBus
 from bridge.simulator.server.stand_in import StandIn
-from tests.benchmarks.footprint import cpu_s
+from tests.benchmarks.services import cpu_s
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import LINE, site_text, units
 

@@ -19,7 +19,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 from protocols.modbus.limit_keys import beyond_limits, parse_limits
@@ -32,7 +32,7 @@ from protocols.toolkit.errors import Problem, SettingsError
 from protocols.toolkit.keys import misspelt, shown, unknown_keys
 from protocols.toolkit.polling import LineSettings
 
-_SHIPPED: Final = files(__name__)
+_SHIPPED: Final = Path(__file__).parent
 _SUFFIX: Final = ".toml"
 _KEYS: Final = (
     "title",

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final
 
 from protocols.modbus import pdu
@@ -24,7 +23,7 @@ from protocols.modbus.serial_line import body
 from protocols.toolkit.checksum import crc16_modbus
 from protocols.toolkit.errors import Path, Problem, ProtocolError
 from protocols.toolkit.framing import Direction, Frame
-from protocols.toolkit.keys import misspelt, shown, unknown_keys
+from protocols.toolkit.keys import close_words, misspelt, shown, unknown_keys
 from protocols.toolkit.polling import Values
 
 _KEYS: Final = ("source", "synthesised", "request", "reply", "values")
@@ -119,7 +118,7 @@ def _text(values: Values, name: str) -> str:
 
 
 def _suggestion(name: str, names: Sequence[str]) -> str:
-    close = get_close_matches(name, names, 1)
+    close = close_words(name, names, 1)
     return f"; did you mean {close[0]}?" if close else ""
 
 

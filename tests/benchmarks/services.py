@@ -1,0 +1,154 @@
+"""The real services on simulated buses, and what the kernel counts of each process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from bridge.simulator.field.bus import SimulatedBus
+from protocols.modbus.simulation import SimulatedUnit
+from protocols.toolkit.polling import LineSettings
+
+LINE = LineSettings(9600)
+SERVER = 'site = "bench"\n[thingsboard]\nurl = "{url}"\n{keys}[spool]\npath = "{folder}/spool.db"\n'
+BUS = '[bus.{bus}]\nadapter = "{adapter}"\nprotocol = "modbus-rtu"\nline = "{line}"\n'
+SENSOR = """\
+[[bus.{bus}.sensor]]
+name = "{bus}-{unit}"
+address = {unit}
+every = "{every}"
+[bus.{bus}.sensor.registers]
+voltage = {{ holding = 0, type = "uint16" }}
+"""
+
+
+@dataclass
+class Services:
+    """A site in a folder, and the services that were started on it.
+
+    Attributes:
+        buses: the simulated lines, by the name of their bus.
+    """
+
+    folder: Path
+    buses: dict[str, SimulatedBus]
+    _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self, *arguments: str, options: Sequence[str] = (), log: IO[bytes] | None = None) -> int:
+        """Starts one as systemd would; from the second one on, its modules are compiled already.
+
+        Args:
+            options: of the interpreter.
+            log: where it logs; nowhere if not given.
+
+        Returns:
+            Its pid.
+        """
+        environment = {
+            **os.environ,
+            "RUNTIME_DIRECTORY": str(self.folder / "run"),
+            "SERIAL_BRIDGE_SITE": str(self.folder / "site.toml"),
+            "SERIAL_BRIDGE_CREDENTIALS": str(self.folder / "credentials.toml"),
+            "PYTHONPYCACHEPREFIX": str(self.folder / "compiled"),
+        }
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        process = subprocess.Popen(
+            [sys.executable, *options, "-m", "bridge", *arguments],
+            env=environment,
+            stderr=subprocess.DEVNULL if log is None else log,
+        )
+        self._running.append(process)
+        return process.pid
+
+    def stop(self) -> None:
+        """Ends every service, and forgets what they published."""
+        for process in self._running:
+            process.terminate()
+        for process in self._running:
+            process.wait(30)
+        self._running.clear()
+        shutil.rmtree(self.folder / "run", ignore_errors=True)
+
+
+@contextmanager
+def site(
+    folder: Path,
+    *,
+    buses: int = 1,
+    sensors: int = 4,
+    every: str = "10s",
+    url: str = "coap://127.0.0.1:9",
+    keys: str = "",
+    line: LineSettings = LINE,
+) -> Iterator[Services]:
+    """Writes a site of so many buses with so many sensors each, which answer while the block runs."""
+    names = [f"bus{number}" for number in range(buses)]
+    units = range(1, sensors + 1)
+    text = SERVER.format(url=url, keys=keys, folder=folder)
+    with ExitStack() as stack:
+        lines = {
+            name: stack.enter_context(
+                SimulatedBus({unit: SimulatedUnit(unit, holding={0: 230}) for unit in units}, line)
+            )
+            for name in names
+        }
+        for name in names:
+            text += BUS.format(bus=name, adapter=lines[name].path, line=line)
+            text += "".join(SENSOR.format(bus=name, unit=unit, every=every) for unit in units)
+        (folder / "site.toml").write_text(text)
+        (folder / "credentials.toml").touch(mode=0o600)
+        tokens = "".join(f'{name}-{unit} = "{name}-{unit}"\n' for name in names for unit in units)
+        (folder / "credentials.toml").write_text(f"[sensors]\n{tokens}")
+        services = Services(folder, lines)
+        try:
+            yield services
+        finally:
+            services.stop()
+
+
+def cpu_s(pid: int) -> float:
+    """CPU of all threads of a process so far, in seconds, as the scheduler counts it."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+def rss_mb(pid: int) -> float:
+    """Resident memory of a process."""
+    return _field(Path(f"/proc/{pid}/status"), "VmRSS:") / 1024
+
+
+def private_mb(pid: int) -> float:
+    """Resident memory that a process shares with no other."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup")
+    return (_field(rollup, "Private_Clean:") + _field(rollup, "Private_Dirty:")) / 1024
+
+
+def threads(pid: int) -> int:
+    """Threads of a process."""
+    return _field(Path(f"/proc/{pid}/status"), "Threads:")
+
+
+def until(claim: object, within_s: float = 30.0) -> None:
+    """Waits until `claim()` holds, and looks every millisecond.
+
+    Raises:
+        TimeoutError: it did not in time.
+    """
+    assert callable(claim)
+    ends_at = time.monotonic() + within_s
+    while not claim():
+        if time.monotonic() > ends_at:
+            raise TimeoutError
+        time.sleep(0.001)
+
+
+def _field(path: Path, name: str) -> int:
+    return int(path.read_text().split(name)[1].split()[0])
