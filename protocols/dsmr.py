@@ -38,6 +38,7 @@ from protocols.toolkit.obis import Code, Quantity
 from protocols.toolkit.polling import LineSettings, Value, Values
 from protocols.toolkit.protocol import Fields, PushingProtocol
 from protocols.toolkit.pushing import Identity, PushingKeys, Telegram
+from protocols.toolkit.scanning import Find, Scanning
 from protocols.toolkit.search import SearchFramer, Shape
 
 MAX_LENGTH: Final = 8192  # a text for the customer alone may have 2048 digits
@@ -295,6 +296,20 @@ _KEYS: Final = PushingKeys(
 )
 
 
+_LINES: Final = tuple(map(LineSettings.parse, ("115200 8N1", "9600 7E1")))
+
+
+def _scanning() -> Scanning:
+    from protocols.iec62056_21.mode_d import is_p1  # a service never searches
+    from protocols.toolkit.senders import senders
+
+    def passive(frames: Sequence[Frame]) -> Sequence[Find]:
+        """Leave the telegrams of other meters, which look alike, to mode D of IEC 62056-21."""
+        return senders(PROTOCOL, frames) if all(map(is_p1, frames)) else ()
+
+    return Scanning(lines=_LINES, passive=passive)
+
+
 PROTOCOL = PushingProtocol(
     name="dsmr",
     title="DSMR P1",
@@ -305,5 +320,6 @@ PROTOCOL = PushingProtocol(
     schema=_KEYS.schema,
     settings=_KEYS.parse,
     listener=TelegramListener,
+    scanning=_scanning,
     longest=MAX_LENGTH,
 )

@@ -142,4 +142,5 @@ PROTOCOL: Final = replace(
     longest=LONGEST,
     bytesizes=frozenset({8}),
     with_keys=_with_keys,
+    scanning=None,
 )

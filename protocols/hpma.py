@@ -29,7 +29,8 @@ from protocols.toolkit import layout
 from protocols.toolkit.framing import Direction, Frame, NoiseReason
 from protocols.toolkit.polling import LineSettings, Values
 from protocols.toolkit.protocol import Fields, Protocol, PushingProtocol
-from protocols.toolkit.pushing import PushingKeys, Telegram
+from protocols.toolkit.pushing import PushingKeys, PushingSettings, Telegram
+from protocols.toolkit.scanning import Find, Scanning
 from protocols.toolkit.search import SearchFramer, Shape
 
 _REPORT_HEAD, _COMMAND_HEAD, _REPLY_HEAD = b"\x42\x4d", b"\x68", b"\x40"
@@ -54,6 +55,7 @@ _AROUND = 3  # octets of a message beside those that its length counts
 STANDARD: Final = ("pm2_5", "pm10")
 COMPACT: Final = ("pm1_0", "pm2_5", "pm4_0", "pm10")
 UNITS: Final = dict.fromkeys(COMPACT, "µg/m³")
+_RESERVED: Final = 12  # words of a report, before the last one, which may be anything
 _FIRST_WORD: Final = {STANDARD: 1, COMPACT: 0}  # of a report
 _BY_DATA: Final = {4: STANDARD, 12: COMPACT}  # octets of a reply → which version it is
 
@@ -138,10 +140,31 @@ _SHAPE: Final = Shape(
 )
 
 
+def is_own(frames: Sequence[Frame], masses: Sequence[str]) -> bool:
+    """Return whether these are reports of the version with these masses, and of no other sensor.
+
+    Masses grow with the size that they include; beside them all words are zero. Plantower's reports, which
+    have the same frame, have counts there.
+    """
+    first = _FIRST_WORD[tuple(masses)]
+    reports = [frame for frame in frames if frame.data.startswith(_REPORT_HEAD)]
+    words = [layout.parse(REPORT, frame.data)["data"] for frame in reports]
+    own_words = [each[first : first + len(masses)] for each in words]
+    others = [each[:first] + each[first + len(masses) : _RESERVED] for each in words]
+    is_version = masses == STANDARD or any(each[-1] for each in own_words)
+    return is_version and all(each == sorted(each) for each in own_words) and not any(map(any, others))
+
+
 def _protocol(name: str, title: str, version: str, masses: Sequence[str]) -> Protocol:
     """Return the protocol of one version, which reports these masses."""
     keys = PushingKeys({mass: UNITS[mass] for mass in masses})
-    return PushingProtocol(
+
+    def passive(frames: Sequence[Frame]) -> Sequence[Find]:
+        from protocols.toolkit.senders import senders  # a service never searches
+
+        return senders(record, frames) if is_own(frames, masses) else ()
+
+    record: PushingProtocol[PushingSettings] = PushingProtocol(
         name=name,
         title=title,
         spec=f"Honeywell HPM Series datasheet 32322550, {version} version",
@@ -153,7 +176,9 @@ def _protocol(name: str, title: str, version: str, masses: Sequence[str]) -> Pro
         listener=lambda: ReportListener(masses),
         longest=REPORT_LENGTH,
         bytesizes=frozenset({8}),
+        scanning=lambda: Scanning(lines=(LineSettings(9600, 8, "N", 1),), passive=passive),
     )
+    return record
 
 
 HPMA115S0: Final = _protocol("honeywell-hpma", "Honeywell HPMA115S0", "standard", STANDARD)

@@ -37,6 +37,7 @@ from protocols.toolkit.keys import close_words, shown, unknown_keys
 from protocols.toolkit.polling import LineSettings, Value, Values
 from protocols.toolkit.protocol import Fields, Models, PushingProtocol
 from protocols.toolkit.pushing import ALIAS, PushingKeys, PushingSettings, Telegram
+from protocols.toolkit.scanning import Find, Scanning
 from protocols.toolkit.search import SearchFramer, Shape
 
 _START: Final = b"\x42\x4d"
@@ -81,6 +82,7 @@ MODELS: Final[Mapping[str, Sequence[str]]] = {  # what data1, data2 … are
     "pmsa003": _ALL_COUNTED,
 }
 DEFAULT: Final = "pms5003"
+_SHORT, _USUAL = 20, 28
 _BY_LENGTH: Final = {20: ("pms3003",), 28: ("pms5003", "pms5003t", "pms5003s"), 36: ("pms5003st",)}
 
 UNITS: Final[Mapping[str, str]] = {
@@ -211,6 +213,48 @@ _SHAPE: Final = Shape(
 )
 _KEYS: Final = PushingKeys(UNITS)
 
+
+def model_of(frames: Sequence[Frame]) -> str | None:
+    """Return the model whose reports frames are; "" if several have such reports, None if they are none.
+
+    Masses grow with the size that they include, counts shrink with the size beyond which they count. Another
+    maker's reports, which have the same frame, are zero where counts stand here.
+    """
+    reports = [layout.parse(REPORT, frame.data) for frame in frames if frame.direction is Direction.REPLY]
+    reports = [report for report in reports if report["length"] != _ANSWER]
+    lengths = {report["length"] for report in reports}
+    if len(lengths) != 1:
+        return None
+    words = [report["data"] for report in reports]
+    if not all(_grows(each[:3]) and _grows(each[3:6]) for each in words):
+        return None
+    (length,) = lengths
+    if length == _SHORT:
+        return "pms3003"
+    if not all(_grows(each[6:10][::-1]) for each in words) or not any(any(each[6:10]) for each in words):
+        return None
+    if length != _USUAL:
+        return "pms5003st"
+    are_counts = all(_grows(each[6:12][::-1]) for each in words)
+    return "" if are_counts else "pms5003t"
+
+
+def _grows(words: Sequence[int]) -> bool:
+    return list(words) == sorted(words)
+
+
+def _scanning() -> Scanning:
+    from protocols.toolkit.senders import senders  # a service never searches
+
+    def passive(frames: Sequence[Frame]) -> Sequence[Find]:
+        model = model_of(frames)
+        if model is None:
+            return ()
+        return senders(PROTOCOL, frames, lambda _: {"model": model} if model else {})
+
+    return Scanning(lines=(LineSettings(9600, 8, "N", 1),), passive=passive)
+
+
 PROTOCOL = PushingProtocol(
     name="plantower",
     title="Plantower PMSx003",
@@ -230,5 +274,6 @@ PROTOCOL = PushingProtocol(
     conflicts=conflicts,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
+    scanning=_scanning,
     models=Models(names=lambda: tuple(MODELS), describer=Describer),
 )

@@ -24,6 +24,7 @@ from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import PushingProtocol
 from protocols.toolkit.pushing import Identity, PushingKeys, Telegram
+from protocols.toolkit.scanning import Find, Scanning
 
 _NUMBERS = ("0.0.0", "C.1.0", "96.1.255")  # where a meter tells its number, best first
 _KEYS: Final = PushingKeys(
@@ -44,6 +45,12 @@ _KEYS: Final = PushingKeys(
 )
 
 
+_P1_OBJECT: Final = re.compile(
+    rb"\n(?:0-\d:96\.1\.[01]|1-3:0\.2\.8|0-0:96\.1[34]\.\d)\(|![0-9A-Fa-f]{1,4}\r\n$"
+)
+_LINES: Final = tuple(map(LineSettings.parse, ("2400 7E1", "9600 7E1", "9600 8N1")))
+
+
 class TelegramListener:
     """Reads the frames of a mode D line."""
 
@@ -60,6 +67,21 @@ class TelegramListener:
         ]
 
 
+def is_p1(frame: Frame) -> bool:
+    """Return whether a telegram is of a P1 port: by its check, or by objects that this standard alone has."""
+    return bool(_P1_OBJECT.search(frame.data))
+
+
+def _scanning() -> Scanning:
+    from protocols.toolkit.senders import senders  # a service never searches
+
+    def passive(frames: Sequence[Frame]) -> Sequence[Find]:
+        """Leave the telegrams of P1 ports, which look alike, to DSMR."""
+        return () if any(map(is_p1, frames)) else senders(PROTOCOL, frames)
+
+    return Scanning(lines=_LINES, passive=passive)
+
+
 PROTOCOL = PushingProtocol(
     name="iec62056-21-d",
     title="IEC 62056-21, mode D",
@@ -71,4 +93,5 @@ PROTOCOL = PushingProtocol(
     settings=_KEYS.parse,
     listener=TelegramListener,
     longest=MAX_LENGTH,
+    scanning=_scanning,
 )

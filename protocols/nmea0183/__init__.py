@@ -20,6 +20,7 @@ from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import Fields, PushingProtocol
 from protocols.toolkit.pushing import PushingKeys, Telegram
+from protocols.toolkit.scanning import Scanning
 
 
 class SentenceListener:
@@ -59,6 +60,7 @@ def _unit_of(name: str) -> str:
 
 _KEYS: Final = PushingKeys(units=UNITS, others=NAMES, unit_of=_unit_of)
 
+_LINES: Final = tuple(map(LineSettings.parse, ("4800 8N1", "38400 8N1", "9600 8N1", "115200 8N1")))
 PROTOCOL = PushingProtocol(
     name="nmea0183",
     title="NMEA 0183",
@@ -69,5 +71,6 @@ PROTOCOL = PushingProtocol(
     schema=_KEYS.schema,
     settings=_KEYS.parse,
     listener=SentenceListener,
+    scanning=lambda: Scanning(lines=_LINES),
     longest=MAX_LENGTH,
 )

@@ -146,10 +146,6 @@ class Scope:
     is_quick: bool = False
 
 
-def _hears_nothing(_: Sequence[Frame]) -> Sequence[Find]:
-    return ()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scanning:
     """How a protocol is searched for.
@@ -161,7 +157,8 @@ class Scanning:
         reply_within_s: what a silent address costs in the first pass, beside the wire time.
         slow_reply_within_s: the same in the second pass, where something was heard; 0: there is no second.
         search: makes the search of a scope. None: its sensors only push.
-        passive: returns what frames tell that were heard while only listening, in their order.
+        passive: returns what frames tell that were heard while only listening, in their order; nothing where
+            they are another protocol's, whose frames look alike. None: what all pushing sensors prove.
         probe_octets: octets of a request to an address, to reckon how long a search takes.
         requests: how many requests a round without addresses takes on a silent line.
         addressed: returns the addresses in a text such as "1-20,33", as a person types it. None: the option
@@ -173,7 +170,7 @@ class Scanning:
     reply_within_s: float = 0.3
     slow_reply_within_s: float = 0.0
     search: Callable[[Scope], Search] | None = None
-    passive: Callable[[Sequence[Frame]], Sequence[Find]] = _hears_nothing
+    passive: Callable[[Sequence[Frame]], Sequence[Find]] | None = None
     probe_octets: int = 8
     requests: int = 1
     addressed: Callable[[str], tuple[str, ...]] | None = None

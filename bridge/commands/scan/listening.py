@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bridge.line import Wire
@@ -24,6 +24,7 @@ from protocols.toolkit.framing import Direction, Frame
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import PolledProtocol, Protocol, PushingProtocol, Settings
 from protocols.toolkit.scanning import Evidence, Find, Trouble
+from protocols.toolkit.senders import senders
 
 QUIET_S: Final = 2.2
 """So long nothing must be heard. A master's cycle is seldom longer, and a person learns of it within 3 s."""
@@ -119,23 +120,41 @@ async def _octets(wire: Wire) -> bytes:
 
 def told_by(octets: bytes, line: LineSettings, protocols: Sequence[Protocol]) -> Traffic | None:
     """Return what octets say, by the protocol whose frames cover most of them; None: none covers enough."""
-    best: tuple[float, Protocol, list[Frame]] | None = None
+    covering: list[tuple[float, Protocol, list[Frame]]] = []
     for protocol in protocols:
-        if protocol.line is not None and protocol.line != line:
+        if line not in _lines_of(protocol, line):
             continue
         frames = _frames(protocol, octets)
         share = sum(len(frame.data) for frame in frames) / max(1, len(octets))
         is_enough = share >= (_LEAST_SHARE if len(frames) >= _LEAST_FRAMES else _RARE_SHARE) or (
             len(frames) >= _MANY_FRAMES and share >= _SMALL_SHARE
         )
-        if frames and is_enough and (best is None or share > best[0]):
-            best = share, protocol, frames
-    if best is None:
+        if frames and is_enough:
+            covering.append((share, protocol, frames))
+    if not covering:
         return None
-    _, protocol, frames = best
-    if isinstance(protocol, PushingProtocol):
-        return Traffic(line, tuple(_pushed(protocol, frames)))
+    most = max(share for share, _, _ in covering)
+    best = [(protocol, frames) for share, protocol, frames in covering if share == most]
+    pushing = [(protocol, frames) for protocol, frames in best if isinstance(protocol, PushingProtocol)]
+    if pushing:
+        return Traffic(line, _told_apart([_pushed(protocol, frames) for protocol, frames in pushing]))
+    protocol, frames = best[0]
     return Traffic(line, tuple(_mastered(protocol, frames)), is_master=True)
+
+
+def _lines_of(protocol: Protocol, line: LineSettings) -> Sequence[LineSettings]:
+    """Return the line settings that a protocol's sensors have; where none are known, those in force."""
+    own_lines = protocol.scanning().lines if protocol.scanning else ()
+    return own_lines or ((protocol.line,) if protocol.line else (line,))
+
+
+def _told_apart(readings: Sequence[Sequence[Find]]) -> tuple[Find, ...]:
+    """Return what one protocol proves, of several whose frames look alike; none is claimed if two do."""
+    claims = [finds for finds in readings if any(find.evidence is Evidence.IDENTIFIED for find in finds)]
+    if len(claims) == 1:
+        return tuple(claims[0])
+    finds = [find for reading in claims or readings for find in reading]
+    return tuple(replace(find, evidence=Evidence.HEARD, model=None, confidence=None) for find in finds)
 
 
 def _frames(protocol: Protocol, octets: bytes) -> list[Frame]:
@@ -143,33 +162,10 @@ def _frames(protocol: Protocol, octets: bytes) -> list[Frame]:
     return [event for event in [*framer.feed(octets), *framer.silence()] if isinstance(event, Frame)]
 
 
-def _pushed(protocol: PushingProtocol[Settings], frames: Sequence[Frame]) -> Iterator[Find]:
-    """Yield the sensors that frames tell of: two telegrams of one name it, one is only heard."""
-    scanning = protocol.scanning() if protocol.scanning else None
-    finds = scanning.passive(frames) if scanning else ()
-    if finds:
-        yield from finds
-        return
-    listener, telegrams, values = protocol.listener(), Counter[str](), dict[str, str]()
-    for frame in frames:
-        try:
-            for telegram in listener.telegrams(frame):
-                telegrams[telegram.sender] += 1
-                values[telegram.sender] = ", ".join(telegram.values)
-        except ProtocolError:
-            continue
-    for sender, count in telegrams.items():
-        yield Find(
-            protocol=protocol.name,
-            address=sender,
-            evidence=Evidence.IDENTIFIED if count >= _LEAST_FRAMES else Evidence.HEARD,
-            confidence=0.95 if count >= _LEAST_FRAMES else None,
-            reasons=(
-                f"{protocol.title}: {count} good telegrams",
-                f"it tells {values[sender] or 'no values'}",
-            ),
-            keys={"id": sender} if sender else {},
-        )
+def _pushed(protocol: PushingProtocol[Settings], frames: Sequence[Frame]) -> Sequence[Find]:
+    """Return the sensors that frames tell of."""
+    passive = protocol.scanning().passive if protocol.scanning else None
+    return senders(protocol, frames) if passive is None else passive(frames)
 
 
 def _mastered(protocol: Protocol, frames: Sequence[Frame]) -> Iterator[Find]:
