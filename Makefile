@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in /usr/bin/python3 python3; do \
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test coverage test-debian lint vectors bench screens faults partial soak line-soak kills stops vm-test deb clean
+.PHONY: demo test coverage test-debian lint models vectors bench screens faults partial soak line-soak kills stops vm-test deb clean
 
 demo: $(VENV)/.run
 	@$(BIN)/serial-bridge demo
@@ -30,6 +30,9 @@ lint: $(VENV)/.dev
 
 vectors: $(VENV)/.dev
 	$(BIN)/python -m tests.vectors_check $(VECTORS)
+
+models: $(VENV)/.dev
+	$(BIN)/python -m tests.models
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks

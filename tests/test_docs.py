@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from bridge.commands.models.listing import listing, readme_table
+from bridge.commands.models.listing import listing, models_table
 from bridge.commands.terminal import app
 from bridge.config import load, load_site
 from bridge.errors import ConfigError
@@ -63,11 +63,11 @@ def test_the_mistakes_shown_are_what_is_said(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_models_are_those_that_ship() -> None:
-    assert readme_table(listing()) in PAGES["models"]
+    assert models_table(listing()) in PAGES["models"]
 
 
 def test_the_model_shown_is_right_and_reads_what_its_vector_says() -> None:
-    (block,) = (block for block in BLOCKS if block.startswith("title"))
+    (block,) = (block for block in BLOCKS if block.startswith('title = "My meter"'))
     model = models.read("my-meter", tomllib.loads(block))
     assert [vector.differences(model.registers) for vector in model.vectors] == [[]]
 

@@ -15,11 +15,19 @@ def command(
     name: Annotated[
         str | None, typer.Argument(help="A model, to see its map and replay its vectors, or part of names.")
     ] = None,
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="WORD", help="Only devices of a kind, such as inverter.")
+    ] = "",
+    grade: Annotated[
+        str,
+        typer.Option("--grade", metavar="LETTERS", help="Only with this evidence: A, B, C, D or several."),
+    ] = "",
     site: SitePath = SITE,
     as_json: AsJson = False,
 ) -> None:
     """List the device models, those with a word in their name, or show and prove one."""
     from bridge.commands.models.listing import (
+        chosen,
         describe,
         is_right,
         listing,
@@ -32,13 +40,13 @@ def command(
 
     models_shelf = shelf(site)
     if name is None:
-        rows = listing(models_shelf)
+        rows = chosen(listing(models_shelf), kind, grade)
         print_json(rows) if as_json else say(listing_text(rows))
         return
     try:
         document = describe(name, models_shelf)
     except KeyError:
-        rows = matching(name, listing(models_shelf))
+        rows = matching(name, chosen(listing(models_shelf), kind, grade))
         if not rows:
             raise typer.BadParameter(not_a_model(name, models_shelf)) from None
         print_json(rows) if as_json else say(

@@ -14,8 +14,9 @@ class ModelOrigin(TypedDict):
     title: str
     file: str | None  # of a model of the site's own
     replaces_shipped: bool
+    kind: str  # "energy meter" and the like; "" if that is not said
     line: str | None  # as the device is delivered: "9600 8N1"
-    confirmed: bool  # the maker's own document was read
+    grade: str  # of its evidence, A to D
 
 
 class ModelRow(ModelOrigin):
@@ -25,10 +26,20 @@ class ModelRow(ModelOrigin):
     vectors: int
 
 
+class SourceRow(TypedDict):
+    """Where numbers of a model are from; a text is empty where it is not known."""
+
+    title: str
+    kind: str  # maker, public or exchange
+    version: str
+    page: str
+
+
 class RegisterRow(TypedDict):
     """A register of a model; a key is missing where it changes nothing."""
 
     name: str
+    grade: str
     table: str
     address: int  # of the PDU, from 0
     type: str
@@ -50,7 +61,8 @@ class RegisterRow(TypedDict):
 class VectorResult(TypedDict):
     """An exchange with a device, replayed with the model."""
 
-    source: str | None
+    source: str | None  # of a real exchange
+    facts: str | None  # the source whose facts the frames were made up from
     request: str  # hex
     reply: str  # hex
     values: Values  # as its source states them
@@ -60,8 +72,8 @@ class VectorResult(TypedDict):
 class ModelDescription(ModelOrigin):
     """The document of `models NAME --json`."""
 
-    sources: list[str]
-    line_confirmed: bool
+    sources: list[SourceRow]
+    line_grade: str
     note: str
     limits: list[str]
     registers: list[RegisterRow]

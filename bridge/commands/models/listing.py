@@ -18,6 +18,7 @@ from bridge.commands.models.documents import (
     ModelOrigin,
     ModelRow,
     RegisterRow,
+    SourceRow,
     VectorResult,
 )
 from bridge.config import OwnModels
@@ -25,10 +26,12 @@ from bridge.errors import ConfigError
 from protocols import load
 from protocols.modbus import models
 from protocols.modbus.models import Library, Model
+from protocols.modbus.models.evidence import GRADES
 from protocols.modbus.plan import Limits
 from protocols.modbus.registers import ORDERS, Register
 
 _PLAIN_ORDER = next(iter(ORDERS))
+TRUSTED: Final = "AB"  # grades for which a person looked at more than other programs
 _SCALE: Final = ("multiply", "divide", "offset", "bit", "mask", "min", "max")
 
 
@@ -84,8 +87,9 @@ def listing(models_shelf: Shelf = SHIPPED) -> list[ModelRow]:
         {
             "name": model.name,
             "title": model.title,
+            "kind": model.kind,
             "line": str(model.line) if model.line else None,
-            "confirmed": model.confirmed,
+            "grade": model.evidence.grade,
             "registers": len(model.registers),
             "vectors": len(model.vectors),
             "file": models_shelf.files.get(model.name),
@@ -96,10 +100,20 @@ def listing(models_shelf: Shelf = SHIPPED) -> list[ModelRow]:
 
 
 def matching(word: str, rows: Sequence[ModelRow]) -> list[ModelRow]:
-    """Return the rows with a word in their name or title, whatever its case, blanks and hyphens."""
+    """Return the rows with a word in their name, title or kind, whatever its case, blanks and hyphens."""
     plain_word = _plain(word)
+    texts = ((row, (row["name"], row["title"], row["kind"])) for row in rows)
     return [
-        row for row in rows if plain_word and plain_word in f"{_plain(row['name'])} {_plain(row['title'])}"
+        row for row, words in texts if plain_word and plain_word in " ".join(_plain(text) for text in words)
+    ]
+
+
+def chosen(rows: Sequence[ModelRow], kind: str, grades: str) -> list[ModelRow]:
+    """Return the rows of a kind with one of these grades; "" chooses all."""
+    return [
+        row
+        for row in rows
+        if _plain(kind) in _plain(row["kind"]) and (not grades or row["grade"] in grades.upper())
     ]
 
 
@@ -126,13 +140,17 @@ def describe(name: str, models_shelf: Shelf = SHIPPED) -> ModelDescription:
         "title": model.title,
         "file": models_shelf.files.get(name),
         "replaces_shipped": models_shelf.replaces(name),
-        "sources": list(model.sources),
-        "confirmed": model.confirmed,
+        "sources": [
+            {"title": source.title, "kind": source.kind, "version": source.version, "page": source.page}
+            for source in model.sources
+        ],
+        "kind": model.kind,
+        "grade": model.evidence.grade,
         "line": str(model.line) if model.line else None,
-        "line_confirmed": model.line_confirmed,
+        "line_grade": model.line_grade,
         "note": model.note,
         "limits": _limits(model),
-        "registers": [_register(register) for register in model.registers],
+        "registers": [_register(register, model.evidence.of(register.name)) for register in model.registers],
         "vectors": _vector_rows(model),
     }
 
@@ -148,21 +166,32 @@ def own_models(site: Path) -> list[ModelDescription]:
     return [describe(name, models_shelf) for name in models_shelf.files]
 
 
-def listing_text(rows: list[ModelRow]) -> str:
-    """Return the listing for people, one line a model."""
-    return plain_text.lines(
-        f"{row['name']:<22} {row['registers']:>3} registers  {row['line'] or '':<9}  {row['title']}"
-        + (f"  ({_origin_text(row)})" if row["file"] else "" if row["confirmed"] else "  (manual not seen)")
-        for row in rows
-    )
+def listing_text(rows: Sequence[ModelRow]) -> str:
+    """Return the listing for people, by kind of device, one line a model; then what the grades mean."""
+    lines: list[str] = []
+    for kind in sorted({row["kind"] for row in rows}):
+        lines += ["", kind or "other"] if lines else [kind or "other"]
+        lines += [_row_text(row) for row in rows if row["kind"] == kind]
+    used_grades = sorted({row["grade"] for row in rows})
+    lines += ["", "; ".join(f"{grade}: {GRADES[grade]}" for grade in used_grades)]
+    return plain_text.lines(lines)
 
 
-def readme_table(rows: list[ModelRow]) -> str:
-    """Return the listing as README's table."""
-    lines = ["| model | what | registers | line as delivered |", "|---|---|---|---|"]
+def _row_text(row: ModelRow) -> str:
+    origin = f"  ({_origin_text(row)})" if row["file"] else ""
+    return f"  {row['grade']}  {row['name']:<26} {row['line'] or '':<10} {row['title']}{origin}"
+
+
+def models_table(rows: Sequence[ModelRow]) -> str:
+    """Return the listing as the table of docs/models.md."""
+    lines = [
+        "| model | what | kind | registers | line as delivered | evidence |",
+        "|---|---|---|---|---|---|",
+    ]
     lines += [
-        f"| `{row['name']}` | {row['title']} | {row['registers']} | {row['line'] or 'see manual'} |"
-        for row in rows
+        f"| `{row['name']}` | {row['title']} | {row['kind']} | {row['registers']} | "
+        f"{row['line'] or 'see manual'} | {row['grade']} |"
+        for row in sorted(rows, key=lambda row: (row["kind"], row["name"]))
     ]
     return "\n".join(lines)
 
@@ -178,9 +207,10 @@ def model_text(model: ModelDescription) -> str:
     if model["file"]:
         lines.append(_origin_text(model))
     if model["line"]:
-        lines.append(f"line: {model['line']}" + ("" if model["line_confirmed"] else " (look at the manual)"))
-    lines += [f"source: {source}" for source in model["sources"]]
-    if not model["confirmed"]:
+        lines.append(f"line: {model['line']} (evidence {model['line_grade']}: {GRADES[model['line_grade']]})")
+    lines.append(f"evidence {model['grade']}: {GRADES[model['grade']]}")
+    lines += [f"source: {_source_text(source)}" for source in model["sources"]]
+    if model["grade"] not in TRUSTED:
         lines.append("the maker's manual was not seen: compare a value with the display before you trust it")
     if model["note"]:
         lines.append(model["note"])
@@ -192,15 +222,37 @@ def model_text(model: ModelDescription) -> str:
             if key in register
         )
         lines.append(
-            f"  {register['table']:<8} {register['address']:>5}  {register['type']:<8} "
+            f"{register['grade']} {register['table']:<8} {register['address']:>5}  {register['type']:<8} "
             f"{register['name']:<24} {register['unit']:<6} {extra}".rstrip()
         )
     for number, vector in enumerate(model["vectors"], 1):
         count = len(vector["values"])
         values = f"{count} value{'s' if count != 1 else ''}"
-        lines.append(f"vector {number}: {values}, {vector['source'] or 'made up from the map'}")
+        lines.append(f"vector {number}: {values}, {_origin_of(vector)}")
         lines += [f"  wrong: {difference}" for difference in vector["differences"]]
-    return plain_text.lines([*lines, replayed_text(model)])
+    return plain_text.lines([*lines, "", *_block(model), "", replayed_text(model)])
+
+
+def _origin_of(vector: VectorResult) -> str:
+    if vector["source"]:
+        return vector["source"]
+    return f"made up from what {vector['facts']} says" if vector["facts"] else "made up from the map"
+
+
+def _block(model: ModelDescription) -> list[str]:
+    """Return the lines for site.toml, to copy."""
+    return [
+        "for site.toml:" + (f'  (the bus: line = "{model["line"]}")' if model["line"] else ""),
+        "[[bus.NAME.sensor]]",
+        'name = "…"',
+        "address = 1",
+        f'model = "{model["name"]}"',
+        'every = "10s"',
+    ]
+
+
+def _source_text(source: SourceRow) -> str:
+    return ", ".join(filter(None, (source["title"], source["version"], source["page"])))
 
 
 def replayed_text(model: ModelDescription) -> str:
@@ -226,6 +278,7 @@ def _vector_rows(model: Model) -> list[VectorResult]:
     return [
         {
             "source": vector.source or None,
+            "facts": vector.facts or None,
             "request": vector.request.hex(" "),
             "reply": vector.reply.hex(" "),
             "values": vector.values,
@@ -255,13 +308,14 @@ def _limits(model: Model) -> list[str]:
     return sentences + forbidden_spans
 
 
-def _register(register: Register) -> RegisterRow:
+def _register(register: Register, grade: str) -> RegisterRow:
     row: RegisterRow = {
         "name": register.name,
         "table": register.table.key,
         "address": register.start,
         "type": register.type,
         "unit": register.unit,
+        "grade": grade,
     }
     if register.scale is not None:
         row["scale"] = f"{register.scale[0].key} {register.scale[1]}"

@@ -1,13 +1,14 @@
-"""Register maps of devices: one TOML file for each device, and its parser.
+"""Register maps of devices: one TOML file for each device or family, and its parser.
 
     title = "Eastron SDM120"
-    sources = ["where the map is from"]
-    confirmed = false           true once compared with the manufacturer's document or with a device
+    kind = "energy meter"       see KINDS
     note = "what to know before trusting it"
-    [serial]                    line = "2400 8N1", gap = "50ms", confirmed, note
+    evidence = "B"              how good its numbers are, and [[source]]: see `evidence`
+    [serial]                    line = "2400 8N1", gap = "50ms", evidence, note
     [limits]  [registers]       as in site.toml
     [fingerprint]               what tells the device from all others: see `fingerprint`
     [[vector]]                  a request, its reply, and what that says: see `vectors`
+    [variant.NAME]              another model of the family: see `variants`
 
 Some ship with the bridge. A site may have its own; its own model hides a shipped one of the same name.
 """
@@ -23,7 +24,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from protocols.modbus.limit_keys import beyond_limits, parse_limits
+from protocols.modbus.models.evidence import Evidence, Source, parse_evidence, parse_grade, parse_sources
 from protocols.modbus.models.fingerprint import Fingerprint, parse_fingerprint
+from protocols.modbus.models.variants import INDEX, parse_index, variant_of
 from protocols.modbus.models.vectors import Vector, parse_vectors
 from protocols.modbus.plan import Limits
 from protocols.modbus.register_keys import parse_registers
@@ -32,11 +35,15 @@ from protocols.toolkit.errors import Problem, SettingsError
 from protocols.toolkit.keys import misspelt, shown, unknown_keys
 from protocols.toolkit.polling import LineSettings
 
-_SHIPPED: Final = Path(__file__).parent
+FOLDER: Final = Path(__file__).parent
 _SUFFIX: Final = ".toml"
 _KEYS: Final = (
     "title",
+    "kind",
+    "source",
     "sources",
+    "evidence",
+    "graded",
     "confirmed",
     "note",
     "serial",
@@ -45,7 +52,27 @@ _KEYS: Final = (
     "registers",
     "vector",
 )
-_SERIAL_KEYS: Final = ("line", "gap", "confirmed", "note")
+_SERIAL_KEYS: Final = ("line", "gap", "evidence", "confirmed", "note")
+KINDS: Final = (
+    "air quality",
+    "battery",
+    "charger",
+    "drive",
+    "energy meter",
+    "flow",
+    "heat pump",
+    "I/O",
+    "inverter",
+    "level",
+    "light",
+    "power supply",
+    "pressure",
+    "soil",
+    "temperature",
+    "ventilation",
+    "water",
+    "weather",
+)
 _GAP: Final = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,3})?)\s*(ms|s)")
 _LONGEST_GAP_S: Final = 60.0
 
@@ -57,10 +84,11 @@ class Model:
     Attributes:
         name: the name by which site.toml selects it.
         title: manufacturer and type.
+        kind: what it is, one of KINDS; "" if that is not said.
         sources: where the map is from.
-        confirmed: the map was compared with the manufacturer's document or a real device.
+        evidence: how good the numbers of its registers are.
         line: its line settings when it leaves the factory, or None if not known.
-        line_confirmed: the line settings were compared so.
+        line_grade: how good those are, a key of `evidence.GRADES`.
         gap_s: rest that it needs between a reply and the next request, in seconds.
         note: what to know before trusting it.
         limits: the reads that the device does not support.
@@ -71,10 +99,11 @@ class Model:
 
     name: str
     title: str
-    sources: tuple[str, ...]
-    confirmed: bool
+    kind: str
+    sources: tuple[Source, ...]
+    evidence: Evidence
     line: LineSettings | None
-    line_confirmed: bool
+    line_grade: str
     gap_s: float
     note: str
     limits: Limits
@@ -133,8 +162,35 @@ SHIPPED: Final = Library()
 @cache
 def names() -> tuple[str, ...]:
     """Return the names of the models that ship with the bridge, sorted."""
-    file_names = (entry.name for entry in _SHIPPED.iterdir())
-    return tuple(sorted(name.removesuffix(_SUFFIX) for name in file_names if name.endswith(_SUFFIX)))
+    families = set(_variants().values())
+    return tuple(sorted({*_variants(), *(name for name in file_names() if name not in families)}))
+
+
+def file_names() -> tuple[str, ...]:
+    """Return the names of the model files that ship with the bridge, without their suffix, sorted."""
+    names_in_folder = (entry.name for entry in FOLDER.iterdir())
+    return tuple(sorted(name.removesuffix(_SUFFIX) for name in names_in_folder if name.endswith(_SUFFIX)))
+
+
+def table_of(file_name: str) -> dict[str, Any]:
+    """Return the content of a model file that ships with the bridge."""
+    return tomllib.loads((FOLDER / f"{file_name}{_SUFFIX}").read_text("utf-8"))
+
+
+def file_of(name: str) -> str:
+    """Return the name of the file in which a model that ships stands, without its suffix."""
+    return _variants().get(name, name)
+
+
+def forget() -> None:
+    """Forget what was read of the folder: its files have changed."""
+    for cached in (names, load, _variants):
+        cached.cache_clear()
+
+
+@cache
+def _variants() -> dict[str, str]:
+    return parse_index((FOLDER / INDEX).read_text("utf-8"))
 
 
 @cache
@@ -146,7 +202,8 @@ def load(name: str) -> Model:
     """
     if name not in names():
         raise KeyError(name)
-    return read(name, tomllib.loads((_SHIPPED / f"{name}{_SUFFIX}").read_text("utf-8")))
+    table = table_of(file_of(name))
+    return read(name, variant_of(table, name) if name in _variants() else table)
 
 
 def read(name: str, table: Mapping[str, object]) -> Model:
@@ -173,13 +230,17 @@ def read(name: str, table: Mapping[str, object]) -> Model:
     if register_table == {} and "registers" not in misspelt_keys:
         problems.append((("registers",), "is missing: the register map"))
     problems += beyond_limits(registers, limits)
+    _check_confirmed(table, (), problems)
+    _check_confirmed(serial, ("serial",), problems)
+    sources = parse_sources(table, problems) if not {"source", "sources"} & set(misspelt_keys) else ()
     model = Model(
         name=name,
         title=_title(table.get("title"), problems, is_misspelt="title" in misspelt_keys),
-        sources=_sources(table.get("sources"), problems, is_misspelt="sources" in misspelt_keys),
-        confirmed=_flag(table, (), problems),
+        kind=_kind(table.get("kind", ""), problems),
+        sources=sources,
+        evidence=parse_evidence(table, keys, sources, problems),
         line=_line(serial.get("line"), problems),
-        line_confirmed=_flag(serial, ("serial",), problems),
+        line_grade=parse_grade(serial, ("serial", "evidence"), problems),
         gap_s=_gap(serial.get("gap", "0s"), problems),
         note="; ".join(filter(None, (_note(table, (), problems), _note(serial, ("serial",), problems)))),
         limits=limits,
@@ -201,14 +262,11 @@ def _title(title: object, problems: list[Problem], *, is_misspelt: bool) -> str:
     return ""
 
 
-def _sources(sources: object, problems: list[Problem], *, is_misspelt: bool) -> tuple[str, ...]:
-    if isinstance(sources, list) and sources and all(isinstance(source, str) for source in sources):
-        return tuple(sources)
-    fault = "is missing" if sources in (None, []) else f"{shown(sources)} is not a list of texts"
-    if not is_misspelt:
-        message = f'{fault}: where this map is from, for example ["its manual, V1.2"]'
-        problems.append((("sources",), message))
-    return ()
+def _kind(kind: object, problems: list[Problem]) -> str:
+    if kind in ("", *KINDS):
+        return str(kind)
+    problems.append((("kind",), f"{shown(kind)} is no kind of device, use one of: {', '.join(KINDS)}"))
+    return ""
 
 
 def _line(text: object, problems: list[Problem]) -> LineSettings | None:
@@ -231,11 +289,11 @@ def _gap(text: object, problems: list[Problem]) -> float:
     return 0.0
 
 
-def _flag(table: Mapping[str, object], at: tuple[str, ...], problems: list[Problem]) -> bool:
+def _check_confirmed(table: Mapping[str, object], at: tuple[str, ...], problems: list[Problem]) -> None:
+    """Note a wrong `confirmed`, by which a site's model said what `evidence` says now; it changes nothing."""
     flag = table.get("confirmed", False)
     if not isinstance(flag, bool):
         problems.append(((*at, "confirmed"), f"{shown(flag)} is neither true nor false"))
-    return flag is True
 
 
 def _note(table: Mapping[str, object], at: tuple[str, ...], problems: list[Problem]) -> str:

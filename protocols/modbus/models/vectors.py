@@ -1,13 +1,15 @@
 """The frames with which a model proves itself: what was asked, what was answered, which values that means.
 
     [[vector]]
-    source = "the manual's example, page 12"      or, made up from the map: synthesised = true
+    source = "the manual's example, page 12"      or, made up: facts = "ID" or synthesised = true
     request = "01 04 00 00 00 02 71 CB"
     reply = "01 04 04 43 66 33 34 1B 38"
     values = { voltage = 230.2 }
 
-The frames are Modbus RTU's, with address and CRC, as one copies them from a manual or a capture. The values
-are all that the map finds in the reply: one that means "no value" is not among them.
+Frames that were made up are from what a source says of the registers (that with the ID), or from the map
+itself; those prove its scales, not the map. The frames are Modbus RTU's, with address and CRC, as one copies
+them from a manual or a capture. The values are all that the map finds in the reply: one that means "no value"
+is not among them.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from protocols.toolkit.framing import Direction, Frame
 from protocols.toolkit.keys import close_words, misspelt, shown, unknown_keys
 from protocols.toolkit.polling import Values
 
-_KEYS: Final = ("source", "synthesised", "request", "reply", "values")
+_KEYS: Final = ("source", "facts", "synthesised", "request", "reply", "values")
 _SHORTEST: Final = 5  # octets of the shortest ADU here: address, function, one more, CRC
 _READS: Final = [table.function for table in Table]
 
@@ -36,7 +38,8 @@ class Vector:
     """One exchange with the device, and what it means.
 
     Attributes:
-        source: where the frames are from; "" if they were made up from the map.
+        source: where the frames are from; "" if they were made up.
+        facts: the id of the source from whose facts they were made up; "" if from the map.
         request, reply: the frames, with address and CRC.
         values: the values in the reply, by the names of the model's registers.
     """
@@ -45,10 +48,11 @@ class Vector:
     request: bytes
     reply: bytes
     values: Values
+    facts: str = ""
 
     @property
     def synthesised(self) -> bool:
-        """Return whether the frames were made up from the map: they prove the scale, not the map."""
+        """Return whether the frames were made up."""
         return not self.source
 
     def differences(self, registers: Sequence[Register]) -> list[str]:
@@ -81,14 +85,17 @@ def _parse(
     before = len(problems)
     problems += unknown_keys(block, _KEYS, at)
     source = block.get("source", "")
-    synthesised = block.get("synthesised", False)
+    synthesised, facts = block.get("synthesised", False), block.get("facts", "")
     if not isinstance(synthesised, bool):
         problems.append(((*at, "synthesised"), f"{shown(synthesised)} is neither true nor false"))
-    elif (not isinstance(source, str) or bool(source) is synthesised) and not misspelt(block, _KEYS):
+    elif [bool(source), synthesised, bool(facts)].count(True) != 1 and not misspelt(block, _KEYS):
         text = (
             "needs either the source of its frames, or synthesised = true if they were made up from the map"
         )
         problems.append((at, text))
+    for key, value in (("source", source), ("facts", facts)):
+        if not isinstance(value, str):
+            problems.append(((*at, key), f"{shown(value)} is not a text in quotes"))
     request = _frame(block, "request", at, problems)
     reply = _frame(block, "reply", at, problems)
     if request and reply:
@@ -96,7 +103,7 @@ def _parse(
     values = _values(block.get("values"), names, (*at, "values"), problems)
     if len(problems) > before:
         return None
-    return Vector(source, request, reply, values)
+    return Vector(source, request, reply, values, facts)
 
 
 def _values(table: object, names: Sequence[str], at: Path, problems: list[Problem]) -> Values:

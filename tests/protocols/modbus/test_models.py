@@ -9,6 +9,7 @@ import pytest
 
 from protocols import load
 from protocols.modbus import models
+from protocols.modbus.models.evidence import LEAST
 from protocols.modbus.registers import Register
 from protocols.toolkit.polling import LineSettings
 from tests.protocols.vector_file import FOLDER, MAPS
@@ -45,9 +46,7 @@ def test_at_least_twenty_models_ship_those_of_the_device_list_among_them() -> No
 def test_a_map_is_the_map_of_its_source(name: str) -> None:
     model = models.load(name)
     source = SOURCES[model.title]
-    assert list(model.sources)[: len(source["sources"])] == source["sources"]
-    assert not model.confirmed
-    assert model.line_confirmed == source["serial_confirmed"]
+    assert [each.title for each in model.sources][: len(source["sources"])] == source["sources"]
     serial = source["serial"]
     baudrate = str(serial["baud"]).split()[0]  # where papers disagree, the first of them
     assert str(model.line) == f"{baudrate} 8{serial['parity']}{serial['stop']}"
@@ -60,7 +59,8 @@ def test_a_map_is_the_map_of_its_source(name: str) -> None:
 def test_no_map_claims_more_than_was_seen(name: str) -> None:
     model = models.load(name)
     assert model.sources
-    assert model.line or not model.line_confirmed
+    assert model.kind
+    assert model.line or model.line_grade == LEAST
     assert all(register.name == register.name.lower() for register in model.registers)
     for register in model.registers:
         assert register.unit or register.table.of_bits or any(word in register.name for word in WITHOUT_UNIT)

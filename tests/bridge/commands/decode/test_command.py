@@ -169,5 +169,6 @@ def test_every_model_is_listed_and_described() -> None:
         assert described["sources"]
         assert len(described["registers"]) == row["registers"]
     assert json.dumps(models.describe("xy-md02")["registers"][0], ensure_ascii=False) == (
-        '{"name": "temperature", "table": "input", "address": 1, "type": "int16", "unit": "°C", "divide": 10}'
+        '{"name": "temperature", "table": "input", "address": 1, "type": "int16", "unit": "°C", '
+        '"grade": "A", "divide": 10}'
     )

@@ -66,7 +66,7 @@ def test_decode_names_the_value_of_a_device_frame(asked: Vector, answered: Vecto
 
 
 def test_the_listing_says_whose_a_model_is(site: Path) -> None:
-    lines = {line.split()[0]: line for line in invoke("models").output.splitlines()}
+    lines = {line.split()[1]: line for line in invoke("models").output.splitlines() if _is_row(line)}
     assert lines["eastron-sdm120"].endswith(
         "(models/eastron-sdm120.toml, instead of the one that ships with the bridge)"
     )
@@ -92,8 +92,8 @@ def test_check_says_which_models_are_the_sites_own_and_replays_them(site: Path) 
 def test_a_vector_that_reads_otherwise_is_told_and_fails(site: Path) -> None:
     told = invoke("models", "eastron-sdm120")
     assert told.exit_code == 1
-    assert "vector 3: 5 values, made up from the map" in told.output
-    assert "  wrong: frequency reads 49980.0, the vector says 49.98" in told.output
+    assert "vector 3: 5 values, made up from what esphome says" in told.output
+    assert "  wrong: frequency reads 532410.0, the vector says 532.41" in told.output
 
 
 @pytest.mark.parametrize("name", models.names())
@@ -125,7 +125,8 @@ def test_without_a_site_the_models_are_those_that_ship(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert len(invoke("models").output.splitlines()) == len(models.names())
+    rows = [line for line in invoke("models").output.splitlines() if _is_row(line)]
+    assert len(rows) == len(models.names())
 
 
 def test_part_of_a_name_lists_the_models_that_have_it(
@@ -135,13 +136,37 @@ def test_part_of_a_name_lists_the_models_that_have_it(
     for word in ("sdm", "SDM 6", "Eastron"):
         result = invoke("models", word)
         assert result.exit_code == 0
-        *rows, next_step = result.output.splitlines()
+        *lines, next_step = result.output.splitlines()
+        rows = [line for line in lines if _is_row(line)]
         assert rows
         assert all("sdm" in row for row in rows)
         assert next_step.startswith("next: serial-bridge models eastron-sdm")
     assert {row["name"] for row in json.loads(invoke("models", "sdm1", "--json").output)} == {
         "eastron-sdm120"
     }
+
+
+def test_kind_and_grade_choose_and_the_letters_are_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = json.loads(invoke("models", "--kind", "soil", "--grade", "a", "--json").output)
+    assert rows
+    assert {(row["kind"], row["grade"]) for row in rows} == {("soil", "A")}
+    assert invoke("models", "--grade", "A").output.splitlines()[-1] == "A: an exchange with a real device"
+    assert invoke("models", "weather").output.splitlines()[0] == "weather"
+
+
+def test_the_block_to_copy_is_right_in_a_site(site: Path) -> None:
+    lines = invoke("models", "eastron-sdm630").output.splitlines()
+    begin = lines.index("[[bus.NAME.sensor]]")
+    block = "\n".join(lines[begin : begin + 5]).replace("NAME", "meters").replace("…", "copied")
+    site.write_text(f"{SITE}{block.replace('address = 1', 'address = 7')}\n")
+    assert invoke("check", "--credentials", "credentials.toml").exit_code == 0
+
+
+def _is_row(line: str) -> bool:
+    return line.startswith("  ")
 
 
 def test_a_word_that_no_model_has_is_answered_with_the_nearest(

@@ -1,0 +1,1 @@
+"""The models that ship, beside what their sources say."""
