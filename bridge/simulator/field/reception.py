@@ -1,8 +1,9 @@
-"""What the devices of a line take for requests: those that speak one protocol with one line setting."""
+"""What the devices of a line take for requests, and what is sent beside the host's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from bridge.simulator.field.transmission import Transmission
@@ -50,3 +51,18 @@ class Reception:
         """Drop a request that was cut."""
         self._framer.silence()
         self._parts.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What somebody beside the host sends by himself.
+
+    Attributes:
+        messages: for each the seconds of silence before it, and its octets.
+        line: his settings.
+        receptions: what the devices of each speech have heard of him; None: they do not answer him.
+    """
+
+    messages: Iterator[tuple[float, bytes]]
+    line: LineSettings
+    receptions: dict[Speech, Reception] | None

@@ -21,14 +21,14 @@ import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from typing import Protocol
 
 from bridge.simulator.field.device_faults import DEVICE_BUSY, LineFaults, Stall, UnitFaults, spoiled, strikes
 from bridge.simulator.field.medium import Medium
-from bridge.simulator.field.reception import Reception, Speech
+from bridge.simulator.field.reception import Reception, Script, Speech
+from bridge.simulator.field.station import Station
 from bridge.simulator.field.transmission import Served, Transmission
 from bridge.simulator.field.uart import heard_by_host, understands
 from protocols.modbus.simulation import MODBUS_RTU
@@ -51,20 +51,6 @@ class Unit(Protocol):
 
 Answer = bytes | Sequence[tuple[LineSettings, bytes]] | None
 """A reply; or several messages, each with the settings it is sent with."""
-
-
-@dataclass(slots=True)
-class _Station:
-    """The condition of one device, or of the converter."""
-
-    waiting: list[Callable[[float], float]] = field(
-        default_factory=list
-    )  # answer from then on; return the end
-    stalled_until: float = -math.inf
-    asked_at: float = -math.inf
-    calls: int = 0  # requests since it fell asleep
-    deaf_until: float = -math.inf
-    refusing_until: float = -math.inf
 
 
 class Wire:
@@ -112,7 +98,7 @@ class Wire:
         self._line = line
         self._own_speech = Speech(dialect, line)
         self._random = random.Random(seed)  # noqa: S311 - faults that can be repeated, no secret
-        self._stations: dict[Address | None, _Station] = defaultdict(_Station)  # None: the converter
+        self._stations: dict[Address | None, Station] = defaultdict(Station)  # None: the converter
         self._events: list[
             tuple[float, int, Callable[[float, float], bytes]]
         ] = []  # a heap: what happens when
@@ -181,7 +167,7 @@ class Wire:
             line: his settings.
             is_master: the devices answer him.
         """
-        self._next_of(script, line, {} if is_master else None, at)
+        self._await(Script(script, line, {} if is_master else None), at)
 
     def power_cut(self, address: Address, back_at: float, *, deaf_s: float, refusing_s: float = 0.0) -> None:
         """Take a device's power away until `back_at`; it boots deaf, then refuses as busy, then serves."""
@@ -221,21 +207,11 @@ class Wire:
         for address, unit in self.units.items():
             if self.speech.get(address, self._own_speech) != speech:
                 continue
-            if speech.dialect.concerns(request, address) and self._is_awake(address, at):
+            is_concerned = speech.dialect.concerns(request, address)
+            if is_concerned and self._stations[address].is_awake(self.faults[address], at):
                 answer = partial(self._answer, speech, address, unit, request)
                 ends_at = max(ends_at, self._queue(address, self.faults[address].stall, answer, at))
         return ends_at
-
-    def _is_awake(self, address: Address, at: float) -> bool:
-        """Return whether a device is awake for a request, which may be the one that wakes it."""
-        faults, station = self.faults[address], self._stations[address]
-        if at < station.deaf_until:
-            return False
-        if at - station.asked_at > faults.sleeps_after_s:
-            station.calls = 0
-        station.asked_at = at
-        station.calls += 1
-        return station.calls >= faults.wakes_after
 
     def _queue(
         self, address: Address | None, stall: Stall, answer: Callable[[float], float], at: float
@@ -251,7 +227,7 @@ class Wire:
             station.waiting.append(answer)
         return at
 
-    def _resume(self, station: _Station, due_at: float, now: float) -> bytes:
+    def _resume(self, station: Station, due_at: float, now: float) -> bytes:
         """Answer the requests that came during a stall, one after the other."""
         waiting, station.waiting = station.waiting, []
         at = due_at
@@ -369,33 +345,19 @@ class Wire:
                     reception.drop()
         return b""
 
-    def _next_of(
-        self,
-        script: Iterator[tuple[float, bytes]],
-        line: LineSettings,
-        receptions: dict[Speech, Reception] | None,
-        at: float,
-    ) -> None:
+    def _await(self, script: Script, at: float) -> None:
         """Have the next message of a script sent, unless it is over."""
-        for pause_s, data in script:
-            self._at(at + pause_s, partial(self._speak, script, line, receptions, data))
+        for pause_s, data in script.messages:
+            self._at(at + pause_s, partial(self._speak, script, data))
             return
 
-    def _speak(
-        self,
-        script: Iterator[tuple[float, bytes]],
-        line: LineSettings,
-        receptions: dict[Speech, Reception] | None,
-        data: bytes,
-        due_at: float,
-        now: float,
-    ) -> bytes:
+    def _speak(self, script: Script, data: bytes, due_at: float, now: float) -> bytes:
         """Put a message of a script on the wire."""
-        transmission = self._lay(data, due_at, line=line)
+        transmission = self._lay(data, due_at, line=script.line)
         self._send(transmission)
-        if receptions is not None:
-            self._take(receptions, transmission, data)
-        self._next_of(script, line, receptions, transmission.ends_at)
+        if script.receptions is not None:
+            self._take(script.receptions, transmission, data)
+        self._await(script, transmission.ends_at)
         return b""
 
     def _at(self, due_at: float, event: Callable[[float, float], bytes]) -> None:
