@@ -138,6 +138,7 @@ class ModbusOverhearer:
             start_s: when its first octet came, in seconds of a clock that never goes back.
             end_s: when its last octet came.
         """
+        self._pairing.at(start_s, end_s)
         if not isinstance(event, Frame):
             self._pairing.noise(event.data)
             return ()
@@ -147,7 +148,7 @@ class ModbusOverhearer:
             if body[0] & pdu.REFUSED:
                 self._pairing.refused()
                 return ()
-            request = self._pairing.reply(asked.kind, start_s)
+            request = self._pairing.reply(asked.kind, start_s, body)
             return self._values(unit, request.body, body) if request else ()
         if event.direction is Direction.REPLY:
             self._pairing.reply(None, start_s)

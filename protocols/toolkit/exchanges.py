@@ -57,6 +57,7 @@ class ExchangeOverhearer(ABC):
 
     def hear(self, event: Event, start_s: float, end_s: float) -> Sequence[Overheard]:
         """Take what was heard next; return the values that it brings. Arguments as of `Overhearer`."""
+        self.pairing.at(start_s, end_s)
         if not isinstance(event, Frame):
             self.pairing.noise(event.data)
             self.disturbed()

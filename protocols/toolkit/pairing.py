@@ -10,16 +10,25 @@ reply can be the answer to nothing else:
                      └─ another request ──▶ over, and its reply is owed: it may still come, late
 
 While a unit owes the reply to another request of the same kind, a reply of that kind could be either's, and
-is nobody's. Where the master has ever asked one thing alone of that kind, none of this is a doubt: noise and
-late replies change nothing, for a reply of that kind can answer only that.
+is nobody's. If it was the other's, the unit may be one reply behind from then on: each of its replies answers
+the request before. So the doubt outlasts the debt, until the unit shows that it is not behind: it answers
+nothing more while it is left alone for longer than it needs (`unit_times.py`), it answers a request of
+another kind, for it answers in the order in which it was asked, or what it answers is what each request
+brought before (`likeness.py`).
+
+Where the master has ever asked one thing alone of that kind, none of this is a doubt: noise and late replies
+change nothing, for a reply of that kind can answer only that.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, Protocol, TypeVar
+
+from protocols.toolkit.likeness import Likeness
+from protocols.toolkit.unit_times import UnitTimes
 
 REPLY_WITHIN_S: Final = 5.0  # after a request; what comes later answers nothing
 NEXT_WITHIN_S: Final = 1.0  # after a late reply, that to the request which waited behind it
@@ -66,6 +75,7 @@ class UnitTally:
         refusals: how many were refused.
         doubtful: how many had a reply that may be another's.
         slowest_s: the longest from the end of a request to its reply.
+        times: how long it needs, and when it was heard.
     """
 
     requests: int = 0
@@ -74,11 +84,28 @@ class UnitTally:
     refusals: int = 0
     doubtful: int = 0
     slowest_s: float = 0.0
+    times: UnitTimes = field(default_factory=UnitTimes, repr=False)
 
     @property
     def unanswered(self) -> int:
         """Return how many had no reply, or none that was whole."""
         return self.requests - self.pairs - self.refusals - self.doubtful
+
+
+@dataclass(slots=True)
+class _Doubt:
+    """A kind whose replies may each be that to the request before.
+
+    Attributes:
+        unit: whose they are.
+        until_s: before that time nothing ends it: a reply that is owed may still come.
+    """
+
+    unit: Hashable | None
+    until_s: float
+
+
+_MOST_LIKENESSES: Final = 256  # kinds whose contents are remembered
 
 
 Q = TypeVar("Q", bound=Question)
@@ -102,7 +129,15 @@ class Pairing(Generic[Q]):
         self._end_s = 0.0  # when the last octet of the outstanding request came
         self._is_over = False  # noise came after it
         self._owed: dict[Hashable, dict[bytes, float]] = {}  # by kind: requests, and until when they are
+        self._doubts: dict[Hashable, _Doubt] = {}  # by kind
+        self._likenesses: dict[Hashable, Likeness] = {}  # by kind
+        self._start_s = self._event_end_s = 0.0  # of what is heard now
+        self._noise_s = 0.0  # when noise was heard last
         self._asked_ever: dict[Hashable, set[bytes]] = {}  # by kind: requests, two at most
+
+    def at(self, start_s: float, end_s: float) -> None:
+        """Note when the first and the last octet came of what is taken next."""
+        self._start_s, self._event_end_s = start_s, end_s
 
     def request(self, question: Q, end_s: float) -> None:
         """Take a request whose last octet came at `end_s`, in seconds of a clock that never goes back."""
@@ -111,6 +146,8 @@ class Pairing(Generic[Q]):
         tally.requests += 1
         tally.writes += question.is_write
         self._owe()
+        if tally.times.is_left_alone(self._start_s, self._noise_s):
+            self._end_doubts(question.unit)
         if question.unit is None:
             return
         if question.kind in self._asked_ever or len(self._asked_ever) < _MOST_KINDS:
@@ -121,6 +158,7 @@ class Pairing(Generic[Q]):
 
     def noise(self, data: bytes) -> None:
         """Take octets that are no frame."""
+        self._noise_s = self._event_end_s
         if self._outstanding is None:
             return
         if self._outstanding.is_broken_reply(data):
@@ -137,12 +175,13 @@ class Pairing(Generic[Q]):
         is_outstanding = self._outstanding is not None and self._outstanding.data == question.data
         return is_outstanding or question.data in self._owing(question.kind, now)
 
-    def reply(self, kind: Hashable, start_s: float) -> Q | None:
+    def reply(self, kind: Hashable, start_s: float, content: bytes = b"") -> Q | None:
         """Take a reply.
 
         Args:
             kind: the kind of the requests that it can answer.
             start_s: when its first octet came.
+            content: what it holds; b"": nothing that could tell which request it answers.
 
         Returns:
             The request of which this can only be the answer; None if it may be that of another one.
@@ -153,24 +192,69 @@ class Pairing(Generic[Q]):
             return None
         self._outstanding = None
         tally = self._tally(question)
+        turn_around_s = start_s - self._end_s
+        usual_s = tally.times.usual_s
+        tally.times.replied(turn_around_s, self._event_end_s)
         is_certain = len(self._asked_ever.get(kind, ())) == 1
         others = self._owing(kind, start_s) - {question.data}
-        if start_s - self._end_s > REPLY_WITHIN_S:
+        if turn_around_s > REPLY_WITHIN_S:
             reason = "too late"
         elif self._is_over and not is_certain:
             reason = "after noise"
         elif others and not is_certain:
             reason = "may be another's"
-            until_s = max(self._owed[kind].values()) + NEXT_WITHIN_S
-            self._owed[kind].setdefault(question.data, until_s)  # if this was the other's, its own comes yet
+            self._doubt(question, is_late=turn_around_s > usual_s)
+        elif kind in self._doubts and not is_certain and not self._is_in_step(question, content):
+            reason = "may be another's"
         else:
             self.pairs += 1
             tally.pairs += 1
-            tally.slowest_s = max(tally.slowest_s, start_s - self._end_s)
+            tally.slowest_s = max(tally.slowest_s, turn_around_s)
+            self._end_doubts(question.unit, but=kind)
+            if content:
+                self._likeness(kind).learn(question.data, content)
             return question
         tally.doubtful += 1
         self.unpaired[reason] += 1
         return None
+
+    def _doubt(self, question: Q, *, is_late: bool) -> None:
+        """Note that a reply may have been that to another request, so that the one to `question` comes yet.
+
+        Args:
+            question: to what it seemed the reply.
+            is_late: it came later than its unit needs, so what is owed may come as late again.
+        """
+        until_s = max(self._owed[question.kind].values()) + NEXT_WITHIN_S
+        if is_late:
+            self._owed[question.kind][question.data] = self._end_s + REPLY_WITHIN_S
+        self._doubts[question.kind] = _Doubt(question.unit, until_s)
+        self._likeness(question.kind).doubt()
+
+    def _is_in_step(self, question: Q, content: bytes) -> bool:
+        """Take a reply whose kind is in doubt; return whether it no longer is, by what the replies hold."""
+        if self._start_s <= self._doubts[question.kind].until_s or not content:
+            return False
+        if not self._likeness(question.kind).is_in_step(question.data, content):
+            return False
+        del self._doubts[question.kind]
+        return True
+
+    def _likeness(self, kind: Hashable) -> Likeness:
+        """Return what is known of the contents of a kind; of one too many, what nobody looks at."""
+        if kind not in self._likenesses and len(self._likenesses) >= _MOST_LIKENESSES:
+            return Likeness()
+        return self._likenesses.setdefault(kind, Likeness())
+
+    def _end_doubts(self, unit: Hashable | None, but: Hashable = None) -> None:
+        """End the doubts about the kinds of a unit that is not behind; not about the kind `but`."""
+        over = [
+            kind
+            for kind, doubt in self._doubts.items()
+            if doubt.unit == unit and kind != but and self._start_s > doubt.until_s
+        ]
+        for kind in over:
+            del self._doubts[kind]
 
     def refused(self) -> None:
         """Take a reply that says only that a request is refused."""

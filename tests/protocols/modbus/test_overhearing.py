@@ -200,3 +200,73 @@ def test_nothing_is_ever_under_a_wrong_key(baudrate: int, seed: int) -> None:
                 for name, value in one.values.items()
             )
     assert values > line.replies * 0.6
+
+
+def played(
+    own: ModbusOverhearer, rounds: int, lost: int, cycle: list[bytes | float], shift: bool = False
+) -> int:
+    """A master that polls without end; one reply is lost, or comes late and shifts all that follow.
+
+    Args:
+        own: what listens.
+        rounds: how often the cycle is played.
+        lost: the round in which the first reply does not come.
+        cycle: requests, each answered, and pauses in seconds.
+        shift: it comes late, and from then on each reply is that to the request before.
+
+    Returns:
+        How many replies brought values, of the last half of the rounds; each value is checked.
+    """
+    framer, now, paired = StreamFramer(), 0.0, 0
+    behind: bytes | None = None
+
+    def hear(data: bytes) -> int:
+        nonlocal now
+        brought = 0
+        for event in (*framer.feed(data), *framer.silence()):
+            for one in own.hear(event, now, now + len(data) / 960):
+                assert all(value == content(1, int(name[1:])) for name, value in one.values.items())
+                brought += 1
+        now += len(data) / 960
+        return brought
+
+    for number in range(rounds):
+        is_lost = number == lost
+        for step in cycle:
+            if isinstance(step, float):
+                now += step
+                continue
+            hear(step)
+            reply = answer(1, step[3], step[5])
+            if is_lost:
+                is_lost, behind = False, reply if shift else None
+                now += 0.5
+                continue
+            now += 0.02
+            if behind is not None:
+                behind, reply = reply, behind
+            paired += hear(reply) * (number >= rounds // 2)
+            now += 0.004
+    return paired
+
+
+TWO_ALIKE: list[bytes | float] = [read(1, 0, 10), read(1, 20, 10)]
+
+
+@pytest.mark.parametrize(
+    "cycle",
+    [TWO_ALIKE, [*TWO_ALIKE, 0.5], [*TWO_ALIKE, read(1, 40, 4)]],
+    ids=["nothing else", "a pause", "another kind"],
+)
+def test_a_lost_reply_costs_some_seconds_and_no_more(cycle: list[bytes | float]) -> None:
+    own = overhearer()
+    assert played(own, 200, 20, cycle) == 100 * sum(isinstance(step, bytes) for step in cycle)
+
+
+@pytest.mark.parametrize(
+    "cycle", [TWO_ALIKE, [read(1, 0, 5), read(1, 5, 5), read(1, 20, 5)]], ids=["two", "three"]
+)
+def test_a_unit_that_stays_one_reply_behind_is_never_believed(cycle: list[bytes | float]) -> None:
+    own = overhearer()
+    assert played(own, 400, 20, cycle, shift=True) == 0
+    assert own.pairing.unpaired["may be another's"] > 300
