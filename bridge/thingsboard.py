@@ -68,7 +68,7 @@ def encode_values(values: Mapping[str, Value]) -> tuple[bytes, int]:
     """
     members = [
         f"{json.dumps(key, ensure_ascii=False)}:{text}"
-        for key, value in zip(_plain_keys(tuple(values)), values.values(), strict=True)
+        for key, value in zip(plain_keys(tuple(values)), values.values(), strict=True)
         if (text := _text(value)) is not None
     ]
     return ("{" + ",".join(members) + "}").encode(errors="replace"), len(members)
@@ -115,7 +115,7 @@ def _decimal(value: float) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _plain_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
+def plain_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
     """Return the keys in a form that ThingsBoard accepts; keys that would become equal are numbered."""
     plain: dict[str, None] = {}
     for key in keys:

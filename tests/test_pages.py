@@ -29,10 +29,9 @@ def test_the_manual_page_names_every_command_and_option_with_its_help(share: Pat
     assert page.startswith('.TH SERIAL-BRIDGE 1 "')
     assert f'"serial-bridge {VERSION}"' in page
     commands = dict(get_command(app).commands)
-    spool = commands.pop("spool")
-    for name, command in (
-        commands | {f"spool {name}": each for name, each in spool.commands.items()}
-    ).items():
+    for group in [name for name, command in commands.items() if hasattr(command, "commands")]:
+        commands |= {f"{group} {name}": each for name, each in commands.pop(group).commands.items()}
+    for name, command in commands.items():
         section = page.partition(f".SS serial-bridge {name}")[2].partition("\n.S")[0]
         assert " ".join(command.help.split()) in section
         for parameter in command.params:
