@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.clock.kernel_clock import system_clock
+from bridge.clock.kernel_clock import boot_id, boottime_ns, system_clock
 from bridge.errors import BridgeError, SpoolDamaged
 from bridge.port.adapter import find_port
 from bridge.reader import Reader
@@ -30,7 +30,7 @@ from bridge.reader.lending import Lender
 from bridge.spool import Spool, SpoolUnavailable, SpoolWriter, lock
 from bridge.spool.locks import beside
 from bridge.status.line_statistics import Memory
-from bridge.status.publishing import bus_publisher, publisher
+from bridge.status.publishing import bus_publisher, line_observer, publisher
 from bridge.status.runtime import CLOCK, UPLINK, Runtime
 from bridge.systemd import notify, watchdog_s
 
@@ -124,6 +124,7 @@ async def reading(
                     forgotten=partial(runtime.take_request, bus.name),
                     memory=Memory(beside(site.spool.path, f".bus-{bus.name}.json")),
                     invocation_counters=invocation_counters,
+                    observe=line_observer(runtime, bus.name, boot_id(), lambda: boottime_ns() / 1e9),
                 )
                 readers.append(reader)
                 start(f"bus {bus.name}", reader.run)

@@ -16,9 +16,11 @@ class RecentTimes:
         self._recent = array("d")  # a ring, oldest at _oldest once it is full
         self._oldest = 0
         self._sorted = array("d")
+        self._total = 0
 
     def add(self, seconds: float) -> None:
         """Add a time in seconds; the oldest beyond 1000 is forgotten."""
+        self._total += 1
         if len(self._recent) < _WINDOW:
             self._recent.append(seconds)
         else:
@@ -33,6 +35,11 @@ class RecentTimes:
         return len(self._sorted)
 
     @property
+    def total(self) -> int:
+        """Return how many times were ever added."""
+        return self._total
+
+    @property
     def slowest_s(self) -> float:
         """Return the longest time, in seconds; 0 while there is none."""
         return self._sorted[-1] if self._sorted else 0.0
@@ -42,3 +49,12 @@ class RecentTimes:
         if not self._sorted:
             return None
         return self._sorted[max(0, math.ceil(len(self._sorted) * percent / 100) - 1)]
+
+    def newest_percentile_s(self, count: int, percent: float) -> float | None:
+        """Return the same of the newest `count` times, as far as they are kept; None without any."""
+        count = min(count, len(self._recent))
+        if count <= 0:
+            return None
+        ordered = [*self._recent[self._oldest :], *self._recent[: self._oldest]]
+        newest = sorted(ordered[-count:])
+        return newest[max(0, math.ceil(count * percent / 100) - 1)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,13 @@ from bridge.clock import Clock
 from bridge.reader.group import Group
 from bridge.reader.schedule import Schedule
 from bridge.reader.wall_grid import Alignment
+from bridge.status.line_history import SensorTimes
 from protocols.toolkit.polling import Device, SharesAddress
 from protocols.toolkit.protocol import PolledProtocol
 
 if TYPE_CHECKING:
     from bridge.config import Bus, Sensor
+    from bridge.line.station import Station
 
 
 def groups(bus: Bus) -> list[Group]:
@@ -59,6 +61,17 @@ def schedule_of(groups: Sequence[Group], clock: Clock) -> Schedule[Group]:
         {group: group.reply_timeout_s for group in groups},
         Alignment(newest_s, ahead_s),
     )
+
+
+def times_of(
+    groups: Sequence[Group], stations: Mapping[str, Station], schedule: Schedule[Group]
+) -> dict[str, SensorTimes]:
+    """Return the last turn-arounds and latenesses of each sensor, by its name."""
+    return {
+        sensor.name: SensorTimes(stations[group.address].reply_timeout.times, schedule.lateness(group))
+        for group in groups
+        for sensor in group.sensors
+    }
 
 
 def _newest_s(group: Group, clock: Clock) -> float | None:

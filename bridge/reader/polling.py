@@ -26,7 +26,7 @@ from bridge.line.reply_timeout import LONGEST_S
 from bridge.port import Port
 from bridge.reader.attempt import Answer, Query, attempt
 from bridge.reader.group import Group
-from bridge.reader.grouping import groups, schedule_of
+from bridge.reader.grouping import groups, schedule_of, times_of
 from bridge.reader.intake import Intake
 from bridge.reader.lending import Borrower, Loans
 from bridge.reader.poll import Outcome, ask_again, poll, replay
@@ -38,6 +38,7 @@ from protocols.toolkit.protocol import PolledProtocol
 if TYPE_CHECKING:
     from bridge.config import Bus
     from bridge.status.documents import LineDocument, SensorDocument
+    from bridge.status.line_history import SensorTimes
 
 _log = logging.getLogger(__name__)
 
@@ -302,12 +303,7 @@ class Polling:
         return reply
 
     def _keep(
-        self,
-        group: Group,
-        result: PollResult | ProtocolError,
-        reply: Reply,
-        *,
-        is_interrupted: bool = False,
+        self, group: Group, result: PollResult | ProtocolError, reply: Reply, *, is_interrupted: bool = False
     ) -> None:
         """Hand the values of a poll to their sensors."""
         if isinstance(result, ProtocolError):
@@ -376,6 +372,10 @@ class Polling:
                     "doubts": dict(group.doubts(sensor)),
                 }
         return documents
+
+    def times(self) -> dict[str, SensorTimes]:
+        """Return the last turn-arounds and latenesses of each sensor."""
+        return times_of(self._groups, self._line.stations, self._schedule)
 
     def _look_for_other_master(self) -> None:
         """Log that another master asks on this line, once until it has been quiet for a minute."""

@@ -33,7 +33,8 @@ from protocols.toolkit.protocol import PushingProtocol
 
 if TYPE_CHECKING:
     from bridge.config import Bus
-    from bridge.status.documents import BusDocument
+    from bridge.status.documents import BusDocument, SensorDocument
+    from bridge.status.line_history import SensorTimes
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Reader:
         memory: the bus's counters from before, kept up to date.
         forgotten: returns a sensor whose learned values are to be forgotten, once; called every second,
             whatever the bus does. None: not offered.
+        observe: called with each status document that is published, and the times of the polled sensors.
         invocation_counters: the last ones of meters that encrypt, from earlier processes.
 
     Attributes:
@@ -74,6 +76,7 @@ class Reader:
         memory: Memory | None = None,
         forgotten: Callable[[], str | None] | None = None,
         invocation_counters: Mapping[str, int] | None = None,
+        observe: Callable[[Mapping[str, SensorDocument], Mapping[str, SensorTimes]], None] | None = None,
     ) -> None:
         self._bus = bus
         self._publish = publish
@@ -91,6 +94,7 @@ class Reader:
             else Polling(*parts)
         )
         self._memory = memory
+        self._observe = observe
         self._next_forgotten = forgotten
         self._lookup: asyncio.Future[str] | None = None
         self._started_at = math.inf
@@ -239,6 +243,9 @@ class Reader:
             self._last_document = document
             self._published_at = asyncio.get_running_loop().time()
             self._publish(document)
+            if self._observe is not None:
+                times = self._talk.times() if isinstance(self._talk, Polling) else {}
+                self._observe(document["sensors"], times)
             if self._published_at - self._saved_at >= SAVE_EVERY_S:
                 self._saved_at = self._published_at
                 self._remember(document)

@@ -1,4 +1,7 @@
-"""What is added to a status document on its way: what its process was started with, when, and its history."""
+"""What is added to a status document on its way: what its process was started with, when, and its history.
+
+The day of each line, which is longer, is a file of its own, written when a bucket of it is full.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from bridge.status.history import StateHistory
+from bridge.status.line_history import LineHistory, parse
 from bridge.status.runtime import Runtime
 
 if TYPE_CHECKING:
-    from bridge.status.documents import BusDocument, SpoolDocument
+    from bridge.status.documents import BusDocument, SensorDocument, SpoolDocument
+    from bridge.status.line_history import SensorTimes
 
 
 def publisher(runtime: Runtime, part: str, fingerprint: str | None) -> Callable[[Mapping[str, object]], None]:
@@ -44,6 +49,26 @@ def bus_publisher(
         publish({**document, "sensors": sensors, "spool": backlog()})
 
     return publish_bus
+
+
+def line_observer(
+    runtime: Runtime, bus: str, boot_id: str, boottime_s: Callable[[], float]
+) -> Callable[[Mapping[str, SensorDocument], Mapping[str, SensorTimes]], None]:
+    """Return what keeps the last day of a bus's line, going on with that of an earlier process.
+
+    Args:
+        runtime: where.
+        bus: its name.
+        boot_id: of this boot.
+        boottime_s: returns the seconds since then.
+    """
+    history = LineHistory(parse(runtime.past(bus), boot_id))
+
+    def observe(sensors: Mapping[str, SensorDocument], times: Mapping[str, SensorTimes]) -> None:
+        if history.observe(boottime_s(), sensors, times):
+            runtime.publish_past(bus, history.text(boot_id))
+
+    return observe
 
 
 def _now_ms() -> int:

@@ -2,10 +2,7 @@
 
 The files lie in memory (systemd's RuntimeDirectory, or the user's), so an SD card is not worn by status. Each
 is replaced atomically: a reader sees the old document or the new one, never half of one.
-
-Where the folder lies below /tmp, any user can have made it first. So a folder counts, and a file in it, only
-if this user, root or the owner of the spool owns it, and nobody else may write it; links are not followed;
-only a regular file of at most 10 MB is read. So nobody else can forge a status or the time.
+Which folder that is, and whose files count, says `runtime_folder`.
 """
 
 from __future__ import annotations
@@ -17,13 +14,21 @@ import socket
 import stat
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from bridge.files import open_regular, read_all, replace_regular
+from bridge.files import replace_regular
+from bridge.status.runtime_folder import (
+    Document,
+    documents_in,
+    is_alive,
+    make,
+    opened,
+    own_root,
+    read_document,
+    temporary_root,
+)
 
 if TYPE_CHECKING:
     from bridge.status.documents import (
@@ -42,14 +47,8 @@ SERVICE_DIRECTORY = Path("/run/serial-bridge")
 UPLINK, CLOCK, GATEWAY = "uplink", "clock", "gateway"
 """The names of the documents that are not of a bus."""
 
-_LARGEST_BYTES = 10_000_000
 _READABLE = 0o644  # by every user, whatever the umask
 _FOR_GROUP = 0o660  # to ask the reader of a bus
-_WRITTEN_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
-
-
-class NotOurFolder(OSError):
-    """A runtime folder that another user owns or may write."""
 
 
 class Runtime:
@@ -70,7 +69,18 @@ class Runtime:
         Raises:
             TypeError: `document` does not fit JSON.
         """
-        text = json.dumps({**document, "pid": os.getpid(), "updated": time.time_ns() // 1_000_000})
+        self._publish(f"{name}.json", json.dumps({**document, **_marks()}))
+
+    def publish_past(self, bus: str, members: str) -> None:
+        """Replace what is kept of the last day of a bus's line; logged like `publish` where it cannot.
+
+        Args:
+            bus: its name.
+            members: of a JSON object, without its braces.
+        """
+        self._publish(_past_name(bus), f"{{{members},{json.dumps(_marks())[1:]}")
+
+    def _publish(self, name: str, text: str) -> None:
         try:
             self._replace(name, text.encode())
         except OSError as error:
@@ -124,16 +134,31 @@ class Runtime:
         Adds `running`: whether the process that published the document lives. Files that are no document, or
         belong to another user, are left out.
         """
-        newest: dict[str, _Document] = {}
+        newest: dict[str, Document] = {}
         for root, owners in self._roots():
             try:
-                with _opened(root, owners) as outer, _opened(self._folder, owners, outer) as folder:
-                    for name, document in _documents(folder, owners):
+                with opened(root, owners) as outer, opened(self._folder, owners, outer) as folder:
+                    for name, document in documents_in(folder, owners):
                         if name not in newest or newest[name].updated_ms < document.updated_ms:
                             newest[name] = document
             except OSError:
                 continue  # not there, or not ours
-        return {name: {**document.keys, "running": _lives(document.pid)} for name, document in newest.items()}
+        return {
+            name: {**document.keys, "running": is_alive(document.pid)} for name, document in newest.items()
+        }
+
+    def past(self, bus: str) -> dict[str, object] | None:
+        """Return the newest document of `publish_past`; None if there is none."""
+        documents: list[Document] = []
+        for root, owners in self._roots():
+            try:
+                with opened(root, owners) as outer, opened(self._folder, owners, outer) as folder:
+                    document = read_document(_past_name(bus), folder, owners)
+            except OSError:
+                continue  # not there, or not ours
+            if document is not None:
+                documents.append(document)
+        return max(documents, key=lambda document: document.updated_ms).keys if documents else None
 
     def request_forgetting(self, bus: str, sensor: str) -> bool:
         """Request that the process of a bus forgets its knowledge of a sensor; one request at a time.
@@ -146,9 +171,9 @@ class Runtime:
         """
         for root, owners in self._roots():
             try:
-                with _opened(root, owners) as outer, _opened(self._folder, owners, outer) as folder:
-                    document = _read(f"bus-{bus}.json", folder, owners)
-                    if document is None or not _lives(document.pid):
+                with opened(root, owners) as outer, opened(self._folder, owners, outer) as folder:
+                    document = read_document(f"bus-{bus}.json", folder, owners)
+                    if document is None or not is_alive(document.pid):
                         continue
                     now_ms = time.time_ns() // 1_000_000
                     request = {"sensor": sensor, "pid": os.getpid(), "updated": now_ms}
@@ -165,8 +190,8 @@ class Runtime:
         """Return the sensor's name from `request_forgetting`, and remove the request; None without one."""
         owners = {os.geteuid(), 0}
         try:
-            with _opened(_own_root(), owners) as outer, _opened(self._folder, owners, outer) as folder:
-                request = _read(_request_name(bus), folder, owners)
+            with opened(own_root(), owners) as outer, opened(self._folder, owners, outer) as folder:
+                request = read_document(_request_name(bus), folder, owners)
                 if request is None:
                     return None
                 os.unlink(_request_name(bus), dir_fd=folder)
@@ -181,11 +206,11 @@ class Runtime:
         Raises:
             OSError: the folder is another user's, or cannot be written.
         """
-        root, user = _own_root(), {os.geteuid()}
-        _make(root)
-        with _opened(root, {*user, 0}) as outer:
-            _make(self._folder, outer)
-            with _opened(self._folder, user, outer) as folder:
+        root, user = own_root(), {os.geteuid()}
+        make(root)
+        with opened(root, {*user, 0}) as outer:
+            make(self._folder, outer)
+            with opened(self._folder, user, outer) as folder:
                 listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
                 draft = f".{os.urandom(8).hex()}"
                 try:
@@ -206,7 +231,7 @@ class Runtime:
         """
         for root, owners in self._roots():
             try:
-                with _opened(root, owners) as outer, _opened(self._folder, owners, outer) as folder:
+                with opened(root, owners) as outer, opened(self._folder, owners, outer) as folder:
                     status = os.stat(_socket_name(bus), dir_fd=folder, follow_symlinks=False)
                     if not stat.S_ISSOCK(status.st_mode) or status.st_uid not in owners:
                         continue
@@ -224,24 +249,24 @@ class Runtime:
         return None
 
     def _replace(self, name: str, data: bytes) -> None:
-        root, user = _own_root(), {os.geteuid()}
-        _make(root)
-        with _opened(root, {*user, 0}) as outer:
-            _make(self._folder, outer)
-            with _opened(self._folder, user, outer) as folder:
-                replace_regular(f"{name}.json", data, folder=folder, mode=_READABLE)
+        root, user = own_root(), {os.geteuid()}
+        make(root)
+        with opened(root, {*user, 0}) as outer:
+            make(self._folder, outer)
+            with opened(self._folder, user, outer) as folder:
+                replace_regular(name, data, folder=folder, mode=_READABLE)
 
     def _roots(self) -> Iterator[tuple[Path, set[int]]]:
         """Yield the folders in which a process may have published, each with the users that may own it."""
         owners = {os.geteuid(), 0}
-        places = [_own_root(), SERVICE_DIRECTORY, _temporary_root(os.getuid())]
+        places = [own_root(), SERVICE_DIRECTORY, temporary_root(os.getuid())]
         try:
             owner = self._spool_path.stat().st_uid
         except OSError:
             pass
         else:
             owners.add(owner)
-            places.append(_temporary_root(owner))
+            places.append(temporary_root(owner))
         for place in dict.fromkeys(places):
             yield place, owners
 
@@ -252,10 +277,10 @@ def keep_note(name: str, note: Mapping[str, object]) -> None:
     Raises:
         OSError: the folder is another user's, or cannot be written.
     """
-    root, user = _own_root(), {os.geteuid()}
-    _make(root)
+    root, user = own_root(), {os.geteuid()}
+    make(root)
     text = json.dumps({**note, "pid": os.getpid(), "updated": time.time_ns() // 1_000_000})
-    with _opened(root, {*user, 0}) as folder:
+    with opened(root, {*user, 0}) as folder:
         replace_regular(f"{name}.json", text.encode(), folder=folder, mode=_READABLE)
 
 
@@ -263,8 +288,8 @@ def kept_note(name: str) -> Mapping[str, object] | None:
     """Return the note that was kept under this name; None if there is none that can be trusted."""
     owners = {os.geteuid(), 0}
     try:
-        with _opened(_own_root(), owners) as folder:
-            document = _read(f"{name}.json", folder, owners)
+        with opened(own_root(), owners) as folder:
+            document = read_document(f"{name}.json", folder, owners)
     except OSError:
         return None
     return None if document is None else document.keys
@@ -279,107 +304,15 @@ def _in_folder(folder: int, name: str) -> str:
     return f"/proc/self/fd/{folder}/{name}"
 
 
+def _marks() -> dict[str, int]:
+    """Return what every document says of its own publishing."""
+    return {"pid": os.getpid(), "updated": time.time_ns() // 1_000_000}
+
+
+def _past_name(bus: str) -> str:
+    """Return the name of a file that is read only by who draws it: `status` lists the .json alone."""
+    return f"bus-{bus}.past"
+
+
 def _request_name(bus: str) -> str:
     return f"bus-{bus}.forget"
-
-
-def _own_root() -> Path:
-    """Return the folder in which this process publishes."""
-    if directories := os.environ.get("RUNTIME_DIRECTORY"):
-        return Path(directories.split(":")[0])  # systemd lists several so
-    if directory := os.environ.get("XDG_RUNTIME_DIR"):
-        return Path(directory) / "serial-bridge"
-    return _temporary_root(os.getuid())
-
-
-def _temporary_root(uid: int) -> Path:
-    from tempfile import gettempdir  # here, because a service has a runtime directory
-
-    return Path(gettempdir()) / f"serial-bridge-{uid}"
-
-
-def _make(folder: Path | str, outer: int | None = None) -> None:
-    """Make a folder that every user may read, whatever the umask; do nothing if it exists."""
-    if outer is None:
-        Path(folder).parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.mkdir(folder, 0o700, dir_fd=outer)
-    except FileExistsError:
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=outer)
-    try:
-        os.fchmod(descriptor, 0o755)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _opened(folder: Path | str, owners: set[int], outer: int | None = None) -> Iterator[int]:
-    """Open a folder that one of `owners` owns and nobody else may write; yield its descriptor.
-
-    Raises:
-        OSError: the folder is missing or a link.
-        NotOurFolder: another user owns it, or may write it.
-    """
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(folder, flags, dir_fd=outer)
-    try:
-        if not _is_trusted(descriptor, owners):
-            raise NotOurFolder(f"the folder {folder} is of another user, or others may write it: remove it")
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _is_trusted(descriptor: int, owners: set[int]) -> bool:
-    status = os.fstat(descriptor)
-    return status.st_uid in owners and not status.st_mode & _WRITTEN_BY_OTHERS
-
-
-@dataclass(frozen=True, slots=True)
-class _Document:
-    """A file's content: a JSON object that says which process published it, and when."""
-
-    pid: int
-    updated_ms: int
-    keys: dict[str, object]
-
-
-def _documents(folder: int, owners: set[int]) -> Iterator[tuple[str, _Document]]:
-    """Yield the documents of an open folder, each after its name, sorted by name."""
-    for name in sorted(os.listdir(folder)):
-        stem, dot, suffix = name.rpartition(".")
-        if stem and not name.startswith(".") and dot + suffix == ".json":
-            document = _read(name, folder, owners)
-            if document is not None:
-                yield stem, document
-
-
-def _read(name: str, folder: int, owners: set[int]) -> _Document | None:
-    """Return the document in a file; None if the file holds none, or is not to be trusted."""
-    try:
-        descriptor = open_regular(name, os.O_RDONLY, folder=folder)
-        try:
-            if not _is_trusted(descriptor, owners):
-                return None
-            document: object = json.loads(read_all(descriptor, _LARGEST_BYTES))
-        finally:
-            os.close(descriptor)
-    except (OSError, ValueError, RecursionError):
-        return None
-    if not isinstance(document, dict):
-        return None
-    pid, updated_ms = document.get("pid"), document.get("updated")
-    if not isinstance(pid, int) or not isinstance(updated_ms, int):
-        return None
-    return _Document(pid, updated_ms, document)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
