@@ -42,6 +42,7 @@ PROTOCOL = PolledProtocol(
     settings=KEYS.parse,
     device=Bms,
     overhearer=BmsOverhearer,
+    candidates=KEYS.candidates,
     longest=LENGTH,
     bytesizes=frozenset({8}),
     scanning=_scanning,

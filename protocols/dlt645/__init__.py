@@ -20,7 +20,7 @@ from protocols.dlt645.description import describe
 from protocols.dlt645.device import Meter
 from protocols.dlt645.edition import DLT645_1997, DLT645_2007
 from protocols.dlt645.frame import StreamFramer
-from protocols.dlt645.overhearing import MeterOverhearer
+from protocols.dlt645.overhearing import MeterOverhearer, candidates
 from protocols.dlt645.settings import conflicts, parse_settings, sensor_schema
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import PolledProtocol
@@ -50,6 +50,7 @@ PROTOCOL: Final = PolledProtocol(
     settings=parse_settings,
     device=Meter,
     overhearer=MeterOverhearer,
+    candidates=candidates,
     conflicts=conflicts,
     bytesizes=frozenset({8}),
     scanning=_scanning,
@@ -65,6 +66,7 @@ PROTOCOL_1997: Final = PolledProtocol(
     settings=partial(parse_settings, edition=DLT645_1997),
     device=partial(Meter, edition=DLT645_1997),
     overhearer=partial(MeterOverhearer, edition=DLT645_1997),
+    candidates=candidates,
     conflicts=conflicts,
     bytesizes=frozenset({8}),
     scanning=_scanning_1997,

@@ -18,6 +18,7 @@ from protocols.dlt645.settings import MeterSettings
 from protocols.toolkit.exchanges import Asked, ExchangeOverhearer
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.overhearing import Overheard
+from protocols.toolkit.protocol import Fields
 
 
 @dataclass(slots=True)
@@ -140,3 +141,12 @@ class MeterOverhearer(ExchangeOverhearer):
 
 def _place(identifier: bytes) -> str:
     return f"identifier {identifier[::-1].hex().upper()}"
+
+
+def candidates(heard: Sequence[Fields]) -> list[dict[str, object]]:
+    """Return the keys of the meters that answered, each with the values that have a name."""
+    names: dict[str, dict[str, None]] = {}
+    for fields in heard:
+        if "name" in fields and "value" in fields:
+            names.setdefault(fields["address"], {})[fields["name"]] = None
+    return [{"address": address, "values": list(values)} for address, values in names.items()]

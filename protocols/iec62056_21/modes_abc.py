@@ -5,7 +5,7 @@ from __future__ import annotations
 from protocols.iec62056_21.description import describe
 from protocols.iec62056_21.frame import MAX_LENGTH, StreamFramer
 from protocols.iec62056_21.meter import Meter
-from protocols.iec62056_21.overhearing import MeterOverhearer
+from protocols.iec62056_21.overhearing import MeterOverhearer, candidates
 from protocols.iec62056_21.settings import SENSOR_SCHEMA, conflicts, parse_settings
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import PolledProtocol
@@ -29,6 +29,7 @@ PROTOCOL = PolledProtocol(
     settings=parse_settings,
     device=Meter,
     overhearer=MeterOverhearer,
+    candidates=candidates,
     conflicts=conflicts,
     reply_timeout_s=2.0,  # a meter answers within 1.5 s
     longest=MAX_LENGTH,

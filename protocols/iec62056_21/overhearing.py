@@ -24,6 +24,7 @@ from protocols.toolkit.exchanges import Asked, ExchangeOverhearer
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.overhearing import Overheard
 from protocols.toolkit.polling import Values
+from protocols.toolkit.protocol import Fields
 
 _IDENTIFICATION: Final = "identification"
 _READOUT: Final = "readout"
@@ -102,3 +103,12 @@ def _asks_for_readout(message: bytes) -> bool:
 
 def _place(sensor: MeterSettings) -> str:
     return f"meter {sensor.address}".strip()
+
+
+def candidates(heard: Sequence[Fields]) -> list[dict[str, object]]:
+    """Return the keys of the meters that were opened, each with all values of every readout."""
+    addresses = dict.fromkeys(fields["device_address"] for fields in heard if "device_address" in fields)
+    values = dict.fromkeys(name for fields in heard for name in fields.get("values", ()))
+    if not values:
+        return []
+    return [{**({"address": each} if each else {}), "values": list(values)} for each in addresses]

@@ -43,6 +43,7 @@ PROTOCOL = PolledProtocol(
     settings=KEYS.parse,
     device=Bms,
     overhearer=BmsOverhearer,
+    candidates=KEYS.candidates,
     longest=MAX_LENGTH,
     bytesizes=frozenset({8}),
     scanning=_scanning,

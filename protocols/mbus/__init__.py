@@ -29,7 +29,7 @@ from typing import Final
 from protocols.mbus.description import describe
 from protocols.mbus.device import Meter
 from protocols.mbus.link import LONGEST, StreamFramer
-from protocols.mbus.overhearing import MeterOverhearer
+from protocols.mbus.overhearing import MeterOverhearer, candidates
 from protocols.mbus.settings import SENSOR_SCHEMA, MeterSettings, conflicts, parse_settings
 from protocols.toolkit.meter_keys import MeterKey
 from protocols.toolkit.polling import LineSettings
@@ -64,6 +64,7 @@ PROTOCOL: Final[PolledProtocol[MeterSettings]] = PolledProtocol(
     settings=parse_settings,
     device=Meter,
     overhearer=MeterOverhearer,
+    candidates=candidates,
     conflicts=conflicts,
     reply_timeout_s=_REPLY_TIMEOUT_S,
     longest=LONGEST,

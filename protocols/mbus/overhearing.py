@@ -32,6 +32,7 @@ from protocols.toolkit.framing import Frame
 from protocols.toolkit.meter_keys import MeterKey
 from protocols.toolkit.overhearing import Overheard
 from protocols.toolkit.pairing import REPLY_WITHIN_S
+from protocols.toolkit.protocol import Fields
 
 _SINGLE_AFTER: Final = 8
 _MOST_METERS: Final = 1024
@@ -260,3 +261,15 @@ def _is_of(message: Message, sensor: MeterSettings) -> bool:
         return sensor.primary in (message.a, link.ANY_METER)
     sender = application.secondary_of(message)
     return sender is not None and sensor.secondary.covers(sender)
+
+
+def candidates(heard: Sequence[Fields]) -> list[dict[str, object]]:
+    """Return the keys of the meters that answered: by the address, or by the id where one was selected."""
+    is_selected = any(fields.get("a") == link.SELECTED for fields in heard)
+    found: dict[object, dict[str, object]] = {}
+    for fields in heard:
+        if fields.get("function") != "RSP_UD" or "id" not in fields:
+            continue
+        keys = {"id": fields["id"]} if is_selected else {"address": fields["a"]}
+        found[next(iter(keys.values()))] = keys
+    return list(found.values())

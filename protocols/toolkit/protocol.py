@@ -156,6 +156,8 @@ class PolledProtocol(_ProtocolBase[S_co]):
         overhearer: makes the overhearer of a line on which a foreign master asks the sensors with these
             settings. None: such a line cannot be listened to. Raises SettingsError for sensors that must be
             asked.
+        candidates: the sensors, as site.toml has them, that may have been asked and answered in frames with
+            these fields, for who learns a line by listening; one too many does no harm. None: not told.
         raw_of: the raw contents behind the values of a poll, by their keys, for a person who compares them
             with a manual: from the settings of a sensor, and the requests with their replies, whole.
     """
@@ -163,6 +165,7 @@ class PolledProtocol(_ProtocolBase[S_co]):
     device: Callable[[Sequence[S_co], LineSettings], Device]
     reply_timeout_s: float = 0.5
     overhearer: Callable[[Sequence[S_co]], Overhearer] | None = None
+    candidates: Callable[[Sequence[Fields]], Sequence[Mapping[str, Any]]] | None = None
     raw_of: Callable[[S_co, Sequence[tuple[bytes, bytes]]], Mapping[str, str]] | None = None
 
 

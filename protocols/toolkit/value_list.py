@@ -87,6 +87,10 @@ class ValueKeys:
             units |= dict.fromkeys(names if name in self.lists else [name], self.units[name])
         return units
 
+    def candidates(self, heard: Sequence[Fields]) -> list[dict[str, object]]:
+        """Return the keys of the one sensor of a line on which this was heard, with all its values."""
+        return [{"values": list(self.units)}] if heard else []
+
     def choose(self, fields: Fields, names: Sequence[str]) -> Values:
         """Return the values of these names; for a list, one value for each entry in it."""
         return dict(self._chosen(fields, names))

@@ -1,4 +1,4 @@
-"""What a foreign master does, learned by listening: who is polled, for which registers, how often.
+"""What a foreign Modbus master does, learned by listening: who is polled, for which registers, how often.
 
 From it blocks for site.toml are proposed, for a bus with `listen = true`.
 """
@@ -9,12 +9,32 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bridge.commands.decode.traffic import Heard
 from protocols.modbus.models import SHIPPED, Library, Model
 from protocols.modbus.overhearing import ModbusOverhearer, PlaceRead
 from protocols.modbus.registers import Table
 
 FITS: Final = 0.9
 """A model fits a unit if the master reads at least this share of its registers."""
+
+
+class RegisterLearner:
+    """Learns from what passes on a line.
+
+    Args:
+        overhearer: of no sensors.
+    """
+
+    def __init__(self, overhearer: ModbusOverhearer) -> None:
+        self._overhearer = overhearer
+
+    def hear(self, heard: Heard) -> None:
+        """Take a frame or noise."""
+        self._overhearer.hear(heard.event, heard.start_us / 1e6, heard.start_us / 1e6)
+
+    def blocks(self, bus: str, elapsed_s: float) -> str:
+        """Return blocks for site.toml: a sensor for each unit that answered; "" if none did."""
+        return blocks(bus, learned(self._overhearer, elapsed_s))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 from bridge.captures import open_capture
 from bridge.commands.decode.traffic import Heard, Traffic
 from bridge.commands.sniff import text
-from bridge.commands.sniff.learning import blocks, learned
+from bridge.commands.sniff.learning import RegisterLearner
+from bridge.commands.sniff.proposals import Learner
 from bridge.commands.sniff.source import Source, records
 from bridge.errors import ConfigError
 from bridge.plain_text import json_text
@@ -39,7 +40,7 @@ async def listen(source: Source, wishes: Wishes, say: Callable[[object], None]) 
         if capture:
             stack.callback(capture.close)
         traffic = Traffic(source.protocol, wishes.model)
-        overhearer = _overhearer(source) if wishes.is_learning else None
+        learner = _learner(source) if wishes.is_learning else None
         frames, first_us, last_us = 0, 0, 0
         with suppress(asyncio.CancelledError):  # Ctrl-C ends it; what was learned is still said
             async with aclosing(records(source, wishes.seconds)) as heard_records:
@@ -48,11 +49,11 @@ async def listen(source: Source, wishes: Wishes, say: Callable[[object], None]) 
                         capture.write(record)
                     first_us, last_us = first_us or record.at_us, record.at_us
                     heard = list(traffic.hear(record)) if record.data else list(traffic.silence())
-                    frames += _show(heard, wishes, overhearer, say)
-        frames += _show(list(traffic.silence()), wishes, overhearer, say)
-    if overhearer is not None:
-        units = learned(overhearer, max((last_us - first_us) / 1e6, 1.0))
-        say(blocks(source.bus, units) if units else "no request with its reply was heard: nothing to propose")
+                    frames += _show(heard, wishes, learner, say)
+        frames += _show(list(traffic.silence()), wishes, learner, say)
+    if learner is not None:
+        proposed = learner.blocks(source.bus, max((last_us - first_us) / 1e6, 1.0))
+        say(proposed or "no request with its reply was heard: nothing to propose")
     elif not frames:
         say(
             f"no frame of {source.protocol.name} was heard: compare protocol, baud rate and parity, "
@@ -61,28 +62,34 @@ async def listen(source: Source, wishes: Wishes, say: Callable[[object], None]) 
     return bool(frames)
 
 
-def _overhearer(source: Source) -> ModbusOverhearer:
-    """Return the overhearer that learns.
+def _learner(source: Source) -> RegisterLearner | Learner:
+    """Return what learns.
 
     Raises:
         ConfigError: of this protocol nothing can be learned.
     """
-    if isinstance(source.protocol, PolledProtocol) and source.protocol.overhearer is not None:
-        overhearer = source.protocol.overhearer([])
+    protocol = source.protocol
+    if isinstance(protocol, PolledProtocol) and protocol.overhearer is not None:
+        overhearer = protocol.overhearer([])
         if isinstance(overhearer, ModbusOverhearer):
-            return overhearer
-    raise ConfigError([f"--learn: of {source.protocol.title} nothing can be learned yet, only of Modbus"])
+            return RegisterLearner(overhearer)
+        if protocol.candidates is not None:
+            return Learner(protocol)
+    raise ConfigError([f"--learn: of {protocol.title} nothing can be learned: no other master asks on it"])
 
 
 def _show(
-    heard: list[Heard], wishes: Wishes, overhearer: ModbusOverhearer | None, say: Callable[[object], None]
+    heard: list[Heard],
+    wishes: Wishes,
+    learner: RegisterLearner | Learner | None,
+    say: Callable[[object], None],
 ) -> int:
     """Print events, and hand them to what learns; return how many were frames."""
     frames = 0
     for one in heard:
         frames += isinstance(one.event, Frame)
-        if overhearer is not None:
-            overhearer.hear(one.event, one.start_us / 1e6, one.start_us / 1e6)
+        if learner is not None:
+            learner.hear(one)
             continue
         if wishes.address is not None and (one.fields or {}).get("address") != wishes.address:
             continue
