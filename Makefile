@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in /usr/bin/python3 python3; do \
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test coverage test-debian lint models vectors bench screens faults partial soak line-soak kills stops vm-test deb clean
+.PHONY: demo test coverage test-debian lint models vectors bench screens faults activity partial soak line-soak kills stops vm-test deb clean
 
 demo: $(VENV)/.run
 	@$(BIN)/serial-bridge demo
@@ -43,6 +43,10 @@ screens: $(VENV)/.dev
 
 faults: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -m "" tests/faults
+
+activity: $(VENV)/.dev
+	$(BIN)/python -m tests.faults.activity
+	$(BIN)/python -m tests.benchmarks.gateway_device
 
 partial: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks.partial_failure

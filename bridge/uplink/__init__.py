@@ -11,6 +11,8 @@
     clients     the clients of the server, one for all tokens and one for each certificate
     service     wires these together, and publishes their status
     throttle    how fast one credential may send: its rate and the size of its messages
+    self_reports     which reports on the gateway and its sensors there are: gateway_device, line_states
+    beside_readings  sends them in the room that readings leave
     refusals    detects a server that answers 5.00 to all
     pace        timings, back-off, and waiting for news
 

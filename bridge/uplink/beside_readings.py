@@ -129,7 +129,7 @@ class BesideReadings:
     async def _has_room(self, client: UplinkClient, path: tuple[str, ...]) -> bool:
         """Wait until a post may be sent and return True; return False if it may not be for some time."""
         loop = asyncio.get_running_loop()
-        if loop.time() < self._wait_until.get(path, 0.0):
+        if loop.time() < self._wait_until.get(path, 0.0) or self._readings.is_silent(client):
             return False
         await asyncio.sleep(max(0.0, self._next_at - loop.time()))
         patient_until = loop.time() + PATIENCE_S

@@ -2,6 +2,7 @@
 
 Some take longer and are run by themselves; the last five say themselves whether they are kept:
 
+    python -m tests.benchmarks.gateway_device
     python -m tests.benchmarks.noise
     python -m tests.benchmarks.rate_limited
     python -m tests.benchmarks.secure_link
