@@ -142,7 +142,7 @@ async def reading(
 def _lender(runtime: Runtime, bus: Bus, reader: Reader) -> Lender | None:
     """Return what lends the line of a bus to `try`, `peek` and `sniff`; None if nobody can ask here."""
     try:
-        return Lender(runtime.listen(bus.name), reader.answer, reader.tap)
+        return Lender(runtime.listen(bus.name), reader.answer_text, reader.tap)
     except OSError as error:
         log.warning("bus %s: its line cannot be lent to `try` (%s)", bus.name, error)
         return None

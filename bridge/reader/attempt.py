@@ -67,6 +67,7 @@ class Query:
         models: the site's own models that the table names.
         reply_timeout_s, retries, gap_s, pause_within_reply_s: as in `Sensor`.
         listen_s: how long a pushing sensor is waited for.
+        is_patient: never ask while there is no room on the line, however long that takes.
     """
 
     sensor: str
@@ -80,6 +81,7 @@ class Query:
     gap_s: float = 0.0
     pause_within_reply_s: float = 0.0
     listen_s: float = 30.0
+    is_patient: bool = False
 
     def text(self) -> str:
         """Return the query as one line of JSON."""

@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from bridge.errors import BridgeError, PortLost
 from bridge.line import Reply
@@ -63,7 +64,7 @@ class Loan:
 
     def is_forced(self, now: float) -> bool:
         """Return whether it has waited so long that it goes though others are due."""
-        return now - self.since >= FORCED_AFTER_S
+        return not self.query.is_patient and now - self.since >= FORCED_AFTER_S
 
     def settle(self, reply: Reply | None = None, error: BridgeError | None = None) -> None:
         """Hand the reply, or the reason why there is none, to who waits."""
@@ -112,10 +113,11 @@ class Loans:
 class Borrower:
     """Who asks for one query: a device that has answered it once is expected to answer as quickly again."""
 
-    def __init__(self, loans: Loans, query: Query) -> None:
+    def __init__(self, loans: Loans, query: Query, wire_s: float = 0.0) -> None:
+        """Ask for a query, each of whose requests takes `wire_s` on the wire beside its time-out."""
         self._loans = loans
         self._query = query
-        self._longest_s = (1 + query.retries) * (query.reply_timeout_s + query.gap_s)
+        self._longest_s = (1 + query.retries) * (query.reply_timeout_s + query.gap_s + wire_s)
 
     async def ask(self, request: Request, address: str) -> Reply | None:
         """Return the reply to a request once the line had room for it. Errors as for `Line.exchange`."""
@@ -133,12 +135,13 @@ class Lender:
 
     Args:
         listener: a listening unix socket.
-        answer: answers one question; raises BridgeError with the sentence to give back.
+        answer: answers the text of one question; raises BridgeError with the sentence to give back, and
+            ValueError if it is none.
         tap: what passes on the line.
     """
 
     def __init__(
-        self, listener: socket.socket, answer: Callable[[Query], Awaitable[Answer]], tap: Tap
+        self, listener: socket.socket, answer: Callable[[bytes], Awaitable[object]], tap: Tap
     ) -> None:
         self._listener = listener
         self._answer = answer
@@ -180,7 +183,7 @@ class Lender:
         self._asking += 1
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
-                return {"answer": await self._answer(Query.parse(text))}
+                return {"answer": await self._answer(text)}
         except TimeoutError:
             return {
                 "error": f"the line had no room within {ANSWER_WITHIN_S:.0f} s: raise `every` of its sensors"
@@ -195,11 +198,18 @@ class Lender:
 
 
 async def borrow(connection: socket.socket, query: Query) -> Answer:
-    """Return what the process that reads a bus answers to a query.
+    """Return what the process that reads a bus answers to a query. Arguments and errors as of `question`."""
+    answer: Answer = await question(connection, query.bus, query.text())
+    return answer
+
+
+async def question(connection: socket.socket, bus: str, text: str) -> Any:
+    """Return what the process that reads a bus answers.
 
     Args:
         connection: to its socket; closed at the end.
-        query: what to ask.
+        bus: its name.
+        text: what is asked, one line.
 
     Raises:
         PortLost: that process has no line to lend, or cannot ask this; the message says why.
@@ -207,15 +217,13 @@ async def borrow(connection: socket.socket, query: Query) -> Answer:
     connection.setblocking(False)
     reader, writer = await asyncio.open_unix_connection(sock=connection, limit=16 * LONGEST_QUERY)
     try:
-        writer.write(query.text().encode() + b"\n")
+        writer.write(text.encode() + b"\n")
         async with asyncio.timeout(ANSWER_WITHIN_S + _QUERY_WITHIN_S):
-            text = await reader.readline()
-        message = json.loads(text)
+            message = json.loads(await reader.readline())
     except (TimeoutError, ValueError, OSError) as error:
-        raise PortLost(f"bus {query.bus}: the process that reads it did not answer ({error})") from error
+        raise PortLost(f"bus {bus}: the process that reads it did not answer ({error})") from error
     finally:
         writer.close()
     if "error" in message:
-        raise PortLost(f"bus {query.bus}: {message['error']}".replace(f"bus {query.bus}: bus ", "bus ", 1))
-    answer: Answer = message["answer"]
-    return answer
+        raise PortLost(f"bus {bus}: {message['error']}".replace(f"bus {bus}: bus ", "bus ", 1))
+    return message["answer"]

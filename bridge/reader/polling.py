@@ -59,6 +59,7 @@ class Polling:
 
     Attributes:
         heard: number of polls that were answered.
+        loans: the requests of others that wait for the line.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Polling:
         self._schedule = schedule_of(self._groups, clock)
         self._line.stations.on_late = self._hear_late
         self._line.stations.on_second = self._hear_second
-        self._loans = Loans(self._wake)
+        self.loans = Loans(self._wake)
         self._idle: asyncio.Task[None] | None = None
         self._polled: Group | None = None
         self._has_other_master = False
@@ -111,18 +112,18 @@ class Polling:
                 self._look_for_other_master()
                 self._news()
         except PortLost as lost:
-            self._loans.fail(lost)
+            self.loans.fail(lost)
             raise
 
     async def answer(self, query: Query) -> Answer:
         """Ask a sensor for a person, between the polls of the bus. Errors as for `attempt`."""
         protocol = self._bus.protocol
         assert isinstance(protocol, PolledProtocol), "its sensors push"
-        return await attempt(query, protocol, self._bus.line, Borrower(self._loans, query).ask)
+        return await attempt(query, protocol, self._bus.line, Borrower(self.loans, query).ask)
 
     def _may_lend(self, now: float) -> bool:
         """Return whether the line is free for a request that a person waits for."""
-        loan = self._loans.next
+        loan = self.loans.next
         if loan is None:
             return False
         has_room = not self._schedule.is_due(now) and self._schedule.room_s(now) >= loan.longest_s
@@ -130,7 +131,7 @@ class Polling:
 
     async def _lend(self, now: float) -> None:
         """Send the request that a person waits for; its reply is waited for only while there is room."""
-        loan = self._loans.take()
+        loan = self.loans.take()
         reply_timeout_s, tries = loan.query.reply_timeout_s, 1 + loan.query.retries
         if (room_s := self._schedule.room_s(now)) < loan.longest_s:
             reply_timeout_s, tries = min(reply_timeout_s, max(_LEAST_LOAN_S, room_s)), 1
@@ -155,7 +156,7 @@ class Polling:
     async def _listen(self, now: float) -> None:
         """Sort what the line says of itself until a sensor is due or a person asks."""
         wake_at = self._schedule.wake_at(now)
-        if self._loans.next is not None:
+        if self.loans.next is not None:
             wake_at = min(wake_at, now + _LOOK_EVERY_S)
         self._heartbeat.extend(wake_at - now)
         self._idle = asyncio.ensure_future(self._line.listen(wake_at))

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from bridge.clock import Clock
 from bridge.errors import PortLost
@@ -25,11 +25,12 @@ from bridge.reader.invocation_counters import InvocationCounters
 from bridge.reader.overhearing import Overhearing
 from bridge.reader.polling import Polling
 from bridge.reader.push_reader import PushReader
+from bridge.reader.searching import FindDocument, SearchQuery, search
 from bridge.reader.tap import Tap
 from bridge.spool import SpoolWriter
 from bridge.status.line_statistics import SAVE_EVERY_S, Memory
 from bridge.systemd import Heartbeat
-from protocols.toolkit.protocol import PushingProtocol
+from protocols.toolkit.protocol import PolledProtocol, PushingProtocol
 
 if TYPE_CHECKING:
     from bridge.config import Bus
@@ -130,8 +131,18 @@ class Reader:
             self._publish_now()
             self._remember(self._last_document)
 
-    async def answer(self, query: Query) -> Answer:
-        """Ask what a person wants to know of a sensor, configured or not, on the line of this bus.
+    async def answer_text(self, text: bytes) -> Answer | list[FindDocument]:
+        """Answer the text of a `Query` or a `SearchQuery`. Raises as `answer`, and ValueError: it is none."""
+        return await self.answer(SearchQuery.parse(text) or Query.parse(text))
+
+    @overload
+    async def answer(self, query: Query) -> Answer: ...
+
+    @overload
+    async def answer(self, query: Query | SearchQuery) -> Answer | list[FindDocument]: ...
+
+    async def answer(self, query: Query | SearchQuery) -> Answer | list[FindDocument]:
+        """Ask a sensor for a person, configured or not, on the line of this bus; or who else is on it.
 
         Raises:
             PortLost: the line is lost.
@@ -144,7 +155,11 @@ class Reader:
                 f"bus {self._bus.name} only listens (listen = true), so nothing is asked on it: "
                 f"`serial-bridge status` shows what its master reads"
             )
-        return await self._talk.answer(query)
+        if isinstance(query, Query):
+            return await self._talk.answer(query)
+        if not isinstance(self._talk, Polling) or not isinstance(self._bus.protocol, PolledProtocol):
+            raise OtherSettings(f"the sensors of bus {self._bus.name} send by themselves: nobody is asked")
+        return await search(query, self._bus.protocol, self._bus, self._talk.loans)
 
     def is_advancing(self) -> bool:
         """Return whether the bus makes progress: a poll has ended, or the next step is scheduled."""

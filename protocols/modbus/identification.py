@@ -11,19 +11,17 @@ Every claim rests on two readings that are equal. All requests read.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from protocols.modbus import pdu
-from protocols.modbus.models import Library, Model
-from protocols.modbus.registers import TYPES, Register, Table, octets_of
+from protocols.modbus.candidates import MOST_WITNESSES, Candidates, likelihood
+from protocols.modbus.models import Model
+from protocols.modbus.registers import Register, Table, octets_of
 from protocols.modbus.sunspec.choice import NAME as SUNSPEC
 from protocols.modbus.sunspec.walk import BASES, COMMON, MARK
 from protocols.modbus.unit_memory import Asking, UnitMemory
-from protocols.toolkit.plausibility import is_likely
-from protocols.toolkit.polling import Value
 from protocols.toolkit.scaling import Missing
 from protocols.toolkit.scanning import Claim, claim_of
 
@@ -38,11 +36,6 @@ _BY_WEAK: Final = 0.7  # below what may be claimed
 _BY_PLAUSIBILITY: Final = 0.6
 _LEAST_SCORE: Final = 0.25  # less is no hint
 _MOST_READS: Final = 16  # for the sake of plausibility
-_MOST_WITNESSES: Final = 6
-_FEW_WITNESSES: Final = 3
-_BLOCK: Final = 40  # registers read for plausibility
-_NARROW: Final = {"Hz": (45.0, 65.0)}
-_HUMIDITY: Final = (0.5, 100.0)
 
 
 @dataclass(slots=True)
@@ -60,22 +53,22 @@ class Identification:
     reasons: list[str] = field(default_factory=list)
 
 
-def identify(unit: UnitMemory, library: Library, *, is_quick: bool) -> Asking[Identification]:
+def identify(unit: UnitMemory, candidates: Candidates, *, is_quick: bool) -> Asking[Identification]:
     """Learn which device a unit is.
 
     Args:
         unit: it, present.
-        library: the models that may be it.
+        candidates: the models that may be it.
         is_quick: ask for what it says of itself and for fingerprints only.
     """
     result = Identification()
     yield from _say_themselves(unit, result)
     if (yield from _sunspec(unit, result)):
         return result
-    scores = yield from _scores(unit, library, result, is_quick=is_quick)
+    scores = yield from _scores(unit, candidates, result, is_quick=is_quick)
     result.claim = claim_of(scores)
     if result.claim.model is not None:
-        title = library.model(result.claim.model).title
+        title = candidates.titles[result.claim.model]
         result.reasons.insert(0, f"its fingerprint is that of {title}, read twice, and of no other model")
     elif result.claim.rivals:
         result.reasons.append("the maps of these models give plausible values; more than one may")
@@ -129,24 +122,21 @@ def _sunspec(unit: UnitMemory, result: Identification) -> Asking[bool]:
 
 
 def _scores(
-    unit: UnitMemory, library: Library, result: Identification, *, is_quick: bool
+    unit: UnitMemory, candidates: Candidates, result: Identification, *, is_quick: bool
 ) -> Asking[dict[str, float]]:
     """Return the confidence that the unit is of each model."""
-    models = [library.model(name) for name in library.names()]
     said = " ".join(result.identity.values())
     scores: dict[str, float] = {}
-    for model in models:
-        if model.fingerprint:
-            score = yield from _by_fingerprint(unit, model, said)
-            if score:
-                scores[model.name] = score
+    for model in candidates.known:
+        score = yield from _by_fingerprint(unit, model, said)
+        if score:
+            scores[model.name] = score
     if not is_quick and not unit.is_lost and max(scores.values(), default=0.0) < _BY_FINGERPRINT:
-        unknown = [model for model in models if not model.fingerprint]
         most = unit.reads + _MOST_READS
-        for model in _by_popularity(unknown):
-            score = yield from _by_plausibility(unit, model, is_known_only=unit.reads >= most)
+        for name, witnesses in candidates.witnesses:
+            score = yield from _by_plausibility(unit, witnesses, is_known_only=unit.reads >= most)
             if score >= _LEAST_SCORE:
-                scores[model.name] = score
+                scores[name] = score
     return scores
 
 
@@ -165,27 +155,13 @@ def _by_fingerprint(unit: UnitMemory, model: Model, said: str) -> Asking[float]:
     return min(0.99, _BY_FINGERPRINT + _BY_MORE * (fingerprint.strength - 1))
 
 
-def _by_popularity(models: Sequence[Model]) -> Generator[Model]:
-    """Yield first the models whose witnesses stand where those of most others do; of these the longest block.
-
-    One read then serves many.
-    """
-    blocks = {model.name: block for model in models if (block := _block(model))}
-    counts = Counter((block[0].table, block[0].start) for block in blocks.values())
-
-    def order(model: Model) -> tuple[int, str, int, int, str]:
-        first, last = blocks[model.name][0], blocks[model.name][-1]
-        return -counts[first.table, first.start], first.table.key, first.start, -last.end, model.name
-
-    yield from sorted((model for model in models if model.name in blocks), key=order)
-
-
-def _by_plausibility(unit: UnitMemory, model: Model, *, is_known_only: bool) -> Asking[float]:
+def _by_plausibility(
+    unit: UnitMemory, witnesses: Sequence[Register], *, is_known_only: bool
+) -> Asking[float]:
     """Return how well the map of a model reads this unit, at most `_BY_PLAUSIBILITY`.
 
     `is_known_only`: read nothing for it; 0 if that is needed.
     """
-    witnesses = _block(model)
     start, end = witnesses[0].start, max(register.end for register in witnesses)
     table = witnesses[0].table
     if is_known_only and not unit.knows(table, start, end - start):
@@ -196,45 +172,8 @@ def _by_plausibility(unit: UnitMemory, model: Model, *, is_known_only: bool) -> 
     marks = []
     for register in witnesses:
         value = register.value(octets_of(table, octets, register.start - start, register.words))
-        marks.append(0.0 if isinstance(value, Missing) else _mark(register, value))
-    return round(
-        _BY_PLAUSIBILITY * (sum(marks) / len(marks)) ** 2 * min(1.0, len(marks) / _MOST_WITNESSES), 2
-    )
-
-
-def _mark(register: Register, value: Value) -> float:
-    """Return 1 for a value that the register's unit makes likely, 0 for one that cannot be."""
-    if isinstance(value, str | bool):
-        return 0.0
-    limits = _NARROW.get(register.unit) or (_HUMIDITY if "humid" in register.name else None)
-    if limits is not None:
-        return float(limits[0] <= value <= limits[1])
-    return (
-        float(is_likely(value, register.unit)) if value else 0.3
-    )  # an idle phase says 0, and so does a hole
-
-
-def _block(model: Model) -> list[Register]:
-    """Return the registers of a model by which it is told: those with a unit, as many as one read brings."""
-    registers = [
-        register
-        for register in model.registers
-        if register.unit and register.type in TYPES and not register.table.of_bits and register.scale is None
-    ]
-    most = min(_BLOCK, model.limits.max_registers)
-    best: list[Register] = []
-    for first in registers:
-        block = [
-            register
-            for register in registers
-            if register.table is first.table
-            and first.start <= register.start
-            and register.end <= first.start + most
-        ]
-        if len(block) > len(best):
-            best = block
-    best = sorted(best, key=lambda register: register.start)
-    return best[:_MOST_WITNESSES] if len(best) >= min(_FEW_WITNESSES, len(registers)) else []
+        marks.append(0.0 if isinstance(value, Missing) else likelihood(register, value))
+    return round(_BY_PLAUSIBILITY * (sum(marks) / len(marks)) ** 2 * min(1.0, len(marks) / MOST_WITNESSES), 2)
 
 
 def _text(octets: bytes) -> str:

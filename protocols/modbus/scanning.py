@@ -19,6 +19,7 @@ from collections import deque
 from typing import Final
 
 from protocols.modbus import pdu
+from protocols.modbus.candidates import Candidates
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.identification import Identification, identify
 from protocols.modbus.models import Library
@@ -77,12 +78,13 @@ def modbus_scanning(name: str, carrier: Carrier, library: Library) -> Scanning:
         library: the models that they may be.
     """
     addresses = tuple(map(str, UNITS))
+    candidates = Candidates.of(library)
     return Scanning(
         lines=_lines(carrier, library),
         rounds=(addresses[:_USUAL], addresses[_USUAL:]),
         reply_within_s=_REPLY_WITHIN_S,
         slow_reply_within_s=_SLOW_REPLY_WITHIN_S,
-        search=lambda scope: _Round(name, carrier, library, scope).search(),
+        search=lambda scope: _Round(name, carrier, candidates, scope).search(),
         probe_octets=carrier.octets(len(_PROBE)),
         addressed=lambda text: numbers_in(text, UNITS[0], UNITS[-1]),
     )
@@ -104,10 +106,10 @@ def _lines(carrier: Carrier, library: Library) -> tuple[LineSettings, ...]:
 class _Round:
     """One search: some addresses at one line setting."""
 
-    def __init__(self, name: str, carrier: Carrier, library: Library, scope: Scope) -> None:
+    def __init__(self, name: str, carrier: Carrier, candidates: Candidates, scope: Scope) -> None:
         self._name = name
         self._carrier = carrier
-        self._library = library
+        self._candidates = candidates
         self._scope = scope
         self._recent: deque[int] = deque(maxlen=_RECENT)
         self._met: set[int] = set()  # asked patiently already
@@ -130,7 +132,7 @@ class _Round:
             heard = yield Probe(asked, str(unit), wait_s)
             yield from self._meet_all(heard)
         for find, memory in self._present:
-            identification = yield from identify(memory, self._library, is_quick=self._scope.is_quick)
+            identification = yield from identify(memory, self._candidates, is_quick=self._scope.is_quick)
             yield self._identified(find, memory, identification)
 
     def _meet_all(self, heard: Heard) -> Search:

@@ -42,6 +42,7 @@ def request(carrier: Carrier, unit: int, body: bytes, summary: str, pause_s: flo
         longest_reply=carrier.octets(length or pdu.MAX_LENGTH),
         summary=f"unit {unit}: {summary}",
         pause_s=pause_s,
+        shape=(unit, body[0], length),
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypedDict
 
 from bridge.causes import Cause, diagnosis
+from bridge.reader.searching import FindDocument, find_document, find_in
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.scanning import Evidence, Find, Trouble
+from protocols.toolkit.scanning import Find
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +62,10 @@ class ScanResult:
     bus_s: float
 
 
-class FindDocument(TypedDict):
+class LocatedDocument(FindDocument):
     """One find of `scan --json`."""
 
-    protocol: str
     line: str
-    address: str
-    evidence: str
-    model: str | None
-    confidence: float | None
-    reasons: list[str]
-    rivals: dict[str, float]
-    keys: dict[str, Any]
-    identity: dict[str, str]
-    trouble: str | None
     after_s: float
 
 
@@ -85,7 +77,7 @@ class ScanDocument(TypedDict):
     remark: str
     octets_sent: int
     bus_s: float
-    finds: list[FindDocument]
+    finds: list[LocatedDocument]
 
 
 def document(result: ScanResult) -> ScanDocument:
@@ -96,48 +88,22 @@ def document(result: ScanResult) -> ScanDocument:
         "remark": result.remark,
         "octets_sent": result.octets_sent,
         "bus_s": round(result.bus_s, 1),
-        "finds": [find_document(located) for located in result.finds],
+        "finds": [located_document(located) for located in result.finds],
     }
 
 
-def find_document(located: Located) -> FindDocument:
+def located_document(located: Located) -> LocatedDocument:
     """Return the document of one find."""
-    find = located.find
-    return {
-        "protocol": find.protocol,
-        "line": str(located.line),
-        "address": find.address,
-        "evidence": find.evidence.value,
-        "model": find.model,
-        "confidence": find.confidence,
-        "reasons": list(find.reasons),
-        "rivals": dict(find.rivals),
-        "keys": dict(find.keys),
-        "identity": dict(find.identity),
-        "trouble": find.trouble,
-        "after_s": round(located.after_s, 1),
-    }
+    return {**find_document(located.find), "line": str(located.line), "after_s": round(located.after_s, 1)}
 
 
-def located_in(document: FindDocument) -> Located:
+def located_in(document: Mapping[str, Any]) -> Located:
     """Return the find of a document.
 
     Raises:
         KeyError, ValueError: it is none.
     """
-    find = Find(
-        protocol=document["protocol"],
-        address=document["address"],
-        evidence=Evidence(document["evidence"]),
-        model=document["model"],
-        confidence=document["confidence"],
-        reasons=tuple(document["reasons"]),
-        rivals=tuple(document["rivals"].items()),
-        keys=document["keys"],
-        identity=document["identity"],
-        trouble=Trouble(document["trouble"]) if document["trouble"] else None,
-    )
-    return Located(find, LineSettings.parse(document["line"]), document["after_s"])
+    return Located(find_in(document), LineSettings.parse(document["line"]), document["after_s"])
 
 
 def sentence(find: Find) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
-from bridge.commands.scan.result import FindDocument, Located, find_document, located_in
+from bridge.commands.scan.result import Located, located_document, located_in
 from bridge.status.runtime import keep_note, kept_note
 
 
@@ -27,7 +27,7 @@ class Note:
         if note is None or note.get("port") != self._port:
             return frozenset(), ()
         try:
-            finds = [located_in(cast(FindDocument, find)) for find in cast(list[Any], note["finds"])]
+            finds = [located_in(find) for find in cast(list[Any], note["finds"])]
             return frozenset(map(str, cast(list[Any], note["done"]))), tuple(finds)
         except (KeyError, TypeError, ValueError):  # of another version
             return frozenset(), ()
@@ -36,7 +36,7 @@ class Note:
         """Keep what is done; a scan goes on where that is not possible, and cannot be resumed."""
         if self._is_failing:
             return
-        note = {"port": self._port, "done": sorted(done), "finds": [find_document(find) for find in finds]}
+        note = {"port": self._port, "done": sorted(done), "finds": [located_document(find) for find in finds]}
         try:
             keep_note(self._name, note)
         except OSError:

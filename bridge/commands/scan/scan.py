@@ -11,6 +11,7 @@ from bridge.commands.scan.plan import Limits, steps
 from bridge.commands.scan.protocols import spoken
 from bridge.commands.scan.result import ScanResult
 from bridge.commands.scan.resume import Note
+from bridge.commands.scan.service import scan_in_service
 from bridge.commands.scan.survey import USUAL_LINES, Subject, Survey, Watcher
 from bridge.config import RS485, Bus, load_site
 from bridge.errors import AlreadyRunning, ConfigError
@@ -18,7 +19,6 @@ from bridge.files import NotOurFile
 from bridge.port import Port
 from bridge.port.adapter import find_port
 from bridge.spool import lock
-from bridge.status.runtime import Runtime
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import Protocol
 
@@ -126,6 +126,10 @@ async def scan(target: Target, wishes: Wishes, watcher: Watcher) -> ScanResult:
         raise ConfigError(
             [f"bus {bus.name} only listens (listen = true), so nothing is asked on it: see `sniff --learn`"]
         )
+    if bus is not None and target.spool is not None:
+        lent = await scan_in_service(bus, target.spool, subject, watcher)
+        if lent is not None:
+            return lent
     with ExitStack() as stack:
         if bus is not None and target.spool is not None:
             _lock(stack, target.spool, bus.name)
@@ -143,11 +147,7 @@ def _lock(stack: ExitStack, spool: Path, bus: str) -> None:
     try:
         stack.enter_context(lock(spool, f"bus-{bus}"))
     except AlreadyRunning as running:
-        if Runtime(spool).buses().get(bus):
-            raise AlreadyRunning(
-                f"{running}: its line cannot be lent for a scan; stop the bus, then scan it"
-            ) from None
-        raise
+        raise AlreadyRunning(f"{running}: it does not lend its line; stop it, then scan") from None
     except NotOurFile:
         raise
     except OSError:  # no spool yet, or out of reach: the port's own lock still protects the bus

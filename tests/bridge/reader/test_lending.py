@@ -15,6 +15,7 @@ from bridge.port import Port
 from bridge.reader.attempt import Answer, OtherSettings, Query
 from bridge.reader.lending import Lender, borrow
 from bridge.reader.schedule import Schedule
+from bridge.reader.searching import SearchQuery
 from bridge.reader.tap import Tap
 from bridge.status.runtime import Runtime
 
@@ -42,8 +43,8 @@ async def ask(runtime: Runtime, lender: Lender, text: bytes) -> dict[str, object
         task.cancel()
 
 
-async def answered(query: Query) -> Answer:
-    return {**query.empty_answer(), "values": {"x": 1}}
+async def answered(text: bytes) -> Answer:
+    return {**Query.parse(text).empty_answer(), "values": {"x": 1}}
 
 
 def test_the_socket_is_for_the_user_of_the_service_and_its_group(runtime: Runtime, tmp_path: Path) -> None:
@@ -90,17 +91,23 @@ async def test_a_query_is_answered(runtime: Runtime) -> None:
         QUERY.text().replace('"retries": 1', '"retries": 1000').encode() + b"\n",
         QUERY.text().replace('"reply_timeout_s": 0.5', '"reply_timeout_s": 1e9').encode() + b"\n",
         QUERY.text().replace('"table"', '"write"').encode() + b"\n",
+        b'{"search": 1}\n',
+        b'{"search": {"bus": "meters", "protocol": "modbus-rtu", "line": "9600 8N1", "addresses": []}}\n',
+        b'{"search": {"bus": "b", "protocol": "p", "line": "l", "addresses": ["1"], "octets": "00"}}\n',
     ],
 )
 async def test_what_is_no_query_is_said_so_and_asks_nothing(runtime: Runtime, text: bytes) -> None:
-    async def never(query: Query) -> Answer:
-        raise AssertionError(query)
+    asked: list[object] = []
+
+    async def never(text: bytes) -> None:
+        asked.append(SearchQuery.parse(text) or Query.parse(text))
 
     assert "error" in await ask(runtime, Lender(runtime.listen("meters"), never, Tap(Port())), text)
+    assert not asked
 
 
 async def test_a_question_that_cannot_be_asked_gives_its_reason(runtime: Runtime) -> None:
-    async def refuse(query: Query) -> Answer:
+    async def refuse(text: bytes) -> Answer:
         raise OtherSettings("bus meters is in service as modbus-rtu at 115200 8N1")
 
     task = asyncio.create_task(Lender(runtime.listen("meters"), refuse, Tap(Port())).run())
@@ -114,7 +121,7 @@ async def test_a_question_that_cannot_be_asked_gives_its_reason(runtime: Runtime
 async def test_who_asked_and_left_is_not_asked_for_any_more(runtime: Runtime) -> None:
     is_asked, is_cancelled = asyncio.Event(), asyncio.Event()
 
-    async def wait(query: Query) -> Answer:
+    async def wait(text: bytes) -> Answer:
         is_asked.set()
         try:
             await asyncio.Event().wait()

@@ -1,0 +1,215 @@
+"""A search on the line of a bus in service: `scan` asks here, some addresses at a time.
+
+The search itself is the protocol's (`protocols.toolkit.scanning`). Each of its requests goes through the
+reader's queue like that of `try`, when no sensor of the bus is due. Only whole frames are seen here: octets
+that make none, and a second device that answers too, are counted by the line and not told to who searches.
+
+    query     one line of JSON: {"search": {…}}, a `SearchQuery`
+    answer    one line of JSON: {"answer": finds}, or {"error": a sentence}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Hashable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, TypedDict
+
+from bridge.errors import NoReply
+from bridge.event_loop import call_in_thread
+from bridge.line.second_reply import WATCH_S
+from bridge.reader.attempt import OtherSettings, Query
+from bridge.reader.lending import Borrower, Loans
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.protocol import PolledProtocol, Settings
+from protocols.toolkit.scanning import Evidence, Find, Heard, Probe, Scope, Trouble
+
+if TYPE_CHECKING:
+    from bridge.config import Bus
+
+MOST_ADDRESSES: Final = 32
+_WAIT_S: Final = 0.15  # a late reply is not handed on here, so nobody is asked in a hurry …
+_SHARE: Final = 0.3  # … if the quickest sensor of the bus leaves so much of its time
+
+
+class FindDocument(TypedDict):
+    """What is known of one device, as JSON."""
+
+    protocol: str
+    address: str
+    evidence: str
+    model: str | None
+    confidence: float | None
+    reasons: list[str]
+    rivals: dict[str, float]
+    keys: dict[str, Any]
+    identity: dict[str, str]
+    trouble: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """Whom to ask.
+
+    Attributes:
+        bus: its name.
+        protocol, line: of the bus, as site.toml has them.
+        addresses: at most `MOST_ADDRESSES`.
+        is_quick: identify no further than a few requests tell.
+    """
+
+    bus: str
+    protocol: str
+    line: str
+    addresses: tuple[str, ...]
+    is_quick: bool = False
+
+    def text(self) -> str:
+        """Return the query as one line of JSON."""
+        return json.dumps({"search": asdict(self)})
+
+    @classmethod
+    def parse(cls, text: bytes) -> SearchQuery | None:
+        """Return the query in a text; None if it is another question.
+
+        Raises:
+            ValueError: it is none.
+        """
+        question = json.loads(text)
+        if not isinstance(question, Mapping) or "search" not in question:
+            return None
+        try:
+            keys = dict(question["search"])
+            addresses = tuple(map(str, keys.pop("addresses")))
+            query = cls(addresses=addresses, **keys)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"no query: {error}") from error
+        if not 0 < len(addresses) <= MOST_ADDRESSES:
+            raise ValueError(f"no query: name 1–{MOST_ADDRESSES} addresses")
+        return query
+
+
+async def search(
+    query: SearchQuery, protocol: PolledProtocol[Settings], bus: Bus, loans: Loans
+) -> list[FindDocument]:
+    """Ask the addresses of a query; return what is known of those that answer.
+
+    Args:
+        query: whom to ask.
+        protocol: that of the bus.
+        bus: the bus.
+        loans: the queue of its reader.
+
+    Raises:
+        OtherSettings: the bus is read with other settings, or cannot be searched.
+        PortLost: the line is lost.
+    """
+    line = bus.line
+    if (query.protocol, query.line) != (protocol.name, str(line)):
+        raise OtherSettings(
+            f"bus {query.bus} is in service as {protocol.name} at {line}: to scan it otherwise, stop it first"
+        )
+    scanning = None
+    if protocol.scanning is not None:  # reads every model: the sensors of the bus must not wait for that
+        scanning = await call_in_thread(protocol.scanning, f"load the search of {protocol.name}")
+    if scanning is None or scanning.search is None:
+        raise OtherSettings(f"bus {query.bus} speaks {protocol.title}, which cannot be searched")
+    quickest_s = min((sensor.every_s for sensor in bus.sensors if sensor.every_s), default=1.0)
+    longest_s = max(scanning.reply_within_s, _SHARE * quickest_s)
+    scope = Scope(line, query.addresses, min(_WAIT_S, longest_s), query.is_quick)
+    finds: dict[str, Find] = {}
+    asker = _Asker(query, line, longest_s, loans)
+    searching, heard = scanning.search(scope), Heard()
+    try:
+        step = next(searching)
+        while True:
+            if isinstance(step, Find):
+                finds[step.address] = step
+                heard = Heard()
+            else:
+                heard = await asker.ask(step)
+            step = searching.send(heard)
+    except StopIteration:
+        return [find_document(find) for find in finds.values()]
+
+
+class _Asker:
+    """Sends the requests of one search, each when the line has room for it.
+
+    What is only waited for is waited for here, while the line is for the others: pauses, and the time in
+    which the line watches whoever is new for a second reply.
+    """
+
+    def __init__(self, query: SearchQuery, line: LineSettings, longest_s: float, loans: Loans) -> None:
+        self._query = query
+        self._line = line
+        self._longest_s = longest_s
+        self._loans = loans
+        self._watched: set[str] = set()
+        self._answered: dict[tuple[str, Hashable], bytes] = {}  # the request of each address and shape
+
+    async def ask(self, probe: Probe) -> Heard:
+        """Send one request and return its reply; `Heard()` if none came."""
+        address, data = probe.address, probe.request.data
+        alike = self._answered.get((address, probe.request.shape), data)
+        is_new = alike != data and address not in self._watched
+        await asyncio.sleep(max(probe.request.pause_s, WATCH_S if is_new else 0.0))
+        self._watched |= {address} if is_new else set()
+        request = replace(probe.request, pause_s=0.0)
+        question = Query(
+            "scan",
+            self._query.bus,
+            self._query.protocol,
+            self._query.line,
+            {},
+            reply_timeout_s=min(probe.reply_within_s, self._longest_s),
+            retries=0,
+            is_patient=True,
+        )
+        octets = len(request.data) + request.reply_length
+        wire_s = self._line.duration_s(octets) + 2 * self._line.frame_gap_s
+        try:
+            reply = await Borrower(self._loans, question, wire_s).ask(request, probe.address)
+        except NoReply:
+            return Heard()
+        if reply is None:
+            return Heard()
+        self._answered[address, probe.request.shape] = data
+        return Heard(reply.frame, octets=reply.frame.data, turn_around_s=reply.turn_around_s)
+
+
+def find_document(find: Find) -> FindDocument:
+    """Return a find as JSON."""
+    return {
+        "protocol": find.protocol,
+        "address": find.address,
+        "evidence": find.evidence.value,
+        "model": find.model,
+        "confidence": find.confidence,
+        "reasons": list(find.reasons),
+        "rivals": dict(find.rivals),
+        "keys": dict(find.keys),
+        "identity": dict(find.identity),
+        "trouble": find.trouble and find.trouble.value,
+    }
+
+
+def find_in(document: Mapping[str, Any]) -> Find:
+    """Return the find of a document.
+
+    Raises:
+        KeyError, ValueError: it is none.
+    """
+    return Find(
+        protocol=document["protocol"],
+        address=document["address"],
+        evidence=Evidence(document["evidence"]),
+        model=document["model"],
+        confidence=document["confidence"],
+        reasons=tuple(document["reasons"]),
+        rivals=tuple(document["rivals"].items()),
+        keys=document["keys"],
+        identity=document["identity"],
+        trouble=Trouble(document["trouble"]) if document["trouble"] else None,
+    )
