@@ -124,7 +124,7 @@ def _difference(ours: Register, fact: Register) -> str:
     if ours.words > 1:
         pairs["order"] = (ours.order, fact.order)
     if not ours.enum and not fact.enum:
-        (our_factor, our_unit), (factor, unit) = _in_base_unit(ours), _in_base_unit(fact)
+        (our_factor, our_unit), (factor, unit) = in_base_unit(ours), in_base_unit(fact)
         if unit and our_unit:
             pairs["unit"] = (our_unit, unit)
         pairs["scale"] = (our_factor, factor) if unit else (_factor(ours), _factor(fact))
@@ -136,7 +136,7 @@ def _factor(register: Register) -> Fraction:
     return Fraction(repr(register.multiply)) / Fraction(repr(register.divide))
 
 
-def _in_base_unit(register: Register) -> tuple[Fraction, str]:
+def in_base_unit(register: Register) -> tuple[Fraction, str]:
     """Return the factor to the unit without prefix, and that unit: kW is 1000 W."""
     prefix, base = register.unit[:1], register.unit[1:]
     if prefix in _PREFIXES and base in _UNITS_WITH_PREFIX:

@@ -12,6 +12,7 @@ import json
 import random
 import struct
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from protocols.modbus import models
 from protocols.modbus.device import ModbusDevice
@@ -24,11 +25,13 @@ from protocols.modbus.settings import ModbusSettings
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings, Values
 from protocols.toolkit.scaling import Missing
-from tests.models.facts import facts_of
+from tests.models.facts import disagreements, facts_of, in_base_unit
 
 _WIDTH = 72  # of the hex text of a reply; a multiple of three
 _UNIT = 1
 _ATTEMPTS = 200
+_SHARE_INVALID = 0.5  # of the registers that have a mark for it, in the vector that shows it
+_LONG = 4  # registers of the longest numbers
 
 
 def blocks(name: str, source: str | None = None) -> list[str]:
@@ -38,8 +41,16 @@ def blocks(name: str, source: str | None = None) -> list[str]:
     if source is None:
         candidates = [*by_source][1:] or [*by_source]
         source = max(candidates, key=lambda candidate: len(by_source[candidate]))
-    known = {key: fact for facts in (*by_source.values(), by_source[source]) for key, fact in facts.items()}
-    registers = {register.name: known.get(register.name, register) for register in model.registers}
+    wrong = {(key, said_by) for key, said_by, _ in disagreements(model)}
+    known = {
+        key: fact
+        for said_by in (*by_source, source)
+        for key, fact in by_source[said_by].items()
+        if (key, said_by) not in wrong
+    }
+    registers = {
+        register.name: _as_in(register, known.get(register.name, register)) for register in model.registers
+    }
     exchanges = [
         exchange
         for unit in _contents(model, registers)
@@ -48,6 +59,23 @@ def blocks(name: str, source: str | None = None) -> list[str]:
     ]
     at = "vector" if name in models.file_names() else f"variant.{name}.vector"
     return [_block(at, source, *exchange) for exchange in exchanges]
+
+
+def _as_in(ours: Register, fact: Register) -> Register:
+    """Return a fact in the unit of the model, with what a source does not say: names, limits, no value."""
+    factor = in_base_unit(fact)[0] / in_base_unit(replace(ours, multiply=1, divide=1))[0]
+    if not fact.unit:
+        factor = in_base_unit(fact)[0]
+    return replace(
+        fact,
+        multiply=factor.numerator,
+        divide=factor.denominator,
+        unit=ours.unit,
+        enum=fact.enum or ours.enum,
+        invalid=ours.invalid,
+        min=ours.min,
+        max=ours.max,
+    )
 
 
 def _contents(model: Model, registers: Mapping[str, Register]) -> Iterator[SimulatedUnit]:
@@ -60,7 +88,9 @@ def _contents(model: Model, registers: Mapping[str, Register]) -> Iterator[Simul
 
 
 def _has_few_values(register: Register) -> bool:
-    return register.table.of_bits or register.bit is not None or bool(register.enum)
+    return (
+        register.table.of_bits or register.bit is not None or bool(register.enum) or register.words == _LONG
+    )
 
 
 def _device(
@@ -79,7 +109,8 @@ def _device(
             scale_words.setdefault(register.scale[1], rng.choice((1, 0xFFFF, 0xFFFE)))
         if register.start in words:  # bits and parts of one register
             continue
-        octets = _octets(register, rng, ones=ones, is_invalid=is_invalid)
+        is_marked = is_invalid and rng.random() < _SHARE_INVALID
+        octets = _octets(register, rng, ones=ones, is_invalid=is_marked)
         for at in range(register.words):
             words[register.start + at] = int.from_bytes(octets[2 * at : 2 * at + 2], "big")
     for words in (unit.holding, unit.input):
@@ -116,6 +147,8 @@ def _raw(register: Register, rng: random.Random, size: int, *, ones: bool) -> by
         return bytes(rng.randint(1, 9) << 4 | rng.randint(1, 9) for _ in range(size))
     if register.min is not None or register.max is not None:
         return rng.randint(0, 2 ** (8 * min(size, 2) - 1) - 1).to_bytes(size, "big")
+    if size == 2 * _LONG and not ones:  # so small that a float tells each
+        return bytes(4) + bytes(rng.sample(range(0x10, 0xF0), 4))
     first = rng.randint(0x81, 0xEF) if ones else rng.randint(0x11, 0x7E)
     rest = rng.sample([octet for octet in range(0x10, 0xF0) if octet != first], size - 1)
     return bytes((first, *rest))
