@@ -1,4 +1,4 @@
-"""Screens of `status` for the documentation, drawn as PNG: `make screens`.
+"""Screens of `status` and `setup` for the documentation, drawn as PNG: `make screens`.
 
 A made-up site on a bad day: thirty sensors, one of them silent and one slow, the adapter of one bus gone, the
 disk full, and a server that has not answered for 17 s.
@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from rich.segment import Segment
+
 from bridge.commands.status.screen import screen
 from bridge.status.documents import Status
+from tests.support.setup_screens import setup_screens
+from tests.support.typing_person import COLUMNS, ROWS
 
 _FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSansMono{}.ttf"
 _SIZE, _BACKGROUND, _INK = 15, "#1b1f24", "#d5dae0"
@@ -84,12 +89,17 @@ def troubled_site() -> Status:
 
 def draw(width: int, height: int, path: Path) -> None:
     """Draw the screen of a terminal of this size, in columns and rows, as PNG."""
-    from PIL import Image, ImageDraw, ImageFont
     from rich.console import Console
 
     units = dict.fromkeys(troubled_site()["sensors"], _UNITS)
     console = Console(width=width, height=height, force_terminal=True, color_system="truecolor")
-    lines = console.render_lines(screen(troubled_site(), units, width, height), pad=False)
+    paint(console.render_lines(screen(troubled_site(), units, width, height), pad=False), width, height, path)
+
+
+def paint(lines: Sequence[Sequence[Segment]], width: int, height: int, path: Path) -> None:
+    """Draw the lines of a terminal of this size, in columns and rows, as PNG."""
+    from PIL import Image, ImageDraw, ImageFont
+
     fonts = {
         is_bold: ImageFont.truetype(_FONT.format("-Bold" if is_bold else ""), _SIZE) for is_bold in (0, 1)
     }
@@ -113,6 +123,10 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     draw(80, 24, folder / "status-80x24.png")
     draw(40, 20, folder / "status-40x20.png")
+    for name, lines in setup_screens().items():
+        paint(
+            [[Segment(line)] for line in lines], COLUMNS, ROWS, folder / f"setup-{name}-{COLUMNS}x{ROWS}.png"
+        )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from bridge.config.document import Document
 from bridge.config.edit import edit_tables
 from bridge.errors import BridgeError, ConfigError, PortLost
 from bridge.port.adapter import SYSFS, Adapter, adapters, find_adapter
-from bridge.port.identity import Identity, Kind, identify
+from bridge.port.identity import Identity, Kind, NoIdentity, identify
 
 LOOK_EVERY_S = 0.5
 
@@ -91,12 +91,26 @@ def by_port(port: Path, sysfs: Path = SYSFS) -> Proposal:
 
 def spare(path: Path, sysfs: Path = SYSFS) -> Proposal | None:
     """Return the one USB adapter plugged in that belongs to no bus; None if there is none, or several."""
+    proposals = spares(path, sysfs)
+    return proposals[0] if len(proposals) == 1 else None
+
+
+def spares(path: Path, sysfs: Path = SYSFS) -> list[Proposal]:
+    """Return the USB adapters plugged in that belong to no bus and can be recognised again.
+
+    Raises:
+        NoIdentity: there is one, and nothing tells it from another adapter.
+    """
     present = list(adapters(sysfs))
     bus_devices = _ports(path, sysfs).values()
-    free_adapters = [adapter for adapter in present if adapter.usb and str(adapter.device) not in bus_devices]
-    return (
-        Proposal(free_adapters[0], identify(free_adapters[0], present)) if len(free_adapters) == 1 else None
-    )
+    free = [adapter for adapter in present if adapter.usb and str(adapter.device) not in bus_devices]
+    if len(free) == 1:
+        return [Proposal(free[0], identify(free[0], present))]
+    proposals = []
+    for adapter in free:
+        with suppress(NoIdentity):
+            proposals.append(Proposal(adapter, identify(adapter, present)))
+    return proposals
 
 
 def own(path: Path, bus: str, sysfs: Path = SYSFS) -> Proposal | None:

@@ -108,7 +108,7 @@ def _scanned(site: Site, bus: str, sensor: str, devices: Path | None, *, is_sile
     from bridge.commands.replace.scanned import finds_on
 
     say(f"scanning bus {bus} for the new sensor; --address skips this", err=True)
-    finds = event_loop.run(finds_on(site, bus, devices))
+    finds = event_loop.run(finds_on(bus, site.path, devices))
     candidates = replacement.candidates(site, site.buses[bus], sensor, finds)
     if not candidates:
         raise replacement.nothing_new(site.buses[bus], sensor)

@@ -1,0 +1,57 @@
+"""The scan within `setup`: a line of progress that is overwritten, and at the end the finds."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Final
+
+import typer
+
+from bridge.commands.scan.result import Located
+from bridge.commands.scan.survey import Progress
+from bridge.commands.scan.text import progress_line
+from bridge.commands.setup.dialogue import Dialogue
+from bridge.plain_text import one_line
+
+_SHOW_EVERY_S: Final = 0.2
+
+
+class Face:
+    """Shows a scan in the dialogue; `with` removes its line of progress at the end.
+
+    Args:
+        dialogue: where it is shown.
+    """
+
+    def __init__(self, dialogue: Dialogue) -> None:
+        self._dialogue = dialogue
+        self._is_live = sys.stderr.isatty()
+        self._shown_at = 0.0
+
+    def __enter__(self) -> Face:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._clear()
+
+    def found(self, located: Located) -> None:
+        """Ignore a find: each is shown at the end, with its question."""
+
+    def progress(self, progress: Progress) -> None:
+        """Overwrite the line of progress, on a terminal."""
+        if self._is_live and time.monotonic() >= self._shown_at + _SHOW_EVERY_S:
+            self._shown_at = time.monotonic()
+            typer.echo(f"\r{one_line(progress_line(progress))}\x1b[K", nl=False, err=True)
+
+    def said(self, sentence: str) -> None:
+        """Say a sentence on the line as a whole."""
+        self._clear()
+        self._dialogue.tell(sentence)
+
+    def finished(self, step: str) -> None:
+        """Ignore a step: a scan within the dialogue is begun again, not resumed."""
+
+    def _clear(self) -> None:
+        if self._is_live:
+            typer.echo("\r\x1b[K", nl=False, err=True)
