@@ -62,6 +62,8 @@ _LOOK_EVERY_S = 10.0  # at the books, while a reading is on its way whose loss s
 class SpoolWriter:
     """Takes readings from the event loop and commits them to `spool`, which it owns from here on.
 
+    The first reading is committed at once: whoever plugs in an adapter waits for it.
+
     Args:
         commit_every_s: the longest a reading waits in memory while the disk takes it.
         leftovers: files in which earlier writers left what the spool did not take; this one writes the first.
@@ -92,7 +94,7 @@ class SpoolWriter:
         self._has_dated = False  # a dated reading was put
         self._failure: BaseException | None = None
         self._reason: str | None = None  # why the disk takes nothing
-        self._is_failing = self._is_losing = False  # the thread alone uses these
+        self._is_failing = self._is_losing = self._has_committed = False  # the thread alone uses these
         self._dropped = 0
         self._unkept = 0
         self._ended: Future[None] = Future()
@@ -221,7 +223,9 @@ class SpoolWriter:
                 )
             self._changed.wait_for(
                 lambda: len(self._pending) >= GROUP or self._is_asked(),
-                timeout=self._commit_every_s if self._pending or self._lost else 0.0,
+                timeout=self._commit_every_s
+                if self._has_committed and (self._pending or self._lost)
+                else 0.0,
             )
             flushes, self._flushes = self._flushes, []
             is_closing = self._is_closing
@@ -274,6 +278,7 @@ class SpoolWriter:
                     return None
                 group = self._until_dated(group)
                 self._add(group, lost, counters)
+                self._has_committed = True
             except SpoolDamaged:
                 raise
             except Exception as error:

@@ -73,12 +73,31 @@ async def test_a_flush_waits_for_what_was_put_before_it(path: Path) -> None:
     await writer.close()
 
 
-async def test_a_single_reading_is_committed_after_a_while(path: Path) -> None:
+async def test_the_first_reading_is_committed_at_once_and_those_after_it_in_groups(path: Path) -> None:
     spool = WatchedSpool.watched(path)
-    writer = SpoolWriter(spool, commit_every_s=0.01)
+    writer = SpoolWriter(spool, commit_every_s=NEVER_S)
     writer.put(reading(1))
     await asyncio.wait_for(spool.committed.wait(), DEADLINE_S)
     assert read_ledger(path)["meter"].queued == 1
+    spool.attempted.clear()
+    for number in range(2, GROUP + 1):
+        writer.put(reading(number))
+    await asyncio.to_thread(threading.Event().wait, 0.05)  # the writer's thread has had its turn
+    assert not spool.attempted.is_set()
+    writer.put(reading(GROUP + 1))
+    await asyncio.wait_for(spool.attempted.wait(), DEADLINE_S)
+    await writer.close()
+    assert read_ledger(path)["meter"].queued == GROUP + 1
+
+
+async def test_a_single_reading_is_committed_after_a_while(path: Path) -> None:
+    spool = WatchedSpool.watched(path)
+    writer = SpoolWriter(spool, commit_every_s=0.01)
+    for number in (1, 2):
+        writer.put(reading(number))
+        spool.committed.clear()
+        await asyncio.wait_for(spool.committed.wait(), DEADLINE_S)
+        assert read_ledger(path)["meter"].queued == number
     await writer.close()
 
 
