@@ -24,9 +24,6 @@ from typing import TYPE_CHECKING
 
 from bridge.clock.kernel_clock import boot_id, boottime_ns, system_clock
 from bridge.errors import BridgeError, SpoolDamaged
-from bridge.port.adapter import find_port
-from bridge.reader import Reader
-from bridge.reader.lending import Lender
 from bridge.spool import Spool, SpoolUnavailable, SpoolWriter, lock
 from bridge.spool.locks import beside
 from bridge.status.line_statistics import Memory
@@ -36,6 +33,8 @@ from bridge.systemd import notify, watchdog_s
 
 if TYPE_CHECKING:
     from bridge.config import Bus, Credentials, CredentialsWatch, Site
+    from bridge.reader import Reader
+    from bridge.reader.lending import Lender
     from bridge.uplink import Uplink
 
 log = logging.getLogger(__name__)
@@ -96,6 +95,9 @@ async def reading(
     Raises:
         SpoolUnavailable: at the end of the block, readings could not be committed and are lost.
     """
+    from bridge.port.adapter import find_port
+    from bridge.reader import Reader  # here, because the uplink touches no port
+
     runtime = Runtime(site.spool.path)
     clock = system_clock(site.clock.trust, runtime)
     buses = list(buses)
@@ -141,6 +143,8 @@ async def reading(
 
 def _lender(runtime: Runtime, bus: Bus, reader: Reader) -> Lender | None:
     """Return what lends the line of a bus to `try`, `peek` and `sniff`; None if nobody can ask here."""
+    from bridge.reader.lending import Lender
+
     try:
         return Lender(runtime.listen(bus.name), reader.answer_text, reader.tap)
     except OSError as error:

@@ -18,7 +18,6 @@ from errno import EINVAL
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from bridge.config.foreign_words import meaning
 from bridge.config.keys import Table, keys_of
 from bridge.config.kinds import Context
 from bridge.config.syntax import advice, plain_bus_headers
@@ -204,6 +203,10 @@ class Document:
         Returns:
             The known keys that are probably meant by misspelt ones.
         """
+        if all(key in known_keys for key in table):
+            return set()
+        from bridge.config.foreign_words import meaning  # here, because a right file has no use for it
+
         misspelt: set[str] = set()
         homes = {**(homes or {}), **self._homes}
         for key in table:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from bridge import spool_file
-from bridge.config.foreign_words import line_text
 from bridge.config.keys import NOT_WRITTEN, Table, Written
 from bridge.config.kinds import Check, File, Number, OnlyBeside, Parsed, Text, Whole
 from bridge.config.offsets import Offset, Offsets
@@ -88,6 +87,8 @@ def _line_settings(value: object) -> object:
     try:
         return LineSettings.parse(str(value))
     except ValueError:
+        from bridge.config.foreign_words import line_text  # here, because a right file has no use for it
+
         if (text := line_text(str(value))) is None:
             raise
         raise ValueError(f'{value_text(value)} is not a line setting, write line = "{text}"') from None

@@ -26,10 +26,11 @@ IDLE = {
     "zipfile",
 }
 SECRETS = {"bridge.config.credentials", "bridge.certificates", "cryptography", "OpenSSL"}
+READING = {"bridge.reader", "bridge.port", "bridge.line", "serial", "serial_asyncio"}
 DELIVERY = {"bridge.uplink", "bridge.coap", "aiocoap"}
 ABSENT = {
     "read": OF_A_PERSON | IDLE | SECRETS | DELIVERY | {"bridge.config.schema", "protocols.mbus"},
-    "uplink": OF_A_PERSON | IDLE | {"cryptography", "OpenSSL", "bridge.config.schema"},
+    "uplink": OF_A_PERSON | IDLE | READING | {"cryptography", "OpenSSL", "bridge.config.schema"},
     "run": OF_A_PERSON | IDLE | {"cryptography", "OpenSSL", "bridge.config.schema"},
 }
 MOST_RSS_MB = {"read": 32, "uplink": 34, "run": 36}

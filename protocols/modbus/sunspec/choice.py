@@ -16,8 +16,6 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, Final
 
-from protocols.modbus.sunspec.definitions import DefinitionsMissing, definition, numbers
-from protocols.modbus.sunspec.points import units_of
 from protocols.toolkit.errors import Problem
 from protocols.toolkit.keys import is_whole, shown
 
@@ -41,6 +39,9 @@ class PointUnits(Mapping[str, str]):
 
     @cached_property
     def _units(self) -> dict[str, str]:
+        from protocols.modbus.sunspec.definitions import definition, numbers
+        from protocols.modbus.sunspec.points import units_of
+
         known_numbers = numbers() if self._models is None else self._models
         definitions = filter(None, map(definition, sorted(known_numbers)))
         return {key: unit for model in definitions for key, unit in units_of(model).items()}
@@ -91,6 +92,8 @@ def parse_choice(table: Mapping[str, object], problems: list[Problem]) -> SunSpe
         if "models" in table:
             problems.append((("models",), f'belongs to model = "{NAME}": leave it out'))
         return None
+    from protocols.modbus.sunspec.definitions import DefinitionsMissing, numbers  # few sites have these
+
     try:
         known_numbers = numbers()
     except DefinitionsMissing as error:
