@@ -107,6 +107,7 @@ async def reading(
     writer = SpoolWriter(
         spool,
         commit_every_s=site.spool.commit_every_s,
+        is_first_urgent=True,
         leftovers=[beside(site.spool.path, f".bus-{bus.name}.waiting") for bus in buses],
         known=lambda: clock.known,
     )

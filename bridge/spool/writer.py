@@ -62,10 +62,9 @@ _LOOK_EVERY_S = 10.0  # at the books, while a reading is on its way whose loss s
 class SpoolWriter:
     """Takes readings from the event loop and commits them to `spool`, which it owns from here on.
 
-    The first reading is committed at once: whoever plugs in an adapter waits for it.
-
     Args:
         commit_every_s: the longest a reading waits in memory while the disk takes it.
+        is_first_urgent: the first reading is committed at once; whoever plugged in an adapter waits for it.
         leftovers: files in which earlier writers left what the spool did not take; this one writes the first.
         known: what dates the readings of this boot that wait for the time, once a dated one was put.
     """
@@ -75,6 +74,7 @@ class SpoolWriter:
         spool: Spool,
         *,
         commit_every_s: float = 2.0,
+        is_first_urgent: bool = False,
         leftovers: Sequence[Path] = (),
         known: Callable[[], Told | None] = lambda: None,
     ) -> None:
@@ -94,7 +94,8 @@ class SpoolWriter:
         self._has_dated = False  # a dated reading was put
         self._failure: BaseException | None = None
         self._reason: str | None = None  # why the disk takes nothing
-        self._is_failing = self._is_losing = self._has_committed = False  # the thread alone uses these
+        self._is_failing = self._is_losing = False  # the thread alone uses these, and the next
+        self._is_urgent = is_first_urgent
         self._dropped = 0
         self._unkept = 0
         self._ended: Future[None] = Future()
@@ -223,9 +224,7 @@ class SpoolWriter:
                 )
             self._changed.wait_for(
                 lambda: len(self._pending) >= GROUP or self._is_asked(),
-                timeout=self._commit_every_s
-                if self._has_committed and (self._pending or self._lost)
-                else 0.0,
+                timeout=0.0 if self._is_urgent or not (self._pending or self._lost) else self._commit_every_s,
             )
             flushes, self._flushes = self._flushes, []
             is_closing = self._is_closing
@@ -278,7 +277,7 @@ class SpoolWriter:
                     return None
                 group = self._until_dated(group)
                 self._add(group, lost, counters)
-                self._has_committed = True
+                self._is_urgent = False
             except SpoolDamaged:
                 raise
             except Exception as error:

@@ -73,9 +73,9 @@ async def test_a_flush_waits_for_what_was_put_before_it(path: Path) -> None:
     await writer.close()
 
 
-async def test_the_first_reading_is_committed_at_once_and_those_after_it_in_groups(path: Path) -> None:
+async def test_an_urgent_first_reading_is_committed_at_once_and_those_after_it_in_groups(path: Path) -> None:
     spool = WatchedSpool.watched(path)
-    writer = SpoolWriter(spool, commit_every_s=NEVER_S)
+    writer = SpoolWriter(spool, commit_every_s=NEVER_S, is_first_urgent=True)
     writer.put(reading(1))
     await asyncio.wait_for(spool.committed.wait(), DEADLINE_S)
     assert read_ledger(path)["meter"].queued == 1
