@@ -21,7 +21,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bridge.commands.status.screen import age
+from bridge.commands.status.sentences import age
 from bridge.commands.status.snapshot import COLUMNS, collect
 from bridge.config import Credentials, Site, load
 from bridge.gateway import delivering, reading

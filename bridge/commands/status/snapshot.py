@@ -163,7 +163,7 @@ def watch_it(path: Path) -> None:
 
 def _print_changes(path: Path) -> None:
     """Print the summary and each sensor's state when it changes, a line each, for ever."""
-    from bridge.commands.status.screen import states, summary
+    from bridge.commands.status.sentences import states, summary
 
     site, last_summary, last_states, last_edits = load_site(path), "", dict[str, str](), list[str]()
     while True:

@@ -1,0 +1,1 @@
+"""What report and web page share: templates, charts, one style sheet, and the sentences in two languages."""
