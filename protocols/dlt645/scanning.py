@@ -12,7 +12,8 @@ Each meter that was heard alone is asked again by its own address before it is c
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,14 +22,25 @@ from protocols.dlt645.edition import DLT645_1997, DLT645_2007, Edition
 from protocols.dlt645.frame import ANY_ADDRESS, READ_ADDRESS, REPLY, Message, StreamFramer
 from protocols.toolkit.framing import Direction, Frame
 from protocols.toolkit.polling import LineSettings, Request
-from protocols.toolkit.scanning import Evidence, Find, Heard, Probe, Scanning, Scope, Search
+from protocols.toolkit.scanning import (
+    Evidence,
+    Find,
+    Heard,
+    Probe,
+    Scanning,
+    Scope,
+    Search,
+    Trouble,
+)
 
 _ENERGY: Final = "energy_import"
 _OTHERS: Final = ("voltage_a", "current_a", "active_power")  # that most meters have
 _REPLY_S: Final = 0.5  # §7.2.3: a meter answers within 500 ms
+_SHORTEST: Final = frames.length(1) - frames.PREAMBLE  # octets of a refusal
 _STRAY: Final = 4  # octets beside a whole frame that are noise, and no other meter
 _PAIRS: Final = [f"{number:02}" for number in range(100)]
 _TRIES: Final = 3
+_MOST_BARREN: Final = 1  # divisions that brought no meter alone
 
 Alone = Generator[Probe | Find, Heard, "Message | bool"]
 
@@ -65,7 +77,7 @@ class _Searcher:
             yield from self._confirm(address)
         if self.scope.addresses:
             return
-        answer = yield from self._alone(self._energy(ANY_ADDRESS))
+        answer = yield from self._alone(self._energy(ANY_ADDRESS), least=2, tries=4)
         if answer is False and self.edition is DLT645_2007:
             answer = yield from self._alone(_address_request())
         if isinstance(answer, Message):
@@ -73,28 +85,46 @@ class _Searcher:
         elif answer:
             yield from self._divide(ANY_ADDRESS)
 
-    def _divide(self, pattern: str) -> Search:
-        """Search the meters that a pattern covers, by the next pair of digits."""
+    def _divide(self, pattern: str, barren: int = 0) -> Search:
+        """Search the meters that a pattern covers, by the next pair of digits.
+
+        Where two divisions in a row bring no meter alone, noise was taken for meters.
+        """
         place = pattern.rfind("AA")
+        garbled_parts: list[str] = []
         for pair in _PAIRS:
             part = pattern[:place] + pair + pattern[place + 2 :]
             answer = yield from self._alone(self._energy(part))
             if isinstance(answer, Message):
+                barren = -1
                 yield from self._confirm(answer.address)
-            elif answer and place:
-                yield from self._divide(part)
             elif answer:
+                garbled_parts.append(part)
+        for part in garbled_parts:
+            if not place:
                 yield self._garbled(part)
+            elif barren < _MOST_BARREN:
+                yield from self._divide(part, barren + 1)
 
-    def _alone(self, request: Request) -> Alone:
-        """Ask; return the message of who answered alone, True if several seem to, False if nobody does."""
-        for _ in range(2):
+    def _alone(self, request: Request, least: int = _TRIES, tries: int = _TRIES) -> Alone:
+        """Ask; return the message of who answered alone, True if several seem to, False if nobody does.
+
+        Several garble each other, each time, and leave about as many octets as one: what is less is noise.
+
+        Args:
+            request: what is asked.
+            least: replies in pieces that tell several meters.
+            tries: how often it is asked where octets are heard.
+        """
+        fragments = 0
+        for number in range(tries):
             heard = yield self._probe(request, linger_s=_REPLY_S)  # another meter may answer later
-            if heard.is_silent:
-                return False
+            if heard.is_silent and not number:
+                break
             if heard.frame is not None and _is_alone(heard):
                 return frames.parse(heard.frame)
-        return True
+            fragments += len(heard.octets) >= _SHORTEST
+        return fragments >= least
 
     def _confirm(self, address: str) -> Search:
         """Ask a meter by its own address, twice, and claim it for this edition."""
@@ -104,13 +134,12 @@ class _Searcher:
         answers: list[Message] = []
         for _ in range(_TRIES):
             heard = yield self._probe(self._energy(address))
-            if heard.is_silent and not answers:
-                return
+            if heard.is_silent and self.scope.addresses:
+                break
             answers += [frames.parse(heard.frame)] if heard.frame and _is_alone(heard) else []
             if len(answers) == 2:
                 break
         if not answers:
-            yield self._garbled(address)
             return
         if self.edition is DLT645_1997 and (yield from self._answers_2007(address)):
             return
@@ -154,6 +183,7 @@ class _Searcher:
             protocol=self.protocol,
             address=address,
             evidence=Evidence.GARBLED,
+            trouble=Trouble.TWO_DEVICES,
             reasons=(f"somebody answers {address}, and no reply is whole: two meters with one number?",),
         )
 
@@ -166,6 +196,25 @@ class _Searcher:
 
     def _probe(self, request: Request, linger_s: float = 0.0) -> Probe:
         return Probe(request, request.summary, max(_REPLY_S, self.scope.reply_within_s), linger_s)
+
+
+def heard_alike(frames_heard: Sequence[Frame], protocol: str, edition: Edition) -> list[Find]:
+    """Return the meters that another master reads, by the functions of an edition; none if of the other."""
+    messages = [frames.parse(frame) for frame in frames_heard]
+    functions = (edition.read, edition.read_following)
+    addresses = [
+        message.address for message in messages if message.function in functions and message.control & REPLY
+    ]
+    return [
+        Find(
+            protocol=protocol,
+            address=address,
+            evidence=Evidence.HEARD,
+            trouble=Trouble.OTHER_MASTER,
+            reasons=(f"another master reads it, {count} replies heard",),
+        )
+        for address, count in Counter(addresses).items()
+    ]
 
 
 def _is_alone(heard: Heard) -> bool:
@@ -216,17 +265,21 @@ def _lines(*texts: str) -> tuple[LineSettings, ...]:
 
 
 SCANNING_2007: Final = Scanning(
-    lines=_lines("2400 8E1", "9600 8E1", "1200 8E1", "4800 8E1", "9600 8N1"),
+    lines=_lines("2400 8E1", "9600 8E1", "1200 8E1", "4800 8E1", "9600 8N1", "2400 8N1", "19200 8E1"),
     search=search_2007,
+    passive=lambda heard: heard_alike(heard, "dlt645", DLT645_2007),
     reply_within_s=_REPLY_S,
     probe_octets=20,
     requests=2,
     addressed=addressed,
+    neighbours=("modbus-rtu", "dlt645-1997"),
 )
 SCANNING_1997: Final = Scanning(
     lines=_lines("1200 8E1", "2400 8E1", "9600 8E1", "4800 8E1"),
     search=search_1997,
+    passive=lambda heard: heard_alike(heard, "dlt645-1997", DLT645_1997),
     reply_within_s=_REPLY_S,
     probe_octets=18,
     addressed=addressed,
+    neighbours=("modbus-rtu", "dlt645"),
 )

@@ -32,12 +32,14 @@ from protocols.toolkit.scanning import (
     Scanning,
     Scope,
     Search,
+    Trouble,
     numbers_in,
 )
 
 PROTOCOL: Final = "mbus"
 _LAST_PRIMARY: Final = 250
 _TRIES: Final = 5  # to read a meter twice
+_FRAGMENT: Final = 9  # octets of a shortest telegram: fewer are noise, and no two meters at once
 _STRAY: Final = 4  # octets beside a whole telegram that are noise, and no other meter
 _ANSWER_BITS: Final = 330  # EN 13757-2: a meter answers within 330 bit times and 50 ms
 _ANSWER_S: Final = 0.05
@@ -85,7 +87,10 @@ class _Searcher:
                 break
         for pattern in tied_patterns:
             yield _tied(pattern)
-        if not self.known_meters and not tied_patterns:
+        if self.known_meters or tied_patterns:
+            return
+        heard = yield self._probe(_reset(link.ANY_METER), "")
+        if not heard.is_silent:
             yield from self.primary([str(number) for number in range(_LAST_PRIMARY + 1)])
 
     def primary(self, addresses: Sequence[str]) -> Search:
@@ -94,9 +99,13 @@ class _Searcher:
             yield from self._ask_primary(int(address))
 
     def _is_somebody_here(self) -> Generator[Probe | Find, Heard, bool]:
-        """Return whether anything at all answers with this line setting."""
+        """Return whether anything answers with this line setting, more than once."""
         for request in (_selection(ANYBODY), _reset(link.ANY_METER)):
             heard = yield self._probe(request, "")
+            if heard.is_silent:
+                continue
+            if heard.frame is None:  # several at once, or noise
+                heard = yield self._probe(request, "")
             if not heard.is_silent:
                 return True
         return False
@@ -149,19 +158,28 @@ class _Searcher:
         heard = yield self._probe(_reset(number), str(number))
         if heard.is_silent:
             return
+        has_acknowledged = heard.frame is not None
         telegrams: list[Message] = []
-        for _ in range(2):
+        fragments = 0
+        for _ in range(_TRIES):
             heard = yield self._probe(_data(number), str(number))
             message = _alone(heard)
-            if message is None:
-                yield _trouble(number, heard)
-                return
-            telegrams.append(message)
-        address = application.secondary_of(telegrams[0])
-        if address != application.secondary_of(telegrams[1]):
+            telegrams += [message] if message else []
+            fragments += message is None and len(heard.octets) >= _FRAGMENT
+            if len(telegrams) == 2 or (heard.is_silent and not has_acknowledged):
+                break
+        if len(telegrams) == 2:
+            first, second = map(application.secondary_of, telegrams)
+            yield _primary_meter(number, first, telegrams[0]) if first == second else _two_at(number)
+        elif fragments > 1:
             yield _two_at(number)
-            return
-        yield _primary_meter(number, address, telegrams[0])
+        elif has_acknowledged and (yield from self._acknowledges(number)):
+            yield _silent_meter(number)
+
+    def _acknowledges(self, number: int) -> Generator[Probe | Find, Heard, bool]:
+        """Return whether an address acknowledges again, with nothing beside it."""
+        heard = yield self._probe(_reset(number), str(number))
+        return heard.octets == link.ACKNOWLEDGEMENT
 
     def _probe(self, request: Request, address: str) -> Probe:
         """Return a request with its time-out; behind data the line is heard for another meter's."""
@@ -232,10 +250,7 @@ def _primary_meter(number: int, address: Secondary | None, message: Message) -> 
     )
 
 
-def _trouble(number: int, heard: Heard) -> Find:
-    """Return what is known of an address that acknowledged, and sent no whole telegram."""
-    if not heard.is_silent:
-        return _two_at(number)
+def _silent_meter(number: int) -> Find:
     return Find(
         protocol=PROTOCOL,
         address=str(number),
@@ -250,6 +265,7 @@ def _two_at(number: int) -> Find:
         protocol=PROTOCOL,
         address=str(number),
         evidence=Evidence.GARBLED,
+        trouble=Trouble.TWO_DEVICES,
         reasons=(
             f"two meters seem to have the primary address {number}: no telegram is whole; search without "
             "--addresses, which finds them by the numbers on their labels",
@@ -262,6 +278,7 @@ def _tied(pattern: Secondary) -> Find:
         protocol=PROTOCOL,
         address=str(pattern),
         evidence=Evidence.GARBLED,
+        trouble=Trouble.TWO_DEVICES,
         reasons=(
             f"two meters seem to have the secondary address {pattern}: no telegram is whole; ask each alone",
         ),
@@ -330,7 +347,7 @@ def _line(text: str) -> LineSettings:
 
 
 SCANNING: Final = Scanning(
-    lines=(_line("2400 8E1"), _line("300 8E1"), _line("9600 8E1")),
+    lines=tuple(_line(f"{baudrate} 8E1") for baudrate in (2400, 300, 9600, 4800, 1200, 19200, 600, 38400)),
     search=search,
     reply_within_s=0.25,
     probe_octets=secondary.LENGTH + 9,

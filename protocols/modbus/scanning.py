@@ -87,6 +87,7 @@ def modbus_scanning(name: str, carrier: Carrier, library: Library) -> Scanning:
         search=lambda scope: _Round(name, carrier, candidates, scope).search(),
         probe_octets=carrier.octets(len(_PROBE)),
         addressed=lambda text: numbers_in(text, UNITS[0], UNITS[-1]),
+        neighbours=("dlt645", "dlt645-1997"),
     )
 
 

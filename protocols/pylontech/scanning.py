@@ -1,4 +1,4 @@
-"""How a line is searched for batteries: the master, 2, then those behind it, until none answers."""
+"""How a line is searched for batteries: the master, 2, then those behind it, until two are silent."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from protocols.toolkit.scanning import Evidence, Find, Heard, Probe, Scanning, S
 PROTOCOL: Final = "pylontech"
 MASTER: Final = 2
 _LAST: Final = 17  # of a stack; the document has 16 batteries
+_MOST_SILENCES: Final = 2  # in a row: one battery may be switched off
 _TRIES: Final = 3  # for two replies
 _VOLTS: Final = (10.0, 100.0)
 _REPLY_S: Final = 0.4
@@ -24,8 +25,11 @@ def search(scope: Scope) -> Search:
         for address in scope.addresses:
             yield from _ask(int(address), scope)
         return
+    silences = 0
     for number in range(MASTER, _LAST + 1):
-        if not (yield from _ask(number, scope)):
+        is_there = yield from _ask(number, scope)
+        silences = 0 if is_there else silences + 1
+        if silences == _MOST_SILENCES:
             return
 
 
@@ -39,10 +43,12 @@ def _ask(number: int, scope: Scope) -> Generator[Probe | Find, Heard, bool]:
     (request,) = Battery([PackSettings(number, ("voltage",), {})], scope.line).planned()
     volts: list[float] = []
     code = frame.NORMAL
+    fragments = 0
     for tries in range(_TRIES):
         heard = yield Probe(request, str(number), max(_REPLY_S, scope.reply_within_s))
         if heard.is_silent and not tries:
             return False
+        fragments += heard.frame is None and len(heard.octets) >= frame.SHORTEST
         if heard.frame is not None:
             code = frame.code(heard.frame)
             volts += [analog.read(frame.info(heard.frame))["voltage"]] if code == frame.NORMAL else []
@@ -54,8 +60,10 @@ def _ask(number: int, scope: Scope) -> Generator[Probe | Find, Heard, bool]:
         yield _find(number, Evidence.IDENTIFIED, f"it answered its own request twice: {volts[-1]} V")
     elif volts:
         yield _find(number, Evidence.ANSWERS, f"it answers, but not as a battery should: {volts[-1]} V")
-    else:
+    elif fragments < 2:
         return False
+    else:
+        yield _find(number, Evidence.GARBLED, "something answers, and no reply is whole")
     return True
 
 

@@ -159,6 +159,8 @@ class Scanning:
         search: makes the search of a scope. None: its sensors only push.
         passive: returns what frames tell that were heard while only listening, in their order; nothing where
             they are another protocol's, whose frames look alike. None: what all pushing sensors prove.
+        neighbours: protocols whose devices are found on one line with its own: the line settings at which one
+            is found are tried for the others too.
         probe_octets: octets of a request to an address, to reckon how long a search takes.
         requests: how many requests a round without addresses takes on a silent line.
         addressed: returns the addresses in a text such as "1-20,33", as a person types it. None: the option
@@ -171,6 +173,7 @@ class Scanning:
     slow_reply_within_s: float = 0.0
     search: Callable[[Scope], Search] | None = None
     passive: Callable[[Sequence[Frame]], Sequence[Find]] | None = None
+    neighbours: tuple[str, ...] = ()
     probe_octets: int = 8
     requests: int = 1
     addressed: Callable[[str], tuple[str, ...]] | None = None

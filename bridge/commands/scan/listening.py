@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -138,8 +138,8 @@ def told_by(octets: bytes, line: LineSettings, protocols: Sequence[Protocol]) ->
     pushing = [(protocol, frames) for protocol, frames in best if isinstance(protocol, PushingProtocol)]
     if pushing:
         return Traffic(line, _told_apart([_pushed(protocol, frames) for protocol, frames in pushing]))
-    protocol, frames = best[0]
-    return Traffic(line, tuple(_mastered(protocol, frames)), is_master=True)
+    asked = [_mastered(protocol, frames) for protocol, frames in best]
+    return Traffic(line, tuple(next(filter(None, asked), ())), is_master=True)
 
 
 def _lines_of(protocol: Protocol, line: LineSettings) -> Sequence[LineSettings]:
@@ -168,9 +168,12 @@ def _pushed(protocol: PushingProtocol[Settings], frames: Sequence[Frame]) -> Seq
     return senders(protocol, frames) if passive is None else passive(frames)
 
 
-def _mastered(protocol: Protocol, frames: Sequence[Frame]) -> Iterator[Find]:
-    """Yield the addresses that another master asks."""
+def _mastered(protocol: Protocol, frames: Sequence[Frame]) -> list[Find]:
+    """Return the addresses that another master asks; none if a protocol with the same frames is spoken."""
     assert isinstance(protocol, PolledProtocol)
+    passive = protocol.scanning().passive if protocol.scanning else None
+    if passive is not None:
+        return list(passive(frames))
     describe, counts = protocol.describer(), Counter[str]()
     for frame in frames:
         try:
@@ -178,15 +181,16 @@ def _mastered(protocol: Protocol, frames: Sequence[Frame]) -> Iterator[Find]:
         except ProtocolError:
             continue
         counts[str(address) if address is not None else ""] += frame.direction is not Direction.REQUEST
-    for address, replies in counts.items():
-        text = f"another master asks it in {protocol.title}, {replies} replies heard"
-        yield Find(
+    return [
+        Find(
             protocol=protocol.name,
             address=address,
             evidence=Evidence.HEARD,
-            reasons=(text,),
+            reasons=(f"another master asks it in {protocol.title}, {replies} replies heard",),
             trouble=Trouble.OTHER_MASTER,
         )
+        for address, replies in counts.items()
+    ]
 
 
 def _now() -> float:

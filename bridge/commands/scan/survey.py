@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
@@ -99,6 +99,7 @@ class _State:
     finds: list[Located]
     done: list[Step] = field(default_factory=list)
     found_line: LineSettings | None = None
+    other_lines: set[LineSettings] = field(default_factory=set)  # where something was found later
 
 
 class Survey:
@@ -196,8 +197,14 @@ class Survey:
             self._watcher.finished(step.key)
             if self._state.found_line is None and self._has_found(step.scope.line):
                 self._state.found_line = step.scope.line
+                self._state.other_lines.add(step.scope.line)
                 pending = self._rest(step.protocol, step.scope.line, pending)
                 self._work_s = sum(later.cost_s for later in pending)
+            elif step.scope.line not in self._state.other_lines and self._has_found(step.scope.line):
+                self._state.other_lines.add(step.scope.line)
+                known = {known.key for known in (*self._state.done, *pending)}
+                beside = self._neighbours(step.protocol, step.scope.line, known)
+                pending = [*(step for step in beside if not step.round), *pending]
         if not self._subject.limits.is_quick:
             await self._take_again()
 
@@ -229,12 +236,23 @@ class Survey:
         """
         own = [step for step in pending if step.scope.line == line and step.protocol == protocol]
         others = [step for step in pending if step.scope.line == line and step not in own and not step.round]
+        others += self._neighbours(protocol, line, {step.key for step in (*self._state.done, *own, *others)})
         if self._subject.limits.is_quick:
             return [*own, *others]
         elsewhere = [step for step in pending if step.scope.line != line and step.protocol == protocol]
         other_parity = [step for step in elsewhere if step.scope.line.baudrate == line.baudrate]
         other_speed = [step for step in elsewhere if step not in other_parity and not step.round]
         return [*own, *others, *other_parity, *other_speed]
+
+    def _neighbours(self, protocol: str, line: LineSettings, known: set[str]) -> Iterator[Step]:
+        """Yield the steps for what may share this line with a protocol, but for known ones."""
+        names = self._scannings[protocol].neighbours
+        scannings = {name: self._scannings[name] for name in names if name in self._scannings}
+        limits = replace(self._subject.limits, line=line)
+        try:
+            yield from (step for step in steps(scannings, limits) if step.key not in known)
+        except ValueError:  # they have none of the addresses that a person has chosen
+            return
 
     async def _take(self, step: Step) -> None:
         """Carry out one step: the search of one protocol at one line setting."""

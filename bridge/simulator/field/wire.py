@@ -114,6 +114,8 @@ class Wire:
     def write(self, data: bytes, now: float) -> None:
         """Put octets of the host on the wire, behind those that it is still sending."""
         self._now = now
+        if not data:
+            return
         is_new = not any(reception.is_pending for reception in self._receptions.values())
         self.early += self.paced and is_new and now < self._busy_until + self._line.frame_gap_s
         line = self.host_line or self._line

@@ -30,6 +30,7 @@ FOREIGN_MASTER: Final = "another master"
 MASTERED: Final = ("modbus-rtu", "modbus-ascii", "mbus", "dlt645", "dlt645-1997")  # what another master asks
 _OF_WIRES: Final = (NO_TERMINATION, NOISE, ECHO)
 _OF_DEVICES: Final = (SWAPPED_PAIR, WRONG_PARITY, OTHER_SPEED, DAMAGED_REPLIES, SLOW)
+_OF_SOLE_DEVICES: Final = (SWAPPED_PAIR, DAMAGED_REPLIES, SLOW)
 _HEALTHY: Final = 0.5
 _MIXED: Final = 0.15  # of the Modbus buses have meters of DL/T 645 too
 _SPEEDS: Final = (2400, 4800, 9600, 19200)
@@ -84,7 +85,8 @@ def _devices(
 
 def _spoilt(bus: RandomBus, kind: Asked, chance: random.Random) -> RandomBus:
     """Return a bus with one fault."""
-    faults: list[str] = [*_OF_WIRES, *_OF_DEVICES, *_OF_DEVICES]
+    of_devices = _OF_DEVICES if kind.most > 1 else _OF_SOLE_DEVICES  # those have one setting alone
+    faults: list[str] = [*_OF_WIRES, *of_devices, *of_devices]
     faults += [FOREIGN_MASTER] * 2 if kind.protocol in MASTERED else []
     faults += [SHARED_ADDRESS] * 2 if kind.most > 1 and len(bus.devices) > 1 else []
     fault = chance.choice(faults)
