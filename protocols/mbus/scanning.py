@@ -77,11 +77,11 @@ class _Searcher:
         if not (yield from self._is_somebody_here()):
             return
         walk = secondary_search.walk()
-        selection = next(walk)
+        step = next(walk)
         while True:
-            answer = yield from self._select(selection)
+            answer = yield from self._select(step)
             try:
-                selection = walk.send(answer)
+                step = walk.send(answer)
             except StopIteration as over:
                 tied_patterns: Sequence[Secondary] = over.value or ()
                 break
@@ -100,7 +100,7 @@ class _Searcher:
 
     def _is_somebody_here(self) -> Generator[Probe | Find, Heard, bool]:
         """Return whether anything answers with this line setting, more than once."""
-        for request in (_selection(ANYBODY), _reset(link.ANY_METER)):
+        for request in (selection(ANYBODY), _reset(link.ANY_METER)):
             heard = yield self._probe(request, "")
             if heard.is_silent:
                 continue
@@ -110,17 +110,17 @@ class _Searcher:
                 return True
         return False
 
-    def _select(self, selection: Selection) -> Step:
+    def _select(self, step: Selection) -> Step:
         """Select, and read whoever acknowledges; claim a meter that is alone."""
-        pattern = selection.pattern
-        heard = yield self._probe(_selection(pattern), str(pattern))
+        pattern = step.pattern
+        heard = yield self._probe(selection(pattern), str(pattern))
         if heard.is_silent:
             answer: Answer = Nobody()
-        elif selection.is_census or (heard.frame is None and not self.is_noisy):
+        elif step.is_census or (heard.frame is None and not self.is_noisy):
             answer = Several()
         else:
             answer = yield from self._read_selected(pattern)
-        if not selection.is_census:
+        if not step.is_census:
             self.is_noisy = self.is_noisy or (pattern in self._several and not isinstance(answer, Several))
             self._several |= {pattern} if isinstance(answer, Several) else set()
         return answer
@@ -301,7 +301,8 @@ def _title(address: Secondary) -> str:
     return " ".join(identity[name] for name in ("maker", "serial", "type") if name in identity)
 
 
-def _selection(pattern: Secondary) -> Request:
+def selection(pattern: Secondary) -> Request:
+    """Return the request that selects the meters that a pattern covers."""
     message = Message(link.SND_UD, link.SELECTED, application.SELECT, secondary.build(pattern))
     return _acknowledged(message, f"selection of {pattern}")
 
