@@ -62,10 +62,10 @@ def test_what_means_no_value_is_shown_by_a_vector(name: str) -> None:
 
 
 def test_frames_that_somebody_else_wrote_down_are_used_where_they_are_known() -> None:
-    found = [
+    names = {
         name for name in models.names() if any(not vector.synthesised for vector in models.load(name).vectors)
-    ]
-    assert found == SEEN
+    }
+    assert names >= set(SEEN)
 
 
 def test_a_difference_is_told_in_either_direction() -> None:
