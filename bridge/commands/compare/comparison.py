@@ -193,6 +193,8 @@ class Comparing:
     ) -> SensorComparison:
         tallies = self._values[index]
         units = sensor.settings.units
+        # a list that is read comes as values of its own names, with their number
+        wanted = [name for name in self._wanted[index] if name in unread or name in units]
         tally = next(
             (
                 tally
@@ -208,7 +210,7 @@ class Comparing:
             "asked": _counts(tally) if tally else None,
             "values": {
                 name: tallies.get(name, _ValueTally()).document(units.get(name, ""), unread.get(name))
-                for name in dict.fromkeys([*self._wanted[index], *tallies])
+                for name in dict.fromkeys([*wanted, *tallies])
             },
         }
 

@@ -17,6 +17,7 @@ from protocols.modbus.serial_line import adu
 from protocols.toolkit.polling import LineSettings
 from tests.protocols.modbus.foreign_master import Line, Shares, content
 from tests.protocols.modbus.test_overhearing import answer, read
+from tests.protocols.toolkit.test_overhearing import BUSES, Bus
 from tests.support.site import site_head
 
 BEGIN_US = 1_700_000_000_000_000
@@ -220,3 +221,35 @@ def test_a_quiet_line_without_faults_has_no_doubts(tmp_path: Path) -> None:
     assert document["noise_octets"] == 0
     assert document["is_ready"] is True
     assert [row["asked"]["unanswered"] for row in document["sensors"].values()] == [0, 0]
+
+
+@pytest.mark.parametrize("bus", BUSES, ids=lambda bus: f"{bus.protocol} {[*bus.sensors[0]]}")
+def test_every_protocol_that_listens_is_compared(bus: Bus, tmp_path: Path) -> None:
+    pieces: Pieces = []
+    truth: list[dict[str, Any]] = []
+    for _ in range(3):
+        truth = []
+        for exchanges, values in bus.polled():
+            truth.append(dict(values))
+            for exchange in exchanges:
+                pieces += [(len(pieces) / 5 + at / 10, octets) for at, octets in enumerate(exchange)]
+    line = str(bus.kind.line or LineSettings(9600))
+    path = tmp_path / "site.toml"
+    blocks = []
+    for number, keys in enumerate(bus.sensors):
+        registers = keys.get("registers", {})
+        rows = [f"{key} = {json.dumps(value)}" for key, value in keys.items() if key != "registers"]
+        blocks.append(f'[[bus.meters.sensor]]\nname = "s{number}"\nevery = "10s"\n' + "\n".join(rows) + "\n")
+        if registers:
+            places = [f"{name} = {{ holding = {place['holding']} }}" for name, place in registers.items()]
+            blocks.append("[bus.meters.sensor.registers]\n" + "\n".join(places) + "\n")
+    path.write_text(site_head(protocol=bus.protocol, line=line, listen=True) + "".join(blocks))
+    document = compared(tmp_path, path, pieces)
+    for number, values in enumerate(truth):
+        row = document["sensors"][f"s{number}"]
+        read = {name: value for name, value in row["values"].items() if value["reads"]}
+        assert {name: value["last"] for name, value in read.items()}.items() >= values.items()
+        assert all(value["reads"] >= 2 for value in read.values())
+    assert document["others"] == {}
+    assert document["is_ready"] is True, document["verdict"]
+    assert document["planned_share"] > 0
