@@ -36,7 +36,7 @@ from typing import Generic, TypeVar
 from bridge.line import Patience
 from bridge.line.recent_times import RecentTimes
 from bridge.reader.fair_share import fair_share
-from bridge.reader.wall_grid import LOOK_EVERY_S, WITHIN_S, Alignment, next_slot
+from bridge.reader.wall_grid import LOOK_EVERY_S, WITHIN_S, Alignment, next_slot, retry_s
 
 SILENT_AFTER = 3  # missed polls in a row
 SILENT_SHARE = 0.05  # of the time, for all silent devices together,
@@ -186,6 +186,9 @@ class Schedule(Generic[Key]):
             if entry.misses == SILENT_AFTER:
                 entry.probes = self._fallen_silent % 2
                 self._fallen_silent += 1
+            elif entry.is_aligned and not entry.is_silent:
+                entry.slot -= 1  # its interval is still without a reading
+                entry.not_before = max(not_before, now + retry_s(entry.every_s, entry.misses))
 
     def hold(self, key: Key, until: float, *, is_taken: bool = False) -> None:
         """Poll a device not before `until`.
@@ -325,13 +328,14 @@ class Schedule(Generic[Key]):
 
     @staticmethod
     def _advance(entry: _Entry[Key], now: float) -> None:
+        is_first = math.isinf(entry.asked_at)
         entry.asked_at = now
         if entry.origin is None:
             entry.origin = now
         if not entry.every_s:
             return
         current = int((now - entry.origin) / entry.every_s)
-        if not entry.is_silent:
+        if not entry.is_silent and not (entry.is_aligned and is_first):  # a late start is not a late poll
             entry.lateness.add(now - entry.origin - max(entry.slot, current) * entry.every_s)
             entry.missed_slots += max(0, current - entry.slot)
         entry.slot = max(entry.slot, current) + 1

@@ -32,7 +32,7 @@ from bridge.status.runtime import Runtime
 from bridge.thingsboard import Value
 from bridge.uplink.beside_readings import BesideReadings, Device, flat_messages
 
-LOOK_EVERY_S: Final = 5.0
+LOOK_EVERY_S: Final = 2.0
 REPORT_EVERY_S: Final = 60.0
 ALL_EVERY_S: Final = 3600.0
 _IN_EACH: Final = "uptime_s"

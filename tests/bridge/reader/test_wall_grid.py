@@ -28,7 +28,9 @@ class Machine:
         self.now = 5000.0
         self.wall_s = wall_s
         self.is_trusted = True
-        self.readings: list[float] = []  # of the aligned device, by the wall clock
+        self.is_deaf = False
+        self.polls: list[float] = []  # of the aligned device, by the wall clock …
+        self.readings: list[float] = []  # … and those that were answered
         self._every_s = every_s
         self._aligned = aligned
         self.clock = self._new_clock()
@@ -73,10 +75,13 @@ class Machine:
                 self._pass(min(wake_at - self.now, max(0.001, wall_s - self.wall_s)))
                 continue
             started, taken = self.now, self.clock.now()
-            if key == self._aligned and (stamp := self.clock.ts_ms(taken, key)) is not None:
-                self.readings.append(stamp / 1000)
+            is_answered = not (self.is_deaf and key == self._aligned)
+            if key == self._aligned:
+                self.polls.append(self.wall_s)
+                if is_answered and (stamp := self.clock.ts_ms(taken, key)) is not None:
+                    self.readings.append(stamp / 1000)
             self._pass(POLL_S)
-            self.schedule.done(key, started, self.now, answered=True)
+            self.schedule.done(key, started, self.now, answered=is_answered)
 
     def _pass(self, seconds: float) -> None:
         self.now += seconds
@@ -115,6 +120,36 @@ def test_each_quarter_hour_of_a_day_with_clock_steps_and_restarts_is_read_once(
     machine.run_until(MIDNIGHT_S + DAY_S - 1)
     assert quarters(machine) == dict.fromkeys(range(96), 1)
     assert max(lateness(machine)) <= COMMIT_EVERY_S
+
+
+def test_a_poll_without_an_answer_is_repeated_within_its_interval() -> None:
+    machine = Machine(MIDNIGHT_S - 1, {"meter": QUARTER_S, "other": 3.0})
+    machine.run_until(MIDNIGHT_S + QUARTER_S - 1)
+    machine.is_deaf = True
+    machine.run_until(MIDNIGHT_S + QUARTER_S + 3)
+    machine.is_deaf = False
+    machine.run_until(MIDNIGHT_S + 4 * QUARTER_S - 1)
+    assert quarters(machine) == {-1: 1, 0: 1, 1: 1, 2: 1, 3: 1}
+    assert sorted(lateness(machine))[-2] == pytest.approx(5, abs=0.5)  # the last one is that of the start
+
+
+def test_a_dead_device_is_repeated_twice_and_then_probed_on_its_grid() -> None:
+    machine = Machine(MIDNIGHT_S - 1, {"meter": QUARTER_S})
+    machine.run_until(MIDNIGHT_S + 10)
+    machine.is_deaf = True
+    machine.polls.clear()
+    machine.run_until(MIDNIGHT_S + 5 * QUARTER_S - 1)
+    assert machine.schedule.is_silent("meter")
+    assert [round(at - MIDNIGHT_S - QUARTER_S) for at in machine.polls] == [0, 5, 65, 900, 1800, 2700]
+    machine.is_deaf = False
+    machine.run_until(MIDNIGHT_S + 6 * QUARTER_S)
+    assert quarters(machine)[5] == 1
+
+
+def test_a_late_start_is_not_counted_as_a_late_poll() -> None:
+    machine = Machine(MIDNIGHT_S + 400, {"meter": QUARTER_S})
+    machine.run_until(MIDNIGHT_S + 3 * QUARTER_S)
+    assert (machine.schedule.lateness("meter").percentile_s(99) or 0) < 0.1
 
 
 def test_without_steps_a_quarter_hour_never_drifts() -> None:
