@@ -9,6 +9,7 @@ from protocols.modbus.carrier import Carrier
 from protocols.modbus.description import Describer
 from protocols.modbus.device import ModbusDevice
 from protocols.modbus.models import SHIPPED, Library
+from protocols.modbus.models.evidence import GRADES
 from protocols.modbus.settings import ModbusSettings, odd, parse_settings, sensor_schema
 from protocols.toolkit.errors import Problem
 from protocols.toolkit.framing import Framer
@@ -45,6 +46,12 @@ def modbus_protocol(
 
     def describer(model: str | None = None) -> Describer:
         return Describer(library.model(model).registers if model else (), carrier)
+
+    def evidence(model: str) -> str:
+        if model not in library.names():
+            return ""
+        grade = library.model(model).evidence.grade
+        return f"{grade}, {GRADES[grade]}"
 
     def settings(table: Mapping[str, object]) -> ModbusSettings:
         return parse_settings(table, library)
@@ -100,5 +107,5 @@ def modbus_protocol(
         odd=odd_keys,
         bytesizes=bytesizes,
         scanning=scanning,
-        models=Models(names=library.names, describer=describer, extended=with_models),
+        models=Models(names=library.names, describer=describer, extended=with_models, evidence=evidence),
     )

@@ -66,11 +66,13 @@ class Models:
         extended: returns the protocol with a site's own models: what each of their files says, by the model's
             name. Raises SettingsError with every mistake, each path beginning with the name. None: a site
             cannot have models of its own.
+        evidence: returns how good the numbers of a model are, in a few words; "" if that is not known.
     """
 
     names: Callable[[], Sequence[str]]
     describer: Callable[[str], Describe]
     extended: Callable[[Mapping[str, Mapping[str, Any]]], Protocol] | None = None
+    evidence: Callable[[str], str] = lambda _: ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

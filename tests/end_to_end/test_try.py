@@ -189,3 +189,15 @@ async def test_peek_shows_the_registers_of_a_unit_alone_and_while_its_bus_is_rea
     assert world.command("peek", "meters", "1", "registers", "0-6").returncode == 2
     assert world.command("peek", "roof", "1", "input", "0-6").returncode == 2
     assert world.stop(reader) == 0
+
+
+def test_try_says_how_good_the_numbers_of_a_model_are(world: World) -> None:
+    thermometer = SimulatedUnit(2, input={1: 0x0131, 2: 0x0222})
+    with SimulatedBus({2: thermometer}, LINE) as bus:
+        head, _, _ = site_text(bus, 5683).partition("[[bus.meters.sensor]]")
+        sensor = '[[bus.meters.sensor]]\nname = "hall"\naddress = 2\nmodel = "xy-md02"\nevery = "1s"\n'
+        world.write(head + sensor, {})
+        answer = json.loads(world.command("try", "hall", "--json").stdout)
+        assert answer["values"] == {"temperature": 30.5, "humidity": 54.6}
+        assert answer["model"] == {"name": "xy-md02", "evidence": "A, an exchange with a real device"}
+        assert "model xy-md02: evidence A, an exchange" in world.command("try", "hall").stdout

@@ -80,6 +80,8 @@ def text(answer: Mapping[str, Any], *, with_raw: bool = False) -> str:
     lines += [f"  {key:<{width}}  -  {reason}" for key, reason in answer["missing"].items()]
     if not answer["values"]:
         lines.append("  no usable value")
+    if model := answer.get("model"):
+        lines.append(f"model {model['name']}: evidence {model['evidence']}")
     lines += answer["doubts"].values()
     for exchange in answer["asked"]:
         result = (

@@ -34,8 +34,9 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
         NoReply: nothing came from the sensor, or nothing that could be decoded.
     """
     bus, sensor = _find(site, name)
-    answer = await attempt_at(site, bus, sensor, query_of(site, bus, sensor), devices)
-    return with_offsets(answer, sensor)
+    query = query_of(site, bus, sensor)
+    answer = await attempt_at(site, bus, sensor, query, devices)
+    return with_evidence(with_offsets(answer, sensor), bus, query)
 
 
 async def attempt_at(
@@ -94,6 +95,13 @@ def with_offsets(answer: dict[str, Any], sensor: Sensor) -> dict[str, Any]:
         "values": continued(values, sensor.offsets),
         "remarks": [*answer["remarks"], *remarks],
     }
+
+
+def with_evidence(answer: dict[str, Any], bus: Bus, query: Query) -> dict[str, Any]:
+    """Return the document of an attempt with how good the numbers of the sensor's model are, or None."""
+    name, models = query.table.get("model"), bus.protocol.models
+    evidence = models.evidence(name) if models and isinstance(name, str) else ""
+    return {**answer, "model": {"name": name, "evidence": evidence} if evidence else None}
 
 
 def _find(site: Site, name: str) -> tuple[Bus, Sensor]:
