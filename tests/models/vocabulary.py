@@ -1,0 +1,158 @@
+"""One vocabulary for the keys of all models: what a value is called, its unit, and what it means.
+
+    python -m tests.models.vocabulary       writes docs/keys.md from it
+
+A key is a name of the list, with what tells it from its brothers behind it: a phase (`_l1`), two phases
+(`_l12`), a tariff (`_t1`), a number (`_1`) or a word of PARTS (`battery_`, `max_`) before it. The other
+protocols have keys of their own, from their specifications; where one has a name of this list it has its
+unit, but for EXCEPTIONS. A new model takes the name that is here; a name that is missing is added here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+PAGE: Final = Path("docs/keys.md")
+_BEGIN: Final = "| key | unit | meaning |"
+
+VOCABULARY: Final[Mapping[str, tuple[str, str]]] = {
+    "absolute_humidity": ("g/m³", "of the air"),
+    "active_power": ("W", "all phases; positive is drawn, of an inverter what it gives"),
+    "alarm": ("", "a code or a state of the device"),
+    "alarms": ("", "bits, as the maker numbers them"),
+    "apparent_power": ("VA", ""),
+    "balancing": ("", "whether cells are balanced"),
+    "battery_voltage": ("V", ""),
+    "baud_code": ("", "the device's own number for its speed"),
+    "buzzer": ("", "whether it sounds"),
+    "carbon_monoxide": ("ppm", ""),
+    "cell_voltage": ("V", "of the cell with that number"),
+    "cell_voltage_difference": ("V", "between the highest and the lowest cell"),
+    "cells": ("", "their number"),
+    "channel": ("V", "of a voltage input with that number"),
+    "charge_enabled": ("", ""),
+    "co2": ("ppm", ""),
+    "conductivity": ("µS/cm", ""),
+    "current": ("A", "of a battery: positive while it is charged"),
+    "cycles": ("", "of charging"),
+    "device_address": ("", "the unit address that the device has"),
+    "dew_or_frost_point": ("°C", "of the air; below 0 °C over ice"),
+    "dew_or_frost_point_at_1_atm": ("°C", "at 1 atm instead of the pressure there"),
+    "dew_point": ("°C", "of the air, over water"),
+    "dew_point_at_1_atm": ("°C", "at 1 atm instead of the pressure there"),
+    "discharge_enabled": ("", ""),
+    "dissolved_solids": ("mg/L", ""),
+    "distance": ("mm", ""),
+    "energy_today": ("kWh", "given since midnight"),
+    "enthalpy": ("kJ/kg", "of the air"),
+    "export_energy": ("kWh", "delivered to the grid"),
+    "export_power": ("W", "delivered to the grid, never negative"),
+    "frequency": ("Hz", "of the grid"),
+    "frost_point": ("°C", "of the air, over ice"),
+    "high_voltage_alarm": ("", ""),
+    "humidity": ("%", "relative, of the air"),
+    "illuminance": ("lx", ""),
+    "import_energy": ("kWh", "drawn from the grid"),
+    "import_power": ("W", "drawn from the grid, never negative"),
+    "input": ("", "of an input with that number; its unit follows from how it is set"),
+    "line_voltage": ("V", "between two phases"),
+    "low_voltage_alarm": ("", ""),
+    "mixing_ratio": ("g/kg", "of water to dry air"),
+    "moisture": ("%", "of the soil, by volume"),
+    "nitrogen": ("mg/kg", "in the soil"),
+    "permittivity": ("", "relative"),
+    "ph": ("", ""),
+    "phase_angle": ("°", "between current and voltage"),
+    "phosphorus": ("mg/kg", "in the soil"),
+    "potassium": ("mg/kg", "in the soil"),
+    "power": ("W", "of a device with direct current"),
+    "power_factor": ("", "negative where the source has a sign for it"),
+    "pressure": ("hPa", "of the air"),
+    "pv_current": ("A", "of one string: `pv1_current`"),
+    "pv_power": ("W", "of all strings, or of one: `pv1_power`"),
+    "pv_voltage": ("V", "of one string: `pv1_voltage`"),
+    "rainfall": ("mm", "counted by the device, not since a time of day"),
+    "ratio": ("", ""),
+    "reactive_export_energy": ("kvarh", "delivered"),
+    "reactive_import_energy": ("kvarh", "drawn"),
+    "reactive_power": ("var", ""),
+    "reactive_total_energy": ("kvarh", "both directions, as the device adds them"),
+    "recent_rain": ("mm", "as the device counts it"),
+    "relay": ("", "whether it is closed"),
+    "remaining_capacity": ("Ah", ""),
+    "salinity": ("mg/L", ""),
+    "state_of_charge": ("%", ""),
+    "status": ("", "a state of the device, as the maker numbers it"),
+    "supply_voltage": ("V", "of the device itself"),
+    "temperature": ("°C", "what the device is there for; otherwise its own"),
+    "thd": ("%", "total harmonic distortion of the voltage"),
+    "thermometers": ("", "their number"),
+    "total_energy": ("kWh", "both directions, as the device adds them; of an inverter all it ever gave"),
+    "uv_index": ("", ""),
+    "vapour_pressure": ("mbar", "of water in the air"),
+    "voltage": ("V", "of a phase: against neutral"),
+    "wet_bulb_temperature": ("°C", ""),
+    "wind_direction": ("°", "where it comes from, clockwise from north"),
+    "wind_gust": ("m/s", ""),
+    "wind_sector": ("", "0–15, clockwise from north"),
+    "wind_speed": ("m/s", ""),
+}
+PARTS: Final = ("max", "min", "average", "battery", "grid")
+EXCEPTIONS: Final[Mapping[tuple[str, str], str]] = {
+    ("mbus", "pressure"): "bar: that of a liquid, as EN 13757-3 has it",
+    ("womaster-es107", "salinity"): "mg/kg: of the soil, not of the water in it",
+    ("womaster-es107", "dissolved_solids"): "mg/kg: of the soil, not of the water in it",
+}
+"""Protocol or model, and key → why its unit is another one."""
+SYNONYMS: Final[Mapping[str, str]] = {
+    "energy_import": "import_energy",
+    "energy_export": "export_energy",
+    "energy_total": "total_energy",
+    "power_active": "active_power",
+    "power_total": "active_power",
+    "power_reactive": "reactive_power",
+    "power_apparent": "apparent_power",
+    "cos_phi": "power_factor",
+    "co": "carbon_monoxide",
+    "soc": "state_of_charge",
+    "relative_humidity": "humidity",
+    "air_temperature": "temperature",
+    "soil_moisture": "moisture",
+    "soil_temperature": "temperature",
+    "total_yield": "total_energy",
+    "daily_yield": "energy_today",
+}
+"""A name that no model may have → the one that it has."""
+
+_ORDINAL: Final = re.compile(r"_(?:l[123]|l12|l23|l31|t[0-9]|[0-9]+)(?=_|$)|(?<=^pv)[0-9]+")
+
+
+def family(key: str) -> str:
+    """Return the name of a key without phases, tariffs and numbers."""
+    return _ORDINAL.sub("", key)
+
+
+def meaning(key: str) -> tuple[str, str] | None:
+    """Return unit and meaning of a key; None if the vocabulary does not have it."""
+    name = family(key)
+    first, _, rest = name.partition("_")
+    return VOCABULARY.get(key) or VOCABULARY.get(name) or (VOCABULARY.get(rest) if first in PARTS else None)
+
+
+def table() -> str:
+    """Return the vocabulary as the table of its page."""
+    rows = [f"| `{key}` | {unit} | {words} |" for key, (unit, words) in sorted(VOCABULARY.items())]
+    return "\n".join([_BEGIN, "|---|---|---|", *rows])
+
+
+def main() -> None:
+    """Write the table into the page."""
+    head, _, _ = PAGE.read_text("utf-8").partition(_BEGIN)
+    PAGE.write_text(head + table() + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
