@@ -233,3 +233,15 @@ async def test_refused_by_the_person_or_by_the_rules_nothing_is_written(
     assert world.command("replace", "nobody", "--address", "7", "--yes").returncode == 2
     assert world.site.read_text() == before
     assert not (world.folder / "audit.jsonl").exists()
+
+
+async def test_without_an_address_the_bus_is_scanned_for_who_is_new(
+    world: World, bus: SimulatedBus, server: StandIn
+) -> None:
+    write(world, bus, server.port)
+    exchange(bus)
+    done = world.command("replace", "meter", "--addresses", "1-8", "--fresh", "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["after"] == {"address": 7}
+    assert "address 7" in done.stderr
+    assert "address 2" not in done.stderr, "the tank is another sensor"

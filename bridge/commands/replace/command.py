@@ -37,6 +37,9 @@ def command(
         str | None,
         typer.Option(help="Address or serial number of the new one; without, the bus is scanned for it."),
     ] = None,
+    addresses: Annotated[
+        str, typer.Option(help="Scan for it among these only. Default: all.", metavar="1-20,33")
+    ] = "",
     last: Annotated[
         list[str] | None,
         typer.Option(
@@ -73,7 +76,7 @@ def command(
     if address is not None:
         new_keys = replacement.keys_for_address(bus, address)
     else:
-        new_keys = _scanned(site_settings, bus.name, sensor, devices, is_silent=yes)
+        new_keys = _scanned(site_settings, bus.name, sensor, devices, addresses, is_silent=yes)
     block = replacement.block_of(site_settings, bus.name, sensor)
     is_same = replacement.changed(block, new_keys) == block
     chosen = () if fresh else counter or None
@@ -101,14 +104,17 @@ def command(
     raise typer.Exit(not is_written)
 
 
-def _scanned(site: Site, bus: str, sensor: str, devices: Path | None, *, is_silent: bool) -> dict[str, Any]:
+def _scanned(
+    site: Site, bus: str, sensor: str, devices: Path | None, addresses: str, *, is_silent: bool
+) -> dict[str, Any]:
     """Scan the bus and return the keys of the one device that may be the new sensor, or of the one chosen."""
     from bridge import event_loop
     from bridge.commands.replace import replacement
     from bridge.commands.replace.scanned import finds_on
 
     say(f"scanning bus {bus} for the new sensor; --address skips this", err=True)
-    finds = event_loop.run(finds_on(bus, site.path, devices))
+    finds = event_loop.run(finds_on(bus, site.path, devices, addresses))
+    block = replacement.block_of(site, bus, sensor)
     candidates = replacement.candidates(site, site.buses[bus], sensor, finds)
     if not candidates:
         raise replacement.nothing_new(site.buses[bus], sensor)
@@ -121,11 +127,11 @@ def _scanned(site: Site, bus: str, sensor: str, devices: Path | None, *, is_sile
             err=True,
         )
     if len(candidates) == 1:
-        return replacement.identity_keys(candidates[0])
+        return replacement.identity_keys(candidates[0], block)
     if is_silent:
         raise replacement.several(candidates)
     number = typer.prompt("which one is it", type=click.IntRange(1, len(candidates)), err=True)
-    return replacement.identity_keys(candidates[number - 1])
+    return replacement.identity_keys(candidates[number - 1], block)
 
 
 def _asked(known: LastValues, guesses: Mapping[str, int | float], sensor: str) -> LastValues:

@@ -131,9 +131,13 @@ def candidates(site: Site, bus: Bus, name: str, finds: Sequence[Located]) -> lis
     ]
 
 
-def identity_keys(located: Located) -> dict[str, Any]:
-    """Return the keys of a find that tell the new sensor from the old one."""
-    return {key: value for key, value in located.find.keys.items() if key in _IDENTITY_KEYS}
+def identity_keys(located: Located, block: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of a find that tell the new sensor from the old one, in whose block they are to stand.
+
+    A model takes the place of another one, never of registers that a person has written.
+    """
+    keys = {key: value for key, value in located.find.keys.items() if key in _IDENTITY_KEYS}
+    return keys if "model" in block else {key: value for key, value in keys.items() if key != "model"}
 
 
 def last_known(site: Site, bus: Bus, name: str, *, is_same_address: bool) -> LastValues | None:

@@ -27,14 +27,14 @@ class _Silent:
         """Ignore a step."""
 
 
-async def finds_on(name: str, site: Path, devices: Path | None) -> Sequence[Located]:
-    """Scan a bus and return the finds.
+async def finds_on(name: str, site: Path, devices: Path | None, addresses: str) -> Sequence[Located]:
+    """Scan a bus, or these addresses of it, and return the finds.
 
     Raises:
         BridgeError: nothing may be sent on this bus, or nobody answers; the message says why and what to do.
         PortLost: the port is missing, busy or failed.
     """
-    result = await scan(target_of(name, site, devices), Wishes(), _Silent())
+    result = await scan(target_of(name, site, devices), Wishes(addresses=addresses), _Silent())
     if not result.finds and result.remark:
         raise BridgeError(f"bus {name}: {result.remark}")
     return result.finds

@@ -14,7 +14,7 @@ from bridge.commands.scan.text import name as name_of
 from bridge.commands.setup.context import Context
 from bridge.commands.setup.dialogue import NobodyToAsk
 from bridge.commands.setup.draft import Draft
-from bridge.commands.setup.finds import OneBus, block, faults, is_same, one_bus, proposed_name
+from bridge.commands.setup.finds import OneBus, block, faults, is_pushing, is_same, one_bus, proposed_name
 from bridge.commands.setup.searching import Face
 from bridge.commands.terminal.next_step import command as next_command
 from bridge.config.places import check_adapter, check_plain_name
@@ -88,6 +88,13 @@ class BusSteps:
             result = event_loop.run(scan(Target(port, port), wishes, face))
         if result.ending is Ending.INTERRUPTED:
             raise KeyboardInterrupt
+        if result.ending is Ending.NOT_OURS and not any(
+            is_pushing(one.find.protocol) for one in result.finds
+        ):
+            raise BridgeError(
+                "what another master asks for can be read by a bus with listen = true: "
+                f"serial-bridge sniff {port} --learn proposes its blocks"
+            )
         group = one_bus(result.finds)
         if group is None:
             for located in result.finds:
@@ -129,7 +136,8 @@ class BusSteps:
                 dialogue.tell(f"{place}: is {written.get('name')} already")
                 return
         keys: dict[str, Any] = dict(find.keys)
-        dialogue.tell(f"{place}: {name_of(find)}; {sentence(find)}")
+        kind = name_of(find) if find.model or find.identity else f"{find.protocol}, {name_of(find)}"
+        dialogue.tell(f"{place}: {kind}; {sentence(find)}")
         if faults(group.protocol, keys) and (model := self._model(group.protocol, keys, find)):
             keys["model"] = model
         if lack := faults(group.protocol, keys):

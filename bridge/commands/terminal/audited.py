@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from bridge.commands.terminal.options import say
 from bridge.config.document import Document
 from bridge.config.tables import ClockSettings, SpoolSettings
 from bridge.errors import ConfigError
+from bridge.spool_file import folder_refusal
 
 __all__ = ["Change", "differences", "log_of", "record", "recorded", "toml_values"]
 
@@ -52,7 +54,11 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> li
 
 
 def log_of(site: Path) -> AuditLog:
-    """Return the audit log of a site whose file may have mistakes, or be missing."""
+    """Return the audit log of a site whose file may have mistakes, or be missing.
+
+    A folder in which no spool may lie gets no log either: whoever may write site.toml does not decide where
+    root writes.
+    """
     spool, trust = SpoolSettings().path, ClockSettings().trust
     try:
         tables = Document.read(site).tables
@@ -60,7 +66,8 @@ def log_of(site: Path) -> AuditLog:
         return AuditLog(site, spool, trust)
     match tables.get("spool"):
         case {"path": str(text)} if text:
-            spool = site.parent / text
+            named = site.parent / text
+            spool = site if folder_refusal(Path(os.path.realpath(named.parent))) else named
     match tables.get("clock"):
         case {"trust": "system"}:
             trust = "system"

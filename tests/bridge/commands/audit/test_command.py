@@ -125,3 +125,11 @@ def test_a_site_file_with_mistakes_or_none_still_has_a_log(tmp_path: Path) -> No
     site.write_text('[spool]\npath = "d/x.db"\nsize = 3\n[clock]\ntrust = "system"\n')
     assert log_of(site).paths[0] == tmp_path / "d" / "audit.jsonl"
     assert log_of(site).trust == "system"
+
+
+@pytest.mark.parametrize("place", ["/etc/cron.d/x.db", "/var/lib/x.db", "link/x.db"])
+def test_a_site_file_does_not_lead_the_log_into_a_folder_of_the_system(tmp_path: Path, place: str) -> None:
+    (tmp_path / "link").symlink_to("/etc")
+    site = tmp_path / "site.toml"
+    site.write_text(f'[spool]\npath = "{place}"\n')
+    assert log_of(site).paths == (tmp_path / "audit.jsonl",)
