@@ -84,4 +84,5 @@ SCANNING: Final = Scanning(
     lines=(_INITIAL, _FIXED),
     search=search,
     reply_within_s=_REPLY_S,
+    has_own_line=True,
 )

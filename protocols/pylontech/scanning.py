@@ -84,4 +84,5 @@ SCANNING: Final = Scanning(
     reply_within_s=_REPLY_S,
     probe_octets=frame.SHORTEST + 2,
     addressed=addressed,
+    has_own_line=True,
 )

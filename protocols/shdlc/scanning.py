@@ -130,4 +130,5 @@ SCANNING: Final = Scanning(
     search=search,
     reply_within_s=_REPLY_S,
     addressed=addressed,
+    has_own_line=True,
 )

@@ -161,6 +161,8 @@ class Scanning:
             they are another protocol's, whose frames look alike. None: what all pushing sensors prove.
         neighbours: protocols whose devices are found on one line with its own: the line settings at which one
             is found are tried for the others too.
+        has_own_line: its devices have these line settings and no others: they are not looked for at another
+            one that a person names, unless nothing else is.
         probe_octets: octets of a request to an address, to reckon how long a search takes.
         requests: how many requests a round without addresses takes on a silent line.
         addressed: returns the addresses in a text such as "1-20,33", as a person types it. None: the option
@@ -174,6 +176,7 @@ class Scanning:
     search: Callable[[Scope], Search] | None = None
     passive: Callable[[Sequence[Frame]], Sequence[Find]] | None = None
     neighbours: tuple[str, ...] = ()
+    has_own_line: bool = False
     probe_octets: int = 8
     requests: int = 1
     addressed: Callable[[str], tuple[str, ...]] | None = None

@@ -44,7 +44,12 @@ class SoleDevice:
     @property
     def scanning(self) -> Scanning:
         """Return how a line is searched for it."""
-        return Scanning(lines=self.lines, search=self.search, reply_within_s=self.reply_within_s)
+        return Scanning(
+            lines=self.lines,
+            search=self.search,
+            reply_within_s=self.reply_within_s,
+            has_own_line=True,
+        )
 
     def search(self, scope: Scope) -> Search:
         """Search a line with the settings of a scope."""

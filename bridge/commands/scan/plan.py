@@ -79,7 +79,7 @@ def steps(scannings: Mapping[str, Scanning], limits: Limits) -> list[Step]:
         except ValueError as error:
             fault = error
             continue
-        lines = (limits.line,) if limits.line else scanning.lines
+        lines = _lines(scanning, limits, is_alone=len(scannings) == 1)
         for number, addresses in enumerate(rounds):
             for likelihood, line in enumerate(lines):
                 scope = Scope(line, addresses, scanning.reply_within_s, limits.is_quick)
@@ -88,6 +88,15 @@ def steps(scannings: Mapping[str, Scanning], limits: Limits) -> list[Step]:
     if fault is not None and not planned:
         raise fault
     return [step for _, step in sorted(planned, key=lambda entry: entry[0])]
+
+
+def _lines(scanning: Scanning, limits: Limits, *, is_alone: bool) -> Sequence[LineSettings]:
+    """Return the line settings at which a protocol is searched; a second stop bit is a mere pause."""
+    if limits.line is None:
+        return scanning.lines
+    own_lines = {replace(line, stopbits=1) for line in scanning.lines}
+    is_possible = not scanning.has_own_line or replace(limits.line, stopbits=1) in own_lines
+    return (limits.line,) if is_possible or is_alone else ()
 
 
 def _rounds(scanning: Scanning, limits: Limits) -> Sequence[tuple[str, ...]]:
