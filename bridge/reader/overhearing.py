@@ -22,7 +22,7 @@ from bridge.reader.standing import Standing
 from bridge.systemd import Heartbeat
 from protocols.toolkit.errors import ProtocolError
 from protocols.toolkit.framing import Event, Frame, NoiseReason
-from protocols.toolkit.polling import Values
+from protocols.toolkit.overhearing import Overheard
 from protocols.toolkit.protocol import PolledProtocol
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Overhearing:
                     continue
                 for one in overheard:
                     self.heard += 1
-                    self._sensors[one.sensor].take(one.values, arrival.taken, now())
+                    self._sensors[one.sensor].take(one, arrival.taken, now())
             for sensor in self._sensors:
                 sensor.look(now())
             self._news()
@@ -138,12 +138,12 @@ class OverheardSensor:
         """Start the time-out for silence: the line is open."""
         self._heard_at = now
 
-    def take(self, values: Values, taken: Instant, now: float) -> None:
+    def take(self, overheard: Overheard, taken: Instant, now: float) -> None:
         """Record what the sensor answered, and spool the readings that are whole."""
         self._replies += 1
         self._heard_at = now
-        self._standing.heard(values)
-        for part, instant in self._gathering.take(values, taken, now):
+        self._standing.heard(overheard.values, overheard.reread)
+        for part, instant in self._gathering.take(overheard.values, taken, now):
             self._intake.take(part, instant)
 
     def look(self, now: float) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bridge.causes import Diagnosis
-from bridge.reader.doubt import doubts
+from bridge.reader.doubt import Reread, doubts
 from bridge.reader.group import SensorState
 from bridge.reader.shortfall import Shortfall
 from protocols.toolkit.polling import Values
@@ -35,11 +35,16 @@ class Standing:
         self._said: Diagnosis | None = None
         self._shortfall = Shortfall(sensor)
 
-    def heard(self, values: Values) -> None:
-        """Record values of the sensor; what was said of other values than these stands."""
+    def heard(self, values: Values, reread: Reread = lambda key: ()) -> None:
+        """Record values of the sensor; what was said of other values than these stands.
+
+        Args:
+            values: what it said.
+            reread: yields how else a key could be read.
+        """
         self._enter(SensorState.OK, None)
         earlier = {key: said for key, said in self._shortfall.doubts.items() if key not in values}
-        self._shortfall.take({}, {**earlier, **doubts(values, self._units)}, {})
+        self._shortfall.take({}, {**earlier, **doubts(values, self._units, reread)}, {})
         self._shortfall.log(was_read=True)
 
     def fell_silent(self, said: Diagnosis) -> None:

@@ -37,7 +37,7 @@ from protocols.modbus.knowledge import Knowledge, Place
 from protocols.modbus.payload import Fetch, places_of, scaled_into
 from protocols.modbus.plan import Cost, Read, Span
 from protocols.modbus.registers import Register
-from protocols.modbus.rereading import other_readings
+from protocols.modbus.rereading import Content, other_readings
 from protocols.modbus.serial_line import RTU
 from protocols.modbus.settings import ModbusSettings
 from protocols.modbus.visit import Outcome, Visit
@@ -285,9 +285,15 @@ class ModbusDevice:
         self, replies: tuple[tuple[Fetch, bytes], ...], sensor: int, key: str
     ) -> Iterator[tuple[str, Value]]:
         """Yield the values that a key would have if one key of its register were another in site.toml."""
+        contents = [
+            Content(
+                fetch.read.table, fetch.read.span.start, fetch.read.span.end - fetch.read.span.start, data
+            )
+            for fetch, data in replies
+        ]
         for register in self._sensors[sensor].registers:
             if register.name == key:
-                yield from other_readings(register, replies)
+                yield from other_readings(register, contents)
 
     def _missing_place(self, register: Register) -> Place:
         """Return the left-out place among those that a register needs; its own place if there is none."""

@@ -10,15 +10,16 @@ registers as well; so is what it reads while it writes (23). A mask (22) does no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
 from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.payload import Plan
 from protocols.modbus.registers import Register, Table, octets_of
+from protocols.modbus.rereading import Content, other_readings
 from protocols.modbus.serial_line import BROADCAST, RTU
 from protocols.modbus.settings import ModbusSettings
 from protocols.modbus.sunspec.choice import NAME as SUNSPEC
@@ -26,6 +27,7 @@ from protocols.toolkit.errors import SettingsError
 from protocols.toolkit.framing import Direction, Event, Frame
 from protocols.toolkit.overhearing import Overheard
 from protocols.toolkit.pairing import Pairing
+from protocols.toolkit.polling import Value
 from protocols.toolkit.scaling import Missing
 
 _READ: Final = {
@@ -76,15 +78,6 @@ class ModbusRequest:
         if pdu.REPLIES[self.body[0]].counted_at == 1:
             head += bytes((length - 2,))
         return len(head) < len(noise) <= self.carrier.octets(length) and noise.startswith(head)
-
-
-class _Content(NamedTuple):
-    """What a pair tells of the registers of a unit."""
-
-    table: Table
-    start: int
-    quantity: int
-    data: bytes
 
 
 class PlaceRead(NamedTuple):
@@ -195,14 +188,15 @@ class ModbusOverhearer:
             for name in reader.names:
                 self._unread[reader.index].pop(name, None)
             if values:
-                overheard.append(Overheard(reader.index, values))
+                reread = partial(reader.other_readings, content)
+                overheard.append(Overheard(reader.index, values, reread))
         return overheard
 
 
 class _Reader:
     """What one sensor takes from a content of this place."""
 
-    def __init__(self, index: int, sensor: ModbusSettings, content: _Content) -> None:
+    def __init__(self, index: int, sensor: ModbusSettings, content: Content) -> None:
         self.index = index
         end = content.start + content.quantity
 
@@ -214,6 +208,7 @@ class _Reader:
         self._scales = {
             each.scale for each in sensor.registers if each.scale is not None and holds(*each.scale, 1)
         }
+        self._inside = inside
         self._plan = Plan([each for each in inside if each.scale is None], content.start)
         self.names = [each.name for each in inside]
 
@@ -223,7 +218,7 @@ class _Reader:
         return bool(self.names or self._scales)
 
     def values(
-        self, content: _Content, scales: dict[tuple[int, Table, int], bytes], unit: int
+        self, content: Content, scales: dict[tuple[int, Table, int], bytes], unit: int
     ) -> dict[str, int | float | str | bool]:
         """Return the values of the sensor in a content; keep the scale registers in it for later ones."""
         for table, at in self._scales:
@@ -239,6 +234,12 @@ class _Reader:
                 values[register.name] = value
         return values
 
+    def other_readings(self, content: Content, key: str) -> Iterator[tuple[str, Value]]:
+        """Yield the values that a key would have if one key of its register were another in site.toml."""
+        for register in self._inside:
+            if register.name == key:
+                yield from other_readings(register, (content,))
+
 
 def _scale_of(register: Register) -> tuple[Table, int]:
     assert register.scale is not None
@@ -248,19 +249,19 @@ def _scale_of(register: Register) -> tuple[Table, int]:
 _span = lru_cache(256)(pdu.span_read)
 
 
-def _content(request: bytes, reply: bytes) -> _Content | None:
+def _content(request: bytes, reply: bytes) -> Content | None:
     """Return what a request and its reply tell of registers; None if that is nothing."""
     function = request[0]
     if table := _READ.get(function):
         span = _span(request)
         assert span is not None
-        return _Content(table, *span, reply[2:])
+        return Content(table, *span, reply[2:])
     if function == pdu.WRITE_SINGLE_REGISTER:
-        return _Content(Table.HOLDING, _address(request), 1, request[3:5])
+        return Content(Table.HOLDING, _address(request), 1, request[3:5])
     if function == pdu.WRITE_SINGLE_COIL:
-        return _Content(Table.COIL, _address(request), 1, bytes((request[3] == _ON,)))
+        return Content(Table.COIL, _address(request), 1, bytes((request[3] == _ON,)))
     if table := _WRITTEN.get(function):
-        return _Content(table, _address(request), int.from_bytes(request[3:5], "big"), request[6:])
+        return Content(table, _address(request), int.from_bytes(request[3:5], "big"), request[6:])
     return None
 
 

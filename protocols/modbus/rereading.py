@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
-from protocols.modbus.payload import Fetch
-from protocols.modbus.registers import ORDERS, TYPES, Register, octets_of
+from protocols.modbus.registers import ORDERS, TYPES, Register, Table, octets_of
 from protocols.toolkit.polling import Value
 from protocols.toolkit.scaling import Missing
 
@@ -30,12 +29,21 @@ _OTHER_TYPES: Final = {
 }
 
 
-def other_readings(register: Register, replies: Sequence[tuple[Fetch, bytes]]) -> Iterator[tuple[str, Value]]:
+class Content(NamedTuple):
+    """What a reply says that a table holds from an address on."""
+
+    table: Table
+    start: int
+    quantity: int
+    data: bytes
+
+
+def other_readings(register: Register, replies: Sequence[Content]) -> Iterator[tuple[str, Value]]:
     """Yield each change in site.toml with the value it would give; the most usual mistake first.
 
     Args:
         register: one number of a poll.
-        replies: what that poll read, with the data of each reply.
+        replies: what was read with it.
     """
     if register.table.of_bits or register.type not in TYPES or register.scale is not None:
         return
@@ -58,10 +66,10 @@ def _others(register: Register) -> Iterator[tuple[str, Register]]:
             yield f"{register.table.key} = {start}", replace(register, start=start)
 
 
-def _octets(register: Register, replies: Sequence[tuple[Fetch, bytes]]) -> bytes | None:
+def _octets(register: Register, replies: Sequence[Content]) -> bytes | None:
     """Return the octets of a register, if some read covers it, wanted or not."""
-    for fetch, data in replies:
-        span = fetch.read.span
-        if fetch.read.table is register.table and span.start <= register.start and register.end <= span.end:
-            return octets_of(register.table, data, register.start - span.start, register.words)
+    for content in replies:
+        is_inside = content.start <= register.start and register.end <= content.start + content.quantity
+        if content.table is register.table and is_inside:
+            return octets_of(register.table, content.data, register.start - content.start, register.words)
     return None

@@ -7,13 +7,13 @@ The frames of both directions are found by the protocol's own framer. Nothing is
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from protocols.toolkit.framing import Event
 from protocols.toolkit.pairing import Question, UnitTally
-from protocols.toolkit.polling import Values
+from protocols.toolkit.polling import Value, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,13 @@ class Overheard:
     Attributes:
         sensor: whose they are, by its place among the settings that the overhearer was made of, from 0.
         values: at least one value.
+        reread: yields, for a key, each change in site.toml with the value that the key would have then; for a
+            value that cannot be right.
     """
 
     sensor: int
     values: Values
+    reread: Callable[[str], Iterable[tuple[str, Value]]] = field(default=lambda key: (), compare=False)
 
 
 class Counts(Protocol):

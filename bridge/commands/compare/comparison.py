@@ -18,9 +18,9 @@ from bridge.config import Bus, Sensor
 from bridge.reader.doubt import doubts
 from protocols.toolkit.errors import ProtocolError
 from protocols.toolkit.framing import Event, Frame
-from protocols.toolkit.overhearing import Overhearer
+from protocols.toolkit.overhearing import Overheard, Overhearer
 from protocols.toolkit.pairing import UnitTally
-from protocols.toolkit.polling import Value, Values
+from protocols.toolkit.polling import Value
 from protocols.toolkit.protocol import PolledProtocol
 
 
@@ -143,7 +143,7 @@ class Comparing:
         except ProtocolError:  # well framed, without sense: it brings nothing
             return
         for one in overheard:
-            self._take(one.sensor, one.values, start_s)
+            self._take(one, start_s)
         if overheard and question is not None:
             self._read_units.add(question.unit)
 
@@ -181,11 +181,11 @@ class Comparing:
             "verdict": [],
         }
 
-    def _take(self, index: int, values: Values, at_s: float) -> None:
-        tallies = self._values[index]
-        for name, value in values.items():
+    def _take(self, overheard: Overheard, at_s: float) -> None:
+        tallies, units = self._values[overheard.sensor], self._bus.sensors[overheard.sensor].settings.units
+        for name, value in overheard.values.items():
             tallies.setdefault(name, _ValueTally()).take(value, at_s)
-        for name, doubt in doubts(values, self._bus.sensors[index].settings.units).items():
+        for name, doubt in doubts(overheard.values, units, overheard.reread).items():
             tallies[name].doubt = doubt
 
     def _sensor(

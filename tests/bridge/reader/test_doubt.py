@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from bridge.reader.doubt import all_zero, doubts, explained
+from bridge.reader.standing import Standing
 from protocols.modbus.device import ModbusDevice
+from protocols.modbus.overhearing import ModbusOverhearer
+from protocols.modbus.serial_line import StreamFramer, adu
 from protocols.modbus.settings import parse_settings
 from protocols.modbus.simulation import SimulatedUnit
 from protocols.toolkit.framing import Frame
@@ -160,3 +163,18 @@ def test_who_tries_a_sensor_is_told_that_it_says_nothing_but_zero(held: list[int
 def test_what_a_poll_does_not_give_has_its_reason(keys: dict[str, Any], held: list[int], reason: str) -> None:
     result, _ = poll({"x": keys, "there": {"holding": 0}}, held)
     assert result.missing[0]["x"] == reason
+
+
+def test_a_value_that_a_foreign_master_reads_is_doubted_with_the_likely_mistake() -> None:
+    settings = parse_settings(
+        {"address": 1, "registers": {"u": {"holding": 0, "type": "float32", "unit": "V"}}}
+    )
+    own, framer, standing = ModbusOverhearer([settings]), StreamFramer(), Standing("meter", {"u": "V"}, "")
+    request = adu(1, bytes.fromhex("03 0000 0002"))
+    data = b"".join(word.to_bytes(2, "big") for word in swapped("f", 230.1))
+    for event in framer.feed(request + adu(1, b"\x03\x04" + data)):
+        for one in own.hear(event, 0.0, 0.0):
+            standing.heard(one.values, one.reread)
+    document = standing.document()
+    assert document["doubts"] == {"u": 'u 1.6e-23 V is implausible; with order = "CDAB" it would be 230.1'}
+    assert document["state"] == "partly"
