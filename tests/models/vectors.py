@@ -31,6 +31,7 @@ _WIDTH = 72  # of the hex text of a reply; a multiple of three
 _UNIT = 1
 _ATTEMPTS = 200
 _SHARE_INVALID = 0.5  # of the registers that have a mark for it, in the vector that shows it
+_AROUND = 8  # registers
 _LONG = 4  # registers of the longest numbers
 
 
@@ -114,12 +115,19 @@ def _device(
         for at in range(register.words):
             words[register.start + at] = int.from_bytes(octets[2 * at : 2 * at + 2], "big")
     for words in (unit.holding, unit.input):
-        holes = set(range(min(words, default=0), max(words, default=-1) + 1)) - words.keys()
+        holes = set(_addresses(words)) - words.keys()
         words.update({hole: 0x4000 | rng.getrandbits(13) for hole in holes})
     for bits in (unit.coils, unit.discretes):
-        holes = set(range(min(bits, default=0), max(bits, default=-1) + 1)) - bits.keys()
+        holes = set(_addresses(bits)) - bits.keys()
         bits.update({hole: bool((hole + (not ones)) // 2 % 2) for hole in holes})
     return unit
+
+
+def _addresses(content: Mapping[int, int]) -> range:
+    """Return the addresses that reads may touch: holes, and some around, to tell reads apart by length."""
+    if not content:
+        return range(0)
+    return range(max(0, min(content) - _AROUND), max(content) + _AROUND + 1)
 
 
 def _octets(register: Register, rng: random.Random, *, ones: bool, is_invalid: bool) -> bytes:
