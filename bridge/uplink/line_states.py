@@ -22,7 +22,7 @@ from bridge.status.states import UNHEARD, counts_of, sensor_state
 from bridge.uplink.beside_readings import BesideReadings, Device, flat_messages
 
 KEY: Final = "line_state"
-LOOK_EVERY_S: Final = 5.0
+LOOK_EVERY_S: Final = 2.0
 _FROM_BAD_TO_GOOD: Final = ("failed", "refusing", "partly", "ok")
 
 
