@@ -5,7 +5,7 @@
     pass 2    where something was heard: those that kept silent, with a longer time-out
 
 A bus has one line setting and mostly one protocol. So where something was found, that setting is finished at
-once, and then the others are left out.
+once (`rest`), and then the others are left out.
 """
 
 from __future__ import annotations
@@ -110,6 +110,23 @@ def cost_s(scanning: Scanning, scope: Scope) -> float:
     requests = len(scope.addresses) or scanning.requests
     request_s = scope.line.duration_s(scanning.probe_octets + 8) + scope.line.frame_gap_s + _TURN_S
     return requests * (request_s + scope.reply_within_s)
+
+
+def rest(protocol: str, line: LineSettings, pending: Sequence[Step], *, is_quick: bool) -> list[Step]:
+    """Return what is left to do once something was found with a protocol at line settings.
+
+    Those settings are finished: what was found first, then the other protocols. A device that was set up
+    wrong is common: one with another parity is looked for at all addresses, one with another speed at the
+    likely ones.
+    """
+    own = [step for step in pending if step.scope.line == line and step.protocol == protocol]
+    others = [step for step in pending if step.scope.line == line and step not in own]
+    if is_quick:
+        return [*own, *others]
+    elsewhere = [step for step in pending if step.scope.line != line and step.protocol == protocol]
+    other_parity = [step for step in elsewhere if step.scope.line.baudrate == line.baudrate]
+    other_speed = [step for step in elsewhere if step not in other_parity and not step.round]
+    return [*own, *sorted(others, key=lambda step: step.round), *other_parity, *other_speed]
 
 
 def second_pass(

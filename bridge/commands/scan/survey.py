@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from bridge.causes import Cause, diagnosis
 from bridge.commands.scan.asking import Asker, Intruder
 from bridge.commands.scan.listening import QUIET_S, Traffic, is_quiet, recognise
-from bridge.commands.scan.plan import Limits, Step, second_pass, steps
+from bridge.commands.scan.plan import Limits, Step, rest, second_pass, steps
 from bridge.commands.scan.result import Ending, Located, ScanResult, merged
 from bridge.line import Wire
 from protocols.toolkit import protocol as records
@@ -224,25 +224,14 @@ class Survey:
             await self._take(step)
             self._watcher.finished(step.key)
 
+    def _rest(self, protocol: str, line: LineSettings, pending: Sequence[Step]) -> list[Step]:
+        """Return what is left to do once something was found with a protocol at line settings."""
+        known = {step.key for step in (*self._state.done, *pending)}
+        pending = [*pending, *self._neighbours(protocol, line, known)]
+        return rest(protocol, line, pending, is_quick=self._subject.limits.is_quick)
+
     def _has_found(self, line: LineSettings) -> bool:
         return any(located.line == line and located.find.evidence in _ALONE for located in self._state.finds)
-
-    def _rest(self, protocol: str, line: LineSettings, pending: Sequence[Step]) -> list[Step]:
-        """Return what is left to do once something was found with a protocol at line settings.
-
-        Those settings are finished: what was found first, then the likely addresses of the other protocols. A
-        device that was set up wrong is common: one with another parity is looked for at all addresses, one
-        with another speed at the likely ones.
-        """
-        own = [step for step in pending if step.scope.line == line and step.protocol == protocol]
-        others = [step for step in pending if step.scope.line == line and step not in own and not step.round]
-        others += self._neighbours(protocol, line, {step.key for step in (*self._state.done, *own, *others)})
-        if self._subject.limits.is_quick:
-            return [*own, *others]
-        elsewhere = [step for step in pending if step.scope.line != line and step.protocol == protocol]
-        other_parity = [step for step in elsewhere if step.scope.line.baudrate == line.baudrate]
-        other_speed = [step for step in elsewhere if step not in other_parity and not step.round]
-        return [*own, *others, *other_parity, *other_speed]
 
     def _neighbours(self, protocol: str, line: LineSettings, known: set[str]) -> Iterator[Step]:
         """Yield the steps for what may share this line with a protocol, but for known ones."""
