@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import AsyncIterator, Hashable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
@@ -23,7 +23,7 @@ from bridge.reader.attempt import OtherSettings, Query
 from bridge.reader.lending import Borrower, Loans
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.protocol import PolledProtocol, Settings
-from protocols.toolkit.scanning import Evidence, Find, Heard, Probe, Scope, Trouble
+from protocols.toolkit.scanning import Evidence, Find, Heard, Probe, Scope, Search, Trouble
 
 if TYPE_CHECKING:
     from bridge.config import Bus
@@ -120,18 +120,13 @@ async def search(
     scope = Scope(line, query.addresses, min(_WAIT_S, longest_s), query.is_quick)
     finds: dict[str, Find] = {}
     asker = _Asker(query, line, longest_s, loans)
-    searching, heard = scanning.search(scope), Heard()
-    try:
-        step = next(searching)
-        while True:
-            if isinstance(step, Find):
-                finds[step.address] = step
-                heard = Heard()
-            else:
-                heard = await asker.ask(step)
-            step = searching.send(heard)
-    except StopIteration:
-        return [find_document(find) for find in finds.values()]
+    async for find in asker.conduct(scanning.search(scope)):
+        finds[find.address] = find
+    present = tuple(find.address for find in finds.values() if find.trouble is None)
+    if scanning.identify is not None and present:
+        async for find in asker.conduct(scanning.identify(replace(scope, addresses=present))):
+            finds[find.address] = find
+    return [find_document(find) for find in finds.values()]
 
 
 class _Asker:
@@ -148,6 +143,21 @@ class _Asker:
         self._loans = loans
         self._watched: set[str] = set()
         self._answered: dict[tuple[str, Hashable], bytes] = {}  # the request of each address and shape
+
+    async def conduct(self, searching: Search) -> AsyncIterator[Find]:
+        """Send the requests of a search; yield its finds."""
+        heard = Heard()
+        try:
+            step = next(searching)
+            while True:
+                if isinstance(step, Find):
+                    yield step
+                    heard = Heard()
+                else:
+                    heard = await self.ask(step)
+                step = searching.send(heard)
+        except StopIteration:
+            return
 
     async def ask(self, probe: Probe) -> Heard:
         """Send one request and return its reply; `Heard()` if none came."""

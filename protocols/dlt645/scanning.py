@@ -265,6 +265,7 @@ def _lines(*texts: str) -> tuple[LineSettings, ...]:
 
 
 SCANNING_2007: Final = Scanning(
+    weight=4.0,
     lines=_lines("2400 8E1", "9600 8E1", "1200 8E1", "4800 8E1", "9600 8N1", "2400 8N1", "19200 8E1"),
     search=search_2007,
     passive=lambda heard: heard_alike(heard, "dlt645", DLT645_2007),

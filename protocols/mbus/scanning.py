@@ -354,4 +354,5 @@ SCANNING: Final = Scanning(
     probe_octets=secondary.LENGTH + 9,
     requests=2,
     addressed=addressed,
+    weight=6.0,
 )

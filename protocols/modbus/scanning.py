@@ -7,7 +7,9 @@
                                                       into our question: ask those again, patiently
 
     meet            patiently, until two good frames; the line is listened to for a second device that answers
-                    too. Once all addresses were asked, those present are identified (`identification`).
+                    too
+
+Once all addresses were asked, those that answer are identified (`identify_each`).
 
 A silent address costs 20 ms beside the wire time. So slow devices answer while others are asked: their frames
 carry their address, and are believed no further than to ask again.
@@ -21,7 +23,7 @@ from typing import Final
 from protocols.modbus import pdu
 from protocols.modbus.candidates import Candidates
 from protocols.modbus.carrier import Carrier
-from protocols.modbus.identification import Identification, identify
+from protocols.modbus.identification import identify
 from protocols.modbus.models import Library
 from protocols.modbus.registers import Table
 from protocols.modbus.serial_line import UNITS
@@ -39,10 +41,13 @@ from protocols.toolkit.scanning import (
     numbers_in,
 )
 
+_RTU_WEIGHT: Final = 20.0
+_ASCII_WEIGHT: Final = 2.0
 _USUAL: Final = 16  # the addresses that installers give first
 _REPLY_WITHIN_S: Final = 0.02
 _SLOW_REPLY_WITHIN_S: Final = 0.06
-_PATIENT_S: Final = 0.35  # for an address that somebody may have answered from
+_SUSPECT_S: Final = 0.1  # for an address that may have answered; its reply took as long as it is ago …
+_SUSPECT_STEP_S: Final = 0.04  # … and so long is a question ago
 _CERTAIN_S: Final = 1.2  # … and for one that somebody did answer from
 _DRAIN_S: Final = 0.25  # before that question, for the reply to the quick one
 _LAST_S: Final = 0.1  # for the last address on a line on which nobody was found
@@ -84,8 +89,10 @@ def modbus_scanning(name: str, carrier: Carrier, library: Library) -> Scanning:
         rounds=(addresses[:_USUAL], addresses[_USUAL:]),
         reply_within_s=_REPLY_WITHIN_S,
         slow_reply_within_s=_SLOW_REPLY_WITHIN_S,
-        search=lambda scope: _Round(name, carrier, candidates, scope).search(),
+        search=lambda scope: _Round(name, carrier, scope).search(),
+        identify=lambda scope: identify_each(name, carrier, candidates, scope),
         probe_octets=carrier.octets(len(_PROBE)),
+        weight=_RTU_WEIGHT if carrier.per_octet == 1 else _ASCII_WEIGHT,
         addressed=lambda text: numbers_in(text, UNITS[0], UNITS[-1]),
         neighbours=("dlt645", "dlt645-1997"),
     )
@@ -107,16 +114,15 @@ def _lines(carrier: Carrier, library: Library) -> tuple[LineSettings, ...]:
 class _Round:
     """One search: some addresses at one line setting."""
 
-    def __init__(self, name: str, carrier: Carrier, candidates: Candidates, scope: Scope) -> None:
+    def __init__(self, name: str, carrier: Carrier, scope: Scope) -> None:
         self._name = name
         self._carrier = carrier
-        self._candidates = candidates
         self._scope = scope
         self._recent: deque[int] = deque(maxlen=_RECENT)
         self._met: set[int] = set()  # asked patiently already
         self._asked: set[int] = set()
+        self._known = 0  # how many were reported
         self._vain = 0  # suspicions in a row that found nobody
-        self._present: list[tuple[Find, UnitMemory]] = []  # to be identified, once all were asked
 
     def search(self) -> Search:
         """Ask every address of the scope."""
@@ -129,12 +135,9 @@ class _Round:
             asked = request(self._carrier, unit, _PROBE, _PROBE_TEXT)
             wait_s = self._scope.reply_within_s
             if unit == units[-1]:  # nobody is asked after it
-                wait_s = _CERTAIN_S if self._present else _LAST_S
+                wait_s = _CERTAIN_S if self._known else _LAST_S
             heard = yield Probe(asked, str(unit), wait_s)
             yield from self._meet_all(heard)
-        for find, memory in self._present:
-            identification = yield from identify(memory, self._candidates, is_quick=self._scope.is_quick)
-            yield self._identified(find, memory, identification)
 
     def _meet_all(self, heard: Heard) -> Search:
         """Meet whoever may have been heard."""
@@ -148,11 +151,12 @@ class _Round:
         elif len(heard.octets) >= _LEAST_OCTETS:
             # On a noisy line most suspicions are vain: then only the latest are asked.
             reach = _RECENT if self._vain < _MOST_VAIN else _RECENT_IN_NOISE
-            present = len(self._present)
-            for unit in list(reversed(self._recent))[:reach]:
-                if unit not in self._met:
-                    yield from self._meet(unit, _PATIENT_S, _DRAIN_S)
-            self._vain = 0 if len(self._present) > present else self._vain + 1
+            pause_s, known = _DRAIN_S, self._known
+            for age, unit in enumerate(list(reversed(self._recent))[:reach]):
+                if unit not in self._met and self._known == known:  # one reply is one device
+                    yield from self._meet(unit, _SUSPECT_S + age * _SUSPECT_STEP_S, pause_s)
+                    pause_s = 0.0
+            self._vain = 0 if self._known > known else self._vain + 1
 
     def _meet(self, unit: int, wait_s: float, pause_s: float) -> Search:
         """Ask one address patiently; report it if it is there.
@@ -163,44 +167,61 @@ class _Round:
             pause_s: how long the reply to an earlier question may still come.
         """
         self._met.add(unit)
-        memory = UnitMemory(self._carrier, unit, wait_s=wait_s)
         meeting = _Meeting(unit, self._carrier.octets(_PROBE_REPLY))
         late: list[int] = []
         for _ in range(_MEETINGS):
             asked = request(self._carrier, unit, _PROBE, _PROBE_TEXT, pause_s)
-            heard = yield Probe(asked, str(unit), memory.wait_s, _LINGER_S)
+            heard = yield Probe(asked, str(unit), wait_s, _LINGER_S)
             meeting.hear(heard, self._carrier)
             late += [self._carrier.unit(frame) for frame in heard.others]
             pause_s = 0.0
             if heard.frame is not None:
-                memory.wait_s = max(_SLOW_S, 3 * heard.turn_around_s + 0.05)
-                memory.owes |= heard.turn_around_s > _SLOW_S
+                wait_s = max(_SLOW_S, 3 * heard.turn_around_s + 0.05)
             if meeting.is_over:
                 break
         find = meeting.find(self._name)
         if find is not None:
+            self._known += 1
             yield find
-            if find.trouble is None:
-                self._present.append((find, memory))
         for other in dict.fromkeys(late):
             if other in self._asked and other not in self._met:
                 yield from self._meet(other, _CERTAIN_S, _DRAIN_S)
 
-    def _identified(self, find: Find, memory: UnitMemory, identification: Identification) -> Find:
+
+def identify_each(name: str, carrier: Carrier, candidates: Candidates, scope: Scope) -> Search:
+    """Learn which devices the units of a scope are."""
+    for address in scope.addresses:
+        memory = UnitMemory(carrier, int(address), wait_s=_CERTAIN_S)
+        heard = yield from memory.ask(_PROBE, _PROBE_TEXT)
+        if heard.frame is None:
+            continue
+        memory.wait_s = max(_SLOW_S, 3 * heard.turn_around_s + 0.05)
+        memory.owes |= heard.turn_around_s > _SLOW_S
+        evidence, reason = _told_by(carrier.body(heard.frame))
+        identification = yield from identify(memory, candidates, is_quick=scope.is_quick)
         claim, identity = identification.claim, identification.identity
-        evidence = Evidence.ANSWERS if memory.answers else find.evidence
-        is_named = claim.model is not None or bool(identity)
-        return Find(
-            protocol=find.protocol,
-            address=find.address,
-            evidence=Evidence.IDENTIFIED if is_named else evidence,
+        if claim.model is not None or identity:
+            evidence = Evidence.IDENTIFIED
+        elif memory.answers:
+            evidence = Evidence.ANSWERS
+        yield Find(
+            protocol=name,
+            address=address,
+            evidence=evidence,
             model=claim.model,
             confidence=claim.confidence if claim.model else _IDENTIFIED_CONFIDENCE if identity else None,
-            reasons=(*identification.reasons, *find.reasons),
+            reasons=(*identification.reasons, reason),
             rivals=claim.rivals,
-            keys={**find.keys, **({"model": claim.model} if claim.model else {})},
+            keys={"address": int(address), **({"model": claim.model} if claim.model else {})},
             identity=identity,
         )
+
+
+def _told_by(body: bytes) -> tuple[Evidence, str]:
+    """Return what the reply to the question tells."""
+    if body[0] & pdu.REFUSED:
+        return Evidence.REFUSES, f"refuses {_PROBE_TEXT}: {pdu.exception_name(body[1])}"
+    return Evidence.ANSWERS, f"answers a read of {_PROBE_TEXT}"
 
 
 class _Meeting:
@@ -255,10 +276,7 @@ class _Meeting:
         if self._doubles >= _GOOD_FRAMES:
             return Trouble.TWO_DEVICES, Evidence.ANSWERS, "one question is answered twice"
         if len(self._good) >= _GOOD_FRAMES:
-            code = self._good[-1][1]
-            if all(pdu_octets[0] & pdu.REFUSED for pdu_octets in self._good):
-                return None, Evidence.REFUSES, f"refuses {_PROBE_TEXT}: {pdu.exception_name(code)}"
-            return None, Evidence.ANSWERS, f"answers a read of {_PROBE_TEXT}"
+            return (None, *_told_by(self._good[-1]))
         is_steady = bool(self._begins) and max(self._begins) - min(self._begins) <= _SPREAD_S
         if len(self._garbled) >= _GARBLED and is_steady and not self._silences:
             if min(self._garbled) > self._whole + 1:

@@ -157,6 +157,9 @@ class Scanning:
         reply_within_s: what a silent address costs in the first pass, beside the wire time.
         slow_reply_within_s: the same in the second pass, where something was heard; 0: there is no second.
         search: makes the search of a scope. None: its sensors only push.
+        identify: makes the search that learns which devices these are: the addresses of its scope, which
+            answer. It comes when all addresses were asked, so that a person soon sees who is there. None:
+            `search` tells all.
         passive: returns what frames tell that were heard while only listening, in their order; nothing where
             they are another protocol's, whose frames look alike. None: what all pushing sensors prove.
         neighbours: protocols whose devices are found on one line with its own: the line settings at which one
@@ -167,6 +170,7 @@ class Scanning:
         requests: how many requests a round without addresses takes on a silent line.
         addressed: returns the addresses in a text such as "1-20,33", as a person types it. None: the option
             `--addresses` does not concern this protocol. Raises ValueError: it has none of its addresses.
+        weight: how often it is met, beside the others.
     """
 
     lines: tuple[LineSettings, ...]
@@ -174,12 +178,14 @@ class Scanning:
     reply_within_s: float = 0.3
     slow_reply_within_s: float = 0.0
     search: Callable[[Scope], Search] | None = None
+    identify: Callable[[Scope], Search] | None = None
     passive: Callable[[Sequence[Frame]], Sequence[Find]] | None = None
     neighbours: tuple[str, ...] = ()
     has_own_line: bool = False
     probe_octets: int = 8
     requests: int = 1
     addressed: Callable[[str], tuple[str, ...]] | None = None
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

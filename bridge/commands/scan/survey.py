@@ -9,87 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Final
 
 from bridge.causes import Cause, diagnosis
 from bridge.commands.scan.asking import Asker, Intruder
 from bridge.commands.scan.listening import QUIET_S, Traffic, is_quiet, recognise
-from bridge.commands.scan.plan import Limits, Step, rest, second_pass, steps
+from bridge.commands.scan.plan import Step, rest, second_pass, steps
 from bridge.commands.scan.result import Ending, Located, ScanResult, merged
+from bridge.commands.scan.subject import USUAL_LINES, Progress, Subject, Watcher
 from bridge.line import Wire
 from protocols.toolkit import protocol as records
 from protocols.toolkit.errors import ProtocolError
 from protocols.toolkit.framing import Framer
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.scanning import Evidence, Find, Heard, Probe, Scanning, Scope
+from protocols.toolkit.scanning import Evidence, Find, Heard, Probe, Scope, Search
 
 _log = logging.getLogger(__name__)
 
-USUAL_LINES: Final = tuple(
-    map(
-        LineSettings.parse,
-        ("9600 8N1", "19200 8E1", "9600 8E1", "2400 8E1", "19200 8N1", "115200 8N1", "4800 8N1", "38400 8N1"),
-    )
-)
+__all__ = ["USUAL_LINES", "Progress", "Subject", "Survey", "Watcher"]
+
 _ALONE: Final = frozenset({Evidence.IDENTIFIED, Evidence.ANSWERS, Evidence.REFUSES})
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a scan is.
-
-    Attributes:
-        text: what is being done.
-        left_s: how long the rest takes if nothing more is found, in seconds; None: not known.
-        share: the part that is done, 0–1.
-    """
-
-    text: str
-    left_s: float | None = None
-    share: float = 0.0
-
-
-class Watcher(Protocol):
-    """Who is told of a scan as it goes on."""
-
-    def found(self, located: Located) -> None:
-        """Take a find, or what is newly known of one."""
-
-    def progress(self, progress: Progress) -> None:
-        """Take how far the scan is."""
-
-    def said(self, sentence: str) -> None:
-        """Take a sentence on the line as a whole."""
-
-    def finished(self, step: str) -> None:
-        """Take the key of a step that is through, for `Subject.done`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is scanned, and what for.
-
-    Attributes:
-        port: the device file, or the name of the bus.
-        protocols: what may be spoken, by name; the likely ones first.
-        limits: what the person has limited.
-        done: the keys of steps of an earlier scan that are not repeated.
-        finds: those of that scan.
-    """
-
-    port: str
-    protocols: Mapping[str, records.Protocol]
-    limits: Limits = field(default_factory=Limits)
-    done: frozenset[str] = frozenset()
-    finds: tuple[Located, ...] = ()
-
-    def scannings(self) -> dict[str, Scanning]:
-        """Return how each protocol is searched that can be."""
-        return {
-            name: record.scanning() for name, record in self.protocols.items() if record.scanning is not None
-        }
 
 
 @dataclass(slots=True)
@@ -100,6 +41,7 @@ class _State:
     done: list[Step] = field(default_factory=list)
     found_line: LineSettings | None = None
     other_lines: set[LineSettings] = field(default_factory=set)  # where something was found later
+    identified: set[tuple[str, str, str]] = field(default_factory=set)
 
 
 class Survey:
@@ -194,6 +136,8 @@ class Survey:
             self._left_s = sum(later.cost_s for later in pending)
             await self._take(step)
             self._state.done.append(step)
+            if not any(later.place == step.place for later in pending):
+                await self._identify(step)
             self._watcher.finished(step.key)
             if self._state.found_line is None and self._has_found(step.scope.line):
                 self._state.found_line = step.scope.line
@@ -222,6 +166,7 @@ class Survey:
             step = pending.pop(0)
             self._left_s = sum(later.cost_s for later in pending)
             await self._take(step)
+            await self._identify(step)
             self._watcher.finished(step.key)
 
     def _rest(self, protocol: str, line: LineSettings, pending: Sequence[Step]) -> list[Step]:
@@ -245,14 +190,32 @@ class Survey:
 
     async def _take(self, step: Step) -> None:
         """Carry out one step: the search of one protocol at one line setting."""
-        scanning, line = self._scannings[step.protocol], step.scope.line
+        scanning = self._scannings[step.protocol]
         assert scanning.search is not None
         scope = self._without_known(step)
         if step.scope.addresses and not scope.addresses:
             return
+        await self._conduct(step, scanning.search(scope), len(scope.addresses) or scanning.requests)
+
+    async def _identify(self, step: Step) -> None:
+        """Learn which devices these are that were found with the protocol and the line settings of a step."""
+        scanning = self._scannings[step.protocol]
+        present = {
+            one.key: one.find.address
+            for one in self._state.finds
+            if (one.find.protocol, one.line) == step.place and one.find.trouble is None
+            if one.find.evidence in _ALONE and one.key not in self._state.identified
+        }
+        if scanning.identify is None or not present:
+            return
+        self._state.identified |= set(present)
+        scope = replace(step.scope, addresses=tuple(present.values()))
+        await self._conduct(step, scanning.identify(scope), len(present))
+
+    async def _conduct(self, step: Step, search: Search, total: int) -> None:
+        """Send the requests of a search, and note its finds."""
+        line, heard, asked = step.scope.line, Heard(), set[str]()
         framer = self._subject.protocols[step.protocol].framer
-        search, heard = scanning.search(scope), Heard()
-        total, asked = max(1, len(step.scope.addresses) or scanning.requests), set[str]()
         try:
             item = next(search)
             while True:
@@ -261,7 +224,7 @@ class Survey:
                     heard = Heard()
                 else:
                     asked.add(item.address)
-                    self._tell(step, item, min(1.0, len(asked) / total))
+                    self._tell(step, item, min(1.0, len(asked) / max(1, total)))
                     heard = await self._heard(item, line, framer)
                 item = search.send(heard)
         except StopIteration:
