@@ -17,7 +17,7 @@ carry their address, and are believed no further than to ask again.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import Final
 
 from protocols.modbus import pdu
@@ -57,6 +57,7 @@ _RECENT: Final = 8  # addresses asked before, one of which may have answered gar
 _RECENT_IN_NOISE: Final = 2
 _MOST_VAIN: Final = 3
 _LEAST_OCTETS: Final = 3  # fewer are a glitch
+_MOST_MEETINGS: Final = 3  # with one unit whose frames were heard
 _MEETINGS: Final = 6  # tries to have two good frames
 _GARBLED: Final = 5  # octets in answer to each of so many questions are no noise …
 _SPREAD_S: Final = 0.04  # … if they come after the same time
@@ -121,7 +122,8 @@ class _Round:
         self._recent: deque[int] = deque(maxlen=_RECENT)
         self._met: set[int] = set()  # asked patiently already
         self._asked: set[int] = set()
-        self._known = 0  # how many were reported
+        self._reported: set[int] = set()
+        self._meetings: Counter[int] = Counter()
         self._vain = 0  # suspicions in a row that found nobody
 
     def search(self) -> Search:
@@ -135,7 +137,7 @@ class _Round:
             asked = request(self._carrier, unit, _PROBE, _PROBE_TEXT)
             wait_s = self._scope.reply_within_s
             if unit == units[-1]:  # nobody is asked after it
-                wait_s = _CERTAIN_S if self._known else _LAST_S
+                wait_s = _CERTAIN_S if self._reported else _LAST_S
             heard = yield Probe(asked, str(unit), wait_s)
             yield from self._meet_all(heard)
 
@@ -144,19 +146,30 @@ class _Round:
         if heard.is_silent:
             return
         units = [self._carrier.unit(frame) for frame in (heard.frame, *heard.others) if frame is not None]
+        if heard.frame is None:
+            units += self._named_in(heard.octets)
+        for unit in dict.fromkeys(units):
+            if self._is_sought(unit):
+                yield from self._meet(unit, _CERTAIN_S, 0.0 if heard.frame is not None else _DRAIN_S)
         if units:
-            for unit in dict.fromkeys(units):
-                if unit in self._asked and unit not in self._met:
-                    yield from self._meet(unit, _CERTAIN_S, 0.0 if heard.frame is not None else _DRAIN_S)
-        elif len(heard.octets) >= _LEAST_OCTETS:
+            return
+        if len(heard.octets) >= _LEAST_OCTETS:
             # On a noisy line most suspicions are vain: then only the latest are asked.
             reach = _RECENT if self._vain < _MOST_VAIN else _RECENT_IN_NOISE
-            pause_s, known = _DRAIN_S, self._known
+            pause_s, known = _DRAIN_S, len(self._reported)
             for age, unit in enumerate(list(reversed(self._recent))[:reach]):
-                if unit not in self._met and self._known == known:  # one reply is one device
+                if unit not in self._met and len(self._reported) == known:  # one reply is one device
                     yield from self._meet(unit, _SUSPECT_S + age * _SUSPECT_STEP_S, pause_s)
                     pause_s = 0.0
-            self._vain = 0 if self._known > known else self._vain + 1
+            self._vain = 0 if len(self._reported) > known else self._vain + 1
+
+    def _is_sought(self, unit: int) -> bool:
+        """Return whether a frame of this unit is news: it was asked, and is not known to be there."""
+        return unit in self._asked and unit not in self._reported and self._meetings[unit] < _MOST_MEETINGS
+
+    def _named_in(self, octets: bytes) -> list[int]:
+        """Return the units asked of late whose reply may begin in octets that make no frame."""
+        return [unit for unit in self._recent if _head(self._carrier, unit) in octets]
 
     def _meet(self, unit: int, wait_s: float, pause_s: float) -> Search:
         """Ask one address patiently; report it if it is there.
@@ -167,6 +180,7 @@ class _Round:
             pause_s: how long the reply to an earlier question may still come.
         """
         self._met.add(unit)
+        self._meetings[unit] += 1
         meeting = _Meeting(unit, self._carrier.octets(_PROBE_REPLY))
         late: list[int] = []
         for _ in range(_MEETINGS):
@@ -181,10 +195,10 @@ class _Round:
                 break
         find = meeting.find(self._name)
         if find is not None:
-            self._known += 1
+            self._reported.add(unit)
             yield find
         for other in dict.fromkeys(late):
-            if other in self._asked and other not in self._met:
+            if self._is_sought(other):
                 yield from self._meet(other, _CERTAIN_S, _DRAIN_S)
 
 
@@ -215,6 +229,12 @@ def identify_each(name: str, carrier: Carrier, candidates: Candidates, scope: Sc
             keys={"address": int(address), **({"model": claim.model} if claim.model else {})},
             identity=identity,
         )
+
+
+def _head(carrier: Carrier, unit: int) -> bytes:
+    """Return how a reply to the question begins, by which a garbled one may be known: unit and function."""
+    first, other = carrier.adu(unit, _PROBE), carrier.adu(unit, read(Table.HOLDING, 0xFFFF, 1))
+    return first[: next(at for at, octet in enumerate(first) if octet != other[at])]
 
 
 def _told_by(body: bytes) -> tuple[Evidence, str]:
