@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from bridge import plain_text
 from bridge.commands.check.bus_load import figure
+from bridge.commands.compare.amounts import counted, times
 from bridge.commands.compare.comparison import Comparison, RequestCounts, SensorComparison, ValueComparison
 
 
@@ -25,7 +26,7 @@ def _lines(document: Comparison) -> Iterator[str]:
         f"{document['noise_octets']} octets in no frame"
     )
     for reason, replies in document["unpaired"].items():
-        yield f"  {replies} replies {reason}"
+        yield f"  {counted(replies, 'reply', 'replies')} {reason}"
     for name, sensor in document["sensors"].items():
         yield from _sensor(name, sensor)
     for address, counts in document["others"].items():
@@ -39,7 +40,7 @@ def _sensor(name: str, sensor: SensorComparison) -> Iterator[str]:
     asked = _asked(sensor["asked"]) if sensor["asked"] else "not asked by its address"
     every = f"every {sensor['every_s']:g} s" if sensor["every_s"] else "as often as the line allows"
     yield f"{name}{address}: {asked}"
-    yield f"  site.toml: {sensor['planned_requests']} requests {every}"
+    yield f"  site.toml: {counted(sensor['planned_requests'], 'request')} {every}"
     for key, value in sensor["values"].items():
         yield f"  {key:<24} {_value(value)}"
 
@@ -47,7 +48,7 @@ def _sensor(name: str, sensor: SensorComparison) -> Iterator[str]:
 def _asked(counts: RequestCounts) -> str:
     return ", ".join(
         [
-            f"asked {counts['requests']} times",
+            f"asked {times(counts['requests'])}",
             f"{_percent(counts['answered'], counts['requests'])} answered",
             *(
                 f"{_percent(count, counts['requests'])} {label}"
@@ -58,7 +59,7 @@ def _asked(counts: RequestCounts) -> str:
                 )
                 if count
             ),
-            *([f"{counts['writes']} writes"] if counts["writes"] else []),
+            *([counted(counts["writes"], "write")] if counts["writes"] else []),
             *([f"replies within {counts['slowest_ms']:.0f} ms"] if counts["answered"] else []),
         ]
     )
@@ -78,4 +79,4 @@ def _value(value: ValueComparison) -> str:
     least, most = value["least"], value["most"]
     spread = f" ({least:g} to {most:g})" if least is not None and most is not None and least != most else ""
     doubt = "  in doubt" if value["doubt"] else ""
-    return f"{value['reads']} times{every}, last {value['last']}{unit}{spread}{doubt}"
+    return f"{times(value['reads'])}{every}, last {value['last']}{unit}{spread}{doubt}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bridge.commands.check.bus_load import FULL, figure
+from bridge.commands.compare.amounts import times
 from bridge.commands.compare.comparison import Comparison, SensorComparison
 
 _MOST_NAMES = 4  # in one sentence
@@ -52,7 +53,7 @@ def _obstacles_of(name: str, sensor: SensorComparison) -> Iterator[str]:
                 f"compare type, `invalid`, `min` and `max` with the manual"
             )
     elif asked is not None and not asked["answered"] and not asked["refused"]:
-        yield f"{place} was asked {asked['requests']} times and never answered: is it still there?"
+        yield f"{place} was asked {times(asked['requests'])} and never answered: is it still there?"
     elif asked is not None and asked["answered"]:
         yield f"{place} answers, and nothing that site.toml names: compare its map with the manual"
     elif asked is not None:
@@ -69,7 +70,7 @@ def _remarks(document: Comparison) -> Iterator[str]:
             yield f"{name}: {_listed(unseen)} is never read by the master, so nobody has seen it answered"
     for address, counts in document["others"].items():
         yield (
-            f"the master also asks address {address} ({counts['requests']} times), which is no sensor of "
+            f"the master also asks address {address} ({times(counts['requests'])}), which is no sensor of "
             f"site.toml: `serial-bridge sniff {document['bus']} --learn` proposes a block for it"
         )
     addresses = [*_written(document)]
@@ -89,7 +90,7 @@ def _written(document: Comparison) -> Iterator[str]:
     } | {address: counts["writes"] for address, counts in document["others"].items()}
     for address, writes in written.items():
         if writes:
-            yield f"address {address} ({writes} times)"
+            yield f"address {address} ({times(writes)})"
 
 
 def _next_step(document: Comparison, *, is_ready: bool) -> str:

@@ -181,7 +181,7 @@ def test_writes_of_the_master_are_told_because_they_end_with_it(tmp_path: Path) 
     pieces = [*rounds(1, 3, 1.0), (5.0, adu(1, body)), (5.06, adu(1, body))]
     document = compared(tmp_path, path, pieces)
     assert document["sensors"]["main"]["asked"]["writes"] == 1
-    assert any("the master writes to address 1 (1 times)" in said for said in document["verdict"])
+    assert any("the master writes to address 1 (once)" in said for said in document["verdict"])
 
 
 def test_a_plan_that_does_not_fit_stands_in_the_way(tmp_path: Path) -> None:
