@@ -88,7 +88,8 @@ class _Searcher:
     def _divide(self, pattern: str, barren: int = 0) -> Search:
         """Search the meters that a pattern covers, by the next pair of digits.
 
-        Where two divisions in a row bring no meter alone, noise was taken for meters.
+        Where two divisions in a row bring no meter alone, noise was taken for meters; but for two with one
+        number, which leave a single part each time.
         """
         place = pattern.rfind("AA")
         garbled_parts: list[str] = []
@@ -103,7 +104,7 @@ class _Searcher:
         for part in garbled_parts:
             if not place:
                 yield self._garbled(part)
-            elif barren < _MOST_BARREN:
+            elif barren < _MOST_BARREN or len(garbled_parts) == 1:
                 yield from self._divide(part, barren + 1)
 
     def _alone(self, request: Request, least: int = _TRIES, tries: int = _TRIES) -> Alone:

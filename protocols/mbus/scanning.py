@@ -149,8 +149,9 @@ class _Searcher:
         if first is None or second not in (None, first):
             return Several()
         if first not in self.known_meters:
+            is_shared = telegrams[0].a in self.known_meters.values()
             self.known_meters[first] = telegrams[0].a
-            yield _meter(first, telegrams[0], has_twin=pattern.medium is not None)
+            yield _meter(first, telegrams[0], has_twin=pattern.medium is not None, is_shared=is_shared)
         return One(first)
 
     def _ask_primary(self, number: int) -> Search:
@@ -198,8 +199,15 @@ def _alone(heard: Heard) -> Message | None:
     return link.parse(heard.frame)
 
 
-def _meter(address: Secondary, message: Message, *, has_twin: bool) -> Find:
-    """Return a meter that said its own secondary address twice."""
+def _meter(address: Secondary, message: Message, *, has_twin: bool, is_shared: bool) -> Find:
+    """Return a meter that said its own secondary address twice.
+
+    Args:
+        address: its secondary address.
+        message: its telegram.
+        has_twin: another meter has the same number.
+        is_shared: another meter has the same primary address.
+    """
     keys: dict[str, object] = {"id": address.id}
     if has_twin:
         parts = {
@@ -213,9 +221,13 @@ def _meter(address: Secondary, message: Message, *, has_twin: bool) -> Find:
         address=address.id,
         evidence=Evidence.IDENTIFIED,
         confidence=1.0,
-        reasons=(f"it says so itself, twice: {_title(address)}", f"its primary address is {message.a}"),
+        reasons=(
+            f"it says so itself, twice: {_title(address)}",
+            f"its primary address is {message.a}"
+            + (", as another meter's: only by its id can it be called" if is_shared else ""),
+        ),
         keys=keys,
-        identity=_identity(address) | {"primary": str(message.a)},
+        identity=_identity(address),
     )
 
 
@@ -246,7 +258,7 @@ def _primary_meter(number: int, address: Secondary | None, message: Message) -> 
         confidence=1.0,
         reasons=(f"it says so itself, twice: {_title(address)}",),
         keys={"address": number},
-        identity=_identity(address) | {"primary": str(number)},
+        identity=_identity(address),
     )
 
 
@@ -348,7 +360,10 @@ def _line(text: str) -> LineSettings:
 
 
 SCANNING: Final = Scanning(
-    lines=tuple(_line(f"{baudrate} 8E1") for baudrate in (2400, 300, 9600, 4800, 1200, 19200, 600, 38400)),
+    lines=(
+        *(_line(f"{baudrate} 8E1") for baudrate in (2400, 300, 9600, 4800, 1200, 19200, 600, 38400)),
+        *(_line(f"{baudrate} 8N1") for baudrate in (2400, 9600)),  # set wrong, or behind a converter
+    ),
     search=search,
     reply_within_s=0.25,
     probe_octets=secondary.LENGTH + 9,

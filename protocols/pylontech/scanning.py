@@ -8,7 +8,17 @@ from typing import Final
 from protocols.pylontech import analog, frame
 from protocols.pylontech.battery import Battery, PackSettings
 from protocols.toolkit.polling import LineSettings
-from protocols.toolkit.scanning import Evidence, Find, Heard, Probe, Scanning, Scope, Search, numbers_in
+from protocols.toolkit.scanning import (
+    Evidence,
+    Find,
+    Heard,
+    Probe,
+    Scanning,
+    Scope,
+    Search,
+    Trouble,
+    numbers_in,
+)
 
 PROTOCOL: Final = "pylontech"
 MASTER: Final = 2
@@ -57,13 +67,14 @@ def _ask(number: int, scope: Scope) -> Generator[Probe | Find, Heard, bool]:
     if code != frame.NORMAL:
         yield _find(number, Evidence.REFUSES, f"it refuses: {frame.refusal(code)}")
     elif len(volts) == 2 and all(_VOLTS[0] <= each <= _VOLTS[1] for each in volts):
-        yield _find(number, Evidence.IDENTIFIED, f"it answered its own request twice: {volts[-1]} V")
+        yield _find(number, Evidence.IDENTIFIED, f"it answered twice: voltage {volts[-1]}")
     elif volts:
         yield _find(number, Evidence.ANSWERS, f"it answers, but not as a battery should: {volts[-1]} V")
     elif fragments < 2:
         return False
     else:
-        yield _find(number, Evidence.GARBLED, "something answers, and no reply is whole")
+        reason = "no reply is whole: two batteries seem to have this address, compare their switches"
+        yield _find(number, Evidence.GARBLED, reason)
     return True
 
 
@@ -73,6 +84,7 @@ def _find(number: int, evidence: Evidence, reason: str) -> Find:
         address=str(number),
         evidence=evidence,
         confidence=1.0 if evidence is Evidence.IDENTIFIED else None,
+        trouble=Trouble.TWO_DEVICES if evidence is Evidence.GARBLED else None,
         reasons=(reason,),
         keys={"address": number},
     )

@@ -80,7 +80,7 @@ class SoleDevice:
             address="",
             evidence=Evidence.IDENTIFIED,
             confidence=1.0,
-            reasons=(f"it answered its own request twice: {_listed(fields, self.ranges) or first.summary}",),
+            reasons=(f"it answered twice: {_listed(fields, self.ranges) or first.summary}",),
             keys=self.keys(fields),
             identity={
                 name: str(fields[source]) for name, source in self.identity.items() if fields.get(source)

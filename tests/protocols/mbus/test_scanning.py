@@ -64,7 +64,6 @@ def test_a_meter_says_twice_who_it_is() -> None:
         "serial": "06855817",
         "version": "8",
         "type": "Heat: Outlet",
-        "primary": "5",
     }
     assert PROTOCOL.settings(find.keys).secondary == Secondary("06855817")
     assert len(outcome.probes) == 4
@@ -75,6 +74,7 @@ def test_meters_of_one_primary_address_are_all_found_by_their_numbers() -> None:
     outcome = found(wire_with(*(meter(0, address) for address in addresses)))
     assert {find.address for find in outcome.finds} == {address.id for address in addresses}
     assert all(find.evidence is Evidence.IDENTIFIED for find in outcome.finds)
+    assert sum("only by its id" in find.reasons[1] for find in outcome.finds) == 3
 
 
 def test_meters_with_one_number_get_keys_that_tell_them_apart() -> None:
