@@ -52,11 +52,13 @@ def write_index() -> None:
 
 
 def _with_grades(text: str, grades: dict[str, str]) -> str:
-    """Return the text of a model file with these grades of its registers."""
-    text = re.sub(r"^(evidence|graded) = .*\n", "", text, count=2, flags=re.MULTILINE)
-    return re.sub(
-        r"^(kind = .*\n)", lambda match: match[1] + _grade_lines(grades), text, count=1, flags=re.MULTILINE
+    """Return the text of a model file with these grades of its registers; those of its tables stay."""
+    head, tables = re.split(r"^(?=\[)", text, maxsplit=1, flags=re.MULTILINE)
+    head = re.sub(r"^(evidence|graded) = .*\n", "", head, flags=re.MULTILINE)
+    head = re.sub(
+        r"^(kind = .*\n)", lambda match: match[1] + _grade_lines(grades), head, count=1, flags=re.MULTILINE
     )
+    return head + tables
 
 
 def _grade_lines(grades: dict[str, str]) -> str:
