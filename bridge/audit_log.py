@@ -168,9 +168,9 @@ def _append(path: Path, line: bytes) -> None:
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
             line = b"\n" + line  # another writer was killed within its line
         try:
-            written = os.write(descriptor, line)
-            if written < len(line):
-                os.write(descriptor, line[written:])  # raises what stopped the first one
+            count = os.write(descriptor, line)
+            if count < len(line):
+                os.write(descriptor, line[count:])  # raises what stopped the first one
             os.fsync(descriptor)
         except OSError:
             with suppress(OSError):

@@ -210,3 +210,24 @@ async def test_without_a_terminal_the_options_are_the_answers(
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2/6" not in done.stdout, "the bus is not scanned again"
     assert len(server.stored) == 3
+
+
+async def test_a_scan_that_is_interrupted_goes_on_with_who_answered(
+    tmp_path: Path, bus: SimulatedBus, server: StandIn
+) -> None:
+    def stop_early(person: Person) -> int:
+        person.sees("address 3 answers: modbus-rtu")
+        person.interrupts()
+        person.sees("none of them]: ")
+        person.types("sunspec")
+        person.sees("sunspec-3]: ")
+        person.types()
+        person.sees("server: ")
+        person.interrupts()
+        return person.ends()
+
+    words = ["setup", "--site", "site.toml", "--adapter", str(bus.path), "--line", str(LINE)]
+    with Person(*words, folder=tmp_path, environment=environment(tmp_path)) as person:
+        assert await asyncio.to_thread(stop_early, person) == 1, person.text
+    (block,) = tomllib.loads((tmp_path / "site.toml").read_text())["bus"]["meters"]["sensor"]
+    assert (block["name"], block["model"]) == ("sunspec-3", "sunspec")

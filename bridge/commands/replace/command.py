@@ -79,17 +79,21 @@ def command(
         new_keys = _scanned(site_settings, bus.name, sensor, devices, addresses, is_silent=yes)
     block = replacement.block_of(site_settings, bus.name, sensor)
     is_same = replacement.changed(block, new_keys) == block
-    chosen = () if fresh else counter or None
-    known = None if fresh else replacement.last_known(site_settings, bus, sensor, is_same_address=is_same)
-    known = replacement.corrected(known, last or ())
-    work = partial(replacement.propose, site_settings, bus, old, new_keys, devices=devices, chosen=chosen)
-    proposal = event_loop.run(work(known))
-    if known is not None and known.is_doubtful and proposal.continuations:
+    counter_keys = () if fresh else counter or None
+    last_values = (
+        None if fresh else replacement.last_known(site_settings, bus, sensor, is_same_address=is_same)
+    )
+    last_values = replacement.corrected(last_values, last or ())
+    work = partial(
+        replacement.propose, site_settings, bus, old, new_keys, devices=devices, counter_keys=counter_keys
+    )
+    proposal = event_loop.run(work(last_values))
+    if last_values is not None and last_values.is_doubtful and proposal.continuations:
         if yes:
             raise replacement.doubt(sensor, proposal.continuations[0])
-        known = _asked(known, {entry.key: entry.last for entry in proposal.continuations}, sensor)
-        proposal = replacement.with_last(proposal, known)
-    say(lines(proposal, known), err=as_json)
+        last_values = _asked(last_values, {entry.key: entry.last for entry in proposal.continuations}, sensor)
+        proposal = replacement.with_last(proposal, last_values)
+    say(lines(proposal, last_values), err=as_json)
     is_written = yes or typer.confirm(f"write this into {site}?", True, err=as_json)
     if is_written:
         with recorded(site, f"replace {sensor}", partial(toml_values, site)):
@@ -107,7 +111,7 @@ def command(
 def _scanned(
     site: Site, bus: str, sensor: str, devices: Path | None, addresses: str, *, is_silent: bool
 ) -> dict[str, Any]:
-    """Scan the bus and return the keys of the one device that may be the new sensor, or of the one chosen."""
+    """Scan the bus and return the keys of the device that may be the new sensor; of several the choice."""
     from bridge import event_loop
     from bridge.commands.replace import replacement
     from bridge.commands.replace.scanned import finds_on
@@ -134,8 +138,8 @@ def _scanned(
     return replacement.identity_keys(candidates[number - 1], block)
 
 
-def _asked(known: LastValues, guesses: Mapping[str, int | float], sensor: str) -> LastValues:
-    """Ask for the last values of the old sensor, where those that are known may be the new one's."""
+def _asked(last_values: LastValues, guesses: Mapping[str, int | float], sensor: str) -> LastValues:
+    """Ask for the last values of the old sensor, where those that are remembered may be the new one's."""
     from bridge.commands.replace import replacement
 
     say(f"the bus has read this address all along, so what it read last may be the new {sensor}'s already")
@@ -143,6 +147,6 @@ def _asked(known: LastValues, guesses: Mapping[str, int | float], sensor: str) -
         f"{key}={typer.prompt(f'{key}, as the old one showed it last', default=str(guess), err=True)}"
         for key, guess in guesses.items()
     ]
-    corrected = replacement.corrected(known, texts)
-    assert corrected is not None
-    return corrected
+    as_shown = replacement.corrected(last_values, texts)
+    assert as_shown is not None
+    return as_shown

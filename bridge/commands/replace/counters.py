@@ -76,12 +76,14 @@ def is_counter(key: str, unit: str) -> bool:
     )
 
 
-def counters(values: Values, units: Mapping[str, str], chosen: Collection[str] | None = None) -> list[str]:
+def counters(
+    values: Values, units: Mapping[str, str], counter_keys: Collection[str] | None = None
+) -> list[str]:
     """Return the keys of the counters among values: those chosen, else those that look like counters."""
     return [
         key
         for key, value in values.items()
-        if (is_counter(key, units.get(key, "")) if chosen is None else key in chosen)
+        if (is_counter(key, units.get(key, "")) if counter_keys is None else key in counter_keys)
         and not isinstance(value, (bool, str))
     ]
 

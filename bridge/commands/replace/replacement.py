@@ -159,7 +159,7 @@ async def propose(
     last: LastValues | None,
     *,
     devices: Path | None,
-    chosen: Collection[str] | None,
+    counter_keys: Collection[str] | None,
     now: datetime | None = None,
 ) -> Proposal:
     """Read the new sensor once and return what is to be written.
@@ -169,7 +169,7 @@ async def propose(
         new_keys: what differs in the block of the sensor.
         last: the last values of the old sensor.
         devices: as for `try`.
-        chosen: the keys of the counters that go on; None: those that look like counters.
+        counter_keys: the keys of the counters that go on; None: those that look like counters.
         now: when the new sensor takes over; None: now.
 
     Raises:
@@ -189,9 +189,9 @@ async def propose(
     values: Values = answer["values"]
     if not values:
         raise NoReply(f"the new {sensor.name} gave no usable value: look at it with serial-bridge try")
-    if chosen is not None and (unknown := [key for key in chosen if key not in values]):
+    if counter_keys is not None and (unknown := [key for key in counter_keys if key not in values]):
         raise ConfigError([f"{sensor.name} has no value {unknown[0]}; it has: {', '.join(values)}"])
-    keys = counters(values, settings.units, chosen)
+    keys = counters(values, settings.units, counter_keys)
     since = (now or datetime.now(UTC)).replace(microsecond=0)
     going_on = continuations(last.values if last else {}, values, settings.units, keys, since)
     return Proposal(

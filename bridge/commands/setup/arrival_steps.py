@@ -59,8 +59,10 @@ class ArrivalSteps:
             self.show_values()
         dialogue, draft = self._dialogue, self._draft
         site = self._loaded()
-        known = load_credentials(draft.credentials, site) if draft.credentials.exists() else Credentials({})
-        results = event_loop.run(deliver(site, known, self._values))
+        credentials = (
+            load_credentials(draft.credentials, site) if draft.credentials.exists() else Credentials({})
+        )
+        results = event_loop.run(deliver(site, credentials, self._values))
         for result in results:
             dialogue.tell(f"{result.sensor}: {result.sentence}")
         failures = [result for result in results if not result.is_accepted]

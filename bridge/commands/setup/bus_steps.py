@@ -63,9 +63,9 @@ class BusSteps:
                 return spares[0].identity.adapter
         elif spares:
             by_text = {str(each): each.identity.adapter for each in spares}
-            chosen = dialogue.choose("which adapter is it", list(by_text), option="--adapter")
-            if chosen is not None:
-                return by_text[chosen]
+            spare = dialogue.choose("which adapter is it", list(by_text), option="--adapter")
+            if spare is not None:
+                return by_text[spare]
         if dialogue.is_silent:
             raise NobodyToAsk("no adapter is free, or several are: say which with --adapter")
         before = list(adapters())
@@ -79,14 +79,15 @@ class BusSteps:
 
         Raises:
             BridgeError: nobody answers, or no find was taken.
-            KeyboardInterrupt: the scan was interrupted.
+            KeyboardInterrupt: the scan was interrupted before anybody answered.
         """
         draft, dialogue, answers = self._draft, self._dialogue, self._answers
         port = find_adapter(str(draft.bus(answers.bus)["adapter"]))
         wishes = self._wishes()
+        dialogue.tell("searching the line; Ctrl-C ends that, and what answers until then counts")
         with Face(dialogue) as face:
             result = event_loop.run(scan(Target(port, port), wishes, face))
-        if result.ending is Ending.INTERRUPTED:
+        if result.ending is Ending.INTERRUPTED and not result.finds:
             raise KeyboardInterrupt
         if result.ending is Ending.NOT_OURS and not any(
             is_pushing(one.find.protocol) for one in result.finds
@@ -131,9 +132,9 @@ class BusSteps:
         """Propose a find as a sensor, and write its block if the person agrees."""
         draft, dialogue, bus = self._draft, self._dialogue, self._answers.bus
         place = f"address {find.address}" if find.address else "the device"
-        for written in draft.sensors(bus):
-            if is_same(find, written):
-                dialogue.tell(f"{place}: is {written.get('name')} already")
+        for sensor_block in draft.sensors(bus):
+            if is_same(find, sensor_block):
+                dialogue.tell(f"{place}: is {sensor_block.get('name')} already")
                 return
         keys: dict[str, Any] = dict(find.keys)
         kind = name_of(find) if find.model or find.identity else f"{find.protocol}, {name_of(find)}"
@@ -153,8 +154,8 @@ class BusSteps:
 
     def _model(self, protocol: str, keys: Mapping[str, Any], find: Find) -> str | None:
         """Return the model that a person names, where the scan claims none; None if nobody knows it."""
-        if (known := self._answers.models.get(find.address)) is not None:
-            return known
+        if (model := self._answers.models.get(find.address)) is not None:
+            return model
 
         def check(text: str) -> str:
             if lack := faults(protocol, {**keys, "model": text}):

@@ -117,16 +117,14 @@ class Dialogue:
         for number, choice in enumerate(choices, 1):
             self.tell(f"{number}  {choice}", indent=_INDENT * 2)
 
-        def chosen(text: str) -> str:
+        def parse(text: str) -> str:
             if text.isdecimal() and 1 <= int(text) <= len(choices):
                 return choices[int(text) - 1]
             if check is not None and not text.isdecimal():
                 return check(text)
             raise ValueError(f"write a number from 1 to {len(choices)}")
 
-        return (
-            self.ask(question, option=option, default="", check=chosen, default_text="none of them") or None
-        )
+        return self.ask(question, option=option, default="", check=parse, default_text="none of them") or None
 
     def _read(self, question: str, *, is_secret: bool = False) -> str:
         rows = textwrap.wrap(

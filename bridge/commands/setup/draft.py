@@ -125,8 +125,8 @@ class Draft:
     @property
     def without_credential(self) -> list[str]:
         """Return the sensors without a credential."""
-        known = self.credentials_tables().get("sensors", {})
-        return [name for name in self.names if name not in known]
+        credentials = self.credentials_tables().get("sensors", {})
+        return [name for name in self.names if name not in credentials]
 
     def set_tokens(self, tokens: Mapping[str, str]) -> None:
         """Write access tokens of sensors."""

@@ -50,9 +50,9 @@ def one_bus(finds: Sequence[Located]) -> OneBus | None:
             groups[located.find.protocol, located.line].append(located)
     if not groups:
         return None
-    chosen = max(groups.values(), key=lambda group: (len(group), -min(one.after_s for one in group)))
-    protocol, line = chosen[0].find.protocol, chosen[0].line
-    addresses = {one.find.address for one in chosen}
+    largest_group = max(groups.values(), key=lambda group: (len(group), -min(one.after_s for one in group)))
+    protocol, line = largest_group[0].find.protocol, largest_group[0].line
+    addresses = {one.find.address for one in largest_group}
     others = []
     for located in finds:
         find = located.find
@@ -65,7 +65,7 @@ def one_bus(finds: Sequence[Located]) -> OneBus | None:
             )
         else:
             others.append(f"{_place(find)} at {located.line}: {sentence(find)}")
-    return OneBus(protocol, line, [one.find for one in chosen], others)
+    return OneBus(protocol, line, [one.find for one in largest_group], others)
 
 
 def _place(find: Find) -> str:
@@ -106,11 +106,11 @@ def block(protocol: str, name: str, keys: Mapping[str, Any], wish: str | None) -
 
 def is_same(find: Find, block: Mapping[str, Any]) -> bool:
     """Return whether a block of the bus is that of this device already."""
-    own = {str(find.keys[key]) for key in _ADDRESS_KEYS if key in find.keys} | (
+    find_addresses = {str(find.keys[key]) for key in _ADDRESS_KEYS if key in find.keys} | (
         {find.address} if find.address else set()
     )
-    written = {str(block[key]) for key in _ADDRESS_KEYS if key in block}
-    return bool(own & written) or (not own and not written)
+    block_addresses = {str(block[key]) for key in _ADDRESS_KEYS if key in block}
+    return bool(find_addresses & block_addresses) or not (find_addresses or block_addresses)
 
 
 def proposed_name(find: Find, model: str | None, taken: Collection[str]) -> str:

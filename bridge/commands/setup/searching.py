@@ -1,4 +1,4 @@
-"""The scan within `setup`: a line of progress that is overwritten, and at the end the finds."""
+"""The scan within `setup`: who answers is said at once, and a line of progress is overwritten."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from bridge.commands.scan.survey import Progress
 from bridge.commands.scan.text import progress_line
 from bridge.commands.setup.dialogue import Dialogue
 from bridge.plain_text import one_line
+from protocols.toolkit.scanning import Evidence
 
 _SHOW_EVERY_S: Final = 0.2
+AT_ONCE: Final = (Evidence.IDENTIFIED, Evidence.ANSWERS, Evidence.REFUSES)
 
 
 class Face:
@@ -28,6 +30,7 @@ class Face:
         self._dialogue = dialogue
         self._is_live = sys.stderr.isatty()
         self._shown_at = 0.0
+        self._keys: set[tuple[str, str, str]] = set()  # of the finds that were said
 
     def __enter__(self) -> Face:
         return self
@@ -36,7 +39,14 @@ class Face:
         self._clear()
 
     def found(self, located: Located) -> None:
-        """Ignore a find: each is shown at the end, with its question."""
+        """Say at once that somebody is there; the question comes at the end."""
+        find = located.find
+        if find.evidence not in AT_ONCE or located.key in self._keys:
+            return
+        self._keys.add(located.key)
+        self._clear()
+        place = f"address {find.address}" if find.address else "somebody"
+        self._dialogue.tell(f"{place} answers: {find.protocol} at {located.line}")
 
     def progress(self, progress: Progress) -> None:
         """Overwrite the line of progress, on a terminal."""

@@ -54,10 +54,10 @@ class ServerSteps:
             self._store({name: text for name, text in answers.tokens.items() if name in draft.names})
         if draft.without_credential and "provisioning" in draft.credentials_tables():
             self._provision()
-        missing = draft.without_credential
+        names_without = draft.without_credential
         are_all_asked_again = had_all and not answers.tokens
-        for name in draft.names if are_all_asked_again else missing:
-            self._ask_for_token(name, is_missing=name in missing)
+        for name in draft.names if are_all_asked_again else names_without:
+            self._ask_for_token(name, is_missing=name in names_without)
 
     def _ask_for_token(self, name: str, *, is_missing: bool) -> None:
         token = self._dialogue.ask(
@@ -82,12 +82,12 @@ class ServerSteps:
     def _provision(self) -> None:
         """Have ThingsBoard create the devices; a refusal is said, and tokens can be pasted."""
         draft, dialogue = self._draft, self._dialogue
-        made: list[Outcome] = []
+        outcomes: list[Outcome] = []
 
         def report(outcome: Outcome) -> None:
             dialogue.tell(outcome)
             if outcome.result != FAILED:
-                made.append(outcome)
+                outcomes.append(outcome)
 
         try:
             event_loop.run(
@@ -104,7 +104,7 @@ class ServerSteps:
         finally:
             changes = [
                 Change(f"credentials.toml: sensors.{each.sensor}", None, f"token of device {each.device}")
-                for each in made
+                for each in outcomes
             ]
             record(draft.site, "setup, tokens", *changes)
 

@@ -66,8 +66,8 @@ def log_of(site: Path) -> AuditLog:
         return AuditLog(site, spool, trust)
     match tables.get("spool"):
         case {"path": str(text)} if text:
-            named = site.parent / text
-            spool = site if folder_refusal(Path(os.path.realpath(named.parent))) else named
+            spool_path = site.parent / text
+            spool = site if folder_refusal(Path(os.path.realpath(spool_path.parent))) else spool_path
     match tables.get("clock"):
         case {"trust": "system"}:
             trust = "system"
