@@ -28,11 +28,11 @@ def scanned(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 def test_scan_finds_the_units_of_a_port(world: World) -> None:
     with SimulatedBus({**units(), 30: SimulatedUnit(30)}, LINE) as bus:
         done = world.command(
-            "scan", str(bus.path), "--line", "115200 8N1", "--protocol", "modbus-rtu", "--addresses", "1-40"
+            "scan", str(bus.path), "--line", "115200 8N1", "--protocol", "modbus-rtu", "--addresses", "1-5,30"
         )
     assert done.returncode == 0, done.stderr
     assert "115200 8N1  modbus-rtu address 1: " in done.stdout
-    assert "nothing was written to any device" in done.stdout
+    assert "nothing was written" in done.stdout
     assert "address 30" in done.stdout
 
 

@@ -16,6 +16,7 @@ from rich.segment import Segment
 
 from bridge.commands.status.screen import screen
 from bridge.status.documents import Status
+from tests.support.scan_screen import scan_lines
 from tests.support.setup_screens import setup_screens
 from tests.support.typing_person import COLUMNS, ROWS
 
@@ -118,11 +119,12 @@ def paint(lines: Sequence[Sequence[Segment]], width: int, height: int, path: Pat
 
 
 def main() -> None:
-    """Draw both screens into the folder that is named."""
+    """Draw all screens into the folder that is named."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     draw(80, 24, folder / "status-80x24.png")
     draw(40, 20, folder / "status-40x20.png")
+    paint([[Segment(line)] for line in scan_lines()], COLUMNS, ROWS, folder / f"scan-{COLUMNS}x{ROWS}.png")
     for name, lines in setup_screens().items():
         paint(
             [[Segment(line)] for line in lines], COLUMNS, ROWS, folder / f"setup-{name}-{COLUMNS}x{ROWS}.png"

@@ -19,7 +19,7 @@ from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.scanning import Scanning, Scope
 
 _NEXT_LINE = 0.8  # so much less likely is each line setting than the one before it
-_NEXT_ROUND = 0.8  # the same of a round
+_NEXT_ROUND = 0.6  # the same of a round
 _TURN_S = 0.012  # of a request, beside its octets and its time-out: gap, and the way through the system
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from bridge.commands.scan.result import Ending, Located, ScanResult, sentence
 from bridge.commands.scan.survey import Progress
-from protocols.toolkit.scanning import Evidence, Find
+from protocols.toolkit.scanning import Evidence, Find, Trouble
 
 WIDTH: Final = 79
 _INDENT: Final = "    "
@@ -33,9 +33,15 @@ def find_lines(located: Located) -> Iterator[str]:
 
 def name(find: Find) -> str:
     """Return what a find is, in a few words."""
-    if find.model is not None:
-        return f"{find.model} ({find.confidence or 0:.0%})"
     said = " ".join(find.identity.values())
+    if find.trouble is not None and find.evidence is not Evidence.HEARD:
+        return {
+            Trouble.TWO_DEVICES: "two devices with one address",
+            Trouble.DAMAGED: "answers with a wrong checksum",
+            Trouble.NOISE: "something is here, but no frame is whole",
+        }.get(find.trouble, find.trouble.value)
+    if find.model is not None:
+        return f"{find.model} ({find.confidence or 0:.0%}){f', {said}' if said else ''}"
     if said:
         return said
     return {
@@ -64,12 +70,15 @@ def summary(result: ScanResult) -> Iterator[str]:
     """Yield what came of a scan, and the next step."""
     sure = sum(located.find.evidence in _SURE for located in result.finds)
     heard = len(result.finds) - sure
-    yield (
+    text = (
         f"{result.port}: {sure} {'device answers' if sure == 1 else 'devices answer'}"
         f"{f', {heard} more heard' if heard else ''}; {result.octets_sent} octets sent in "
         f"{duration(result.bus_s)}, nothing was written to any device"
     )
+    yield from textwrap.wrap(text, WIDTH)
     if result.remark:
         yield from textwrap.wrap(result.remark, WIDTH)
     if result.ending is Ending.INTERRUPTED:
         yield f"interrupted; to go on: serial-bridge scan {result.port} --resume"
+    elif result.finds:
+        yield "next: serial-bridge setup"
