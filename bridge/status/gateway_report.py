@@ -14,10 +14,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from bridge.status.documents import BusDocument, SensorDocument, UplinkDocument
 from bridge.status.states import UNHEARD, bus_state, counts_of, sensor_states
+
+if TYPE_CHECKING:
+    from bridge.status.documents import BusDocument, SensorDocument, UplinkDocument
 
 Value = int | float | str | bool
 

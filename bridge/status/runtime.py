@@ -94,12 +94,17 @@ class Runtime:
 
     def buses(self) -> dict[str, BusDocument]:
         """Return the newest document of each bus, by the bus's name."""
+        return self.buses_and_uplink()[0]
+
+    def buses_and_uplink(self) -> tuple[dict[str, BusDocument], UplinkDocument | None]:
+        """Return the newest document of each bus, by its name, and that of the uplink, None without one."""
         documents = self.read_all()
-        return {
+        buses = {
             name.removeprefix("bus-"): cast("BusDocument", document)
             for name, document in documents.items()
             if name.startswith("bus-")
         }
+        return buses, cast("UplinkDocument | None", documents.get(UPLINK))
 
     def uplink(self) -> UplinkDocument | None:
         """Return the newest document of the uplink, None if there is none."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from bridge.status.documents import BusDocument, SensorDocument
 from bridge.status.history import NO_PORT
+
+if TYPE_CHECKING:
+    from bridge.status.documents import BusDocument, SensorDocument
 
 NOT_RUNNING: Final = "not running"
 UNHEARD: Final = frozenset({"never", "silent", NO_PORT, NOT_RUNNING})

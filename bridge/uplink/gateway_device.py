@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bridge.clock import Clock
 from bridge.clock.kernel_clock import boottime_ns
@@ -26,11 +26,13 @@ from bridge.release import VERSION
 from bridge.spool import Spool, sum_of
 from bridge.spool.locks import beside
 from bridge.status import gateway_report
-from bridge.status.documents import GatewayDocument
 from bridge.status.gateway_report import ErrorShares, Observation, SpoolFigures
 from bridge.status.runtime import Runtime
 from bridge.thingsboard import Value
 from bridge.uplink.beside_readings import BesideReadings, Device, flat_messages
+
+if TYPE_CHECKING:
+    from bridge.status.documents import GatewayDocument
 
 LOOK_EVERY_S: Final = 2.0
 REPORT_EVERY_S: Final = 60.0
@@ -117,10 +119,11 @@ class GatewayDevice:
         self._publish_document(next(filter(None, troubles), None))
 
     def _observation(self) -> Observation:
+        buses, uplink = self._runtime.buses_and_uplink()
         return Observation(
             sensors=self._bus_of,
-            buses=self._runtime.buses(),
-            uplink=self._runtime.uplink(),
+            buses=buses,
+            uplink=uplink,
             clock_trusted=self._clock.known is not None,
             clock_state=self._clock.state,
             now_ms=self._wall_ms(),

@@ -10,8 +10,6 @@ from bridge.config import Certificate, Credentials, Site
 from bridge.status.runtime import GATEWAY, Runtime
 from bridge.uplink.beside_readings import BesideReadings, Readings, device_of
 from bridge.uplink.clients import UplinkClient
-from bridge.uplink.gateway_device import GatewayDevice, read_spool
-from bridge.uplink.line_states import LineStates
 
 Job = Callable[[], Awaitable[None]]
 
@@ -39,10 +37,14 @@ def self_reports(
     posts = BesideReadings(readings)
     reach = partial(device_of, credentials=credentials, client=client, own_clients=own_clients)
     if server.diagnostics or server.gateway is not None:
+        from bridge.uplink.line_states import LineStates  # here and below: many a site asks for no report
+
         bus_of = {sensor.name: bus.name for bus in site.buses.values() for sensor in bus.sensors}
         devices = {name: device for name in bus_of if (device := reach(name)) is not None}
         yield "the delivery of line states", LineStates(runtime, bus_of, devices, posts).run
     if server.gateway is not None:
+        from bridge.uplink.gateway_device import GatewayDevice, read_spool
+
         gateway = GatewayDevice(
             site,
             reach(server.gateway),

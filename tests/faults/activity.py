@@ -107,15 +107,15 @@ DAY = Plan(
 
 SHORT = Plan(
     sensors=(
-        PlayedSensor("plain", 60, (Span(0.5, 1),)),
-        PlayedSensor("in-outage", 60, (Span(1.6, 2.4),)),
-        PlayedSensor("before-kill", 60, (Span(2.95, 4.2),)),
+        PlayedSensor("plain", 60, (Span(0.3, 0.8),)),
+        PlayedSensor("in-outage", 60, (Span(1.1, 1.9),)),
+        PlayedSensor("before-kill", 60, (Span(1.95, 2.9),)),
         PlayedSensor("living-quarter", 900),
     ),
-    outages=(Span(1.5, 2),),
-    kills=(Span(3, 3.5),),
-    restarts_h=(0.75,),
-    hours=4.5,
+    outages=(Span(1, 1.4),),
+    kills=(Span(2, 2.4),),
+    restarts_h=(0.5,),
+    hours=3,
 )
 
 

@@ -68,7 +68,7 @@ async def test_a_state_is_sent_when_it_changes_and_only_then(tmp_path: Path) -> 
     async with play.reporting({"a": "T"}):
         for state in ("never", "ok", "ok", "partly", "partly", "refusing", "failed", "ok"):
             await play.read(a=state)
-            await asyncio.sleep(3600)
+            await asyncio.sleep(1200)
     assert play.told() == ["ok", "partly", "refusing", "failed", "ok"]
 
 
@@ -82,7 +82,7 @@ async def test_a_sensor_that_says_nothing_gets_nothing(tmp_path: Path) -> None:
         document = bus_document({"a": "ok"}, 99)
         play.runtime.publish("bus-meters", {**document, "state": "lost"})
         await asyncio.sleep(11)
-        await asyncio.sleep(86400)
+        await asyncio.sleep(4000)
     assert play.told() == ["ok"]
 
 
