@@ -235,10 +235,13 @@ async def test_refused_by_the_person_or_by_the_rules_nothing_is_written(
     assert not (world.folder / "audit.jsonl").exists()
 
 
-async def test_without_an_address_the_bus_is_scanned_for_who_is_new(
+async def test_without_an_address_the_bus_in_service_is_scanned_for_who_is_new(
     world: World, bus: SimulatedBus, server: StandIn
 ) -> None:
     write(world, bus, server.port)
+    world.site.write_text(world.site.read_text().replace('"100ms"', '"1s"'))
+    world.start("read", "meters")
+    await world.until(lambda: bus.requests[1] > 0)
     exchange(bus)
     done = world.command("replace", "meter", "--addresses", "1-8", "--fresh", "--yes", "--json")
     assert done.returncode == 0, done.stderr

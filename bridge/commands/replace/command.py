@@ -115,21 +115,16 @@ def _scanned(
     from bridge import event_loop
     from bridge.commands.replace import replacement
     from bridge.commands.replace.scanned import finds_on
+    from bridge.commands.scan.text import name as name_of
 
     say(f"scanning bus {bus} for the new sensor; --address skips this", err=True)
-    finds = event_loop.run(finds_on(bus, site.path, devices, addresses))
+    finds = event_loop.run(finds_on(site.buses[bus], site, devices, addresses))
     block = replacement.block_of(site, bus, sensor)
     candidates = replacement.candidates(site, site.buses[bus], sensor, finds)
     if not candidates:
         raise replacement.nothing_new(site.buses[bus], sensor)
     for number, located in enumerate(candidates, 1):
-        reason = next(iter(located.find.reasons), "")
-        say(
-            one_line(
-                f"  {number}  address {located.find.address or '-'}  {located.find.model or ''}  {reason}"
-            ),
-            err=True,
-        )
+        say(one_line(f"  {number}  address {located.find.address or '-'}: {name_of(located.find)}"), err=True)
     if len(candidates) == 1:
         return replacement.identity_keys(candidates[0], block)
     if is_silent:

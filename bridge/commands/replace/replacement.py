@@ -34,7 +34,7 @@ from protocols.toolkit.scanning import Evidence
 ADDRESS_KEYS = ("address", "id")
 _IDENTITY_KEYS = (*ADDRESS_KEYS, "manufacturer", "version", "medium", "model")
 _SECONDARY_DIGITS = 8  # an M-Bus identification number
-_SURE = (Evidence.IDENTIFIED, Evidence.ANSWERS)
+_THERE = (Evidence.IDENTIFIED, Evidence.ANSWERS, Evidence.REFUSES, Evidence.HEARD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def candidates(site: Site, bus: Bus, name: str, finds: Sequence[Located]) -> lis
         for located in finds
         if located.find.protocol == bus.protocol.name
         and located.line == bus.line
-        and located.find.evidence in _SURE
+        and located.find.evidence in _THERE
         and not {located.find.address, *_addresses(located.find.keys)} & other_addresses
     ]
 
