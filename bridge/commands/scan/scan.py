@@ -72,13 +72,13 @@ def target_of(place: str, site: Path, devices: Path | None = None) -> Target:
     Raises:
         ConfigError: there is no such bus; the message lists them.
     """
-    if place.startswith("/"):
+    if "/" in place:
         return Target(place, place)
     settings = load_site(site)
     if place not in settings.buses:
         buses = ", ".join(settings.buses)
         raise ConfigError(
-            [f'{site}: there is no bus "{place}"; the buses are: {buses}; a port begins with /']
+            [f'{site}: there is no bus "{place}"; the buses are: {buses}; a port has a / in its name']
         )
     return Target(place, "", settings.buses[place], settings.spool.path, devices)
 

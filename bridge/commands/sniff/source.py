@@ -61,12 +61,13 @@ def source_of(
     Raises:
         ConfigError: something is missing or unknown; the message says what to write.
     """
-    if line is not None and not line.startswith("/"):
+    if line is not None and "/" not in line:
         site_settings = load_site(site)
         buses = site_settings.buses
         if line not in buses:
+            names = ", ".join(buses)
             raise ConfigError(
-                [f'{site}: there is no bus "{line}"; the buses are: {", ".join(buses)}; a port begins with /']
+                [f'{site}: there is no bus "{line}"; the buses are: {names}; a port has a / in its name']
             )
         bus = buses[line]
         return Source(
