@@ -214,7 +214,7 @@ def _scanning() -> Scanning:
         protocol="voltronic-pi30",
         lines=(LineSettings(2400, 8, "N", 1),),
         requests=lambda line: Inverter([KEYS.parse({})], line).planned(),
-        told=describe,
+        fields_of=describe,
         ranges={"output_frequency": (0.0, 70.0), "battery_voltage": (0.0, 1000.0)},
         reply_within_s=1.0,
     ).scanning

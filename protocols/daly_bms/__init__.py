@@ -26,7 +26,7 @@ def _scanning() -> Scanning:
         protocol="daly-bms",
         lines=(LineSettings(9600, 8, "N", 1),),
         requests=lambda line: Bms([KEYS.parse({"values": ["voltage"]})], line).planned(),
-        told=describe,
+        fields_of=describe,
         ranges={"voltage": (1.0, 1000.0), "state_of_charge": (0.0, 100.0)},
     ).scanning
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final
 
 from protocols.dlt645 import frame as frames
@@ -42,7 +43,15 @@ _PAIRS: Final = [f"{number:02}" for number in range(100)]
 _TRIES: Final = 3
 _MOST_BARREN: Final = 1  # divisions that brought no meter alone
 
-Alone = Generator[Probe | Find, Heard, "Message | bool"]
+
+class Answer(Enum):
+    """Who answers a request, where that is not one meter alone."""
+
+    NOBODY = "nobody"
+    SEVERAL = "several"
+
+
+Answered = Generator[Probe | Find, Heard, Message | Answer]
 
 
 def search_2007(scope: Scope) -> Search:
@@ -78,11 +87,11 @@ class _Searcher:
         if self.scope.addresses:
             return
         answer = yield from self._alone(self._energy(ANY_ADDRESS), least=2, tries=4)
-        if answer is False and self.edition is DLT645_2007:
+        if answer is Answer.NOBODY and self.edition is DLT645_2007:
             answer = yield from self._alone(_address_request())
         if isinstance(answer, Message):
             yield from self._confirm(answer.address)
-        elif answer:
+        elif answer is Answer.SEVERAL:
             yield from self._divide(ANY_ADDRESS)
 
     def _divide(self, pattern: str, barren: int = 0) -> Search:
@@ -99,7 +108,7 @@ class _Searcher:
             if isinstance(answer, Message):
                 barren = -1
                 yield from self._confirm(answer.address)
-            elif answer:
+            elif answer is Answer.SEVERAL:
                 garbled_parts.append(part)
         for part in garbled_parts:
             if not place:
@@ -107,8 +116,8 @@ class _Searcher:
             elif barren < _MOST_BARREN or len(garbled_parts) == 1:
                 yield from self._divide(part, barren + 1)
 
-    def _alone(self, request: Request, least: int = _TRIES, tries: int = _TRIES) -> Alone:
-        """Ask; return the message of who answered alone, True if several seem to, False if nobody does.
+    def _alone(self, request: Request, least: int = _TRIES, tries: int = _TRIES) -> Answered:
+        """Ask; return the message of a meter that answered alone, or that nobody or several did.
 
         Several garble each other, each time, and leave about as many octets as one: what is less is noise.
 
@@ -125,7 +134,7 @@ class _Searcher:
             if heard.frame is not None and _is_alone(heard):
                 return frames.parse(heard.frame)
             fragments += len(heard.octets) >= _SHORTEST
-        return fragments >= least
+        return Answer.SEVERAL if fragments >= least else Answer.NOBODY
 
     def _confirm(self, address: str) -> Search:
         """Ask a meter by its own address, twice, and claim it for this edition."""

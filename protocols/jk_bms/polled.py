@@ -278,7 +278,7 @@ def _scanning() -> Scanning:
         protocol="jk-bms",
         lines=(LineSettings(115200, 8, "N", 1),),
         requests=lambda line: Bms([KEYS.parse({})], line).planned(),
-        told=describe,
+        fields_of=describe,
         ranges={"voltage": (1.0, 1000.0), "state_of_charge": (0.0, 100.0)},
         identity={"serial": "device_id", "version": "software"},
     ).scanning

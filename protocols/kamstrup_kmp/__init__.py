@@ -44,7 +44,7 @@ def _scanning() -> Scanning:
         protocol="kamstrup-kmp",
         lines=(LineSettings(1200, 8, "N", 2),),
         requests=lambda line: [*Meter([_parse_settings({})], line).planned(), serial_request()],
-        told=describe,
+        fields_of=describe,
         identity={"serial": "serial"},
         reply_within_s=1.0,
     ).scanning

@@ -25,7 +25,7 @@ class SoleDevice:
         protocol: its name in site.toml.
         lines: the line settings to try, the most likely first.
         requests: returns what is asked: the first request twice, the others once.
-        told: returns what a reply says.
+        fields_of: returns what a reply says.
         ranges: values of a reply to the first request that must lie between these bounds.
         identity: names in a find's identity, and those of the fields that hold them.
         keys: returns the sensor's own keys, from what all replies say.
@@ -35,7 +35,7 @@ class SoleDevice:
     protocol: str
     lines: tuple[LineSettings, ...]
     requests: Callable[[LineSettings], Sequence[Request]]
-    told: Callable[[Frame], Mapping[str, Any]]
+    fields_of: Callable[[Frame], Mapping[str, Any]]
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     identity: Mapping[str, str] = field(default_factory=dict)
     keys: Callable[[Mapping[str, Any]], Mapping[str, object]] = lambda fields: {}
@@ -64,11 +64,11 @@ class SoleDevice:
                 break
         if not replies:
             return
-        fields = dict(self.told(replies[-1]))
+        fields = dict(self.fields_of(replies[-1]))
         implausible_names = [name for name in self.ranges if not self._is_plausible(name, fields)]
         for request in others:
             heard = yield Probe(request, "", scope.reply_within_s)
-            fields |= self.told(heard.frame) if heard.frame else {}
+            fields |= self.fields_of(heard.frame) if heard.frame else {}
         if len(replies) < 2 or implausible_names:
             reason = "it answered once of three times"
             if implausible_names:

@@ -31,7 +31,7 @@ def _request(command: int, summary: str) -> Request:
     )
 
 
-def _told(frame: Frame) -> dict[str, Any]:
+def _fields(frame: Frame) -> dict[str, Any]:
     """Return the firmware's version of a ping's reply, else the product id."""
     message = frames.parse(frame)
     number = int.from_bytes(message.data, "little")
@@ -43,7 +43,7 @@ SCANNING: Final[Scanning] = SoleDevice(
     protocol="vedirect-hex",
     lines=(LineSettings(19200),),
     requests=lambda line: [_request(PING, "ping"), _request(PRODUCT_ID, "product id")],
-    told=_told,
+    fields_of=_fields,
     identity={"version": "version", "type": "product"},
     keys=lambda fields: {"values": list(_VALUES)},
 ).scanning

@@ -140,7 +140,7 @@ def _scanning() -> Scanning:
         protocol="winsen",
         lines=(LineSettings(9600, 8, "N", 1),),
         requests=lambda line: Sensor([parse_settings({})], line).planned(),
-        told=frames.describe,
+        fields_of=frames.describe,
         ranges={"co2": (0.0, 50_000.0)},
     ).scanning
 

@@ -55,12 +55,12 @@ class Reception:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What somebody beside the host sends by himself.
+    """What a sender beside the host sends.
 
     Attributes:
         messages: for each the seconds of silence before it, and its octets.
-        line: his settings.
-        receptions: what the devices of each speech have heard of him; None: they do not answer him.
+        line: the settings of the sender.
+        receptions: what the devices of each speech have heard from it; None: they do not answer it.
     """
 
     messages: Iterator[tuple[float, bytes]]

@@ -161,13 +161,13 @@ class Wire:
     def play(
         self, script: Iterator[tuple[float, bytes]], at: float, line: LineSettings, *, is_master: bool = False
     ) -> None:
-        """Have somebody else send by himself from now on: a sensor that pushes, or another master.
+        """Have another sender beside the host: a sensor that pushes, or another master.
 
         Args:
             script: for each message the seconds of silence before it, and its octets.
-            at: when he begins, in seconds of the wire's clock.
-            line: his settings.
-            is_master: the devices answer him.
+            at: when it begins, in seconds of the wire's clock.
+            line: the settings of the sender.
+            is_master: the devices answer its messages.
         """
         self._await(Script(script, line, {} if is_master else None), at)
 
@@ -180,7 +180,7 @@ class Wire:
     # Requests on their way to the devices.
 
     def _take(self, receptions: dict[Speech, Reception], part: Transmission, data: bytes) -> None:
-        """Let the devices hear octets of a master; a request is theirs once it is through.
+        """Let the devices hear octets of a master; they take a request once it is through.
 
         Args:
             receptions: what the devices of each speech have heard of that master.

@@ -1,4 +1,4 @@
-"""Who sends by himself on a line: told by his own frames, apart from others whose frames look alike."""
+"""Sensors that push are recognised by their own frames, apart from others whose frames look alike."""
 
 from __future__ import annotations
 
