@@ -23,7 +23,7 @@ from bridge.uplink.pace import Wait
 
 SHARE: Final = 0.01  # of what the link carries
 MOST_PER_S: Final = 150.0  # messages that the uplink sends at most
-FURTHEST_S: Final = 240.0  # apart on the slowest link: a gateway counts as dead after 5 minutes
+FURTHEST_S: Final = 200.0  # apart on the slowest link: a gateway counts as dead after 5 minutes
 PATIENCE_S: Final = 60.0
 DEADLINE_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.2

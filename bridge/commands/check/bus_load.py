@@ -95,6 +95,23 @@ def warning(bus: Bus) -> str | None:
     return f"{needs}; a retry or a silent sensor will cost others a poll"
 
 
+def crowd(bus: Bus, within_s: float) -> str | None:
+    """Return one sentence if sensors that are aligned to the clock crowd each other; else None.
+
+    Args:
+        within_s: how late a reading may be without a word, in seconds.
+    """
+    aligned = [demand for demand in demands(bus) if demand.group.aligned]
+    late_s = sum(demand.wire_s for demand in aligned)
+    if len(aligned) < 2 or late_s <= within_s:
+        return None
+    late = figure(f"{late_s:.1f} s", is_lower_bound=any(demand.is_lower_bound for demand in aligned))
+    return (
+        f"bus.{bus.name}: {len(aligned)} aligned sensors are read one after the other, so the last is read "
+        f"{late} after the begin; raise the baud rate, or divide them among buses"
+    )
+
+
 def _ask(bus: Bus, group: Group, request: Request) -> Ask:
     request_line = request.line or bus.line
     octets_s = request_line.duration_s(len(request.data))

@@ -78,7 +78,9 @@ class Summary(TypedDict):
 
 def summary(site: Site, credentials: Credentials) -> Summary:
     """Return the document of `check --json`: buses with devices, requests and wire time, models, warnings."""
-    overloads = filter(None, map(bus_load.warning, site.buses.values()))
+    buses = site.buses.values()
+    crowds = (bus_load.crowd(bus, site.spool.commit_every_s) for bus in buses)
+    overloads = filter(None, (*map(bus_load.warning, buses), *crowds))
     readers = Runtime(site.spool.path).buses()
     return {
         "not_in_force": edits(site),

@@ -40,3 +40,17 @@ def test_the_gateways_own_device_is_said(tokens: dict[str, Token], said: str, tm
         site_head().replace('url = "coap://127.0.0.1"', 'url = "coap://127.0.0.1"\ngateway = "gate"')
     )
     assert said in text(summary(load_site(path), Credentials(tokens)))
+
+
+@pytest.mark.parametrize(("sensors", "is_told"), [(3, False), (90, True)])
+def test_aligned_sensors_that_crowd_each_other_are_said(sensors: int, is_told: bool, tmp_path: Path) -> None:
+    path = tmp_path / "site.toml"
+    blocks = "".join(
+        f'[[bus.meters.sensor]]\nname = "a{number}"\naddress = {number}\nevery = "15m"\naligned = true\n'
+        "[bus.meters.sensor.registers]\nx = { holding = 0 }\n"
+        for number in range(1, sensors + 1)
+    )
+    path.write_text(site_head() + blocks)
+    shown = text(summary(load_site(path), Credentials({})))
+    sentence = f"bus.meters: {sensors} aligned sensors are read one after the other, so the last is read 2."
+    assert (sentence in shown) == is_told
