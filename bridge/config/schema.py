@@ -24,6 +24,7 @@ from bridge.config.tables import (
     Site,
     SpoolSettings,
     ThingsBoard,
+    WebSettings,
 )
 from protocols import load, names
 from protocols.toolkit.errors import PackageError
@@ -40,7 +41,7 @@ def site_schema(own_models: OwnModels | None = None) -> Schema:
     """
     entries = [own_models.known_to(entry) if own_models else entry for entry in _usable()]
     schema = _of_table(Site)
-    tables = ThingsBoard, SpoolSettings, ClockSettings, Bus, RS485, Sensor
+    tables = ThingsBoard, SpoolSettings, ClockSettings, WebSettings, Bus, RS485, Sensor
     definitions = schema["$defs"] = {table.__name__: _of_table(table) for table in tables}
     sensor = definitions.pop("Sensor")
     for key in INHERITED:

@@ -35,6 +35,7 @@ from bridge.config.tables import (
     Site,
     SpoolSettings,
     ThingsBoard,
+    WebSettings,
     suggestions,
 )
 from bridge.config.toml_lines import KeyPath
@@ -54,6 +55,7 @@ _HEADERS: dict[type[Table], str] = {
     SpoolSettings: "[spool]",
     ThingsBoard: "[thingsboard]",
     ClockSettings: "[clock]",
+    WebSettings: "[web]",
     Bus: "[bus.NAME], above its sensors",
     RS485: "the bus's rs485 = { … }",
     Sensor: "[[bus.NAME.sensor]]",
@@ -84,6 +86,7 @@ def load_site(path: Path) -> Site:
         "thingsboard": None,
         "spool": document.check(SpoolSettings, ("spool",), tables.get("spool", {})),
         "clock": document.check(ClockSettings, ("clock",), tables.get("clock", {})),
+        "web": document.check(WebSettings, ("web",), tables.get("web", {})),
         "bus": _buses(document, tables.get("bus", {}), own_models),
     }
     if "thingsboard" not in misspelt:

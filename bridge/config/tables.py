@@ -158,6 +158,16 @@ class ClockSettings(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings(Table):
+    """[web]: the page for the phone."""
+
+    listen: Literal["off", "local", "lan"] = "off"
+    """local: on this machine alone, for a tunnel; lan: to everybody in the network, over HTTPS."""
+    port: Annotated[int, Whole(1024, 65535)] = 8470
+    """The TCP port of the page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RS485(Table):
     """rs485 of a bus: the adapter turns its driver on with RTS, for a UART with a bare transceiver."""
 
@@ -259,6 +269,8 @@ class Site(Table):
     """Where readings wait."""
     clock: ClockSettings = ClockSettings()
     """When the time is believed."""
+    web: WebSettings = WebSettings()
+    """The page for the phone."""
     buses: Annotated[dict[str, Bus], Written("bus")] = field(default_factory=dict)
     """The buses by name, in the order of the file."""
     fingerprints: Annotated[Mapping[str, str], NOT_WRITTEN] = field(default_factory=dict)

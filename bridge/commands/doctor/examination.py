@@ -41,12 +41,17 @@ __all__ = ["Finding", "Machine", "Severity", "as_json", "examine", "text", "wron
 
 async def examine(site: Site, credentials_path: Path, machine: Machine) -> list[Finding]:
     """Run every check; return the findings in the order of a reading's way, from adapter to server."""
+    findings = [*machine_findings(site, machine), *credentials.check(site, credentials_path)]
+    findings += await uplink.check(site, credentials.load(site, credentials_path))
+    return [_for_site(finding, site.path) for finding in findings]
+
+
+def machine_findings(site: Site, machine: Machine) -> list[Finding]:
+    """Return the findings that need neither a credential nor the network."""
     findings = [_not_in_force(sentence) for sentence in edits(site)]
     for area in (usb, port, conflicts, kernel_log, sensors, clock, spool):
         findings += area.check(site, machine)
-    findings += credentials.check(site, credentials_path)
-    findings += await uplink.check(site, credentials.load(site, credentials_path))
-    return [_for_site(finding, site.path) for finding in findings]
+    return findings
 
 
 def _not_in_force(sentence: str) -> Finding:

@@ -6,6 +6,7 @@ and freed of characters that would steer a reader's eye (`finalize`). Only `Mark
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -34,8 +35,13 @@ def environment(language: str) -> Environment:
     )
     templates.globals["language"] = language
     templates.globals["_"] = (lambda text: GERMAN.get(text, text)) if language == "de" else str
-    templates.filters["said"] = translated if language == "de" else str
+    templates.filters["said"] = translator(language)
     return templates
+
+
+def translator(language: str) -> Callable[[str], str]:
+    """Return what says a sentence of the classifier in a language."""
+    return translated if language == "de" else str
 
 
 def inline_style() -> Markup:

@@ -1,0 +1,119 @@
+"""`serial-bridge web`: the page for the phone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from bridge.commands.terminal.options import SITE, AsJson, SitePath, print_json, say
+
+if TYPE_CHECKING:
+    from bridge.commands.web.store import AccessStore
+    from bridge.config import Site
+
+SECTION: Final = "Services"
+
+command = typer.Typer(
+    help="The page for the phone: serve it, pair a browser, end sessions.", no_args_is_help=True
+)
+
+
+@command.command()
+def serve(site: SitePath = SITE) -> None:
+    """Serve the page until nobody looks for ten minutes; systemd starts it when somebody comes."""
+    import logging
+
+    from bridge import event_loop
+    from bridge.config import load_site
+    from bridge.errors import BridgeError
+
+    try:
+        from bridge.commands.web.serve import serve as serve_pages
+    except ModuleNotFoundError as error:
+        raise BridgeError(
+            f'the page needs {error.name}: install it with pip install "serial-bridge[web]"'
+        ) from error
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    event_loop.run(serve_pages(load_site(site)))
+
+
+@command.command()
+def pair(site: SitePath = SITE) -> None:
+    """Show a code for one browser, valid for ten minutes, with the address of the page and a QR code."""
+    from bridge.audit_log import AuditLog, Change
+    from bridge.commands.web.pairing import invitation
+
+    settings, store = _opened(site)
+    text = invitation(settings, store)
+    AuditLog(settings.path, settings.spool.path, settings.clock.trust).record(
+        "web pair", [Change("web: pairing code", None, "offered")]
+    )
+    say(text)
+
+
+@command.command()
+def sessions(site: SitePath = SITE, as_json: AsJson = False) -> None:
+    """List the browsers that are paired."""
+    from bridge.commands.web.access import SESSION_S, name_of
+    from bridge.commands.web.store import now_s
+
+    _, store = _opened(site)
+    now, access = now_s(), store.read()
+    access.prune(now)
+    rows = [
+        {
+            "session": name_of(key),
+            "ends_in_s": round(session.begun_s + SESSION_S - now),
+            "browser": session.browser,
+        }
+        for key, session in access.sessions.items()
+    ]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        for row in rows:
+            say(f"{row['session']}  ends in {int(str(row['ends_in_s'])) // 60} min  {row['browser']}")
+    else:
+        say("no browser is paired: sudo serial-bridge web pair")
+
+
+@command.command()
+def revoke(
+    session: Annotated[
+        str | None, typer.Argument(metavar="[SESSION]", help="As `sessions` lists it; none: all.")
+    ] = None,
+    site: SitePath = SITE,
+) -> None:
+    """End a session, or all."""
+    from bridge.audit_log import AuditLog, Change
+
+    settings, store = _opened(site)
+    count = _changed(store, session)
+    AuditLog(settings.path, settings.spool.path, settings.clock.trust).record(
+        "web revoke", [Change(f"web: session {session or 'all'}", "paired", None)]
+    )
+    say(f"{count} sessions ended")
+    raise typer.Exit(session is not None and not count)
+
+
+def _opened(site: SitePath) -> tuple[Site, AccessStore]:
+    """Return the site and who is paired.
+
+    Raises:
+        BridgeError: this user may not see that.
+    """
+    import os
+
+    from bridge.commands.web.store import AccessStore
+    from bridge.config import load_site
+    from bridge.errors import BridgeError
+
+    settings = load_site(site)
+    if not os.access(settings.spool.path.parent, os.W_OK):
+        raise BridgeError(f"{settings.spool.path.parent} is not yours to write: run it with sudo")
+    return settings, AccessStore(settings.spool.path)
+
+
+def _changed(store: AccessStore, session: str | None) -> int:
+    return store.change(lambda access: access.revoke(session))
