@@ -1,11 +1,14 @@
 // Live values: without this script every page can be read, and is as new as its last load.
 "use strict";
 (() => {
-  const code = document.getElementById("code");
-  if (code && /^#\d{8}$/.test(location.hash)) {
+  const take = () => {  // the code of the QR code: it is in no request, and not in the history
+    const code = document.getElementById("code");
+    if (!code || !/^#\d{8}$/.test(location.hash)) return;
     code.value = location.hash.slice(1);
     history.replaceState(null, "", location.pathname);
-  }
+  };
+  addEventListener("hashchange", take);
+  take();
   if (!document.querySelector("[data-live]")) return;
   const newest = (now, place) => {
     const { live, sensor: name, key } = place.dataset;
