@@ -17,6 +17,7 @@ from bridge.commands.report.pdf import NoPdf, print_pdf
 from bridge.config import Site
 from bridge.status.runtime import Runtime
 from tests.support.played_site import HOSTILE, play, spool_readings, write_site
+from tests.support.programs import program
 
 
 @pytest.fixture
@@ -155,8 +156,8 @@ def test_a_damaged_history_is_no_history(site: Site, tmp_path: Path) -> None:
         assert "No history yet" in text_of(page(gather(site)))
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
 def test_chromium_makes_a_pdf_of_it(site: Site, tmp_path: Path) -> None:
+    program("chromium")
     print_pdf(page(gather(site)), tmp_path / "report.pdf")
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-")
 

@@ -10,14 +10,14 @@ width       nothing is wider than the screen
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
+from playwright.sync_api import sync_playwright
 
-CHROMIUM = shutil.which("chromium")
+from tests.support.programs import program
+
 PHONE, DESK = {"width": 360, "height": 640}, {"width": 1280, "height": 800}
 
 FINDINGS = """() => {
@@ -69,12 +69,10 @@ CONTROLS = "a[href], button:not([disabled]), input:not([type=hidden]), select, [
 @contextmanager
 def chromium() -> Iterator[Any]:
     """A browser; the test is left out where there is none."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("needs chromium")
+    path = program("chromium")
     arguments = ["--disable-gpu", "--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=arguments)
         try:
             yield browser
         finally:
