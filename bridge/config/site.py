@@ -55,7 +55,6 @@ _HEADERS: dict[type[Table], str] = {
     SpoolSettings: "[spool]",
     ThingsBoard: "[thingsboard]",
     ClockSettings: "[clock]",
-    WebSettings: "[web]",
     Bus: "[bus.NAME], above its sensors",
     RS485: "the bus's rs485 = { … }",
     Sensor: "[[bus.NAME.sensor]]",
