@@ -67,10 +67,11 @@ def debian(tmp_path: Path) -> Debian:
 
 
 def test_root_installs_what_is_missing_and_starts_no_daemon(debian: Debian) -> None:
-    assert debian.packages() == "installing what the tests call: libcoap3-bin systemd tshark udev umockdev\n"
+    packages = "chromium libcoap3-bin systemd tshark udev umockdev"
+    assert debian.packages() == f"installing what the tests call: {packages}\n"
     update, _, install, daemons = debian.log
     assert update == "update -qq"
-    assert install == "install -y -qq --no-install-recommends libcoap3-bin systemd tshark udev umockdev"
+    assert install == f"install -y -qq --no-install-recommends {packages}"
     assert daemons == "daemons: 101", "what policy-rc.d says when a package would start its daemon"
     assert not debian.policy.exists()
 
