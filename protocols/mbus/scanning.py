@@ -129,7 +129,7 @@ class _Searcher:
         """Read twice who acknowledged a selection."""
         telegrams: list[Message] = []
         for tries in range(_TRIES):
-            heard = yield self._probe(_data(link.SELECTED), str(pattern))
+            heard = yield self._probe(_data(link.SELECTED), str(pattern), lingers=not telegrams)
             message = _alone(heard)
             if message is not None:
                 telegrams.append(message)
@@ -163,7 +163,7 @@ class _Searcher:
         telegrams: list[Message] = []
         fragments = 0
         for _ in range(_TRIES):
-            heard = yield self._probe(_data(number), str(number))
+            heard = yield self._probe(_data(number), str(number), lingers=not telegrams)
             message = _alone(heard)
             telegrams += [message] if message else []
             fragments += message is None and len(heard.octets) >= _FRAGMENT
@@ -182,12 +182,11 @@ class _Searcher:
         heard = yield self._probe(_reset(number), str(number))
         return heard.octets == link.ACKNOWLEDGEMENT
 
-    def _probe(self, request: Request, address: str) -> Probe:
-        """Return a request with its time-out; behind data the line is heard for another meter's."""
+    def _probe(self, request: Request, address: str, *, lingers: bool = False) -> Probe:
+        """Return a request with its time-out; `lingers`: another meter's reply behind the first is heard."""
         answer_s = _ANSWER_BITS / self.scope.line.baudrate + _ANSWER_S + _SLACK_S
         reply_within_s = max(answer_s, self.scope.reply_within_s)
-        linger_s = answer_s if request.longest_reply == link.LONGEST else 0.0
-        return Probe(request, address, reply_within_s, linger_s)
+        return Probe(request, address, reply_within_s, answer_s if lingers else 0.0)
 
 
 def _alone(heard: Heard) -> Message | None:
