@@ -202,6 +202,10 @@ async def test_where_the_address_stays_and_is_read_nobody_guesses_the_old_count(
     assert done.returncode == 2
     assert "say what the old one showed, --last import_energy=VALUE, or --fresh" in done.stderr
     assert world.site.read_text() == before
+    told = world.command(
+        "replace", "meter", "--address", "1", "--last", "import_energy=90000", "--yes", "--json"
+    )
+    assert json.loads(told.stdout)["offsets"]["import_energy"]["last"] == 90000
     done = world.command("replace", "meter", "--address", "1", given="9000\n\n")
     assert done.returncode == 0, done.stderr
     entry = block(world)["offsets"]["import_energy"]
@@ -231,6 +235,8 @@ async def test_refused_by_the_person_or_by_the_rules_nothing_is_written(
     assert world.command("replace", "meter", "--address", "7", given="n\n").returncode == 1
     assert world.command("replace", "meter", "--address", "700", "--yes").returncode == 2
     assert world.command("replace", "nobody", "--address", "7", "--yes").returncode == 2
+    wrong = world.command("replace", "meter", "--address", "7", "--last", "energy=5", "--yes")
+    assert "meter has no value energy; it has: import_energy, voltage, energy_today" in wrong.stderr
     assert world.site.read_text() == before
     assert not (world.folder / "audit.jsonl").exists()
 
@@ -248,3 +254,15 @@ async def test_without_an_address_the_bus_in_service_is_scanned_for_who_is_new(
     assert json.loads(done.stdout)["after"] == {"address": 7}
     assert "address 7" in done.stderr
     assert "address 2" not in done.stderr, "the tank is another sensor"
+
+
+async def test_a_value_that_looks_like_no_counter_goes_on_if_its_last_value_is_said(
+    world: World, bus: SimulatedBus, server: StandIn
+) -> None:
+    write(world, bus, server.port)
+    exchange(bus)
+    done = world.command(
+        "replace", "meter", "--address", "7", "--last", "energy_today=7.5", "--yes", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["offsets"]["energy_today"]["add"] == 2.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -25,7 +25,7 @@ from bridge.commands.terminal.options import (
 from bridge.plain_text import one_line
 
 if TYPE_CHECKING:
-    from bridge.commands.replace.replacement import LastValues
+    from bridge.commands.replace.counters import Continuation
     from bridge.config import Site
 
 SECTION: Final = "Every day"
@@ -67,6 +67,7 @@ def command(
     from bridge import event_loop
     from bridge.commands.enroll.enrolment import check_writable
     from bridge.commands.replace import replacement
+    from bridge.commands.replace.last_values import corrected, doubt, last_known
     from bridge.commands.replace.text import document, lines
     from bridge.config import load_site, with_keys
 
@@ -80,18 +81,17 @@ def command(
     block = replacement.block_of(site_settings, bus.name, sensor)
     is_same = replacement.changed(block, new_keys) == block
     counter_keys = () if fresh else counter or None
-    last_values = (
-        None if fresh else replacement.last_known(site_settings, bus, sensor, is_same_address=is_same)
+    remembered = None if fresh else last_known(site_settings, bus, sensor, is_same_address=is_same)
+    last_values = corrected(remembered, last or ())
+    proposal = event_loop.run(
+        replacement.propose(
+            site_settings, bus, old, new_keys, last_values, devices=devices, counter_keys=counter_keys
+        )
     )
-    last_values = replacement.corrected(last_values, last or ())
-    work = partial(
-        replacement.propose, site_settings, bus, old, new_keys, devices=devices, counter_keys=counter_keys
-    )
-    proposal = event_loop.run(work(last_values))
-    if last_values is not None and last_values.is_doubtful and proposal.continuations:
+    if last_values is not None and (doubtful := last_values.doubtful(proposal.continuations)):
         if yes:
-            raise replacement.doubt(sensor, proposal.continuations[0])
-        last_values = _asked(last_values, {entry.key: entry.last for entry in proposal.continuations}, sensor)
+            raise doubt(sensor, doubtful[0])
+        last_values = corrected(last_values, _read_off(sensor, doubtful))
         proposal = replacement.with_last(proposal, last_values)
     say(lines(proposal, last_values), err=as_json)
     is_written = yes or typer.confirm(f"write this into {site}?", True, err=as_json)
@@ -133,15 +133,11 @@ def _scanned(
     return replacement.identity_keys(candidates[number - 1], block)
 
 
-def _asked(last_values: LastValues, guesses: Mapping[str, int | float], sensor: str) -> LastValues:
+def _read_off(sensor: str, doubtful: Sequence[Continuation]) -> list[str]:
     """Ask for the last values of the old sensor, where those that are remembered may be the new one's."""
-    from bridge.commands.replace import replacement
-
     say(f"the bus has read this address all along, so what it read last may be the new {sensor}'s already")
-    texts = [
-        f"{key}={typer.prompt(f'{key}, as the old one showed it last', default=str(guess), err=True)}"
-        for key, guess in guesses.items()
+    return [
+        f"{entry.key}="
+        + typer.prompt(f"{entry.key}, as the old one showed it last", default=str(entry.last), err=True)
+        for entry in doubtful
     ]
-    as_shown = replacement.corrected(last_values, texts)
-    assert as_shown is not None
-    return as_shown

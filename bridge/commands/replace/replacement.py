@@ -2,13 +2,12 @@
 
     find the new one ──▶ read it once ──▶ propose ──▶ (a person agrees) ──▶ write site.toml
 
-Whoever reads the bus meanwhile goes on with the old settings until `install`. The last values of the old
-sensor come from the status document of its bus or, after a restart, from what the bus keeps beside the spool.
+Whoever reads the bus meanwhile goes on with the old settings until `install`. A counter goes on
+only where old and new sensor give it in the same unit, or a person says its last value.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,38 +17,23 @@ from typing import Any
 
 from bridge.commands.replace.block_edit import edit_block
 from bridge.commands.replace.counters import Continuation, continuations, counters
+from bridge.commands.replace.last_values import LastValues
 from bridge.commands.scan.result import Located
 from bridge.commands.try_.attempt import attempt_at
 from bridge.commands.try_.borrowed import query_of
 from bridge.config import Bus, Offset, Sensor, Site
 from bridge.config.document import Document
 from bridge.errors import BridgeError, ConfigError, NoReply
-from bridge.spool.locks import beside
-from bridge.status.line_statistics import Memory
 from bridge.status.runtime import Runtime
 from protocols.toolkit.errors import SettingsError
 from protocols.toolkit.polling import Values
 from protocols.toolkit.scanning import Evidence
 
 ADDRESS_KEYS = ("address", "id")
-_IDENTITY_KEYS = (*ADDRESS_KEYS, "manufacturer", "version", "medium", "model")
+_QUALIFIERS = ("manufacturer", "version", "medium")  # of an M-Bus identification number
+_IDENTITY_KEYS = (*ADDRESS_KEYS, *_QUALIFIERS, "model")
 _SECONDARY_DIGITS = 8  # an M-Bus identification number
 _THERE = (Evidence.IDENTIFIED, Evidence.ANSWERS, Evidence.REFUSES, Evidence.HEARD)
-
-
-@dataclass(frozen=True, slots=True)
-class LastValues:
-    """The last values of the old sensor, with the offsets that held then.
-
-    Attributes:
-        ts_ms: when they were read, ms since 1970; None if not known.
-        values: by key.
-        is_doubtful: they may be the new sensor's: the bus reads this address, and somebody answers.
-    """
-
-    ts_ms: int | None
-    values: Values
-    is_doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +124,6 @@ def identity_keys(located: Located, block: Mapping[str, Any]) -> dict[str, Any]:
     return keys if "model" in block else {key: value for key, value in keys.items() if key != "model"}
 
 
-def last_known(site: Site, bus: Bus, name: str, *, is_same_address: bool) -> LastValues | None:
-    """Return the last values of a sensor; None if no process of this gateway remembers any."""
-    document = Runtime(site.spool.path).buses().get(bus.name)
-    row = document.get("sensors", {}).get(name) if document else None
-    if row is not None and (values := row.get("last_values")):
-        return LastValues(row.get("last_ts"), values, is_same_address and row.get("state") == "ok")
-    if (last := Memory(beside(site.spool.path, f".bus-{bus.name}.json")).last(name)) is not None:
-        return LastValues(*last)
-    return None
-
-
 async def propose(
     site: Site,
     bus: Bus,
@@ -189,11 +162,15 @@ async def propose(
     values: Values = answer["values"]
     if not values:
         raise NoReply(f"the new {sensor.name} gave no usable value: look at it with serial-bridge try")
-    if counter_keys is not None and (unknown := [key for key in counter_keys if key not in values]):
+    as_shown = last.as_shown if last else frozenset()
+    if unknown := [key for key in (*(counter_keys or ()), *as_shown) if key not in values]:
         raise ConfigError([f"{sensor.name} has no value {unknown[0]}; it has: {', '.join(values)}"])
     keys = counters(values, settings.units, counter_keys)
+    keys += [key for key in sorted(as_shown) if key not in keys]
+    old_units = sensor.settings.units
+    alike = [key for key in keys if key in as_shown or old_units.get(key) == settings.units.get(key)]
     since = (now or datetime.now(UTC)).replace(microsecond=0)
-    going_on = continuations(last.values if last else {}, values, settings.units, keys, since)
+    going_on = continuations(last.values if last else {}, values, settings.units, alike, since)
     return Proposal(
         sensor.name,
         bus.name,
@@ -207,53 +184,22 @@ async def propose(
 
 
 def changed(block: Mapping[str, Any], new_keys: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a sensor's block with new keys; an address of the other kind is not left beside a new one."""
-    dropped = set(ADDRESS_KEYS) if set(ADDRESS_KEYS) & set(new_keys) else set()
-    return {key: value for key, value in block.items() if key not in dropped} | dict(new_keys)
+    """Return a sensor's block with new keys.
 
-
-def corrected(last: LastValues | None, texts: Sequence[str]) -> LastValues | None:
-    """Return the last values with those that a person read off the old sensor: KEY=VALUE each.
-
-    Raises:
-        ConfigError: a text is not of that form.
+    Beside a new address no address of the other kind is left, nor what told the old device from others.
     """
-    values: dict[str, int | float] = {}
-    for text in texts:
-        key, equals, number = text.partition("=")
-        try:
-            value = (
-                int(number) if number.strip().lstrip("+-").isdecimal() else float(number.replace(",", "."))
-            )
-        except ValueError:
-            equals = ""
-        if not equals or not key.strip() or not math.isfinite(value):
-            raise ConfigError(
-                [f"--last {text}: write the key of the value and a number: import_energy=8123.4"]
-            )
-        values[key.strip()] = value
-    if not values:
-        return last
-    is_doubtful = last is not None and last.is_doubtful and not last.values.keys() <= values.keys()
-    return LastValues(last.ts_ms if last else None, {**(last.values if last else {}), **values}, is_doubtful)
+    is_other = any(key in new_keys and new_keys[key] != block.get(key) for key in ADDRESS_KEYS)
+    stale_keys = {*ADDRESS_KEYS, *_QUALIFIERS} if is_other else set()
+    return {key: value for key, value in block.items() if key not in stale_keys} | dict(new_keys)
 
 
-def with_last(proposal: Proposal, last: LastValues) -> Proposal:
+def with_last(proposal: Proposal, last: LastValues | None) -> Proposal:
     """Return the proposal for other last values of the old sensor."""
+    last = last or LastValues(None, {})
     since = proposal.continuations[0].offset.since
     keys = [entry.key for entry in proposal.continuations]
     return replace(
         proposal, continuations=continuations(last.values, proposal.values, proposal.units, keys, since)
-    )
-
-
-def doubt(sensor: str, entry: Continuation) -> ConfigError:
-    """Return the error for last values that may be the new sensor's, where nobody can be asked."""
-    return ConfigError(
-        [
-            f"the bus has read the address of {sensor} all along, so {entry.key} {entry.last} may be the new "
-            f"sensor's already: say what the old one showed, --last {entry.key}=VALUE, or --fresh"
-        ]
     )
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bridge import plain_text
-from bridge.commands.replace.replacement import LastValues, Proposal
+from bridge.commands.replace.last_values import LastValues
+from bridge.commands.replace.replacement import Proposal
 from bridge.config.wording import value_text
 
 _MOST_VALUES = 4

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from bridge.commands.replace.replacement import (
-    LastValues,
-    candidates,
-    changed,
-    corrected,
-    identity_keys,
-    keys_for_address,
-)
+from bridge.commands.replace.counters import Continuation
+from bridge.commands.replace.last_values import LastValues, corrected
+from bridge.commands.replace.replacement import candidates, changed, identity_keys, keys_for_address
 from bridge.commands.scan.result import Located
-from bridge.config import Site, load_site
+from bridge.config import Offset, Site, load_site
 from bridge.errors import ConfigError
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.scanning import Evidence, Find
@@ -67,19 +63,30 @@ def test_an_address_is_typed_as_the_protocol_has_it(site: Site) -> None:
 
 def test_a_serial_number_takes_the_place_of_an_address() -> None:
     assert changed({"name": "h", "address": 5}, {"id": "12345678"}) == {"name": "h", "id": "12345678"}
-    assert changed({"name": "h", "id": "1", "model": "m"}, {"address": 5}) == {
-        "name": "h",
-        "model": "m",
-        "address": 5,
-    }
+    old = {"name": "h", "id": "1", "manufacturer": "KAM", "version": 3, "medium": 4, "values": ["a"]}
+    assert changed(old, {"address": 5}) == {"name": "h", "values": ["a"], "address": 5}
+    assert changed(old, {"id": "1"}) == old, "the same device keeps what tells it from others"
+
+
+def entry(key: str) -> Continuation:
+    return Continuation(key, "kWh", 2, 1, Offset(1, datetime.now(UTC)))
 
 
 def test_what_was_read_off_the_old_sensor_counts_more_than_what_is_remembered() -> None:
-    known = LastValues(7, {"a": 1.0, "b": 2.0}, is_doubtful=True)
-    assert corrected(known, ["a=8.5"]) == LastValues(7, {"a": 8.5, "b": 2.0}, is_doubtful=True)
-    assert corrected(known, ["a=8,5", "b=9"]) == LastValues(7, {"a": 8.5, "b": 9}, is_doubtful=False)
-    assert corrected(None, ["a=3"]) == LastValues(None, {"a": 3})
-    assert corrected(known, []) is known
+    remembered = LastValues(7, {"a": 1.0, "b": 2.0, "voltage": 230.0}, is_doubtful=True)
+    last = corrected(remembered, ["a=8,5"])
+    assert last is not None
+    assert last.values == {"a": 8.5, "b": 2.0, "voltage": 230.0}
+    assert corrected(None, ["a=3"]) == LastValues(None, {"a": 3}, as_shown=frozenset("a"))
+    assert corrected(remembered, []) is remembered
     for wrong in ("a", "a=", "=3", "a=x", "a=nan", "a=1e999"):
         with pytest.raises(ConfigError, match="write the key of the value and a number"):
-            corrected(known, [wrong])
+            corrected(remembered, [wrong])
+
+
+def test_a_remembered_value_is_in_doubt_only_where_nobody_has_read_the_display() -> None:
+    last = corrected(LastValues(7, {"a": 1, "b": 2, "voltage": 230.0}, is_doubtful=True), ["a=8"])
+    assert last is not None
+    assert [each.key for each in last.doubtful([entry("a"), entry("b")])] == ["b"]
+    assert last.doubtful([entry("a")]) == []
+    assert LastValues(7, {"a": 1}).doubtful([entry("a")]) == []
