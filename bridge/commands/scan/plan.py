@@ -18,6 +18,9 @@ from dataclasses import dataclass, replace
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.scanning import Scanning, Scope
 
+PATIENT_S = 1.2
+"""Few devices take longer to reply."""
+
 _NEXT_LINE = 0.8  # so much less likely is each line setting than the one before it
 _NEXT_ROUND = 0.6  # the same of a round
 _TURN_S = 0.012  # of a request, beside its octets and its time-out: gap, and the way through the system
@@ -135,6 +138,17 @@ def rest(protocol: str, line: LineSettings, pending: Sequence[Step], *, is_quick
     other_parity = [step for step in elsewhere if step.scope.line.baudrate == line.baudrate]
     other_speed = [step for step in elsewhere if step not in other_parity and not step.round]
     return [*own, *sorted(others, key=lambda step: step.round), *other_parity, *other_speed]
+
+
+def patient(done: Sequence[Step]) -> Iterator[Step]:
+    """Yield those steps again that ask everybody at once or a single device, with more time for a reply.
+
+    They are for a line on which nobody was found.
+    """
+    for step in done:
+        if not step.scope.addresses and step.scope.reply_within_s < PATIENT_S:
+            scope = replace(step.scope, reply_within_s=PATIENT_S)
+            yield Step(step.protocol, scope, step.round, step.cost_s + PATIENT_S)
 
 
 def second_pass(

@@ -16,7 +16,7 @@ from typing import Final
 from bridge.causes import Cause, diagnosis
 from bridge.commands.scan.asking import Asker, Intruder
 from bridge.commands.scan.listening import QUIET_S, Traffic, is_quiet, recognise
-from bridge.commands.scan.plan import Step, rest, second_pass, steps
+from bridge.commands.scan.plan import Step, patient, rest, second_pass, steps
 from bridge.commands.scan.result import Ending, Located, ScanResult, merged
 from bridge.commands.scan.subject import USUAL_LINES, Progress, Subject, Watcher
 from bridge.line import Wire
@@ -157,11 +157,8 @@ class Survey:
         heard: dict[tuple[str, LineSettings], set[str]] = {}
         for located in self._state.finds:
             heard.setdefault((located.find.protocol, located.line), set()).add(located.find.address)
-        pending = [
-            step
-            for step in second_pass(self._scannings, self._state.done, heard)
-            if step.key not in self._subject.done
-        ]
+        again = second_pass(self._scannings, self._state.done, heard) if heard else patient(self._state.done)
+        pending = [step for step in again if step.key not in self._subject.done]
         while pending:
             step = pending.pop(0)
             self._left_s = sum(later.cost_s for later in pending)
