@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from bridge.simulator.field.sensors import LiveUnit
+from bridge.simulator.field.waveform import words
 from bridge.simulator.field.wire import Unit
 from bridge.simulator.training.description import Clock, RandomDevice
 from protocols.modbus import models
 from protocols.modbus.ascii import ASCII
 from protocols.modbus.carrier import Carrier
+from protocols.modbus.models.fingerprint import Trait
+from protocols.modbus.registers import Table
 from protocols.modbus.serial_line import RTU
 from protocols.shdlc.models import MODELS
 from protocols.shdlc.simulation import SimulatedSensor
@@ -46,4 +49,20 @@ def _unit(device: RandomDevice, carrier: Carrier, clock: Clock) -> LiveUnit:
     model = models.load(device.model)
     unit = LiveUnit(int(device.address), model.registers, device.seed, carrier, clock)
     unit.max_registers = model.limits.max_registers
+    for trait in model.fingerprint.traits:
+        _put(unit, trait)
     return unit
+
+
+def _put(unit: LiveUnit, trait: Trait) -> None:
+    """Give a unit a register by which its model is known; what a pattern allows cannot be told."""
+    register = trait.register
+    if register.table.of_bits or not (trait.constants or trait.within):
+        return
+    value = trait.constants[0] if trait.constants else sum(trait.within or (0, 0)) / 2
+    octets = words(register, value)
+    table = unit.holding if register.table is Table.HOLDING else unit.input
+    table |= {
+        register.start + at: int.from_bytes(octets[2 * at : 2 * at + 2], "big")
+        for at in range(register.words)
+    }

@@ -1,0 +1,74 @@
+"""The order of a scan, and what is left of it once something was found."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.causes import Cause
+from bridge.commands.scan.plan import Limits, patient, rest, second_pass, steps
+from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.scanning import Scanning, Scope, Search, Trouble, numbers_in
+
+USUAL, SELDOM = LineSettings(9600), LineSettings(9600, parity="E")
+SLOW_LINE = LineSettings(1200)
+
+
+def nobody(_: Scope) -> Search:
+    return
+    yield
+
+
+MANY = Scanning(
+    lines=(USUAL, SELDOM, SLOW_LINE),
+    rounds=(("1", "2"), ("3", "4", "5")),
+    reply_within_s=0.02,
+    slow_reply_within_s=0.1,
+    search=nobody,
+    weight=20.0,
+    addressed=lambda text: numbers_in(text, 1, 5),
+)
+SOLE = Scanning(lines=(USUAL,), search=nobody)
+BOTH = {"many": MANY, "sole": SOLE}
+
+
+def test_what_promises_most_for_its_time_comes_first() -> None:
+    planned = steps(BOTH, Limits())
+    assert (planned[0].protocol, planned[0].scope.line, planned[0].round) == ("many", USUAL, 0)
+    assert planned[-1].scope.line == SLOW_LINE or planned[-1].protocol == "sole"
+    assert len(planned) == 7
+    assert len({step.key for step in planned}) == 7
+
+
+def test_a_person_limits_line_settings_addresses_and_depth() -> None:
+    assert {step.scope.line for step in steps(BOTH, Limits(line=SELDOM))} == {SELDOM}
+    assert {step.round for step in steps(BOTH, Limits(is_quick=True))} == {0}
+    chosen = steps({"many": MANY}, Limits(line=USUAL, addresses="2,4-5"))
+    assert [step.scope.addresses for step in chosen] == [("2", "4", "5")]
+    with pytest.raises(ValueError, match="use 1–5"):
+        steps({"many": MANY}, Limits(addresses="9"))
+
+
+def test_where_something_was_found_that_setting_is_finished_then_others_of_its_speed() -> None:
+    planned = steps(BOTH, Limits())
+    left = rest("many", USUAL, planned[1:], is_quick=False)
+    own = [step for step in left if step.place == ("many", USUAL)]
+    assert left[: len(own)] == own
+    assert {step.scope.line for step in left if step.round} == {USUAL, SELDOM}
+    assert {step.scope.line for step in rest("many", USUAL, planned, is_quick=True)} == {USUAL}
+
+
+def test_the_second_pass_asks_the_silent_ones_more_patiently() -> None:
+    planned = steps(BOTH, Limits(line=USUAL))
+    (first, second) = second_pass(BOTH, planned, {("many", USUAL): {"1"}})
+    assert (first.scope.addresses, first.scope.reply_within_s) == (("2",), 0.1)
+    assert second.scope.addresses == ("3", "4", "5")
+
+
+def test_where_nobody_was_found_single_devices_are_given_more_time() -> None:
+    (again,) = patient(steps(BOTH, Limits(line=USUAL)))
+    assert again.protocol == "sole"
+    assert again.scope.reply_within_s > 1
+
+
+def test_each_trouble_is_a_cause_that_has_its_sentence() -> None:
+    assert all(Cause(trouble.value) for trouble in Trouble)
