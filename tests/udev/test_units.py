@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bridge.commands.install.files import READER, SYSUSERS, TMPFILES, UPLINK
+from bridge.commands.install.files import READER, SYSUSERS, TMPFILES, UPLINK, WEB, WEB_SOCKET, files
+from bridge.config.tables import WebSettings
 from tests.support.programs import program
-from tests.udev.sites import PLACES, files_of
+from tests.udev.sites import PLACES, files_of, site_of
 
 ADAPTERS = {"meters": "serial:AB0JPQ7X"}
 BOTH = pytest.mark.parametrize("path", [READER, UPLINK], ids=lambda path: path.name)
@@ -87,3 +88,31 @@ def test_user_and_folders_are_made_and_a_folder_that_is_there_is_left_alone(tmp_
     assert (tmp_path / "srv/readings").stat().st_mode & 0o777 == 0o711
     runtime = (tmp_path / "run/serial-bridge").stat()
     assert (runtime.st_mode & 0o777, runtime.st_uid != 0) == (0o755, True)
+
+
+def page_files(listen: str) -> dict[Path, str]:
+    """What is written for a site with the page for the phone."""
+    site = replace(site_of(ADAPTERS), web=WebSettings(listen=listen, port=8471))
+    return {file.path: file.text for file in files(site, PLACES)}
+
+
+def test_without_a_word_in_the_site_there_is_no_page() -> None:
+    assert {WEB, WEB_SOCKET}.isdisjoint(files_of(ADAPTERS))
+
+
+@pytest.mark.parametrize(("listen", "address"), [("local", "127.0.0.1:8471"), ("lan", "8471")])
+def test_systemd_listens_for_the_page_where_the_site_says(tmp_path: Path, listen: str, address: str) -> None:
+    written_files = page_files(listen)
+    assert f"ListenStream={address}\n" in written_files[WEB_SOCKET]
+    units = [written(tmp_path, path, written_files[path]) for path in (WEB, WEB_SOCKET)]
+    checked = systemd("systemd-analyze", "verify", *units)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_the_page_can_do_little_but_be_looked_at(tmp_path: Path) -> None:
+    unit = written(tmp_path, WEB, page_files("lan")[WEB])
+    rated = systemd("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=10", unit)
+    assert rated.returncode == 0, rated.stdout
+    lines = unit.read_text().splitlines()
+    assert {"PrivateNetwork=yes", "DevicePolicy=closed", "InaccessiblePaths=-/run/credentials"} <= set(lines)
+    assert not any("DeviceAllow" in line or "Credential=" in line for line in lines)

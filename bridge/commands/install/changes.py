@@ -17,7 +17,17 @@ from shlex import quote
 
 from bridge.audit_log import Change
 from bridge.commands.install import machine
-from bridge.commands.install.files import ALL, READER, RULES, SYSUSERS, TMPFILES, UPLINK, File
+from bridge.commands.install.files import (
+    ALL,
+    READER,
+    RULES,
+    SYSUSERS,
+    TMPFILES,
+    UPLINK,
+    WEB,
+    WEB_SOCKET,
+    File,
+)
 from bridge.commands.install.root import folder_below
 from bridge.config import Site
 from bridge.files import open_regular, replace_by_link, replace_regular
@@ -124,6 +134,10 @@ def restarts(
     for name, unit in machine.units().items():
         if not unit.is_active:
             continue
+        if name in (machine.WEB, machine.WEB_SOCKET):
+            if reason := _page_reason(site, difference):
+                reasons[name] = reason
+            continue
         part = parts.get(name)
         unit_file = UPLINK if name == machine.UPLINK else READER
         if part is None:
@@ -136,6 +150,13 @@ def restarts(
             reasons[name] = "the credentials changed"
     has_new_rules = RULES in difference.paths
     return Restarts(reasons, _unrecognised(site, present, has_new_rules=has_new_rules))
+
+
+def _page_reason(site: Site, difference: Difference) -> str:
+    """Return why the page and its socket must be stopped; "" if they go on."""
+    if site.web.listen == "off":
+        return "the page is off"
+    return "its unit changed" if difference.paths & {WEB, WEB_SOCKET} else ""
 
 
 def carry_out(
@@ -155,6 +176,8 @@ def carry_out(
     names = [machine.unit_of(bus) for bus in site.buses if bus in links]
     if delivers:
         names.append(machine.UPLINK)
+    if site.web.listen != "off":
+        names.append(machine.WEB_SOCKET)
     running = machine.units()
     for bus in site.buses.values():
         if bus.name not in links and (devices := machine.fitting(bus, present)):

@@ -24,14 +24,17 @@ TMPFILES = Path("/etc/tmpfiles.d/serial-bridge.conf")
 READER = UNITS / "serial-bridge@.service"
 UPLINK = UNITS / "serial-bridge-uplink.service"
 ENABLED = UNITS / "multi-user.target.wants" / UPLINK.name
+WEB = UNITS / "serial-bridge-web.service"
+WEB_SOCKET = UNITS / "serial-bridge-web.socket"
+WEB_ENABLED = UNITS / "sockets.target.wants" / WEB_SOCKET.name
 
-ALL = (RULES, READER, UPLINK, ENABLED, SYSUSERS, TMPFILES)
+ALL = (RULES, READER, UPLINK, ENABLED, SYSUSERS, TMPFILES, WEB, WEB_SOCKET, WEB_ENABLED)
 """Every file that may be written: what `uninstall` removes."""
 
 PACKAGED = Path(__file__).parent / "udev"
 _CHECKOUT = Path(__file__).parents[3] / "udev"
 _PLAIN = re.compile(r"/[\w./+@=,:-]*", re.ASCII)  # needs no quoting in a unit
-_PLACE = re.compile(r"@(program|site|spool|buses|handed_over)@")
+_PLACE = re.compile(r"@(program|site|spool|buses|handed_over|listen)@")
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 — by ProtectHome= and PrivateTmp=
 _HOMES = {
     "the program": "install it in /opt: /usr/bin/python3 -m venv /opt/serial-bridge, "
@@ -72,7 +75,7 @@ class Places:
 
 
 def files(site: Site, places: Places) -> tuple[File, ...]:
-    """Return every file that must be written; without credentials none for the uplink.
+    """Return every file that must be written; without credentials none for the uplink, without [web] no page.
 
     Raises:
         ConfigError: udev or systemd cannot use a place or an adapter; each message says what to do.
@@ -103,6 +106,13 @@ def files(site: Site, places: Places) -> tuple[File, ...]:
     ]
     if places.handed_over:
         site_files += [File(UPLINK, _rendered(UPLINK.name, values)), File(ENABLED, f"../{UPLINK.name}", True)]
+    if site.web.listen != "off":
+        values["listen"] = f"127.0.0.1:{site.web.port}" if site.web.listen == "local" else str(site.web.port)
+        site_files += [
+            File(WEB, _rendered(WEB.name, values)),
+            File(WEB_SOCKET, _rendered(WEB_SOCKET.name, values)),
+            File(WEB_ENABLED, f"../{WEB_SOCKET.name}", True),
+        ]
     return tuple(site_files)
 
 

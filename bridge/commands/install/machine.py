@@ -25,6 +25,8 @@ SYSTEMD = Path("/run/systemd/system")  # there if systemd runs this machine: sd_
 
 UPLINK = "serial-bridge-uplink.service"
 READERS = "serial-bridge@*.service"
+WEB = "serial-bridge-web.service"
+WEB_SOCKET = "serial-bridge-web.socket"
 
 _STEP_WITHIN_S = 30.0
 _START_WITHIN_S = 90.0  # a service that examines a damaged spool takes longer, and goes on
@@ -76,7 +78,9 @@ def links() -> dict[str, Path]:
 
 def units() -> dict[str, Unit]:
     """Return the bridge's services that systemd has loaded, by name."""
-    output = _run("systemctl", "show", "--property=Id,ActiveState,StatusText", READERS, UPLINK)
+    output = _run(
+        "systemctl", "show", "--property=Id,ActiveState,StatusText", READERS, UPLINK, WEB, WEB_SOCKET
+    )
     services = {}
     for block in output.split("\n\n"):
         properties = dict(line.partition("=")[::2] for line in block.splitlines())

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import os
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
@@ -21,7 +22,8 @@ from bridge.commands.web.app import Pages
 from bridge.commands.web.certificate import made
 from bridge.commands.web.guard import Guard
 from bridge.commands.web.store import AccessStore
-from bridge.errors import BridgeError
+from bridge.config import load_site
+from bridge.errors import BridgeError, ConfigError
 from bridge.systemd import notify
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ _log = logging.getLogger(__name__)
 IDLE_S: Final = 600.0
 CONNECTIONS_MOST: Final = 128
 REQUEST_WITHIN_S: Final = 10.0
+_TICKS_TO_LOOK: Final = 20  # two seconds
 _FIRST_DESCRIPTOR: Final = 3  # sd_listen_fds(3)
 
 
@@ -72,20 +75,22 @@ class Connection(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """A server that ends when it was idle for `idle_s`.
+    """A server that ends when it was idle for `idle_s`, or when its site was edited.
 
     Args:
         config: of uvicorn.
         pages: an open stream of theirs is somebody who looks.
+        site_path: the site file.
         idle_s: in seconds.
     """
 
-    def __init__(self, config: uvicorn.Config, pages: Pages, idle_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, pages: Pages, site_path: Path, idle_s: float) -> None:
         super().__init__(config)
         self._pages = pages
         self._idle_s = idle_s
         self._last_total = 0
         self._last_at: float | None = None
+        self._site_path, self._saved_ns = site_path, site_path.stat().st_mtime_ns
 
     async def on_tick(self, counter: int) -> bool:
         """Return whether to end; called ten times a second."""
@@ -98,7 +103,22 @@ class Server(uvicorn.Server):
         if now - self._last_at >= self._idle_s:
             _log.info("nobody looked for %.0f min: ended until somebody does", self._idle_s / 60)
             return True
+        if counter % _TICKS_TO_LOOK == 0 and self._is_edited():
+            _log.info("%s was edited: the next request starts the page anew", self._site_path)
+            return True
         return bool(await super().on_tick(counter))
+
+    def _is_edited(self) -> bool:
+        """Return whether the site file is another one now; not while it is gone, or has mistakes."""
+        try:
+            saved_ns = self._site_path.stat().st_mtime_ns
+            if saved_ns == self._saved_ns:
+                return False
+            self._saved_ns = saved_ns
+            load_site(self._site_path)
+        except (OSError, ConfigError):
+            return False
+        return True
 
 
 async def serve(site: Site, *, idle_s: float = IDLE_S, listener: socket.socket | None = None) -> None:
@@ -136,7 +156,7 @@ async def serve(site: Site, *, idle_s: float = IDLE_S, listener: socket.socket |
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )
-    server = Server(config, pages, idle_s)
+    server = Server(config, pages, site.path, idle_s)
     sockets = [listener] if listener else handed_over() or [_own_listener(site)]
     notify("READY=1", f"STATUS=serves {site.web.listen}")
     try:

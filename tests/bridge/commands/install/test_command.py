@@ -131,6 +131,7 @@ class Box:
         for part, fingerprint in load_site(self.site).fingerprints.items():
             unit = UPLINK if part == "uplink" else machine.unit_of(part.removeprefix("bus-"))
             (self.state / "starts" / unit).write_text(f"runs {part} {fingerprint}")
+        (self.state / "starts" / machine.WEB_SOCKET).write_text("")
         (self.state / "calls").write_text("")
         said: list[str] = []
         job.install(
@@ -505,3 +506,31 @@ def test_two_buses_with_one_port_under_two_names_are_refused(box: Box) -> None:
     box.write(SITE.replace("path:pci-0000:00:06.0-usb-0:2:1.0", "path:pci-0000:00:06.0-usb-0:1:1.0"))
     with pytest.raises(ConfigError, match=r"bus\.soil\.adapter: .* is /dev/ttyUSB0, which is the port"):
         box.install()
+
+
+PAGE = {"serial-bridge-web.socket"}
+
+
+def test_the_page_is_listened_for_where_the_site_says_and_no_longer_when_it_does_not(box: Box) -> None:
+    box.install()
+    before = box.running
+    box.write(SITE.replace("[bus.meters]", '[web]\nlisten = "lan"\n[bus.meters]', 1))
+    assert box.install()[-1] == "started serial-bridge-web.socket"
+    assert box.running == before | PAGE  # and nothing else was stopped
+    assert box.install() == ["nothing to change"]
+    box.write(SITE.replace("[bus.meters]", '[web]\nlisten = "local"\n[bus.meters]', 1))
+    said = box.install()
+    assert "stopped serial-bridge-web.socket: its unit changed" in said
+    assert said[-1] == "started serial-bridge-web.socket"
+    box.write(SITE)
+    assert "stopped serial-bridge-web.socket: the page is off" in box.install()
+    assert box.running == before
+    assert not [path for path in box.files if "web" in path]
+
+
+def test_uninstall_ends_the_page_too(box: Box) -> None:
+    box.write(SITE.replace("[bus.meters]", '[web]\nlisten = "lan"\n[bus.meters]', 1))
+    box.install()
+    box.uninstall()
+    assert box.running == set()
+    assert not [path for path in box.files if "web" in path]
