@@ -26,6 +26,7 @@ WITHOUT_UNIT = (
     "ph",
     "uv_index",
     "permittivity",
+    "water_activity",
     "input_",
     "device_address",
     "baud_code",
