@@ -21,8 +21,10 @@ from bridge.simulator.server.stand_in import StandIn
 from protocols.modbus.models import SHIPPED
 from protocols.modbus.sunspec.simulation import chain_of
 from protocols.toolkit.polling import LineSettings
+from tests.support.programs import program
 from tests.support.provisioning import KEY, SECRET
 from tests.support.typing_person import Person
+from tests.udev.engine import usb
 
 pytestmark = pytest.mark.end_to_end
 
@@ -231,3 +233,24 @@ async def test_a_scan_that_is_interrupted_goes_on_with_who_answered(
         assert await asyncio.to_thread(stop_early, person) == 1, person.text
     (block,) = tomllib.loads((tmp_path / "site.toml").read_text())["bus"]["meters"]["sensor"]
     assert (block["name"], block["model"]) == ("sunspec-3", "sunspec")
+
+
+@pytest.mark.parametrize("is_plugged_in", [True, False])
+def test_the_only_adapter_that_is_free_is_taken(tmp_path: Path, *, is_plugged_in: bool) -> None:
+    machine = tmp_path / "machine.umockdev"
+    machine.write_text(usb("ttyUSB0", "1", "AB0JPQ7X").description if is_plugged_in else "")
+    command = [sys.executable, "-m", "bridge", "setup", "--site", "site.toml", "--yes"]
+    done = subprocess.run(
+        [program("umockdev-run"), "-d", str(machine), "--", *command],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", **environment(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, "there is no line behind it"
+    bus = tomllib.loads((tmp_path / "site.toml").read_text()).get("bus", {}).get("meters", {})
+    assert bus.get("adapter") == ("serial:AB0JPQ7X" if is_plugged_in else None)
+    assert ("say which with --adapter" in done.stderr) is not is_plugged_in

@@ -19,6 +19,7 @@ from bridge.commands.enroll.enrolment import (
     plugged_in,
     present_text,
     spare,
+    spares,
     taken_by,
     write,
 )
@@ -160,6 +161,8 @@ def test_only_one_that_is_no_bus_yet_is_offered(sysfs: Sysfs, site: Path) -> Non
     assert "recognised by its USB socket: keep it there, because many adapters have" in str(offered)
     sysfs.usb("ttyUSB2", "1-3", "AQ00NEW1")
     assert spare(site, sysfs.root) is None
+    free = spares(site, sysfs.root)
+    assert [proposal.port.device.name for proposal in free] == ["ttyUSB1", "ttyUSB2"]
 
 
 def test_a_port_is_not_given_to_two_buses(sysfs: Sysfs, site: Path) -> None:
