@@ -6,10 +6,10 @@ set -euo pipefail
 out=$1 project=$2 python=$3
 root=$out/root
 rm -rf "$root/wheels" "$root/opt/serial-bridge"
-"$python" -m pip wheel --quiet --disable-pip-version-check --wheel-dir "$root/wheels" "$project"
+"$python" -m pip wheel --quiet --disable-pip-version-check --wheel-dir "$root/wheels" "$project[web]"
 chroot "$root" python3 -m venv /opt/serial-bridge
 chroot "$root" /opt/serial-bridge/bin/pip install --quiet --disable-pip-version-check \
-    --no-index --find-links /wheels serial-bridge
+    --no-index --find-links /wheels "serial-bridge[web]"
 ln -sf /opt/serial-bridge/bin/serial-bridge "$root/usr/local/bin/serial-bridge"
 rm -rf "$root/wheels"
 size=$(($(du -sm "$root" | cut -f1) * 115 / 100 + 40))
