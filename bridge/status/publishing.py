@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from bridge.status import value_history
 from bridge.status.history import StateHistory
 from bridge.status.line_history import LineHistory, parse
 from bridge.status.runtime import Runtime
+from bridge.status.value_history import ValueHistory
 
 if TYPE_CHECKING:
     from bridge.status.documents import BusDocument, SensorDocument, SpoolDocument
@@ -62,11 +64,14 @@ def line_observer(
         boot_id: of this boot.
         boottime_s: returns the seconds since then.
     """
-    history = LineHistory(parse(runtime.past(bus), boot_id))
+    past = runtime.past(bus)
+    history, values = LineHistory(parse(past, boot_id)), ValueHistory(value_history.parse(past, boot_id))
 
     def observe(sensors: Mapping[str, SensorDocument], times: Mapping[str, SensorTimes]) -> None:
-        if history.observe(boottime_s(), sensors, times):
-            runtime.publish_past(bus, history.text(boot_id))
+        now_s = boottime_s()
+        values.observe(now_s, sensors)
+        if history.observe(now_s, sensors, times):
+            runtime.publish_past(bus, f"{history.text(boot_id)},{values.text()}")
 
     return observe
 

@@ -15,6 +15,7 @@ from bridge.config import Site, load_site
 from bridge.spool import Reading, Spool
 from bridge.status.line_history import BUCKET_S, BUCKETS, Bucket, LineHistory
 from bridge.status.runtime import Runtime
+from bridge.status.value_history import ValueHistory
 from tests.support.site import site_head
 
 HOSTILE = "</style><script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202e\x1b[31m{{7*7}}"
@@ -97,7 +98,11 @@ def play(
         ]
         for name in site.sensors
     }
-    runtime.publish_past("meters", LineHistory(rings).text(boot_id()))
+    minute = int(boottime_ns() / 60e9)
+    hour = [(minute - 60 + place, {"temperature": 21 + wave(4 * place) / 8}) for place in range(1, 61)]
+    values = ValueHistory(dict.fromkeys(site.sensors, hour))
+    values.observe(60 * minute, {name: {} for name in site.sensors})
+    runtime.publish_past("meters", f"{LineHistory(rings).text(boot_id())},{values.text()}")
 
 
 def spool_readings(site: Site, count: int = 5) -> None:

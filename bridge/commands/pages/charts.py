@@ -7,11 +7,12 @@ a bucket that is missing, or has no value, leaves a gap: a line across it would 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from bridge.status.line_history import BUCKET_S, BUCKETS, Bucket
+from bridge.status.value_history import MINUTES, Minute
 
 WIDTH: Final = BUCKETS
 HEIGHT: Final = 56
@@ -36,7 +37,7 @@ class Chart:
 
     Attributes:
         title: what it shows, with the unit.
-        top: the value at its upper edge, as text.
+        top: the value at its upper edge, as text; `bottom` that at its lower one.
         curves: its curves, the first one in front.
         width: in units of a bucket.
         hours: how long it goes back.
@@ -47,6 +48,7 @@ class Chart:
     curves: tuple[Curve, ...]
     width: int = WIDTH
     hours: int = 24
+    bottom: str = "0"
 
 
 Value = Callable[[Bucket], float | None]
@@ -84,8 +86,33 @@ def charts(ring: Sequence[Bucket], width: int = WIDTH) -> list[Chart]:
         known = [value for points in values.values() for _, value in points if value is not None]
         if known:
             top = max(*known, 0.0, 0.0) or 1.0
-            paths = tuple(Curve(name, _path(points, top)) for name, points in values.items())
+            paths = tuple(Curve(name, _path(points, 0.0, top)) for name, points in values.items())
             drawn.append(Chart(title, f"{top:g}", paths, width, round(width * BUCKET_S / 3600)))
+    return drawn
+
+
+def value_charts(ring: Sequence[Minute], units: Mapping[str, str]) -> list[Chart]:
+    """Return a chart of the last hour of each value of a sensor.
+
+    Args:
+        ring: its minutes, the newest last.
+        units: of its values.
+    """
+    if not ring:
+        return []
+    newest = ring[-1][0]
+    drawn = []
+    for key in dict.fromkeys(key for _, values in ring for key in values):
+        points = [
+            (number - newest + MINUTES - 1, values[key])
+            for number, values in ring
+            if key in values and number > newest - MINUTES
+        ]
+        if points:
+            low, high = min(value for _, value in points), max(value for _, value in points)
+            curve = Curve(key, _path(points, low, high))
+            title = f"{key}, {units[key]}" if units.get(key) else key
+            drawn.append(Chart(title, f"{high:g}", (curve,), MINUTES, 1, f"{low:g}"))
     return drawn
 
 
@@ -93,14 +120,15 @@ def _share(bucket: Bucket) -> float | None:
     return round(100 * bucket.errors / bucket.requests, 1) if bucket.requests else None
 
 
-def _path(points: Iterable[tuple[int, float | None]], top: float) -> str:
-    """Return a path with a level piece for each bucket, joined where buckets follow each other."""
+def _path(points: Iterable[tuple[int, float | None]], low: float, high: float) -> str:
+    """Return a path with a level piece for each point, joined where points follow each other."""
     parts: list[str] = []
     end = None
     for x, value in points:
         if value is None:
             continue
-        y = round(HEIGHT - HEIGHT * min(value, top) / top, 1)
+        share = (value - low) / (high - low) if high > low else 0.5
+        y = round(HEIGHT * (1 - share), 1)
         parts.append(f"{'L' if x == end else 'M'}{x},{y:g}h1")
         end = x + 1
     return "".join(parts)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from bridge.clock.kernel_clock import boot_id
-from bridge.commands.pages.charts import Chart, charts
+from bridge.commands.pages.charts import Chart, charts, value_charts
 from bridge.commands.status.sentences import (
     COLUMNS,
     age,
@@ -29,6 +29,7 @@ from bridge.commands.status.sentences import (
 )
 from bridge.commands.status.snapshot import collect
 from bridge.plain_text import one_line
+from bridge.status import value_history
 from bridge.status.line_history import Bucket, parse
 from bridge.status.runtime import Runtime
 
@@ -124,8 +125,13 @@ def glance(site: Site, document: Status) -> dict[str, Any]:
 def sensor_page(site: Site, document: Status, name: str) -> dict[str, Any]:
     """Return what the page of a sensor shows."""
     row = document["sensors"][name]
-    ring = history(site).get(name, [])
+    past = Runtime(site.spool.path).past(row["bus"]) if row["bus"] else None
+    ring = parse(past, boot_id()).get(name, [])
+    sensor = site.sensors.get(name)
     return {
+        "measured": value_charts(
+            value_history.parse(past, boot_id()).get(name, []), sensor.settings.units if sensor else {}
+        ),
         "sensor": sensor_view(site, document, name),
         "state": state_in_words(document, name),
         "doubts": list(row.get("doubts", {}).values()),
@@ -213,15 +219,6 @@ def live(site: Site, document: Status, said: Callable[[str], str]) -> dict[str, 
 def figures(counts: Mapping[str, Any], keys: Sequence[str]) -> list[tuple[str, str]]:
     """Return the counters that are there, each with its name."""
     return [(key.replace("_", " "), str(counts[key])) for key in keys if key in counts]
-
-
-def history(site: Site) -> dict[str, list[Bucket]]:
-    """Return the last day of the line of each sensor."""
-    runtime, boot = Runtime(site.spool.path), boot_id()
-    rings: dict[str, list[Bucket]] = {}
-    for bus in site.buses:
-        rings |= parse(runtime.past(bus), boot)
-    return rings
 
 
 def _bus_charts(site: Site, name: str) -> list[Chart]:

@@ -124,7 +124,7 @@ def test_every_page_can_be_read_without_a_script(browser: Any, page: Served) -> 
         assert tab.locator("h1").count() == 1
     tab.goto(f"http://{page.host}/")
     tab.click("article a")
-    assert tab.locator("svg").count() == 6  # the last hour and the last day
+    assert tab.locator("svg").count() == 7  # what it measured, the last hour and the last day of its line
     context.close()
 
 
