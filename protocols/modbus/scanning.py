@@ -150,7 +150,7 @@ class _Round:
             units += self._named_in(heard.octets)
         for unit in dict.fromkeys(units):
             if self._is_sought(unit):
-                yield from self._meet(unit, _CERTAIN_S, 0.0 if heard.frame is not None else _DRAIN_S)
+                yield from self._meet(unit, _CERTAIN_S, 0.0, heard)
         if units:
             return
         if len(heard.octets) >= _LEAST_OCTETS:
@@ -171,17 +171,21 @@ class _Round:
         """Return the units asked of late whose reply may begin in octets that make no frame."""
         return [unit for unit in self._recent if _head(self._carrier, unit) in octets]
 
-    def _meet(self, unit: int, wait_s: float, pause_s: float) -> Search:
+    def _meet(self, unit: int, wait_s: float, pause_s: float, first: Heard | None = None) -> Search:
         """Ask one address patiently; report it if it is there.
 
         Args:
             unit: the address.
             wait_s: how long its first reply is waited for.
             pause_s: how long the reply to an earlier question may still come.
+            first: what was heard of it already.
         """
         self._met.add(unit)
         self._meetings[unit] += 1
         meeting = _Meeting(unit, self._carrier.octets(_PROBE_REPLY))
+        if first is not None and first.frame is not None and self._carrier.unit(first.frame) == unit:
+            meeting.hear(first, self._carrier)
+            wait_s = _wait_s(first)
         late: list[int] = []
         for _ in range(_MEETINGS):
             asked = request(self._carrier, unit, _PROBE, _PROBE_TEXT, pause_s)
@@ -190,7 +194,7 @@ class _Round:
             late += [self._carrier.unit(frame) for frame in heard.others]
             pause_s = 0.0
             if heard.frame is not None:
-                wait_s = max(_SLOW_S, 3 * heard.turn_around_s + 0.05)
+                wait_s = _wait_s(heard)
             if meeting.is_over:
                 break
         find = meeting.find(self._name)
@@ -199,7 +203,7 @@ class _Round:
             yield find
         for other in dict.fromkeys(late):
             if self._is_sought(other):
-                yield from self._meet(other, _CERTAIN_S, _DRAIN_S)
+                yield from self._meet(other, _CERTAIN_S, 0.0)
 
 
 def identify_each(name: str, carrier: Carrier, candidates: Candidates, scope: Scope) -> Search:
@@ -209,7 +213,7 @@ def identify_each(name: str, carrier: Carrier, candidates: Candidates, scope: Sc
         heard = yield from memory.ask(_PROBE, _PROBE_TEXT)
         if heard.frame is None:
             continue
-        memory.wait_s = max(_SLOW_S, 3 * heard.turn_around_s + 0.05)
+        memory.wait_s = _wait_s(heard)
         memory.owes |= heard.turn_around_s > _SLOW_S
         evidence, reason = _told_by(carrier.body(heard.frame))
         identification = yield from identify(memory, candidates, is_quick=scope.is_quick)
@@ -229,6 +233,11 @@ def identify_each(name: str, carrier: Carrier, candidates: Candidates, scope: Sc
             keys={"address": int(address), **({"model": claim.model} if claim.model else {})},
             identity=identity,
         )
+
+
+def _wait_s(heard: Heard) -> float:
+    """Return how long the next reply of a unit is waited for, in seconds."""
+    return max(_SLOW_S, 3 * heard.turn_around_s + 0.05)
 
 
 def _head(carrier: Carrier, unit: int) -> bytes:
@@ -275,7 +284,7 @@ class _Meeting:
         """Return whether enough is known."""
         if not self._good:
             return self._silences >= 1 or len(self._garbled) >= _GARBLED
-        is_clear = len(self._good) >= _GOOD_FRAMES and not self._garbled and not self._doubles
+        is_clear = len(self._good) >= _GOOD_FRAMES * (1 + len(self._garbled) + self._doubles)
         return is_clear or self._silences >= _GOOD_FRAMES + 1
 
     def find(self, protocol: str) -> Find | None:
