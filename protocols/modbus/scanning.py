@@ -49,12 +49,13 @@ _SLOW_REPLY_WITHIN_S: Final = 0.06
 _SUSPECT_S: Final = 0.1  # for an address that may have answered; its reply took as long as it is ago …
 _SUSPECT_STEP_S: Final = 0.04  # … and so long is a question ago
 _CERTAIN_S: Final = 1.2  # … and for one that somebody did answer from
+_OTHERS_S: Final = 0.05  # before the question to it, for the replies of those that were asked just before
 _DRAIN_S: Final = 0.25  # before that question, for the reply to the quick one
 _LAST_S: Final = 0.1  # for the last address on a line on which nobody was found
 _SLOW_S: Final = 0.1  # a turn-around beyond that may be as long as the next question
 _LINGER_S: Final = 0.12  # for a second device at the address that answers later
 _RECENT: Final = 8  # addresses asked before, one of which may have answered garbled
-_RECENT_IN_NOISE: Final = 2
+_RECENT_IN_NOISE: Final = 3
 _MOST_VAIN: Final = 3
 _LEAST_OCTETS: Final = 3  # fewer are a glitch
 _MOST_MEETINGS: Final = 3  # with one unit whose frames were heard
@@ -150,18 +151,21 @@ class _Round:
             units += self._named_in(heard.octets)
         for unit in dict.fromkeys(units):
             if self._is_sought(unit):
-                yield from self._meet(unit, _CERTAIN_S, 0.0, heard)
+                yield from self._meet(unit, _CERTAIN_S, _OTHERS_S, heard)
         if units:
             return
         if len(heard.octets) >= _LEAST_OCTETS:
             # On a noisy line most suspicions are vain: then only the latest are asked.
-            reach = _RECENT if self._vain < _MOST_VAIN else _RECENT_IN_NOISE
-            pause_s, known = _DRAIN_S, len(self._reported)
-            for age, unit in enumerate(list(reversed(self._recent))[:reach]):
-                if unit not in self._met and len(self._reported) == known:  # one reply is one device
-                    yield from self._meet(unit, _SUSPECT_S + age * _SUSPECT_STEP_S, pause_s)
-                    pause_s = 0.0
-            self._vain = 0 if len(self._reported) > known else self._vain + 1
+            yield from self._suspect(_RECENT if self._vain < _MOST_VAIN else _RECENT_IN_NOISE)
+
+    def _suspect(self, reach: int) -> Search:
+        """Ask those again that were asked last, until one is there: one reply is one device."""
+        pause_s, known = _DRAIN_S, len(self._reported)
+        for age, unit in enumerate(list(reversed(self._recent))[:reach]):
+            if unit not in self._met and len(self._reported) == known:
+                yield from self._meet(unit, _SUSPECT_S + age * _SUSPECT_STEP_S, pause_s)
+                pause_s = 0.0
+        self._vain = 0 if len(self._reported) > known else self._vain + 1
 
     def _is_sought(self, unit: int) -> bool:
         """Return whether a frame of this unit is news: it was asked, and is not known to be there."""
@@ -203,7 +207,9 @@ class _Round:
             yield find
         for other in dict.fromkeys(late):
             if self._is_sought(other):
-                yield from self._meet(other, _CERTAIN_S, 0.0)
+                yield from self._meet(other, _CERTAIN_S, _OTHERS_S)
+        if meeting.is_disturbed:  # by one that was asked before, and answers slowly
+            yield from self._suspect(_RECENT_IN_NOISE)
 
 
 def identify_each(name: str, carrier: Carrier, candidates: Candidates, scope: Scope) -> Search:
@@ -278,6 +284,11 @@ class _Meeting:
         elif len(heard.octets) >= _LEAST_OCTETS and not heard.others:
             self._garbled.append(len(heard.octets))
             self._begins.append(heard.turn_around_s)
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Return whether a unit that is there was garbled at times."""
+        return bool(self._good and self._garbled)
 
     @property
     def is_over(self) -> bool:
