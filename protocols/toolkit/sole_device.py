@@ -1,7 +1,8 @@
 """The search for a device alone on its line: its first request, answered twice, with values that can be.
 
-Where nothing at all is heard, one request is all it costs. A damaged reply is asked for once more. What
-the device says of itself is taken from the replies to all of its requests.
+The first request may only wake a device, or be answered late: where nothing is heard, it is sent once more,
+and that is all. A damaged reply is asked for once more. What the device says of itself is taken from the
+replies to all of its requests.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import LineSettings, Request
 from protocols.toolkit.scanning import Evidence, Find, Probe, Scanning, Scope, Search
 
+_CALLS = 2  # that may be left unanswered
 _TRIES = 3  # for two replies
 
 
@@ -39,7 +41,7 @@ class SoleDevice:
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     identity: Mapping[str, str] = field(default_factory=dict)
     keys: Callable[[Mapping[str, Any]], Mapping[str, object]] = lambda fields: {}
-    reply_within_s: float = 0.4
+    reply_within_s: float = 0.5
 
     @property
     def scanning(self) -> Scanning:
@@ -48,6 +50,7 @@ class SoleDevice:
             lines=self.lines,
             search=self.search,
             reply_within_s=self.reply_within_s,
+            requests=_CALLS,
             has_own_line=True,
         )
 
@@ -55,9 +58,11 @@ class SoleDevice:
         """Search a line with the settings of a scope."""
         first, *others = self.requests(scope.line)
         replies: list[Frame] = []
-        for _ in range(_TRIES):
+        calls = 0
+        for _ in range(_CALLS + _TRIES):
             heard = yield Probe(first, "", scope.reply_within_s)
-            if heard.is_silent and not replies:
+            calls += heard.is_silent and not replies
+            if calls == _CALLS:
                 return
             replies += [heard.frame] if heard.frame else []
             if len(replies) == 2:
@@ -70,7 +75,7 @@ class SoleDevice:
             heard = yield Probe(request, "", scope.reply_within_s)
             fields |= self.fields_of(heard.frame) if heard.frame else {}
         if len(replies) < 2 or implausible_names:
-            reason = "it answered once of three times"
+            reason = "it answered once of several times"
             if implausible_names:
                 reason = f"it answers, but what it says cannot be: {_listed(fields, implausible_names)}"
             yield Find(protocol=self.protocol, address="", evidence=Evidence.ANSWERS, reasons=(reason,))
