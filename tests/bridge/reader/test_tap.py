@@ -28,8 +28,8 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runtime:
     return Runtime(tmp_path / "spool.db")
 
 
-async def never(query: Query) -> Answer:
-    raise AssertionError(query)
+async def never(text: bytes) -> Answer:
+    raise AssertionError(text)
 
 
 @asynccontextmanager
@@ -158,8 +158,8 @@ async def test_who_listens_in_takes_no_place_from_who_asks(runtime: Runtime) -> 
     port = Port()
     query = Query(sensor="s", bus="meters", protocol="modbus-rtu", line="9600 8N1", table={"address": 2})
 
-    async def answer(query: Query) -> Answer:
-        return query.empty_answer()
+    async def answer(text: bytes) -> Answer:
+        return Query.parse(text).empty_answer()
 
     task = asyncio.create_task(Lender(runtime.listen("meters"), answer, Tap(port)).run())
     listeners = [connected(runtime) for _ in range(MOST_LISTENERS)]
