@@ -7,6 +7,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -242,6 +243,7 @@ class Pages:
                 site=self._site.name,
                 buses=list(self._site.buses),
                 path=request.url.path,
+                here=_here(request),
                 token=csrf_token(cookie) if cookie else "",
                 is_paired=bool(cookie),
             )
@@ -252,6 +254,14 @@ class Pages:
                 _LANGUAGE, language, 365 * 86400, secure=self._is_secure, httponly=True, samesite="strict"
             )
         return response
+
+
+def _here(request: Request) -> str:
+    """Return the address of this page, to add a language to; of the answer to a form, the first page."""
+    if request.method == "POST" and request.url.path != "/pair":
+        return "/?"
+    parameters = [(key, value) for key, value in request.query_params.multi_items() if key != "lang"]
+    return f"{request.url.path}?{urlencode(parameters)}{'&' if parameters else ''}"
 
 
 def _language(request: Request) -> str:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 SECTION: Final = "Services"
 
 command = typer.Typer(
-    help="The page for the phone: serve it, pair a browser, end sessions.", no_args_is_help=True
+    help="Serve the page for the phone, pair a browser, end sessions.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 

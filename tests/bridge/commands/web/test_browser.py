@@ -91,6 +91,16 @@ def test_each_page_has_no_finding_on_a_phone_and_a_desk_by_day_and_night(
         assert phone.evaluate("document.documentElement.lang") == language
 
 
+def test_the_language_is_chosen_on_any_page_and_stays(phone: Any, page: Served) -> None:
+    phone.goto(f"http://{page.host}/sensor?name=boiler")
+    phone.click("text=Deutsch")
+    assert phone.inner_text("h1") == "boiler"
+    assert phone.inner_text("main button") == "Jetzt versuchen"
+    phone.click("main button")
+    phone.goto(f"http://{page.host}/uplink")
+    assert phone.evaluate("document.documentElement.lang") == "de"
+
+
 def test_a_page_with_its_files_is_small(page: Served) -> None:
     cookie = page.session()
     files = sum(len(page.ask(path, cookie=cookie)[1]) for path in ("/style.css", "/live.js"))
