@@ -31,6 +31,8 @@ from bridge.release import VERSION
 from bridge.status.runtime import Runtime
 
 NAME: Final = "audit.jsonl"
+STEPS: Final = "steps"
+"""The place of a change that is what a command did, a sentence each."""
 _LARGEST_BYTES: Final = 100_000_000
 _MODE: Final = 0o660  # members of the group serial-bridge settle readings without sudo
 _LOGIN: Final = Path("/proc/self/loginuid")  # set once at a login, and kept by sudo; proc(5)

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bridge.audit_log import Entry
+from bridge.audit_log import STEPS, Entry
 from bridge.plain_text import json_text, lines
 
 _LONGEST_VALUE = 120  # characters; `--json` has all
+_MOST_LINES = 2  # of a file that was written
 
 
 def text(paths: Sequence[Path], entries: Sequence[Entry], torn: int, last: int) -> str:
@@ -38,12 +39,14 @@ def _rows(entry: Entry) -> Iterator[str]:
     yield f"{moment} UTC{doubt}  {entry['user']}  {entry['command']}"
     for change in entry["changes"]:
         before, after = change.get("before"), change.get("after")
-        if isinstance(after, list) and before is None:
+        if change["what"] == STEPS and isinstance(after, list):
             yield from (f"    {_shown(value)}" for value in after)
             continue
         yield f"    {change['what']}: {_shown(before)} → {_shown(after)}"
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, list) and len(value) > _MOST_LINES:
+        return f"{len(value)} lines"
     value_text = "-" if value is None else value if isinstance(value, str) else json_text(value)
     return value_text if len(value_text) <= _LONGEST_VALUE else f"{value_text[: _LONGEST_VALUE - 1]}…"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from shlex import quote
 
-from bridge.audit_log import AuditLog, Change
+from bridge.audit_log import STEPS, AuditLog, Change
 from bridge.causes import Cause, diagnosis
 from bridge.commands.check.summary import shared_ports
 from bridge.commands.install import changes, machine
@@ -83,7 +83,7 @@ def install(
         say("nothing to change")
     if root == ROOT and (lines or failures):
         log = AuditLog(within(root, site_path), within(root, site.spool.path.absolute()), site.clock.trust)
-        if reason := log.record("install", [*file_changes, Change("steps", None, [*lines, *failures])]):
+        if reason := log.record("install", [*file_changes, Change(STEPS, None, [*lines, *failures])]):
             say(f"note: {reason}")
     if plan is None and difference.paths:
         say("systemd does not run there: it does the rest when that system boots")

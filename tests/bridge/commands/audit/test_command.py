@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from bridge.audit_log import STEPS, Change
 from bridge.clock import Instant
 from bridge.commands.terminal import app
 from bridge.commands.terminal.audited import differences, log_of, toml_values
@@ -86,6 +87,20 @@ def test_the_listing_has_who_when_what_and_both_values(site: Path) -> None:
     shown = run(site, "audit").stdout.splitlines()
     assert shown[0].endswith("setup")
     assert shown[1] == "    site.toml: bus.meters.line: 9600 8N1 → 9600 8E1"
+
+
+def test_of_a_file_that_was_written_the_lines_are_counted_and_each_step_is_shown(site: Path) -> None:
+    unit = ["[Unit]", "Description=x", "[Service]"]
+    changes = [
+        Change("/etc/x.service", None, unit),
+        Change(STEPS, None, ["wrote /etc/x.service", "started x"]),
+    ]
+    log_of(site).record("install", changes)
+    assert run(site, "audit").stdout.splitlines()[1:] == [
+        "    /etc/x.service: - → 3 lines",
+        "    wrote /etc/x.service",
+        "    started x",
+    ]
 
 
 def test_only_the_newest_are_listed_and_the_torn_are_counted(site: Path) -> None:
