@@ -19,7 +19,6 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bridge.commands.web.app import Pages
-from bridge.commands.web.certificate import made
 from bridge.commands.web.guard import Guard
 from bridge.commands.web.store import AccessStore
 from bridge.config import load_site
@@ -138,7 +137,7 @@ async def serve(site: Site, *, idle_s: float = IDLE_S, listener: socket.socket |
     store, is_secure = AccessStore(site.spool.path), site.web.listen == "lan"
     pages = Pages(site, store, is_secure=is_secure)
     guarded = Guard(pages.app(), store, own_names(), is_secure=is_secure)
-    certificate, key = await asyncio.to_thread(made, store) if is_secure else (None, None)
+    certificate, key = await asyncio.to_thread(_certificate, store) if is_secure else (None, None)
     config = uvicorn.Config(
         guarded,
         http=Connection,
@@ -164,6 +163,12 @@ async def serve(site: Site, *, idle_s: float = IDLE_S, listener: socket.socket |
     finally:
         notify("STOPPING=1")
         await pages.scanning.stop()
+
+
+def _certificate(store: AccessStore) -> tuple[Path, Path]:
+    from bridge.commands.web.certificate import made  # here: `local` starts sooner without
+
+    return made(store)
 
 
 def own_names() -> frozenset[str]:

@@ -241,7 +241,7 @@ def test_a_slow_request_is_cut_off_while_others_are_served(page: Served) -> None
                     pass
             except ConnectionError:
                 pass
-    assert time.monotonic() - begun < REQUEST_WITHIN_S + 5
+    assert time.monotonic() - begun < REQUEST_WITHIN_S + 10  # a loaded machine
 
 
 def test_names_values_and_wire_texts_stay_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
