@@ -34,11 +34,13 @@ class Candidates:
         witnesses: for each other model its name and its witnesses, in the order of their addresses; first the
             models whose witnesses stand where those of most others do, and of these the longest read: one
             read then serves many.
+        witnesses_of: the same for each model that has a fingerprint, by its name; () if they are too few.
         titles: the title of each model.
     """
 
     known: tuple[Model, ...]
     witnesses: tuple[tuple[str, Witnesses], ...]
+    witnesses_of: dict[str, Witnesses]
     titles: dict[str, str]
 
     @classmethod
@@ -55,7 +57,8 @@ class Candidates:
             return -places[first.table, first.start], first.table.key, first.start, -last.end, name
 
         witnesses = sorted((entry for entry in blocks if entry[1]), key=order)
-        return cls(known, tuple(witnesses), {model.name: model.title for model in models})
+        witnesses_of = {model.name: _block(model) for model in known}
+        return cls(known, tuple(witnesses), witnesses_of, {model.name: model.title for model in models})
 
 
 def likelihood(register: Register, value: Value) -> float:

@@ -32,6 +32,9 @@ _COMMON_TEXTS: Final = (("maker", 2, 16), ("type", 18, 16), ("version", 42, 8), 
 
 _BY_FINGERPRINT: Final = 0.9
 _BY_MORE: Final = 0.05
+_SUFFICIENT: Final = 2  # so strong a fingerprint needs no support
+_BY_SUPPORTED: Final = 0.85
+_LIKELY_SHARE: Final = 0.6  # of the values of a map; a meter at rest has zeros
 _BY_WEAK: Final = 0.7  # below what may be claimed
 _BY_PLAUSIBILITY: Final = 0.6
 _LEAST_SCORE: Final = 0.25  # less is no hint
@@ -128,7 +131,7 @@ def _scores(
     said = " ".join(result.identity.values())
     scores: dict[str, float] = {}
     for model in candidates.known:
-        score = yield from _by_fingerprint(unit, model, said)
+        score = yield from _by_fingerprint(unit, model, candidates.witnesses_of[model.name], said)
         if score:
             scores[model.name] = score
     if not is_quick and not unit.is_lost and max(scores.values(), default=0.0) < _BY_FINGERPRINT:
@@ -140,25 +143,36 @@ def _scores(
     return scores
 
 
-def _by_fingerprint(unit: UnitMemory, model: Model, said: str) -> Asking[float]:
+def _by_fingerprint(
+    unit: UnitMemory, model: Model, witnesses: Sequence[Register], said: str
+) -> Asking[float]:
     """Return the confidence by the fingerprint of a model; 0 if any of it does not hold."""
     fingerprint = model.fingerprint
     if fingerprint.identity is not None and not fingerprint.identity.search(said):
         return 0.0
     for is_anew in (False, True):
-        for trait in sorted(fingerprint.traits, key=lambda trait: not trait.is_strong):
+        for trait in sorted(fingerprint.traits, key=lambda trait: -trait.weight):
             value = yield from unit.value(trait.register, is_anew=is_anew)
             if value is None or not trait.holds(value):
                 return 0.0
-    if not fingerprint.strength:
-        return _BY_WEAK
-    return min(0.99, _BY_FINGERPRINT + _BY_MORE * (fingerprint.strength - 1))
+    if fingerprint.strength >= _SUFFICIENT:
+        return min(0.99, _BY_FINGERPRINT + _BY_MORE * (fingerprint.strength - _SUFFICIENT))
+    if fingerprint.strength and witnesses:
+        likely = yield from _likely_share(unit, witnesses, is_known_only=False)
+        return _BY_SUPPORTED if likely >= _LIKELY_SHARE else _BY_WEAK
+    return _BY_WEAK
 
 
 def _by_plausibility(
     unit: UnitMemory, witnesses: Sequence[Register], *, is_known_only: bool
 ) -> Asking[float]:
-    """Return how well the map of a model reads this unit, at most `_BY_PLAUSIBILITY`.
+    """Return how well the map of a model reads this unit, at most `_BY_PLAUSIBILITY`; as `_likely_share`."""
+    likely = yield from _likely_share(unit, witnesses, is_known_only=is_known_only)
+    return round(_BY_PLAUSIBILITY * likely**2 * min(1.0, len(witnesses) / MOST_WITNESSES), 2)
+
+
+def _likely_share(unit: UnitMemory, witnesses: Sequence[Register], *, is_known_only: bool) -> Asking[float]:
+    """Return which share of these registers has a likely value.
 
     `is_known_only`: read nothing for it; 0 if that is needed.
     """
@@ -173,7 +187,7 @@ def _by_plausibility(
     for register in witnesses:
         value = register.value(octets_of(table, octets, register.start - start, register.words))
         marks.append(0.0 if isinstance(value, Missing) else likelihood(register, value))
-    return round(_BY_PLAUSIBILITY * (sum(marks) / len(marks)) ** 2 * min(1.0, len(marks) / MOST_WITNESSES), 2)
+    return sum(marks) / len(marks)
 
 
 def _text(octets: bytes) -> str:

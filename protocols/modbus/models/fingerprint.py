@@ -9,8 +9,8 @@
 A register is written as in `[registers]`, with one of `is`, `matches`, `within` beside it. All of them
 must hold: a trait that does not hold, or is refused, excludes the model. So a trait belongs here only if it
 holds for every device of the model, whatever its settings. A model is claimed only for what few devices have:
-a constant above 255 or other than small, a text of three characters or more, the identity. Ranges and small
-numbers support, they never claim.
+the identity, a text of three characters or more, two constants above 255; for one such constant, which may be
+what another device measures, if the values of the map are likely too. Ranges and small numbers never claim.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _TESTS: Final = ("is", "matches", "within")
 _SMALL: Final = 255  # a number up to here stands in many registers of other devices
 _LETTERS: Final = 3
 _RANGE_ENDS: Final = 2
+_OF_TEXT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,13 @@ class Trait:
         return value in self.constants
 
     @property
-    def is_strong(self) -> bool:
-        """Return whether few other devices have such a content."""
+    def weight(self) -> int:
+        """Return how much it proves: 2 a text, 1 a number that is not small, 0 what many devices have."""
         if self.pattern is not None:
-            return _letters(self.pattern.pattern) >= _LETTERS
-        return bool(self.constants) and all(_is_rare(constant) for constant in self.constants)
+            return _OF_TEXT if _letters(self.pattern.pattern) >= _LETTERS else 0
+        if not self.constants or not all(_is_rare(constant) for constant in self.constants):
+            return 0
+        return _OF_TEXT if all(isinstance(constant, str) for constant in self.constants) else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,8 @@ class Fingerprint:
 
     @property
     def strength(self) -> int:
-        """Return how many of its parts few other devices have."""
-        return sum(trait.is_strong for trait in self.traits) + (self.identity is not None)
+        """Return how much it proves: from 2 on no other device has it, 1 may be what one measures."""
+        return sum(trait.weight for trait in self.traits) + _OF_TEXT * (self.identity is not None)
 
     def __bool__(self) -> bool:
         return self.identity is not None or bool(self.traits)

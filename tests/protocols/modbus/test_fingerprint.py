@@ -43,8 +43,8 @@ def test_only_what_few_devices_have_is_strong() -> None:
     strong = fingerprint(
         code={"holding": 0, "is": 4711}, text={"holding": 1, "type": "string:8", "is": "PAC"}
     )
-    assert strong.strength == 2
-    assert fingerprint(identity="Schneider").strength == 1
+    assert strong.strength == 3
+    assert fingerprint(identity="Schneider").strength == 2
     weak = fingerprint(
         number={"holding": 0, "is": [1, 4711]},  # 1 stands everywhere
         text={"holding": 1, "type": "string:8", "matches": "[A-Z]{3}.*"},

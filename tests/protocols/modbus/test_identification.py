@@ -114,6 +114,16 @@ def test_a_weak_fingerprint_and_plausible_values_claim_nothing() -> None:
     assert {name for name, _ in find.rivals} == {"weak", "map"}
 
 
+def test_a_constant_that_another_device_may_measure_claims_nothing_by_itself() -> None:
+    """633 ppm of CO2 stood where a pyranometer has its type; both times it was read."""
+    registers = {"irradiance": {"holding": 5, "unit": "W/m²"}, "supply": {"holding": 9, "unit": "V"}}
+    models = {"pyranometer": model(registers, device_type={"holding": 0, "is": 633})}
+    find = identified(Device(holding={**dict.fromkeys(range(12), 0), 0: 633}), models)
+    assert find.model is None
+    assert [name for name, _ in find.rivals] == ["pyranometer"]
+    assert identified(Device(holding={**dict.fromkeys(range(12), 24), 0: 633}), models).model == "pyranometer"
+
+
 def test_a_map_that_reads_nonsense_is_no_rival() -> None:
     registers = {f"frequency_{at}": {"holding": at, "unit": "Hz"} for at in range(6)}
     find = identified(Device(holding=dict.fromkeys(range(6), 9999)), {"map": model(registers)})
