@@ -21,7 +21,8 @@ def find_lines(located: Located) -> Iterator[str]:
     find = located.find
     address = f" address {find.address}" if find.address else ""
     yield f"{located.line}  {find.protocol}{address}: {name(find)}"
-    reasons = [sentence(find)] if find.trouble else list(find.reasons)
+    is_own_trouble = find.trouble is not None and find.evidence is not Evidence.HEARD
+    reasons = [sentence(find)] if is_own_trouble else list(find.reasons)
     for reason in reasons:
         yield from textwrap.wrap(reason, WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
     if find.rivals:
@@ -80,5 +81,5 @@ def summary(result: ScanResult) -> Iterator[str]:
         yield from textwrap.wrap(result.remark, WIDTH)
     if result.ending is Ending.INTERRUPTED:
         yield f"interrupted; to go on: serial-bridge scan {result.port} --resume"
-    elif result.finds:
+    elif result.finds and result.ending is Ending.COMPLETE:
         yield "next: serial-bridge setup"
