@@ -6,6 +6,10 @@ microseconds, but no descriptor above 1023. So epoll watches the descriptors, ho
 `select` waits for epoll alone. The kernel, too, lets a timer run 50 µs over, to wake for several at once,
 unless a process asks for better.
 
+Even so a task goes on some 100 µs after its timer, and on a fast line that is a hundredth of what it carries,
+after every reply. So who must be in time asks to be woken `LEAD_S` before, gets ready, and waits for the rest
+awake (`wait_awake`).
+
 What may block (opening a device, looking through sysfs) runs in a thread of its own. A pool will not do: its
 threads are few, so that some calls that hang stop every other, and the interpreter waits for them at its end.
 """
@@ -24,6 +28,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+LEAD_S = 150e-6  # more than it takes from a timer to the task that waits for it
 _TIMER_SLACK = Path("/proc/self/timerslack_ns")  # proc(5); of the main thread, which runs the loop
 
 
@@ -31,8 +36,22 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     """Run `main` to its end, as `asyncio.run` does, on timers of microseconds."""
     with suppress(OSError):  # a sandbox without /proc: 50 µs a timer, no more
         _TIMER_SLACK.write_text("1")
-    with asyncio.Runner(loop_factory=_loop) as runner:
+    with asyncio.Runner(loop_factory=_FineLoop) as runner:
         return runner.run(main)
+
+
+async def wait_awake(until: float) -> None:
+    """Return at `until` (loop time), to the microsecond, and let nothing else run meanwhile.
+
+    Any other loop than that of `run` has no time of its own: there it is a wait as any other.
+    """
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, _FineLoop):
+        await asyncio.sleep(until - loop.time())
+        return
+    until = min(until, loop.time() + LEAD_S)
+    while loop.time() < until:
+        pass
 
 
 def call_in_thread(work: Callable[[], T], name: str) -> asyncio.Future[T]:
@@ -68,5 +87,8 @@ class _FineSelector(selectors.EpollSelector):
         return super().select(0)
 
 
-def _loop() -> asyncio.AbstractEventLoop:
-    return asyncio.SelectorEventLoop(_FineSelector())
+class _FineLoop(asyncio.SelectorEventLoop):
+    """The loop of `run`."""
+
+    def __init__(self) -> None:
+        super().__init__(_FineSelector())

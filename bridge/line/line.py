@@ -27,6 +27,7 @@ from typing import Protocol
 from bridge.causes import Cause, diagnosis
 from bridge.clock import Clock
 from bridge.errors import NoReply
+from bridge.event_loop import LEAD_S, wait_awake
 from bridge.line.echo import Echo, reply_with_copy
 from bridge.line.overheard import Overheard, UartCounters
 from bridge.line.patience import Patience
@@ -55,6 +56,13 @@ class Wire(Protocol):
 
     async def read(self, deadline: float | None = None) -> bytes:
         """Return all octets since the last call, or wait for some until `deadline` (loop time); b"" then."""
+
+    @property
+    def heard_at(self) -> float:
+        """Return when the last octets came that `read` returned (loop time)."""
+
+    def has_input(self) -> bool:
+        """Return whether octets came that `read` has not returned, also such as the kernel still holds."""
 
     async def write(self, data: bytes) -> None:
         """Hand all of `data` to the device."""
@@ -196,9 +204,12 @@ class Line:
                     station.held += 1
                     raise _no_reply(request, Cause.HELD)
                 quiet_at = max(quiet_at, wait_until)
-            if not await self._overhear(quiet_at):
-                if not is_unfinished and not is_held:
-                    return
+            is_last_wait = not is_unfinished and not is_held
+            if not await self._overhear(quiet_at - LEAD_S if is_last_wait else quiet_at):
+                if is_last_wait:
+                    await wait_awake(quiet_at)
+                    if not self._wire.has_input():
+                        return
             elif not is_held:
                 loud_at = loud_at or self._busy_until + gap_s + LOUD_FOR_S
                 if self._busy_until > loud_at:
@@ -308,12 +319,12 @@ class Line:
         """Return the first octets until then; b"" if none come, and none wait in the kernel either."""
         while True:
             data = await self._wire.read(deadline)
-            if not data and _now() >= deadline:
+            if not data and _now() >= deadline and self._wire.has_input():
                 await asyncio.sleep(0)  # the loop looks at the descriptor,
                 await asyncio.sleep(0)  # and takes what is there
                 data = await self._wire.read(deadline)
             if data:
-                self._busy_until = _now()
+                self._busy_until = self._wire.heard_at
             if data or _now() >= deadline:
                 return data
 

@@ -28,6 +28,7 @@ _SERIAL = struct.Struct(
     "4i i 108x"
 )  # struct serial_struct: what precedes the flags, the flags, more than enough
 _ICOUNT = struct.Struct("20i")  # struct serial_icounter_struct
+_INT = struct.Struct("i")
 
 _SPEEDS = {getattr(termios, name): int(name[1:]) for name in dir(termios) if re.fullmatch(r"B\d+", name)}
 _SIZES = {termios.CS5: 5, termios.CS6: 6, termios.CS7: 7, termios.CS8: 8}
@@ -108,3 +109,12 @@ def uart_errors(descriptor: int) -> UartErrors | None:
         return None
     framing, overrun, parity, breaks, buffer_overrun = counters[6:11]
     return UartErrors(framing, overrun, parity, breaks, buffer_overrun)
+
+
+def holds_input(descriptor: int) -> bool:
+    """Return whether the kernel holds octets that nobody has read; True too where it does not say."""
+    try:
+        (octets,) = _INT.unpack(ioctl(descriptor, termios.FIONREAD, bytes(_INT.size)))
+    except OSError:
+        return True
+    return bool(octets)

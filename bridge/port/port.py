@@ -27,7 +27,7 @@ from bridge.captures import Direction
 from bridge.causes import Cause
 from bridge.errors import PortLost, port_lost
 from bridge.event_loop import call_in_thread
-from bridge.port.driver import UartErrors, uart_errors
+from bridge.port.driver import UartErrors, holds_input, uart_errors
 from bridge.port.serial_device import SerialDevice, change_settings, open_device
 from protocols.toolkit.polling import LineSettings
 
@@ -222,6 +222,17 @@ class Port:
         self._device = None
         self._enter(State.CLOSED)
 
+    @property
+    def heard_at(self) -> float:
+        """Return when the last bytes came that `read` returned, or will return (loop time)."""
+        return self._inbox.heard_at
+
+    def has_input(self) -> bool:
+        """Return whether bytes came that `read` has not returned, also such as the kernel still holds."""
+        if self._inbox.data or self._device is None or self.state is not State.READY:
+            return bool(self._inbox.data)
+        return holds_input(self._device.fileno())
+
     def uart_errors(self) -> UartErrors | None:
         """Return the UART's error counters; None while the port is not open, or if its driver has none."""
         if self.state is not State.READY or self._device is None:
@@ -256,6 +267,7 @@ class _Inbox(asyncio.Protocol):
 
     def __init__(self, on_lost: Callable[[Exception | None], None]) -> None:
         self.data = bytearray()
+        self.heard_at = 0.0
         self.error: Exception | None = None
         self.closed = asyncio.Event()
         self.writable = asyncio.Event()
@@ -283,6 +295,7 @@ class _Inbox(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.data += data
+        self.heard_at = asyncio.get_running_loop().time()
         if len(self.data) > _INBOX_LIMIT:
             del self.data[:-_INBOX_LIMIT]
         self.wake()

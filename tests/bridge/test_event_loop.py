@@ -94,3 +94,33 @@ def test_a_call_that_hangs_keeps_neither_the_loop_nor_the_end_of_the_process_wai
 async def test_what_a_call_raises_is_raised_for_who_awaits_it() -> None:
     with pytest.raises(ZeroDivisionError):
         await event_loop.call_in_thread(lambda: 1 // 0, "wrong")
+
+
+def test_the_last_moment_is_waited_for_awake_and_never_cut_short() -> None:
+    async def wait() -> list[float]:
+        loop = asyncio.get_running_loop()
+        early_s = []
+        for lead_s in (event_loop.LEAD_S, event_loop.LEAD_S / 3, 0.0, -1.0):
+            until = loop.time() + lead_s
+            await event_loop.wait_awake(until)
+            early_s.append(until - loop.time())
+        return early_s
+
+    assert max(event_loop.run(wait())) <= 0
+
+
+def test_nobody_keeps_the_processor_longer_than_the_lead() -> None:
+    async def wait() -> float:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await event_loop.wait_awake(began + 60)
+        return loop.time() - began
+
+    assert event_loop.run(wait()) < WITHIN_S
+
+
+async def test_another_loop_waits_as_ever() -> None:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + 0.01
+    await event_loop.wait_awake(until)
+    assert loop.time() >= until - 1e-3

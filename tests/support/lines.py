@@ -34,6 +34,7 @@ class ScriptedLine:
     def __init__(self, settings: LineSettings, answer: Callable[[bytes], Sequence[Said]]) -> None:
         self.sent: list[tuple[float, bytes]] = []
         self.settings = settings
+        self.heard_at = 0.0
         self.heard: Callable[[], None] = lambda: None
         self.uart: UartErrors | None = None
         self._answer = answer
@@ -71,6 +72,10 @@ class ScriptedLine:
         """These octets arrive, all at once."""
         asyncio.get_running_loop().call_later(after_s, self._arrive, data)
 
+    def has_input(self) -> bool:
+        """Return whether something came that was not read."""
+        return bool(self._inbox)
+
     def uart_errors(self) -> UartErrors | None:
         """Return the counters of the UART: a script may set them."""
         return self.uart
@@ -82,6 +87,7 @@ class ScriptedLine:
 
     def _arrive(self, data: bytes) -> None:
         self._inbox += data
+        self.heard_at = asyncio.get_running_loop().time()
         self.heard()
         self._arrived.set()
 

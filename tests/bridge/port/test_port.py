@@ -9,6 +9,7 @@ import logging
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -239,6 +240,21 @@ async def test_a_pty_is_opened_as_8n1_and_the_log_says_so(pty: Pty, caplog: pyte
     assert [record.getMessage() for record in caplog.records] == [
         f"{pty.path} is a pseudo terminal: opened as 8N1, not as 19200 8E1"
     ]
+    await port.close()
+
+
+async def test_what_the_kernel_holds_is_known_before_it_is_read(pty: Pty) -> None:
+    port = Port()
+    assert not port.has_input()
+    await port.open(str(pty.path), LINE)
+    assert not port.has_input()
+    pty.write(b"abc")
+    while not port.has_input():  # the kernel hands it over in a moment, and nobody reads meanwhile
+        time.sleep(0.001)  # noqa: ASYNC251
+    before = asyncio.get_running_loop().time()
+    assert await port.read(before + 5) == b"abc"
+    assert before <= port.heard_at <= asyncio.get_running_loop().time()
+    assert not port.has_input()
     await port.close()
 
 
