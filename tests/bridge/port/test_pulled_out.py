@@ -67,8 +67,11 @@ async def talk(port: Port, pty: Pty) -> None:
     loop = asyncio.get_running_loop()
     await port.open(str(pty.path), LINE)
     await port.write(b"?")
-    loop.call_later(0.01, pty.write, b"!")
-    await port.read(loop.time() + 1.0)
+    answer = loop.call_later(0.01, pty.write, b"!")
+    try:
+        await port.read(loop.time() + 1.0)
+    finally:
+        answer.cancel()  # or it is heard on the adapter that is plugged in again
     await port.configure(LineSettings(300))
     loop.call_later(0.001, drain, pty)
     await port.write(bytes(200_000))
