@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,15 @@ def test_the_tables_replace_what_stood_between_the_markers(tmp_path: Path) -> No
     assert text.startswith(f"before\n{BEGIN}\nMeasured ")
     assert text.endswith(f"\n\n| polls | ours |\n| --- | --: |\n| 9600 baud | 0.99 |\n{END}\nafter\n")
     assert "old" not in text
+
+
+def test_the_tables_say_of_which_commit_they_are() -> None:
+    described = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=table.DOCS, capture_output=True, text=True, check=False
+    )
+    if described.returncode:
+        pytest.skip("this is no working tree of git")
+    assert re.search(rf" at `\S*{described.stdout.strip()[:7]}\S*`", table.machine())
 
 
 def test_without_markers_nothing_is_written(tmp_path: Path) -> None:

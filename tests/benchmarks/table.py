@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,7 +60,7 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def machine() -> str:
-    """Where and when, in one line."""
+    """Where, when and of what, in one line."""
     cpu = next(
         (
             line.partition(":")[2].strip()
@@ -69,4 +70,18 @@ def machine() -> str:
         platform.machine(),
     )
     today = datetime.now(UTC).date()
-    return f"Measured {today} with Python {platform.python_version()} on {os.cpu_count()} × {cpu}."
+    python, cores = platform.python_version(), os.cpu_count()
+    return f"Measured {today} at {commit()} with Python {python} on {cores} × {cpu}."
+
+
+def commit() -> str:
+    """The commit that is measured; marked with a + if files differ from it."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+"],
+        cwd=DOCS,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=10,
+    )
+    return f"`{described.stdout.strip()}`" if described.returncode == 0 else "no commit"
