@@ -311,14 +311,24 @@ def site(tmp_path: Path, request: pytest.FixtureRequest) -> Site:
     return load_site(path)
 
 
+def reply_to(port: serial.Serial, request: Request) -> Frame:
+    """The whole reply to a request, which may be a refusal, and shorter than the one that is asked for."""
+    port.write(request.data)
+    framer = request.framer()
+    while select.select([port], [], [], REPLY_WITHIN_S)[0]:
+        for event in framer.feed(port.read(256)):
+            assert isinstance(event, Frame)
+            return event
+    raise AssertionError(f"no reply to {request.summary}")
+
+
 def polled(bus: SimulatedBus, port: serial.Serial, device: Device) -> PollResult:
     """One poll of a device, as the bridge runs it."""
     poll = device.poll(0.0)
     request: Request | None = next(poll)
     result: object = None
     while request is not None:
-        (reply,) = request.framer().feed(ask(port, request.data, octets=request.reply_length))
-        assert isinstance(reply, Frame)
+        reply = reply_to(port, request)
         assert request.accepts(reply)
         try:
             request = poll.send(reply)
