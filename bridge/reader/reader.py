@@ -25,7 +25,6 @@ from bridge.reader.invocation_counters import InvocationCounters
 from bridge.reader.overhearing import Overhearing
 from bridge.reader.polling import Polling
 from bridge.reader.push_reader import PushReader
-from bridge.reader.searching import FindDocument, SearchQuery, search
 from bridge.reader.tap import Tap
 from bridge.spool import SpoolWriter
 from bridge.status.line_statistics import SAVE_EVERY_S, Memory
@@ -34,6 +33,7 @@ from protocols.toolkit.protocol import PolledProtocol, PushingProtocol
 
 if TYPE_CHECKING:
     from bridge.config import Bus
+    from bridge.reader.searching import FindDocument, SearchQuery
     from bridge.status.documents import BusDocument, SensorDocument
     from bridge.status.line_history import SensorTimes
 
@@ -133,6 +133,8 @@ class Reader:
 
     async def answer_text(self, text: bytes) -> Answer | list[FindDocument]:
         """Answer the text of a `Query` or a `SearchQuery`. Raises as `answer`, and ValueError: it is none."""
+        from bridge.reader.searching import SearchQuery  # here, because few buses are ever searched
+
         return await self.answer(SearchQuery.parse(text) or Query.parse(text))
 
     @overload
@@ -159,6 +161,8 @@ class Reader:
             return await self._talk.answer(query)
         if not isinstance(self._talk, Polling) or not isinstance(self._bus.protocol, PolledProtocol):
             raise OtherSettings(f"the sensors of bus {self._bus.name} send by themselves: nobody is asked")
+        from bridge.reader.searching import search
+
         return await search(query, self._bus.protocol, self._bus, self._talk.loans)
 
     def is_advancing(self) -> bool:

@@ -7,7 +7,6 @@ not move it.
 from __future__ import annotations
 
 from collections import deque
-from statistics import median
 from typing import Final
 
 _RECENT: Final = 32
@@ -30,6 +29,8 @@ class UnitTimes:
         """Return within which time it answers as a rule, with room: three times the median."""
         if len(self._recent_s) < _ENOUGH:
             return _UNKNOWN_S
+        from statistics import median  # here, because it is large, and only who listens needs it
+
         return max(_LEAST_S, 3 * median(self._recent_s))
 
     def replied(self, turn_around_s: float, end_s: float) -> None:
