@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in /usr/bin/python3 python3; do \
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test coverage test-debian lint models vectors bench screens faults activity partial soak line-soak kills stops vm-test deb clean
+.PHONY: demo test coverage test-debian lint models vectors bench bench-compare screens faults activity partial soak line-soak kills stops vm-test deb clean
 
 demo: $(VENV)/.run
 	@$(BIN)/serial-bridge demo
@@ -36,6 +36,9 @@ models: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks
+
+bench-compare: $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks.compare $(REV)
 
 screens: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet pillow

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import table
+from tests.benchmarks import compare, table
 
 BEGIN, END = table.markers(table.BENCH)
 
@@ -43,3 +43,15 @@ def test_without_markers_nothing_is_written(tmp_path: Path) -> None:
 def test_the_page_has_a_place_for_the_tables() -> None:
     text = table.PERFORMANCE.read_text()
     assert text.index(BEGIN) < text.index(END)
+
+
+def test_two_revisions_are_compared_figure_by_figure_by_their_medians() -> None:
+    def run(polls: str, rss: str) -> dict[tuple[str, str], float]:
+        return compare.figures([["service", "polls", "RSS"], ["read", polls, rss], ["uplink", "-", "30 MB"]])
+
+    ours = [run("0.97 (3 % early)", "28.1 MB"), run("0.99", "29 MB"), run("0.98", "28 MB")]
+    others = [run("0.90", "46 MB"), run("0.95", "47 MB"), run("0.91", "")]
+    assert list(compare.ratios(ours, others)) == [
+        ("read", "polls", 0.98, 0.91),
+        ("uplink", "RSS", 30.0, 30.0),
+    ]
