@@ -36,7 +36,7 @@ class SunSpecDevice:
         self._carrier = carrier
         self._chain: Chain | None = None
         self._headers: dict[str, int] = {}
-        self._reader = self._reader_of({}) if any(sensor.registers for sensor in sensors) else None
+        self._reader = self._reader_without_chain()
         self._others: tuple[Device, ...] = ()
         self._walk = self._new_walk()
 
@@ -129,9 +129,7 @@ class SunSpecDevice:
             if sensor.sunspec is not None:
                 registers[index] = list(self._registers(sensor.sunspec.models, self._chain))
         self._headers = {
-            register.name: place.number << 16 | place.length
-            for place in self._chain.contents
-            for register in [_header(place)]
+            _header(place).name: place.number << 16 | place.length for place in self._chain.contents
         }
         self._reader = self._reader_of(registers) if any(registers.values()) else self._reader
 
@@ -145,6 +143,10 @@ class SunSpecDevice:
             if registers:
                 yield _header(place)
                 yield from registers
+
+    def _reader_without_chain(self) -> ModbusDevice | None:
+        """Return what reads the sensors' own registers; None: they have none."""
+        return self._reader_of({}) if any(sensor.registers for sensor in self._sensors) else None
 
     def _reader_of(self, registers: Mapping[int, Sequence[Register]]) -> ModbusDevice:
         sensors = [
@@ -169,7 +171,7 @@ class SunSpecDevice:
         }
         if any(self._headers[name] != number for name, number in headers.items()):
             self._chain, self._walk, self._headers = None, self._new_walk(), {}
-            self._reader = self._reader_of({}) if any(sensor.registers for sensor in self._sensors) else None
+            self._reader = self._reader_without_chain()
             moved = "its models are not where they were: they are looked up again with the next poll"
             return self._nothing([DeviceRefusal(moved, code=0, request="SunSpec models", kind=Refusal.BUSY)])
         return replace(
