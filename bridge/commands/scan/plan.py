@@ -22,7 +22,7 @@ PATIENT_S = 1.2
 """Few devices take longer to reply."""
 
 _NEXT_LINE = 0.8  # so much less likely is each line setting than the one before it
-_NEXT_ROUND = 0.6  # the same of a round
+_NEXT_ROUND = 0.3  # the same of a round: where one device is, there mostly is one with a usual address
 _TURN_S = 0.012  # of a request, beside its octets and its time-out: gap, and the way through the system
 
 
@@ -91,10 +91,10 @@ def steps(scannings: Mapping[str, Scanning], limits: Limits) -> list[Step]:
             continue
         lines = _lines(scanning, limits, is_alone=len(scannings) == 1)
         for number, addresses in enumerate(rounds):
-            for likelihood, line in enumerate(lines):
+            for line in lines:
                 scope = Scope(line, addresses, scanning.reply_within_s, limits.is_quick)
                 step = Step(name, scope, number, cost_s(scanning, scope))
-                chance = scanning.weight * _NEXT_ROUND**number * _NEXT_LINE**likelihood
+                chance = scanning.weight * _NEXT_ROUND**number * _NEXT_LINE ** _rank(scanning, line)
                 planned.append((chance / step.cost_s, step))
     if fault is not None and not planned:
         raise fault
@@ -102,12 +102,24 @@ def steps(scannings: Mapping[str, Scanning], limits: Limits) -> list[Step]:
 
 
 def _lines(scanning: Scanning, limits: Limits, *, is_alone: bool) -> Sequence[LineSettings]:
-    """Return the line settings at which a protocol is searched; a second stop bit is a mere pause."""
-    if limits.line is None:
+    """Return the line settings at which a protocol is searched.
+
+    Octets of eight bits do not go through a line of seven, so nobody is looked for there who sends them.
+    """
+    line = limits.line
+    if line is None:
         return scanning.lines
-    own_lines = {replace(line, stopbits=1) for line in scanning.lines}
-    is_possible = not scanning.has_own_line or replace(limits.line, stopbits=1) in own_lines
-    return (limits.line,) if is_possible or is_alone else ()
+    is_own = _rank(scanning, line) < len(scanning.lines)
+    fits = is_own or line.bytesize in {own.bytesize for own in scanning.lines}
+    return (line,) if is_alone or (is_own if scanning.has_own_line else fits) else ()
+
+
+def _rank(scanning: Scanning, line: LineSettings) -> int:
+    """Return how many line settings of a protocol are more usual; a second stop bit is a mere pause."""
+    own_lines = [replace(own, stopbits=1) for own in scanning.lines]
+    return next(
+        (rank for rank, own in enumerate(own_lines) if own == replace(line, stopbits=1)), len(own_lines)
+    )
 
 
 def _rounds(scanning: Scanning, limits: Limits) -> Sequence[tuple[str, ...]]:

@@ -39,6 +39,33 @@ def test_what_promises_most_for_its_time_comes_first() -> None:
     assert len({step.key for step in planned}) == 7
 
 
+def test_at_a_line_that_is_known_those_come_first_for_whom_it_is_usual() -> None:
+    metering = Scanning(lines=(SLOW_LINE,), search=nobody, weight=8.0, reply_within_s=0.02)
+    at_usual, at_slow = (
+        [step.protocol for step in steps({"many": MANY, "metering": metering}, Limits(line=line))]
+        for line in (USUAL, LineSettings(1200, stopbits=2))
+    )
+    assert (at_usual[0], at_slow[0]) == ("many", "metering")
+
+
+def test_nobody_who_sends_octets_is_looked_for_on_a_line_of_seven_bits() -> None:
+    texts = Scanning(lines=(LineSettings(9600, 7, "E"), USUAL), search=nobody)
+    line = LineSettings(2400, 7, "E")
+    assert {step.protocol for step in steps({**BOTH, "texts": texts}, Limits(line=line))} == {"texts"}
+    assert {step.protocol for step in steps({"sole": SOLE}, Limits(line=line))} == {"sole"}
+
+
+def test_everybody_is_asked_once_before_the_seldom_addresses() -> None:
+    """A search of all addresses takes as long as ten others together."""
+    addresses = tuple(map(str, range(17, 248)))
+    modbus = Scanning(
+        lines=(USUAL,), rounds=(("1",), addresses), reply_within_s=0.02, search=nobody, weight=20.0
+    )
+    alone = Scanning(lines=(USUAL,), search=nobody, reply_within_s=0.5, requests=2)
+    planned = steps({"modbus": modbus, "alone": alone}, Limits(line=USUAL))
+    assert [(step.protocol, step.round) for step in planned] == [("modbus", 0), ("alone", 0), ("modbus", 1)]
+
+
 def test_a_person_limits_line_settings_addresses_and_depth() -> None:
     assert {step.scope.line for step in steps(BOTH, Limits(line=SELDOM))} == {SELDOM}
     assert {step.round for step in steps(BOTH, Limits(is_quick=True))} == {0}
