@@ -77,7 +77,7 @@ def disagreements(model: Model) -> Iterator[tuple[str, str, str]]:
     registers = {register.name: register for register in model.registers}
     for source, facts in facts_of(model.name).by_source.items():
         for key, fact in facts.items():
-            if key in registers and (difference := _difference(registers[key], fact)):
+            if key in registers and (difference := deviation(registers[key], fact)):
                 yield key, source, difference
 
 
@@ -111,7 +111,7 @@ def all_models() -> list[Model]:
     return [models.load(name) for name in models.names()]
 
 
-def _difference(ours: Register, fact: Register) -> str:
+def deviation(ours: Register, fact: Register) -> str:
     """Return how a fact differs from a register of the model; "" if it says the same."""
     pairs: dict[str, tuple[object, object]] = {
         "table": (ours.table.key, fact.table.key),

@@ -8,7 +8,7 @@ from protocols.modbus import models
 from protocols.modbus.models.evidence import LEAST
 from protocols.modbus.models.variants import INDEX, KEY, index_text
 from protocols.modbus.registers import Register, Table
-from tests.models.facts import FOLDER, Facts, _difference, derived_grades, disagreements, facts_of
+from tests.models.facts import FOLDER, Facts, deviation, derived_grades, disagreements, facts_of
 
 NAMES = models.names()
 
@@ -59,13 +59,13 @@ def test_the_index_of_the_variants_is_that_of_the_files() -> None:
     assert (models.FOLDER / INDEX).read_text("utf-8") == index
 
 
-def test_a_difference_names_what_differs_and_a_prefix_is_none() -> None:
+def test_a_deviation_names_what_differs_and_a_prefix_is_none() -> None:
     ours = Register(name="p", table=Table.INPUT, start=12, type="uint32", words=2, unit="W")
     same = Register(name="p", table=Table.INPUT, start=12, type="uint32", words=2, unit="kW", divide=1000)
-    assert _difference(ours, same) == ""
+    assert deviation(ours, same) == ""
     moved = Register(name="p", table=Table.HOLDING, start=13, type="uint32", words=2, order="CDAB", unit="W")
-    assert _difference(ours, moved) == (
+    assert deviation(ours, moved) == (
         "table holding instead of input; address 13 instead of 12; order CDAB instead of ABCD"
     )
     larger = Register(name="p", table=Table.INPUT, start=12, type="uint32", words=2, unit="kW")
-    assert _difference(ours, larger) == "scale 1000 instead of 1"
+    assert deviation(ours, larger) == "scale 1000 instead of 1"
