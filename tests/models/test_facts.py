@@ -8,7 +8,7 @@ from protocols.modbus import models
 from protocols.modbus.models.evidence import LEAST
 from protocols.modbus.models.variants import INDEX, KEY, index_text
 from protocols.modbus.registers import Register, Table
-from tests.models.facts import FOLDER, Facts, deviation, derived_grades, disagreements, facts_of
+from tests.models.facts import FOLDER, Facts, derived_grades, deviation, disagreements, facts_of
 
 NAMES = models.names()
 
