@@ -17,6 +17,7 @@ device's own: `line` has no default here, the sensor's manual decides.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from protocols.modbus import pdu
@@ -56,6 +57,12 @@ def body(frame: Frame) -> bytes:
 def octets(pdu_length: int) -> int:
     """Return the length, in characters, of the ADU whose PDU has `pdu_length` octets."""
     return len(_START) + 2 * (1 + pdu_length + 1) + len(_END)
+
+
+def answered_by(request: bytes) -> Callable[[Frame], bool]:
+    """Return the test whether a frame answers this request: the same unit, and `pdu.answers`."""
+    asked = Frame(request)
+    return lambda frame: unit(frame) == unit(asked) and pdu.answers(body(asked), body(frame))
 
 
 class StreamFramer:
@@ -151,6 +158,7 @@ ASCII: Final = Carrier(
     per_octet=2,
     request_framer=RequestFramer,
     reply_framer=StreamFramer,
+    answered_by=answered_by,
 )
 
 

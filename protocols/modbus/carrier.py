@@ -20,6 +20,7 @@ class Carrier:
         per_octet: octets on the wire for each octet of a PDU.
         request_framer: makes a framer of requests, for a simulated sensor.
         reply_framer: makes a framer of the reply to a request; the argument is the request on the wire.
+        answered_by: returns the test whether a good frame answers a request; the argument is the same.
     """
 
     adu: Callable[[int, bytes], bytes]
@@ -29,3 +30,4 @@ class Carrier:
     per_octet: int
     request_framer: Callable[[], Framer]
     reply_framer: Callable[[bytes], Framer]
+    answered_by: Callable[[bytes], Callable[[Frame], bool]]

@@ -8,6 +8,7 @@ each number. `Register.value` defines the meaning of a register; a plan only com
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from protocols.modbus import pdu
@@ -69,8 +70,8 @@ class Fetch:
     def into(self, values_by_sensor: Sequence[Values], data: bytes) -> int:
         """Add the values in a reply's data to those of each sensor; return how many were out of limits."""
         out_of_limits = 0
-        for plan, values in zip(self._plans, values_by_sensor, strict=True):
-            out_of_limits += plan.into(values, data)
+        for sensor, plan in enumerate(self._plans):
+            out_of_limits += plan.into(values_by_sensor[sensor], data)
         return out_of_limits
 
 
@@ -138,23 +139,23 @@ class Plan:
             code += f"{2 * (register.start - end)}x{kind}"
             end = register.end
             self._steps.append((register.name, meaning))
-        self._struct = layout.plan(code)
+        self._unpack = layout.plan(code).unpack_from
         self._names = tuple(name for name, _ in self._steps)
-        self._is_plain = not any(meaning for _, meaning in self._steps)
+        self._is_plain = not self._decoded_singly and not any(meaning for _, meaning in self._steps)
 
     def into(self, values: Values, data: bytes) -> int:
         """Add the values in these octets to `values`; return how many were out of their limits."""
-        numbers = self._struct.unpack_from(data)
-        out_of_limits = 0
+        numbers = self._unpack(data)
         if self._is_plain:
-            values.update(zip(self._names, numbers, strict=True))
-        else:
-            for (name, meaning), number in zip(self._steps, numbers, strict=True):
-                value = number if meaning is None else meaning(number)
-                if value is Missing.OUT_OF_LIMITS:
-                    out_of_limits += 1
-                elif value is not Missing.NO_VALUE:
-                    values[name] = value
+            values |= zip(self._names, numbers)  # noqa: B905 — a name for each number; `strict` takes 0.2 µs
+            return 0
+        out_of_limits = 0
+        for (name, meaning), number in zip(self._steps, numbers, strict=True):
+            value = number if meaning is None else meaning(number)
+            if value is Missing.OUT_OF_LIMITS:
+                out_of_limits += 1
+            elif value is not Missing.NO_VALUE:
+                values[name] = value
         for register in self._decoded_singly:
             at = register.start - self._start
             value = register.value(octets_of(register.table, data, at, register.words))
@@ -184,9 +185,6 @@ def _request(carrier: Carrier, unit: int, read: Read, gap_s: float) -> Request:
     assert length is not None
     data = carrier.adu(unit, request_pdu)
 
-    def accepts(frame: Frame) -> bool:
-        return carrier.unit(frame) == unit and pdu.answers(request_pdu, carrier.body(frame))
-
     def is_put_off(frame: Frame) -> bool:
         body = carrier.body(frame)
         return bool(body[0] & pdu.REFUSED) and body[1] in pdu.PUT_OFF
@@ -199,8 +197,8 @@ def _request(carrier: Carrier, unit: int, read: Read, gap_s: float) -> Request:
 
     return Request(
         data=data,
-        framer=lambda: carrier.reply_framer(data),
-        accepts=accepts,
+        framer=partial(carrier.reply_framer, data),
+        accepts=carrier.answered_by(data),
         reply_length=carrier.octets(length),
         summary=f"unit {unit}: {read}",
         pause_s=gap_s,

@@ -323,15 +323,15 @@ def reply_length(request: bytes) -> int | None:
 
 def answers(request: bytes, reply: bytes) -> bool:
     """Return whether a reply PDU answers a request PDU: function and length fit, or it is a refusal."""
-    if reply[0] == request[0] | REFUSED:
-        return True
-    if reply[0] != request[0]:
-        return False
-    if reply[0] in _CONFIRMED:
+    function = reply[0]
+    if function != request[0]:
+        return function == request[0] | REFUSED
+    if function in _CONFIRMED:
         return reply == request[: len(reply)]
-    if REPLIES[reply[0]].length(reply) != len(reply):  # another request, which may be as long
+    length = len(reply)
+    if reply_length(request) not in (length, None) or reply == request:  # equal: the echo of the request
         return False
-    return reply != request and reply_length(request) in (None, len(reply))  # equal: the echo of the request
+    return REPLIES[function].length(reply) == length  # or it is another request, which may be as long
 
 
 _CONFIRMED: Final = (  # by an echo of the request's head: §6.5, §6.6, §6.11, §6.12, §6.16

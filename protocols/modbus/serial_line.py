@@ -21,7 +21,7 @@ must keep is shorter than the longest ADU.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import ClassVar, Final, NamedTuple
 
@@ -37,6 +37,7 @@ UNITS: Final = range(1, 248)  # §2.2: 248–255 are reserved
 
 _LAST_FUNCTION = pdu.REFUSED - 1  # a reply with a greater one is a refusal
 _ADDRESS = 1
+_COUNT_AT = 2  # in a reply that counts its data
 _CRC = 2
 _UNDETERMINED = 1 << 30  # a length that the octets at hand do not tell yet: more than any buffer holds
 
@@ -231,6 +232,10 @@ class ReplyFramer:
 
     def feed(self, data: bytes) -> list[Event]:
         """Take octets as they arrived; return the events that they settle."""
+        _, reply, _, length = self._awaited
+        is_alone = len(data) == length and not self._pending and self._stream is None
+        if is_alone and data.startswith(reply) and not crc16_modbus(data):
+            return [Frame(data, Direction.REPLY)]  # in one piece, as it mostly comes
         return self._settle(self._pending + data, final=False)
 
     def silence(self) -> list[Event]:
@@ -304,6 +309,20 @@ def _awaited(request: bytes) -> _Awaited:
     return _Awaited(head, reply, layout, None if pdu_length is None else _ADDRESS + pdu_length + _CRC)
 
 
+def answered_by(request: bytes) -> Callable[[Frame], bool]:
+    """Return the test whether a frame answers this request: the same unit, and `pdu.answers`."""
+    awaited = _awaited(request)
+    head, length = awaited.reply, awaited.length if len(awaited.reply) > _COUNT_AT else None
+
+    def accepts(frame: Frame) -> bool:
+        data = frame.data
+        if len(data) == length and data.startswith(head) and data != request:
+            return True  # unit, function and count are right: nearly always
+        return data[0] == request[0] and pdu.answers(request[_ADDRESS:-_CRC], data[_ADDRESS:-_CRC])
+
+    return accepts
+
+
 def _prefix_length(data: bytes, head: bytes) -> int:
     """Return the number of octets at the end of `data` that may be the beginning of `head`."""
     return next((count for count in range(len(head) - 1, 0, -1) if data.endswith(head[:count])), 0)
@@ -317,6 +336,7 @@ RTU: Final = Carrier(
     per_octet=1,
     request_framer=RequestFramer,
     reply_framer=ReplyFramer,
+    answered_by=answered_by,
 )
 
 

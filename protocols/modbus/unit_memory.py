@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
 from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
 from protocols.modbus.registers import Register, Table, octets_of
-from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import Request, Value
 from protocols.toolkit.scaling import Missing
 from protocols.toolkit.scanning import Heard, Probe
@@ -30,14 +30,10 @@ def request(carrier: Carrier, unit: int, body: bytes, summary: str, pause_s: flo
     """Return the request that carries a PDU to a unit, after a pause in which late replies may come."""
     data = carrier.adu(unit, body)
     length = pdu.reply_length(body)
-
-    def accepts(frame: Frame) -> bool:
-        return carrier.unit(frame) == unit and pdu.answers(body, carrier.body(frame))
-
     return Request(
         data=data,
-        framer=lambda: carrier.reply_framer(data),
-        accepts=accepts,
+        framer=partial(carrier.reply_framer, data),
+        accepts=carrier.answered_by(data),
         reply_length=carrier.octets(length or pdu.MAX_LENGTH // 4),
         longest_reply=carrier.octets(length or pdu.MAX_LENGTH),
         summary=f"unit {unit}: {summary}",

@@ -16,9 +16,8 @@ The buffer is bounded by the longest frame of the protocol and the work is linea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Direction(Enum):
@@ -28,8 +27,7 @@ class Direction(Enum):
     REPLY = "reply"
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One well-formed frame: length and checksum are right. `data` is all of it, as it was on the wire."""
 
     data: bytes
@@ -54,8 +52,7 @@ class NoiseReason(StrEnum):
     ORDER = "order"  # the frames of one answer are not in sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Noise:
+class Noise(NamedTuple):
     """Octets outside any good frame."""
 
     data: bytes

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from protocols import load
+from protocols.modbus import pdu
+from protocols.modbus.ascii import ASCII
+from protocols.modbus.carrier import Carrier
 from protocols.modbus.serial_line import (
+    RTU,
     ReplyFramer,
     RequestFramer,
     StreamFramer,
     adu,
 )
 from protocols.toolkit.framing import Direction, Event, Frame, Noise
-from tests.protocols.vectors import frames, hear, octets, single
+from tests.protocols.vectors import frames, hear, merge_noise, octets, single
 
 MODBUS = load("modbus-rtu")
 
@@ -176,6 +180,66 @@ def test_no_octet_is_lost_while_waiting_for_a_reply(pieces: list[bytes]) -> None
     assert octets(events) + framer.pending == b"".join(pieces)
     assert octets(events + framer.silence()) == b"".join(pieces)
     assert len(framer.pending) < 512
+
+
+@given(
+    st.sampled_from([read(0, 2), read(9, 40, function=1), adu(1, b"\x05\0\x07\xff\0"), adu(1, b"\x07")]),
+    st.lists(
+        st.sampled_from(
+            [
+                read(0, 2),
+                reply(b"\0\1\0\2"),
+                reply(b"\0\1\0\2")[:-1],
+                reply(b"\0\1\0\2", unit=2),
+                reply(bytes(5), function=1),
+                adu(1, b"\x05\0\x07\xff\0"),
+                adu(1, b"\x07\x2a"),
+                adu(1, b"\x83\x02"),
+                b"\0",
+            ]
+        )
+    ),
+)
+def test_a_reply_in_one_piece_and_octet_by_octet_is_the_same(request: bytes, pieces: list[bytes]) -> None:
+    in_pieces, in_octets = ReplyFramer(request), ReplyFramer(request)
+    events = [event for piece in pieces for event in in_pieces.feed(piece)] + in_pieces.silence()
+    singly = [event for octet in b"".join(pieces) for event in in_octets.feed(bytes((octet,)))]
+    assert merge_noise(events) == merge_noise(singly + in_octets.silence())
+
+
+UNITS = st.integers(1, 3)
+REQUESTS = st.one_of(
+    st.builds(
+        lambda function, start, quantity: (
+            bytes((function,)) + start.to_bytes(2, "big") + bytes((0, quantity))
+        ),
+        st.integers(1, 6),
+        st.integers(0, 0xFFFF),
+        st.integers(1, 125),
+    ),
+    st.sampled_from([b"\x07", b"\x11"]),
+)
+
+
+@pytest.mark.parametrize("carrier", [RTU, ASCII])
+@given(st.data())
+def test_a_frame_answers_by_its_unit_function_and_length(carrier: Carrier, data: st.DataObject) -> None:
+    asked, answering = data.draw(UNITS), data.draw(UNITS)
+    request = data.draw(REQUESTS)
+    length = pdu.reply_length(request) or 12
+    body = data.draw(
+        st.one_of(
+            st.just(request),
+            st.binary(min_size=length - 2, max_size=length - 2).map(
+                lambda octets: bytes((request[0], length - 2)) + octets
+            ),
+            st.just(bytes((request[0] | 0x80, 2))),
+            st.binary(min_size=2, max_size=12),
+        )
+    )
+    assume(body[0] & 0x7F in pdu.REPLIES)
+    answers = carrier.answered_by(carrier.adu(asked, request))
+    assert answers(Frame(carrier.adu(answering, body))) is (asked == answering and pdu.answers(request, body))
 
 
 def test_a_sensor_hears_requests_only() -> None:

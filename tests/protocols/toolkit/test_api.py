@@ -44,6 +44,9 @@ def _lines(name: str, owner: object) -> Iterator[str]:
             return
         if is_dataclass(value):
             yield from map(_field, fields(value))
+        for each in getattr(value, "_fields", ()):  # of a NamedTuple
+            is_needed = each not in value._field_defaults
+            yield f"    {each}: {value.__annotations__[each].__forward_arg__}{'' if is_needed else ' = …'}"
         yield from _members(value)
     elif inspect.isfunction(value):
         yield f"{name}{_signature(value)}"
