@@ -10,12 +10,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from protocols.modbus.limit_keys import LIMITS_SCHEMA, beyond_limits, parse_limits, without_forbidden
 from protocols.modbus.models import SHIPPED, Library, Model
+from protocols.modbus.models.evidence import LEAST
 from protocols.modbus.plan import Limits
 from protocols.modbus.register_keys import REGISTERS_SCHEMA, datasheet_numbers, parse_registers
 from protocols.modbus.registers import Register
@@ -139,9 +140,21 @@ def odd(table: Mapping[str, object], library: Library = SHIPPED) -> list[Problem
         if names:
             text = f"{', '.join(names)} of {model.name} lie in a forbidden range: they are not read"
             problems.append((("limits", "forbidden"), text))
+    if isinstance(model_name, str) and model_name != SUNSPEC and model_name not in library.own:
+        problems += _weak_evidence(library.model(model_name))
     if table.get("reserved_address") is True and table["address"] in UNITS:
         problems.append((("reserved_address",), f"is not needed for {table['address']}: leave it out"))
     return problems
+
+
+def _weak_evidence(model: Model) -> Iterator[Problem]:
+    """Yield a problem if a model that ships rests on one source; what a site writes itself is its own."""
+    if model.evidence.grade == LEAST:
+        message = (
+            f"{shown(model.name)} rests on one source: compare a value with the display of the device before "
+            f"you trust it, its sources: serial-bridge models {model.name}"
+        )
+        yield ("model",), message
 
 
 def _unit(table: Mapping[str, object], problems: list[Problem]) -> int:

@@ -188,6 +188,19 @@ def test_a_reserved_address_is_allowed_on_request(address: int) -> None:
     assert odd(table | {"address": 7}) == [(("reserved_address",), "is not needed for 7: leave it out")]
 
 
+def test_a_model_that_rests_on_one_source_is_said_and_no_other() -> None:
+    grades = {name: models.load(name).evidence.grade for name in models.names()}
+    told = {name: odd({"address": 1, "model": name}) for name in grades}
+    assert [name for name, problems in told.items() if problems] == [n for n, g in grades.items() if g == "D"]
+    assert told["eastron-sdm54"] == [
+        (
+            ("model",),
+            '"eastron-sdm54" rests on one source: compare a value with the display of the device before you '
+            "trust it, its sources: serial-bridge models eastron-sdm54",
+        )
+    ]
+
+
 def test_a_sensors_limits_bind_the_registers_of_its_model() -> None:
     table = {"address": 1, "model": "eastron-sdm120", "limits": {"forbidden": {"input": [[6, 13]]}}}
     model = models.load("eastron-sdm120")
