@@ -9,7 +9,12 @@ addresses, 0 to 250, follows only where a meter answers 254 that no selection re
 
 Several meters acknowledge at once, garbled or as one clean E5: that alone proves nothing. Who is read sends a
 telegram that is whole only if nobody else does. Two meters with one primary address are told so, and found
-by their secondary addresses. Nothing is changed in a meter: a selection and SND_NKE concern the link alone.
+by their secondary addresses.
+
+An acknowledgement does not say whose it is: one that comes late is taken for the answer to the next request.
+So the first request that everybody answers is listened to for longer, and where somebody answers after the
+time that EN 13757-2 allows, every request is waited for so long.
+ Nothing is changed in a meter: a selection and SND_NKE concern the link alone.
 """
 
 from __future__ import annotations
@@ -44,6 +49,8 @@ _STRAY: Final = 4  # octets beside a whole telegram that are noise, and no other
 _ANSWER_BITS: Final = 330  # EN 13757-2: a meter answers within 330 bit times and 50 ms
 _ANSWER_S: Final = 0.05
 _SLACK_S: Final = 0.05  # for the adapter
+_LATE_S: Final = 1.0  # few meters, behind a radio link or a repeater, take longer
+_LATE_SHARE: Final = 1.3  # of the latest answer, for the next
 
 Step = Generator[Probe | Find, Heard, Answer]
 
@@ -65,11 +72,13 @@ class _Searcher:
         scope: what it covers.
         known_meters: the meters that were claimed, with their primary addresses.
         is_noisy: octets were heard where nobody answered: who seems to be several is asked once more.
+        late_s: how long the latest answer took, if that is longer than a meter may take.
     """
 
     scope: Scope
     known_meters: dict[Secondary, int] = field(default_factory=dict)
     is_noisy: bool = False
+    late_s: float = 0.0
     _several: set[Secondary] = field(default_factory=set)  # patterns that several meters seemed to answer
 
     def everybody(self) -> Search:
@@ -95,20 +104,34 @@ class _Searcher:
 
     def primary(self, addresses: Sequence[str]) -> Search:
         """Ask each of these primary addresses."""
+        if len(addresses) > 1:
+            self._learn_who_is_late((yield Probe(_reset(link.ANY_METER), "", self.answer_s, _LATE_S)))
         for address in addresses:
             yield from self._ask_primary(int(address))
 
     def _is_somebody_here(self) -> Generator[Probe | Find, Heard, bool]:
         """Return whether anything answers with this line setting, more than once."""
         for request in (selection(ANYBODY), _reset(link.ANY_METER)):
-            heard = yield self._probe(request, "")
+            heard = yield Probe(request, "", self.answer_s, _LATE_S)
             if heard.is_silent:
                 continue
             if heard.frame is None:  # several at once, or noise
-                heard = yield self._probe(request, "")
+                heard = yield Probe(request, "", max(self.answer_s, _LATE_S), _LATE_S)
             if not heard.is_silent:
+                self._learn_who_is_late(heard)
                 return True
         return False
+
+    def _learn_who_is_late(self, heard: Heard) -> None:
+        """Take what was heard after a request that everybody answers."""
+        if heard.last_octet_s > self.answer_s:
+            self.late_s = heard.last_octet_s
+
+    @property
+    def answer_s(self) -> float:
+        """Return how long a meter may take to answer at the speed of the line, in seconds."""
+        allowed_s = _ANSWER_BITS / self.scope.line.baudrate + _ANSWER_S + _SLACK_S
+        return max(allowed_s, self.scope.reply_within_s)
 
     def _select(self, step: Selection) -> Step:
         """Select, and read whoever acknowledges; claim a meter that is alone."""
@@ -184,9 +207,8 @@ class _Searcher:
 
     def _probe(self, request: Request, address: str, *, lingers: bool = False) -> Probe:
         """Return a request with its time-out; `lingers`: another meter's reply behind the first is heard."""
-        answer_s = _ANSWER_BITS / self.scope.line.baudrate + _ANSWER_S + _SLACK_S
-        reply_within_s = max(answer_s, self.scope.reply_within_s)
-        return Probe(request, address, reply_within_s, answer_s if lingers else 0.0)
+        reply_within_s = max(self.answer_s, _LATE_SHARE * self.late_s)
+        return Probe(request, address, reply_within_s, reply_within_s if lingers else 0.0)
 
 
 def _alone(heard: Heard) -> Message | None:

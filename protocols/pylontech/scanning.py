@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Final
 
 from protocols.pylontech import analog, frame
@@ -27,6 +28,7 @@ _MOST_SILENCES: Final = 2  # in a row: one battery may be switched off
 _TRIES: Final = 3  # for two replies
 _VOLTS: Final = (10.0, 100.0)
 _REPLY_S: Final = 0.4
+_LATE_REPLY_S: Final = 1.2  # once a battery has answered: who is asked next may be slower
 
 
 def search(scope: Scope) -> Search:
@@ -35,12 +37,19 @@ def search(scope: Scope) -> Search:
         for address in scope.addresses:
             yield from _ask(int(address), scope)
         return
-    silences = 0
+    silent_numbers: list[int] = []
+    silences, patient = 0, replace(scope, reply_within_s=max(_LATE_REPLY_S, scope.reply_within_s))
     for number in range(MASTER, _LAST + 1):
         is_there = yield from _ask(number, scope)
         silences = 0 if is_there else silences + 1
         if silences == _MOST_SILENCES:
             return
+        if not is_there and scope is not patient:
+            silent_numbers.append(number)
+        if is_there:
+            scope = patient
+            while silent_numbers:
+                yield from _ask(silent_numbers.pop(), scope)
 
 
 def addressed(text: str) -> tuple[str, ...]:

@@ -113,12 +113,14 @@ class Heard:
         others: every other good frame: late replies, a second device's, another master's.
         octets: everything, noise included; b"": the line was silent.
         turn_around_s: from the end of the request to the first octet; 0.0 if the line was silent.
+        last_octet_s: from the end of the request to the last octet; the same.
     """
 
     frame: Frame | None = None
     others: tuple[Frame, ...] = ()
     octets: bytes = b""
     turn_around_s: float = 0.0
+    last_octet_s: float = 0.0
 
     @property
     def is_silent(self) -> bool:

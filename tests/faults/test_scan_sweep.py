@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
+
+import pytest
 
 from bridge.commands.scan.plan import Limits
 from bridge.commands.scan.result import Ending
+from bridge.simulator.training.drawing import SLOW
 from tests.faults.scan_sweep import FOUND, KNOWN_LINE_S, RIGHT, UNKNOWN_LINE_S, Outcome, buses, scan
 
 
@@ -42,6 +46,26 @@ def test_a_bus_is_known_within_minutes_and_at_a_known_line_within_seconds() -> N
     assert sum(len(outcome.missed) for outcome in known) == 0
     asked = [outcome.last_s for outcome in known if outcome.result.octets_sent]
     assert statistics.median(asked) <= 2 * KNOWN_LINE_S
+    assert statistics.median(outcome.last_s for outcome in known) <= KNOWN_LINE_S
+
+
+@pytest.mark.parametrize(
+    "protocol", ["modbus-rtu", "modbus-ascii", "mbus", "dlt645", "dlt645-1997", "pylontech"]
+)
+def test_a_device_that_answers_after_the_time_of_the_search_is_found_too(protocol: str) -> None:
+    """Among quick ones, 0.3 to 0.9 s after its question."""
+    for bus in buses(40, 4, protocol, faulty=False):
+        *quick_devices, last = bus.devices
+        late_bus = replace(bus, devices=(*quick_devices, replace(last, fault=SLOW)))
+        outcome = scan(late_bus, Limits(line=bus.line), [protocol])
+        assert (outcome.missed, outcome.unnamed, outcome.wrong) == ((), (), ()), bus
+
+
+@pytest.mark.parametrize("protocol", ["dlt645", "dlt645-1997"])
+def test_an_empty_part_of_the_numbers_costs_no_more_than_the_quickest_meter_needs(protocol: str) -> None:
+    """A hundred parts are asked, whoever answers in them."""
+    outcomes = [scan(bus, Limits(line=bus.line), [protocol]) for bus in buses(40, 9, protocol, faulty=False)]
+    assert statistics.median(outcome.last_s for outcome in outcomes) <= 35.0
 
 
 def test_nothing_is_sent_on_the_line_of_another_master() -> None:

@@ -42,6 +42,7 @@ class _Window:
 
     octets: bytes = b""
     first_at: float = 0.0
+    last_at: float = 0.0
 
 
 class Asker:
@@ -111,7 +112,7 @@ class Asker:
         """Return what came until the line was silent for the time-out, or quiet again after a reply."""
         request = probe.request
         heard_at = request.reply_line or settings
-        window, framer = _Window(first_at=sent_at), request.framer()
+        window, framer = _Window(first_at=sent_at, last_at=sent_at), request.framer()
         echo = Echo(request, is_usual=self._has_echo)
         chunk_s = heard_at.duration_s(min(_CHUNK, request.reply_length))
         due_at = sent_at + probe.reply_within_s + chunk_s
@@ -128,8 +129,9 @@ class Asker:
             data = await self._read(min(deadline, limit))
             octets = echo.strip(data) if data else echo.release()
             self._has_echo = self._has_echo or echo.is_found
-            if octets and not window.octets:
-                window.first_at = _now()
+            if octets:
+                window.last_at = _now()
+                window.first_at = window.first_at if window.octets else _now()
             window.octets += octets
             events = framer.feed(octets) if octets else []
             if not data and not octets:
@@ -172,8 +174,8 @@ class Asker:
         if any(other.direction is Direction.REQUEST for other in others):
             raise Intruder
         octets = early + window.octets
-        turn_around_s = max(0.0, window.first_at - sent_at) if window.octets else 0.0
-        return Heard(reply, tuple(others), octets, turn_around_s)
+        first_s, last_s = (max(0.0, at - sent_at) for at in (window.first_at, window.last_at))
+        return Heard(reply, tuple(others), octets, first_s, last_s)
 
 
 def _is_reply(request: Request, event: Event) -> bool:
