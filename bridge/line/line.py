@@ -22,7 +22,7 @@ While nothing is to be sent, `listen` reads on: an idle line costs no wake-up, a
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bridge.causes import Cause, diagnosis
 from bridge.clock import Clock
@@ -74,6 +74,17 @@ class Wire(Protocol):
         """Return the error counters of the UART; None if there are none."""
 
 
+class _Sent(NamedTuple):
+    """When a request began to be written, and when it is out on the wire, at the earliest and at the latest.
+
+    A process that is stopped while it writes does not know.
+    """
+
+    begun: float
+    earliest: float
+    latest: float
+
+
 class Line:
     """The turn-taking on one wire.
 
@@ -122,23 +133,21 @@ class Line:
             PortLost: from the wire.
         """
         station = self.stations[address]
-        await self._fall_quiet(station, request, gap_s, is_retry=is_retry)
-        self._wakefulness.start()
         try:
-            begun = _now()
+            sent = await self._say_when_quiet(station, request, gap_s, is_retry=is_retry)
             uart_errors = self._wire.uart_errors()
-            earliest, sent_at = await self._say(request)
             self.stations.other_master.asked()
-            station.record_request(request, sent_at, is_retry=is_retry)
+            station.record_request(request, sent.latest, is_retry=is_retry)
             wait_s = station.reply_timeout.wait_s(reply_timeout_s, patience)
             overheard = Overheard()
-            answer = await self._hear(station, request, sent_at + wait_s, overheard)
-        except Exception:
-            self._framer = None  # it may be what failed
-            raise
+            try:
+                answer = await self._hear(station, request, sent.latest + wait_s, overheard)
+            except Exception:
+                self._framer = None  # it may be what failed
+                raise
         finally:
             self._wakefulness.stop()
-        station.busy_s += _now() - begun
+        station.busy_s += _now() - sent.begun
         if answer is None:
             overheard.add_uart(uart_errors, self._wire.uart_errors())
             overheard.has_other_master = self.stations.other_master.is_likely(_now())
@@ -149,7 +158,7 @@ class Line:
             raise _no_reply(request, cause, f", after {1000 * wait_s:.0f} ms")
         self.stations.other_master.answered()
         frame, arrival = answer
-        arrival, error_s = likely(arrival, station.reply_timeout, earliest)
+        arrival, error_s = likely(arrival, station.reply_timeout, sent.earliest)
         turn_around_s = station.record_reply(
             frame, arrival.at, self._busy_until, is_measured=not arrival.gap_s
         )
@@ -160,12 +169,13 @@ class Line:
     async def send(self, request: Request, address: str, *, gap_s: float = 0.0) -> None:
         """Send a request that is not answered; return when it is on the wire. Errors as for `exchange`."""
         station = self.stations[address]
-        await self._fall_quiet(station, request, gap_s, is_retry=False)
-        begun = _now()
-        _, sent_at = await self._say(request)
-        await asyncio.sleep(sent_at - _now())
+        try:
+            sent = await self._say_when_quiet(station, request, gap_s, is_retry=False)
+        finally:
+            self._wakefulness.stop()
+        await asyncio.sleep(sent.latest - _now())
         station.requests += 1
-        station.busy_s += _now() - begun
+        station.busy_s += _now() - sent.begun
 
     def patience_s(self, request: Request, reply_timeout_s: float, gap_s: float) -> float:
         """Return the longest that one try of a request can take, whatever the line does."""
@@ -187,8 +197,10 @@ class Line:
             is_unfinished = self._framer is not None and self._framer.pending
             await self._overhear(min(until, self._busy_until + SLACK_S) if is_unfinished else until)
 
-    async def _fall_quiet(self, station: Station, request: Request, gap_s: float, *, is_retry: bool) -> None:
-        """Wait until the line was quiet long enough and this station owes no reply that could be mistaken.
+    async def _say_when_quiet(
+        self, station: Station, request: Request, gap_s: float, *, is_retry: bool
+    ) -> _Sent:
+        """Write a request once the line is quiet and this station owes no reply that could be mistaken.
 
         An owed reply is waited for as long as it is likely to come, no longer: other devices need the line.
         """
@@ -206,32 +218,33 @@ class Line:
                 quiet_at = max(quiet_at, wait_until)
             is_last_wait = not is_unfinished and not is_held
             if not await self._overhear(quiet_at - LEAD_S if is_last_wait else quiet_at):
-                if is_last_wait:
-                    await wait_awake(quiet_at)
-                    if not self._wire.has_input():
-                        return
+                if is_last_wait and (sent := await self._say(request, quiet_at)):
+                    return sent
             elif not is_held:
                 loud_at = loud_at or self._busy_until + gap_s + LOUD_FOR_S
                 if self._busy_until > loud_at:
                     raise _no_reply(request, Cause.LOUD)
 
-    async def _say(self, request: Request) -> tuple[float, float]:
-        """Write a request, and set the wire for the reply.
+    async def _say(self, request: Request, quiet_at: float) -> _Sent | None:
+        """Write a request at `quiet_at`, and set the wire for the reply; None: octets came just before.
 
-        Returns:
-            When it is out on the wire, at the earliest and at the latest: a process that is stopped while it
-            writes does not know.
+        What takes time is done before the last wait: behind it, every microsecond is one more of silence.
         """
         settings = request.line or self._settings
         await self._configure(settings)
         duration_s = settings.duration_s(len(request.data))
-        earliest = _now() + duration_s
+        self._wakefulness.start()
+        await wait_awake(quiet_at)
+        if self._wire.has_input():
+            self._wakefulness.stop()
+            return None
+        begun = _now()
         await self._wire.write(request.data)
-        sent_at = self._busy_until = _now() + duration_s
+        latest = self._busy_until = _now() + duration_s
         if request.reply_line is not None:
-            await asyncio.sleep(sent_at - _now())
+            await asyncio.sleep(latest - _now())
             await self._configure(request.reply_line)
-        return earliest, sent_at
+        return _Sent(begun, begun + duration_s, latest)
 
     async def _configure(self, settings: LineSettings) -> None:
         if settings != self._wire.settings:
