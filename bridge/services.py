@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from bridge.absent_modules import absent
 from bridge.exits import foreseen_errors
+from bridge.lean_imports import absent, postpone
 
 SITE = Path("/etc/serial-bridge/site.toml")
 """The site file unless one is named."""
@@ -84,6 +84,7 @@ def start(order: Order) -> None:
         import asyncio  # noqa: F401 — whoever imports them later gets these
         import hashlib  # noqa: F401
         import hmac  # noqa: F401
+    postpone("pdb", "pickle")
     with foreseen_errors():
         match order.service:
             case "read":

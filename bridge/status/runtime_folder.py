@@ -36,9 +36,8 @@ def own_root() -> Path:
 
 def temporary_root(uid: int) -> Path:
     """Return the folder of a user who has none of the system's."""
-    from tempfile import gettempdir  # here, because a service has a runtime directory
-
-    return Path(gettempdir()) / f"serial-bridge-{uid}"
+    directory = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 — who may write there is looked at in `opened`
+    return Path(directory) / f"serial-bridge-{uid}"
 
 
 def make(folder: Path | str, outer: int | None = None) -> None:

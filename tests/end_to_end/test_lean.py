@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.absent_modules import absent
+from bridge.lean_imports import absent
 from tests.benchmarks.services import Services, rss_mb, site, until
 from tests.support.certificates import Authority
 
@@ -23,6 +23,9 @@ IDLE = {
     "importlib.metadata",
     "importlib.resources",
     "multiprocessing",
+    "pdb",
+    "pickle",
+    "tempfile",
     "zipfile",
 }
 SECRETS = {"bridge.config.credentials", "bridge.certificates", "cryptography", "OpenSSL"}
@@ -89,7 +92,7 @@ def test_an_uplink_that_encrypts_fits_too(tmp_path: Path) -> None:
 
 def test_what_is_absent_for_one_import_is_there_for_the_next() -> None:
     code = """
-from bridge.absent_modules import absent
+from bridge.lean_imports import absent
 with absent("ssl", "json"):
     import asyncio
     try:
@@ -104,6 +107,24 @@ print(sslproto.ssl, ssl.OPENSSL_VERSION_INFO > (1,), json.dumps([]))
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == "absent\nNone True []\n"
+
+
+def test_what_is_postponed_is_loaded_when_it_is_used() -> None:
+    code = """
+import sys
+from bridge.lean_imports import postpone
+postpone("pickle", "pdb", "sys")
+import pickle, pickle as again
+from construct import Byte, Pickled
+print("_compat_pickle" in sys.modules, "bdb" in sys.modules)
+print(pickle.loads(pickle.dumps([1])), Pickled.parse(again.dumps(2)), hasattr(pickle, "relish"))
+import pickle
+print(sys.modules["pickle"].__spec__ is not None, pickle.HIGHEST_PROTOCOL > 0, "bdb" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "False False\n[1] 2 False\nTrue True False\n"
 
 
 def test_what_was_imported_before_stays() -> None:
