@@ -56,7 +56,7 @@ def _sum(places: Iterable[Path]) -> str:
     for place in places:
         for path in sorted([place] if place.is_file() else place.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
-                found.update(f"{path}\0".encode() + path.read_bytes())
+                found.update(f"{path.relative_to(_ROOT)}\0".encode() + path.read_bytes())
     return found.hexdigest()
 
 

@@ -51,17 +51,26 @@ every = "{every}"
 count = {{ holding = 0, type = "uint32" }}
 whose = {{ holding = 2, type = "uint16" }}
 """
-_READ = """
-import sqlite3, sys, time
-while True:
+_NEXT_COMMIT = """
+import os, sqlite3, sys, time
+def read():
     try:
         with sqlite3.connect("file:{spool}?mode=ro", uri=True) as db:
-            [[read]] = db.execute("SELECT coalesce(sum(read), 0) FROM sensor")
+            return db.execute("SELECT coalesce(sum(read), 0) FROM sensor").fetchone()[0]
     except sqlite3.Error:
-        read = 0
-    if read > {more_than}:
-        sys.exit(print(read))
-    time.sleep(0.05)
+        return 0
+def changed_at():
+    try:
+        return os.stat("{spool}-wal").st_mtime_ns
+    except OSError:
+        return None
+before, seen = read(), changed_at()
+while True:
+    if changed_at() != seen:
+        seen = changed_at()
+        if read() > before:
+            sys.exit(print(time.monotonic()))
+    time.sleep(0.02)
 """
 
 
@@ -134,10 +143,10 @@ class Gateway:
         await self.machine.write(f"{CONFIG}/site.toml", text)
         return await self.machine.run("serial-bridge install")
 
-    async def first_reading(self, more_than: int = 0, within_s: float = 120.0) -> None:
-        """Waits until more readings than so many were committed."""
-        script = _READ.format(spool=SPOOL, more_than=more_than)
-        await self.machine.run("python3 -S -", script.encode(), within_s=within_s)
+    async def next_commit(self, within_s: float = 120.0) -> float:
+        """Wait until one reading more is committed; when that was, in seconds of the guest's clock."""
+        script = _NEXT_COMMIT.format(spool=SPOOL)
+        return float(await self.machine.run("python3 -S -", script.encode(), within_s=within_s))
 
     async def stopped(self, bus: str, within_s: float = 30.0) -> float:
         """Waits until the service of a bus has stopped; the seconds it took."""
@@ -156,7 +165,8 @@ class Gateway:
 
     def arrived(self, bus: str) -> dict[int, int]:
         """The readings of a bus on the server: when, and which count."""
-        return dict(self.server.stored.get(TOKENS[bus], {}).get("count", {}))
+        stored = self.server.stored.get(TOKENS[bus], {}).get("count", {})
+        return {ts: int(count) for ts, count in stored.items()}
 
     def unassigned(self) -> int:
         """Readings on the server that were taken from another line than their bus's."""

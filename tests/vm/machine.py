@@ -20,6 +20,7 @@ from tests.vm.agent import Agent
 from tests.vm.qmp import Qmp, QmpError
 
 HOST = "10.0.2.2"
+CORES = 2
 BOOT_WITHIN_S = 180.0
 COMMAND_WITHIN_S = 120.0
 SOCKET_WITHIN_S = 20.0
@@ -53,10 +54,12 @@ class Machine:
     Attributes:
         image: the folder that `build.prepare` filled.
         folder: for its sockets and its console.
+        switched_on: when it was started, on the host's clock.
     """
 
     image: Path
     folder: Path
+    switched_on: float = field(init=False)
     _process: asyncio.subprocess.Process = field(init=False, repr=False)
     _qmp: Qmp = field(init=False, repr=False)
     _agent: Agent = field(init=False, repr=False)
@@ -161,6 +164,11 @@ class Machine:
         await self._qmp.event("DEVICE_DELETED", device=name)
         await retried(lambda: self._qmp("chardev-remove", id=f"line-{name}"))
 
+    def waited_s(self) -> float:
+        """Return how long its cores were ready to run and waited for the host's so far: the mean of them."""
+        threads = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")  # proc(5): ran, waited; in ns
+        return sum(int(thread.read_text().split()[1]) for thread in threads) / 1e9 / CORES
+
     @property
     def console(self) -> str:
         return (self.folder / "console").read_text(errors="replace")
@@ -200,7 +208,7 @@ class Machine:
         initrd.write_bytes(base + aligned + _injected(self.folder, files))
         fixed = [
             *("-nodefaults", "-no-user-config", "-machine", "pc,usb=off", "-display", "none", "-no-reboot"),
-            *("-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "512"),
+            *("-accel", "tcg", "-cpu", "max", "-smp", str(CORES), "-m", "512"),
             *("-kernel", str(self.image / "vmlinuz"), "-initrd", str(initrd), "-append", _KERNEL),
             *("-drive", f"file={self.image}/root.ext4,format=raw,if=none,id=root,readonly=on"),
             *("-device", "virtio-blk-pci,drive=root"),
@@ -211,6 +219,7 @@ class Machine:
             *("-device", "qemu-xhci,id=usb,p2=8,p3=0", "-serial", f"file:{self.folder}/console"),
             *("-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"),
         ]
+        self.switched_on = time.monotonic()
         self._process = await asyncio.create_subprocess_exec(
             *("setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", *fixed, *options),
             stdin=subprocess.DEVNULL,

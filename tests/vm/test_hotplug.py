@@ -8,58 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
 
 import pytest
 
-from bridge.simulator.field.sensors import SimulatedBus
-from bridge.simulator.server.stand_in import StandIn
 from tests.vm.conftest import Installed, Note
-from tests.vm.gateway import UPLINK, WHOSE, Gateway, adapter, site, unit
-from tests.vm.machine import Machine
+from tests.vm.gateway import UPLINK, WHOSE, Gateway, site, unit
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
-FIRST_READING_WITHIN_S = 8.0
-PLUGS = 4
 SWAPS = 20
 FLAPS = 10
-
-
-async def test_a_machine_that_boots_with_its_adapters_in_reads_and_delivers(
-    installed: Installed, sensors: dict[str, SimulatedBus], server: StandIn, tmp_path: Path, note: Note
-) -> None:
-    began = time.monotonic()
-    async with Machine.boot(
-        installed.image,
-        tmp_path,
-        files=[installed.files],
-        adapters={bus: adapter(sensors, bus) for bus in WHOSE},
-    ) as machine:
-        gateway = Gateway(machine, sensors, server)
-        await gateway.until(lambda: all(gateway.arrived(bus) for bus in WHOSE))
-        note(
-            f"cold boot: a reading of each bus at the server {time.monotonic() - began:.1f} s after power-on"
-        )
-        assert gateway.unassigned() == 0
-
-
-async def test_a_plugged_adapters_first_reading_is_in_the_spool_within_seconds(
-    gateway: Gateway, note: Note
-) -> None:
-    took_s = []
-    for _ in range(PLUGS):
-        waiting = asyncio.create_task(gateway.first_reading(more_than=gateway.said("meters")))
-        await gateway.until(lambda: gateway.machine.holds("pgrep -f '^python3 -S -$'"))
-        began = time.monotonic()
-        await gateway.plug("meters")
-        await waiting
-        took_s.append(time.monotonic() - began)
-        await gateway.unplug("meters")
-        await gateway.stopped("meters")
-    shown = ", ".join(f"{each:.1f}" for each in took_s)
-    note(f"plug → first reading in the spool: {shown} s (at most {FIRST_READING_WITHIN_S:.0f})")
-    assert min(took_s) <= FIRST_READING_WITHIN_S  # the least: the others are the host's load
 
 
 async def test_a_pulled_adapter_stops_its_bus_and_the_uplink_delivers_on(
