@@ -6,6 +6,9 @@ every feed that needs readings and has come that far; the feed that was refilled
 begins. So a million readings of a sensor that must wait are passed over once, in steps of milliseconds, and
 cost the others nothing.
 
+The first reading that comes after a while is looked for as soon as it is written, and again until it can be
+seen; those that follow wait for the next regular look, so that many readers cost no more than one.
+
 SQLite may wait for a slow disk, so it is used from one thread of its own; the event loop never waits for
 it.
 """
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +27,7 @@ from typing import TypeVar
 
 from bridge.errors import SpoolFull
 from bridge.spool import Row, Spool, SpoolUnavailable
+from bridge.spool.write_watch import WriteWatch
 from bridge.systemd import Heartbeat
 from bridge.uplink.feed import Feed
 from bridge.uplink.pace import Pace, news
@@ -31,6 +36,7 @@ log = logging.getLogger(__name__)
 
 SPOOL_WITHIN_S = 60.0  # for one look or commit, on an SD card that is busy
 
+_LOOK_AGAIN_S = 0.05  # after a write that cannot be seen yet
 _SCAN_ROWS = 1000  # the most readings that one look brings into memory
 
 _T = TypeVar("_T")
@@ -64,6 +70,8 @@ class Drain:
         self._refusals: list[tuple[int, str, str]] = []
         self._confirmed_at = 0.0
         self._is_confirming_late = False
+        self._found_at = -math.inf  # when a look found readings
+        self._written_at = -math.inf  # when a reader wrote what no look has found yet
 
     async def open(self, path: Path, limit: int) -> None:
         """Open the spool; what it holds now is backlog. Errors as for `Spool.open`."""
@@ -73,12 +81,14 @@ class Drain:
         except BaseException:
             self._thread.shutdown()
             raise
+        self._watch = WriteWatch(path)
 
     async def close(self) -> None:
         """Commit the deliveries so far and close the spool."""
         try:
             await self._confirm()
         finally:
+            self._watch.close()
             self._thread.submit(self._spool.close)
             self._thread.shutdown()
 
@@ -106,12 +116,29 @@ class Drain:
         """
         loop = asyncio.get_running_loop()
         while True:
+            self._watch.skip()
             await self._follow()
             if loop.time() - self._confirmed_at >= self._commit_every_s:
                 await self._confirm()
             if not await self._fill():
                 self._heartbeat.extend(self._pace.look_every_s)
-                await news(self.refill_needed, self._pace.look_every_s)
+                await self._wait()
+
+    async def _wait(self) -> None:
+        """Wait for the next look: a regular one, or after a while without readings that of the next write."""
+        every_s = self._pace.look_every_s
+        now = asyncio.get_running_loop().time()
+        if now - self._found_at < every_s:
+            await news(self.refill_needed, every_s)
+        elif now - self._written_at < every_s:
+            await news(self.refill_needed, min(_LOOK_AGAIN_S, every_s))
+        else:
+            with self._watch.telling(self._note_write):
+                await news(self.refill_needed, every_s)
+
+    def _note_write(self) -> None:
+        self._written_at = asyncio.get_running_loop().time()
+        self.refill_needed.set()
 
     async def _follow(self) -> None:
         """Give the feeds the readings that were added since the last scan."""
@@ -121,7 +148,8 @@ class Drain:
             if scanned_id == head:
                 return
             self._head = scanned_id
-            now = asyncio.get_running_loop().time()
+            now = self._found_at = asyncio.get_running_loop().time()
+            self._written_at = -math.inf
             for feed in self._feeds:
                 if feed.next_id >= head:
                     feed.next_id = scanned_id
@@ -188,6 +216,8 @@ class Drain:
             self._delivered_ids += delivered_ids
             self._refusals += refusals
             return
+        finally:
+            self._watch.skip()
         self._is_confirming_late = False
         settled_ids = delivered_ids + [id_ for id_, _, _ in refusals]
         for feed in self._feeds:

@@ -1,9 +1,9 @@
 """From a plugged adapter, and from a gateway that is switched on, to the first reading: seconds, each time.
 
 The machine is emulated instruction by instruction, some ten to twenty times slower than what it stands for,
-and its cores wait for the host's while that does other work: how long, is measured, and is not the gateway's. The
-bounds hold there all the same. What is switched on is counted from the start of the kernel; the firmware before
-it is QEMU's.
+and its cores wait for the host's while that does other work: how long, is measured, and is not the gateway's.
+The bounds hold there all the same. What is switched on is counted from the start of the kernel; the firmware
+before it is QEMU's.
 """
 
 from __future__ import annotations

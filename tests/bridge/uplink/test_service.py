@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,43 @@ async def test_everything_read_is_delivered_once(bench: Bench) -> None:
     assert bench.stand_in.received.posts < 150
     assert bench.spool.ledger()["a"].delivered == 510
     assert (bench.status["state"], bench.status["last_error"], bench.status["holds"]) == ("up", None, {})
+
+
+async def test_a_reading_after_a_while_is_delivered_at_once_and_those_behind_it_together(
+    bench: Bench,
+) -> None:
+    regularly = replace(QUICK, look_every_s=2.0)
+    async with bench.uplink("a", pace=regularly):
+        await until(lambda: bench.status)
+        for first in (0, 10):
+            await asyncio.sleep(regularly.look_every_s)
+            began, posts = time.monotonic(), bench.stand_in.received.posts
+            bench.spool.add(readings("a", [first]))
+            await until(lambda first=first: bench.stored("A") > set(range(first)), within_s=5)
+            assert time.monotonic() - began < regularly.look_every_s / 2
+            for number in range(first + 1, first + 10):
+                bench.spool.add(readings("a", [number]))
+            await until(lambda first=first: bench.stored("A") == set(range(first + 10)), within_s=5)
+            assert bench.stand_in.received.posts - posts <= 5  # their size begins with one and doubles
+
+
+async def test_a_reading_that_the_disk_takes_long_to_take_is_delivered_as_soon_as_it_can_be_seen(
+    bench: Bench,
+) -> None:
+    seldom = replace(QUICK, look_every_s=4.0)
+    async with bench.uplink("a", pace=seldom):
+        await until(lambda: bench.status)
+        await asyncio.sleep(0.1)
+        with closing(sqlite3.connect(bench.path, isolation_level=None)) as slow:
+            slow.execute("PRAGMA cache_size=1")
+            slow.execute("BEGIN IMMEDIATE")
+            slow.execute("CREATE TABLE other AS SELECT randomblob(100000)")  # in the log, and not to be seen
+            await asyncio.sleep(0.5)
+            slow.execute("ROLLBACK")
+        bench.spool.add(readings("a", [0]))
+        began = time.monotonic()
+        await until(lambda: bench.stored("A"))
+        assert time.monotonic() - began < seldom.look_every_s / 4
 
 
 async def test_an_unknown_token_waits_and_costs_the_others_nothing(
