@@ -150,14 +150,17 @@ def _by_fingerprint(
     fingerprint = model.fingerprint
     if fingerprint.identity is not None and not fingerprint.identity.search(said):
         return 0.0
+    strength = 0
     for is_anew in (False, True):
+        strength = fingerprint.weight_of_identity
         for trait in sorted(fingerprint.traits, key=lambda trait: -trait.weight):
             value = yield from unit.value(trait.register, is_anew=is_anew)
             if value is None or not trait.holds(value):
                 return 0.0
-    if fingerprint.strength >= _SUFFICIENT:
-        return min(0.99, _BY_FINGERPRINT + _BY_MORE * (fingerprint.strength - _SUFFICIENT))
-    if fingerprint.strength and witnesses:
+            strength += trait.weight_of(value)
+    if strength >= _SUFFICIENT:
+        return min(0.99, _BY_FINGERPRINT + _BY_MORE * (strength - _SUFFICIENT))
+    if strength and witnesses:
         likely = yield from _likely_share(unit, witnesses, is_known_only=False)
         return _BY_SUPPORTED if likely >= _LIKELY_SHARE else _BY_WEAK
     return _BY_WEAK

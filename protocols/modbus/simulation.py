@@ -6,7 +6,7 @@ It builds its replies with the declarations that the parser parses with, and ref
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from protocols.modbus import pdu
@@ -31,6 +31,7 @@ class SimulatedUnit:
         refuse: existing registers that are refused all the same, as (key of a table, address).
         max_registers: the most registers of one read; more is an illegal data value.
         carrier: the transmission mode that it speaks.
+        objects: what it says of itself by 0x2B/0x0E: maker, type and version; () if it has not this function.
     """
 
     address: int
@@ -41,6 +42,7 @@ class SimulatedUnit:
     refuse: set[tuple[str, int]] = field(default_factory=set)
     max_registers: int = pdu.MAX_REGISTERS
     carrier: Carrier = RTU
+    objects: tuple[str, ...] = ()
 
     def answer(self, request: Frame) -> bytes | None:
         """Return the whole reply; None if the request is for another unit, or a broadcast."""
@@ -50,6 +52,8 @@ class SimulatedUnit:
 
     def _reply(self, request: bytes) -> bytes:
         function = request[0]
+        if function == pdu.ENCAPSULATED_INTERFACE and self.objects:
+            return _identification(self.objects)
         table = _TABLES.get(function)
         if table is None:
             return _refusal(function, pdu.ILLEGAL_FUNCTION)
@@ -81,6 +85,18 @@ class SimulatedUnit:
 
 def _refusal(function: int, code: int) -> bytes:
     return pdu.EXCEPTION.build(function=function | pdu.REFUSED, exception=code)
+
+
+def _identification(objects: Sequence[str]) -> bytes:
+    """Return the reply to 0x2B/0x0E with the basic objects, from 0 on."""
+    return pdu.REPLIES[pdu.ENCAPSULATED_INTERFACE].build(
+        function=pdu.ENCAPSULATED_INTERFACE,
+        read_code=1,
+        conformity=1,
+        more_follows=0,
+        next_object_id=0,
+        objects=[{"id": at, "value": text.encode()} for at, text in enumerate(objects)],
+    )
 
 
 def _pack(bits: list[int]) -> bytes:

@@ -49,17 +49,16 @@ def _unit(device: RandomDevice, carrier: Carrier, clock: Clock) -> LiveUnit:
     model = models.load(device.model)
     unit = LiveUnit(int(device.address), model.registers, device.seed, carrier, clock)
     unit.max_registers = model.limits.max_registers
+    unit.objects = model.fingerprint.example
     for trait in model.fingerprint.traits:
         _put(unit, trait)
     return unit
 
 
 def _put(unit: LiveUnit, trait: Trait) -> None:
-    """Give a unit a register by which its model is known; what a pattern allows cannot be told."""
+    """Give a unit a register by which its model is known."""
     register = trait.register
-    if register.table.of_bits or not (trait.constants or trait.within):
-        return
-    value = trait.constants[0] if trait.constants else sum(trait.within or (0, 0)) / 2
+    value = trait.example or (trait.constants[0] if trait.constants else sum(trait.within or (0, 0)) / 2)
     octets = words(register, value)
     table = unit.holding if register.table is Table.HOLDING else unit.input
     table |= {

@@ -6,11 +6,13 @@
     type_text  = { holding = 35168, type = "string:8", matches = "B2[134].*" }   the whole text
     baud_code  = { holding = 28, type = "float32", within = [0, 4] }        a range: weak, it only excludes
 
-A register is written as in `[registers]`, with one of `is`, `matches`, `within` beside it. All of them
-must hold: a trait that does not hold, or is refused, excludes the model. So a trait belongs here only if it
+A register is written as in `[registers]`, with one of `is`, `matches`, `within` beside it. What is matched may
+have an example beside it, which a simulated device says: `identity = { matches = "…", example = ["maker",
+"type", "version"] }`. All of them must hold: a trait that does not hold, or is refused, excludes the model. So a trait belongs here only if it
 holds for every device of the model, whatever its settings. A model is claimed only for what few devices have:
 the identity, a text of three characters or more, two constants above 255; for one such constant, which may be
-what another device measures, if the values of the map are likely too. Ranges and small numbers never claim.
+what another device measures, if the values of the map are likely too. Ranges and small numbers never claim;
+where one constant of a list is small, it proves nothing, and the others do.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from protocols.toolkit.keys import is_number, shown
 from protocols.toolkit.polling import Value
 
 IDENTITY: Final = "identity"
+_MATCHES, _EXAMPLE = "matches", "example"
 _TESTS: Final = ("is", "matches", "within")
 _SMALL: Final = 255  # a number up to here stands in many registers of other devices
 _LETTERS: Final = 3
@@ -43,12 +46,14 @@ class Trait:
         constants: the values that it may have; () if it is tested otherwise.
         pattern: what its whole text matches; None if it is tested otherwise.
         within: the least and the greatest value; None if it is tested otherwise.
+        example: a text that its pattern matches; "" if none is given.
     """
 
     register: Register
     constants: tuple[Value, ...] = ()
     pattern: re.Pattern[str] | None = None
     within: tuple[float, float] | None = None
+    example: str = ""
 
     def holds(self, value: Value) -> bool:
         """Return whether a value of the register is one that the model has."""
@@ -59,14 +64,20 @@ class Trait:
             return not isinstance(value, str) and low <= value <= high
         return value in self.constants
 
-    @property
-    def weight(self) -> int:
-        """Return how much it proves: 2 a text, 1 a number that is not small, 0 what many devices have."""
+    def weight_of(self, value: Value) -> int:
+        """Return how much a value that holds proves: 2 a text, 1 a number that is not small, 0 what many have."""
         if self.pattern is not None:
             return _OF_TEXT if _letters(self.pattern.pattern) >= _LETTERS else 0
-        if not self.constants or not all(_is_rare(constant) for constant in self.constants):
+        if not self.constants or not _is_rare(value):
             return 0
-        return _OF_TEXT if all(isinstance(constant, str) for constant in self.constants) else 1
+        return _OF_TEXT if isinstance(value, str) else 1
+
+    @property
+    def weight(self) -> int:
+        """Return how much it proves at most."""
+        if self.pattern is not None:
+            return self.weight_of("")
+        return max(map(self.weight_of, self.constants), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +88,22 @@ class Fingerprint:
         identity: what is found in what the device says of itself: maker, type and version, with spaces
             between; None: the model does not say.
         traits: the registers.
+        example: what such a device says: maker, type and version; () if no example is given.
     """
 
     identity: re.Pattern[str] | None = None
     traits: tuple[Trait, ...] = ()
+    example: tuple[str, ...] = ()
 
     @property
     def strength(self) -> int:
-        """Return how much it proves: from 2 on no other device has it, 1 may be what one measures."""
-        return sum(trait.weight for trait in self.traits) + _OF_TEXT * (self.identity is not None)
+        """Return how much it proves at most: from 2 on no other device has it, 1 may be what one measures."""
+        return sum(trait.weight for trait in self.traits) + self.weight_of_identity
+
+    @property
+    def weight_of_identity(self) -> int:
+        """Return how much it proves that the device says what it is."""
+        return _OF_TEXT * (self.identity is not None)
 
     def __bool__(self) -> bool:
         return self.identity is not None or bool(self.traits)
@@ -97,9 +115,15 @@ def parse_fingerprint(table: object, problems: list[Problem]) -> Fingerprint:
     if not isinstance(table, Mapping):
         problems.append((at, "is not a table, write for example { code = { holding = 0, is = 1234 } }"))
         return Fingerprint()
-    identity = _pattern(table.get(IDENTITY), (*at, IDENTITY), problems) if IDENTITY in table else None
+    entry = table.get(IDENTITY)
+    is_with_example = isinstance(entry, Mapping) and entry.keys() == {_MATCHES, _EXAMPLE}
+    content, example = (entry[_MATCHES], entry[_EXAMPLE]) if is_with_example else (entry, [])
+    identity = _pattern(content, (*at, IDENTITY), problems) if IDENTITY in table else None
+    if not (isinstance(example, list) and all(isinstance(part, str) for part in example)):
+        problems.append(((*at, IDENTITY, _EXAMPLE), 'is no list of texts: ["maker", "type", "version"]'))
+        example = []
     traits = [_trait(name, entry, problems) for name, entry in table.items() if name != IDENTITY]
-    return Fingerprint(identity, tuple(trait for trait in traits if trait is not None))
+    return Fingerprint(identity, tuple(trait for trait in traits if trait is not None), tuple(example))
 
 
 def _trait(name: str, entry: object, problems: list[Problem]) -> Trait | None:
@@ -111,7 +135,9 @@ def _trait(name: str, entry: object, problems: list[Problem]) -> Trait | None:
         )
         return None
     (test,) = tests
-    register_keys = {key: value for key, value in entry.items() if key != test}
+    example = entry.get(_EXAMPLE, "") if test == _MATCHES else ""
+    others = (test, _EXAMPLE) if test == _MATCHES else (test,)
+    register_keys = {key: value for key, value in entry.items() if key not in others}
     registers = parse_registers({name: register_keys}, at[:1], problems)
     content = entry[test]
     if not registers:
@@ -120,7 +146,8 @@ def _trait(name: str, entry: object, problems: list[Problem]) -> Trait | None:
         case "is":
             return Trait(registers[0], constants=_constants(content, (*at, test), problems))
         case "matches":
-            return Trait(registers[0], pattern=_pattern(content, (*at, test), problems))
+            pattern = _pattern(content, (*at, test), problems)
+            return Trait(registers[0], pattern=pattern, example=str(example))
     return Trait(registers[0], within=_range(content, (*at, test), problems))
 
 

@@ -46,11 +46,27 @@ def test_only_what_few_devices_have_is_strong() -> None:
     assert strong.strength == 3
     assert fingerprint(identity="Schneider").strength == 2
     weak = fingerprint(
-        number={"holding": 0, "is": [1, 4711]},  # 1 stands everywhere
+        number={"holding": 0, "is": [1, 255]},  # stand everywhere
         text={"holding": 1, "type": "string:8", "matches": "[A-Z]{3}.*"},
         baud={"holding": 5, "within": [0, 4]},
     )
     assert weak.strength == 0
+
+
+def test_of_a_list_only_the_rare_constant_proves_something() -> None:
+    (trait,) = fingerprint(device_type={"holding": 0, "is": [0x0500, 5]}).traits
+    assert trait.holds(5)
+    assert (trait.weight_of(0x0500), trait.weight_of(5)) == (1, 0)
+
+
+def test_an_example_is_what_a_simulated_device_says() -> None:
+    known = fingerprint(
+        identity={"matches": "Vaisala GMP25", "example": ["Vaisala", "GMP252", "1.2.3"]},
+        name={"holding": 1, "type": "string:8", "matches": "ALD1.*", "example": "ALD1B5FD"},
+    )
+    assert known.identity is not None
+    assert known.identity.search(" ".join(known.example))
+    assert known.traits[0].holds(known.traits[0].example)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +77,7 @@ def test_only_what_few_devices_have_is_strong() -> None:
         ({"is": 1}, "holding"),
         ({"holding": 0, "matches": "("}, "is no pattern"),
         ({"holding": 0, "within": [4, 0]}, "is no range"),
+        ({"holding": 0, "is": 7, "example": "x"}, "example"),
         ({"holding": 0, "is": []}, "neither a number, a text nor a list"),
         (7, "needs a register"),
     ],
@@ -70,3 +87,14 @@ def test_a_mistake_is_said_with_its_place(entry: object, message: str) -> None:
     with pytest.raises(SettingsError, match=message) as raised:
         models.read("t", table)
     assert raised.value.problems[0][0][:2] == ("fingerprint", "x")
+
+
+def test_an_example_of_the_identity_is_a_list_of_texts() -> None:
+    table = {
+        "title": "T",
+        "sources": ["s"],
+        "registers": {"a": {"holding": 0}},
+        "fingerprint": {"identity": {"matches": "Maker", "example": "Maker"}},
+    }
+    with pytest.raises(SettingsError, match="is no list of texts"):
+        models.read("t", table)
