@@ -6,13 +6,15 @@
     type_text  = { holding = 35168, type = "string:8", matches = "B2[134].*" }   the whole text
     baud_code  = { holding = 28, type = "float32", within = [0, 4] }        a range: weak, it only excludes
 
-A register is written as in `[registers]`, with one of `is`, `matches`, `within` beside it. What is matched may
-have an example beside it, which a simulated device says: `identity = { matches = "…", example = ["maker",
-"type", "version"] }`. All of them must hold: a trait that does not hold, or is refused, excludes the model. So a trait belongs here only if it
-holds for every device of the model, whatever its settings. A model is claimed only for what few devices have:
-the identity, a text of three characters or more, two constants above 255; for one such constant, which may be
-what another device measures, if the values of the map are likely too. Ranges and small numbers never claim;
-where one constant of a list is small, it proves nothing, and the others do.
+A register is written as in `[registers]`, with one of `is`, `matches`, `within` beside it. What is matched
+may have an example beside it, which a simulated device says: `identity = { matches = "Maker.*My meter",
+example = ["Maker", "My meter 3", "V1.0"] }`.
+
+All of them must hold: a trait that does not hold, or is refused, excludes the model. So a trait belongs here
+only if it holds for every device of the model, whatever its settings. A model is claimed only for what few
+devices have: the identity, a text of three characters or more, two constants above 255; for one such constant,
+which may be what another device measures, if the values of the map are likely too. Ranges and small numbers
+never claim; a small constant beside rare ones proves nothing where it is the one that is read.
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ class Trait:
         return value in self.constants
 
     def weight_of(self, value: Value) -> int:
-        """Return how much a value that holds proves: 2 a text, 1 a number that is not small, 0 what many have."""
+        """Return how much a value that holds proves: 2 a text, 1 a rare number, 0 what many devices have."""
         if self.pattern is not None:
             return _OF_TEXT if _letters(self.pattern.pattern) >= _LETTERS else 0
         if not self.constants or not _is_rare(value):
