@@ -12,9 +12,9 @@ example = ["Maker", "My meter 3", "V1.0"] }`.
 
 All of them must hold: a trait that does not hold, or is refused, excludes the model. So a trait belongs here
 only if it holds for every device of the model, whatever its settings. A model is claimed only for what few
-devices have: the identity, a text of three characters or more, two constants above 255; for one such constant,
-which may be what another device measures, if the values of the map are likely too. Ranges and small numbers
-never claim; a small constant beside rare ones proves nothing where it is the one that is read.
+devices have: the identity, a text of three characters or more, two constants above 255; for one such, which
+may be what another device measures, if the values of the map are likely too. Ranges and small numbers never
+claim; a small constant beside rare ones proves nothing where it is the one that is read.
 """
 
 from __future__ import annotations
