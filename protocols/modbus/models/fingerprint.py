@@ -117,9 +117,9 @@ def parse_fingerprint(table: object, problems: list[Problem]) -> Fingerprint:
     if not isinstance(table, Mapping):
         problems.append((at, "is not a table, write for example { code = { holding = 0, is = 1234 } }"))
         return Fingerprint()
-    entry = table.get(IDENTITY)
-    is_with_example = isinstance(entry, Mapping) and entry.keys() == {_MATCHES, _EXAMPLE}
-    content, example = (entry[_MATCHES], entry[_EXAMPLE]) if is_with_example else (entry, [])
+    content, example = table.get(IDENTITY), []
+    if isinstance(content, Mapping) and content.keys() == {_MATCHES, _EXAMPLE}:
+        content, example = content[_MATCHES], content[_EXAMPLE]
     identity = _pattern(content, (*at, IDENTITY), problems) if IDENTITY in table else None
     if not (isinstance(example, list) and all(isinstance(part, str) for part in example)):
         problems.append(((*at, IDENTITY, _EXAMPLE), 'is no list of texts: ["maker", "type", "version"]'))
