@@ -56,7 +56,6 @@ def test_no_device_is_claimed_for_another_model(name: str) -> None:
 def test_a_fingerprint_has_a_source_and_an_example_of_each_pattern(name: str) -> None:
     model: Model = models.load(name)
     fingerprint = model.fingerprint
-    assert fingerprint.strength, "it would never be claimed"
     assert model.sources
     if fingerprint.identity is not None:
         assert fingerprint.identity.search(" ".join(fingerprint.example))
