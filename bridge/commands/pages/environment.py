@@ -14,7 +14,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from bridge.commands.pages.german import GERMAN, translated
+from bridge.commands.pages.german import GERMAN, in_words, translated
 from bridge.plain_text import one_line
 
 _FOLDER: Final = Path(__file__).parent
@@ -35,13 +35,13 @@ def environment(language: str) -> Environment:
     )
     templates.globals["language"] = language
     templates.globals["_"] = (lambda text: GERMAN.get(text, text)) if language == "de" else str
-    templates.filters["said"] = translator(language)
+    templates.filters["said"], templates.filters["words"] = translators(language)
     return templates
 
 
-def translator(language: str) -> Callable[[str], str]:
-    """Return what says a sentence of the classifier in a language."""
-    return translated if language == "de" else str
+def translators(language: str) -> tuple[Callable[[str], str], Callable[[str], str]]:
+    """Return what says a sentence of the classifier in a language, and what says states and counters."""
+    return (translated, in_words) if language == "de" else (str, str)
 
 
 def inline_style() -> Markup:

@@ -1,7 +1,8 @@
 """The sentences in German: those of the pages word for word, those of the classifier by their pattern.
 
 A sentence of `bridge.causes` reaches a page already composed, with a detail in it. It is recognised by its
-fixed parts, and said in German with the same detail. What has no German yet is shown as it is.
+fixed parts, and said in German with the same detail. States and counters are single words, alone or in a line
+of them. What has no German yet, such as doctor's findings and the doubts about a value, is shown as it is.
 """
 
 from __future__ import annotations
@@ -141,6 +142,66 @@ def _patterns() -> list[tuple[re.Pattern[str], str]]:
         english = english.replace(detail, r"(?P<detail> \(.*?\)|)").replace(_MARK, r"(?P<detail>.*?)")
         patterns.append((re.compile(english), f"{observation}: {step}"))
     return sorted(patterns, key=lambda pair: -len(pair[0].pattern))
+
+
+WORDS: Final[dict[str, str]] = {
+    # states of a sensor
+    "failed": "gescheitert",
+    "silent": "stumm",
+    "no port": "ohne Anschluss",
+    "refusing": "verweigert",
+    "partly": "teilweise",
+    "not running": "läuft nicht",
+    "waiting": "wartet",
+    "waiting for the first answer": "wartet auf die erste Antwort",
+    "never": "noch nie",
+    "held": "zurückgehalten",
+    "slow": "langsam",
+    "slowed": "gebremst",
+    # of a port
+    "closed": "geschlossen",
+    "opening": "wird geöffnet",
+    "ready": "bereit",
+    "lost": "verloren",
+    # of the uplink
+    "idle": "ruht",
+    "up": "verbunden",
+    "holding": "hält zurück",
+    "backing off": "wartet vor dem nächsten Versuch",
+    # of the books
+    "sensors": "Sensoren",
+    "uplink": "Uplink",
+    "ledger": "Bücher",
+    "read": "gelesen",
+    "delivered": "zugestellt",
+    "queued": "wartend",
+    "expired": "verfallen",
+    "refused": "abgelehnt",
+    "dropped": "verworfen",
+    # of a line
+    "requests": "Anfragen",
+    "replies": "Antworten",
+    "telegrams": "Telegramme",
+    "timeouts": "ohne Antwort",
+    "crc errors": "Prüfsummenfehler",
+    "exceptions": "Ablehnungen",
+    "late replies": "späte Antworten",
+    "missed slots": "versäumte Termine",
+    "incomplete": "unvollständig",
+    "empty": "leer",
+    "foreign frames": "fremde Telegramme",
+    "stray octets": "verirrte Oktette",
+    "echoes": "Echos",
+    "frames": "Rahmen",
+    "nonsense": "unsinnig",
+}
+
+_WORD: Final = re.compile(r"\b(?:" + "|".join(sorted(WORDS, key=len, reverse=True)) + r")\b")
+
+
+def in_words(line: str) -> str:
+    """Return a state, the name of a counter or a line of such in German; what is none of them stays."""
+    return _WORD.sub(lambda word: WORDS[word[0]], line)
 
 
 GERMAN: Final[dict[str, str]] = {

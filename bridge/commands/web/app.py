@@ -23,7 +23,7 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from bridge.audit_log import AuditLog, Change
-from bridge.commands.pages.environment import LANGUAGES, STYLE, environment, translator
+from bridge.commands.pages.environment import LANGUAGES, STYLE, environment, translators
 from bridge.commands.web import views
 from bridge.commands.web.access import SESSION_S, csrf_token, hashed, name_of
 from bridge.commands.web.guard import COOKIE
@@ -151,16 +151,18 @@ class Pages:
     async def _events(self, request: Request) -> Response:
         if self.streams >= STREAMS_MOST:
             return PlainTextResponse("too many pages are open: reload one to see it anew\n", 503)
-        stream = self._stream(request.scope["session"], translator(_language(request)))
+        stream = self._stream(request.scope["session"], _language(request))
         return StreamingResponse(stream, media_type="text/event-stream")
 
-    async def _stream(self, cookie: str, said: Callable[[str], str]) -> AsyncIterator[str]:
+    async def _stream(self, cookie: str, language: str) -> AsyncIterator[str]:
         """Yield what changed, once a second, while the session goes on."""
         self.streams += 1
         last_text, ends_at = "", now_s() + _STREAM_S
         try:
             while now_s() < ends_at and self._store.read().knows(cookie, now_s()):
-                text = json.dumps(views.live(self._site, await self._snapshots.newest(), said))
+                text = json.dumps(
+                    views.live(self._site, await self._snapshots.newest(), *translators(language))
+                )
                 if text != last_text:
                     yield f"data: {text}\n\n"
                 last_text = text

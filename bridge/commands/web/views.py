@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _FRESH_S: Final = 0.9
 HOUR: Final = 12  # buckets
-_FIGURES: Final = (
+LINE_FIGURES: Final = (
     "requests",
     "replies",
     "telegrams",
@@ -138,7 +138,7 @@ def sensor_page(site: Site, document: Status, name: str) -> dict[str, Any]:
         "left_out": list(row.get("left_out", {}).items()),
         "lessons": row.get("lessons", []),
         "states": [(change["state"], moment(change["since"])) for change in row.get("history", [])],
-        "figures": figures(row, _FIGURES),
+        "figures": figures(row, LINE_FIGURES),
         "turn_around": (row.get("turn_around_p50_ms"), row.get("turn_around_p99_ms")),
         "books": f"read {row['read']} = " + " + ".join(f"{column} {row[column]}" for column in COLUMNS),
         "hour": charts(ring, HOUR),
@@ -158,7 +158,7 @@ def bus_page(site: Site, document: Status, name: str) -> dict[str, Any]:
         "protocol": site.buses[name].protocol.name,
         "share": f"{100 * line['wire_share']:.1f} %" if "wire_share" in line else "-",
         "trouble": line.get("trouble") or "",
-        "figures": figures(line, _FIGURES),
+        "figures": figures(line, LINE_FIGURES),
         "strangers": [
             (sender or "-", unknown["telegrams"], list(unknown["last_values"].items()))
             for sender, unknown in line.get("not_configured", {}).items()
@@ -192,21 +192,24 @@ def uplink_page(document: Status) -> dict[str, Any]:
     }
 
 
-def live(site: Site, document: Status, said: Callable[[str], str]) -> dict[str, Any]:
+def live(
+    site: Site, document: Status, said: Callable[[str], str], words: Callable[[str], str]
+) -> dict[str, Any]:
     """Return what changes on an open page, for a stream of events.
 
     Args:
         site: the site.
         document: its status.
         said: returns a sentence in the language of the page.
+        words: the same for states and counters.
     """
     views = sensor_views(site, document)
     return {
-        "summary": summary(document),
-        "books": next(books(document)),
+        "summary": words(summary(document)),
+        "books": words(next(books(document))),
         "sensors": {
             view.name: {
-                "state": view.state,
+                "state": words(view.state),
                 "said": one_line(said(view.said)),
                 "age": view.age,
                 "values": {key: one_line(value) for key, value in view.values},

@@ -75,7 +75,10 @@ def test_what_is_wrong_comes_first_with_the_sentence_of_status(phone: Any, page:
     assert first.startswith("boiler")
     assert str(diagnosis(Cause.SILENT)) in first
     phone.goto(f"http://{page.host}/?lang=de")
-    assert translated(str(diagnosis(Cause.SILENT))) in phone.locator("article").first.inner_text()
+    first = phone.locator("article").first.inner_text()
+    assert translated(str(diagnosis(Cause.SILENT))) in first
+    assert "stumm" in first
+    assert "3 Sensoren: 1 stumm, 2 ok" in phone.inner_text("main")
 
 
 @pytest.mark.parametrize("path", PAGES)
