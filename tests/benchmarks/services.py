@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from protocols.modbus.simulation import SimulatedUnit
 from protocols.toolkit.polling import LineSettings
 
 LINE = LineSettings(9600)
+NOBODY = "coap://127.0.0.1:9"
 SERVER = 'site = "bench"\n[thingsboard]\nurl = "{url}"\n{keys}[spool]\npath = "{folder}/spool.db"\n'
 BUS = '[bus.{bus}]\nadapter = "{adapter}"\nprotocol = "modbus-rtu"\nline = "{line}"\n'
 SENSOR = """\
@@ -85,14 +86,13 @@ def site(
     buses: int = 1,
     sensors: int = 4,
     every: str = "10s",
-    url: str = "coap://127.0.0.1:9",
+    url: str = NOBODY,
     keys: str = "",
     line: LineSettings = LINE,
 ) -> Iterator[Services]:
     """Writes a site of so many buses with so many sensors each, which answer while the block runs."""
     names = [f"bus{number}" for number in range(buses)]
     units = range(1, sensors + 1)
-    text = SERVER.format(url=url, keys=keys, folder=folder)
     with ExitStack() as stack:
         lines = {
             name: stack.enter_context(
@@ -100,18 +100,48 @@ def site(
             )
             for name in names
         }
-        for name in names:
-            text += BUS.format(bus=name, adapter=lines[name].path, line=line)
-            text += "".join(SENSOR.format(bus=name, unit=unit, every=every) for unit in units)
-        (folder / "site.toml").write_text(text)
-        (folder / "credentials.toml").touch(mode=0o600)
-        tokens = "".join(f'{name}-{unit} = "{name}-{unit}"\n' for name in names for unit in units)
-        (folder / "credentials.toml").write_text(f"[sensors]\n{tokens}")
+        write_site(
+            folder,
+            {name: (str(bus.path), sensors) for name, bus in lines.items()},
+            every=every,
+            url=url,
+            keys=keys,
+            line=line,
+        )
         services = Services(folder, lines)
         try:
             yield services
         finally:
             services.stop()
+
+
+def write_site(
+    folder: Path,
+    buses: Mapping[str, tuple[str, int]],
+    *,
+    every: str,
+    url: str = NOBODY,
+    keys: str = "",
+    line: LineSettings = LINE,
+) -> None:
+    """Write site.toml and credentials.toml.
+
+    Args:
+        buses: the adapter and the number of sensors of each bus, by its name.
+        every: how often each sensor is polled, as site.toml has it.
+        url: of the server.
+        keys: further keys of its table.
+        line: the settings of each bus.
+    """
+    text, tokens = SERVER.format(url=url, keys=keys, folder=folder), "[sensors]\n"
+    for bus, (adapter, sensors) in buses.items():
+        text += BUS.format(bus=bus, adapter=adapter, line=line)
+        for unit in range(1, sensors + 1):
+            text += SENSOR.format(bus=bus, unit=unit, every=every)
+            tokens += f'{bus}-{unit} = "{bus}-{unit}"\n'
+    (folder / "site.toml").write_text(text)
+    (folder / "credentials.toml").touch(mode=0o600)
+    (folder / "credentials.toml").write_text(tokens)
 
 
 def cpu_s(pid: int) -> float:
