@@ -40,6 +40,7 @@ _NS_PER_MS = 1_000_000
 _NS_PER_S = 1_000_000_000
 _SAMPLING_NS = _NS_PER_MS  # two clocks are read as one if no more than this passed in between
 _OFFSETS_KEPT = 64
+_VOUCHED_FOR_NS = _NS_PER_S  # so long a clock that nobody set needs no other voucher: the kernel is asked 1/s
 
 _PATIENCE_NS = 600 * _NS_PER_S
 MISSING = (
@@ -104,6 +105,7 @@ class Clock:
         self._vouched = vouched
         self._server_time = server_time
         self._source: str | None = None
+        self._vouched_until_ns = 0  # boottime; 0 while this machine does not vouch for its clock
         self._offsets: deque[tuple[int, int]] = deque(maxlen=_OFFSETS_KEPT)  # (valid from boottime, offset)
         self._stamps: dict[str, int] = {}  # the newest by sensor, and when that was by the clock:
         self._measured: dict[str, int] = {}
@@ -189,7 +191,10 @@ class Clock:
         while boottime_ns - earlier_ns > _SAMPLING_NS:  # preempted between the two clocks
             earlier_ns, wall_ns, boottime_ns = boottime_ns, self._wall_ns(), self._boottime_ns()
         offset_ns = wall_ns - boottime_ns
+        if boottime_ns < self._vouched_until_ns and self._is_known(offset_ns):
+            return boottime_ns
         self._source = self._vouched(wall_ns)
+        self._vouched_until_ns = 0 if self._source is None else boottime_ns + _VOUCHED_FOR_NS
         if self._source is None:
             server_time = self._server_time()
             if server_time is None or server_time.boot_id != self._boot_id:
@@ -197,13 +202,17 @@ class Clock:
             self._source, offset_ns = server_time.source, server_time.offset_ns
         if not self._offsets:
             logger.info("the time is trusted (%s): %s", self._source, _date(boottime_ns + offset_ns))
-        elif abs(change_ns := offset_ns - self._offsets[-1][1]) <= _SAMPLING_NS:
+        elif self._is_known(offset_ns):
             return boottime_ns
-        elif abs(change_ns) > _NS_PER_S:
+        elif abs(change_ns := offset_ns - self._offsets[-1][1]) > _NS_PER_S:
             date = _date(boottime_ns + offset_ns)
             logger.info("the clock was set %+.1f s, to %s", change_ns / _NS_PER_S, date)
         self._offsets.append((boottime_ns, offset_ns))
         return boottime_ns
+
+    def _is_known(self, offset_ns: int) -> bool:
+        """Return whether the wall clock goes on as it did when its offset was last recorded."""
+        return abs(offset_ns - self._offsets[-1][1]) <= _SAMPLING_NS
 
     def _offset_ns(self, boottime_ns: int) -> int:
         """Return the offset valid at `boottime_ns`, in nanoseconds; the first one for any earlier time."""

@@ -25,15 +25,20 @@ class Machine:
     wall_ns: int = NOON_NS
     trusted: bool = True
     told: Told | None = None
+    asked: int = 0  # how often it was asked whether its clock is to be trusted
 
     def clock(self) -> Clock:
         return Clock(
             "this-boot",
             lambda: self.boottime_ns,
             lambda: self.wall_ns,
-            lambda _: "NTP" if self.trusted else None,
+            self.vouched,
             lambda: self.told,
         )
+
+    def vouched(self, wall_ns: int) -> str | None:
+        self.asked += 1
+        return "NTP" if self.trusted else None
 
     def pass_s(self, seconds: float) -> None:
         self.boottime_ns += round(seconds * NS)
@@ -50,6 +55,42 @@ def test_a_reading_is_stamped_with_when_it_was_taken() -> None:
     machine.pass_s(3)
     assert taken == Instant("this-boot", 50 * NS)
     assert clock.ts_ms(taken, "meter") == NOON_MS
+
+
+def test_a_clock_that_goes_on_is_asked_about_once_a_second() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    for _ in range(1000):
+        clock.ts_ms(clock.now(), "meter")
+        machine.pass_s(0.005)
+    assert machine.asked == 5
+
+
+def test_a_clock_that_was_set_is_asked_about_at_once() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    clock.now()
+    machine.step_s(3600)
+    machine.trusted = False
+    assert clock.ts_ms(clock.now(), "meter") == NOON_MS, "the hour that nobody vouches for is not believed"
+    assert clock.source is None
+
+
+def test_a_clock_that_nobody_vouches_for_is_asked_about_each_time() -> None:
+    machine = Machine(wall_ns=0, trusted=False)
+    clock = machine.clock()
+    assert clock.ts_ms(clock.now(), "meter") is None
+    machine.wall_ns, machine.trusted = NOON_NS, True
+    assert clock.ts_ms(clock.now(), "meter") == NOON_MS
+
+
+def test_trust_that_ends_is_noticed_within_a_second() -> None:
+    machine = Machine()
+    clock = machine.clock()
+    assert clock.source == "NTP"
+    machine.trusted = False
+    machine.pass_s(1)
+    assert clock.source is None
 
 
 def test_without_trust_there_is_no_stamp() -> None:
