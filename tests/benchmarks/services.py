@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,18 +166,17 @@ def threads(pid: int) -> int:
     return _field(Path(f"/proc/{pid}/status"), "Threads:")
 
 
-def until(claim: object, within_s: float = 30.0) -> None:
+def until(claim: Callable[[], bool], within_s: float = 30.0, look_every_s: float = 0.001) -> None:
     """Waits until `claim()` holds, and looks every millisecond.
 
     Raises:
         TimeoutError: it did not in time.
     """
-    assert callable(claim)
     ends_at = time.monotonic() + within_s
     while not claim():
         if time.monotonic() > ends_at:
             raise TimeoutError
-        time.sleep(0.001)
+        time.sleep(look_every_s)
 
 
 def _field(path: Path, name: str) -> int:

@@ -2,14 +2,17 @@
 
 A wire is a pseudo terminal. Its sensors answer the one request that they are ever asked with a reply made
 beforehand, handed over whole when its last octet is off the wire: request, turn-around, reply, as the line
-settings have it. The time of a request is when this process reads it, so a simulator that is late makes its
-wires slower; how much of a core it takes is told with what was heard.
+settings have it. Turn-arounds vary as those of devices do: wires that are alike to the microsecond fall into
+step, and then all of them want the bridge at the same moment. The time of a request is when this process
+reads it, so a simulator that is late makes its wires slower; how much of a core it takes is told with what
+was heard.
 """
 
 from __future__ import annotations
 
 import heapq
 import os
+import random
 import select
 import struct
 import tempfile
@@ -31,6 +34,7 @@ from tests.benchmarks.wire import REQUEST_OCTETS, TURN_AROUND_S, reply_octets
 LINE = LineSettings(9600, 8, "E", 1)
 REGISTERS = 1
 EXCHANGE_S = LINE.duration_s(REQUEST_OCTETS + reply_octets(REGISTERS)) + TURN_AROUND_S
+VARIES_S = 0.002  # a turn-around, by up to so much in either direction
 LIMIT = 1 / (EXCHANGE_S + LINE.frame_gap_s)  # polls a second that a wire carries at best
 
 
@@ -119,6 +123,7 @@ def _play(pipe: Connection, epoll: select.epoll, wires: Mapping[int, _Wire], uni
     due: list[tuple[float, int, bytes]] = []
     asked: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
     early, began_at, began_cpu_s = 0, time.monotonic(), time.process_time()
+    chance = random.Random(0)  # the same in each run
     while True:
         wait_s = max(0.0, due[0][0] - time.monotonic()) if due else None
         if wait_s != 0.0:
@@ -134,7 +139,7 @@ def _play(pipe: Connection, epoll: select.epoll, wires: Mapping[int, _Wire], uni
                 request, now, wire = os.read(fd, 256), time.monotonic(), wires[fd]
                 unit, reply = answers.get(request, (0, b""))
                 if reply:
-                    heapq.heappush(due, (now + EXCHANGE_S, fd, reply))
+                    heapq.heappush(due, (now + EXCHANGE_S + chance.uniform(-VARIES_S, VARIES_S), fd, reply))
                     asked[wire.name, unit].append(now)
                     early += now < wire.quiet_at
                 continue
@@ -143,7 +148,9 @@ def _play(pipe: Connection, epoll: select.epoll, wires: Mapping[int, _Wire], uni
                     return
                 case "heard":
                     cpu = (time.process_time() - began_cpu_s) / (now - began_at)
-                    pipe.send(Heard({w.name: _rate(w.replies) for w in wires.values()}, early, dict(asked), cpu))
+                    pipe.send(
+                        Heard({w.name: _rate(w.replies) for w in wires.values()}, early, dict(asked), cpu)
+                    )
                 case _:
                     asked.clear()
                     for wire in wires.values():
