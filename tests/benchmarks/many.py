@@ -173,7 +173,7 @@ def _saturated(name: str, run: Run, alone: Run) -> table.Row:
     (rate,) = alone.rates
     middle, worst, best = median(run.rates) / rate, run.rates[0] / rate, run.rates[-1] / rate
     print(
-        f"  {name}: {middle:.3f} of what one bus alone gets ({worst:.3f}–{best:.3f}; alone {rate / LIMIT:.3f} "
+        f"  {name}: {middle:.3f} of what one alone gets ({worst:.3f}–{best:.3f}; alone {rate / LIMIT:.3f} "
         f"of the wire), {sum(run.rates):.0f} polls/s, {_cost(run)}"
     )
     return table.Row(name, f"{middle:.3f}", f"{worst:.3f}", "", "", "", *cells(run))

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -31,6 +32,12 @@ voltage = {{ holding = 0, type = "uint16" }}
 """
 
 
+def _runtime_folder() -> Path:
+    """Return a new folder for status documents: in memory, as at a site, where a disk would slow them."""
+    memory = Path("/dev/shm")
+    return Path(tempfile.mkdtemp(prefix="serial-bridge-", dir=memory if memory.is_dir() else None))
+
+
 @dataclass
 class Services:
     """A site in a folder, and the services that were started on it.
@@ -42,6 +49,20 @@ class Services:
     folder: Path
     buses: dict[str, SimulatedBus]
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _runtime: Path = field(default_factory=_runtime_folder)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that tell a process of this site where its files are."""
+        variables = {
+            **os.environ,
+            "RUNTIME_DIRECTORY": str(self._runtime),
+            "SERIAL_BRIDGE_SITE": str(self.folder / "site.toml"),
+            "SERIAL_BRIDGE_CREDENTIALS": str(self.folder / "credentials.toml"),
+            "PYTHONPYCACHEPREFIX": str(self.folder / "compiled"),
+        }
+        variables.pop("PYTHONDONTWRITEBYTECODE", None)
+        return variables
 
     def start(self, *arguments: str, options: Sequence[str] = (), log: IO[bytes] | None = None) -> int:
         """Starts one as systemd would; from the second one on, its modules are compiled already.
@@ -53,17 +74,9 @@ class Services:
         Returns:
             Its pid.
         """
-        environment = {
-            **os.environ,
-            "RUNTIME_DIRECTORY": str(self.folder / "run"),
-            "SERIAL_BRIDGE_SITE": str(self.folder / "site.toml"),
-            "SERIAL_BRIDGE_CREDENTIALS": str(self.folder / "credentials.toml"),
-            "PYTHONPYCACHEPREFIX": str(self.folder / "compiled"),
-        }
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         process = subprocess.Popen(
             [sys.executable, *options, "-m", "bridge", *arguments],
-            env=environment,
+            env=self.environment,
             stderr=subprocess.DEVNULL if log is None else log,
         )
         self._running.append(process)
@@ -76,7 +89,7 @@ class Services:
         for process in self._running:
             process.wait(30)
         self._running.clear()
-        shutil.rmtree(self.folder / "run", ignore_errors=True)
+        shutil.rmtree(self._runtime, ignore_errors=True)
 
 
 @contextmanager
