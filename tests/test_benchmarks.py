@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import select
+import struct
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import compare, table
+from protocols.modbus.rtu import adu
+from tests.benchmarks import compare, many, table
+from tests.benchmarks.wires import EXCHANGE_S, LINE, VARIES_S, Heard, wires
 
 BEGIN, END = table.markers(table.BENCH)
 
@@ -55,3 +61,31 @@ def test_two_revisions_are_compared_figure_by_figure_by_their_medians() -> None:
         ("read", "polls", 0.98, 0.91),
         ("uplink", "RSS", 30.0, 30.0),
     ]
+
+
+def test_a_request_is_as_late_as_its_slot_is_past_and_a_slot_without_one_is_missed() -> None:
+    asked = {("bus", 1): [110.0, 120.25, 140.5], ("bus", 2): [111.0]}
+    heard = Heard({}, 0, asked, {("bus", 1): 100.0, ("bus", 2): 101.0}, 0.0)
+    assert many.lateness(heard, 10.0) == (1, [0.0, 0.0, 0.25, 0.5])
+
+
+def test_a_simulated_wire_takes_its_time_and_counts_a_request_that_comes_before_the_gap_is_over() -> None:
+    request = adu(2, struct.pack(">BHH", 3, 0, 1))
+    with wires({"one": 2, "other": 2}) as lines:
+        lines.start()
+        port = os.open(lines.paths["one"], os.O_RDWR | os.O_NOCTTY)
+        try:
+            began_at = time.monotonic()
+            for _ in range(2):
+                os.write(port, request)
+                assert select.select([port], [], [], 5)[0]
+                assert os.read(port, 256) == adu(2, struct.pack(">BBH", 3, 2, 2302))
+            elapsed_s = time.monotonic() - began_at
+        finally:
+            os.close(port)
+        heard = lines.heard()
+    assert elapsed_s >= 2 * (EXCHANGE_S - VARIES_S) > 2 * LINE.duration_s(15)
+    assert heard.polls == 2
+    assert heard.early == 1, "the second one did not wait for t3.5"
+    assert heard.polls_per_s["one"] > 0 == heard.polls_per_s["other"]
+    assert heard.first["one", 2] == heard.asked["one", 2][0]

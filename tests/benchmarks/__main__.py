@@ -23,7 +23,9 @@ from tests.benchmarks import (
     flush,
     footprint,
     held,
+    large_site,
     line,
+    many,
     network,
     process,
     spool,
@@ -38,6 +40,8 @@ SHOWN = (
     network,
     process,
     footprint,
+    many,
+    large_site,
 )  # in docs/performance, which is written by this very command
 
 

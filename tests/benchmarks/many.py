@@ -151,22 +151,28 @@ def observe(lines: Wires, pids: Sequence[int], seconds: float) -> Run:
     return Run(lines.heard(), cpu, max(map(rss_mb, pids)), sum(map(private_mb, pids)))
 
 
-def lateness(asked: Sequence[Sequence[float]], every_s: float) -> tuple[int, list[float]]:
-    """Return the slots of the grid without a request, and how long after its slot each request came, sorted.
+def lateness(heard: Heard, every_s: float) -> tuple[int, list[float]]:
+    """Return the slots between two requests without one, and how late each request was, in seconds, sorted.
 
-    The grid of a sensor is not told, so it is laid through its earliest request: the one with the least wait.
+    The grid of a sensor begins with its first request, which waited for the line as all others do.
 
     Args:
-        asked: for each sensor when it was asked, ascending, in seconds.
+        heard: by the sensors.
         every_s: from slot to slot.
     """
     missed, late_s = 0, []
-    for times in asked:
-        slots = [round((at - times[0]) / every_s) for at in times]
-        begins_at = min(at - slot * every_s for at, slot in zip(times, slots, strict=True))
-        late_s += [at - slot * every_s - begins_at for at, slot in zip(times, slots, strict=True)]
-        missed += slots[-1] - len(slots) + 1
+    for sensor, times in heard.asked.items():
+        since_first = [at - heard.first[sensor] for at in times]
+        slots = [round(passed_s / every_s) for passed_s in since_first]
+        missed += slots[-1] - slots[0] + 1 - len(slots)
+        late_s += [max(0.0, passed - slot * every_s) for passed, slot in zip(since_first, slots, strict=True)]
     return missed, sorted(late_s)
+
+
+def percentiles_ms(late_s: Sequence[float]) -> tuple[float, float]:
+    """Return median and 99th percentile of sorted times, in milliseconds."""
+    p50, p99 = (1000 * late_s[int(len(late_s) * share)] for share in (0.5, 0.99))
+    return p50, p99
 
 
 def _saturated(name: str, run: Run, alone: Run) -> table.Row:
@@ -180,8 +186,8 @@ def _saturated(name: str, run: Run, alone: Run) -> table.Row:
 
 
 def _on_grid(name: str, run: Run, every_s: float) -> table.Row:
-    missed, late_s = lateness([*run.heard.asked.values()], every_s)
-    p50_ms, p99_ms = (1000 * late_s[int(len(late_s) * share)] for share in (0.5, 0.99))
+    missed, late_s = lateness(run.heard, every_s)
+    p50_ms, p99_ms = percentiles_ms(late_s)
     print(
         f"  {name}: {missed} of {len(late_s) + missed} slots missed, {p50_ms:.1f} ms late "
         f"(p99 {p99_ms:.1f} ms), {_cost(run)}"

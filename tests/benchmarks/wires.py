@@ -45,12 +45,14 @@ class Heard(NamedTuple):
         polls_per_s: of each wire, by its name.
         early: requests that began before their line had been quiet for t3.5.
         asked: of each sensor, by wire and unit, when its requests came, in seconds of the monotonic clock.
+        first: of each sensor, when it was asked for the very first time.
         cpu: of the simulator, as a share of a core.
     """
 
     polls_per_s: dict[str, float]
     early: int
     asked: dict[tuple[str, int], list[float]]
+    first: dict[tuple[str, int], float]
     cpu: float
 
     @property
@@ -70,9 +72,9 @@ class Wires:
     paths: dict[str, str]
     _pipe: Connection
 
-    def start(self) -> None:
-        """Forget what was heard so far."""
-        self._pipe.send("start")
+    def start(self, *, is_anew: bool = False) -> None:
+        """Forget what was heard so far; with `is_anew` also when each sensor was asked first."""
+        self._pipe.send("start anew" if is_anew else "start")
         self._pipe.recv()
 
     def heard(self) -> Heard:
@@ -122,6 +124,7 @@ def _play(pipe: Connection, epoll: select.epoll, wires: Mapping[int, _Wire], uni
     answers = {_request(unit): (unit, _reply(unit)) for unit in range(1, units + 1)}
     due: list[tuple[float, int, bytes]] = []
     asked: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
+    first: dict[tuple[str, int], float] = {}
     early, began_at, began_cpu_s = 0, time.monotonic(), time.process_time()
     chance = random.Random(0)  # the same in each run
     while True:
@@ -141,17 +144,19 @@ def _play(pipe: Connection, epoll: select.epoll, wires: Mapping[int, _Wire], uni
                 if reply:
                     heapq.heappush(due, (now + EXCHANGE_S + chance.uniform(-VARIES_S, VARIES_S), fd, reply))
                     asked[wire.name, unit].append(now)
+                    first.setdefault((wire.name, unit), now)
                     early += now < wire.quiet_at
                 continue
             match pipe.recv():
                 case "end":
                     return
                 case "heard":
-                    cpu = (time.process_time() - began_cpu_s) / (now - began_at)
-                    pipe.send(
-                        Heard({w.name: _rate(w.replies) for w in wires.values()}, early, dict(asked), cpu)
-                    )
-                case _:
+                    rates = {wire.name: _rate(wire.replies) for wire in wires.values()}
+                    cpu = (time.process_time() - began_cpu_s) / (time.monotonic() - began_at)
+                    pipe.send(Heard(rates, early, dict(asked), first, cpu))
+                case order:
+                    if order == "start anew":
+                        first.clear()
                     asked.clear()
                     for wire in wires.values():
                         wire.replies.clear()
