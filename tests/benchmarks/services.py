@@ -44,19 +44,20 @@ class Services:
 
     Attributes:
         buses: the simulated lines, by the name of their bus.
+        runtime: where the services publish; gone once they are stopped.
     """
 
     folder: Path
     buses: dict[str, SimulatedBus]
+    runtime: Path = field(default_factory=_runtime_folder)
     _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    _runtime: Path = field(default_factory=_runtime_folder)
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables that tell a process of this site where its files are."""
         variables = {
             **os.environ,
-            "RUNTIME_DIRECTORY": str(self._runtime),
+            "RUNTIME_DIRECTORY": str(self.runtime),
             "SERIAL_BRIDGE_SITE": str(self.folder / "site.toml"),
             "SERIAL_BRIDGE_CREDENTIALS": str(self.folder / "credentials.toml"),
             "PYTHONPYCACHEPREFIX": str(self.folder / "compiled"),
@@ -89,7 +90,7 @@ class Services:
         for process in self._running:
             process.wait(30)
         self._running.clear()
-        shutil.rmtree(self._runtime, ignore_errors=True)
+        shutil.rmtree(self.runtime, ignore_errors=True)
 
 
 @contextmanager
