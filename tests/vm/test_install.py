@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 import pytest
 
 from tests.vm.conftest import Installed, Note
 from tests.vm.gateway import CONFIG, SPOOL, UPLINK, WHOSE, Gateway, site, unit
+from tests.vm.timeline import steps
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -39,3 +42,27 @@ async def test_installing_touches_what_changed_and_uninstalling_leaves_data(
 
     told("install, afresh", await gateway.machine.run("serial-bridge install"))
     await gateway.next_reading(*WHOSE)
+
+
+async def test_a_program_that_its_installer_left_uncompiled_starts_as_soon_as_a_compiled_one(
+    gateway: Gateway, note: Note
+) -> None:
+    machine = gateway.machine
+    await gateway.plug("meters")
+    await gateway.next_reading("meters")
+    await machine.run("find /opt/serial-bridge/lib -name __pycache__ -prune -exec rm -r {} +")
+    uncompiled_s = [await _start_s(gateway) for _ in range(3)]
+    await machine.run("serial-bridge install")
+    compiled_s = [await _start_s(gateway) for _ in range(3)]
+    note(
+        f"a reader's start until it is ready, median of 3: {median(uncompiled_s):.1f} s with no bytecode, "
+        f"{median(compiled_s):.1f} s after `serial-bridge install`"
+    )
+    assert median(compiled_s) < 0.8 * median(uncompiled_s)
+
+
+async def _start_s(gateway: Gateway) -> float:
+    """Restart the reader; the seconds until it is ready."""
+    await gateway.machine.run(f"systemctl restart {unit('meters')}")
+    started, ready = await steps(gateway.machine, unit("meters"), "ExecMainStart", "ActiveEnter")
+    return ready - started

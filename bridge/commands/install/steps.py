@@ -13,7 +13,7 @@ from shlex import quote
 from bridge.audit_log import STEPS, AuditLog, Change
 from bridge.causes import Cause, diagnosis
 from bridge.commands.check.summary import shared_ports
-from bridge.commands.install import changes, machine
+from bridge.commands.install import bytecode, changes, machine
 from bridge.commands.install.files import HIDDEN, Places, files, handed_over
 from bridge.commands.install.root import within
 from bridge.config import Credentials, Site, load, load_site
@@ -70,6 +70,8 @@ def install(
     if dry_run:
         _show(difference, plan, root, say)
         return
+    if root == ROOT and places.program == _THIS:
+        bytecode.compile_missing()
     lines: list[str] = []
 
     def tell(line: str) -> None:

@@ -12,11 +12,12 @@ import stat
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
 
-from bridge.commands.install import machine
+from bridge.commands.install import bytecode, machine
 from bridge.commands.install import steps as job
 from bridge.commands.install.files import ALL, READER, RULES
 from bridge.config import load_site
@@ -103,6 +104,9 @@ class Box:
         monkeypatch.setattr(machine, "CREDENTIALS", self.root / "run/credentials")
         monkeypatch.setattr(machine, "present", lambda: self.adapters)
         monkeypatch.setattr(job.os, "geteuid", lambda: 0)
+        self.packages = self.root / "opt/serial-bridge/lib"
+        self.packages.mkdir(parents=True)
+        monkeypatch.setattr(bytecode, "PACKAGES", self.packages)
         self.adapters = [
             Adapter(Path("/dev/ttyUSB0"), "AB0JPQ7X", 0, "pci-0000:00:06.0-usb-0:1:1.0", "1-1"),
             Adapter(Path("/dev/ttyUSB1"), "", 0, "pci-0000:00:06.0-usb-0:2:1.0", "1-2"),
@@ -194,6 +198,20 @@ def test_a_site_is_installed_in_order_and_runs(box: Box) -> None:
         f"systemctl start {METERS} {SOIL} {UPLINK}",
     ]
     assert "/dev/ttyUSB0 /dev/ttyUSB1" in box.calls[4]
+
+
+def test_the_program_is_compiled_for_services_that_cannot_write(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "_THIS", PROGRAM)
+    module = box.packages / "module.py"
+    module.write_text("VALUE = 1\n")
+    compiled = Path(cache_from_source(module))
+    box.install(dry_run=True)
+    box.install(program=Path("/opt/another/bin/serial-bridge"))
+    assert not compiled.exists()
+    box.install()
+    assert compiled.exists()
 
 
 _IN_ORDER = [ALL[0], ALL[4], ALL[5], ALL[1], ALL[2], ALL[3]]
