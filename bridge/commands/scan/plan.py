@@ -12,7 +12,7 @@ once (`rest`), and then the others are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from protocols.toolkit.polling import LineSettings
@@ -23,6 +23,9 @@ PATIENT_S = 1.2
 
 _NEXT_LINE = 0.8  # so much less likely is each line setting than the one before it
 _NEXT_ROUND = 0.3  # the same of a round: where one device is, there mostly is one with a usual address
+_PARITIES, _OCTET = "NE", 8  # an odd one is seldom
+_USUAL_SPEEDS = (2400, 4800, 9600, 19200)
+_SELDOM_SPEEDS = (1200,)
 _TURN_S = 0.012  # of a request, beside its octets and its time-out: gap, and the way through the system
 
 
@@ -135,21 +138,69 @@ def cost_s(scanning: Scanning, scope: Scope) -> float:
     return requests * (request_s + scope.reply_within_s)
 
 
-def rest(protocol: str, line: LineSettings, pending: Sequence[Step], *, is_quick: bool) -> list[Step]:
+def rest(
+    protocol: str, line: LineSettings, pending: Sequence[Step], neighbours: Container[str], *, is_quick: bool
+) -> list[Step]:
     """Return what is left to do once something was found with a protocol at line settings.
 
     Those settings are finished: what was found first, then the other protocols. A device that was set up
     wrong is common: one with another parity is looked for at all addresses, one with another speed at the
-    likely ones.
+    likely ones. An odd parity and 1200 baud are seldom, and so are other protocols on one line, but for
+    `neighbours`: no more than their likely addresses are asked.
     """
     own = [step for step in pending if step.scope.line == line and step.protocol == protocol]
     others = [step for step in pending if step.scope.line == line and step not in own]
     if is_quick:
         return [*own, *others]
+    others = [step for step in others if not step.round or step.protocol in neighbours]
+    parities = {*_PARITIES, line.parity}
     elsewhere = [step for step in pending if step.scope.line != line and step.protocol == protocol]
-    other_parity = [step for step in elsewhere if step.scope.line.baudrate == line.baudrate]
-    other_speed = [step for step in elsewhere if step not in other_parity and not step.round]
-    return [*own, *sorted(others, key=lambda step: step.round), *other_parity, *other_speed]
+    other_parity = [
+        step
+        for step in elsewhere
+        if step.scope.line.baudrate == line.baudrate
+        and (step.scope.line.parity in parities or not step.round)
+    ]
+    other_speed = [
+        step
+        for step in elsewhere
+        if step.scope.line.baudrate not in (line.baudrate, *_SELDOM_SPEEDS)
+        and step.scope.line.parity in parities
+        and not step.round
+    ]
+    return [*own, *others, *other_parity, *other_speed]
+
+
+def other_parities(
+    scannings: Mapping[str, Scanning], limits: Limits, line: LineSettings, known_keys: Set[str]
+) -> Iterator[Step]:
+    """Yield the first round of some protocols at the other parities of a line, but for known steps.
+
+    Args:
+        scannings: those whose devices may be on the line.
+        limits: what the person has limited.
+        line: where something was found.
+        known_keys: of the steps that are planned or done.
+    """
+    if limits.line is not None:
+        return
+    for parity in _PARITIES.replace(line.parity, "") if line.bytesize == _OCTET else ():
+        planned = steps(scannings, replace(limits, line=replace(line, parity=parity)))
+        yield from (step for step in planned if not step.round and step.key not in known_keys)
+
+
+def seldom_elsewhere(protocol: str, line: LineSettings, planned: Sequence[Step]) -> list[Step]:
+    """Return the seldom addresses at the other usual speeds.
+
+    They are for a line on which a single device was found, with such an address: most likely it is the one
+    whose speed is wrong, and the others have another one.
+    """
+    return [
+        step
+        for step in planned
+        if step.protocol == protocol and step.round and step.scope.line != line
+        if step.scope.line.baudrate in _USUAL_SPEEDS and step.scope.line.parity == line.parity
+    ]
 
 
 def patient(done: Sequence[Step]) -> Iterator[Step]:

@@ -16,7 +16,15 @@ from typing import Final
 from bridge.causes import Cause, diagnosis
 from bridge.commands.scan.asking import Asker, Intruder
 from bridge.commands.scan.listening import QUIET_S, Traffic, is_quiet, recognise
-from bridge.commands.scan.plan import Step, patient, rest, second_pass, steps
+from bridge.commands.scan.plan import (
+    Step,
+    other_parities,
+    patient,
+    rest,
+    second_pass,
+    seldom_elsewhere,
+    steps,
+)
 from bridge.commands.scan.result import Ending, Located, ScanResult, merged
 from bridge.commands.scan.subject import USUAL_LINES, Progress, Subject, Watcher
 from bridge.line import Wire
@@ -149,6 +157,8 @@ class Survey:
                 known = {known.key for known in (*self._state.done, *pending)}
                 beside = self._neighbours(step.protocol, step.scope.line, known)
                 pending = [*(step for step in beside if not step.round), *pending]
+            if not pending:
+                pending = self._elsewhere(planned)
         if not self._subject.limits.is_quick:
             await self._take_again()
 
@@ -168,9 +178,31 @@ class Survey:
 
     def _rest(self, protocol: str, line: LineSettings, pending: Sequence[Step]) -> list[Step]:
         """Return what is left to do once something was found with a protocol at line settings."""
-        known = {step.key for step in (*self._state.done, *pending)}
-        pending = [*pending, *self._neighbours(protocol, line, known)]
-        return rest(protocol, line, pending, is_quick=self._subject.limits.is_quick)
+        limits = self._subject.limits
+        known_keys = {step.key for step in (*self._state.done, *pending)}
+        pending = [*pending, *self._neighbours(protocol, line, known_keys)]
+        neighbours = self._scannings[protocol].neighbours
+        left = rest(protocol, line, pending, neighbours, is_quick=limits.is_quick)
+        if limits.is_quick:
+            return left
+        known_keys = {step.key for step in (*self._state.done, *left)}
+        names = (protocol, *neighbours)
+        beside = {name: self._scannings[name] for name in names if name in self._scannings}
+        try:
+            return [*left, *other_parities(beside, limits, line, known_keys)]
+        except ValueError:  # they have none of the addresses that a person has chosen
+            return left
+
+    def _elsewhere(self, planned: Sequence[Step]) -> list[Step]:
+        """Return where the others are looked for, where a single device with a seldom address was found."""
+        finds = [one for one in self._state.finds if one.find.evidence in _ALONE]
+        if len({one.key for one in finds}) != 1 or self._subject.limits.is_quick:
+            return []
+        protocol, address, line = finds[0].find.protocol, finds[0].find.address, finds[0].line
+        if address in self._scannings[protocol].rounds[0] or not self._scannings[protocol].rounds[0]:
+            return []
+        done_keys = {step.key for step in self._state.done}
+        return [step for step in seldom_elsewhere(protocol, line, planned) if step.key not in done_keys]
 
     def _has_found(self, line: LineSettings) -> bool:
         return any(located.line == line and located.find.evidence in _ALONE for located in self._state.finds)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.causes import Cause
-from bridge.commands.scan.plan import Limits, patient, rest, second_pass, steps
+from bridge.commands.scan.plan import (
+    Limits,
+    other_parities,
+    patient,
+    rest,
+    second_pass,
+    seldom_elsewhere,
+    steps,
+)
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.scanning import Scanning, Scope, Search, Trouble, numbers_in
 
@@ -77,11 +87,43 @@ def test_a_person_limits_line_settings_addresses_and_depth() -> None:
 
 def test_where_something_was_found_that_setting_is_finished_then_others_of_its_speed() -> None:
     planned = steps(BOTH, Limits())
-    left = rest("many", USUAL, planned[1:], is_quick=False)
+    left = rest("many", USUAL, planned[1:], (), is_quick=False)
     own = [step for step in left if step.place == ("many", USUAL)]
     assert left[: len(own)] == own
     assert {step.scope.line for step in left if step.round} == {USUAL, SELDOM}
-    assert {step.scope.line for step in rest("many", USUAL, planned, is_quick=True)} == {USUAL}
+    assert {step.scope.line for step in rest("many", USUAL, planned, (), is_quick=True)} == {USUAL}
+
+
+def test_of_other_protocols_only_neighbours_are_asked_for_their_seldom_addresses() -> None:
+    both = {"many": MANY, "text": MANY, "sole": SOLE}
+    planned = steps(both, Limits())
+    for neighbours, rounds in (((), {0}), (("text",), {0, 1})):
+        left = rest("many", USUAL, planned, neighbours, is_quick=False)
+        assert {step.round for step in left if step.place == ("text", USUAL)} == rounds
+
+
+def test_an_odd_parity_and_the_slowest_speed_cost_little_where_nothing_of_it_was_found() -> None:
+    odd = LineSettings(9600, parity="O")
+    many = replace(MANY, lines=(USUAL, SELDOM, odd, SLOW_LINE))
+    left = rest("many", USUAL, steps({"many": many}, Limits()), (), is_quick=False)
+    assert {step.round for step in left if step.scope.line == SELDOM} == {0, 1}
+    assert {step.round for step in left if step.scope.line == odd} == {0}
+    assert SLOW_LINE not in {step.scope.line for step in left}
+
+
+def test_meters_with_another_parity_are_looked_for_at_the_speed_of_those_that_were_found() -> None:
+    meters = Scanning(lines=(USUAL,), search=nobody)
+    odd_one = list(other_parities({"meters": meters}, Limits(), USUAL, set()))
+    assert [str(step.scope.line) for step in odd_one] == ["9600 8E1"]
+    assert not list(other_parities({"meters": meters}, Limits(), USUAL, {odd_one[0].key}))
+    assert not list(other_parities({"meters": meters}, Limits(line=USUAL), USUAL, set()))
+
+
+def test_seldom_addresses_are_asked_at_the_other_usual_speeds_of_the_same_parity() -> None:
+    fast, slow = LineSettings(19200), LineSettings(2400)
+    many = replace(MANY, lines=(USUAL, fast, slow, SELDOM, SLOW_LINE))
+    elsewhere = seldom_elsewhere("many", USUAL, steps({"many": many, "sole": SOLE}, Limits()))
+    assert {(step.scope.line, step.round) for step in elsewhere} == {(fast, 1), (slow, 1)}
 
 
 def test_the_second_pass_asks_the_silent_ones_more_patiently() -> None:
