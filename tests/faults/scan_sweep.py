@@ -22,7 +22,7 @@ from bridge.commands.scan.protocols import spoken
 from bridge.commands.scan.result import Located, ScanResult
 from bridge.commands.scan.survey import Progress, Subject, Survey
 from bridge.simulator.training.description import RandomBus, RandomDevice
-from bridge.simulator.training.drawing import random_bus
+from bridge.simulator.training.drawing import SWAPPED_PAIR, random_bus
 from bridge.simulator.training.playing import wire_of
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.scanning import Evidence
@@ -71,6 +71,11 @@ class Outcome:
     unnamed: tuple[RandomDevice, ...]
     wrong: tuple[str, ...]
     last_s: float
+
+    @property
+    def out_of_reach(self) -> int:
+        """Return how many of the missed no scan finds: swapped pairs, and those of another master."""
+        return sum(device.fault == SWAPPED_PAIR or self.bus.has_foreign_master for device in self.missed)
 
 
 def scan(bus: RandomBus, limits: Limits | None = None, protocols: Sequence[str] = ()) -> Outcome:
@@ -173,9 +178,12 @@ def report(outcomes: Sequence[Outcome], *, known_line: bool) -> int:
     claimed = sum(one.find.model is not None for outcome in outcomes for one in outcome.result.finds)
     last_s = statistics.median(outcome.last_s for outcome in outcomes)
     whole_s = statistics.median(outcome.result.bus_s for outcome in outcomes)
+    out_of_reach = sum(outcome.out_of_reach for outcome in outcomes)
+    reach_share = 1 - (missed - out_of_reach) / (devices - out_of_reach)
     found_share, right_share = 1 - missed / devices, 1 - (missed + unnamed) / devices
     print(
         f"{len(outcomes)} buses, {devices} devices: found {found_share:.1%}, right {right_share:.1%}, "
+        f"found of those that can be {reach_share:.1%}, "
         f"models claimed {claimed}, wrong claims {wrong}; "
         f"median bus seconds until the last find {last_s:.1f}, of the whole scan {whole_s:.1f}"
     )

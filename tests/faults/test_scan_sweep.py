@@ -11,7 +11,9 @@ import pytest
 
 from bridge.commands.scan.plan import Limits
 from bridge.commands.scan.result import Ending
+from bridge.simulator.training.description import RandomBus, RandomDevice
 from bridge.simulator.training.drawing import SLOW
+from protocols.toolkit.polling import LineSettings
 from tests.faults.scan_sweep import FOUND, KNOWN_LINE_S, RIGHT, UNKNOWN_LINE_S, Outcome, buses, scan
 
 
@@ -47,6 +49,24 @@ def test_a_bus_is_known_within_minutes_and_at_a_known_line_within_seconds() -> N
     asked = [outcome.last_s for outcome in known if outcome.result.octets_sent]
     assert statistics.median(asked) <= 2 * KNOWN_LINE_S
     assert statistics.median(outcome.last_s for outcome in known) <= KNOWN_LINE_S
+
+
+def test_on_faulty_buses_nearly_everybody_is_found_who_can_be() -> None:
+    found = outcomes(faulty=True)
+    devices = sum(len(outcome.bus.devices) - outcome.out_of_reach for outcome in found)
+    missed = sum(len(outcome.missed) - outcome.out_of_reach for outcome in found)
+    assert 1 - missed / devices >= FOUND
+
+
+@pytest.mark.parametrize("text", ["9600 8N1", "19200 8E1", "115200 8N1"])
+def test_a_small_bus_of_unknown_settings_is_done_within_a_minute(text: str) -> None:
+    """With every other setting that was looked for, since `setup` waits for the end."""
+    line = LineSettings.parse(text)
+    models = {"3": "eastron-sdm120", "4": "abb-b23", "7": "eastron-sdm630"}
+    devices = [RandomDevice("modbus-rtu", address, line, address, models[address]) for address in models]
+    outcome = scan(RandomBus(1, line, tuple(devices)))
+    assert (outcome.missed, outcome.wrong) == ((), ())
+    assert outcome.result.bus_s <= 60
 
 
 @pytest.mark.parametrize(
