@@ -22,6 +22,7 @@ Asking: TypeAlias = Generator[Probe, Heard, T]
 
 _LEAST_WAIT_S: Final = 0.1
 _MOST_WAIT_S: Final = 1.2
+_SHORT_WAIT_S: Final = 0.3  # so long each of many requests may be waited for in vain
 _TRIES: Final = 3  # of a request whose reply came damaged
 MOST_SILENCES: Final = 4  # in a row; then the unit is left alone
 
@@ -60,6 +61,8 @@ class UnitMemory:
         owes: a reply to an earlier request may still come, and must not be taken for that to the next one.
         refused_functions: functions that it does not have.
         reads: how many reads it was asked for.
+        answered: the PDU that it answered first and what it is for; () if it has not answered yet.
+        is_reticent: it leaves unanswered what others refuse, so its silence says no more than that.
     """
 
     carrier: Carrier
@@ -70,6 +73,8 @@ class UnitMemory:
     owes: bool = False
     refused_functions: set[int] = field(default_factory=set)
     reads: int = 0
+    answered: tuple[bytes, str] | tuple[()] = ()
+    is_reticent: bool = False
     _words: dict[tuple[Table, int], bytes] = field(default_factory=dict)
     _refused: set[tuple[Table, int, int]] = field(default_factory=set)
 
@@ -96,11 +101,12 @@ class UnitMemory:
             if heard.frame is not None:
                 self.owes = silences > 0
                 self.silences = 0
+                self.answered = self.answered or (body, summary)
                 self.learn(heard.turn_around_s)
                 return heard
             silences += heard.is_silent
             self.owes = True
-            if silences > 1:
+            if silences > 1 or (silences and self.is_reticent):
                 break
         self.silences += 1
         return heard
@@ -111,6 +117,7 @@ class UnitMemory:
             return None
         heard = yield from self.ask(body, summary)
         if heard.frame is None:
+            yield from self._ask_whether_lost()
             return None
         reply = self.carrier.body(heard.frame)
         if reply[0] & pdu.REFUSED:
@@ -119,6 +126,12 @@ class UnitMemory:
             return None
         self.answers = True
         return reply
+
+    def _ask_whether_lost(self) -> Asking[None]:
+        """Ask a unit that is silent again and again for what it has answered, if that takes no long wait."""
+        if self.is_lost and self.answered and self.wait_s <= _SHORT_WAIT_S:
+            heard = yield from self.ask(*self.answered)
+            self.is_reticent = self.is_reticent or heard.frame is not None
 
     def knows(self, table: Table, start: int, count: int) -> bool:
         """Return whether these registers were read."""

@@ -106,6 +106,30 @@ def test_a_register_that_differs_the_second_time_claims_nothing() -> None:
     assert device.asked.count(CODE_READ) == 2
 
 
+def test_a_unit_that_is_silent_where_others_refuse_is_claimed_all_the_same() -> None:
+    class Reticent(Device):
+        def answer(self, request: Frame) -> bytes | None:
+            reply = super().answer(request)
+            return None if reply and reply[1] & pdu.REFUSED else reply
+
+    others = {f"a{at}": model(PLAIN, code={"holding": 200 + at, "is": 4711}) for at in range(9)}
+    device = Reticent(holding={0: 230, 100: 4711, 101: 4712})
+    right = model(PLAIN, code=CODE, more={"holding": 101, "is": 4712})
+    assert identified(device, others | {"right": right}).model == "right"
+
+
+def test_a_unit_that_is_gone_is_not_asked_for_ever() -> None:
+    class Gone(Device):
+        def answer(self, request: Frame) -> bytes | None:
+            reply = super().answer(request)
+            return reply if len(self.asked) <= 2 else None
+
+    device = Gone(holding={0: 230})
+    others = {f"a{at}": model(PLAIN, code={"holding": 200 + at, "is": 4711}) for at in range(60)}
+    assert identified(device, others).model is None
+    assert len(device.asked) < 20
+
+
 def test_a_weak_fingerprint_and_plausible_values_claim_nothing() -> None:
     registers = {f"voltage_l{phase}": {"holding": phase, "unit": "V"} for phase in range(6)}
     models = {"weak": model(registers, baud={"holding": 100, "within": [0, 4]}), "map": model(registers)}
