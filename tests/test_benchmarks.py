@@ -70,22 +70,27 @@ def test_a_request_is_as_late_as_its_slot_is_past_and_a_slot_without_one_is_miss
 
 
 def test_a_simulated_wire_takes_its_time_and_counts_a_request_that_comes_before_the_gap_is_over() -> None:
-    request = adu(2, struct.pack(">BHH", 3, 0, 1))
+    request, reply = adu(2, struct.pack(">BHH", 3, 0, 1)), adu(2, struct.pack(">BBH", 3, 2, 2302))
     with wires({"one": 2, "other": 2}) as lines:
-        lines.start()
         port = os.open(lines.paths["one"], os.O_RDWR | os.O_NOCTTY)
-        try:
+
+        def ask() -> float:
             began_at = time.monotonic()
-            for _ in range(2):
-                os.write(port, request)
-                assert select.select([port], [], [], 5)[0]
-                assert os.read(port, 256) == adu(2, struct.pack(">BBH", 3, 2, 2302))
-            elapsed_s = time.monotonic() - began_at
+            os.write(port, request)
+            assert select.select([port], [], [], 5)[0]
+            assert os.read(port, 256) == reply
+            return time.monotonic() - began_at
+
+        try:
+            assert ask() >= EXCHANGE_S - VARIES_S > LINE.duration_s(15)
+            first = lines.heard()
+            for _ in range(20):  # a busy machine may be as slow as the gap at times, not at each
+                ask()
         finally:
             os.close(port)
         heard = lines.heard()
-    assert elapsed_s >= 2 * (EXCHANGE_S - VARIES_S) > 2 * LINE.duration_s(15)
-    assert heard.polls == 2
-    assert heard.early == 1, "the second one did not wait for t3.5"
+    assert (first.polls, first.early) == (1, 0)
+    assert heard.polls == 21
+    assert heard.early > 0
     assert heard.polls_per_s["one"] > 0 == heard.polls_per_s["other"]
     assert heard.first["one", 2] == heard.asked["one", 2][0]
