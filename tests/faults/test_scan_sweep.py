@@ -12,7 +12,7 @@ import pytest
 from bridge.commands.scan.plan import Limits
 from bridge.commands.scan.result import Ending
 from bridge.simulator.training.description import RandomBus, RandomDevice
-from bridge.simulator.training.drawing import SLOW
+from bridge.simulator.training.drawing import SLOW, random_bus
 from protocols.toolkit.polling import LineSettings
 from tests.faults.scan_sweep import FOUND, KNOWN_LINE_S, RIGHT, UNKNOWN_LINE_S, Outcome, buses, scan
 
@@ -79,6 +79,13 @@ def test_a_device_that_answers_after_the_time_of_the_search_is_found_too(protoco
         late_bus = replace(bus, devices=(*quick_devices, replace(last, fault=SLOW)))
         outcome = scan(late_bus, Limits(line=bus.line), [protocol])
         assert (outcome.missed, outcome.unnamed, outcome.wrong) == ((), (), ()), bus
+
+
+def test_a_late_acknowledgement_behind_several_at_once_is_waited_for() -> None:
+    """Two that overlap make no E5 before the line is silent; the late one comes 0.8 s afterwards."""
+    bus = random_bus(6067, devices=5, protocol="mbus")
+    assert [device.fault for device in bus.devices if device.fault] == [SLOW]
+    assert scan(bus, Limits(line=bus.line), ["mbus"]).missed == ()
 
 
 @pytest.mark.parametrize("protocol", ["dlt645", "dlt645-1997"])

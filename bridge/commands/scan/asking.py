@@ -136,9 +136,14 @@ class Asker:
             events = framer.feed(octets) if octets else []
             if not data and not octets:
                 events += framer.silence()
-            has_reply = has_reply or any(_is_reply(request, event) for event in events)
+            is_new = not has_reply and any(_is_reply(request, event) for event in events)
+            has_reply = has_reply or is_new
             if has_reply and not probe.linger_s:
                 return window
+            if (
+                is_new
+            ):  # from the last octet on, a second device may answer, also where silence made the frame
+                continue
             if (not data and not octets and _now() >= deadline) or _now() >= limit:
                 return window
 
