@@ -81,6 +81,14 @@ def test_a_device_that_answers_after_the_time_of_the_search_is_found_too(protoco
         assert (outcome.missed, outcome.unnamed, outcome.wrong) == ((), (), ()), bus
 
 
+def test_another_master_is_known_at_the_slowest_speed_too() -> None:
+    bus = random_bus(6056, devices=5, protocol="mbus")
+    assert (str(bus.line), bus.has_foreign_master) == ("300 8E1", True)
+    result = scan(bus).result
+    assert result.octets_sent == 0
+    assert "another master is at work at 300 baud" in result.remark
+
+
 def test_a_late_acknowledgement_behind_several_at_once_is_waited_for() -> None:
     """Two that overlap make no E5 before the line is silent; the late one comes 0.8 s afterwards."""
     bus = random_bus(6067, devices=5, protocol="mbus")

@@ -29,7 +29,8 @@ from protocols.toolkit.senders import senders
 QUIET_S: Final = 2.2
 """So long nothing must be heard. A master's cycle is seldom longer, and a person learns of it within 3 s."""
 
-_LOOK_S: Final = 3.0  # at each of the line settings that the traffic may have
+_LOOK_S: Final = 3.0  # at each of the line settings that the traffic may have …
+_LOOK_OCTETS: Final = 250  # … and so many octets at a slow one: some whole frames
 _STRAY_OCTETS: Final = 2  # that come once and are no traffic
 _LEAST_FRAMES: Final = 2
 _LEAST_SHARE: Final = 0.5  # of the octets must be good frames
@@ -104,15 +105,15 @@ async def recognise(
         if line != wire.settings:
             await wire.configure(line)
             await wire.read(_now())  # what came at the settings before
-        octets = await _octets(wire)
+        octets = await _octets(wire, max(_LOOK_S, line.duration_s(_LOOK_OCTETS)))
         traffic = told_by(octets, line, protocols)
         if traffic is not None:
             return traffic
     return Traffic()
 
 
-async def _octets(wire: Wire) -> bytes:
-    octets, ends_at = b"", _now() + _LOOK_S
+async def _octets(wire: Wire, look_s: float) -> bytes:
+    octets, ends_at = b"", _now() + look_s
     while _now() < ends_at:
         octets += await wire.read(ends_at)
     return octets
