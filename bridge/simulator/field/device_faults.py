@@ -80,7 +80,8 @@ class UnitFaults:
         noise_before: fraction of replies with stray octets before them.
         noise_after: fraction of replies with stray octets behind them.
         split: fraction of replies with a pause of `split_s` in the middle.
-        late: fraction of replies that come `late_s` late, whatever else is asked meanwhile.
+        late: fraction of replies that come late, whatever else is asked meanwhile: by `late_s`, or by anything
+            from that to `latest_s` where the latter is more.
         stall: how it stalls; a slow device stalls at every request.
         wakes_after: requests in a row that a device asleep needs before it answers one; each but the last
             is unanswered. It falls asleep when `sleeps_after_s` pass without a request.
@@ -102,6 +103,7 @@ class UnitFaults:
     split_s: float = 0.02
     late: float = 0.0
     late_s: float = 0.5
+    latest_s: float = 0.0
     stall: Stall = Stall()
     wakes_after: int = 1
     sleeps_after_s: float = 2.0

@@ -258,7 +258,7 @@ class Wire:
         if code is not None:
             reply = speech.dialect.refused(request, code)
         octets = spoiled(reply, faults, speech.dialect, self._random)
-        begins_at += faults.late_s if self._strikes(faults.late) else 0.0
+        begins_at += self._lateness_s(faults) if self._strikes(faults.late) else 0.0
         pause_at = len(octets) // 2 if self._strikes(faults.split) else None
         served = (
             Served(address, 0.0, message, speech.dialect.message(Frame(reply))) if reply in octets else None
@@ -268,6 +268,12 @@ class Wire:
             self._send(self._lay(octets, begins_at + faults.twin_s, line=speech.line))
         self._send(transmission, pause_at)
         return transmission.ends_at
+
+    def _lateness_s(self, faults: UnitFaults) -> float:
+        """Return how late a reply comes that is late."""
+        if faults.latest_s <= faults.late_s:
+            return faults.late_s
+        return self._random.uniform(faults.late_s, faults.latest_s)
 
     def _send_all(self, messages: Sequence[tuple[LineSettings, bytes]], at: float) -> float:
         """Lay messages on the wire, a turn-around between them; return when the last one is through."""
