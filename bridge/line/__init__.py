@@ -10,6 +10,6 @@ from __future__ import annotations
 from bridge.line.line import SLACK_S, Line, Wire
 from bridge.line.patience import Patience
 from bridge.line.reply import LateReply, Reply
-from bridge.line.station import Station
+from bridge.line.station import HOLD_S, Station
 
-__all__ = ["SLACK_S", "LateReply", "Line", "Patience", "Reply", "Station", "Wire"]
+__all__ = ["HOLD_S", "SLACK_S", "LateReply", "Line", "Patience", "Reply", "Station", "Wire"]

@@ -197,11 +197,7 @@ class Station:
             return None
         question = min(answerable, key=lambda question: -math.inf if question.older else question.tries[0])
         self.late_replies += 1
-        is_certain = (
-            len(answerable) == 1
-            and not (question.is_shared or question.older or question.replies_at or question.damaged_replies)
-            and len(question.tries) == 1
-        )
+        is_certain = len(answerable) == 1 and not question.is_shared
         turn_around_s = at - question.tries[0]
         if is_measured:
             possible = [at - try_at for try_at in question.tries if at - try_at <= LONGEST_S]
@@ -276,8 +272,10 @@ class Station:
             return -math.inf
         if question.request.data != request.data:
             return question.clear_at
+        if not self._is_doubtful:
+            return -math.inf
         least_s = _LEAST_S if self.reply_timeout.is_known else self._limit_s
-        if question.owed and not question.replies_at and self._is_doubtful:
+        if question.owed and not question.replies_at:
             least_s = max(2 * self._limit_s, _DOUBT_S)
         return question.tries[-1] + max(_SLOWER * self.reply_timeout.times.slowest_s, least_s)
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from bridge.causes import Cause, Diagnosis, Suspicion, diagnosis, of_refusal
 from bridge.line import Patience
+from bridge.reader.belated import UnansweredPolls
 from bridge.reader.doubt import doubts, explained
 from bridge.reader.learning import lessons
 from bridge.reader.schedule import SILENT_AFTER, Schedule
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from bridge.config import Sensor
     from bridge.errors import NoReply
     from bridge.line.station import Station
-    from bridge.reader.poll import Outcome
     from bridge.status.documents import SensorDocument
 
 _log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class Group:
         self.address = self.device.address
         self.failures = 0  # polls in a row that failed in a way that nobody foresaw
         self.late_readings = 0
-        self.last_poll: Outcome | None = None
+        self.unanswered_polls = UnansweredPolls()
         self._make = make
         first = sensors[0]
         self.every_s = first.every_s
@@ -92,6 +92,7 @@ class Group:
     def forget(self) -> None:
         """Replace the device by one that has learned nothing, and reset the sensors' state."""
         self.device = self._make()
+        self.unanswered_polls.clear()
         self.is_retried = True
         self.failures = self._misses = self._refused = 0
         self._slow_s = 0.0
@@ -155,7 +156,7 @@ class Group:
         """Record that a poll was answered by nobody knows whom."""
         self._misses = 0
         self._incomplete += 1
-        self.last_poll = None
+        self.unanswered_polls.clear()
 
     def answered(self, result: PollResult, *, is_interrupted: bool = False) -> None:
         """Record a poll that was answered, at least in part.

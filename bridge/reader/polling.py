@@ -14,7 +14,6 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,11 +24,12 @@ from bridge.line import LateReply, Line, Patience, Reply
 from bridge.line.reply_timeout import LONGEST_S
 from bridge.port import Port
 from bridge.reader.attempt import Answer, Query, attempt
+from bridge.reader.belated import LateReading
 from bridge.reader.group import Group
 from bridge.reader.grouping import groups, schedule_of, times_of
 from bridge.reader.intake import Intake
 from bridge.reader.lending import Borrower, Loans
-from bridge.reader.poll import Outcome, ask_again, poll, replay
+from bridge.reader.poll import ask_again, poll
 from bridge.systemd import Heartbeat
 from protocols.toolkit.errors import ProtocolError
 from protocols.toolkit.polling import NotAsked, PollResult, Request
@@ -84,6 +84,7 @@ class Polling:
         self.loans = Loans(self._wake)
         self._idle: asyncio.Task[None] | None = None
         self._polled: Group | None = None
+        self._late_readings: list[tuple[Group, LateReading]] = []  # of the one that is polled
         self._has_other_master = False
         self._is_forgotten = False  # what was learned of the one that is polled
 
@@ -187,6 +188,7 @@ class Polling:
             )
         finally:
             self._polled = None
+            self._keep_late()
             if self._is_forgotten:
                 self._forget(group)
 
@@ -230,7 +232,8 @@ class Polling:
         second_replies = self._line.stations[group.address].second_replies
         was_alone = not second_replies.is_expected
         try:
-            outcome = group.last_poll = await poll(group.device, partial(self._ask, group, patience))
+            outcome = await poll(group.device, partial(self._ask, group, patience))
+            group.unanswered_polls.record(outcome, asyncio.get_running_loop().time())
             if was_alone and second_replies.is_expected:
                 group.doubted()
             elif outcome.first is not None and not outcome.is_missed:
@@ -321,13 +324,8 @@ class Polling:
                 continue
             group.heard_late()
             self._schedule.lives(group, not_before=self._clear_at(group), wait_s=self._slow_s(group))
-            poll_over = group.last_poll
-            if late is None or poll_over is None:
-                continue
-            if any(
-                request.data == late.request.data and reply is None for request, reply in poll_over.exchanges
-            ):
-                self._keep_late(group, poll_over, late)
+            if late is not None:
+                self._take_late(group, late)
 
     def _hear_second(self, address: str) -> None:
         """Take note that an address answered one request twice."""
@@ -335,26 +333,26 @@ class Polling:
             if group.address == address:
                 group.answers_twice(self._line.stations[address].second_replies.count)
 
-    def _keep_late(self, group: Group, poll_over: Outcome, late: LateReply) -> None:
-        """Keep the values that a late reply adds to its poll."""
+    def _take_late(self, group: Group, late: LateReply) -> None:
+        """Keep the values that a late reply adds to its poll; behind those of a poll under way."""
         try:
-            result = replay(poll_over, late.request, late.reply.frame)
+            reading = group.unanswered_polls.complete(late, asyncio.get_running_loop().time())
         except Exception as error:  # as above
             group.failed(error)
             return
-        if result is None:
-            return
-        had = poll_over.result.values if isinstance(poll_over.result, PollResult) else ()
-        added = [
-            {key: value for key, value in values.items() if not had or key not in had[place]}
-            for place, values in enumerate(result.values)
-        ]
-        group.last_poll = None
-        if any(added):
+        if reading is not None:
+            self._late_readings.append((group, reading))
+            if group is not self._polled:
+                self._keep_late()
+
+    def _keep_late(self) -> None:
+        """Keep the late readings that are due."""
+        for group, reading in self._late_readings:
             self.heard += 1
             group.late_readings += 1
-            self._keep(group, replace(result, values=tuple(added), complete=False), late.reply)
+            self._keep(group, reading.result, reading.late.reply)
             self._news()
+        self._late_readings.clear()
 
     def sensors(self, elapsed_s: float) -> dict[str, SensorDocument]:
         """Return the part of the status document about each sensor, `elapsed_s` seconds after the start."""

@@ -317,7 +317,8 @@ class Schedule(Generic[Key]):
     def _patience(self, entry: _Entry[Key], now: float) -> Patience:
         if not entry.is_silent:
             is_free = not entry.wait_s or self._fits(entry, entry.wait_s, now)
-            return Patience.USUAL if is_free or now >= self._slow_at else Patience.BRIEF
+            may_wait = is_free or (now >= self._slow_at and not self._has_room(entry))
+            return Patience.USUAL if may_wait else Patience.BRIEF
         if now >= self._wide_at:
             return Patience.WIDE
         return Patience.WAKE if entry.probes % 2 else Patience.PROBE

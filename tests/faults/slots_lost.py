@@ -66,6 +66,7 @@ class Outcome:
         slots: of all sensors.
         unread: slots without a reading.
         values: share of the values that were had.
+        skipped: slots in which a sensor was not asked.
         held: requests that were not sent.
         late_replies: replies that came after their time-out.
         late_readings: of these, such as were readings.
@@ -77,6 +78,7 @@ class Outcome:
     slots: int
     unread: int
     values: float
+    skipped: int
     held: int
     late_replies: int
     late_readings: int
@@ -113,9 +115,17 @@ def cases() -> Sequence[Case]:
     for name, parts in shapes.items():
         keys = "limits = { max_registers = 2 }" if "rigid" in name else ""
         for retries in (0, 1):
-            found.append(Case(f"{name}, 5 % lost, {retries} retries", parts, lost=0.05, retries=retries, keys=keys))
             found.append(
-                Case(f"{name}, 2 % late by 0.1–4 s, {retries} retries", parts, late=0.02, retries=retries, keys=keys)
+                Case(f"{name}, 5 % lost, {retries} retries", parts, lost=0.05, retries=retries, keys=keys)
+            )
+            found.append(
+                Case(
+                    f"{name}, 2 % late by 0.1–4 s, {retries} retries",
+                    parts,
+                    late=0.02,
+                    retries=retries,
+                    keys=keys,
+                )
             )
     found.append(Case("one read, 5 % lost, 0 retries", lost=0.05))
     found.append(Case("one read, 5 % lost, 1 retries", lost=0.05, retries=1))
@@ -139,6 +149,7 @@ async def _read(case: Case, seconds: float, seed: int, folder: Path, outcomes: l
             slots,
             slots - sum(reader.readings(number, began) for number in range(UNITS)),
             reader.audit.findings.values / (slots * len(case.blocks)),
+            sum(row["missed_slots"] for row in rows),
             sum(row["held"] for row in rows),
             sum(row["late_replies"] for row in rows),
             sum(row["late_readings"] for row in rows),
@@ -161,14 +172,16 @@ def main(seconds: float, seed: int, only: str) -> bool:
     """Print a row for each case; return whether each value that arrived is what its source served then."""
     logging.disable()
     are_clean = True
-    print(f"  {'case':<55} {'slots':>6} {'unread':>6} {'values':>7} {'held':>5} {'late':>5} {'read':>5} {'miss':>5} {'coll':>5}")
+    print(
+        f"  {'case':<55} {'slots':>6} {'unread':>6} {'values':>7} {'skip':>5} {'held':>5} {'late':>5} {'read':>5} {'miss':>5} {'coll':>5}"
+    )
     for case in cases():
         if only not in case.name:
             continue
         row = outcome(case, seconds, seed)
         are_clean &= row.findings.are_clean
         print(
-            f"  {case.name:<55} {row.slots:>6} {row.unread:>6} {row.values:>7.3f} {row.held:>5} {row.late_replies:>5} {row.late_readings:>5} {row.timeouts:>5} {row.collisions:>5}"
+            f"  {case.name:<55} {row.slots:>6} {row.unread:>6} {row.values:>7.3f} {row.skipped:>5} {row.held:>5} {row.late_replies:>5} {row.late_readings:>5} {row.timeouts:>5} {row.collisions:>5}"
             + ("" if row.findings.are_clean else f"  {row.findings}"),
             flush=True,
         )
