@@ -62,6 +62,8 @@ class _Entry(Generic[Key]):
     not_before: float = -math.inf
     missed_slots: int = 0
     cost_s: float = 0.0  # what its polls took of late, while it was not silent
+    last_s: float = 0.0  # what the last of these took,
+    usual_s: float = 0.0  # and the shorter of the last two: one odd poll does not count
     wait_s: float = 0.0  # so long its next poll may wait for a reply, where that is beyond the configured
     probes: int = 0  # since it fell silent, from 0 or 1 on, so that of those silent half are probed twice
     patience: Patience = Patience.USUAL  # of the poll under way
@@ -178,6 +180,7 @@ class Schedule(Generic[Key]):
             self._slow_at = started + taken_s / SLOW_SHARE
         if not entry.is_silent:
             entry.cost_s = taken_s if not entry.cost_s else (entry.cost_s + taken_s) / 2
+            entry.usual_s, entry.last_s = min(taken_s, entry.last_s), taken_s
         entry.is_at_expense = False
         if answered:
             self._revive(entry)
@@ -311,7 +314,11 @@ class Schedule(Generic[Key]):
         """Return whether time is left over if each poll of a device takes the configured time-out."""
         if not entry.every_s:
             return False
-        others = sum(other.demand for other in self._entries.values() if other is not entry)
+        others = sum(
+            other.usual_s / other.every_s
+            for other in self._entries.values()
+            if other is not entry and other.every_s and not other.is_silent
+        )
         return others + entry.limit_s / entry.every_s <= _ROOM
 
     def _patience(self, entry: _Entry[Key], now: float) -> Patience:

@@ -45,6 +45,8 @@ class Case:
         lost: fraction of requests that are not answered.
         retries: as in site.toml.
         every_s: from poll to poll.
+        units: how many sensors, each of a unit.
+        late_units: how many of them have late replies.
         keys: further lines of each sensor in site.toml.
     """
 
@@ -55,6 +57,8 @@ class Case:
     lost: float = 0.0
     retries: int = 0
     every_s: float = 1.0
+    units: int = UNITS
+    late_units: int = 99
     keys: str = ""
 
 
@@ -104,6 +108,18 @@ def cases() -> Sequence[Case]:
                         every_s=every_s,
                     )
                 )
+    for late_units in (9, 1):
+        for late_s in ((0.1, 4.0), (0.5, 1.5)):
+            found.append(
+                Case(
+                    f"full line, 2 % late by {late_s[0]:g}–{late_s[1]:g} s of {late_units} of 9",
+                    late=0.02,
+                    late_s=late_s,
+                    every_s=0.47,
+                    units=9,
+                    late_units=late_units,
+                )
+            )
     shapes = {
         "two reads of one length": reads(2),
         "two rigid": reads(2),
@@ -134,20 +150,21 @@ def cases() -> Sequence[Case]:
 
 @on_jumping_clock
 async def _read(case: Case, seconds: float, seed: int, folder: Path, outcomes: list[Outcome]) -> None:
-    sensors = [Sensor(unit, case.every_s, case.blocks, case.keys) for unit in range(1, UNITS + 1)]
+    sensors = [Sensor(unit, case.every_s, case.blocks, case.keys) for unit in range(1, case.units + 1)]
     reader = SimulatedReader(folder, "9600 8N1", sensors, keys=f"retries = {case.retries}", seed=seed)
-    for unit in range(1, UNITS + 1):
+    for unit in range(1, case.units + 1):
         faults = reader.wire.faults[unit]
-        faults.late, (faults.late_s, faults.latest_s) = case.late, case.late_s
+        if unit <= case.late_units:
+            faults.late, (faults.late_s, faults.latest_s) = case.late, case.late_s
         faults.silent = case.lost
     began = asyncio.get_running_loop().time()
     await reader.run(seconds)
-    slots = int(UNITS * seconds / case.every_s)
+    slots = int(case.units * seconds / case.every_s)
     rows = reader.status["sensors"].values()
     outcomes.append(
         Outcome(
             slots,
-            slots - sum(reader.readings(number, began) for number in range(UNITS)),
+            slots - sum(reader.readings(number, began) for number in range(case.units)),
             reader.audit.findings.values / (slots * len(case.blocks)),
             sum(row["missed_slots"] for row in rows),
             sum(row["held"] for row in rows),
