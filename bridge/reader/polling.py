@@ -275,7 +275,7 @@ class Polling:
         except Exception as error:  # as above
             group.failed(error)
             return -math.inf
-        return station.clear_at(requests[0]) if requests else -math.inf
+        return min(map(station.clear_at, requests), default=-math.inf)
 
     async def _ask(self, group: Group, patience: Patience, request: Request) -> Reply | None:
         """Return the reply to one request, retried as the site allows; None if there is none.

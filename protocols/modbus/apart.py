@@ -22,7 +22,7 @@ from typing import Final
 from protocols.modbus.plan import Limits, Read
 from protocols.modbus.registers import Table
 
-MOST_ADDED: Final = 4  # registers of one read, so that its reply takes eight octets more at the most
+MOST_ADDED: Final = 9  # registers of one read, so that ten of one length are told apart
 
 Length = tuple[Table, int]  # how much a read asks for from which table
 

@@ -129,10 +129,18 @@ def cases() -> Sequence[Case]:
         "three reads of three lengths": blocks(1, 2, 4),
     }
     for name, parts in shapes.items():
+        every_s = 2.0 if len(parts) > 3 else 1.0
         keys = "limits = { max_registers = 2 }" if "rigid" in name else ""
         for retries in (0, 1):
             found.append(
-                Case(f"{name}, 5 % lost, {retries} retries", parts, lost=0.05, retries=retries, keys=keys)
+                Case(
+                    f"{name}, 5 % lost, {retries} retries",
+                    parts,
+                    lost=0.05,
+                    retries=retries,
+                    keys=keys,
+                    every_s=every_s,
+                )
             )
             found.append(
                 Case(
@@ -141,6 +149,7 @@ def cases() -> Sequence[Case]:
                     late=0.02,
                     retries=retries,
                     keys=keys,
+                    every_s=every_s,
                 )
             )
     found.append(Case("one read, 5 % lost, 0 retries", lost=0.05))
