@@ -213,7 +213,7 @@ class Line:
             if is_held:
                 wait_until = min(station.clear_at(request), station.soon_at(request))
                 if wait_until <= _now() and quiet_at <= _now():
-                    station.held += 1
+                    station.record_held(request)
                     raise _no_reply(request, Cause.HELD)
                 quiet_at = max(quiet_at, wait_until)
             is_last_wait = not is_unfinished and not is_held

@@ -35,6 +35,7 @@ _HOLD_OF_SLOWEST = 3.0
 _SLOWER = 1.5  # how much slower than ever seen a reply to the same request may be
 _LEAST_S = 0.050
 _LINE_WAIT_S = 1.0  # the most that everybody waits for a reply that one address owes
+_MOST_REMEMBERED = 64
 _DOUBT_S = 1.0  # nobody knows when a reply comes that did not come in time; so long at least, it may
 
 
@@ -110,11 +111,18 @@ class Station:
         self.busy_s = 0.0  # for so long requests to it held the line
         self._questions: list[_Question] = []  # the oldest first
         self._last: _Question | None = None  # the one that is waited for
+        self._asked_of_it: dict[bytes, Request] = {}  # sent or held, the latest last
         self._limit_s = 0.0
+
+    def record_held(self, request: Request) -> None:
+        """Record that a request was not sent, as its reply could have been mistaken."""
+        self.held += 1
+        self._remember(request)
 
     def record_request(self, request: Request, at: float, *, is_retry: bool) -> None:
         """Record that a request is out on the wire at `at`."""
         self.requests += 1
+        self._remember(request)
         self.second_replies.record_request(request, at)
         self._drop_expired(at)
         for earlier in self._questions:
@@ -197,7 +205,14 @@ class Station:
             return None
         question = min(answerable, key=lambda question: -math.inf if question.older else question.tries[0])
         self.late_replies += 1
-        is_certain = len(answerable) == 1 and not question.is_shared
+        is_at_once = len(question.tries) == 1 and not (
+            question.older or question.replies_at or question.damaged_replies
+        )
+        is_certain = (
+            len(answerable) == 1
+            and not question.is_shared
+            and (is_at_once or not self._has_rival(question.request))
+        )
         turn_around_s = at - question.tries[0]
         if is_measured:
             possible = [at - try_at for try_at in question.tries if at - try_at <= LONGEST_S]
@@ -272,10 +287,10 @@ class Station:
             return -math.inf
         if question.request.data != request.data:
             return question.clear_at
-        if not self._is_doubtful:
+        if not (self._is_doubtful or self._has_rival(request)):
             return -math.inf
         least_s = _LEAST_S if self.reply_timeout.is_known else self._limit_s
-        if question.owed and not question.replies_at:
+        if question.owed and not question.replies_at and self._is_doubtful:
             least_s = max(2 * self._limit_s, _DOUBT_S)
         return question.tries[-1] + max(_SLOWER * self.reply_timeout.times.slowest_s, least_s)
 
@@ -290,6 +305,8 @@ class Station:
 
     def _hear(self, question: _Question, at: float, *, is_measured: bool) -> None:
         question.replies_at.append(at)
+        if question.older and not self._has_rival(question.request):  # which of them was heard is not known
+            question.older_until = max(question.older_until, question.expires_at)
         if question.owed:  # one was just heard, so the next may be as late
             question.expires_at = max(question.expires_at, at + self._hold_s)
         else:
@@ -298,6 +315,18 @@ class Station:
                 if is_measured:
                     self.reply_timeout.learn(max(0.0, reply_at - try_at))
             self._close(question)
+
+    def _remember(self, request: Request) -> None:
+        self._asked_of_it.pop(request.data, None)
+        self._asked_of_it[request.data] = request
+        if len(self._asked_of_it) > _MOST_REMEMBERED:
+            del self._asked_of_it[next(iter(self._asked_of_it))]
+
+    def _has_rival(self, request: Request) -> bool:
+        """Return whether another request of this shape is asked of the address, too."""
+        return any(
+            other.data != request.data and is_alike(other, request) for other in self._asked_of_it.values()
+        )
 
     def _close(self, question: _Question) -> None:
         if not question.is_open and question in self._questions:

@@ -200,7 +200,7 @@ class Polling:
         clear_at = self._clear_at(group)
         if clear_at <= now:
             return False
-        self._line.stations[group.address].held += 1
+        self._line.stations[group.address].record_held(group.device.planned()[0])
         for neighbour in self._groups:
             if neighbour.address == group.address:
                 self._schedule.hold(neighbour, clear_at, is_taken=neighbour is group)
@@ -275,7 +275,7 @@ class Polling:
         except Exception as error:  # as above
             group.failed(error)
             return -math.inf
-        return min(map(station.clear_at, requests), default=-math.inf)
+        return station.clear_at(requests[0]) if requests else -math.inf
 
     async def _ask(self, group: Group, patience: Patience, request: Request) -> Reply | None:
         """Return the reply to one request, retried as the site allows; None if there is none.

@@ -12,7 +12,7 @@ from bridge.causes import Cause, diagnosis
 from tests.faults.simulated_reader import Sensor, SimulatedReader
 from tests.support.loop import on_jumping_clock
 
-SEVERAL_OF_ONE_LENGTH = tuple((201 * block, 1) for block in range(8))  # more than can be told apart
+SEVERAL_OF_ONE_LENGTH = tuple((201 * block, 1) for block in range(16))  # more than can be told apart
 SECONDS = 120.0
 
 
