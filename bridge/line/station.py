@@ -5,16 +5,18 @@ if that has a reply of the same shape; a bridge that queues requests and stalls 
 an address owes a reply to each try until one was heard, and nothing that this reply could answer is asked of
 it before `clear_at`. Other addresses are asked meanwhile, and this one for what has another reply.
 
-- The **same** request may be tried again soon: the reply means the same, whichever try it belongs to. After
-  one miss of a device whose turn-around is known, the reply was lost: it waits half as long again as its
-  slowest. If nothing is known, or two tries in a row were missed, it may be slow, and answering still.
+- The **same** request may be asked again at once: the reply means the same, whichever try it belongs to. It
+  waits only where it has a rival, another request of its shape, or where the device may be slow (two tries in
+  a row were missed, or nothing is known): half as long again as its slowest. With a rival, a device that is
+  late by just one poll would else never show it: each reply would pass for that to the next try.
 - **Another** request of that shape waits until every reply owed was heard, or nothing was for `HOLD_S`
   (more for an address that was seen to be slower, `LONGEST_HOLD_S` at most). A frame that comes after that is
   nobody's: a look-alike never extends a hold beyond it, and teaches nothing.
 
-A late reply is certain if it can be the answer to one request only: one try of it is out, and nothing of its
-shape was asked of that address since. Then it is as good as one in time, and is measured. If the request was
-tried again, the time since its first try is the most that it can have taken: enough to know a slow device.
+A late reply is certain if it can be the answer to one request only, and nothing of its shape was asked of
+that address since: then it is as good as one in time. With a rival, only one try of it may be out. If the
+request was tried again, the time since its first try is the most that it can have taken: enough to know a
+slow device.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ _HOLD_OF_SLOWEST = 3.0
 _SLOWER = 1.5  # how much slower than ever seen a reply to the same request may be
 _LEAST_S = 0.050
 _LINE_WAIT_S = 1.0  # the most that everybody waits for a reply that one address owes
-_MOST_REMEMBERED = 64
+_MOST_REMEMBERED = 64  # different requests of one address
 _DOUBT_S = 1.0  # nobody knows when a reply comes that did not come in time; so long at least, it may
 
 
@@ -87,7 +89,7 @@ class Late:
     Attributes:
         request: what it answers.
         turn_around_s: since its first try.
-        is_certain: it can be the answer to nothing else.
+        is_certain: it can be the answer to nothing else; to which try of it may be unknown.
     """
 
     request: Request
@@ -111,7 +113,7 @@ class Station:
         self.busy_s = 0.0  # for so long requests to it held the line
         self._questions: list[_Question] = []  # the oldest first
         self._last: _Question | None = None  # the one that is waited for
-        self._asked_of_it: dict[bytes, Request] = {}  # sent or held, the latest last
+        self._requests_asked: dict[bytes, Request] = {}  # or held; the latest last
         self._limit_s = 0.0
 
     def record_held(self, request: Request) -> None:
@@ -205,13 +207,13 @@ class Station:
             return None
         question = min(answerable, key=lambda question: -math.inf if question.older else question.tries[0])
         self.late_replies += 1
-        is_at_once = len(question.tries) == 1 and not (
+        is_to_only_try = len(question.tries) == 1 and not (
             question.older or question.replies_at or question.damaged_replies
         )
         is_certain = (
             len(answerable) == 1
             and not question.is_shared
-            and (is_at_once or not self._has_rival(question.request))
+            and (is_to_only_try or not self._has_rival(question.request))
         )
         turn_around_s = at - question.tries[0]
         if is_measured:
@@ -305,7 +307,7 @@ class Station:
 
     def _hear(self, question: _Question, at: float, *, is_measured: bool) -> None:
         question.replies_at.append(at)
-        if question.older and not self._has_rival(question.request):  # which of them was heard is not known
+        if question.older and not self._has_rival(question.request):  # it may be the latest that is owed
             question.older_until = max(question.older_until, question.expires_at)
         if question.owed:  # one was just heard, so the next may be as late
             question.expires_at = max(question.expires_at, at + self._hold_s)
@@ -317,15 +319,15 @@ class Station:
             self._close(question)
 
     def _remember(self, request: Request) -> None:
-        self._asked_of_it.pop(request.data, None)
-        self._asked_of_it[request.data] = request
-        if len(self._asked_of_it) > _MOST_REMEMBERED:
-            del self._asked_of_it[next(iter(self._asked_of_it))]
+        self._requests_asked.pop(request.data, None)
+        self._requests_asked[request.data] = request
+        if len(self._requests_asked) > _MOST_REMEMBERED:
+            del self._requests_asked[next(iter(self._requests_asked))]
 
     def _has_rival(self, request: Request) -> bool:
         """Return whether another request of this shape is asked of the address, too."""
         return any(
-            other.data != request.data and is_alike(other, request) for other in self._asked_of_it.values()
+            other.data != request.data and is_alike(other, request) for other in self._requests_asked.values()
         )
 
     def _close(self, question: _Question) -> None:

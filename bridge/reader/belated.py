@@ -2,10 +2,10 @@
 
     poll 1: A ─▶ silence      poll 2: A ─▶ reply      the reply to A of poll 1
 
-A request that was left unanswered is remembered with its poll. When its reply comes, that poll is played again
-with it, and what is new are the values of a reading of its own. The request may have been asked again meanwhile:
-both replies tell the same registers, each at its own time, so it is no matter which of them is which. If the
-poll got its answer by trying again, it needs no other.
+A request that was left unanswered is remembered with its poll. When its reply comes, that poll is played
+again with it, and what is new are the values of a reading of its own. The request may have been asked again
+meanwhile: both replies tell the same registers, each at its own time, so it is no matter which of them is
+which. A poll that got its answer by trying again needs no other.
 """
 
 from __future__ import annotations

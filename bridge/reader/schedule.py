@@ -16,8 +16,9 @@ drift, whatever a poll takes. The rules, in order of rank:
    device may be taken for a dead one. With its first answer a device is back on its grid.
 3. A slow device does not cost the others theirs. On an overloaded line, one that takes more than its fair
    share is asked when nobody else is due. One that may be waited for beyond the configured time-out is asked
-   at once where nobody loses a slot by that, and else for 1.5 % of the time. Otherwise, where the line would
-   have time enough if each of its polls took the configured time-out, it is asked and waited for so long.
+   at once where nobody loses a slot by that. Otherwise, where the line would have time enough if each of its
+   polls took the configured time-out, it is asked and waited for so long: what comes later is heard all the
+   same. Where the line has not, it is waited for in 1.5 % of the time.
 4. The grid of an aligned device lies on the wall clock (`wall_grid`), and its poll waits for nobody who has
    time.
 5. What is left goes in rotation to devices with `every_s=0`: as often as the line allows.

@@ -80,8 +80,8 @@ class UnitFaults:
         noise_before: fraction of replies with stray octets before them.
         noise_after: fraction of replies with stray octets behind them.
         split: fraction of replies with a pause of `split_s` in the middle.
-        late: fraction of replies that come late, whatever else is asked meanwhile: by `late_s`, or by anything
-            from that to `latest_s` where the latter is more.
+        late: fraction of replies that come late, whatever else is asked meanwhile: by `late_s`, or by any
+            time from that to `latest_s` where the latter is longer.
         stall: how it stalls; a slow device stalls at every request.
         wakes_after: requests in a row that a device asleep needs before it answers one; each but the last
             is unanswered. It falls asleep when `sleeps_after_s` pass without a request.

@@ -12,13 +12,14 @@ from bridge.causes import Cause, diagnosis
 from tests.faults.simulated_reader import Sensor, SimulatedReader
 from tests.support.loop import on_jumping_clock
 
-SEVERAL_OF_ONE_LENGTH = tuple((201 * block, 1) for block in range(16))  # more than can be told apart
+SEVERAL_OF_ONE_LENGTH = tuple((201 * block, 1) for block in range(8))
+FEW_LENGTHS = "limits = { max_registers = 5 }"  # fewer than these reads, so not all can be told apart
 SECONDS = 120.0
 
 
 @on_jumping_clock
 async def _two(folder: Path, line: str, lag_s: float, joins_s: float) -> None:
-    sensors = [Sensor(1, 1.0, SEVERAL_OF_ONE_LENGTH), Sensor(2, 1.0, ((0, 2),))]
+    sensors = [Sensor(1, 1.0, SEVERAL_OF_ONE_LENGTH, FEW_LENGTHS), Sensor(2, 1.0, ((0, 2),))]
     reader = SimulatedReader(folder, line, sensors)
     loop = asyncio.get_running_loop()
     loop.call_later(joins_s, setattr, reader.wire.faults[1], "twin_s", lag_s)
@@ -42,7 +43,7 @@ def test_no_value_is_under_another_key(line: str, joins_s: float, lag_s: float, 
 
 @on_jumping_clock
 async def _leaves(folder: Path) -> None:
-    reader = SimulatedReader(folder, "9600 8N1", [Sensor(1, 1.0, SEVERAL_OF_ONE_LENGTH)])
+    reader = SimulatedReader(folder, "9600 8N1", [Sensor(1, 1.0, SEVERAL_OF_ONE_LENGTH, FEW_LENGTHS)])
     reader.wire.faults[1].twin_s = 0.03
     loop = asyncio.get_running_loop()
     loop.call_later(60.0, setattr, reader.wire.faults[1], "twin_s", None)
