@@ -201,18 +201,3 @@ def test_a_successful_probe_costs_the_silent_nothing() -> None:
     line = Line(dict.fromkeys(keys, 60.0), is_dead=lambda key, now: 1100.0 <= now < 4700.0, cost_s=0.5)
     line.run(3700.0 + 120.0)
     assert all(line.answered[key][-1] >= 4700.0 for key in keys)
-
-
-def test_one_long_poll_of_a_device_costs_another_that_may_be_slow_no_slots_where_the_line_has_room() -> None:
-    schedule, now = Schedule({"a": 1.0, "b": 1.0}, {"a": 0.5, "b": 0.5}), 1000.0
-    asked: Counter[str] = Counter()
-    while now < 1060.0:
-        key = schedule.take(now)
-        if key is None:
-            now = schedule.wake_at(now)
-            continue
-        asked[key] += 1
-        started, is_odd = now, key == "a" and asked["a"] == 5
-        now += 1.2 if is_odd else ALIVE_COST_S
-        schedule.done(key, started, now, answered=True, wait_s=1.4 if asked["a"] >= 4 else 0.0)
-    assert min(asked["a"], asked["b"]) >= 57
