@@ -13,6 +13,7 @@ import os
 import socket
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 from bridge.coap.addresses import Address
@@ -45,11 +46,13 @@ async def resolve(host: str, port: int) -> list[Address]:
 
 
 async def _lookup(host: str, port: int) -> list[Any]:
-    """Look the host up with getaddrinfo, in a thread that may be left behind.
+    """Look the host up with getaddrinfo: a name in a thread that may be left behind, an address at once.
 
     A silent name server holds its caller for half a minute, and a process waits for the threads of its
     loop's own executor to end; SIGTERM leaves two seconds.
     """
+    if _is_address(host):
+        return socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
     answer: Future[list[Any]] = Future()
 
     def look_up() -> None:
@@ -61,6 +64,15 @@ async def _lookup(host: str, port: int) -> list[Any]:
 
     threading.Thread(target=look_up, name="name server", daemon=True).start()
     return await asyncio.wrap_future(answer)
+
+
+def _is_address(host: str) -> bool:
+    """Return whether a host is an address, which no name server is asked about."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with suppress(OSError, UnicodeError):
+            socket.inet_pton(family, host)
+            return True
+    return False
 
 
 def authority(host: str, port: int) -> str:

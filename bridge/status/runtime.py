@@ -193,9 +193,11 @@ class Runtime:
 
     def take_request(self, bus: str) -> str | None:
         """Return the sensor's name from `request_forgetting`, and remove the request; None without one."""
-        owners = {os.geteuid(), 0}
+        root, owners = own_root(), {os.geteuid(), 0}
+        if not os.path.lexists(root / self._folder / _request_name(bus)):  # as nearly always
+            return None
         try:
-            with opened(own_root(), owners) as outer, opened(self._folder, owners, outer) as folder:
+            with opened(root, owners) as outer, opened(self._folder, owners, outer) as folder:
                 request = read_document(_request_name(bus), folder, owners)
                 if request is None:
                     return None

@@ -398,7 +398,7 @@ async def test_cancellation_frees_the_lane_wherever_it_strikes(monkeypatch: pyte
         answer.wait(60)
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
-    async with peer(nothing) as server, Client("127.0.0.1", server.port, lanes=1, rate=1.0) as client:
+    async with peer(nothing) as server, Client("localhost", server.port, lanes=1, rate=1.0) as client:
         with monkeypatch.context() as names:
             names.setattr(socket, "getaddrinfo", hang)
             posting = asyncio.create_task(client.post(PATH, b"stale"))
