@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from bridge.simulator.field.bus import SimulatedBus
+from bridge.simulator.server.stand_in import StandIn
 from protocols.modbus.simulation import SimulatedUnit
 from protocols.toolkit.polling import LineSettings
 
@@ -91,6 +94,22 @@ class Services:
             process.wait(30)
         self._running.clear()
         shutil.rmtree(self.runtime, ignore_errors=True)
+
+
+@contextmanager
+def answering_server(tokens: Iterable[str]) -> Iterator[str]:
+    """The URL of a stand-in that knows these tokens and answers from a thread while the block runs."""
+    loop, server = asyncio.new_event_loop(), StandIn(tokens=tokens)
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    port = asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+    try:
+        yield f"coap://127.0.0.1:{port}"
+    finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
 
 
 @contextmanager
