@@ -14,7 +14,8 @@ by their secondary addresses.
 An acknowledgement does not say whose it is: one that comes late is taken for the answer to the next request.
 So the first request that everybody answers is listened to for longer, and where somebody answers after the
 time that EN 13757-2 allows, every request is waited for so long.
- Nothing is changed in a meter: a selection and SND_NKE concern the link alone.
+
+Nothing is changed in a meter: a selection and SND_NKE concern the link alone.
 """
 
 from __future__ import annotations

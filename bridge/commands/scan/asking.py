@@ -140,9 +140,7 @@ class Asker:
             has_reply = has_reply or is_new
             if has_reply and not probe.linger_s:
                 return window
-            if (
-                is_new
-            ):  # from the last octet on, a second device may answer, also where silence made the frame
+            if is_new:  # from the last octet on a second device may answer, also where silence made the frame
                 continue
             if (not data and not octets and _now() >= deadline) or _now() >= limit:
                 return window

@@ -157,12 +157,11 @@ class Pages:
     async def _stream(self, cookie: str, language: str) -> AsyncIterator[str]:
         """Yield what changed, once a second, while the session goes on."""
         self.streams += 1
+        said, words = translators(language)
         last_text, ends_at = "", now_s() + _STREAM_S
         try:
             while now_s() < ends_at and self._store.read().knows(cookie, now_s()):
-                text = json.dumps(
-                    views.live(self._site, await self._snapshots.newest(), *translators(language))
-                )
+                text = json.dumps(views.live(self._site, await self._snapshots.newest(), said, words))
                 if text != last_text:
                     yield f"data: {text}\n\n"
                 last_text = text
