@@ -75,7 +75,10 @@ class Person:
         os.write(self._master, line.encode() + b"\r")
 
     def interrupts(self) -> None:
-        """Press Ctrl-C."""
+        """Press Ctrl-C when the command waits for a key: just before, Python's input() would not see it."""
+        state_of = Path(f"/proc/{self._process.pid}/stat")
+        while state_of.read_text().rpartition(") ")[2][0] == "R":
+            time.sleep(0.001)
         os.write(self._master, b"\x03")
 
     def ends(self, within_s: float = 30.0) -> int:
