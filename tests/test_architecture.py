@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -39,6 +43,35 @@ def test_the_toolkit_knows_no_protocol() -> None:
     ours = {module for module in imported if module and module.split(".")[0] in ("bridge", "protocols")}
     assert ours
     assert all(module.startswith("protocols.toolkit") for module in ours), ours
+
+
+def test_everything_imported_comes_with_a_declared_dependency() -> None:
+    # What only a tool of the developers brings along is there in these tests, and missing at a site.
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    requirements = [*project["dependencies"], *project["optional-dependencies"]["web"]]
+    declared = {_normalized(re.split(r"[<>=]", requirement)[0]) for requirement in requirements}
+    distributions = packages_distributions()
+    undeclared = {
+        f"{path.relative_to(ROOT)} imports {package}"
+        for folder in ("bridge", "protocols")
+        for path in (ROOT / folder).rglob("*.py")
+        for package in _packages_imported_by(path)
+        if package not in sys.stdlib_module_names | {"bridge", "protocols"}
+        and declared.isdisjoint(map(_normalized, distributions.get(package, ())))
+    }
+    assert undeclared == set()
+
+
+def _packages_imported_by(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def _normalized(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 @every_protocol

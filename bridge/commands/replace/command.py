@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import click
 import typer
 
 from bridge.commands.terminal.audited import recorded, toml_values
@@ -26,6 +25,7 @@ from bridge.plain_text import one_line
 
 if TYPE_CHECKING:
     from bridge.commands.replace.counters import Continuation
+    from bridge.commands.scan.result import Located
     from bridge.config import Site
 
 SECTION: Final = "Every day"
@@ -129,8 +129,15 @@ def _scanned(
         return replacement.identity_keys(candidates[0], block)
     if is_silent:
         raise replacement.several(candidates)
-    number = typer.prompt("which one is it", type=click.IntRange(1, len(candidates)), err=True)
-    return replacement.identity_keys(candidates[number - 1], block)
+    choice = typer.prompt("which one is it", value_proc=partial(_choice, candidates), err=True)
+    return replacement.identity_keys(choice, block)
+
+
+def _choice(candidates: Sequence[Located], text: str) -> Located:
+    """Return the candidate whose number was typed. Raises `BadParameter` with the rule."""
+    if text.isdecimal() and 1 <= int(text) <= len(candidates):
+        return candidates[int(text) - 1]
+    raise typer.BadParameter(f"write a number from 1 to {len(candidates)}")
 
 
 def _read_off(sensor: str, doubtful: Sequence[Continuation]) -> list[str]:

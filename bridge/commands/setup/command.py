@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated, Final
 
-import click
 import typer
 
 from bridge.commands.setup.dialogue import Dialogue, NobodyToAsk
@@ -95,7 +94,7 @@ def command(
     try:
         draft = Draft(site, secrets_of(site, credentials))
         Setup(Context(draft, Dialogue(is_silent=yes), answers)).run(step)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         again = next_command("serial-bridge setup", site)
         raise BridgeError(f"\ninterrupted; what was decided is kept, to go on: {again}") from None
     if site == SITE or os.geteuid() == 0:

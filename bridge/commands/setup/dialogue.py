@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import click
+import typer
 
 from bridge.commands.terminal.options import say
 from bridge.errors import BridgeError
@@ -130,7 +130,7 @@ class Dialogue:
         rows = textwrap.wrap(
             one_line(question), self._width - 8, initial_indent=_INDENT, subsequent_indent=_INDENT
         )
-        answer = click.prompt(
+        answer = typer.prompt(
             "\n".join(rows), default="", show_default=False, prompt_suffix=": ", hide_input=is_secret
         )
         text = str(answer).strip()
