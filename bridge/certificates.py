@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from shlex import quote
 
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from bridge.errors import NotTrusted
+from bridge.hosts import as_address, ascii_name
 
 
 class UnusableFile(NotTrusted):
@@ -96,22 +96,6 @@ def names(certificate: x509.Certificate) -> list[str]:
     alternatives = _alternatives(certificate)
     addresses = alternatives.get_values_for_type(x509.IPAddress)
     return alternatives.get_values_for_type(x509.DNSName) + [str(address) for address in addresses]
-
-
-def as_address(name: str) -> IPv4Address | IPv6Address | None:
-    """Return the IP address that `name` is; None if it is the name of a host."""
-    try:
-        return ip_address(name)
-    except ValueError:
-        return None
-
-
-def ascii_name(host: str) -> str:
-    """Return a host name as certificates write it: lower case, punycode, no dot at its end."""
-    try:
-        return host.rstrip(".").encode("idna").decode().lower()
-    except UnicodeError:  # no name of a host; it will fit no certificate
-        return host.lower()
 
 
 def now() -> datetime:

@@ -21,8 +21,9 @@ from bridge.coap.addresses import SPREAD_S, Address, AddressBook
 from bridge.coap.errors import Closed, NotResolved, Refused, Silent, Unreachable
 from bridge.coap.interface import Association, Transport
 from bridge.coap.opening import KNOCK_LIMIT_S, open_first
-from bridge.coap.udp import RESOLVE_TIMEOUT_S, authority, resolve
+from bridge.coap.udp import RESOLVE_TIMEOUT_S, resolve
 from bridge.errors import UplinkError
+from bridge.hosts import authority
 
 log = logging.getLogger(__name__)
 

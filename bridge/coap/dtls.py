@@ -33,8 +33,9 @@ from bridge.coap.errors import Closed, Silent, Unreachable
 from bridge.coap.exchange import Exchange
 from bridge.coap.interface import Association
 from bridge.coap.trust import Trust
-from bridge.coap.udp import UDPAssociation, authority, connect
+from bridge.coap.udp import UDPAssociation, connect
 from bridge.errors import ConnectionEnded, UplinkError
+from bridge.hosts import authority
 
 HANDSHAKE_LIMIT_S = 20.0
 DEAD_AFTER_RETRANSMISSIONS = 2

@@ -23,10 +23,11 @@ from OpenSSL import SSL
 from OpenSSL._util import ffi, lib
 from OpenSSL.crypto import X509, X509StoreFlags
 
-from bridge.certificates import Identity, as_address, ascii_name, fits, names, now, read_certificates
+from bridge.certificates import Identity, fits, names, now, read_certificates
 from bridge.clock import BUILD_DATE
 from bridge.coap.errors import Unreachable
 from bridge.errors import NotTrusted, UplinkError
+from bridge.hosts import as_address, ascii_name
 
 CIPHERS = b":".join(  # what ThingsBoard offers first, for EC and for RSA certificates
     (

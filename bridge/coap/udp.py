@@ -13,13 +13,13 @@ import os
 import socket
 import threading
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import Any
 
 from bridge.coap.addresses import Address
 from bridge.coap.errors import NotResolved, Refused, Unreachable
 from bridge.coap.interface import Association
 from bridge.errors import UplinkError
+from bridge.hosts import as_address, authority
 
 RESOLVE_TIMEOUT_S = 10.0
 _LARGEST_DATAGRAM = 65535
@@ -51,7 +51,7 @@ async def _lookup(host: str, port: int) -> list[Any]:
     A silent name server holds its caller for half a minute, and a process waits for the threads of its
     loop's own executor to end; SIGTERM leaves two seconds.
     """
-    if _is_address(host):
+    if as_address(host) is not None:
         return socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
     answer: Future[list[Any]] = Future()
 
@@ -64,20 +64,6 @@ async def _lookup(host: str, port: int) -> list[Any]:
 
     threading.Thread(target=look_up, name="name server", daemon=True).start()
     return await asyncio.wrap_future(answer)
-
-
-def _is_address(host: str) -> bool:
-    """Return whether a host is an address, which no name server is asked about."""
-    for family in (socket.AF_INET, socket.AF_INET6):
-        with suppress(OSError, UnicodeError):
-            socket.inet_pton(family, host)
-            return True
-    return False
-
-
-def authority(host: str, port: int) -> str:
-    """Return host:port as a URI has it, with an IPv6 address in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def connect(address: Address, where: str) -> socket.socket:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import ipaddress
 from collections.abc import Collection
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
@@ -26,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge.commands.web.access import csrf_token
 from bridge.commands.web.store import AccessStore, now_s
+from bridge.hosts import as_address
 
 COOKIE: Final = "session"
 BODY_MOST: Final = 4096
@@ -50,12 +50,7 @@ def is_our_host(host: str, names: Collection[str]) -> bool:
     A browser that was lured to a foreign name which resolves to this machine still sends that name here.
     """
     name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-    bare = name.strip("[]")
-    try:
-        ipaddress.ip_address(bare)
-    except ValueError:
-        return name.lower().removesuffix(".") in names
-    return True
+    return as_address(name.strip("[]")) is not None or name.lower().removesuffix(".") in names
 
 
 def is_our_origin(origin: str | None, fetch_site: str | None, scheme: str, host: str) -> bool:

@@ -497,6 +497,7 @@ def test_records_are_cut_only_where_they_end(lengths: list[int], limit: int) -> 
         (["xn--br-via.example"], "bär.example", True),
         (["127.0.0.1"], "127.0.0.1", True),
         (["::1"], "0:0:0:0:0:0:0:1", True),
+        (["fe80::1"], "fe80::1%eth0", True),
         (["127.0.0.1"], "127.0.0.2", False),
         (["*.0.0.1"], "127.0.0.1", False),
         ([], "common", False),

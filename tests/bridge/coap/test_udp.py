@@ -50,13 +50,13 @@ async def test_a_host_without_an_address_is_not_resolved(monkeypatch: pytest.Mon
         assert client.stats.address is None
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "fe80::1%lo"])
 async def test_an_address_needs_no_name_server_and_no_thread(
     host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threading, "Thread", None)
     ((_, sockaddr),) = await udp.resolve(host, 5683)
-    assert sockaddr[:2] == (host, 5683)
+    assert sockaddr[:2] == (host.removesuffix("%lo"), 5683)
 
 
 async def test_a_name_that_cannot_be_one_is_not_resolved() -> None:
