@@ -60,12 +60,12 @@ class Group:
         self.sensors = tuple(sensors)
         self._units = [sensor.settings.units for sensor in sensors]
         self._shortfalls = [Shortfall(sensor.name) for sensor in sensors]
-        self.device = make()
+        self._make = make
+        self._take_new_device()
         self.address = self.device.address
         self.failures = 0  # polls in a row that failed in a way that nobody foresaw
         self.late_readings = 0
         self.unanswered_polls = UnansweredPolls()
-        self._make = make
         first = sensors[0]
         self.every_s = first.every_s
         self.aligned = first.aligned
@@ -91,7 +91,7 @@ class Group:
 
     def forget(self) -> None:
         """Replace the device by one that has learned nothing, and reset the sensors' state."""
-        self.device = self._make()
+        self._take_new_device()
         self.unanswered_polls.clear()
         self.is_retried = True
         self.failures = self._misses = self._refused = 0
@@ -100,6 +100,10 @@ class Group:
         self._suspicion.clear()
         self._said = self._refusal = None
         self._state = SensorState.NEVER
+
+    def _take_new_device(self) -> None:
+        self.device = self._make()
+        self._device_lessons = self.device.lessons if isinstance(self.device, TellsLessons) else tuple
 
     def tries(self, patience: Patience) -> list[Patience]:
         """Return the tries of one request of a poll of that kind."""
@@ -239,7 +243,7 @@ class Group:
                 station.reply_timeout,
                 self.reply_timeout_s,
                 self._shortfall(sensor).left_out,
-                self.device.lessons() if isinstance(self.device, TellsLessons) else (),
+                self._device_lessons(),
                 is_retried=self.is_retried,
             )
         )

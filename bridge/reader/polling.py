@@ -197,10 +197,11 @@ class Polling:
 
         Then the groups that share its address wait as well, or they would owe one again before its turn.
         """
-        clear_at = self._clear_at(group)
-        if clear_at <= now:
+        station = self._line.stations[group.address]
+        request = self._first_request(group) if station.is_owing else None
+        if request is None or (clear_at := station.clear_at(request)) <= now:
             return False
-        self._line.stations[group.address].record_held(group.device.planned()[0])
+        station.record_held(request)
         for neighbour in self._groups:
             if neighbour.address == group.address:
                 self._schedule.hold(neighbour, clear_at, is_taken=neighbour is group)
@@ -268,14 +269,18 @@ class Polling:
     def _clear_at(self, group: Group) -> float:
         """Return when the device's next poll can begin without a reply being owed; -inf if none is."""
         station = self._line.stations[group.address]
-        if not station.is_owing:
-            return -math.inf
+        request = self._first_request(group) if station.is_owing else None
+        return -math.inf if request is None else station.clear_at(request)
+
+    @staticmethod
+    def _first_request(group: Group) -> Request | None:
+        """Return the request that the device's next poll begins with; None if there is none."""
         try:
             requests = group.device.planned()
         except Exception as error:  # as above
             group.failed(error)
-            return -math.inf
-        return station.clear_at(requests[0]) if requests else -math.inf
+            return None
+        return requests[0] if requests else None
 
     async def _ask(self, group: Group, patience: Patience, request: Request) -> Reply | None:
         """Return the reply to one request, retried as the site allows; None if there is none.

@@ -69,17 +69,20 @@ class Trait:
     def weight_of(self, value: Value) -> int:
         """Return how much a value that holds proves: 2 a text, 1 a rare number, 0 what many devices have."""
         if self.pattern is not None:
-            return _OF_TEXT if _letters(self.pattern.pattern) >= _LETTERS else 0
+            return self._weight_of_pattern
         if not self.constants or not _is_rare(value):
             return 0
         return _OF_TEXT if isinstance(value, str) else 1
 
     @property
     def weight(self) -> int:
-        """Return how much it proves at most."""
-        if self.pattern is not None:
-            return self.weight_of("")
-        return max(map(self.weight_of, self.constants), default=0)
+        """Return how much it proves at most: the pattern whatever it matches, the constants by the rarest."""
+        return max(map(self.weight_of, self.constants), default=self._weight_of_pattern)
+
+    @property
+    def _weight_of_pattern(self) -> int:
+        is_long = self.pattern is not None and _letters(self.pattern.pattern) >= _LETTERS
+        return _OF_TEXT if is_long else 0
 
 
 @dataclass(frozen=True, slots=True)
