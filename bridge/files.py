@@ -71,6 +71,11 @@ def acting_as_owner(folder: Path) -> Iterator[None]:
             os.setgroups(groups)
 
 
+def acts_as_another(folder: Path) -> bool:
+    """Return whether `acting_as_owner` changes the rights of this process, of all its threads."""
+    return 0 in os.getresuid() and _owner(folder)[0] != 0
+
+
 def open_regular(path: Path | str, flags: int, mode: int = 0o644, *, folder: int | None = None) -> int:
     """Open a regular file with `os.open`'s flags and return its descriptor, which the caller closes.
 

@@ -25,9 +25,9 @@ from bridge.reader.invocation_counters import InvocationCounters
 from bridge.reader.overhearing import Overhearing
 from bridge.reader.polling import Polling
 from bridge.reader.push_reader import PushReader
+from bridge.reader.saved_counters import SavedCounters
 from bridge.reader.tap import Tap
 from bridge.spool import SpoolWriter
-from bridge.status.line_statistics import SAVE_EVERY_S, Memory
 from bridge.systemd import Heartbeat
 from protocols.toolkit.protocol import PolledProtocol, PushingProtocol
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bridge.reader.searching import FindDocument, SearchQuery
     from bridge.status.documents import BusDocument, SensorDocument
     from bridge.status.line_history import SensorTimes
+    from bridge.status.line_statistics import Memory
 
 _log = logging.getLogger(__name__)
 
@@ -95,11 +96,11 @@ class Reader:
             else Polling(*parts)
         )
         self._memory = memory
+        self._saved_counters = SavedCounters(bus.name, memory) if memory is not None else None
         self._observe = observe
         self._next_forgotten = forgotten
         self._lookup: asyncio.Future[str] | None = None
         self._started_at = math.inf
-        self._saved_at = -math.inf
         self._retry_s = FIRST_RETRY_S
         self._error: str | None = None
         self._last_document: BusDocument | None = None
@@ -110,7 +111,7 @@ class Reader:
     async def run(self) -> None:
         """Read the bus until cancelled; then the port is closed and every reading taken is in the spool."""
         if math.isinf(self._started_at):
-            self._started_at = self._saved_at = asyncio.get_running_loop().time()
+            self._started_at = asyncio.get_running_loop().time()
         self._forget_as_asked()
         try:
             while True:
@@ -129,7 +130,8 @@ class Reader:
                 self._forget_timer.cancel()
             await self._port.close()
             self._publish_now()
-            self._remember(self._last_document)
+            if self._saved_counters is not None and self._last_document is not None:
+                await self._saved_counters.save_last(self._last_document)
 
     async def answer_text(self, text: bytes) -> Answer | list[FindDocument]:
         """Answer the text of a `Query` or a `SearchQuery`. Raises as `answer`, and ValueError: it is none."""
@@ -265,13 +267,8 @@ class Reader:
             if self._observe is not None:
                 times = self._talk.times() if isinstance(self._talk, Polling) else {}
                 self._observe(document["sensors"], times)
-            if self._published_at - self._saved_at >= SAVE_EVERY_S:
-                self._saved_at = self._published_at
-                self._remember(document)
-
-    def _remember(self, document: BusDocument | None) -> None:
-        if self._memory is not None and document is not None:
-            self._memory.save(document)
+            if self._saved_counters is not None:
+                self._saved_counters.note(document, self._published_at)
 
     def _document(self) -> BusDocument:
         """Return the status document of this bus."""

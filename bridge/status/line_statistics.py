@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from bridge.files import acting_as_owner, read_regular, replace_regular
+from bridge.files import acting_as_owner, acts_as_another, read_regular, replace_regular
 from protocols.toolkit.polling import Values
 
 if TYPE_CHECKING:
@@ -59,14 +59,20 @@ LAST = ("last_ts", "last_values")
 
 
 class Memory:
-    """The counters of a bus from before this start."""
+    """The counters of a bus from before this start.
 
-    def __init__(self, path: Path) -> None:
+    Attributes:
+        save_every_s: seconds from one `save` to the next.
+    """
+
+    def __init__(self, path: Path, save_every_s: float = SAVE_EVERY_S) -> None:
         """Read the counters; they begin at 0 if the file is missing or damaged.
 
         Args:
             path: the file that `save` replaces.
+            save_every_s: seconds from one `save` to the next.
         """
+        self.save_every_s = save_every_s
         self._path = path
         self._sensors: Mapping[str, Mapping[str, object]] = {}
         self._line: Mapping[str, object] = {}
@@ -94,8 +100,8 @@ class Memory:
             "line": cast("LineDocument", _plus(document["line"], self._line, OF_LINE)),
         }
 
-    def save(self, total: BusDocument) -> None:
-        """Write the counters of a document from `total` to the file; log a disk that refuses, and go on."""
+    def text(self, total: BusDocument) -> bytes:
+        """Return the counters of a document from `total`, as `save` writes them."""
         counters = {
             "sensors": {
                 name: {**_only(counts, OF_SENSOR), **self._last(name, counts)}
@@ -103,11 +109,20 @@ class Memory:
             },
             "line": _only(total["line"], OF_LINE),
         }
+        return json.dumps(counters).encode()
+
+    def save(self, text: bytes) -> None:
+        """Write the counters to the file; log a disk that refuses, and go on. Blocks as long as the disk."""
         try:
             with acting_as_owner(self._path.parent):
-                replace_regular(self._path, json.dumps(counters).encode(), is_sole_writer=True)
+                replace_regular(self._path, text, is_sole_writer=True)
         except OSError as error:
             _log.warning("%s: line statistics are not kept (%s)", self._path, error)
+
+    @property
+    def is_of_another_user(self) -> bool:
+        """Return whether `save` changes the rights of this process while it lasts."""
+        return acts_as_another(self._path.parent)
 
     def last(self, sensor: str) -> tuple[int | None, Values] | None:
         """Return a sensor's last values before this start and their time, ms since 1970; None if unknown."""

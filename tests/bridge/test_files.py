@@ -18,6 +18,7 @@ from bridge.errors import BridgeError, ConfigError
 from bridge.files import (
     NotOurFile,
     acting_as_owner,
+    acts_as_another,
     open_regular,
     read_regular,
     replace_by_link,
@@ -80,7 +81,7 @@ def use(path: Path) -> None:
             spool.audit()
 
     memory = Memory(beside(path, ".bus-meters.json"))
-    counted = {"sensors": {}, "line": {}}
+    counted = memory.text({"sensors": {}, "line": {}})
     steps: list[Callable[[], object]] = [
         locked("bus-meters"),
         locked("uplink"),
@@ -156,6 +157,7 @@ def test_root_is_root_again_afterwards(folder: Path) -> None:
             seen.append((os.geteuid(), os.getegid(), os.getgroups()))
             raise ValueError("meanwhile")
 
+    assert acts_as_another(folder)
     with pytest.raises(ValueError, match="meanwhile"):
         fail()
     assert seen == [(OWNER, OWNER, [OWNER])]
@@ -163,6 +165,7 @@ def test_root_is_root_again_afterwards(folder: Path) -> None:
 
 
 def test_a_folder_of_ones_own_changes_nobody(tmp_path: Path) -> None:
+    assert not acts_as_another(tmp_path)
     with acting_as_owner(tmp_path):
         assert os.geteuid() == os.getuid()
 

@@ -24,9 +24,14 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
+def save(path: Path, document: Any) -> None:
+    memory = Memory(path)
+    memory.save(memory.text(document))
+
+
 def test_what_was_counted_before_is_added(tmp_path: Path) -> None:
     path = tmp_path / "meters.json"
-    Memory(path).save(DOCUMENT)
+    save(path, DOCUMENT)
     total = Memory(path).total(DOCUMENT)
     assert total["sensors"]["a"] == {
         "state": "ok",
@@ -47,7 +52,7 @@ def test_a_damaged_file_means_a_fresh_start(tmp_path: Path, caplog: pytest.LogCa
 
 def test_a_sensor_that_is_new_begins_at_its_own_count(tmp_path: Path) -> None:
     path = tmp_path / "meters.json"
-    Memory(path).save({"sensors": {}, "line": {}})
+    save(path, {"sensors": {}, "line": {}})
     assert Memory(path).total(DOCUMENT) == DOCUMENT
 
 
