@@ -10,6 +10,7 @@ imported from its file when it is asked for, so that a reader never loads what k
     keys          what a table's class declares         kinds     what a key's value may be
     quantities    "10s", "1GB"                          places    URLs, adapters, names
     tables        the tables of site.toml               site      how they become a Site
+    bus_table     a bus and its sensors                 neighbours  what only both together make wrong
     credentials   credentials.toml                      watch     its edits while the bridge runs
     decryption    the keys of meters that encrypt
     models        a site's own device models            schema    site.toml for editors
