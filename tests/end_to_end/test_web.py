@@ -17,6 +17,7 @@ from bridge.simulator.server.stand_in import StandIn
 from tests.bridge.commands.web.served import Served
 from tests.end_to_end.conftest import World
 from tests.end_to_end.sites import LINE, site_text, units
+from tests.support.ports import free_tcp_port
 
 pytestmark = pytest.mark.end_to_end
 
@@ -32,8 +33,7 @@ def field() -> Iterator[SimulatedBus]:
 async def page_beside(world: World, server: StandIn, field: SimulatedBus) -> Served:
     """The site in service, and its page."""
     server.tokens.update({"T1", "T2"})
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_tcp_port()
     web = f'[web]\nlisten = "local"\nport = {port}\n'
     text = site_text(field, server.port).replace("[bus.meters]", f"{web}[bus.meters]", 1)
     world.write(text, {"counter": "T1", "room": "T2"})

@@ -7,10 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support import programs
+from tests.support.ports import free_udp_port
 
 PING = b"\x40\x00\x12\x34"  # an empty confirmable message; every CoAP server answers with RST (RFC 7252 §4.3)
 
@@ -58,21 +59,6 @@ def _libcoap(program: str, port: int, *arguments: str) -> Iterator[int]:
             yield port
         finally:
             server.kill()
-
-
-def free_udp_port(*, pairs: bool = False) -> int:
-    """A port of 127.0.0.1 that nothing listened on a moment ago; with `pairs`, nor on the one above it."""
-    while True:
-        with ExitStack() as probes:
-            first, second = (probes.enter_context(socket.socket(type=socket.SOCK_DGRAM)) for _ in range(2))
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            if pairs:
-                try:
-                    second.bind(("127.0.0.1", port + 1))
-                except OSError:
-                    continue
-            return port
 
 
 def _wait_ready(server: subprocess.Popen[bytes], port: int) -> None:

@@ -37,7 +37,7 @@ from tests.bridge.coap.peer import (
     reset,
     until,
 )
-from tests.support.foreign import free_udp_port
+from tests.support.ports import free_udp_port
 
 PATH = ("api", "v1", "TOKEN", "telemetry")
 SOON = 0.02  # ACK_TIMEOUT where a test wants to see retransmissions

@@ -21,7 +21,8 @@ from bridge.simulator.server.dtls import Secure
 from bridge.simulator.server.stand_in import StandIn
 from tests.bridge.coap.peer import Peer, bare_con, empty_ack, nothing, peer, reset, until
 from tests.support.certificates import Authority
-from tests.support.foreign import free_udp_port, libcoap_secure_server
+from tests.support.foreign import libcoap_secure_server
+from tests.support.ports import free_udp_port
 
 PATH = ("api", "v1", "T", "telemetry")
 BODY = b'{"t":1}'

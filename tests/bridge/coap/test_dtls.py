@@ -31,7 +31,7 @@ from bridge.simulator.server.stand_in import StandIn
 from bridge.thingsboard import Action, SentMessage, decide
 from tests.bridge.coap.peer import until
 from tests.support.certificates import DAY, EXPIRED, Authority, Issued
-from tests.support.foreign import free_udp_port
+from tests.support.ports import free_udp_port
 
 TOKEN = ("api", "v1", "T", "telemetry")
 CERTIFICATE = ("api", "v1", "telemetry")

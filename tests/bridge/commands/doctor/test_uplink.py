@@ -15,7 +15,7 @@ from bridge.simulator.server.dtls import Secure
 from bridge.simulator.server.stand_in import StandIn
 from tests.bridge.commands.doctor.described import Described
 from tests.support.certificates import Authority
-from tests.support.foreign import free_udp_port
+from tests.support.ports import free_udp_port
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from bridge.commands.web.access import csrf_token
 from bridge.commands.web.store import AccessStore, now_s
 from bridge.config import Site
 from tests.support.played_site import play, spool_readings, write_site
+from tests.support.ports import free_tcp_port
 
 WITHIN_S = 20.0
 
@@ -101,8 +102,7 @@ class Served:
 @contextmanager
 def served(folder: Path, *, third: str = "boiler") -> Iterator[Served]:
     """The page of a played site, as the service runs it; RUNTIME_DIRECTORY is `folder`/run already."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_tcp_port()
     site = write_site(folder, third=third, more=f'[web]\nlisten = "local"\nport = {port}\n')
     spool_readings(site)
     play(site)

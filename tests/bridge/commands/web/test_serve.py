@@ -23,6 +23,7 @@ from bridge.commands.web.store import AccessStore
 from bridge.config import Site
 from bridge.errors import BridgeError
 from tests.support.played_site import play, spool_readings, write_site
+from tests.support.ports import free_tcp_port
 from tests.support.programs import program
 
 REQUEST = "GET /pair HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
@@ -127,8 +128,7 @@ def test_this_machine_is_asked_for_by_its_own_names() -> None:
 
 
 def test_it_is_started_on_the_socket_that_is_handed_over(site: Site, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_tcp_port()
     command = [program("systemd-socket-activate"), "-l", f"127.0.0.1:{port}", sys.executable, "-m", "bridge"]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
