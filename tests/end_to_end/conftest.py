@@ -16,9 +16,13 @@ from typing import Any
 
 import pytest
 
+from bridge.reader.intake import STAMP_ERROR
 from bridge.simulator.server.stand_in import StandIn
+from bridge.thingsboard import Value
 
-END_WITHIN_S = 10.0
+END_WITHIN_S = 30.0
+COMMAND_WITHIN_S = 90.0
+WITHIN_S = 90.0  # far more than anything takes, also on a loaded machine
 
 
 @dataclass
@@ -74,7 +78,7 @@ class World:
             input=given,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=COMMAND_WITHIN_S,
             check=False,
         )
 
@@ -84,7 +88,7 @@ class World:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
-    async def until(self, claim: Any, within_s: float = 40.0) -> None:
+    async def until(self, claim: Any, within_s: float = WITHIN_S) -> None:
         """Waits until `claim()` holds; fails with the bridge's own log if it does not in time."""
         try:
             async with asyncio.timeout(within_s):
@@ -109,6 +113,15 @@ class World:
             if process.poll() is None:
                 process.kill()
             process.wait(END_WITHIN_S)
+
+
+def newest(server: StandIn, token: str) -> dict[str, Value]:
+    """Return the newest value of each key of a device.
+
+    How wrong a stamp may be is left out: it is told only when this machine was late.
+    """
+    series = server.stored.get(token, {})
+    return {key: points[max(points)] for key, points in series.items() if key != STAMP_ERROR}
 
 
 @pytest.fixture

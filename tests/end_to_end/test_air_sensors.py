@@ -11,7 +11,7 @@ from bridge.simulator.server.stand_in import StandIn
 from protocols import load
 from protocols.shdlc.models import MODELS
 from protocols.shdlc.simulation import DIALECT, Mode, SimulatedSensor
-from tests.end_to_end.conftest import World
+from tests.end_to_end.conftest import World, newest
 
 pytestmark = pytest.mark.end_to_end
 
@@ -65,11 +65,7 @@ async def test_sensors_are_woken_started_and_delivered(
         await world.until(lambda token=token, key=key: len(server.stored.get(token, {}).get(key, ())) > 2)
     sensors = world.status()["sensors"]
     assert world.stop(process) == 0, world.log
-    latest = {
-        token: {key: series[max(series)] for key, series in keys.items()}
-        for token, keys in server.stored.items()
-    }
-    assert latest == {
+    assert {token: newest(server, token) for token in server.stored} == {
         "T1": DUST | {"device_error": False},
         "T2": {"serial_number": "8E4A6A5B11D0C3B2", "temperature": 23.115, "voc_index": 100.5},
     }

@@ -17,7 +17,7 @@ from protocols.modbus.rtu import SimulatedUnit as ModbusUnit
 from protocols.toolkit.framing import Framer
 from protocols.toolkit.polling import LineSettings
 from protocols.toolkit.simulation import Dialect
-from tests.end_to_end.conftest import World
+from tests.end_to_end.conftest import World, newest
 from tests.protocols.daly_bms.test_device import CELLS as DALY_CELLS
 from tests.protocols.daly_bms.test_device import PACK as DALY_PACK
 from tests.protocols.daly_bms.test_device import simulated as daly
@@ -77,7 +77,7 @@ async def delivered(
     process = world.start("run")
     await world.until(lambda: all(len(server.stored.get("T1", {}).get(key, ())) > 2 for key in expected))
     assert world.stop(process) == 0, world.log
-    return {key: series[max(series)] for key, series in server.stored["T1"].items()}
+    return newest(server, "T1")
 
 
 async def test_a_daly_that_sends_more_frames_than_it_has_cells_is_read(world: World, server: StandIn) -> None:
@@ -102,7 +102,7 @@ async def test_a_daly_of_the_modbus_variant_is_read_at_its_address(world: World,
         process = world.start("run")
         await world.until(lambda: len(server.stored.get("T1", {}).get("voltage", ())) > 2)
         assert world.stop(process) == 0, world.log
-    stored = {key: series[max(series)] for key, series in server.stored["T1"].items()}
+    stored = newest(server, "T1")
     assert stored == vector.values
 
 

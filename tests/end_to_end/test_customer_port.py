@@ -9,7 +9,7 @@ import pytest
 from bridge.simulator.field.free_running import FreeRunningLine
 from bridge.simulator.server.stand_in import StandIn
 from protocols import load
-from tests.end_to_end.conftest import World
+from tests.end_to_end.conftest import World, newest
 from tests.protocols.vectors import vectors
 
 pytestmark = pytest.mark.end_to_end
@@ -61,11 +61,7 @@ async def test_each_meter_of_a_telegram_is_delivered_to_its_own_device(world: Wo
         await world.until(lambda: WATER in json.dumps(world.status()["buses"]))
         listed = world.command("status").stdout
         assert world.stop(process) == 0, world.log
-    latest = {
-        token: {key: series[max(series)] for key, series in keys.items()}
-        for token, keys in server.stored.items()
-    }
-    assert latest == {
+    assert {token: newest(server, token) for token in server.stored} == {
         "T1": {"import_energy_t2": 15.758, "voltage_l1": 234.7},
         "T2": {"volume": 112.384, "measured_at": "2020-05-12T13:45:58+02:00", "valve": 1},
     }

@@ -17,7 +17,7 @@ from bridge.simulator.server.stand_in import StandIn
 from protocols.declared import declaration
 from protocols.declared.simulation import SimulatedSensor, dialect
 from protocols.toolkit.polling import LineSettings
-from tests.end_to_end.conftest import World
+from tests.end_to_end.conftest import World, newest
 from tests.protocols.vectors import vectors
 from tests.support.pages import BLOCKS
 
@@ -86,9 +86,9 @@ async def test_the_dust_sensor_is_heard(world: World, server: StandIn) -> None:
         process = world.start("run")
         await world.until(lambda: world.status()["buses"]["dust"]["state"] == "ready")
         await asyncio.to_thread(line.say, bytes.fromhex(REPORT["hex"]))
-        await world.until(lambda: len(server.stored.get("T1", {})) == 12)
+        await world.until(lambda: len(newest(server, "T1")) == 12)
         assert world.stop(process) == 0, world.log
-    latest = {key: next(iter(series.values())) for key, series in server.stored["T1"].items()}
+    latest = newest(server, "T1")
     assert latest["pm2_5"] == REPORT["expected"]["pm25"]
     assert latest["particles_0_3"] == REPORT["expected"]["n0_3_raw"]
 

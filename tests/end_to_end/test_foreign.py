@@ -9,7 +9,7 @@ import pytest
 from bridge import coap
 from bridge.simulator.field.sensors import SimulatedBus
 from bridge.simulator.server.stand_in import StandIn
-from tests.end_to_end.conftest import World
+from tests.end_to_end.conftest import World, newest
 from tests.end_to_end.sites import LINE, site_text, units
 from tests.support.foreign import libcoap_server, pymodbus_sensor
 from tests.support.lines import PtyPump
@@ -78,8 +78,7 @@ async def test_a_foreign_sensor_is_read(world: World, server: StandIn, mode: str
         await world.until(lambda: len(server.stored.get("T1", {}).get("alarm", ())) > 5)
         sensor = world.status()["sensors"]["foreign"]
         assert world.stop(process) == 0
-    latest = {key: series[max(series)] for key, series in server.stored["T1"].items()}
-    assert latest == {
+    assert newest(server, "T1") == {
         "temperature": 23.4,
         "zero": 0,
         "below": -1.0,

@@ -11,7 +11,7 @@ from bridge.simulator.server.stand_in import StandIn
 from protocols import load
 from protocols.dlt645.frame import ANY_ADDRESS
 from protocols.dlt645.simulation import DIALECT, SimulatedMeter
-from tests.end_to_end.conftest import World
+from tests.end_to_end.conftest import World, newest
 
 pytestmark = pytest.mark.end_to_end
 
@@ -76,11 +76,7 @@ async def test_two_meters_on_one_line_are_delivered_to_two_devices(
         await world.until(lambda token=token, last=last: len(server.stored.get(token, {}).get(last, ())) > 2)
     sensors = world.status()["sensors"]
     assert world.stop(process) == 0, world.log
-    latest = {
-        token: {key: series[max(series)] for key, series in keys.items()}
-        for token, keys in server.stored.items()
-    }
-    assert latest == {
+    assert {token: newest(server, token) for token in server.stored} == {
         "T1": {"energy_import": 1234.56, "voltage_a": 230.5, "active_power": -0.125, "time": "23:59:58"},
         "T2": {"voltage_a": 229.9, "serial": 12345678},  # to ThingsBoard a text of digits is a number
     }

@@ -17,7 +17,7 @@ from bridge.simulator.server.stand_in import StandIn
 from protocols.iec62056_21.frame import Identification, StreamFramer
 from protocols.iec62056_21.simulation import INITIAL_BAUDRATE, SimulatedMeter
 from protocols.toolkit.framing import Frame
-from tests.end_to_end.conftest import World
+from tests.end_to_end.conftest import World, newest
 
 pytestmark = pytest.mark.end_to_end
 
@@ -124,8 +124,7 @@ async def test_a_meter_is_read_at_the_rate_it_names_and_delivered(
     await world.until(lambda: len(server.stored.get("T1", {}).get("import_energy", ())) > 1)
     sensor = world.status()["sensors"]["house"]
     assert world.stop(process) == 0, world.log
-    latest = {key: series[max(series)] for key, series in server.stored["T1"].items()}
-    assert latest == {"import_energy": 12345.67, "import_power": 2027, "C.1.0": 45678903}
+    assert newest(server, "T1") == {"import_energy": 12345.67, "import_power": 2027, "C.1.0": 45678903}
     assert (sensor["timeouts"], sensor["crc_errors"], sensor["late_replies"]) == (0, 0, 0)
     assert optical.missed == 0
 

@@ -8,7 +8,7 @@ from bridge.simulator.field.bus import SimulatedBus
 from bridge.simulator.server.stand_in import StandIn
 from protocols import load
 from protocols.vedirect.simulation import DIALECT, SimulatedDevice
-from tests.end_to_end.conftest import World
+from tests.end_to_end.conftest import World, newest
 
 pytestmark = pytest.mark.end_to_end
 
@@ -49,7 +49,6 @@ async def test_a_device_without_an_address_is_read_and_delivered(world: World, s
         await world.until(lambda: len(server.stored.get("T1", {}).get("load_power", ())) > 2)
         told = world.status()["sensors"]["charger"]
         assert world.stop(process) == 0, world.log
-    latest = {key: series[max(series)] for key, series in server.stored["T1"].items()}
-    assert latest == {"charger_voltage": 26.2, "panel_power": 1234.56, "load_power": 123.45}
+    assert newest(server, "T1") == {"charger_voltage": 26.2, "panel_power": 1234.56, "load_power": 123.45}
     assert (told["state"], told["timeouts"], told["incomplete"]) == ("partly", 0, 0)
     assert list(told["left_out"]) == ["load_current"], "it says that it has none"

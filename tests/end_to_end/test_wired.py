@@ -20,7 +20,7 @@ from protocols.pylontech.battery import SimulatedBattery
 from protocols.toolkit.polling import Values
 from protocols.toolkit.simulation import Dialect
 from protocols.voltronic_pi30 import SimulatedInverter
-from tests.end_to_end.conftest import World
+from tests.end_to_end.conftest import World, newest
 from tests.end_to_end.test_batteries import alone
 from tests.protocols.jk_bms.test_polled import DATA as JK_DATA
 from tests.protocols.jk_bms.test_polled import PACK as JK_PACK
@@ -147,4 +147,4 @@ async def test_a_device_is_read_and_delivered(world: World, server: StandIn, wir
         process = world.start("run")
         await world.until(lambda: all(len(server.stored.get("T1", {}).get(key, ())) > 1 for key in wire.told))
         assert world.stop(process) == 0, world.log
-    assert {key: series[max(series)] for key, series in server.stored["T1"].items()} == wire.told
+    assert newest(server, "T1") == wire.told
