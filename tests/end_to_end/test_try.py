@@ -11,6 +11,7 @@ from bridge.simulator.field.bus import SimulatedBus
 from protocols.modbus.simulation import SimulatedUnit
 from protocols.toolkit.framing import Frame
 from tests.end_to_end.conftest import World
+from tests.end_to_end.lateness import Lateness
 from tests.end_to_end.sites import LINE, site_text, units
 
 pytestmark = pytest.mark.end_to_end
@@ -114,7 +115,7 @@ level = {{ holding = 7, divide = 10, unit = "m" }}
 @pytest.mark.parametrize("address", [3, 9])
 async def test_try_asks_a_sensor_just_written_and_the_others_lose_nothing(world: World, address: int) -> None:
     alive = units() | {3: SimulatedUnit(3, holding={7: 42})}
-    with SimulatedBus(alive, LINE) as bus:
+    with SimulatedBus(alive, LINE) as bus, Lateness().watched() as lateness:
         text = site_text(bus, 5683)
         world.write(text, {})
         reader = world.start("read", "meters")
@@ -132,8 +133,8 @@ async def test_try_asks_a_sensor_just_written_and_the_others_lose_nothing(world:
         await world.until(lambda: world.status()["sensors"]["room"]["requests"] > before["requests"] + 10)
         after = world.status()["sensors"]
         # a question that were in the way would cost several; a busy machine may cost one by itself
-        assert after["room"]["missed_slots"] - before["missed_slots"] <= 1
-        assert all(after[name]["timeouts"] == 0 for name in ("room", "counter"))
+        assert after["room"]["missed_slots"] - before["missed_slots"] <= 1 + lateness.excuses(bus.served)
+        assert all(after[name]["timeouts"] <= lateness.excuses(bus.served) for name in ("room", "counter"))
         assert world.stop(reader) == 0
 
 

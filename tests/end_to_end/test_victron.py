@@ -9,6 +9,7 @@ from bridge.simulator.server.stand_in import StandIn
 from protocols import load
 from protocols.vedirect.simulation import DIALECT, SimulatedDevice
 from tests.end_to_end.conftest import World, newest
+from tests.end_to_end.lateness import Lateness
 
 pytestmark = pytest.mark.end_to_end
 
@@ -42,7 +43,7 @@ async def test_a_device_without_an_address_is_read_and_delivered(world: World, s
     charger = SimulatedDevice(
         {0xEDD5: b"\x3c\x0a", 0xEDBC: b"\x40\xe2\x01\x00", 0xEDAD: b"\xff\xff", 0xEDA7: b"\x39\x30\x00\x00"}
     )
-    with SimulatedBus({"": charger}, line, dialect=DIALECT) as bus:
+    with SimulatedBus({"": charger}, line, dialect=DIALECT) as bus, Lateness().watched() as lateness:
         site = SITE.format(port=server.port, adapter=bus.path, folder=world.folder)
         world.write(site, {"charger": "T1"})
         process = world.start("run")
@@ -50,5 +51,6 @@ async def test_a_device_without_an_address_is_read_and_delivered(world: World, s
         told = world.status()["sensors"]["charger"]
         assert world.stop(process) == 0, world.log
     assert newest(server, "T1") == {"charger_voltage": 26.2, "panel_power": 1234.56, "load_power": 123.45}
-    assert (told["state"], told["timeouts"], told["incomplete"]) == ("partly", 0, 0)
+    assert told["state"] == "partly"
+    assert told["timeouts"] + told["incomplete"] <= lateness.excuses(bus.served)
     assert list(told["left_out"]) == ["load_current"], "it says that it has none"
