@@ -19,6 +19,7 @@ from bridge.simulator.field.pty import Pty
 from protocols.toolkit.polling import LineSettings
 
 LINE = LineSettings(9600)
+SOON_S = 0.2
 WITHIN_S = 10.0
 DURING_THE_OPENING = ("before", "opened", "set up", "handed over")
 
@@ -174,7 +175,6 @@ def pull_out_at(moment: str, pty: Pty, patched: pytest.MonkeyPatch) -> None:
 async def test_openings_that_hang_hold_up_no_other_port_and_are_few(
     pty: Pty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(port_module, "OPEN_TIMEOUT_S", 0.2)
     released = threading.Event()
     opening = port_module.open_device
 
@@ -186,8 +186,11 @@ async def test_openings_that_hang_hold_up_no_other_port_and_are_few(
 
     monkeypatch.setattr(port_module, "open_device", hang)
     hung = [Port() for _ in range(64)]
-    waiting = [asyncio.create_task(port.open(f"/dev/hung{number}", LINE)) for number, port in enumerate(hung)]
-    await asyncio.sleep(0)
+    with monkeypatch.context() as hasty:
+        hasty.setattr(port_module, "OPEN_TIMEOUT_S", SOON_S)
+        opens = [port.open(f"/dev/hung{number}", LINE) for number, port in enumerate(hung)]
+        waiting = [asyncio.create_task(each) for each in opens]
+        await asyncio.sleep(0)
     healthy = Port()
     await healthy.open(str(pty.path), LINE)
     assert healthy.state is State.READY
@@ -196,9 +199,11 @@ async def test_openings_that_hang_hold_up_no_other_port_and_are_few(
     assert all(
         isinstance(outcome, PortLost) and "does not open (not within" in str(outcome) for outcome in outcomes
     )
-    for _ in range(2):
-        with pytest.raises(PortLost, match=r"does not open \(not within"):
-            await hung[0].open("/dev/hung0", LINE)
+    with monkeypatch.context() as hasty:
+        hasty.setattr(port_module, "OPEN_TIMEOUT_S", SOON_S)
+        for _ in range(2):
+            with pytest.raises(PortLost, match=r"does not open \(not within"):
+                await hung[0].open("/dev/hung0", LINE)
     before = threading.active_count()
     with pytest.raises(PortLost, match=r"does not open \(it hangs\): unplug the adapter"):
         await hung[0].open("/dev/hung0", LINE)
