@@ -51,8 +51,7 @@ class Exchange:
 
     def end_wait(self) -> None:
         """End the wait for the first request, in favour of the answer in `instead`."""
-        if self.scope is not None:
-            self.scope.reschedule(asyncio.get_running_loop().time())
+        _end(self.scope)
 
 
 class InFlight:
@@ -87,8 +86,7 @@ class InFlight:
     def end(self, exchange: Exchange) -> None:
         """Remove an exchange, and end its repeated request if that is in flight."""
         self._exchanges.remove(exchange)
-        if exchange.repeat_scope is not None:
-            exchange.repeat_scope.reschedule(asyncio.get_running_loop().time())
+        _end(exchange.repeat_scope)
 
     def record_answer(self, exchange: Exchange, now: float) -> None:
         """Record how long an answer took; the next ones are allowed twice the slowest's time."""
@@ -147,3 +145,9 @@ class InFlight:
         if answer is not None and exchange in self._exchanges:
             exchange.instead = answer
             exchange.end_wait()
+
+
+def _end(scope: asyncio.Timeout | None) -> None:
+    """End a wait now. One that is ending already takes some steps to unwind, and cannot be ended again."""
+    if scope is not None and not scope.expired():
+        scope.reschedule(asyncio.get_running_loop().time())
