@@ -338,13 +338,16 @@ async def test_a_bus_in_service_is_sniffed_and_loses_no_reading(world: World, se
     directions = {json.loads(row)["dir"] for row in kept.read_text().splitlines()}
     assert directions == {"rx", "tx"}
     sensor = status["sensors"]["meter"]
-    # to be sniffed would cost several, were it in the way; a busy machine may cost one by itself
-    assert sensor["timeouts"] + sensor["late_replies"] + sensor["missed_slots"] <= 1 + lateness.excuses()
+    # a sniffer in the way would cost every other poll; a busy machine may cost a few by itself
+    lost = sensor["timeouts"] + sensor["late_replies"] + sensor["missed_slots"]
+    assert lost <= len(requests) // 10 + lateness.excuses()
 
 
-def sockets(world: World) -> int:
-    """How many sockets the services have, each listening one and each connection to it counted."""
-    return Path("/proc/net/unix").read_text().count(world.environment["RUNTIME_DIRECTORY"])
+def connections(process: subprocess.Popen[bytes]) -> int:
+    """How many local connections this process has, in or out."""
+    own = {str(link.readlink()) for link in Path(f"/proc/{process.pid}/fd").iterdir()}
+    rows = map(str.split, Path("/proc/net/unix").read_text().splitlines()[1:])
+    return sum(row[5] == "03" and f"socket:[{row[6]}]" in own for row in rows)
 
 
 @pytest.mark.parametrize("is_in_service", [False, True])
@@ -356,8 +359,8 @@ async def test_a_foreign_master_is_compared_with_what_the_bridge_would_read(
         world.write(SITE.format(port=server.port, adapter=line.listener.path), {"meter": "T1"})
         if is_in_service:
             service = world.start("run")
-            await world.until(line.is_listened_to)
-        connected = sockets(world)
+            await world.until(lambda: "reads 1 sensors" in world.log)
+            connected = connections(service)
         comparing = subprocess.Popen(  # noqa: ASYNC220 — it is ended in the middle
             [sys.executable, "-m", "bridge", "compare", "foreign", "--minutes", "10", "--json"],
             env=world.environment,
@@ -366,7 +369,9 @@ async def test_a_foreign_master_is_compared_with_what_the_bridge_would_read(
             text=True,
         )
         world.processes.append(comparing)
-        await world.until((lambda: sockets(world) > connected) if is_in_service else line.is_listened_to)
+        await world.until(
+            (lambda: connections(service) > connected) if is_in_service else line.is_listened_to
+        )
         await polled(str(line.master.path))
         await asyncio.sleep(SETTLED_S)
         comparing.send_signal(signal.SIGINT)
