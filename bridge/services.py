@@ -164,4 +164,4 @@ def secrets_of(site: Path, credentials: Path | None) -> Path:
         handed_over = Path(folder) / "credentials.toml"
         if os.access(handed_over, os.R_OK):
             return handed_over
-    return site.with_name("credentials.toml")
+    return site.parent / "credentials.toml"

@@ -102,17 +102,18 @@ class Document:
         Raises:
             ConfigError: the file is missing, may not be read, is too large, is not UTF-8 or not TOML.
         """
+        option = "--credentials" if secret else "--site"
         try:
             data = _read(path)
         except FileNotFoundError:
-            option = "--credentials" if secret else "--site"
             message = f"{path}: there is no such file: write it, or name it with {option}"
             raise ConfigError([message]) from None
         except PermissionError:
             message = f"{path}: this user may not read it; run as the service's user or with sudo"
             raise ConfigError([message]) from None
         except OSError as error:
-            raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+            message = f"{path}: cannot be read: {error.strerror}; name a file with {option}"
+            raise ConfigError([message]) from None
         if len(data) > MOST_BYTES:
             megabytes = f"{MOST_BYTES / 1e6:g} MB"
             raise ConfigError([f"{path}: is larger than {megabytes}: is this the right file?"])

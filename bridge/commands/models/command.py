@@ -35,12 +35,15 @@ def command(
         matching,
         model_text,
         not_a_model,
+        nothing_chosen,
         shelf,
     )
 
     models_shelf = shelf(site)
     if name is None:
         rows = chosen(listing(models_shelf), kind, grade)
+        if not rows:
+            raise typer.BadParameter(nothing_chosen(listing(models_shelf)))
         print_json(rows) if as_json else say(listing_text(rows))
         return
     try:

@@ -117,6 +117,12 @@ def chosen(rows: Sequence[ModelRow], kind: str, grades: str) -> list[ModelRow]:
     ]
 
 
+def nothing_chosen(rows: Sequence[ModelRow]) -> str:
+    """Return one sentence for a kind and grades that no model has together, with the kinds that there are."""
+    kinds = ", ".join(sorted({row["kind"] for row in rows}))
+    return f"no model is of this kind with this evidence: kinds are {kinds}; grades are {', '.join(GRADES)}"
+
+
 def not_a_model(word: str, models_shelf: Shelf = SHIPPED) -> str:
     """Return one sentence for a word that no model has, with the nearest names."""
     close = get_close_matches(word.lower(), models_shelf.library.names(), 3, 0.4)

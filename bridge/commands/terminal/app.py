@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from bridge.commands.terminal import output
 from bridge.exits import foreseen_errors
 from bridge.release import VERSION
 
@@ -115,5 +116,6 @@ def serial_bridge(
 
 def main() -> None:
     """Run the command line; print every foreseen error as one sentence on standard error."""
-    with foreseen_errors():
+    output.prepare()
+    with foreseen_errors(), output.system_errors():
         app()

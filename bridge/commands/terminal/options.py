@@ -28,7 +28,8 @@ __all__ = [
 ]
 
 SitePath = Annotated[
-    Path, typer.Option("--site", envvar=VARIABLES["--site"], help="The site file.", metavar="FILE")
+    Path,
+    typer.Option("--site", envvar=VARIABLES["--site"], help="The site file.", metavar="FILE", readable=False),
 ]
 CredentialsPath = Annotated[
     Path | None,
@@ -37,6 +38,7 @@ CredentialsPath = Annotated[
         envvar=VARIABLES["--credentials"],
         help="The credentials file; default: the one beside the site file.",
         metavar="FILE",
+        readable=False,  # so that our own sentence says it
     ),
 ]
 DevicesPath = Annotated[

@@ -77,3 +77,15 @@ def test_check_looks_for_the_credentials_beside_the_site_that_it_was_told(
         f"{secrets}: there is no such file: write it, or name it with --credentials\n"
         in capsys.readouterr().err
     )
+
+
+def test_models_of_no_kind_and_no_grade_are_told_with_those_that_there_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for option, word in (("--kind", "teapot"), ("--grade", "X")):
+        monkeypatch.setattr(sys, "argv", ["serial-bridge", "models", option, word])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2
+        assert "kinds are " in (said := capsys.readouterr().err)
+        assert "grades are A, B, C, D" in said
