@@ -38,12 +38,14 @@ class WriteWatch:
             log.debug("no watch on %s: %s", spool_path, os.strerror(ctypes.get_errno()))
             self.close()
 
-    def skip(self) -> None:
-        """Forget the writes so far: who looks now sees them, or made them."""
+    def skip(self) -> bool:
+        """Forget the writes so far and return whether there were any: a look may be too early for them."""
+        was_written = False
         if self._descriptor >= 0:
             with suppress(BlockingIOError):
                 while os.read(self._descriptor, _ENOUGH_BYTES):
-                    pass
+                    was_written = True
+        return was_written
 
     @contextmanager
     def telling(self, written: Callable[[], None]) -> Iterator[None]:

@@ -116,7 +116,7 @@ class Drain:
         """
         loop = asyncio.get_running_loop()
         while True:
-            self._watch.skip()
+            self._note_writes()
             await self._follow()
             if loop.time() - self._confirmed_at >= self._commit_every_s:
                 await self._confirm()
@@ -133,12 +133,13 @@ class Drain:
         elif now - self._written_at < every_s:
             await news(self.refill_needed, min(_LOOK_AGAIN_S, every_s))
         else:
-            with self._watch.telling(self._note_write):
+            with self._watch.telling(self.refill_needed.set):
                 await news(self.refill_needed, every_s)
 
-    def _note_write(self) -> None:
-        self._written_at = asyncio.get_running_loop().time()
-        self.refill_needed.set()
+    def _note_writes(self) -> None:
+        """Note what a reader has written up to now; the next look may be too early to see it."""
+        if self._watch.skip():
+            self._written_at = asyncio.get_running_loop().time()
 
     async def _follow(self) -> None:
         """Give the feeds the readings that were added since the last scan."""
@@ -201,6 +202,8 @@ class Drain:
         if not delivered_ids and not refusals:
             return
 
+        self._note_writes()
+
         def commit() -> None:
             if delivered_ids:
                 self._spool.confirm(delivered_ids)
@@ -217,7 +220,7 @@ class Drain:
             self._refusals += refusals
             return
         finally:
-            self._watch.skip()
+            self._watch.skip()  # it was this commit
         self._is_confirming_late = False
         settled_ids = delivered_ids + [id_ for id_, _, _ in refusals]
         for feed in self._feeds:

@@ -22,7 +22,8 @@ async def test_a_write_wakes_who_waits_and_one_that_was_skipped_does_not(tmp_pat
             assert not await is_told(watch, within_s=0.05)
             reader.add([READING])
             assert await is_told(watch, within_s=10)
-            watch.skip()
+            assert watch.skip()
+            assert not watch.skip()
         watch.close()
         reader.add([READING])
         assert not await is_told(watch, within_s=0.05)
@@ -31,7 +32,7 @@ async def test_a_write_wakes_who_waits_and_one_that_was_skipped_does_not(tmp_pat
 async def test_without_a_log_to_watch_nobody_is_woken_and_nothing_fails(tmp_path: Path) -> None:
     watch = WriteWatch(tmp_path / "spool.db")
     (tmp_path / "spool.db-wal").write_bytes(b"x")
-    watch.skip()
+    assert not watch.skip()
     assert not await is_told(watch, within_s=0.05)
     watch.close()
 
