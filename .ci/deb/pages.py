@@ -72,7 +72,11 @@ def _commands(group: Any, path: str) -> Iterator[str]:
         if hasattr(command, "commands"):
             yield from _commands(command, f"{path} {name}")
             continue
-        arguments = [_metavar(each) for each in command.params if each.param_type_name == "argument"]
+        arguments = [
+            _metavar(each) if each.required else f"[{_metavar(each)}]"
+            for each in command.params
+            if each.param_type_name == "argument"
+        ]
         yield f".SS {_text(' '.join([path, name, *arguments]))}"
         yield _text(" ".join((command.help or "").split()))
         yield from _options(command)

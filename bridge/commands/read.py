@@ -12,7 +12,7 @@ SECTION: Final = "Services"
 
 
 def command(
-    bus: Annotated[str, typer.Argument(help="The bus, as named in the site file.")],
+    bus: Annotated[str, typer.Argument(metavar="BUS", help="The bus, as named in the site file.")],
     site: SitePath = SITE,
     credentials: CredentialsPath = None,
     devices: DevicesPath = None,

@@ -20,7 +20,9 @@ def command(
         Path | None,
         typer.Option(metavar="FILE", help="Play a capture with its timing instead, as the one bus --bus."),
     ] = None,
-    bus: Annotated[str | None, typer.Option(help="With --capture or --random: the name of the link.")] = None,
+    bus: Annotated[
+        str | None, typer.Option(metavar="BUS", help="With --capture or --random: the name of the link.")
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option("--random", metavar="SEED", help="Play a bus with unknown sensors."),

@@ -13,7 +13,9 @@ SECTION: Final = "Every day"
 
 def command(
     site: SitePath = SITE,
-    last: Annotated[int, typer.Option(help="How many changes to show, the newest last.", min=1)] = 20,
+    last: Annotated[
+        int, typer.Option(metavar="COUNT", help="How many changes to show, the newest last.", min=1)
+    ] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List who changed what of this site, and when."""

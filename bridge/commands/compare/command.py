@@ -14,7 +14,7 @@ SECTION: Final = "When stuck"
 
 def command(
     bus: Annotated[str, typer.Argument(metavar="BUS", help="A bus with `listen = true`.")],
-    minutes: Annotated[float, typer.Option(help="How long to listen.", min=0.01)] = 10.0,
+    minutes: Annotated[float, typer.Option(metavar="MINUTES", help="How long to listen.", min=0.01)] = 10.0,
     read: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Compare with a capture of the line instead.")
     ] = None,

@@ -17,16 +17,19 @@ def command(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[PROTOCOL] [HEX|-]",
+            metavar="PROTOCOL HEX|-",
             help="One of `serial-bridge protocols`, then bytes in hex, or - for one stream on each line.",
         ),
     ] = None,
     capture: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Decode a capture, in place of the bytes.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Name the registers after this device model.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name the registers after this device model.")
+    ] = None,
     bus: Annotated[
-        str | None, typer.Option(help="Decode what this bus speaks; with it, PROTOCOL may be left out.")
+        str | None,
+        typer.Option(metavar="BUS", help="Decode what this bus speaks; with it, PROTOCOL may be left out."),
     ] = None,
     site: SitePath = SITE,
     as_json: AsJson = False,

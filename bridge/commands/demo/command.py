@@ -10,7 +10,7 @@ SECTION: Final = "Around it"
 
 
 def command(
-    seconds: Annotated[float, typer.Option(help="How long to run.", min=5)] = 40,
+    seconds: Annotated[float, typer.Option(metavar="SECONDS", help="How long to run.", min=5)] = 40,
 ) -> None:
     """Show the whole job: no hardware, no server, one outage."""
     from bridge import event_loop

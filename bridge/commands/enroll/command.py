@@ -25,7 +25,9 @@ def command(
         Path | None,
         typer.Option(help="The adapter's device file; without, plug it in when asked.", metavar="DEVICE"),
     ] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the adapter.", min=1)] = 60,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long to wait for the adapter.", min=1)
+    ] = 60,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     site: SitePath = SITE,
     as_json: AsJson = False,

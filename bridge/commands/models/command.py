@@ -13,7 +13,10 @@ SECTION: Final = "When stuck"
 
 def command(
     name: Annotated[
-        str | None, typer.Argument(help="A model, to see its map and replay its vectors, or part of names.")
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="A model, to see its map and replay its vectors, or part of names."
+        ),
     ] = None,
     kind: Annotated[
         str, typer.Option("--kind", metavar="WORD", help="Only devices of a kind, such as inverter.")

@@ -12,7 +12,9 @@ SECTION: Final = "When stuck"
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(help="A protocol, to see the keys of its sensors.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A protocol, to see the keys of its sensors.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the protocols a bus can speak, or show one."""

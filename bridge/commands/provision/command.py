@@ -15,7 +15,11 @@ def command(
     site: SitePath = SITE,
     credentials: CredentialsPath = None,
     prefix: Annotated[
-        str, typer.Option(help="What the devices' names in ThingsBoard begin with, before the sensor's name.")
+        str,
+        typer.Option(
+            metavar="TEXT",
+            help="What the devices' names in ThingsBoard begin with, before the sensor's name.",
+        ),
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be asked for.")] = False,
     as_json: AsJson = False,

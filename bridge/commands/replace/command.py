@@ -32,10 +32,16 @@ SECTION: Final = "Every day"
 
 
 def command(
-    sensor: Annotated[str, typer.Argument(help="The sensor that was exchanged, as named in the site file.")],
+    sensor: Annotated[
+        str,
+        typer.Argument(metavar="SENSOR", help="The sensor that was exchanged, as named in the site file."),
+    ],
     address: Annotated[
         str | None,
-        typer.Option(help="Address or serial number of the new one; without, the bus is scanned for it."),
+        typer.Option(
+            metavar="ADDRESS",
+            help="Address or serial number of the new one; without, the bus is scanned for it.",
+        ),
     ] = None,
     addresses: Annotated[
         str, typer.Option(help="Scan for it among these only. Default: all.", metavar="1-20,33")

@@ -14,11 +14,11 @@ SECTION: Final = "Every day"
 
 def command(
     output: Annotated[
-        Path, typer.Argument(metavar="[FILE]", help="Where to write it; - for standard output.")
+        Path, typer.Argument(metavar="FILE", help="Where to write it; - for standard output.")
     ] = Path("report.html"),
     site: SitePath = SITE,
     pdf: Annotated[bool, typer.Option("--pdf", help="Write a PDF; needs Chromium on this machine.")] = False,
-    language: Annotated[Literal["en", "de"], typer.Option(help="Of the report.")] = "en",
+    language: Annotated[Literal["en", "de"], typer.Option(metavar="en|de", help="Of the report.")] = "en",
 ) -> None:
     """Write the state of the site as one page: for the hand-over, to print or to mail.
 

@@ -28,13 +28,19 @@ def command(
             help="Take this step again and go on: adapter, scan, server, tokens, values, delivery.",
         ),
     ] = None,
-    bus: Annotated[str | None, typer.Option(help="The bus. Default: the unfinished one, or meters.")] = None,
-    adapter: Annotated[
-        str | None, typer.Option(help="serial:NUMBER, path:SOCKET or a device file, as in site.toml.")
+    bus: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The bus. Default: the unfinished one, or meters.")
     ] = None,
-    line: Annotated[str | None, typer.Option(help='Line settings, "9600 8N1". Default: found.')] = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option(metavar="ADAPTER", help="serial:NUMBER, path:SOCKET or a device file, as in site.toml."),
+    ] = None,
+    line: Annotated[
+        str | None, typer.Option(metavar='"9600 8N1"', help="Line settings. Default: found.")
+    ] = None,
     protocol: Annotated[
-        list[str] | None, typer.Option(help="Look for this protocol only. Repeatable. Default: all.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Look for this protocol only. Repeatable. Default: all."),
     ] = None,
     addresses: Annotated[str, typer.Option(help="Ask these only. Default: all.", metavar="1-20,33")] = "",
     model: Annotated[
@@ -43,20 +49,30 @@ def command(
             help="The model of a device that the scan does not know. Repeatable.", metavar="ADDRESS=MODEL"
         ),
     ] = None,
-    every: Annotated[str | None, typer.Option(help='How often sensors are read: "10s".')] = None,
-    url: Annotated[str | None, typer.Option(help="ThingsBoard: coap://HOST or coaps://HOST.")] = None,
+    every: Annotated[str | None, typer.Option(metavar="10s", help="How often sensors are read.")] = None,
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="ThingsBoard: coap://HOST or coaps://HOST.")
+    ] = None,
     device_key: Annotated[
         str | None,
-        typer.Option(help="Provision key of the device profile.", envvar="SERIAL_BRIDGE_DEVICE_KEY"),
+        typer.Option(
+            metavar="KEY", help="Provision key of the device profile.", envvar="SERIAL_BRIDGE_DEVICE_KEY"
+        ),
     ] = None,
     device_secret: Annotated[
         str | None,
-        typer.Option(help="Provision secret of the device profile.", envvar="SERIAL_BRIDGE_DEVICE_SECRET"),
+        typer.Option(
+            metavar="SECRET",
+            help="Provision secret of the device profile.",
+            envvar="SERIAL_BRIDGE_DEVICE_SECRET",
+        ),
     ] = None,
     token: Annotated[
         list[str] | None, typer.Option(help="Access token of a sensor. Repeatable.", metavar="SENSOR=TOKEN")
     ] = None,
-    prefix: Annotated[str, typer.Option(help="What the devices' names in ThingsBoard begin with.")] = "",
+    prefix: Annotated[
+        str, typer.Option(metavar="TEXT", help="What the devices' names in ThingsBoard begin with.")
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask: take what Enter would.")] = False,
 ) -> None:
     """Set up a site: adapter, sensors, tokens, first readings.

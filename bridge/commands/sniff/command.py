@@ -15,14 +15,20 @@ SECTION: Final = "When stuck"
 def command(
     line: Annotated[
         str | None,
-        typer.Argument(metavar="[BUS|PORT]", help="A bus of the site file, or a device file: /dev/ttyUSB0."),
+        typer.Argument(metavar="BUS|PORT", help="A bus of the site file, or a device file: /dev/ttyUSB0."),
     ] = None,
-    protocol: Annotated[str | None, typer.Option(help="What is spoken; of a bus, its own.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What is spoken; of a bus, its own.")
+    ] = None,
     settings: Annotated[
         str | None, typer.Option("--line", metavar='"9600 8N1"', help="Line settings; of a bus, its own.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Name the registers after this device model.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="How long to listen.", min=0.1)] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name the registers after this device model.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="How long to listen.", min=0.1)
+    ] = None,
     write: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep it: pcapng for Wireshark, or FILE.jsonl.")
     ] = None,
@@ -32,7 +38,9 @@ def command(
     learn: Annotated[
         bool, typer.Option("--learn", help="Say who is polled, and propose blocks for site.toml (60 s).")
     ] = False,
-    address: Annotated[int | None, typer.Option(help="Show the frames of this address only.")] = None,
+    address: Annotated[
+        int | None, typer.Option(metavar="ADDRESS", help="Show the frames of this address only.")
+    ] = None,
     site: SitePath = SITE,
     devices: DevicesPath = None,
     as_json: AsJson = False,

@@ -11,18 +11,15 @@ from typing import Annotated, Final
 import typer
 
 from bridge.commands.terminal.audited import recorded
+from bridge.commands.terminal.help_text import Command, group
 from bridge.commands.terminal.options import SITE, AsJson, SitePath, print_json, say
 from bridge.plain_text import lines, one_line
 
 SECTION: Final = "Every day"
 
-command = typer.Typer(
-    help="List, export, retry or drop readings that are queued or refused.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+command = group("List, export, retry or drop readings that are queued or refused.")
 
-SensorFilter = Annotated[str | None, typer.Argument(metavar="[SENSOR]", help="Of this sensor only.")]
+SensorFilter = Annotated[str | None, typer.Argument(metavar="SENSOR", help="Of this sensor only.")]
 
 
 class Form(Enum):
@@ -32,9 +29,9 @@ class Form(Enum):
     CSV = "csv"
 
 
-@command.command()
+@command.command(cls=Command)
 def audit(site: SitePath = SITE, as_json: AsJson = False) -> None:
-    """Compare the ledger with every row of the settle.
+    """Compare the ledger with every row of the spool.
 
     Exit status 1 and a line for each discrepancy, if there is any.
     """
@@ -50,7 +47,7 @@ def audit(site: SitePath = SITE, as_json: AsJson = False) -> None:
     raise typer.Exit(1 if discrepancies else 0)
 
 
-@command.command()
+@command.command(cls=Command)
 def refused(sensor: SensorFilter = None, site: SitePath = SITE, as_json: AsJson = False) -> None:
     """List what the server refused, with its answer."""
     from bridge.commands.spool import settle
@@ -60,10 +57,14 @@ def refused(sensor: SensorFilter = None, site: SitePath = SITE, as_json: AsJson 
     print_json(rows) if as_json else say(settle.refused_text(rows))
 
 
-@command.command()
+@command.command(cls=Command)
 def export(
-    sensor: Annotated[str | None, typer.Option("--sensor", help="Of this sensor only.")] = None,
-    form: Annotated[Form, typer.Option("--format", help="A JSON object a line, or CSV.")] = Form.JSONL,
+    sensor: Annotated[
+        str | None, typer.Option("--sensor", metavar="SENSOR", help="Of this sensor only.")
+    ] = None,
+    form: Annotated[
+        Form, typer.Option("--format", metavar="jsonl|csv", help="A JSON object a line, or CSV.")
+    ] = Form.JSONL,
     site: SitePath = SITE,
 ) -> None:
     """Write what is queued or refused to standard output."""
@@ -74,7 +75,7 @@ def export(
     say(f"{count} readings written", err=True)
 
 
-@command.command()
+@command.command(cls=Command)
 def retry(sensor: SensorFilter = None, site: SitePath = SITE) -> None:
     """Queue again what was refused."""
     from bridge.commands.spool import settle
@@ -83,9 +84,9 @@ def retry(sensor: SensorFilter = None, site: SitePath = SITE) -> None:
     say(one_line(settle.retry(load_site(site), sensor)))
 
 
-@command.command()
+@command.command(cls=Command)
 def drop(
-    sensor: Annotated[str, typer.Argument(help="The sensor, configured or not.")],
+    sensor: Annotated[str, typer.Argument(metavar="SENSOR", help="The sensor, configured or not.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     site: SitePath = SITE,
 ) -> None:
@@ -101,10 +102,10 @@ def drop(
     say(one_line(result))
 
 
-@command.command()
+@command.command(cls=Command)
 def reassign(
-    old: Annotated[str, typer.Argument(help="The sensor whose readings they are.")],
-    new: Annotated[str, typer.Argument(help="The sensor of the site that gets them.")],
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The sensor whose readings they are.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The sensor of the site that gets them.")],
     site: SitePath = SITE,
 ) -> None:
     """Give one sensor's readings to another, renamed one."""
@@ -118,9 +119,11 @@ def reassign(
     say(one_line(result))
 
 
-@command.command()
+@command.command(cls=Command)
 def salvage(
-    file: Annotated[Path, typer.Argument(help="The damaged file that was set aside, *.damaged-DATE.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The damaged file that was set aside, *.damaged-DATE.")
+    ],
     site: SitePath = SITE,
 ) -> None:
     """Bring back what a damaged file still holds."""

@@ -13,7 +13,7 @@ SECTION: Final = "Every day"
 
 def command(
     sensor: Annotated[
-        str | None, typer.Argument(metavar="[SENSOR]", help="A sensor, to see all that is known of it.")
+        str | None, typer.Argument(metavar="SENSOR", help="A sensor, to see all that is known of it.")
     ] = None,
     site: SitePath = SITE,
     watch: Annotated[bool, typer.Option("--watch", help="Show it afresh every second.")] = False,

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
-from bridge.commands.terminal import output
+from bridge.commands.terminal import help_text, output
 from bridge.exits import foreseen_errors
 from bridge.release import VERSION
 
@@ -50,7 +49,7 @@ class Commands(Mapping[str, Any]):
         return len(self._modules)
 
 
-class CommandLine(TyperGroup):
+class CommandLine(help_text.CommandGroup):
     """The group of all commands; `--help` lists them by what they are for."""
 
     def __init__(self, **attributes: Any) -> None:
@@ -61,19 +60,11 @@ class CommandLine(TyperGroup):
         """Return the names of the commands, sorted."""
         return list(self.commands)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the commands, a paragraph for each section."""
+    def sections(self) -> Iterator[tuple[str, list[str]]]:
+        """Return each section with the names of its commands."""
         assert isinstance(self.commands, Commands)
-        limit = formatter.width - 6 - max(map(len, self.commands))
         for section in SECTIONS:
-            with formatter.section(section):
-                formatter.write_dl(
-                    [
-                        (name, command.get_short_help_str(limit))
-                        for name, command in self.commands.items()
-                        if self.commands.section(name) == section
-                    ]
-                )
+            yield section, [name for name in self.commands if self.commands.section(name) == section]
 
 
 def _click_command(name: str, command: Any) -> Any:
@@ -83,7 +74,7 @@ def _click_command(name: str, command: Any) -> Any:
         group.name = name
         return group
     single = typer.Typer(add_completion=False, rich_markup_mode=None)
-    single.command(name)(command)
+    single.command(name, cls=help_text.Command)(command)
     return typer.main.get_command(single)
 
 
@@ -94,7 +85,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=help_text.OPTIONS,
 )
 
 

@@ -7,15 +7,12 @@ from typing import Annotated, Final
 
 import typer
 
+from bridge.commands.terminal.help_text import Command, group
 from bridge.commands.terminal.options import SITE, SitePath, say
 
 SECTION: Final = "Set up"
 
-command = typer.Typer(
-    help="Make what ThingsBoard can import for this site.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+command = group("Make what ThingsBoard can import for this site.")
 
 
 @command.callback()
@@ -23,12 +20,17 @@ def thingsboard() -> None:
     """Make what ThingsBoard can import for this site."""
 
 
-@command.command("pack")
+@command.command("pack", cls=Command)
 def write_pack(
     site: SitePath = SITE,
-    out: Annotated[Path, typer.Option(help="The folder to write the files into.")] = Path("thingsboard"),
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder to write the files into.")] = Path(
+        "thingsboard"
+    ),
     prefix: Annotated[
-        str, typer.Option(help="What the devices' names in ThingsBoard begin with, as for `provision`.")
+        str,
+        typer.Option(
+            metavar="TEXT", help="What the devices' names in ThingsBoard begin with, as for `provision`."
+        ),
     ] = "",
 ) -> None:
     """Write device profiles with alarm rules, a rule chain, and dashboards, as JSON to import."""

@@ -26,7 +26,7 @@ _MOST_STATUS: Final = 100  # above, shells have meanings of their own for an exi
 def command(
     sensors: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SENSOR]...", help="The sensors, as named in the site file; none: all."),
+        typer.Argument(metavar="SENSOR", help="The sensors, as named in the site file; none: all."),
     ] = None,
     bus: Annotated[
         list[str] | None, typer.Option("--bus", metavar="BUS", help="All sensors of a bus; may be repeated.")

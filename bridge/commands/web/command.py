@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from bridge.commands.terminal.help_text import Command, group
 from bridge.commands.terminal.options import SITE, AsJson, SitePath, print_json, say
 
 if TYPE_CHECKING:
@@ -14,14 +15,10 @@ if TYPE_CHECKING:
 
 SECTION: Final = "Services"
 
-command = typer.Typer(
-    help="Serve the page for the phone, pair a browser, end sessions.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+command = group("Serve the page for the phone, pair a browser, end sessions.")
 
 
-@command.command()
+@command.command(cls=Command)
 def serve(site: SitePath = SITE) -> None:
     """Serve the page until nobody looks for ten minutes; systemd starts it when somebody comes."""
     import logging
@@ -40,7 +37,7 @@ def serve(site: SitePath = SITE) -> None:
     event_loop.run(serve_pages(load_site(site)))
 
 
-@command.command()
+@command.command(cls=Command)
 def pair(site: SitePath = SITE) -> None:
     """Show a code for one browser, valid for ten minutes, with the address of the page and a QR code."""
     from bridge.audit_log import AuditLog, Change
@@ -54,7 +51,7 @@ def pair(site: SitePath = SITE) -> None:
     say(text)
 
 
-@command.command()
+@command.command(cls=Command)
 def sessions(site: SitePath = SITE, as_json: AsJson = False) -> None:
     """List the browsers that are paired."""
     from bridge.commands.web.access import SESSION_S, name_of
@@ -80,10 +77,10 @@ def sessions(site: SitePath = SITE, as_json: AsJson = False) -> None:
         say("no browser is paired: sudo serial-bridge web pair")
 
 
-@command.command()
+@command.command(cls=Command)
 def revoke(
     session: Annotated[
-        str | None, typer.Argument(metavar="[SESSION]", help="As `sessions` lists it; none: all.")
+        str | None, typer.Argument(metavar="SESSION", help="As `sessions` lists it; none: all.")
     ] = None,
     site: SitePath = SITE,
 ) -> None:

@@ -1,0 +1,76 @@
+"""How `--help` reads: for the person at the cabinet, in whole sentences, without a programmer's types.
+
+Typer's own pages cut the sentence of a command to one line, and show `BUS <str>`, `{BUS}` and `x>=1`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+_TYPE = re.compile(r" <[^>]*>")
+_FROM_TO = re.compile(r"(?P<least>[\d.]+)<=x<=(?P<most>[\d.]+)(?=; |\]$)")
+_FROM = re.compile(r"x>=(?P<least>[\d.]+)(?=; |\]$)")
+_UNBOUNDED: Final = 10_000  # characters of a sentence that is not cut
+
+OPTIONS: Final = {"help_option_names": ["-h", "--help"]}
+
+
+class _Formatter(typer.Context.formatter_class):  # type: ignore[misc, valid-type]  # Typer names its class nowhere else
+    """Writes the lists of arguments, options and commands in plain words."""
+
+    def write_dl(self, rows: Sequence[tuple[str, str]], *places: Any, **spaces: Any) -> None:
+        super().write_dl([(_TYPE.sub("", term), _in_words(text)) for term, text in rows], *places, **spaces)
+
+
+class _Context(typer.Context):
+    formatter_class = _Formatter
+
+
+class Command(TyperCommand):
+    """A command whose `--help` is in plain words."""
+
+    context_class = _Context
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return what stands behind the command's name: BUS, without braces, is required."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+
+class CommandGroup(TyperGroup):
+    """A command with commands below it; `--help` shows the whole first sentence of each."""
+
+    context_class = _Context
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands, a paragraph for each section."""
+        for title, names in self.sections():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(name, self.commands[name].get_short_help_str(_UNBOUNDED)) for name in names]
+                )
+
+    def sections(self) -> Iterable[tuple[str, list[str]]]:
+        """Return the titles of the paragraphs with the names of their commands."""
+        return [("Commands", list(self.commands))]
+
+
+def group(sentence: str) -> typer.Typer:
+    """Return a command that has commands below it, none yet; the sentence says what it is for."""
+    return typer.Typer(
+        help=sentence,
+        cls=CommandGroup,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        context_settings=OPTIONS,
+    )
+
+
+def _in_words(text: str) -> str:
+    """Return the help of an option with its bounds in words."""
+    return _FROM.sub(r"at least \g<least>", _FROM_TO.sub(r"\g<least> to \g<most>", text))
