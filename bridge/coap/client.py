@@ -30,13 +30,13 @@ from bridge.coap.connection import Connection, Resolver
 from bridge.coap.errors import Closed, Reset, Silent, Unreachable
 from bridge.coap.exchange import Exchange
 from bridge.coap.identifiers import TOKEN_LENGTH
-from bridge.coap.interface import Association, Interface, Transport
+from bridge.coap.interface import Interface, Transport
 from bridge.coap.path_limit import PathLimit
+from bridge.coap.path_survey import PathSurvey
 from bridge.coap.udp import UDPAssociation
 from bridge.errors import PathTooNarrow, UplinkError
 from bridge.response_code import ResponseCode
 
-SURVEY_ROUND_S = 0.5  # on a fast link; half of it before what has not arrived is asked again
 _AIOCOAP_LOG = "bridge.coap.aiocoap"
 logging.getLogger(_AIOCOAP_LOG).setLevel(
     logging.ERROR
@@ -112,10 +112,10 @@ class Client:
         self._connection = Connection(host, port, transport, resolver, self._message_manager)
         self.where = self._connection.where
         self._path = path_limit or PathLimit(transport.message_limit)
-        self._survey: asyncio.Task[None] | None = None
         self._concurrency = ConcurrencyLimit(lanes)
         self._pace = Pace(rate)
         self._round_trip = RoundTrip(ack_timeout_s)
+        self._survey = PathSurvey(self._path, self._pace, self._round_trip)
         self._tuning = Reliable()
         self._tuning.MAX_RETRANSMIT = self.MAX_RETRANSMIT
         self._context: Any = None
@@ -237,9 +237,7 @@ class Client:
     async def close(self) -> None:
         """Fail what is in flight with Closed and free the socket; later requests fail the same way."""
         self._closed = True
-        if self._survey is not None:
-            self._survey.cancel()
-            await asyncio.gather(self._survey, return_exceptions=True)
+        await self._survey.stop()
         await self._connection.close()
         if self._context is not None:
             context, self._context = self._context, None
@@ -264,7 +262,7 @@ class Client:
             if wait_s := self._pace.reserve(asyncio.get_running_loop().time()):
                 await asyncio.sleep(wait_s)
             association = await self._connection.association()
-            self._look_for_longer(association)
+            self._survey.begin_if_due(association)
             self._tuning.ACK_TIMEOUT = self._round_trip.ack_timeout_s
             exchange = association.open_exchange(self._path)
             try:
@@ -324,29 +322,6 @@ class Client:
             await context._append_tokenmanaged_messagemanaged_transport(interface)
             self._context = context
         return self._manager
-
-    def _look_for_longer(self, association: Association) -> None:
-        """Survey the path beside the requests, if its limit is lowered and it is time for it."""
-        if self._survey is not None and not self._survey.done():
-            return
-        if self._path.is_survey_due(association.loop.time()):
-            self._survey = asyncio.create_task(self._survey_path(association))
-
-    async def _survey_path(self, association: Association) -> None:
-        """Find the longest message that the path carries: coarse steps first, then fine ones."""
-        within_s = max(SURVEY_ROUND_S, 8 * (self._round_trip.smoothed_s or 0.0))
-        longest_arrived: int | None = None
-        arrived_lengths: list[int] = []
-        for _ in range(2):
-            lengths = self._path.survey(longest_arrived)
-            for _ in lengths:
-                self._pace.reserve(association.loop.time())
-            arrived_lengths += await association.ask(lengths, within_s)
-            longest_arrived = max(arrived_lengths, default=self._path.limit)
-            if longest_arrived == self._path.longest:
-                break
-            self._path.apply_first_round(longest_arrived)
-        self._path.finish_survey(arrived_lengths, association.loop.time())
 
     def _count_retransmission(self) -> None:
         self._retransmissions += 1

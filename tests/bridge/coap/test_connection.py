@@ -329,7 +329,7 @@ async def test_a_path_that_swallows_long_messages_is_learned_once(longest: int) 
         with pytest.raises(PathTooNarrow, match="look for a tunnel or firewall"):
             await client.post(PATH, b"x" * full)
         assert (await client.post(PATH, b"x" * client.budget(PATH))).code == "2.01"
-        await until(lambda: client._survey is not None and client._survey.done())
+        await until(lambda: client._survey.is_over)
         assert longest - 80 < client.budget(PATH) < longest
         swallowed = server.swallowed
         for _ in range(20):
@@ -340,7 +340,7 @@ async def test_a_path_that_swallows_long_messages_is_learned_once(longest: int) 
         server.longest = 2000
         client._path._survey_at_s = 0.0
         await client.post(PATH, BODY)
-        await until(lambda: client._survey is not None and client._survey.done())
+        await until(lambda: client._survey.is_over)
         assert client.budget(PATH) == full
 
 
