@@ -1,27 +1,20 @@
 """A bus of polled sensors: line + schedule + groups. Each device is polled when due, until the port is lost.
 
-The values of a poll are split to its sensors and stamped with the arrival of its first reply. A poll that is
-interrupted, or answered only in part, keeps the values it has. A reply that comes when its poll is over, and
-can be the answer to nothing else, is a reading of its own.
-
-A protocol may come from anybody: if it fails at what its device says, in a way that nobody foresaw, that is
-logged once, and its sensor alone is tried again at growing distances.
+What a device does in its turn is in `turn`. Between turns the line is lent to who asks for a person. A reply
+that comes when its poll is over, and can be the answer to nothing else, is a reading of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from bridge.causes import Cause, diagnosis
 from bridge.clock import Clock
-from bridge.errors import BridgeError, NoReply, PortLost
-from bridge.line import LateReply, Line, Patience, Reply
-from bridge.line.reply_timeout import LONGEST_S
+from bridge.errors import NoReply, PortLost
+from bridge.line import LateReply, Line, Patience
 from bridge.port import Port
 from bridge.reader.attempt import Answer, Query, attempt
 from bridge.reader.belated import LateReading
@@ -29,10 +22,9 @@ from bridge.reader.group import Group
 from bridge.reader.grouping import groups, schedule_of, times_of
 from bridge.reader.intake import Intake
 from bridge.reader.lending import Borrower, Loans
-from bridge.reader.poll import ask_again, poll
+from bridge.reader.poll import ask_again
+from bridge.reader.turn import Turns
 from bridge.systemd import Heartbeat
-from protocols.toolkit.errors import ProtocolError
-from protocols.toolkit.polling import NotAsked, PollResult, Request
 from protocols.toolkit.protocol import PolledProtocol
 
 if TYPE_CHECKING:
@@ -58,7 +50,6 @@ class Polling:
         news: called when something in the status document changed.
 
     Attributes:
-        heard: number of polls that were answered.
         loans: the requests of others that wait for the line.
     """
 
@@ -71,7 +62,6 @@ class Polling:
         heartbeat: Heartbeat,
         news: Callable[[], None],
     ) -> None:
-        self.heard = 0
         self._bus = bus
         self._intakes = intakes
         self._heartbeat = heartbeat
@@ -79,6 +69,7 @@ class Polling:
         self._line = Line(port, bus.line, clock)
         self._groups = groups(bus)
         self._schedule = schedule_of(self._groups, clock)
+        self._turns = Turns(self._line, self._schedule, intakes, heartbeat)
         self._line.stations.on_late = self._hear_late
         self._line.stations.on_second = self._hear_second
         self.loans = Loans(self._wake)
@@ -87,6 +78,11 @@ class Polling:
         self._late_readings: list[tuple[Group, LateReading]] = []  # of the one that is polled
         self._has_other_master = False
         self._is_forgotten = False  # what was learned of the one that is polled
+
+    @property
+    def heard(self) -> int:
+        """Return the number of polls that were answered."""
+        return self._turns.heard
 
     async def run(self) -> None:
         """Poll each device when it is due.
@@ -177,14 +173,14 @@ class Polling:
         now = asyncio.get_running_loop().time
         self._polled, self._is_forgotten = group, False
         try:
-            answered = await self._poll(group, started)
+            answered = await self._turns.poll(group, started)
             self._schedule.done(
                 group,
                 started,
                 now(),
                 answered=answered,
-                not_before=max(self._clear_at(group), group.retry_at(now())),
-                wait_s=self._slow_s(group),
+                not_before=max(self._turns.clear_at(group), group.retry_at(now())),
+                wait_s=self._turns.slow_s(group),
             )
         finally:
             self._polled = None
@@ -198,7 +194,7 @@ class Polling:
         Then the groups that share its address wait as well, or they would owe one again before its turn.
         """
         station = self._line.stations[group.address]
-        request = self._first_request(group) if station.is_owing else None
+        request = self._turns.first_request(group) if station.is_owing else None
         if request is None or (clear_at := station.clear_at(request)) <= now:
             return False
         station.record_held(request)
@@ -223,112 +219,14 @@ class Polling:
         self._line.stations[group.address].forget()
         self._schedule.forget(group)
 
-    async def _poll(self, group: Group, started: float) -> bool:
-        """Poll a device once, keep the values and return whether it answered.
-
-        An interrupted poll keeps the values that it had until then. A poll in which an address is found to
-        answer twice keeps none: nobody knows which reply was to which request.
-        """
-        patience = self._patience(group, started)
-        second_replies = self._line.stations[group.address].second_replies
-        was_alone = not second_replies.is_expected
-        try:
-            outcome = await poll(group.device, partial(self._ask, group, patience))
-            group.unanswered_polls.record(outcome, asyncio.get_running_loop().time())
-            if was_alone and second_replies.is_expected:
-                group.doubted()
-            elif outcome.first is not None and not outcome.is_missed:
-                self.heard += 1
-                is_interrupted = outcome.interruption is not None
-                self._keep(group, outcome.result, outcome.first, is_interrupted=is_interrupted)
-            elif outcome.interruption is None:
-                group.missed()
-        except BridgeError:
-            raise
-        except Exception as error:  # a protocol of anybody's; the group logs the traceback
-            group.failed(error)
-            return False
-        if outcome.interruption is not None:
-            raise outcome.interruption
-        return not outcome.is_missed
-
-    def _patience(self, group: Group, started: float) -> Patience:
-        """Return how long this poll waits for replies: longer for a device that seems slow, not dead."""
-        patience = self._schedule.patience(group)
-        suspect = self._line.stations[group.address].reply_timeout.is_suspect
-        if suspect and patience is Patience.USUAL and self._schedule.may_wait(group, LONGEST_S, started):
-            return Patience.WIDE
-        return patience
-
-    def _slow_s(self, group: Group) -> float:
-        """Return how long to wait for the device's next reply if that is longer than configured; else 0."""
-        slow_s = self._line.stations[group.address].reply_timeout.slow_s(group.reply_timeout_s)
-        group.waits(slow_s)
-        return slow_s
-
-    def _clear_at(self, group: Group) -> float:
-        """Return when the device's next poll can begin without a reply being owed; -inf if none is."""
-        station = self._line.stations[group.address]
-        request = self._first_request(group) if station.is_owing else None
-        return -math.inf if request is None else station.clear_at(request)
-
-    @staticmethod
-    def _first_request(group: Group) -> Request | None:
-        """Return the request that the device's next poll begins with; None if there is none."""
-        try:
-            requests = group.device.planned()
-        except Exception as error:  # as above
-            group.failed(error)
-            return None
-        return requests[0] if requests else None
-
-    async def _ask(self, group: Group, patience: Patience, request: Request) -> Reply | None:
-        """Return the reply to one request, retried as the site allows; None if there is none.
-
-        Raises:
-            NotAsked: its reply could be mistaken for one that is owed.
-        """
-        request = request.with_rests(group.pause_within_reply_s)
-        tries = group.tries(patience)
-        self._heartbeat.extend(
-            len(tries) * self._line.patience_s(request, group.reply_timeout_s, group.gap_s)
-        )
-        try:
-            reply = await ask_again(
-                self._line,
-                request,
-                group.address,
-                reply_timeout_s=group.reply_timeout_s,
-                gap_s=group.gap_s,
-                tries=tries,
-            )
-        except NoReply as missing:
-            _log.debug("%s: %s", group.names, missing)
-            if missing.cause is Cause.HELD:
-                raise NotAsked from missing
-            group.unanswered(missing)
-            return None
-        group.is_retried = True
-        return reply
-
-    def _keep(
-        self, group: Group, result: PollResult | ProtocolError, reply: Reply, *, is_interrupted: bool = False
-    ) -> None:
-        """Hand the values of a poll to their sensors."""
-        if isinstance(result, ProtocolError):
-            group.made_no_sense(result)
-            return
-        group.answered(result, is_interrupted=is_interrupted)
-        for sensor, values in zip(group.sensors, result.values, strict=True):
-            self._intakes[sensor.name].take(values, reply.taken, stamp_error_s=reply.stamp_error_s)
-
     def _hear_late(self, address: str, late: LateReply | None) -> None:
         """Record a device that was heard after its poll; a reply that is certainly that poll's is kept."""
         for group in self._groups:
             if group.address != address:
                 continue
             group.heard_late()
-            self._schedule.lives(group, not_before=self._clear_at(group), wait_s=self._slow_s(group))
+            not_before, wait_s = self._turns.clear_at(group), self._turns.slow_s(group)
+            self._schedule.lives(group, not_before=not_before, wait_s=wait_s)
             if late is not None:
                 self._take_late(group, late)
 
@@ -342,7 +240,7 @@ class Polling:
         """Keep the values that a late reply adds to its poll; behind those of a poll under way."""
         try:
             reading = group.unanswered_polls.complete(late, asyncio.get_running_loop().time())
-        except Exception as error:  # as above
+        except Exception as error:  # a protocol of anybody's; the group logs the traceback
             group.failed(error)
             return
         if reading is not None:
@@ -353,9 +251,8 @@ class Polling:
     def _keep_late(self) -> None:
         """Keep the late readings that are due."""
         for group, reading in self._late_readings:
-            self.heard += 1
             group.late_readings += 1
-            self._keep(group, reading.result, reading.late.reply)
+            self._turns.keep(group, reading.result, reading.late.reply)
             self._news()
         self._late_readings.clear()
 
