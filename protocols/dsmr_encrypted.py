@@ -58,7 +58,7 @@ class TelegramListener:
 
     @property
     def invocation_counters(self) -> Mapping[str, int]:
-        """The last good counter of each meter, by its system title and the fingerprint of its key."""
+        """Return the last good counter of each meter, by its system title and the fingerprint of its key."""
         return self._decryption.counters
 
     def continue_after(self, counters: Mapping[str, int]) -> None:
@@ -66,7 +66,7 @@ class TelegramListener:
         self._decryption.continue_after(counters)
 
     def telegrams(self, frame: Frame) -> Sequence[Telegram]:
-        """One telegram of each meter that has values.
+        """Return a telegram of each meter that has values.
 
         Raises:
             DecryptionError: it cannot be decrypted, or is a repetition.

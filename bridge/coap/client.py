@@ -38,9 +38,7 @@ from bridge.errors import PathTooNarrow, UplinkError
 from bridge.response_code import ResponseCode
 
 _AIOCOAP_LOG = "bridge.coap.aiocoap"
-logging.getLogger(_AIOCOAP_LOG).setLevel(
-    logging.ERROR
-)  # what it warns of is expected here and counted in Stats
+logging.getLogger(_AIOCOAP_LOG).setLevel(logging.ERROR)  # what it warns of is expected, and stands in Stats
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ class Overheard:
 
     @property
     def is_damaged(self) -> bool:
-        """Whether a reply with a wrong checksum was heard."""
+        """Return whether a reply with a wrong checksum was heard."""
         return self.damaged_octets > 0
 
     def cause(self, request: Request) -> Cause:

@@ -115,9 +115,7 @@ class ReplyTimeout:
     def slow_s(self, limit_s: float) -> float:
         """Return the time-out that late replies ask for, above `limit_s`; 0 if the limit is enough."""
         slowest_first = sorted(self._recent, reverse=True)
-        stalls = (
-            1 if len(slowest_first) >= GUESSED_AFTER else 0
-        )  # of a few replies, none is taken for a stall
+        stalls = 1 if len(slowest_first) >= GUESSED_AFTER else 0  # of a few replies, none is taken for one
         slowest_s = max([self._late_s, *slowest_first[stalls : stalls + 1]])
         asked_s = min(LONGEST_S, max(_SLOWER * slowest_s, slowest_s + _WIDE_MARGIN_S))
         return asked_s if slowest_s > limit_s else 0.0

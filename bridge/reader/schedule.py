@@ -44,9 +44,7 @@ SILENT_SHARE = 0.05  # of the time, for all silent devices together,
 WIDE_SHARE = 0.004  # of which this is for probes of more patience
 SLOW_SHARE = 0.015  # of the time, for waiting for slow devices while others lose slots
 _ROOM = 0.8  # a line that would be busy for no more of the time has some to spare
-_PATIENCE_S = (
-    1.0  # a silent device whose turn it is lets the others go first for so long, or for its `every_s`
-)
+_PATIENCE_S = 1.0  # so long, or its `every_s`, a silent device whose turn it is lets the others go first
 
 Key = TypeVar("Key", bound=Hashable)
 

@@ -34,7 +34,7 @@ class Shortfall:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the last poll gave every value, none in doubt."""
+        """Return whether the last poll gave every value, none in doubt."""
         return not self.missing and not self.doubts
 
     @property

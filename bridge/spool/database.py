@@ -111,7 +111,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that writes: committed at the end, rolled back if anything is raised.
+        """Begin a transaction that writes; commit it at the end, or roll it back if anything is raised.
 
         Raises:
             SpoolDamaged: what SQLite found, or another process.
@@ -127,7 +127,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """One snapshot to read from. Keep it short: while it lasts, the write-ahead log cannot shrink.
+        """Begin a snapshot to read from. Keep it short: while it lasts, the write-ahead log cannot shrink.
 
         Raises:
             SpoolDamaged, SpoolUnavailable: as `write`.
@@ -160,7 +160,7 @@ class Database:
 
     @contextmanager
     def _noticing_damage(self) -> Iterator[None]:
-        """SQLite's errors in our words, and a mark left of damage."""
+        """Translate SQLite's errors, and leave a mark of damage for other processes."""
         try:
             with translated(self.path):
                 yield
@@ -218,9 +218,9 @@ def quick_check(path: Path, *, whole: bool) -> None:
 
 
 def _set_up(connection: sqlite3.Connection, path: Path, limit: int, *, is_new: bool) -> None:
-    """SQLite's settings, in an order that matters: the first two only take before WAL and the first table.
+    """Apply SQLite's settings, in this order: the first two only take before WAL and the first table.
 
-    And only they take the lock to write, also where they change nothing, for which others may be waiting.
+    Only those two take the lock to write, even where they change nothing, while others may wait for it.
     """
     wal_pages = wal_target(limit) // PAGE_BYTES
     if is_new:
@@ -235,9 +235,7 @@ def _set_up(connection: sqlite3.Connection, path: Path, limit: int, *, is_new: b
     connection.execute(f"PRAGMA wal_autocheckpoint={wal_pages}")
     connection.execute(f"PRAGMA journal_size_limit={wal_pages * PAGE_BYTES // 2}")
     connection.execute("PRAGMA temp_store=MEMORY")
-    connection.execute(
-        "PRAGMA secure_delete=OFF"
-    )  # Debian's default zeroes what is deleted: wear for nothing
+    connection.execute("PRAGMA secure_delete=OFF")  # Debian's default, to zero it, is wear for nothing
 
 
 _UNAVAILABLE = {
@@ -255,7 +253,7 @@ _WRONG_CALL = (  # 0: errors of Python's module itself
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """SQLite's errors and the system's in our words; those of a wrong call stay as they are.
+    """Translate SQLite's errors and the system's to the spool's; those of a wrong call stay as they are.
 
     Only what says that the file's contents are wrong is damage. All else may be over at the next try.
     """

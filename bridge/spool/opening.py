@@ -73,7 +73,7 @@ def _open_or_begin_anew(path: Path, limit: int) -> tuple[Database, Presence]:
 
 
 def _quarantine_if_damaged(path: Path, limit: int) -> None:
-    """Only for who is alone."""
+    """Begin anew beside a damaged file. Call only while holding the spool lock exclusively."""
     damage = _examine(path) if path.exists() else None
     if damage is None:
         mark(path).unlink(missing_ok=True)

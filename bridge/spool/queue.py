@@ -161,9 +161,9 @@ class Spool:
         return last_id(self._database)
 
     def rows(self, after: int, *, limit: int, skip: Collection[str] = ()) -> tuple[list[Row], int]:
-        """Dated rows with an id above `after`, in order of id, but for the sensors to `skip`.
+        """Return dated rows with an id above `after`, in order of id, without those of the sensors to `skip`.
 
-        Looks at no more than `STEP_ROWS` rows, so a call takes milliseconds whatever is queued.
+        A call looks at no more than `STEP_ROWS` rows, so it takes milliseconds whatever is queued.
 
         Returns:
             At most `limit` rows, and the id up to which the queue was looked at: the next `after`. It is

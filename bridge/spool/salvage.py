@@ -176,7 +176,7 @@ def _boots(wreck: sqlite3.Connection) -> dict[int, str]:
 
 
 def _extent(wreck: sqlite3.Connection, table: Literal["reading", "refused"]) -> tuple[int, int]:
-    """No row has an id below the first or above the last: as the rows say, or else as the sequence does."""
+    """Return the lowest and the highest id that a row may have, by the rows, or else by the sequence."""
     try:
         last = wreck.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0]  # noqa: S608
     except sqlite3.DatabaseError:

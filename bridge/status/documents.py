@@ -265,7 +265,5 @@ class Status(TypedDict):
     sensors: dict[str, SensorStatus]
     buses: dict[str, BusDocument]  # without `sensors`, which stand beside them
     uplink: UplinkDocument
-    gateway: (
-        GatewayDocument | None
-    )  # None if site.toml gives it no device of its own, or nothing was reported
+    gateway: GatewayDocument | None  # None if it has no device of its own, or nothing was reported
     clock: ClockStatus

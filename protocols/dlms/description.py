@@ -47,7 +47,7 @@ class MeterListener:
 
     @property
     def invocation_counters(self) -> Mapping[str, int]:
-        """The last good counter of each meter, by its system title and the fingerprint of its key."""
+        """Return the last good counter of each meter, by its system title and the fingerprint of its key."""
         return self._decryption.counters
 
     def continue_after(self, counters: Mapping[str, int]) -> None:
@@ -163,7 +163,7 @@ def _list_fields(value_list: List, sent_at: str | None) -> Fields:
 
 
 def _value(entry: Entry) -> Values:
-    """One value under its name; nothing if it is a text, or a time that is none."""
+    """Return a value under its name; {} if it is a text, or a time that is none."""
     code, value = entry.code, entry.value
     if isinstance(value, bytes):
         is_clock = code[2:5] == CLOCK and len(value) == DATE_TIME_LENGTH

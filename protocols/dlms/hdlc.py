@@ -59,7 +59,7 @@ class Hdlc(NamedTuple):
 
 
 def extent(buffer: bytes, at: int) -> int:
-    """Octets of the frame whose header begins here, with both flags; 0 if its HCS is wrong."""
+    """Return the octets of the frame whose header begins here, both flags included; 0 if its HCS is wrong."""
     begin = at + (buffer[at] == FLAG[0])
     head_end = _control(buffer, begin) + 1 + _CHECK_LENGTH
     end = begin + ((buffer[begin] << 8 | buffer[begin + 1]) & _LENGTH)
@@ -105,7 +105,7 @@ def _checked(octets: bytes) -> bytes:
 
 
 def _control(buffer: bytes, begin: int) -> int:
-    """Where the control octet is, behind two addresses."""
+    """Return the place of the control octet, behind two addresses."""
     return _address_end(buffer, _address_end(buffer, begin + _FORMAT_LENGTH))
 
 

@@ -109,7 +109,7 @@ def read(body: Element, system_title: bytes = b"") -> List:
 
 
 def _walked(items: Sequence[Element]) -> Iterator[tuple[Code, Element, Scale | None]]:
-    """Codes, each with the value behind it and, if that follows, its scaler and unit."""
+    """Yield each code with the value behind it and, if that follows, its scaler and unit."""
     at = 0
     while at < len(items):
         item = items[at]
@@ -124,7 +124,7 @@ def _walked(items: Sequence[Element]) -> Iterator[tuple[Code, Element, Scale | N
 
 
 def _described(body: Sequence[Element]) -> list[tuple[Code, Element, Scale | None]]:
-    """Values that a description before them names; empty if there is none.
+    """Return the values that a description before them names; [] if there is none.
 
     The description begins with its own place; where that place is not sent, one value less follows it.
     """
@@ -150,7 +150,7 @@ def _by_position(body: Sequence[Element]) -> List:
 
 
 def _kaifa(meter_id: str, values: Sequence[Element]) -> List:
-    """Kaifa in Norway, one or three phases, of list 3 with clock and energies behind them."""
+    """Return the values of a Kaifa in Norway: one or three phases; in list 3 clock and energies follow."""
     phases = {6: 1, 10: 3, 11: 1, 15: 3}.get(len(values))
     if phases is None:
         return List("", ())
@@ -163,9 +163,10 @@ def _kaifa(meter_id: str, values: Sequence[Element]) -> List:
 
 
 def _vienna(body: Sequence[Element]) -> List:
-    """Iskra AM550 and Sagemcom IM350 in Vienna: number, time, date, energies, reactive energies, powers.
+    """Return the values of an Iskra AM550 or Sagemcom IM350 in Vienna.
 
-    The reactive energies are left out: which tariff they are of is not told.
+    These are number, time, date, energies, reactive energies and powers. The reactive energies are left out:
+    which tariff they are of is not told.
     """
     if len(body) != _VIENNA_LENGTH:
         return List("", ())
@@ -185,7 +186,7 @@ def _known(maker: str, code: Code) -> Scale | None:
 
 
 def _maker(body: Sequence[Element], system_title: bytes, *, is_described: bool) -> str:
-    """Who made the meter, as far as a list tells it."""
+    """Return who made the meter, as far as a list tells it; "" if it does not."""
     texts = [_text(item) for item in body if isinstance(item, str | bytes)]
     for maker in _MAKERS:
         if any(text.startswith(maker) for text in texts) or system_title.startswith(maker.encode()):

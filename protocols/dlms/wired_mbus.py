@@ -53,7 +53,7 @@ class Segment(NamedTuple):
 
 
 def extent(buffer: bytes, at: int) -> int:
-    """Octets of the frame that begins here; 0 if its two lengths differ."""
+    """Return the octets of the frame that begins here; 0 if its two lengths differ."""
     return buffer[at + 1] + _AROUND if buffer[at + 1] == buffer[at + 2] else 0
 
 

@@ -191,7 +191,7 @@ def describe(frame: Frame) -> Fields:
 
 
 def _items(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each code with its octets, as far as the codes are known and the data are whole."""
+    """Yield each code with its octets, as far as the codes are known and the data are whole."""
     at = 0
     while at + 1 < len(data):
         code, at = data[at], at + 1

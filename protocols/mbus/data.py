@@ -111,7 +111,10 @@ def date_g(data: bytes) -> str | None:
 
 
 def date_time(data: bytes) -> str | None:
-    """Type F (32 bits) "2014-03-31T23:59", I (48) "2014-03-31T23:59:00" or J (24) "23:59:00"."""
+    """Return a time; None if it is invalid.
+
+    Type F (32 bits): "2014-03-31T23:59"; I (48): "2014-03-31T23:59:00"; J (24): "23:59:00".
+    """
     if len(data) == 4:
         return _type_f(data)
     if len(data) == 3:

@@ -124,10 +124,8 @@ def _misaddressed(reply: Frame) -> bytes:
     message = link.parse(reply)
     if message is None:
         return reply.data
-    data_with_other_id = (
-        bytes((message.data[0] ^ 0x01,)) + message.data[1:] if message.data else b""
-    )  # another id
-    return link.build(replace(message, a=(message.a + 1) % link.SELECTED, data=data_with_other_id))
+    data = bytes(octet ^ 0x01 for octet in message.data[:1]) + message.data[1:]  # begins with another id
+    return link.build(replace(message, a=(message.a + 1) % link.SELECTED, data=data))
 
 
 def _damaged(reply: bytes) -> bytes:

@@ -61,12 +61,12 @@ class ModbusRequest:
 
     @property
     def body(self) -> bytes:
-        """The request's PDU."""
+        """Return the request's PDU."""
         return self.data[1:]
 
     @property
     def is_write(self) -> bool:
-        """Whether it changes something in the unit."""
+        """Return whether it changes something in the unit."""
         return self.data[1] in _WRITES
 
     def is_broken_reply(self, noise: bytes) -> bool:
@@ -120,7 +120,7 @@ class ModbusOverhearer:
 
     @property
     def pairing(self) -> Pairing[ModbusRequest]:
-        """The requests and replies so far."""
+        """Return the requests and replies so far."""
         return self._pairing
 
     def hear(self, event: Event, start_s: float, end_s: float) -> Sequence[Overheard]:

@@ -112,7 +112,7 @@ class Layout:
 
     @property
     def is_told_by_second(self) -> bool:
-        """Whether the octet after the function code has a say in the length."""
+        """Return whether the octet after the function code has a say in the length."""
         return layout.size(self.declaration) is None and self.counted_at in (None, 1)
 
     def parse(self, pdu: bytes) -> dict[str, Any]:

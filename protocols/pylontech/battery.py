@@ -68,7 +68,7 @@ class Battery:
 
     @property
     def address(self) -> str:
-        """Its number."""
+        """Return its number."""
         return str(self._number)
 
     def planned(self) -> list[Request]:

@@ -73,7 +73,7 @@ class Lessons(Generic[Item]):
 
     @property
     def left_out(self) -> Mapping[Item, str]:
-        """The items that are not asked for, each with the reason in words."""
+        """Return the items that are not asked for, each with the reason in words."""
         return self._left_out
 
     def named(self, sensors: Iterable[Mapping[str, Item]]) -> tuple[Mapping[str, str], ...]:
@@ -117,7 +117,7 @@ class Lessons(Generic[Item]):
         )
 
     def asks_for(self, item: Item) -> bool:
-        """Whether an item is asked for in this poll."""
+        """Return whether an item is asked for in this poll."""
         return item not in self._left_out or item == self.due()
 
     def due(self) -> Item | None:

@@ -57,21 +57,21 @@ class LineSettings:
 
     @property
     def character_bits(self) -> int:
-        """Bits of one character on the wire: start, data, parity, stop."""
+        """Return the bits of one character on the wire: start, data, parity, stop."""
         return 1 + self.bytesize + (self.parity != "N") + self.stopbits
 
     def duration_s(self, octets: float) -> float:
-        """Time that `octets` characters take on the wire, in seconds."""
+        """Return the time that `octets` characters take on the wire, in seconds."""
         return octets * self.character_bits / self.baudrate
 
     @property
     def gathering_s(self) -> float:
-        """Silence that a UART makes inside a message, in seconds: it gathers octets and hands them over."""
+        """Return the silence that a UART makes inside a message, in seconds, as it gathers octets."""
         return self.duration_s(_UART_BUFFER)
 
     @property
     def frame_gap_s(self) -> float:
-        """Least silence between frames, in seconds: Modbus's t3.5, which hurts no other protocol.
+        """Return the least silence between frames, in seconds: Modbus's t3.5, which hurts no other protocol.
 
         3.5 characters of 11 bits; above 19200 baud the fixed 1.75 ms that Modbus over Serial Line V1.02
         §2.5.1.1 recommends there.
@@ -179,7 +179,7 @@ class Device(Protocol):
 
     @property
     def address(self) -> str:
-        """Its address on the bus, for people."""
+        """Return its address on the bus, for people."""
         ...
 
     def poll(self, now: float, /) -> Dialogue:

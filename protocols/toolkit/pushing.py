@@ -70,7 +70,7 @@ class CountsInvocations(Listener, Protocol):
 
     @property
     def invocation_counters(self) -> Mapping[str, int]:
-        """The last good counter of each meter, by a name of the meter and its key."""
+        """Return the last good counter of each meter, by a name of the meter and its key."""
         ...
 
     def continue_after(self, counters: Mapping[str, int]) -> None:

@@ -168,9 +168,8 @@ def plugged_in(
     for _ in range(max(1, round(timeout_s / LOOK_EVERY_S))):
         pause(LOOK_EVERY_S)
         present = list(adapters(sysfs))
-        known_adapters &= {
-            (adapter.device, adapter.usb) for adapter in present
-        }  # an adapter pulled out and plugged in again is new
+        # An adapter pulled out and plugged in again is new.
+        known_adapters &= {(adapter.device, adapter.usb) for adapter in present}
         new = [adapter for adapter in present if (adapter.device, adapter.usb) not in known_adapters]
         if new and new == last_new:  # the ports of one adapter appear one by one
             return _only_port(new, present)

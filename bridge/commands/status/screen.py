@@ -68,7 +68,7 @@ def screen(document: Status, units: Mapping[str, Mapping[str, str]], width: int,
     tail = [_crop(Text(one_line(sentence), "dim"), width) for sentence in books(document)]
     names = sorted(
         document["sensors"], key=lambda name: rank(word_for(document, name))
-    )  # stable: the file's order
+    )  # then as in the file
     console = Console(width=width)
     taken = sum(len(line.wrap(console, width)) for line in [*head, *tail])
     room = len(names) if height is None else max(1, height - taken - 3)

@@ -53,6 +53,10 @@ Answer = bytes | Sequence[tuple[LineSettings, bytes]] | None
 """A reply; or several messages, each with the settings it is sent with."""
 
 
+_Event = Callable[[float, float], bytes]
+"""Called with when it was due and what the time is now; returns the octets that the host hears."""
+
+
 class Wire:
     """A line with devices on it. Times are seconds of one monotonic clock.
 
@@ -99,9 +103,7 @@ class Wire:
         self._own_speech = Speech(dialect, line)
         self._random = random.Random(seed)  # noqa: S311 - faults that can be repeated, no secret
         self._stations: dict[Address | None, Station] = defaultdict(Station)  # None: the converter
-        self._events: list[
-            tuple[float, int, Callable[[float, float], bytes]]
-        ] = []  # a heap: what happens when
+        self._events: list[tuple[float, int, _Event]] = []  # a heap: what happens when
         self._number = 0  # decides where two events are due at once
         self._medium = Medium(self._random)
         self._receptions: dict[Speech, Reception] = {}
