@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from bridge.commands.models.listing import listing, models_table
+from bridge.commands.models.listing import listing
 from bridge.commands.terminal import app
 from bridge.config import load, load_site
 from bridge.errors import ConfigError
@@ -18,6 +18,7 @@ from protocols.modbus import models
 from tests import vectors_check
 from tests.benchmarks.table import markdown
 from tests.bridge.config.conftest import SITES
+from tests.models.author import models_table
 from tests.support.pages import ALL, BLOCKS, PAGES, README, ROOT
 
 

@@ -10,9 +10,11 @@ import json
 import re
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from bridge.commands.models.listing import listing, models_table
+from bridge.commands.models.documents import ModelRow
+from bridge.commands.models.listing import listing
 from protocols.modbus import models
 from protocols.modbus.models.variants import INDEX, KEY, index_text
 from tests.models.facts import derived_grades
@@ -41,6 +43,20 @@ def main(names: list[str]) -> None:
     text = _PAGE.read_text("utf-8")
     begin = text.index("| model | what |")
     _PAGE.write_text(text[:begin] + models_table(listing()) + text[text.index("\n\n", begin) :], "utf-8")
+
+
+def models_table(rows: Sequence[ModelRow]) -> str:
+    """Return the listing as the table of docs/models.md."""
+    lines = [
+        "| model | what | kind | registers | line as delivered | evidence |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{row['name']}` | {row['title']} | {row['kind']} | {row['registers']} | "
+        f"{row['line'] or 'see manual'} | {row['grade']} |"
+        for row in sorted(rows, key=lambda row: (row["kind"], row["name"]))
+    ]
+    return "\n".join(lines)
 
 
 def write_index() -> None:

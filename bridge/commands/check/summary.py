@@ -10,7 +10,8 @@ from typing import TypedDict
 from bridge import plain_text
 from bridge.commands.check import bus_load
 from bridge.commands.models.documents import ModelDescription
-from bridge.commands.models.listing import own_models, own_text
+from bridge.commands.models.listing import own_models
+from bridge.commands.models.text import own_text
 from bridge.commands.terminal.in_force import edits
 from bridge.config import Bus, Certificate, Credentials, Site
 from bridge.port.adapter import Adapter, adapters, fitting

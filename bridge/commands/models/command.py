@@ -34,13 +34,12 @@ def command(
         describe,
         is_right,
         listing,
-        listing_text,
         matching,
-        model_text,
         not_a_model,
         nothing_chosen,
         shelf,
     )
+    from bridge.commands.models.text import listing_text, model_text
 
     models_shelf = shelf(site)
     if name is None:
