@@ -23,6 +23,16 @@ from bridge.files import NotOurFile, acting_as_owner, open_regular, read_all, re
 _LARGEST_BYTES = 100_000_000
 
 
+def check_writable(path: Path) -> None:
+    """Check that the file can be replaced, before an installer plugs adapters and answers questions.
+
+    Raises:
+        ConfigError: the file cannot be replaced.
+    """
+    if not os.access(path.resolve().parent, os.W_OK):
+        raise ConfigError([f"{path}: cannot be replaced: run this as the file's owner or with sudo"])
+
+
 def edit(path: Path, transform: Callable[[str], str]) -> None:
     """Replace the text of a person's file by `transform` of it; do nothing if that is the same.
 

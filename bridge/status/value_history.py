@@ -7,10 +7,11 @@ a minute without one has no value, and nothing old is drawn as new.
 from __future__ import annotations
 
 import json
-import math
 from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
+
+from protocols.toolkit.keys import is_number
 
 if TYPE_CHECKING:
     from bridge.status.documents import SensorDocument
@@ -74,16 +75,12 @@ def _ring(rows: object) -> list[Minute]:
         match row:
             case [int(number), dict(values)] if not ring or number > ring[-1][0]:
                 ring.append(
-                    (number, {str(key): float(each) for key, each in values.items() if _is_number(each)})
+                    (number, {str(key): float(each) for key, each in values.items() if is_number(each)})
                 )
     return ring
 
 
 def _numbers(document: SensorDocument) -> dict[str, float]:
     values = document.get("last_values") or {}
-    numbers = {key: float(value) for key, value in values.items() if _is_number(value)}
+    numbers = {key: float(value) for key, value in values.items() if is_number(value)}
     return dict(list(numbers.items())[:KEYS])
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

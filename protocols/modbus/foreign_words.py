@@ -72,7 +72,6 @@ _ORDERS: Final = _same(
     ("DCBA", "dcba little le littleendian lsb 4321 both 3210"),
 )
 _COUNTS: Final = _words("count length size quantity words registercount objectscount numregisters")
-_MOST_DECIMALS: Final = 9
 
 
 def foreign_words(entry: Entry, known_keys: Collection[str]) -> dict[str, str]:

@@ -33,7 +33,7 @@ class Key:
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Return whether a TOML value is a finite number; true and false are none."""
+    """Return whether a value is a finite number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -34,10 +34,11 @@ def command(
 ) -> None:
     """Find out which adapter a bus has, and write it."""
     from bridge.commands.enroll import enrolment
+    from bridge.config.edit import check_writable
 
     bus = bus and _checked_name(bus)
     bus_adapters = enrolment.buses(site)
-    enrolment.check_writable(site)
+    check_writable(site)
     proposal = _find(site, bus, port, timeout, is_silent=yes)
     say(one_line(proposal), err=as_json)
     bus = bus or _checked_name(_ask(bus_adapters, err=as_json))

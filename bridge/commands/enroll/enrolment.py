@@ -8,7 +8,6 @@ mistakes.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -19,7 +18,7 @@ from typing import Any
 from bridge.commands.terminal.next_step import SITE, command
 from bridge.config.document import Document
 from bridge.config.edit import edit_tables
-from bridge.errors import BridgeError, ConfigError, PortLost
+from bridge.errors import BridgeError, PortLost
 from bridge.port.adapter import SYSFS, Adapter, adapters, find_adapter
 from bridge.port.identity import Identity, Kind, NoIdentity, identify
 
@@ -60,16 +59,6 @@ def buses(path: Path) -> dict[str, str]:
         return {}
     bus_tables = {name: table for name, table in tables.items() if isinstance(table, Mapping)}
     return {name: str(table.get("adapter", "")) for name, table in bus_tables.items()}
-
-
-def check_writable(path: Path) -> None:
-    """Check that the file can be replaced, before an installer plugs adapters and answers questions.
-
-    Raises:
-        ConfigError: the file cannot be replaced.
-    """
-    if not os.access(path.resolve().parent, os.W_OK):
-        raise ConfigError([f"{path}: cannot be replaced: run this as the file's owner or with sudo"])
 
 
 def by_port(port: Path, sysfs: Path = SYSFS) -> Proposal:

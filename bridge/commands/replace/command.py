@@ -71,11 +71,11 @@ def command(
     Connect the new one first. Nothing is written to it.
     """
     from bridge import event_loop
-    from bridge.commands.enroll.enrolment import check_writable
     from bridge.commands.replace import replacement
     from bridge.commands.replace.last_values import corrected, doubt, last_known
     from bridge.commands.replace.text import document, lines
     from bridge.config import load_site, with_keys
+    from bridge.config.edit import check_writable
 
     site_settings = with_keys(load_site(site), secrets_of(site, credentials))
     check_writable(site)

@@ -6,7 +6,6 @@ written in it stays, comments included.
 
 from __future__ import annotations
 
-import os
 import socket
 import tomllib
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ import tomlkit
 from bridge.commands.provision.credentials_edit import store
 from bridge.commands.terminal.next_step import SITE
 from bridge.config.document import Document
-from bridge.config.edit import edit, edit_tables
+from bridge.config.edit import check_writable, edit, edit_tables
 from bridge.config.places import check_plain_name
 from bridge.errors import ConfigError
 from bridge.files import replace_regular
@@ -67,7 +66,7 @@ class Draft:
     def begin(self) -> None:
         """Make site.toml if there is none. Raises ConfigError if it cannot be written."""
         if self.site.exists():
-            _check_writable(self.site)
+            check_writable(self.site)
             return
         lines = [f"site = {_toml(_site_name())}", "", "[thingsboard]", ""]
         if self.site.absolute() != SITE:
@@ -184,11 +183,6 @@ def _without_new(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[st
         elif key in after:
             result[key] = new_value
     return result
-
-
-def _check_writable(path: Path) -> None:
-    if not os.access(path.resolve().parent, os.W_OK):
-        raise ConfigError([f"{path}: cannot be replaced: run this as the file's owner or with sudo"])
 
 
 def _site_name() -> str:
