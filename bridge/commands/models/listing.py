@@ -23,6 +23,7 @@ from bridge.errors import ConfigError
 from protocols import load
 from protocols.modbus import models
 from protocols.modbus.models import Library, Model
+from protocols.modbus.models.evidence import GRADES
 from protocols.modbus.plan import Limits
 from protocols.modbus.registers import ORDERS, Register
 
