@@ -36,6 +36,9 @@ site = "barn-7"
 [thingsboard]
 url = "coap://tb.example.com"
 
+[spool]
+path = "spool.db"
+
 [bus.meters]                       # the cabinet on the left
 adapter = "serial:AB0JPQ7X"        # the blue one
 protocol = "modbus-rtu"
