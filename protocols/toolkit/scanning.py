@@ -96,12 +96,14 @@ class Probe:
         reply_within_s: from the end of the request to the first octet of the reply. It may be short: what
             comes later stands in the `others` of the next `Heard`.
         linger_s: how long the line is listened to after the reply, for a second device that answers too.
+        waits_out: it is listened to for all of `reply_within_s`, too: so long a second device has to begin.
     """
 
     request: Request
     address: str = ""
     reply_within_s: float = 0.3
     linger_s: float = 0.0
+    waits_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,16 +70,19 @@ def _reply(wire: Wire, probe: Probe, line: LineSettings, sent_at: float) -> tupl
     """What is heard after a request: up to the reply that it accepts, or until the line is quiet again."""
     request, octets = probe.request, b""
     framer = request.framer()
-    until = sent_at + probe.reply_within_s + line.gathering_s
+    due_at = until = sent_at + probe.reply_within_s + line.gathering_s
     rest_s = max(_REST_S + line.gathering_s, request.rest_s)
     while wire.due_at <= until:
         at = wire.due_at
         heard = wire.advance(at)
         octets += heard
         has_reply = any(isinstance(event, Frame) and request.accepts(event) for event in framer.feed(heard))
-        if has_reply and not probe.linger_s:
+        if has_reply and not probe.linger_s and not probe.waits_out:
             return octets, at
-        until = at + probe.linger_s if has_reply else max(until, at + rest_s) if heard else until
+        if has_reply:
+            until = max(at + probe.linger_s, due_at if probe.waits_out else 0.0)
+        elif heard:
+            until = max(until, at + rest_s)
     return octets, max(sent_at, until)
 
 

@@ -125,7 +125,7 @@ class Asker:
                 rest_s += SLACK_S if framer.pending else USB_S
                 deadline = max(due_at, self._busy_until + rest_s)
             elif has_reply:
-                deadline = self._busy_until + probe.linger_s
+                deadline = max(self._busy_until + probe.linger_s, due_at if probe.waits_out else 0.0)
             data = await self._read(min(deadline, limit))
             octets = echo.strip(data) if data else echo.release()
             self._has_echo = self._has_echo or echo.is_found
@@ -138,7 +138,7 @@ class Asker:
                 events += framer.silence()
             is_new = not has_reply and any(_is_reply(request, event) for event in events)
             has_reply = has_reply or is_new
-            if has_reply and not probe.linger_s:
+            if has_reply and not probe.linger_s and not probe.waits_out:
                 return window
             if is_new:  # from the last octet on a second device may answer, also where silence made the frame
                 continue
