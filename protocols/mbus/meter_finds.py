@@ -12,12 +12,15 @@ from protocols.toolkit.scanning import Evidence, Find, Trouble
 PROTOCOL: Final = "mbus"
 
 
-def meter(address: Secondary, message: Message, *, has_twin: bool, is_shared: bool) -> Find:
-    """Return a meter that said its own secondary address twice.
+def meter(
+    address: Secondary, message: Message, *, is_confirmed: bool, has_twin: bool, is_shared: bool
+) -> Find:
+    """Return a meter that was read by its secondary address.
 
     Args:
         address: its secondary address.
         message: its telegram.
+        is_confirmed: it has confirmed its address since.
         has_twin: another meter has the same number.
         is_shared: another meter has the same primary address.
     """
@@ -31,11 +34,11 @@ def meter(address: Secondary, message: Message, *, has_twin: bool, is_shared: bo
         keys |= {name: part for name, part in parts.items() if part not in ("", None)}
     return Find(
         protocol=PROTOCOL,
-        address=address.id,
-        evidence=Evidence.IDENTIFIED,
-        confidence=1.0,
+        address=str(address) if has_twin else address.id,
+        evidence=Evidence.IDENTIFIED if is_confirmed else Evidence.ANSWERS,
+        confidence=1.0 if is_confirmed else None,
         reasons=(
-            f"it says so itself, twice: {_title(address)}",
+            f"it says so itself{' and confirms it' if is_confirmed else ', once'}: {_title(address)}",
             f"its primary address is {message.a}"
             + (", as another meter's: only by its id can it be called" if is_shared else ""),
         ),

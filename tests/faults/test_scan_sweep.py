@@ -96,6 +96,13 @@ def test_a_late_acknowledgement_behind_several_at_once_is_waited_for() -> None:
     assert scan(bus, Limits(line=bus.line), ["mbus"]).missed == ()
 
 
+def test_five_meters_of_m_bus_on_a_known_line_are_found_within_ten_seconds() -> None:
+    """A selection that nobody answers costs a third of a second at 2400 baud, and most are such."""
+    outcomes = [scan(bus, Limits(line=bus.line), ["mbus"]) for bus in buses(0, 40, "mbus", faulty=False)]
+    assert [outcome.missed for outcome in outcomes if outcome.missed] == []
+    assert statistics.median(outcome.last_s for outcome in outcomes) <= KNOWN_LINE_S
+
+
 @pytest.mark.parametrize("protocol", ["dlt645", "dlt645-1997"])
 def test_an_empty_part_of_the_numbers_costs_no_more_than_the_quickest_meter_needs(protocol: str) -> None:
     """A hundred parts are asked, whoever answers in them."""

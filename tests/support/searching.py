@@ -27,6 +27,11 @@ class Outcome:
     probes: list[Probe] = field(default_factory=list)
     seconds: float = 0.0
 
+    @property
+    def last_finds(self) -> list[Find]:
+        """Return what was said last of each address, in the order in which they were found."""
+        return list({find.address: find for find in self.finds}.values())
+
 
 def searched(wire: Wire, search: Search, line: LineSettings, now: float = 1.0) -> Outcome:
     """Drive a search to its end, on a wire whose host has these settings."""

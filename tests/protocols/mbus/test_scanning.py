@@ -10,7 +10,8 @@ import pytest
 from bridge.simulator.field.wire import Wire
 from bridge.simulator.training.drawing import random_bus
 from bridge.simulator.training.playing import wire_of
-from protocols.mbus import PROTOCOL
+from protocols.mbus import PROTOCOL, secondary
+from protocols.mbus.link import Message
 from protocols.mbus.records import Record
 from protocols.mbus.scanning import SCANNING, addressed, search
 from protocols.mbus.secondary import Secondary
@@ -55,9 +56,10 @@ def test_a_line_without_meters_costs_two_requests() -> None:
     assert outcome.seconds < 1.0
 
 
-def test_a_meter_says_twice_who_it_is() -> None:
+def test_a_meter_says_who_it_is_and_confirms_it() -> None:
     outcome = found(wire_with(meter(5, METER)))
-    (find,) = outcome.finds
+    first, find = outcome.finds
+    assert (first.address, first.evidence, first.confidence) == ("06855817", Evidence.ANSWERS, None)
     assert (find.protocol, find.address, find.evidence) == ("mbus", "06855817", Evidence.IDENTIFIED)
     assert find.identity == {
         "maker": "KAM",
@@ -66,21 +68,60 @@ def test_a_meter_says_twice_who_it_is() -> None:
         "type": "Heat: Outlet",
     }
     assert PROTOCOL.settings(find.keys).secondary == Secondary("06855817")
-    assert len(outcome.probes) == 4
+    assert [probe.request.summary for probe in outcome.probes] == [
+        "selection of ffffffff",
+        "meter 253: data",
+        "selection of 06855817.KAM.8.4",
+    ]
+
+
+def test_a_meter_that_is_selected_by_its_digits_alone_is_read_again() -> None:
+    class DigitsAlone(SimulatedMeter):
+        def _select(self, message: Message) -> bytes | None:
+            is_whole = secondary.parse(message.data).manufacturer != ""
+            return None if is_whole else super()._select(message)
+
+    (find,) = found(wire_with(DigitsAlone(5, [[ENERGY]], secondary=METER))).last_finds
+    assert (find.address, find.evidence) == ("06855817", Evidence.IDENTIFIED)
+
+
+def test_a_meter_that_falls_silent_after_one_telegram_is_told_of_and_not_claimed() -> None:
+    class Once(SimulatedMeter):
+        def answer(self, request: Frame) -> bytes | None:
+            reply = None if self.is_done else super().answer(request)
+            self.is_done = self.is_done or len(reply or b"") > 1
+            return reply
+
+        is_done = False
+
+    outcome = found(wire_with(Once(5, [[ENERGY]], secondary=METER), meter(6, replace(METER, id="11111111"))))
+    assert [(find.address, find.evidence) for find in outcome.finds] == [
+        ("06855817", Evidence.ANSWERS),
+        ("11111111", Evidence.ANSWERS),
+        ("06855817", Evidence.ANSWERS),
+        ("11111111", Evidence.IDENTIFIED),
+    ]
+
+
+def test_all_meters_are_told_of_before_any_is_asked_to_confirm_itself() -> None:
+    addresses = [replace(METER, id=f"{number:08}") for number in (1, 2, 3)]
+    outcome = found(wire_with(*(meter(number, address) for number, address in enumerate(addresses))))
+    assert [find.evidence for find in outcome.finds] == [Evidence.ANSWERS] * 3 + [Evidence.IDENTIFIED] * 3
 
 
 def test_meters_of_one_primary_address_are_all_found_by_their_numbers() -> None:
     addresses = [replace(METER, id=f"{number:08}") for number in (123, 124, 125, 70000000)]
     outcome = found(wire_with(*(meter(0, address) for address in addresses)))
     assert {find.address for find in outcome.finds} == {address.id for address in addresses}
-    assert all(find.evidence is Evidence.IDENTIFIED for find in outcome.finds)
-    assert sum("only by its id" in find.reasons[1] for find in outcome.finds) == 3
+    assert all(find.evidence is Evidence.IDENTIFIED for find in outcome.last_finds)
+    assert sum("only by its id" in find.reasons[1] for find in outcome.last_finds) == 4
 
 
 def test_meters_with_one_number_get_keys_that_tell_them_apart() -> None:
     outcome = found(wire_with(meter(1, METER), meter(2, replace(METER, medium=7))))
-    settings = [PROTOCOL.settings(find.keys) for find in outcome.finds]
+    settings = [PROTOCOL.settings(find.keys) for find in outcome.last_finds]
     assert {each.address for each in settings} == {"06855817.KAM.8.4", "06855817.KAM.8.7"}
+    assert {find.address for find in outcome.finds} == {each.address for each in settings}
 
 
 def test_two_meters_with_one_secondary_address_are_told_as_such() -> None:
@@ -118,7 +159,7 @@ def test_every_meter_of_random_buses_is_found_and_none_that_is_not_there() -> No
         outcome = searched(wire_of(bus, lambda: 0.0), search(Scope(bus.line)), bus.line)
         serials = {device.serial.partition(".")[0] for device in bus.devices}
         assert {find.address for find in outcome.finds} == serials
-        assert all(find.evidence is Evidence.IDENTIFIED for find in outcome.finds)
+        assert all(find.evidence is Evidence.IDENTIFIED for find in outcome.last_finds)
 
 
 def test_wiring_faults_lead_to_no_claim_of_a_meter_that_is_not_there() -> None:

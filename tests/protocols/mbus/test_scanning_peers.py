@@ -82,7 +82,7 @@ def test_real_meters_are_found_with_the_addresses_that_pymeterbus_reads(meterbus
     meters = {place: RealMeter(meterbus, telegram) for place, telegram in enumerate(chosen.values())}
     dialect = replace(DIALECT, concerns=lambda request, place: True)
     wire = Wire(meters, LINE, dialect=dialect, turn_around_s=0.03)
-    finds = searched(wire, search(Scope(LINE)), LINE).finds
+    finds = searched(wire, search(Scope(LINE)), LINE).last_finds
     assert {find.address for find in finds} == {address[:8].lower() for address in chosen}
     assert {find.evidence for find in finds} == {Evidence.IDENTIFIED}
 
