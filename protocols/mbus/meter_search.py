@@ -36,6 +36,7 @@ from protocols.toolkit.polling import Request
 from protocols.toolkit.scanning import Find, Heard, Probe, Scope, Search
 
 LAST_PRIMARY: Final = 250
+_RESERVED: Final = 252  # EN 13757-2: no meter has this address
 _TRIES: Final = 5  # to read a meter twice
 _CONFIRMATIONS: Final = 2  # of each kind that are asked for
 _FRAGMENT: Final = 9  # octets of a shortest telegram: fewer are noise, and no two meters at once
@@ -239,10 +240,18 @@ class Searcher:
         if len(telegrams) == 2:
             first, second = map(application.secondary_of, telegrams)
             yield primary_meter(number, first, telegrams[0]) if first == second else two_at(number)
-        elif fragments > 1:
+        elif fragments == _TRIES and (has_acknowledged or (yield from self._is_nobody_heard())):
             yield two_at(number)
         elif has_acknowledged and (yield from self._acknowledges(number)):
             yield silent_meter(number)
+
+    def _is_nobody_heard(self) -> Generator[Probe | Find, Heard, bool]:
+        """Return whether the line is silent where nobody can answer: else noise may look like two meters."""
+        for _ in range(_TRIES):
+            heard = yield self._probe(reset(_RESERVED), "")
+            if not heard.is_silent:
+                return False
+        return True
 
     def _acknowledges(self, number: int) -> Generator[Probe | Find, Heard, bool]:
         """Return whether an address acknowledges again, with nothing beside it."""

@@ -140,6 +140,16 @@ def test_two_meters_on_one_primary_address_are_told_as_such() -> None:
     assert "labels" in finds[0].reasons[0]
 
 
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_noise_is_no_meter_at_any_address(share: float) -> None:
+    """At a host that listens four times too fast, an octet of noise is many."""
+    fast_line = replace(LINE, baudrate=4 * LINE.baudrate)
+    for seed in range(5):
+        wire = Wire({}, LINE, dialect=DIALECT, seed=seed)
+        wire.line_faults.noise = share
+        assert searched(wire, search(Scope(fast_line, addressed("0-250"))), fast_line).finds == []
+
+
 def test_old_meters_without_selection_are_found_by_their_primary_addresses() -> None:
     outcome = found(wire_with(Old(3, [[ENERGY]], secondary=METER), Old(140, [[ENERGY]], secondary=METER)))
     assert [(find.address, find.keys) for find in outcome.finds] == [
