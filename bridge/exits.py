@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from bridge.errors import BridgeError, ConfigError, StepsFailed
-from bridge.plain_text import lines, one_line, visible
+from bridge.plain_text import folded, lines, one_line, visible
 from protocols.toolkit.errors import PackageError
 
 
@@ -40,7 +40,7 @@ def foreseen_errors() -> Iterator[None]:
 
 
 def _end(text: str, status: int) -> None:
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{folded(text, sys.stderr)}\n")
     sys.exit(status)
 
 

@@ -6,15 +6,20 @@ before a text is shown. Markup means nothing here: text is text.
 
     one_line    a field, a cell, a sentence        json_text   for programs: escaped, so that nothing is lost
     lines       several of these, a line each      visible     a text with line breaks of its own
+    folded      sentences, broken at words to a terminal's width
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable
+from typing import IO, Final
 
 _REPLACEMENT = "�"
+_DEEPER: Final = "    "  # than a command below a sentence
+_NARROWEST: Final = 20  # columns: a serial console says 0
 _NOT_ASCII = re.compile(r"[^\n -~]")
 
 
@@ -32,6 +37,37 @@ def lines(texts: Iterable[object]) -> str:
 def visible(text: object) -> str:
     """Return a text of several lines, with everything else that is not printable replaced."""
     return lines(str(text).split("\n"))
+
+
+def folded(text: str, stream: IO[str] | None) -> str:
+    """Return sentences folded at words to the width of the terminal that a stream is; else as they are.
+
+    A row that is indented, or begins with "next:", is for copying, or has columns: it stays whole, and the
+    terminal breaks it without a line break of ours in what is copied.
+    """
+    columns = _columns(stream)
+    if columns is None or all(len(row) <= columns for row in text.split("\n")):
+        return text
+    from textwrap import wrap
+
+    rows = []
+    for row in text.split("\n"):
+        if len(row) <= columns or row.startswith((" ", "next:")):
+            rows.append(row)
+        else:
+            rows += wrap(
+                row, columns, subsequent_indent=_DEEPER, break_long_words=False, break_on_hyphens=False
+            )
+    return "\n".join(rows)
+
+
+def _columns(stream: IO[str] | None) -> int | None:
+    """Return the width of a terminal; None for anything else, and for one that does not know it."""
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns if stream else 0
+    except (OSError, ValueError):  # no terminal; a stream in memory
+        return None
+    return columns if columns >= _NARROWEST else None
 
 
 def json_text(data: object, *, indent: int | None = None) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from bridge.commands.terminal.options import SITE, AsJson, SitePath, print_json, say
+from bridge.commands.terminal.options import SITE, AsJson, SitePath, print_json, say, tell
 
 SECTION: Final = "Around it"
 
@@ -58,7 +58,7 @@ def _play_random(seed: int, link: Path, *, reveal: bool, as_json: bool) -> None:
         if as_json:
             print_json({"link": str(link), **drawn_bus.document()})
             return
-        say(f"{link}: a bus that nobody knows. Find out: serial-bridge scan {link}")
+        tell(f"{link}: a bus that nobody knows. Find out: serial-bridge scan {link}")
         say("\n".join(drawn_bus.sentences()) if reveal else "What is on it: the same command with --reveal")
 
     play_until_stopped(drawn_bus, link, announce)

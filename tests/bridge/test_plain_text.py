@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import logging
+import os
 import sqlite3
+import struct
 import sys
-from collections.abc import Iterator
+import termios
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -20,7 +25,7 @@ from bridge.commands.provision.view import _View
 from bridge.commands.terminal import main
 from bridge.config import load_site
 from bridge.logs import PlainFormatter
-from bridge.plain_text import json_text, lines, one_line, visible
+from bridge.plain_text import folded, json_text, lines, one_line, visible
 from bridge.spool import Reading, Spool
 from bridge.status.runtime import Runtime
 from tests.bridge.port.test_adapter import Sysfs
@@ -283,3 +288,48 @@ def test_json_keeps_every_character_and_escapes_what_is_not_printable() -> None:
         assert {char for char in text if not char.isprintable()} <= {"\n"}
         assert "é" in text
         assert "温度" in text
+
+
+SENTENCE = 'bus meters: adapter "serial:AB0JPQ7X" is not there: plug in the adapter, then look again'
+
+
+@pytest.fixture
+def terminal() -> Iterator[Callable[[int], IO[str]]]:
+    """Make a terminal of so many columns, and return the stream that a program would write to."""
+    master, slave = os.openpty()
+    stream = os.fdopen(slave, "w")
+
+    def resized(columns: int) -> IO[str]:
+        fcntl.ioctl(stream, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        return stream
+
+    yield resized
+    stream.close()
+    os.close(master)
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_sentence_is_folded_at_words_to_the_terminal(
+    columns: int, terminal: Callable[[int], IO[str]]
+) -> None:
+    rows = folded(SENTENCE, terminal(columns)).split("\n")
+    assert len(rows) > 1
+    assert max(map(len, rows)) <= columns
+    assert [word for row in rows for word in row.split()] == SENTENCE.split()
+
+
+def test_what_is_copied_is_not_folded(terminal: Callable[[int], IO[str]]) -> None:
+    command = "sudo serial-bridge enroll meters --site /home/pi/sites/barn/site.toml"
+    path = "/home/pi/sites/barn-7/" * 3
+    assert folded(f"  {command}\nnext: {command}", terminal(40)) == f"  {command}\nnext: {command}"
+    assert path in folded(f"{path} is missing", terminal(40))
+
+
+def test_nothing_is_folded_where_no_width_is_known(
+    terminal: Callable[[int], IO[str]], tmp_path: Path
+) -> None:
+    assert folded(SENTENCE, terminal(0)) == SENTENCE
+    assert folded(SENTENCE, io.StringIO()) == SENTENCE
+    assert folded(SENTENCE, None) == SENTENCE
+    with (tmp_path / "output").open("w") as file:
+        assert folded(SENTENCE, file) == SENTENCE

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from bridge.commands.terminal.options import SITE, AsJson, SitePath, print_json, say
+from bridge.commands.terminal.options import SITE, AsJson, SitePath, print_json, tell
 
 SECTION: Final = "Every day"
 
@@ -27,4 +27,4 @@ def command(
     if as_json:
         print_json({"paths": [str(path) for path in log.paths], "torn": torn, "entries": entries[-last:]})
     else:
-        say(text(log.paths, entries, torn, last))
+        tell(text(log.paths, entries, torn, last))

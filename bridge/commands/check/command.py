@@ -13,8 +13,8 @@ from bridge.commands.terminal.options import (
     SitePath,
     load_both,
     print_json,
-    say,
     secrets_of,
+    tell,
 )
 
 SECTION: Final = "Set up"
@@ -35,4 +35,4 @@ def command(
     site_settings, secrets = load_both(site, credentials)
     with_keys(site_settings, secrets_of(site, credentials))
     document = summary(site_settings, secrets)
-    print_json(document) if as_json else say(text(document, plan=plan))
+    print_json(document) if as_json else tell(text(document, plan=plan, site=site))

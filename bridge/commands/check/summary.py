@@ -13,6 +13,7 @@ from bridge.commands.models.documents import ModelDescription
 from bridge.commands.models.listing import own_models
 from bridge.commands.models.text import own_text
 from bridge.commands.terminal.in_force import edits
+from bridge.commands.terminal.next_step import SITE, command
 from bridge.config import Bus, Certificate, Credentials, Site
 from bridge.port.adapter import Adapter, adapters, fitting
 from bridge.status.documents import BusDocument
@@ -113,8 +114,14 @@ def shared_ports(site: Site, present: Sequence[Adapter]) -> Iterator[str]:
             )
 
 
-def text(document: Summary, *, plan: bool = False) -> str:
-    """Return the summary for the person at the cabinet; with `plan`, every request of each sensor."""
+def text(document: Summary, *, plan: bool = False, site: Path = SITE) -> str:
+    """Return the summary for the person at the cabinet.
+
+    Args:
+        document: that of `check --json`.
+        plan: with every request of each sensor.
+        site: the site file, for the next step.
+    """
     server, spool = document["thingsboard"], document["spool"]
     lines = [
         *document["not_in_force"],
@@ -132,20 +139,26 @@ def text(document: Summary, *, plan: bool = False) -> str:
             else f"{share} of the wire's time"
         )
         lines.append(f"bus {name}: {bus['protocol']} at {bus['line']} on {bus['adapter']}, {usage}")
+        width = max(map(len, bus["sensors"]), default=0)
         for sensor, row in bus["sensors"].items():
-            lines.append(f"  {sensor:<20} {_manner_text(row, unasked=bus['unasked'])}, {row['credential']}")
+            lines.append(
+                f"  {sensor:<{width}}  {_manner_text(row, unasked=bus['unasked'])}, {row['credential']}"
+            )
             if plan:
                 lines += map(_request_line, row["plan"])
                 lines += [f"    learned: {lesson}" for lesson in row["lessons"]]
     lines += [own_text(model) for model in document["models"]]
     lines += [f"warning: {warning}" for warning in document["warnings"]]
-    lines += ["ok", f"next: {_next(document)}"]
+    lines += ["ok", f"next: {_next(document, site)}"]
     return plain_text.lines(lines)
 
 
-def _next(document: Summary) -> str:
-    """Return what to type next: put an edit in force, else try the sensors."""
-    return "sudo serial-bridge install" if document["not_in_force"] else "serial-bridge try"
+def _next(document: Summary, site: Path) -> str:
+    """Return what to type next: put an edit in force, find the first sensors, or try those that there are."""
+    if document["not_in_force"]:
+        return command("sudo serial-bridge install", site)
+    has_sensors = any(bus["sensors"] for bus in document["buses"].values())
+    return command("serial-bridge try" if has_sensors else "sudo serial-bridge setup", site)
 
 
 def _request_line(ask: PlannedRequest) -> str:

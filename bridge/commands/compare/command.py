@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from bridge.commands.terminal.options import SITE, AsJson, DevicesPath, SitePath, print_json, say
+from bridge.commands.terminal.options import SITE, AsJson, DevicesPath, SitePath, print_json, say, tell
 
 SECTION: Final = "When stuck"
 
@@ -34,7 +34,7 @@ def command(
     listening = listening_bus(bus, site)
     source = source_of(bus, None, None, read, site, devices)
     if read is None:
-        say(f"listens to bus {bus} for {minutes:g} min; Ctrl-C ends it and compares what was heard", err=True)
+        tell(f"listens to bus {bus} for {minutes:g} min; Ctrl-C ends it and compares what it heard", err=True)
     document = event_loop.run(compare(listening, source, 60 * minutes))
     print_json(document) if as_json else say(text(document))
     raise typer.Exit(not document["frames"])

@@ -12,8 +12,8 @@ from bridge.commands.terminal.options import (
     CredentialsPath,
     SitePath,
     print_json,
-    say,
     secrets_of,
+    tell,
 )
 
 SECTION: Final = "When stuck"
@@ -37,5 +37,5 @@ def command(
 
     logging.getLogger("bridge").addHandler(logging.NullHandler())  # the findings say what its warnings would
     findings = event_loop.run(examine(load_site(site), secrets_of(site, credentials), Machine()))
-    print_json(document(findings)) if as_json else say(text(findings))
+    print_json(document(findings)) if as_json else tell(text(findings))
     raise typer.Exit(bool(wrong(findings)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from bridge.commands.terminal.audited import recorded, toml_values
-from bridge.commands.terminal.options import SITE, AsJson, SitePath, print_json, say
+from bridge.commands.terminal.options import SITE, AsJson, SitePath, print_json, say, tell
 from bridge.plain_text import one_line
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def command(
     bus_adapters = enrolment.buses(site)
     check_writable(site)
     proposal = _find(site, bus, port, timeout, is_silent=yes)
-    say(one_line(proposal), err=as_json)
+    tell(one_line(proposal), err=as_json)
     bus = bus or _checked_name(_ask(bus_adapters, err=as_json))
     adapter = proposal.identity.adapter
     if other_bus := enrolment.taken_by(site, bus, proposal.port):
@@ -69,7 +69,7 @@ def command(
             }
         )
     elif is_written:
-        say(f'{site}: bus {bus} has adapter "{adapter}"\nnext: {enrolment.next_step(site)}')
+        tell(f'{site}: bus {bus} has adapter "{adapter}"\nnext: {enrolment.next_step(site)}')
     elif bus not in bus_adapters:
         say(f"{site} has no bus {bus} yet; to copy into it:\n\n{enrolment.block(bus, adapter)}")
     raise typer.Exit(not is_written)
@@ -96,7 +96,7 @@ def _find(site: Path, bus: str | None, port: Path | None, timeout_s: float, *, i
     adapters_before = list(adapters())
     if present := enrolment.present_text(site):
         free = "; to take one of these: --port DEVICE" if "free" in present else ""
-        say(f"plugged in already: {present}{free}", err=True)
+        tell(f"plugged in already: {present}{free}", err=True)
     say(f"plug the adapter in now (waiting {timeout_s:g} s)", err=True)
     return enrolment.plugged_in(adapters_before, timeout_s, site=site)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from bridge.commands.terminal.options import SITE, AsJson, DevicesPath, SitePath, print_json, say
+from bridge.commands.terminal.options import SITE, AsJson, DevicesPath, SitePath, print_json, tell
 
 SECTION: Final = "When stuck"
 
@@ -42,5 +42,5 @@ def command(
     document = event_loop.run(
         peek(load_site(site), bus, unit, tables[table], range(first, last + 1), devices)
     )
-    print_json(document) if as_json else say(plain_lines(lines(document)))
+    print_json(document) if as_json else tell(plain_lines(lines(document)))
     raise typer.Exit(not document["registers"])

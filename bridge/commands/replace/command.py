@@ -20,6 +20,7 @@ from bridge.commands.terminal.options import (
     print_json,
     say,
     secrets_of,
+    tell,
 )
 from bridge.plain_text import one_line
 
@@ -109,7 +110,7 @@ def command(
     if as_json:
         print_json(document(proposal, is_written=is_written, next_step=step if is_written else None))
     elif is_written:
-        say(f"{site}: {sensor} is the new one; to undo it: serial-bridge audit has the old values")
+        tell(f"{site}: {sensor} is the new one; to undo it: serial-bridge audit has the old values")
         say(f"next: {step}", err=True)
     raise typer.Exit(not is_written)
 
@@ -148,7 +149,7 @@ def _choice(candidates: Sequence[Located], text: str) -> Located:
 
 def _read_off(sensor: str, doubtful: Sequence[Continuation]) -> list[str]:
     """Ask for the last values of the old sensor, where those that are remembered may be the new one's."""
-    say(f"the bus has read this address all along, so what it read last may be the new {sensor}'s already")
+    tell(f"the bus has read this address all along, so what it read last may be the new {sensor}'s already")
     return [
         f"{entry.key}="
         + typer.prompt(f"{entry.key}, as the old one showed it last", default=str(entry.last), err=True)

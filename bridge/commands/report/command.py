@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from bridge.commands.terminal.options import SITE, SitePath, say
+from bridge.commands.terminal.options import SITE, SitePath, tell
 
 SECTION: Final = "Every day"
 
@@ -42,4 +42,4 @@ def command(
             target.write_text(html, "utf-8")
     except OSError as error:
         raise BridgeError(f"{target}: {error.strerror}; name another file") from error
-    say(f"{target}: open it in a browser, print it, or mail it")
+    tell(f"{target}: open it in a browser, print it, or mail it")

@@ -12,7 +12,7 @@ import typer
 
 from bridge.commands.terminal.audited import recorded
 from bridge.commands.terminal.help_text import Command, group
-from bridge.commands.terminal.options import SITE, AsJson, SitePath, print_json, say
+from bridge.commands.terminal.options import SITE, AsJson, SitePath, print_json, say, tell
 from bridge.plain_text import lines, one_line
 
 SECTION: Final = "Every day"
@@ -43,7 +43,7 @@ def audit(site: SitePath = SITE, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"discrepancies": discrepancies})
     else:
-        say(lines(discrepancies) if discrepancies else settle.audited(site_settings))
+        tell(lines(discrepancies) if discrepancies else settle.audited(site_settings))
     raise typer.Exit(1 if discrepancies else 0)
 
 
@@ -81,7 +81,7 @@ def retry(sensor: SensorFilter = None, site: SitePath = SITE) -> None:
     from bridge.commands.spool import settle
     from bridge.config import load_site
 
-    say(one_line(settle.retry(load_site(site), sensor)))
+    tell(one_line(settle.retry(load_site(site), sensor)))
 
 
 @command.command(cls=Command)
@@ -99,7 +99,7 @@ def drop(
         typer.confirm(one_line(f"Give up {settle.at_stake(site_settings, sensor)} for good?"), abort=True)
     with recorded(site, f"spool drop {sensor}", partial(settle.holdings, site_settings, (sensor,))):
         result = settle.drop(site_settings, sensor)
-    say(one_line(result))
+    tell(one_line(result))
 
 
 @command.command(cls=Command)
@@ -116,7 +116,7 @@ def reassign(
     command_text = f"spool reassign {old} {new}"
     with recorded(site, command_text, partial(settle.holdings, site_settings, (old, new))):
         result = settle.reassign(site_settings, old, new)
-    say(one_line(result))
+    tell(one_line(result))
 
 
 @command.command(cls=Command)
@@ -130,4 +130,4 @@ def salvage(
     from bridge.commands.spool import settle
     from bridge.config import load_site
 
-    say(one_line(settle.salvage(load_site(site), file)))
+    tell(one_line(settle.salvage(load_site(site), file)))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bridge.audit_log import AuditLog, Change
-from bridge.commands.terminal.options import say
+from bridge.commands.terminal.options import tell
 from bridge.config.document import Document
 from bridge.config.tables import ClockSettings, SpoolSettings
 from bridge.errors import ConfigError
@@ -26,7 +26,7 @@ def record(site: Path, command: str, *changes: Change) -> None:
         changes: each with its value before and after, and none of them a secret.
     """
     if changes and (reason := log_of(site).record(command, changes)):
-        say(f"note: {reason}", err=True)
+        tell(f"note: {reason}", err=True)
 
 
 @contextmanager

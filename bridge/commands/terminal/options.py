@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bridge.commands.terminal.next_step import SITE
-from bridge.plain_text import json_text, visible
+from bridge.plain_text import folded, json_text, visible
 from bridge.services import VARIABLES, secrets_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = [
     "print_json",
     "say",
     "secrets_of",
+    "tell",
 ]
 
 SitePath = Annotated[
@@ -62,6 +64,11 @@ def print_json(data: object) -> None:
 def say(text: object, *, err: bool = False) -> None:
     """Print a text of one or more lines, without characters that steer a terminal."""
     typer.echo(visible(text), err=err)
+
+
+def tell(text: object, *, err: bool = False) -> None:
+    """Print sentences, a line each, folded at words on a terminal: what `say` prints stays as it stands."""
+    typer.echo(folded(visible(text), sys.stderr if err else sys.stdout), err=err)
 
 
 def load_both(site: Path, credentials: Path | None) -> tuple[Site, Credentials]:

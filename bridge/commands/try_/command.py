@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -17,6 +18,7 @@ from bridge.commands.terminal.options import (
     print_json,
     say,
     secrets_of,
+    tell,
 )
 
 SECTION: Final = "Set up"
@@ -53,7 +55,7 @@ def command(
     names = chosen(keyed, sensors or (), bus or ())
     if len(names) == 1 and sensors:
         answer = event_loop.run(ask(keyed, names[0], devices))
-        print_json(answer) if as_json else say(text(answer, with_raw=verbose))
+        print_json(answer) if as_json else tell(text(answer, with_raw=verbose))
         if answer["values"] and not as_json:
             say(f"next: {next_command('sudo serial-bridge install', site)}", err=True)
         raise typer.Exit(not is_whole(answer))
@@ -64,7 +66,7 @@ def command(
         answers[answer["sensor"]] = answer
         if as_json:
             return
-        say(line(answer, width))
+        tell(line(answer, width))
         if verbose:
             say(octets_text(answer))
 
@@ -73,9 +75,14 @@ def command(
     if as_json:
         print_json({name: answers[name] for name in names})
     elif failures:
-        say(f"{len(failures)} of {len(names)} silent or incomplete; next: {_look(failures[0])}", err=True)
+        tell(
+            f"{len(failures)} of {len(names)} silent or incomplete; next: {_look(failures[0], site)}",
+            err=True,
+        )
+    else:
+        tell(f"next: {next_command('sudo serial-bridge install', site)}", err=True)
     raise typer.Exit(min(len(failures), _MOST_STATUS))
 
 
-def _look(name: str) -> str:
-    return f'serial-bridge try "{name}" -v'
+def _look(name: str, site: Path) -> str:
+    return next_command(f'serial-bridge try "{name}" -v', site)

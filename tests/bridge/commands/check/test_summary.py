@@ -54,3 +54,18 @@ def test_aligned_sensors_that_crowd_each_other_are_said(sensors: int, is_told: b
     shown = text(summary(load_site(path), Credentials({})))
     sentence = f"bus.meters: {sensors} aligned sensors are read one after the other, so the last is read 2."
     assert (sentence in shown) == is_told
+
+
+def test_the_next_step_is_for_the_site_that_was_named(tmp_path: Path) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text(site_head())
+    last = text(summary(load_site(path), Credentials({})), site=path).splitlines()[-1]
+    assert last == f"next: sudo serial-bridge setup --site {path}", (
+        "a bus without a sensor has nothing to try"
+    )
+    path.write_text(
+        site_head()
+        + '[[bus.meters.sensor]]\nname = "a"\naddress = 1\nevery = "1m"\nmodel = "eastron-sdm630"\n'
+    )
+    last = text(summary(load_site(path), Credentials({})), site=path).splitlines()[-1]
+    assert last == f"next: serial-bridge try --site {path}"
