@@ -12,7 +12,7 @@ description  frames into fields, for people
 simulation   the other side: a unit that answers
 sunspec/     devices that say themselves which registers they have
 sunspec_device  such a unit, polled
-record       what the protocols of both modes share
+transmission_mode  what the protocols of both modes share
 rtu          the protocol `modbus-rtu`
 ascii        the protocol `modbus-ascii`, with its ADU and framer
 """

@@ -22,7 +22,7 @@ from typing import Final
 
 from protocols.modbus import pdu
 from protocols.modbus.carrier import Carrier
-from protocols.modbus.record import modbus_protocol
+from protocols.modbus.transmission_mode import TransmissionMode
 from protocols.toolkit.errors import ProtocolError
 from protocols.toolkit.framing import Direction, Event, Frame, Noise, NoiseReason
 
@@ -162,11 +162,11 @@ ASCII: Final = Carrier(
 )
 
 
-PROTOCOL = modbus_protocol(
+PROTOCOL = TransmissionMode(
     name="modbus-ascii",
     title="Modbus ASCII",
     spec="Modbus Application Protocol V1.1b3, Modbus over Serial Line V1.02 §2.5.2",
     framer=StreamFramer,
     carrier=ASCII,
     bytesizes=frozenset({7, 8}),
-)
+).protocol()
