@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.errors import BridgeError
-from bridge.spool.ledger import book, discrepancies, sensor_id
+from bridge.spool.ledger import book, discrepancies, rebook, sensor_id
 from bridge.spool.queue import Spool
 from bridge.spool.salvage import Salvaged, salvage
 from bridge.spool.steps import last_id, steps
@@ -149,11 +149,7 @@ class SpoolAdmin(Spool):
                 count = db.execute(
                     "DELETE FROM reading WHERE id > ? AND id <= ? AND sensor = ?", (after, upto, number)
                 ).rowcount
-                for owner, change in ((number, -count), (other, count)):
-                    db.execute(
-                        "UPDATE sensor SET read = read + ?1, queued = queued + ?1 WHERE id = ?2",
-                        (change, owner),
-                    )
+                rebook(db, "queued", count, number, other)
             total += count
         for after, upto in steps(self._database, last_id(self._database), table="refused"):
             with self._database.write() as db:
@@ -161,11 +157,7 @@ class SpoolAdmin(Spool):
                     "UPDATE refused SET sensor = ? WHERE id > ? AND id <= ? AND sensor = ?",
                     (other, after, upto, number),
                 ).rowcount
-                for owner, change in ((number, -count), (other, count)):
-                    db.execute(
-                        "UPDATE sensor SET read = read + ?1, refused = refused + ?1 WHERE id = ?2",
-                        (change, owner),
-                    )
+                rebook(db, "refused", count, number, other)
             total += count
         if total:
             logger.info("%d readings of %s are those of %s now", total, old, new)

@@ -80,6 +80,14 @@ def book(db: Connection, outcome: Outcome, counts: Mapping[int, int]) -> None:
     db.executemany(_BOOK[outcome], ((count, id_) for id_, count in counts.items()))
 
 
+def rebook(db: Connection, counter: Literal["queued", "refused"], count: int, old: int, new: int) -> None:
+    """Book readings of the sensor with one number, which are queued or refused, as read from another."""
+    db.executemany(
+        f"UPDATE sensor SET read = read + ?1, {counter} = {counter} + ?1 WHERE id = ?2",  # noqa: S608 (our words)
+        ((-count, old), (count, new)),
+    )
+
+
 def accounts(db: Connection) -> dict[str, Account]:
     """Return every sensor's account, by its name."""
     return {

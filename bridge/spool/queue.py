@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
@@ -104,8 +105,10 @@ class Spool:
         A stamp that its sensor had already, from an earlier process or a reading dated meanwhile, is put
         behind the newest of that sensor.
 
-        `lost`: how many readings of each sensor could not be kept; booked as read and dropped.
-        `counters`: the last invocation counters of meters that encrypt.
+        Args:
+            readings: in the order in which they were taken.
+            lost: how many readings of each sensor could not be kept; booked as read and dropped.
+            counters: the last invocation counters of meters that encrypt.
         """
         self._make_way(partial(self._room.make, sum(len(r.body) + _ROW_BYTES for r in readings)))
         lost = lost or {}
@@ -117,32 +120,19 @@ class Spool:
             trusted = None
             for reading in readings:
                 sensor = sensors[reading.sensor]
-                if reading.ts_ms is not None:
-                    trusted = stamp = following(reading.ts_ms, newest[reading.sensor])
-                    newest[reading.sensor] = stamp
-                    db.execute(
-                        "INSERT INTO reading(sensor, ts, points, body) VALUES (?, ?, ?, ?)",
-                        (sensor, stamp, reading.points, reading.body),
-                    )
+                if reading.ts_ms is None:
+                    _insert_undated(db, sensor, reading)
                     continue
-                boot_id, boottime_ns = reading.taken.boot_id, reading.taken.boottime_ns
+                trusted = stamp = following(reading.ts_ms, newest[reading.sensor])
+                newest[reading.sensor] = stamp
                 db.execute(
-                    "INSERT OR IGNORE INTO boot(boot_id, not_before) VALUES (?, (SELECT ts FROM trusted))",
-                    (boot_id,),
-                )
-                id_ = db.execute(
-                    "INSERT INTO reading(sensor, points, body, boot, boottime)"
-                    " SELECT ?, ?, ?, id, ? FROM boot WHERE boot_id = ?",
-                    (sensor, reading.points, reading.body, boottime_ns, boot_id),
-                ).lastrowid
-                db.execute(
-                    "UPDATE boot SET undated_from = coalesce(undated_from, ?) WHERE boot_id = ?",
-                    (id_, boot_id),
+                    "INSERT INTO reading(sensor, ts, points, body) VALUES (?, ?, ?, ?)",
+                    (sensor, stamp, reading.points, reading.body),
                 )
             db.executemany(
                 "UPDATE sensor SET read = read + ?1 + ?2, queued = queued + ?1, dropped = dropped + ?2,"
                 " newest_ts = ?3 WHERE id = ?4",
-                [(read[name], lost.get(name, 0), newest[name], id_) for name, id_ in sensors.items()],
+                [(read[name], lost.get(name, 0), newest[name], sensor) for name, sensor in sensors.items()],
             )
             if trusted is not None:
                 db.execute("REPLACE INTO trusted(id, ts) VALUES (1, ?)", (trusted,))
@@ -299,3 +289,17 @@ def read_placed(path: Path) -> Placed | None:
         return None
     with closing(Spool.view(path)) as spool:
         return spool.placed()
+
+
+def _insert_undated(db: sqlite3.Connection, sensor: int, reading: Reading) -> None:
+    """Add a reading that waits for its date, with the boot it belongs to and the time since then."""
+    boot_id = reading.taken.boot_id
+    db.execute(
+        "INSERT OR IGNORE INTO boot(boot_id, not_before) VALUES (?, (SELECT ts FROM trusted))", (boot_id,)
+    )
+    id_ = db.execute(
+        "INSERT INTO reading(sensor, points, body, boot, boottime)"
+        " SELECT ?, ?, ?, id, ? FROM boot WHERE boot_id = ?",
+        (sensor, reading.points, reading.body, reading.taken.boottime_ns, boot_id),
+    ).lastrowid
+    db.execute("UPDATE boot SET undated_from = coalesce(undated_from, ?) WHERE boot_id = ?", (id_, boot_id))
