@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from shlex import quote
 
@@ -51,12 +51,7 @@ def install(
         _only_root("install")
     site, credentials = _load(within(root, site_path), within(root, credentials_path))
     secret_files = handed_over(credentials, within(root, credentials_path)) if credentials else {}
-    places = Places(
-        program or _THIS,
-        site_path.absolute(),
-        _above(root, site.spool.path.absolute().parent),
-        {name: _above(root, path.absolute()) for name, path in secret_files.items()},
-    )
+    places = _places(root, site_path, program or _THIS, site, secret_files)
     site_files = files(site, places)
     present = machine.present() if is_live else []
     if mistakes := [*_no_program(program), *_refusals(site, present), *_unreadable(site, root)]:
@@ -72,25 +67,28 @@ def install(
         return
     if root == ROOT and places.program == _THIS:
         bytecode.compile_missing()
-    lines: list[str] = []
+    file_changes = changes.file_changes(difference, root)
+    steps: list[str] = []
 
-    def tell(line: str) -> None:
-        lines.append(line)
+    def say_step(line: str) -> None:
+        steps.append(line)
         say(line)
 
-    file_changes = changes.file_changes(difference, root)
-    changes.write(difference, root, tell)
-    failures = changes.carry_out(site, plan, present, delivers=bool(secret_files), say=tell) if plan else []
-    if not lines and not failures:
+    changes.write(difference, root, say_step)
+    failures = (
+        changes.carry_out(site, plan, present, delivers=bool(secret_files), say=say_step) if plan else []
+    )
+    steps += failures
+    if not steps:
         say("nothing to change")
-    if root == ROOT and (lines or failures):
+    elif root == ROOT:
         log = AuditLog(within(root, site_path), within(root, site.spool.path.absolute()), site.clock.trust)
-        if reason := log.record("install", [*file_changes, Change(STEPS, None, [*lines, *failures])]):
+        if reason := log.record("install", [*file_changes, Change(STEPS, None, steps)]):
             say(f"note: {reason}")
     if plan is None and difference.paths:
         say("systemd does not run there: it does the rest when that system boots")
-    for bus in site.buses.values():
-        if is_live and not machine.fitting(bus, present):
+    for bus in site.buses.values() if is_live else ():
+        if not machine.fitting(bus, present):
             missing = diagnosis(Cause.PORT_GONE).observation
             say(f'bus {bus.name}: adapter "{bus.adapter}" {missing}; the bus starts when it is')
     if failures:
@@ -132,6 +130,18 @@ def _load(site: Path, credentials: Path) -> tuple[Site, Credentials | None]:
     if credentials.exists():
         return load(site, credentials)
     return load_site(site), None
+
+
+def _places(
+    root: Path, site_path: Path, program: Path, site: Site, secret_files: Mapping[str, Path]
+) -> Places:
+    """Return where the services find what they need, as the system in `root` names it."""
+    return Places(
+        program,
+        site_path.absolute(),
+        _above(root, site.spool.path.absolute().parent),
+        {name: _above(root, path.absolute()) for name, path in secret_files.items()},
+    )
 
 
 def _only_root(command: str) -> None:
