@@ -27,6 +27,7 @@ from bridge.errors import BridgeError, ConfigError, NoReply
 from bridge.status.runtime import Runtime
 from protocols.toolkit.errors import SettingsError
 from protocols.toolkit.polling import Values
+from protocols.toolkit.protocol import Settings
 from protocols.toolkit.scanning import Evidence
 
 ADDRESS_KEYS = ("address", "id")
@@ -151,17 +152,7 @@ async def propose(
     """
     block = block_of(site, bus.name, sensor.name)
     new_block = changed(block, new_keys)
-    table = {key: value for key, value in new_block.items() if key in bus.protocol.schema["properties"]}
-    try:
-        settings = bus.protocol.settings(table)
-    except SettingsError as error:
-        places = [f"{'.'.join(map(str, below)) or 'the block'}: {text}" for below, text in error.problems]
-        raise ConfigError(places) from None
-    query = replace(query_of(site, bus, sensor), table=table)
-    answer = await attempt_at(site, bus, replace(sensor, settings=settings), query, devices)
-    values: Values = answer["values"]
-    if not values:
-        raise NoReply(f"the new {sensor.name} gave no usable value: look at it with serial-bridge try")
+    settings, values = await _read(site, bus, sensor, new_block, devices)
     as_shown = last.as_shown if last else frozenset()
     if unknown := [key for key in (*(counter_keys or ()), *as_shown) if key not in values]:
         raise ConfigError([f"{sensor.name} has no value {unknown[0]}; it has: {', '.join(values)}"])
@@ -171,16 +162,34 @@ async def propose(
     alike = [key for key in keys if key in as_shown or old_units.get(key) == settings.units.get(key)]
     since = (now or datetime.now(UTC)).replace(microsecond=0)
     going_on = continuations(last.values if last else {}, values, settings.units, alike, since)
+    differing_keys = [key for key in {**block, **new_block} if block.get(key) != new_block.get(key)]
     return Proposal(
-        sensor.name,
-        bus.name,
-        {key: block.get(key) for key in {**block, **new_block} if block.get(key) != new_block.get(key)},
-        {key: new_block.get(key) for key in {**block, **new_block} if block.get(key) != new_block.get(key)},
-        values,
-        settings.units,
-        going_on,
-        [key for key in keys if key not in {entry.key for entry in going_on}],
+        sensor=sensor.name,
+        bus=bus.name,
+        old_keys={key: block.get(key) for key in differing_keys},
+        new_keys={key: new_block.get(key) for key in differing_keys},
+        values=values,
+        units=settings.units,
+        continuations=going_on,
+        begins_anew=[key for key in keys if key not in {entry.key for entry in going_on}],
     )
+
+
+async def _read(
+    site: Site, bus: Bus, sensor: Sensor, block: Mapping[str, Any], devices: Path | None
+) -> tuple[Settings, Values]:
+    """Read a sensor once with this block; return its settings and its values. Errors as for `propose`."""
+    table = {key: value for key, value in block.items() if key in bus.protocol.schema["properties"]}
+    try:
+        settings: Settings = bus.protocol.settings(table)
+    except SettingsError as error:
+        places = [f"{'.'.join(map(str, below)) or 'the block'}: {text}" for below, text in error.problems]
+        raise ConfigError(places) from None
+    query = replace(query_of(site, bus, sensor), table=table)
+    answer = await attempt_at(site, bus, replace(sensor, settings=settings), query, devices)
+    if not answer["values"]:
+        raise NoReply(f"the new {sensor.name} gave no usable value: look at it with serial-bridge try")
+    return settings, answer["values"]
 
 
 def changed(block: Mapping[str, Any], new_keys: Mapping[str, Any]) -> dict[str, Any]:
