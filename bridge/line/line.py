@@ -301,8 +301,11 @@ class Line:
             if not data:
                 events += framer.silence()
             for index, (event, began) in enumerate(events):
-                is_reply = isinstance(event, Frame) and request.accepts(event)
-                if isinstance(event, Frame) and is_reply and not station.is_for_earlier(request, event):
+                if (
+                    isinstance(event, Frame)
+                    and request.accepts(event)
+                    and not station.is_for_earlier(request, event)
+                ):
                     self.has_echo = echo.is_found
                     self.echoes += echo.is_found
                     for later_event, later_began in events[index + 1 :]:

@@ -23,6 +23,8 @@ from protocols.toolkit.polling import Device, LineSettings, NotAsked, Request, V
 from protocols.toolkit.protocol import PolledProtocol, Protocol, Settings
 
 LONGEST_QUERY = 256 * 1024  # octets of its text
+_LONGEST_S = 60.0  # of each time in it
+_MOST_RETRIES = 10
 
 
 class OtherSettings(BridgeError):
@@ -140,9 +142,6 @@ class Query:
             "silence": None,
         }
 
-
-_LONGEST_S = 60.0
-_MOST_RETRIES = 10
 
 AskOnce = Callable[[Request, str], Awaitable[Reply | None]]
 """Sends a request to an address, with its retries; raises NoReply."""
