@@ -170,7 +170,7 @@ class Document:
             The model, or None if the table has a mistake.
         """
         if not isinstance(table, Mapping):
-            self.mistake(path, "this must be a table of keys and values")
+            self.mistake(path, _table_wanted(path, model.fields_by_key()))
             return None
         known_keys, overrides = model.fields_by_key(), overrides or {}
         misspelt = self.unknown_keys(path, table, known_keys) if misspelt is None else misspelt
@@ -273,6 +273,13 @@ def key_text(path: KeyPath) -> str:
             part_text = part if _BARE.fullmatch(part) and len(part) <= _LONGEST_KEY else value_text(part)
             text += f".{part_text}" if text else part_text
     return text
+
+
+def _table_wanted(path: KeyPath, keys: Iterable[str]) -> str:
+    """Return the sentence for a value in the place of a table."""
+    if len(path) == 1:
+        return f"this must be a table: write [{path[0]}] on a line of its own, and its keys below it"
+    return f"this must be a table: write {path[-1]} = {{ {next(iter(keys))} = … }}"
 
 
 def _too_large(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:

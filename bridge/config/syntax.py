@@ -15,6 +15,7 @@ from bridge.config.toml_lines import toml_lines
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _UNQUOTED = re.compile(r"""([\w."'-]+)\s*=\s*([^\s"'\[{][^\[{]*)""")
+_UNQUOTABLE_KEY = re.compile(r"""\s*([\w.-]*[^\x00-\x7f][\w.-]*)\s*=""")  # größe = 1
 _WORD = re.compile(r"=\s*(true|false|yes|no|on|off)\b", re.IGNORECASE)
 _COLON = re.compile(r"""\s*[\w"'-]+\s*:""")
 _INVISIBLE = re.compile("[\u00a0\u2000-\u200f\u2028\u2029\u202f\ufeff]")
@@ -114,6 +115,8 @@ def _sentence(fault: str, lines: list[str], number: int, *, secret: bool) -> str
     if word := _WORD.search(code):
         boolean = "true" if word[1].lower() in ("true", "yes", "on") else "false"
         return f"true and false are written in small letters: {boolean}"
+    if (key := _UNQUOTABLE_KEY.match(code)) and not secret:
+        return f"the key {key[1]} needs quotes: without them a key has only a–z, 0–9, _ and -"
     if unquoted := _UNQUOTED.fullmatch(code.strip()):
         return _bare_value(unquoted[1], unquoted[2], secret=secret)
     if "initial character" in fault or "at the end of" in fault:

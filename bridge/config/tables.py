@@ -50,7 +50,9 @@ def readable(path: Path) -> Path:
     Raises:
         ValueError: the file is missing or may not be read.
     """
-    if not os.access(path, os.R_OK) or path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 — Path.is_dir raises where this user may not look
+        raise ValueError(f"{path} is a folder, name the file in it")
+    if not os.access(path, os.R_OK):
         raise ValueError(f"{path} is missing or may not be read")
     return path
 

@@ -63,7 +63,10 @@ def parse_limits(table: object, at: Path, problems: list[Problem], base: Limits 
                 counts[key] = value
             else:
                 problems.append(((*at, key), f"{shown(value)} is not allowed, use 1–{_MOST[key]}"))
-        elif key == "forbidden" and isinstance(value, Mapping):
+        elif key == "forbidden" and not isinstance(value, Mapping):
+            text = f"{shown(value)} is not a table of ranges, write for example {{ holding = [[10, 19]] }}"
+            problems.append(((*at, key), text))
+        elif key == "forbidden":
             forbidden = frozenset(_forbidden(value, (*at, key), problems))
             limits = replace(limits, forbidden=forbidden)
         else:
