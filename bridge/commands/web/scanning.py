@@ -1,4 +1,7 @@
-"""One scan at a time, begun from the page: the reader of the bus asks, nothing is opened here."""
+"""One scan at a time, begun from the page: the reader of the bus asks, nothing is opened here.
+
+What a scan needs is imported when one begins: most who look at the page begin none, and wait for less.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,6 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from bridge.commands.scan.scan import Wishes, subject_of, target_of
-from bridge.commands.scan.service import scan_in_service
-from bridge.commands.scan.text import find_lines, name, progress_line, summary
 from bridge.errors import BridgeError
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ class Scanning:
     @property
     def finds(self) -> list[tuple[str, str, str]]:
         """Return who was found: address, what it is, and the lines to copy."""
+        if not self._finds:
+            return []
+        from bridge.commands.scan.text import find_lines, name
+
         return [
             (located.find.address, name(located.find), "\n".join(find_lines(located)))
             for located in self._finds.values()
@@ -66,6 +70,10 @@ class Scanning:
             await asyncio.wait((self._task,))
 
     async def _run(self, bus: str) -> None:
+        from bridge.commands.scan.scan import Wishes, subject_of, target_of
+        from bridge.commands.scan.service import scan_in_service
+        from bridge.commands.scan.text import summary
+
         try:
             target = target_of(bus, self._site.path)
             subject = subject_of(target, Wishes(is_quick=True))
@@ -91,6 +99,8 @@ class Scanning:
 
     def progress(self, progress: Progress) -> None:
         """Take how far the scan is."""
+        from bridge.commands.scan.text import progress_line
+
         self.progress_text = progress_line(progress)
 
     def said(self, sentence: str) -> None:
