@@ -18,12 +18,17 @@ def main() -> None:
 def _run() -> None:
     from bridge import services
 
-    if (order := services.Order.of(sys.argv[1:])) is not None:
-        services.start(order)
-    else:
-        from bridge.commands.terminal import main as command_line
+    order = services.Order.of(sys.argv[1:])
+    if order is None:
+        from bridge.commands.terminal.app import main as command_line
 
         command_line()
+    elif order.service == services.PAGE:
+        from bridge.commands.web.start import start
+
+        start(order)
+    else:
+        services.start(order)
 
 
 if __name__ == "__main__":

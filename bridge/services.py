@@ -1,8 +1,10 @@
-"""The services: `serial-bridge read`, `uplink` and `run`, as systemd starts them.
+"""The services: `serial-bridge read`, `uplink`, `run` and `web serve`, as systemd starts them.
 
 A service lives long on a small machine, and starts whenever a cable is plugged in. So its command line is
 read here, without what only a person at a terminal needs. Whatever is no plain order to start (`--help`,
-completion, a misspelt option) is left to the command line, which knows how to answer a person.
+completion, a misspelt option) is left to the command line, which knows how to answer a person. The page is a
+service too, and a person waits for it to start; what it serves stands above this module, so its caller
+starts it.
 """
 
 from __future__ import annotations
@@ -26,7 +28,13 @@ VARIABLES: Final = {
 }
 """The options that name a file, each with the variable of the environment that stands for it."""
 
-_OPTIONS = {"read": set(VARIABLES), "uplink": {"--site", "--credentials"}, "run": set(VARIABLES)}
+PAGE: Final = "web serve"
+_OPTIONS = {
+    "read": set(VARIABLES),
+    "uplink": {"--site", "--credentials"},
+    "run": set(VARIABLES),
+    PAGE: {"--site"},
+}
 _VERBOSE = {"-v": 1, "-vv": 2, "--verbose": 1}
 
 
@@ -35,7 +43,7 @@ class Order:
     """What to start.
 
     Attributes:
-        service: "read", "uplink" or "run".
+        service: "read", "uplink", "run" or `PAGE`.
         bus: the bus to read; None for all, or for none.
         site: the site file.
         credentials: the credentials file; None for the one beside the site file.
@@ -53,7 +61,8 @@ class Order:
     @classmethod
     def of(cls, arguments: Sequence[str]) -> Order | None:
         """Return the order that the arguments of a process give; None if a person may need an answer."""
-        service, *options = arguments or [""]
+        words_of_service = 2 if [*arguments[:2]] == PAGE.split() else 1
+        service, options = " ".join(arguments[:words_of_service]), arguments[words_of_service:]
         if service not in _OPTIONS:
             return None
         paths = {option: os.environ.get(variable, "") for option, variable in VARIABLES.items()}
@@ -79,7 +88,7 @@ class Order:
 
 
 def start(order: Order) -> None:
-    """Run a service until it is stopped, and exit."""
+    """Run a service other than the page until it is stopped, and exit."""
     with absent("ssl", "_hashlib"):
         import asyncio  # noqa: F401 — whoever imports them later gets these
         import hashlib  # noqa: F401

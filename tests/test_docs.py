@@ -11,7 +11,7 @@ import pytest
 from typer.main import get_command
 
 from bridge.commands.models.listing import listing
-from bridge.commands.terminal import app
+from bridge.commands.terminal.app import app
 from bridge.config import load, load_site
 from bridge.errors import ConfigError
 from protocols.modbus import models

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from bridge.commands.terminal import app
+from bridge.commands.terminal.app import app
 from bridge.release import VERSION
 
 ROOT = Path(__file__).parent.parent
@@ -60,7 +60,7 @@ def test_each_shell_finds_its_completion_where_debian_looks(share: Path, place: 
 @pytest.mark.end_to_end
 def test_bash_completes_a_command_and_its_options(share: Path, tmp_path: Path) -> None:
     program = tmp_path / "serial-bridge"
-    main = "import sys; sys.argv[0] = 'serial-bridge'; from bridge.commands.terminal import main; main()"
+    main = "import sys; sys.argv[0] = 'serial-bridge'; from bridge.commands.terminal.app import main; main()"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{main}" "$@"\n')
     program.chmod(0o755)
     script = share / "bash-completion/completions/serial-bridge"

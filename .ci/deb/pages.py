@@ -15,7 +15,7 @@ from typing import Any
 from typer.completion import get_completion_script
 from typer.main import get_command
 
-from bridge.commands.terminal import app
+from bridge.commands.terminal.app import app
 from bridge.release import RELEASED, VERSION
 
 NAME = "serial-bridge"

@@ -22,7 +22,7 @@ from bridge.clock import Instant
 from bridge.commands.enroll.enrolment import by_port
 from bridge.commands.provision.provisioning import FAILED, Outcome
 from bridge.commands.provision.view import _View
-from bridge.commands.terminal import main
+from bridge.commands.terminal.app import main
 from bridge.config import load_site
 from bridge.logs import PlainFormatter
 from bridge.plain_text import folded, json_text, lines, one_line, visible

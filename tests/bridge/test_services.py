@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from bridge.commands.terminal import app
+from bridge.commands.terminal.app import app
 from bridge.services import SITE, VARIABLES, Order
 
 HERE = Path("s.toml")
@@ -33,6 +33,8 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         ("read m --devices /dev/sbridge", Order("read", "m", devices=Path("/dev/sbridge"))),
         ("uplink", Order("uplink")),
         ("uplink --credentials c.toml", Order("uplink", credentials=Path("c.toml"))),
+        ("web serve", Order("web serve")),
+        ("web serve --site s.toml -v", Order("web serve", site=HERE, verbose=1)),
         ("run --site s.toml --site t.toml --verbose", Order("run", site=Path("t.toml"), verbose=1)),
     ],
 )
@@ -45,7 +47,8 @@ def test_an_order_to_start_is_understood(line: str, order: Order) -> None:
     [
         "", "check", "--version", "read", "read a b", "read --help", "read a --help", "run -h", "run meters",
         "uplink a", "uplink --devices d", "uplink --devices=d", "read a --site", "read a --site=", "run -vvv",
-        "run --verbos", "run -x", "read -- a", "Run", "run --sites s",
+        "run --verbos", "run -x", "read -- a", "web", "web pair", "web --site s",
+        "web serve --idle 5", "web serve --credentials c", "web serve all", "Run", "run --sites s",
     ],
 )  # fmt: skip
 def test_whatever_may_need_an_answer_is_left_to_the_command_line(line: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bridge.commands.install.files import files
-from bridge.commands.terminal import main
+from bridge.commands.terminal.app import main
 from bridge.config import load_site
 from bridge.errors import ConfigError
 from bridge.spool import Spool, SpoolUnavailable

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(180)]
 
 IN_1970 = """
 import time
-from bridge.commands import terminal
+from bridge.commands.terminal import app as terminal
 from bridge.clock import kernel_clock
 
 time.time_ns = kernel_clock.boottime_ns

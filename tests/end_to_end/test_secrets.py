@@ -151,7 +151,7 @@ def broken(self, *arguments, **named):
     raise RuntimeError("broken on purpose")
 
 setattr(Client, sys.argv.pop(1), broken)
-from bridge.commands.terminal import main
+from bridge.commands.terminal.app import main
 main()
 """
 

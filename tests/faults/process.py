@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.coap import Client
-from bridge.commands.terminal import main
+from bridge.commands.terminal.app import main
 from bridge.uplink import Pace, service
 
 HOST = "thingsboard.test"

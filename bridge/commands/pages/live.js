@@ -16,12 +16,16 @@
     const sensor = Object.hasOwn(now.sensors, name) ? now.sensors[name] : null;
     return sensor && (live === "value" ? sensor.values[key] : sensor[live]);
   };
-  const show = (now) => document.querySelectorAll("[data-live]").forEach((place) => {
-    const text = newest(now, place);
-    if (typeof text !== "string" || place.textContent === text) return;
-    place.textContent = text;
-    if (place.dataset.live === "state") place.className = "state " + (text === "ok" ? "good" : "bad");
-  });
+  const scan = document.querySelector("[data-scanned]");
+  const show = (now) => {
+    if (scan && now.scanned !== scan.dataset.scanned) return location.reload();  // a find, or the end
+    document.querySelectorAll("[data-live]").forEach((place) => {
+      const text = newest(now, place);
+      if (typeof text !== "string" || place.textContent === text) return;
+      place.textContent = text;
+      if (place.dataset.live === "state") place.className = "state " + (text === "ok" ? "good" : "bad");
+    });
+  };
   let source = null;
   const open = () => {
     if (document.hidden || source) return;

@@ -30,13 +30,8 @@ def command(
     ] = None,
 ) -> None:
     """Show sensors, buses, uplink and the ledger, or all of one sensor."""
-    from bridge.commands.status.snapshot import (
-        collect,
-        request_forgetting,
-        show,
-        show_sensor,
-        watch_it,
-    )
+    from bridge.commands.status.printing import show, show_sensor, watch_it
+    from bridge.commands.status.snapshot import collect, request_forgetting
     from bridge.config import load_site
 
     site_settings = load_site(site)

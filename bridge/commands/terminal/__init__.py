@@ -1,7 +1,4 @@
-"""The command line: the commands that a person types, and nothing that a service needs."""
+"""The command line: the commands that a person types, and nothing that a service needs.
 
-from __future__ import annotations
-
-from bridge.commands.terminal.app import app, main
-
-__all__ = ["app", "main"]
+Nothing is imported here: what other faces of the bridge share with the command line comes without it.
+"""

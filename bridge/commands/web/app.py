@@ -84,6 +84,7 @@ class Pages:
             ("/pair", self._pair, "POST"),
             ("/try", self._try, "POST"),
             ("/scan", self._start_scan, "POST"),
+            ("/stop", self._stop_scan, "POST"),
             ("/leave", self._leave, "POST"),
         ]
         return Starlette(
@@ -161,7 +162,10 @@ class Pages:
         last_text, ends_at = "", now_s() + _STREAM_S
         try:
             while now_s() < ends_at and self._store.read().knows(cookie, now_s()):
-                text = json.dumps(views.live(self._site, await self._snapshots.newest(), said, words))
+                document = await self._snapshots.newest()
+                now = views.live(self._site, document, said, words)
+                now |= {"scan": said(self.scanning.progress_text), "scanned": self.scanning.mark}
+                text = json.dumps(now)
                 if text != last_text:
                     yield f"data: {text}\n\n"
                 last_text = text
@@ -226,6 +230,12 @@ class Pages:
         if not self.scanning.is_running:
             await self._note("scan", Change(f"web: scan {bus}", None, "begun"))
         self.scanning.start(bus)
+        return RedirectResponse("/scan", 303)
+
+    async def _stop_scan(self, request: Request) -> Response:
+        if self.scanning.is_running:
+            await self._note("stop", Change(f"web: scan {self.scanning.bus}", "begun", "interrupted"))
+            await self.scanning.stop()
         return RedirectResponse("/scan", 303)
 
     async def _note(self, what: str, change: Change) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from bridge.commands.terminal.help_text import Command, group
-from bridge.commands.terminal.options import SITE, AsJson, SitePath, print_json, say
+from bridge.commands.terminal.options import SITE, AsJson, SitePath, Verbose, print_json, say
+from bridge.commands.web.start import IDLE_S
 
 if TYPE_CHECKING:
     from bridge.commands.web.store import AccessStore
@@ -19,22 +20,17 @@ command = group("Serve the page for the phone, pair a browser, end sessions.")
 
 
 @command.command(cls=Command)
-def serve(site: SitePath = SITE) -> None:
+def serve(
+    site: SitePath = SITE,
+    verbose: Verbose = 0,
+    idle: Annotated[
+        float, typer.Option(help="Seconds without a request after which it ends.", min=1)
+    ] = IDLE_S,
+) -> None:
     """Serve the page until nobody looks for ten minutes; systemd starts it when somebody comes."""
-    import logging
+    from bridge.commands.web.start import serve_pages
 
-    from bridge import event_loop
-    from bridge.config import load_site
-    from bridge.errors import BridgeError
-
-    try:
-        from bridge.commands.web.serve import serve as serve_pages
-    except ModuleNotFoundError as error:
-        raise BridgeError(
-            f'the page needs {error.name}: install it with pip install "serial-bridge[web]"'
-        ) from error
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    event_loop.run(serve_pages(load_site(site)))
+    serve_pages(site, verbose, idle)
 
 
 @command.command(cls=Command)

@@ -45,6 +45,11 @@ class Scanning:
         return self._task is not None and not self._task.done()
 
     @property
+    def mark(self) -> str:
+        """Return what changes when the page of the scan has to be another one."""
+        return f"{'goes on' if self.is_running else 'ended'}, {len(self._finds)} found"
+
+    @property
     def finds(self) -> list[tuple[str, str, str]]:
         """Return who was found: address, what it is, and the lines to copy."""
         if not self._finds:
@@ -64,12 +69,13 @@ class Scanning:
         self._task = asyncio.create_task(self._run(bus))
 
     async def stop(self) -> None:
-        """End a scan that goes on."""
+        """End a scan that goes on; what it found stays."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait((self._task,))
 
     async def _run(self, bus: str) -> None:
+        from bridge.commands.scan.result import Ending
         from bridge.commands.scan.scan import Wishes, subject_of, target_of
         from bridge.commands.scan.service import scan_in_service
         from bridge.commands.scan.text import summary
@@ -81,8 +87,10 @@ class Scanning:
                 result = await scan_in_service(self._site.buses[bus], self._site.spool.path, subject, self)
             if result is None:
                 self.error = f"bus {bus} is not being read: start its service, or scan it with the command"
+            elif result.ending is Ending.INTERRUPTED:
+                self.sentences.append("interrupted: start it again to ask the other addresses too")
             else:
-                self.sentences += summary(result)
+                self.sentences.append(" ".join(summary(result)))
         except TimeoutError:
             self.error = f"the scan of {bus} took too long: scan it with the command"
         except BridgeError as error:

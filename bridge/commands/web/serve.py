@@ -20,6 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bridge.commands.web.app import Pages
 from bridge.commands.web.guard import Guard
+from bridge.commands.web.start import IDLE_S
 from bridge.commands.web.store import AccessStore
 from bridge.config import load_site
 from bridge.errors import BridgeError, ConfigError
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-IDLE_S: Final = 600.0
 CONNECTIONS_MOST: Final = 128
 REQUEST_WITHIN_S: Final = 10.0
 _TICKS_TO_LOOK: Final = 20  # two seconds
@@ -76,9 +76,12 @@ class Connection(H11Protocol):
 class Server(uvicorn.Server):
     """A server that ends when it was idle for `idle_s`, or when its site was edited.
 
+    It is not idle while a request is answered, an open page follows its stream of values, or a scan goes on. An
+    edit cuts off the streams alone, which browsers open again.
+
     Args:
         config: of uvicorn.
-        pages: an open stream of theirs is somebody who looks.
+        pages: those it serves.
         site_path: the site file.
         idle_s: in seconds.
     """
@@ -94,15 +97,14 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Return whether to end; called ten times a second."""
         now = asyncio.get_running_loop().time()
-        total = self.server_state.total_requests
-        if self._last_at is None or total != self._last_total or self._pages.streams:
+        total, is_scanning = self.server_state.total_requests, self._pages.scanning.is_running
+        if self._last_at is None or total != self._last_total or self.server_state.tasks or is_scanning:
             self._last_at, self._last_total = now, total
-        if self._pages.scanning.is_running:
-            self._last_at = now
         if now - self._last_at >= self._idle_s:
-            _log.info("nobody looked for %.0f min: ended until somebody does", self._idle_s / 60)
+            _log.info("nobody looked for %g s: ended until somebody does", self._idle_s)
             return True
-        if counter % _TICKS_TO_LOOK == 0 and self._is_edited():
+        is_at_work = is_scanning or len(self.server_state.tasks) > self._pages.streams
+        if counter % _TICKS_TO_LOOK == 0 and not is_at_work and self._is_edited():
             _log.info("%s was edited: the next request starts the page anew", self._site_path)
             return True
         return bool(await super().on_tick(counter))

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from bridge.audit_log import STEPS, Change
 from bridge.clock import Instant
-from bridge.commands.terminal import app
+from bridge.commands.terminal.app import app
 from bridge.commands.terminal.audited import differences, log_of, toml_values
 from bridge.spool import Reading, SpoolAdmin
 from tests.support.site import site_head

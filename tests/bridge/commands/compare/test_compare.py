@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bridge.captures import Record, open_capture
-from bridge.commands.terminal import app
+from bridge.commands.terminal.app import app
 from bridge.errors import ConfigError
 from protocols.modbus import pdu
 from protocols.modbus.serial_line import adu

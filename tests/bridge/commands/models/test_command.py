@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bridge.commands.decode.streams import run as decode
-from bridge.commands.terminal import app
+from bridge.commands.terminal.app import app
 from protocols import load
 from protocols.modbus import models
 from tests.bridge.config.conftest import SITES

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bridge.captures import Record, open_capture
-from bridge.commands.terminal import app
+from bridge.commands.terminal.app import app
 from bridge.config import load_site
 from bridge.errors import ConfigError
 from protocols import load

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from bridge.captures import Record, open_capture, read
 from bridge.commands.decode.traffic import Traffic
 from bridge.commands.sniff.learning import blocks, learned
-from bridge.commands.terminal import app
+from bridge.commands.terminal.app import app
 from bridge.config import load_site
 from bridge.simulator.field.replay import replay
 from protocols import load

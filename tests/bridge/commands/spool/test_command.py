@@ -14,7 +14,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from bridge.clock import Instant
-from bridge.commands.terminal import app
+from bridge.commands.terminal.app import app
 from bridge.errors import ConfigError
 from bridge.spool import Account, NothingToSalvage, Reading, SpoolAdmin, UnknownSensor
 from tests.support.site import site_head

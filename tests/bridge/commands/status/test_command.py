@@ -16,8 +16,9 @@ from bridge.clock import MISSING, Instant, kernel_clock
 from bridge.commands.check.summary import summary, text
 from bridge.commands.doctor import sensors
 from bridge.commands.doctor.finding import Machine, Severity
+from bridge.commands.status.printing import show, show_sensor
 from bridge.commands.status.screen import screen
-from bridge.commands.status.snapshot import collect, show, show_sensor
+from bridge.commands.status.snapshot import collect
 from bridge.config import Credentials, Site, load_site
 from bridge.release import VERSION
 from bridge.spool import Reading, Spool

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.commands.terminal import main
+from bridge.commands.terminal.app import main
 from bridge.commands.terminal.options import secrets_of
 
 
