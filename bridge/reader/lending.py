@@ -219,11 +219,25 @@ async def question(connection: socket.socket, bus: str, text: str) -> Any:
     try:
         writer.write(text.encode() + b"\n")
         async with asyncio.timeout(ANSWER_WITHIN_S + _QUERY_WITHIN_S):
-            message = json.loads(await reader.readline())
-    except (TimeoutError, ValueError, OSError) as error:
-        raise PortLost(f"bus {bus}: the process that reads it did not answer ({error})") from error
+            line = await reader.readline()
+        if not line:
+            raise reader_stopped(bus)
+        message = json.loads(line)
+    except TimeoutError as error:
+        raise PortLost(f"bus {bus}: its reader does not answer: {_see_log(bus)}") from error
+    except (ValueError, OSError) as error:
+        raise PortLost(f"bus {bus}: its reader did not answer ({error}): {_see_log(bus)}") from error
     finally:
         writer.close()
     if "error" in message:
         raise PortLost(f"bus {bus}: {message['error']}".replace(f"bus {bus}: bus ", "bus ", 1))
     return message["answer"]
+
+
+def reader_stopped(bus: str) -> PortLost:
+    """Return what to say of a reader that ended before it answered."""
+    return PortLost(f"bus {bus}: its reader has stopped: {_see_log(bus)}")
+
+
+def _see_log(bus: str) -> str:
+    return f"see its log: journalctl -u serial-bridge@{bus}"

@@ -39,16 +39,9 @@ async def page_beside(world: World, server: StandIn, field: SimulatedBus) -> Ser
     world.write(text, {"counter": "T1", "room": "T2"})
     world.start("run")
     page = Served(load_site(world.site), world.start("web", "serve"), port)
-    await world.until(lambda: is_up(page))
+    await world.until(page.is_up)
     await world.until(lambda: len(server.stored.get("T2", {}).get("window", ())) > 5)
     return page
-
-
-def is_up(page: Served) -> bool:
-    try:
-        return page.ask("/pair")[0] == 200
-    except ConnectionError:
-        return False
 
 
 async def test_a_sensor_is_tried_by_its_reader_and_shown_with_its_registers(

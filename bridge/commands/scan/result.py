@@ -50,7 +50,7 @@ class ScanResult:
         finds: by line settings, protocol and address.
         ending: why it ended.
         remark: one sentence on the line as a whole: another master, nothing heard; "" if there is none.
-        octets_sent: how many octets were sent.
+        octets_sent: how many octets were sent; None if the reader of the bus sent them.
         bus_s: how long the line was in use, listening included, in seconds.
     """
 
@@ -58,7 +58,7 @@ class ScanResult:
     finds: tuple[Located, ...]
     ending: Ending
     remark: str
-    octets_sent: int
+    octets_sent: int | None
     bus_s: float
 
 
@@ -75,7 +75,7 @@ class ScanDocument(TypedDict):
     port: str
     ending: str
     remark: str
-    octets_sent: int
+    octets_sent: int | None
     bus_s: float
     finds: list[LocatedDocument]
 

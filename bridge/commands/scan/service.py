@@ -16,7 +16,7 @@ from bridge.commands.scan.result import Ending, Located, ScanResult, merged
 from bridge.commands.scan.survey import Progress, Subject, Watcher
 from bridge.config import Bus
 from bridge.errors import BridgeError, PortLost
-from bridge.reader.lending import question
+from bridge.reader.lending import question, reader_stopped
 from bridge.reader.searching import SearchQuery, find_in
 from bridge.status.runtime import Runtime
 
@@ -62,7 +62,7 @@ async def scan_in_service(bus: Bus, spool: Path, subject: Subject, watcher: Watc
     except asyncio.CancelledError:
         ending = Ending.INTERRUPTED
     remark = f"the sensors of site.toml were not asked: {', '.join(sorted(known)) or 'none'}"
-    return ScanResult(bus.name, merged(finds), ending, remark, 0, _now() - begun)
+    return ScanResult(bus.name, merged(finds), ending, remark, None, _now() - begun)
 
 
 async def _asked(
@@ -70,7 +70,7 @@ async def _asked(
 ) -> Sequence[dict[str, object]]:
     connection = runtime.connect(bus.name)
     if connection is None:
-        raise PortLost(f"bus {bus.name}: its reader has stopped")
+        raise reader_stopped(bus.name)
     query = SearchQuery(bus.name, bus.protocol.name, str(bus.line), tuple(addresses), is_quick)
     finds: list[dict[str, object]] = await question(connection, bus.name, query.text())
     return finds

@@ -68,17 +68,23 @@ def duration(seconds: float) -> str:
 
 
 def summary(result: ScanResult) -> Iterator[str]:
-    """Yield what came of a scan, and the next step."""
+    """Yield what came of a scan, and the next step, in lines for a terminal."""
+    for text in sentences(result):
+        yield from textwrap.wrap(text, WIDTH)
+
+
+def sentences(result: ScanResult) -> Iterator[str]:
+    """Yield what came of a scan, and the next step, each sentence whole."""
     sure = sum(located.find.evidence in _SURE for located in result.finds)
     heard = len(result.finds) - sure
-    text = (
+    sent = "" if result.octets_sent is None else f"{result.octets_sent} octets sent in "
+    yield (
         f"{result.port}: {sure} {'device answers' if sure == 1 else 'devices answer'}"
-        f"{f', {heard} more heard' if heard else ''}; {result.octets_sent} octets sent in "
-        f"{duration(result.bus_s)}, nothing was written to any device"
+        f"{f', {heard} more heard' if heard else ''}; {sent}{duration(result.bus_s)}, "
+        "nothing was written to any device"
     )
-    yield from textwrap.wrap(text, WIDTH)
     if result.remark:
-        yield from textwrap.wrap(result.remark, WIDTH)
+        yield result.remark
     if result.ending is Ending.INTERRUPTED:
         yield f"interrupted; to go on: serial-bridge scan {result.port} --resume"
     elif result.finds and result.ending is Ending.COMPLETE:

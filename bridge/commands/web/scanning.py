@@ -78,7 +78,7 @@ class Scanning:
         from bridge.commands.scan.result import Ending
         from bridge.commands.scan.scan import Wishes, subject_of, target_of
         from bridge.commands.scan.service import scan_in_service
-        from bridge.commands.scan.text import summary
+        from bridge.commands.scan.text import sentences
 
         try:
             target = target_of(bus, self._site.path)
@@ -90,7 +90,7 @@ class Scanning:
             elif result.ending is Ending.INTERRUPTED:
                 self.sentences.append("interrupted: start it again to ask the other addresses too")
             else:
-                self.sentences.append(" ".join(summary(result)))
+                self.sentences += sentences(result)
         except TimeoutError:
             self.error = f"the scan of {bus} took too long: scan it with the command"
         except BridgeError as error:

@@ -20,7 +20,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bridge.commands.web.app import Pages
 from bridge.commands.web.guard import Guard
-from bridge.commands.web.start import IDLE_S
 from bridge.commands.web.store import AccessStore
 from bridge.config import load_site
 from bridge.errors import BridgeError, ConfigError
@@ -76,8 +75,8 @@ class Connection(H11Protocol):
 class Server(uvicorn.Server):
     """A server that ends when it was idle for `idle_s`, or when its site was edited.
 
-    It is not idle while a request is answered, an open page follows its stream of values, or a scan goes on. An
-    edit cuts off the streams alone, which browsers open again.
+    It is not idle while a request is answered, an open page follows its stream of values, or a scan goes on.
+    An edit cuts off the streams alone, which browsers open again.
 
     Args:
         config: of uvicorn.
@@ -122,7 +121,7 @@ class Server(uvicorn.Server):
         return True
 
 
-async def serve(site: Site, *, idle_s: float = IDLE_S, listener: socket.socket | None = None) -> None:
+async def serve(site: Site, *, idle_s: float, listener: socket.socket | None = None) -> None:
     """Serve the pages until nobody looks any more, or SIGTERM.
 
     Args:

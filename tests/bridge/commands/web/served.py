@@ -94,6 +94,13 @@ class Served:
         body = "&".join(f"{key}={value}" for key, value in {**fields, "token": csrf_token(cookie)}.items())
         return self.ask(path, "POST", body=body, cookie=cookie)
 
+    def is_up(self) -> bool:
+        """Whether it answers already."""
+        try:
+            return self.ask("/pair")[0] == 200
+        except ConnectionError:
+            return False
+
     def lives(self) -> bool:
         """Whether it still answers."""
         return self.process.poll() is None and self.ask("/pair")[0] == 200

@@ -17,7 +17,8 @@ IDLE_S = 1.0
 WITHIN_S = 30.0
 STREAM = "GET /events HTTP/1.1\r\nHost: {host}\r\nCookie: session={cookie}\r\n\r\n"
 NOT_FOR_A_PAGE = (
-    "typer", "rich", "pydantic", "tomlkit", "bridge.reader", "bridge.uplink", "bridge.port.port", "bridge.coap",
+    "typer", "rich", "pydantic", "tomlkit", "bridge.reader", "bridge.uplink", "bridge.coap",
+    "bridge.port.port",
     "bridge.commands.scan", "bridge.commands.doctor", "bridge.commands.report", "bridge.commands.try_",
     "cryptography", "segno", "serial",
 )  # fmt: skip

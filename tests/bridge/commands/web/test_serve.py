@@ -111,7 +111,7 @@ async def test_on_the_network_it_speaks_https_alone_with_the_certificate_that_pa
 async def test_a_page_that_is_off_is_not_served(site: Site) -> None:
     off = replace(site, web=replace(site.web, listen="off"))
     with pytest.raises(BridgeError, match="the page is off"):
-        await serve(off)
+        await serve(off, idle_s=60.0)
     with pytest.raises(BridgeError, match="the page is off"):
         invitation(off, AccessStore(site.spool.path))
 
