@@ -18,7 +18,10 @@
   };
   const scan = document.querySelector("[data-scanned]");
   const show = (now) => {
-    if (scan && now.scanned !== scan.dataset.scanned) return location.reload();  // a find, or the end
+    if (scan && now.scanned !== scan.dataset.scanned) {  // a find, or the end: the page is another one
+      source.close();
+      return location.reload();
+    }
     document.querySelectorAll("[data-live]").forEach((place) => {
       const text = newest(now, place);
       if (typeof text !== "string" || place.textContent === text) return;
@@ -35,5 +38,6 @@
   document.addEventListener("visibilitychange", () => {
     if (document.hidden && source) { source.close(); source = null; } else open();
   });
+  addEventListener("submit", () => source && source.close());  // else a reload could take an action's place
   open();
 })();
