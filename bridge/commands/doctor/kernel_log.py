@@ -79,9 +79,11 @@ def check(_site: Site, machine: Machine, now_s: float | None = None) -> Iterator
     yield from _sockets(recent, serial, now_s)
     yield from _claimed(recent, now_s)
     if dips := [at_s for at_s, text in recent if _UNDERVOLTAGE.search(text)]:
-        sentence = f"the supply voltage was too low {_times(dips, now_s)}: USB adapters fail first"
-        fix = "vcgencmd get_throttled"
-        yield Finding(AREA, Severity.RISK, f"{sentence}; use the maker's power supply", fix)
+        sentence = (
+            f"the supply voltage was too low {_times(dips, now_s)}: USB adapters fail first; "
+            "use the maker's power supply"
+        )
+        yield Finding(AREA, Severity.RISK, sentence, "vcgencmd get_throttled")
 
 
 def _sockets(recent: Iterable[tuple[float, str]], serial: set[str], now_s: float) -> Iterator[Finding]:
@@ -92,9 +94,11 @@ def _sockets(recent: Iterable[tuple[float, str]], serial: set[str], now_s: float
                 times[_socket(match[1]), event].append(at_s)
     for (socket, event), times_s in times.items():
         if len(times_s) >= event.least_count and (event.in_any_socket or socket in serial):
-            sentence = f"USB socket {socket}: its adapter {event.predicate} {_times(times_s, now_s)}"
-            advice = "if nobody pulled it, try another cable, a powered hub, more distance from power lines"
-            yield Finding(AREA, Severity.RISK, f"{sentence}; {advice}", _WATCH)
+            sentence = (
+                f"USB socket {socket}: its adapter {event.predicate} {_times(times_s, now_s)}; "
+                "if nobody pulled it, try another cable, a powered hub, more distance from power lines"
+            )
+            yield Finding(AREA, Severity.RISK, sentence, _WATCH)
 
 
 def _claimed(recent: Iterable[tuple[float, str]], now_s: float) -> Iterator[Finding]:

@@ -76,11 +76,10 @@ def _limit(site: Site, used_bytes: int) -> Iterator[Finding]:
     expired = sum(account.expired for account in read_ledger(site.spool.path).values())
     expired_text = f", {expired} have" if expired else ""
     sentence = (
-        f"the spool holds {100 * used_bytes // limit} % of its limit of {_size(limit)}: beyond it the oldest "
+        f"the spool holds {100 * used_bytes // limit} % of its limit of {_size(limit)}: "
+        f"beyond it the oldest readings expire{expired_text}; see why they are not delivered"
     )
-    yield _risk(
-        f"{sentence}readings expire{expired_text}; see why they are not delivered", "serial-bridge status"
-    )
+    yield _risk(sentence, "serial-bridge status")
 
 
 def _disk(site: Site, used_bytes: int) -> Iterator[Finding]:
@@ -92,9 +91,11 @@ def _disk(site: Site, used_bytes: int) -> Iterator[Finding]:
     if free_bytes < _DISK_LEAST:
         yield _fault(f"the disk of {folder} is nearly full, {_size(free_bytes)} are left", show)
     elif free_bytes < growth_bytes:
-        room = f"the disk of {folder} has {_size(free_bytes)} left"
-        sentence = f"the spool may grow by {_size(growth_bytes)}, and {room}"
-        yield _risk(f"{sentence}: set a smaller limit in [spool], or make room", show)
+        sentence = (
+            f"the spool may grow by {_size(growth_bytes)}, and the disk of {folder} has "
+            f"{_size(free_bytes)} left: set a smaller limit in [spool], or make room"
+        )
+        yield _risk(sentence, show)
 
 
 def _size(count: int) -> str:
