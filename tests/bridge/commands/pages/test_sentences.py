@@ -40,7 +40,7 @@ SOURCES = (
     "bridge/reader/searching.py",
     "bridge/reader/shortfall.py",
     "protocols/modbus/absence.py",
-    "bridge/thingsboard.py",
+    "bridge/thingsboard/answer.py",
     "bridge/errors.py",
     "bridge/coap/errors.py",
     "bridge/coap/dtls.py",
@@ -72,7 +72,7 @@ NOT_SHOWN = {
     "bridge/reader/searching.py": "no query: .*|load the search of .*",
     "bridge/reader/reader.py": r"find \{\}",  # the name of a thread
     "protocols/modbus/absence.py": "7fc00000 .*|each of its places was read",
-    "bridge/thingsboard.py": (  # the meaning of each decision; reasons of the refused
+    "bridge/thingsboard/answer.py": (  # the meaning of each decision; reasons of the refused
         "(one of these|this reading (alone )?is|the credential|the message is|the link|a fresh|"
         "reading after|it holds no|its value) .*|delivered: .*"
     ),

@@ -9,7 +9,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from bridge.commands.terminal import app
+from bridge.commands.terminal.app import app
 
 GROUP = get_command(app)
 PATHS = [[]] + [
