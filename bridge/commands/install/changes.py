@@ -130,26 +130,42 @@ def restarts(
     parts = {machine.unit_of(bus): f"bus-{bus}" for bus in site.buses}
     if handed_over:
         parts[machine.UPLINK] = "uplink"
-    reasons: dict[str, str] = {}
-    for name, unit in machine.units().items():
-        if not unit.is_active:
-            continue
-        if name in (machine.WEB, machine.WEB_SOCKET):
-            if reason := _page_reason(site, difference):
-                reasons[name] = reason
-            continue
-        part = parts.get(name)
-        unit_file = UPLINK if name == machine.UPLINK else READER
-        if part is None:
-            reasons[name] = "it is no longer wanted"
-        elif unit_file in difference.paths:
-            reasons[name] = "its unit changed"
-        elif f"{part} {site.fingerprints[part]}" not in unit.status:
-            reasons[name] = f"its part of {site.path.name} changed"
-        elif part == "uplink" and _differ(handed_over):
-            reasons[name] = "the credentials changed"
+    reasons = {
+        name: _page_reason(site, difference)
+        if name in (machine.WEB, machine.WEB_SOCKET)
+        else _service_reason(name, unit.status, parts.get(name), site, handed_over, difference)
+        for name, unit in machine.units().items()
+        if unit.is_active
+    }
     has_new_rules = RULES in difference.paths
-    return Restarts(reasons, _unrecognised(site, present, has_new_rules=has_new_rules))
+    return Restarts(
+        {name: reason for name, reason in reasons.items() if reason},
+        _unrecognised(site, present, has_new_rules=has_new_rules),
+    )
+
+
+def _service_reason(
+    name: str,
+    status: str,
+    part: str | None,
+    site: Site,
+    handed_over: Mapping[str, Path],
+    difference: Difference,
+) -> str:
+    """Return why a running reader or uplink must be stopped; "" if it goes on.
+
+    Args:
+        name, status: of its unit.
+        part: the part of the site that it runs; None if no part of this site has such a service.
+        site, handed_over, difference: as for `restarts`.
+    """
+    if part is None:
+        return "it is no longer wanted"
+    if (UPLINK if name == machine.UPLINK else READER) in difference.paths:
+        return "its unit changed"
+    if f"{part} {site.fingerprints[part]}" not in status:
+        return f"its part of {site.path.name} changed"
+    return "the credentials changed" if part == "uplink" and _differ(handed_over) else ""
 
 
 def _page_reason(site: Site, difference: Difference) -> str:
