@@ -166,9 +166,22 @@ class Schedule(Generic[Key]):
             wait_s: how long its next poll may wait for a reply; 0 if no longer than configured.
         """
         entry = self._entries[key]
-        taken_s = now - started
         entry.not_before = not_before
         entry.wait_s = wait_s
+        self._charge(entry, started, now - started, answered=answered)
+        if answered:
+            self._revive(entry)
+        else:
+            entry.misses += 1
+            if entry.misses == SILENT_AFTER:
+                entry.probes = self._fallen_silent % 2
+                self._fallen_silent += 1
+            elif entry.is_aligned and not entry.is_silent:
+                entry.slot -= 1  # its interval is still without a reading
+                entry.not_before = max(not_before, now + retry_s(entry.every_s, entry.misses))
+
+    def _charge(self, entry: _Entry[Key], started: float, taken_s: float, *, answered: bool) -> None:
+        """Charge a poll to the share of the silent or of the slow, and to what its device costs."""
         if entry.is_silent and not answered:
             entry.probes += 1
             if entry.patience is Patience.WIDE:
@@ -181,16 +194,6 @@ class Schedule(Generic[Key]):
             entry.cost_s = taken_s if not entry.cost_s else (entry.cost_s + taken_s) / 2
             entry.usual_s, entry.last_s = min(taken_s, entry.last_s), taken_s
         entry.is_at_expense = False
-        if answered:
-            self._revive(entry)
-        else:
-            entry.misses += 1
-            if entry.misses == SILENT_AFTER:
-                entry.probes = self._fallen_silent % 2
-                self._fallen_silent += 1
-            elif entry.is_aligned and not entry.is_silent:
-                entry.slot -= 1  # its interval is still without a reading
-                entry.not_before = max(not_before, now + retry_s(entry.every_s, entry.misses))
 
     def hold(self, key: Key, until: float, *, is_taken: bool = False) -> None:
         """Poll a device not before `until`.
