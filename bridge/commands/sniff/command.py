@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -64,6 +66,7 @@ def command(
                 is_learning=learn,
                 address=address,
                 as_json=as_json,
+                is_coloured=sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
             ),
             say,
         )

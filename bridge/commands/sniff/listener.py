@@ -8,6 +8,8 @@ from contextlib import ExitStack, aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import typer
+
 from bridge.captures import open_capture
 from bridge.commands.decode.traffic import Heard, Traffic
 from bridge.commands.sniff import text
@@ -23,7 +25,11 @@ from protocols.toolkit.protocol import PolledProtocol
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What is done with the traffic. Attributes as the options of the command."""
+    """What is done with the traffic. Attributes as the options of the command.
+
+    Attributes:
+        is_coloured: the lines are shown on a terminal, each direction in its colour.
+    """
 
     model: str | None = None
     seconds: float | None = None
@@ -31,6 +37,7 @@ class Wishes:
     is_learning: bool = False
     address: int | None = None
     as_json: bool = False
+    is_coloured: bool = False
 
 
 async def listen(source: Source, wishes: Wishes, say: Callable[[object], None]) -> bool:
@@ -93,5 +100,8 @@ def _show(
             continue
         if wishes.address is not None and (one.fields or {}).get("address") != wishes.address:
             continue
-        say(json_text(text.document(one)) if wishes.as_json else text.line(one))
+        if wishes.as_json:
+            say(json_text(text.document(one)))
+        else:
+            typer.echo(text.line(one, is_coloured=wishes.is_coloured))
     return frames

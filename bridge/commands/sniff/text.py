@@ -15,16 +15,18 @@ _COLOURS = {Direction.REQUEST: typer.colors.CYAN, Direction.REPLY: typer.colors.
 _ARROWS = {Direction.REQUEST: ">", Direction.REPLY: "<", None: " "}
 
 
-def line(heard: Heard) -> str:
-    """Return one line for people: time, direction, octets, fields."""
+def line(heard: Heard, *, is_coloured: bool) -> str:
+    """Return one line for people: time, direction, octets, fields; only the colour steers a terminal."""
     seconds, microseconds = divmod(heard.start_us, 1_000_000)
     clock = f"{time.strftime('%H:%M:%S', time.localtime(seconds))}.{microseconds // 1000:03}"
     octets = heard.event.data.hex(" ")
     if isinstance(heard.event, Frame):
         direction = heard.event.direction
         fields = one_line("  ".join(f"{name}={value}" for name, value in (heard.fields or {}).items()))
-        return f"{clock} {typer.style(f'{_ARROWS[direction]} {octets}', fg=_COLOURS[direction])}  {fields}"
-    return f"{clock} {typer.style(f'? {octets}', fg=typer.colors.RED)}  — {heard.event.reason}"
+        octets_text, colour, remark = f"{_ARROWS[direction]} {octets}", _COLOURS[direction], fields
+    else:
+        octets_text, colour, remark = f"? {octets}", typer.colors.RED, f"— {one_line(heard.event.reason)}"
+    return f"{clock} {typer.style(octets_text, fg=colour) if is_coloured else octets_text}  {remark}"
 
 
 def document(heard: Heard) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from protocols.toolkit.polling import LineSettings
 from tests.protocols.modbus.foreign_master import Line, content
 from tests.protocols.modbus.test_overhearing import answer, events
 from tests.protocols.modbus.test_overhearing import read as request
+from tests.support.typing_person import Person
 
 SITE = """\
 site = "s"
@@ -189,3 +190,17 @@ def test_a_model_that_the_master_reads_whole_is_named() -> None:
             teacher.hear(event, start / 10, start / 10)
         text = blocks("b", learned(teacher, 60.0))
     assert '# model = "eastron-sdm630"' in text
+
+
+@pytest.mark.parametrize(("environment", "is_coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_terminal_shows_each_direction_in_its_colour(
+    environment: dict[str, str], is_coloured: bool, tmp_path: Path
+) -> None:
+    path = capture_of(tmp_path / "line.pcapng", (0, request(1, 0, 2)), (0.05, answer(1, 0, 2)))
+    command = ["sniff", "--read", str(path), "--protocol", "modbus-rtu"]
+    with Person(*command, folder=tmp_path, environment={"NO_COLOR": "", **environment}) as person:
+        assert person.ends() == 0
+        asked, answered = person.text.splitlines()[:2]
+    assert ("\x1b[36m> 01 03" in asked, "\x1b[32m< 01 03" in answered) == (is_coloured, is_coloured)
+    assert "> 01 03 00 00 00 02" in asked
+    assert "�" not in asked + answered
