@@ -7,7 +7,7 @@ sensor, cropped, and "+14 more, all ok" for those that do not fit. `status SENSO
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rich.console import Console
@@ -77,9 +77,19 @@ def screen(document: Status, units: Mapping[str, Mapping[str, str]], width: int,
     rows = [_row(document, name, units.get(name, {}), widest, width) for name in shown]
     if hidden := names[len(shown) :]:
         rows.append(Text(one_line(_more(document, hidden)), "dim"))
-    if (word_for(document, names[0]) if names else "ok") not in ("ok", "not running", "waiting"):
-        tail.append(_crop(Text(f'next: serial-bridge status "{one_line(names[0])}"', "dim"), width))
+    if next_step := _next_step(document, names):
+        tail.append(_crop(Text(next_step, "dim"), width))
     return Text("\n").join([*head, *rows, *tail])
+
+
+def _next_step(document: Status, names: Sequence[str]) -> str | None:
+    """Return what to type next for the sensor in most trouble, the first of `names`; None if all is well."""
+    word = word_for(document, names[0]) if names else "ok"
+    if word in ("ok", "waiting"):
+        return None
+    if word == "not running":
+        return "next: sudo serial-bridge install; if that was done: sudo serial-bridge doctor"
+    return f'next: serial-bridge status "{one_line(names[0])}"'
 
 
 def detail(document: Status, name: str, units: Mapping[str, str], offsets: Mapping[str, Offset]) -> list[str]:
@@ -150,6 +160,7 @@ def _row(document: Status, name: str, units: Mapping[str, str], name_width: int,
     line.append(f" {age(row['last_ts']):>6}  ")
     queued = f"{row['queued']} queued, " if row["queued"] and width >= _NARROW else ""
     line.append(one_line(reason(document, name) or queued + values_text(row["last_values"], units)))
+    line.rstrip()
     return _crop(line, width)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from bridge.commands.terminal.help_text import Command, group
-from bridge.commands.terminal.options import SITE, SitePath, say
+from bridge.commands.terminal.options import SITE, SitePath, tell
 
 SECTION: Final = "Set up"
 
@@ -40,4 +40,4 @@ def write_pack(
 
     made = pack(load_site(site), prefix)
     write(made.files, out)
-    say(lines(text(made, out)))
+    tell(lines(text(made, out)))

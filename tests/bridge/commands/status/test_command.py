@@ -44,6 +44,9 @@ def test_before_anything_ran_all_is_zero_and_not_running(site: Site) -> None:
     assert set(found["ledger"].values()) == {0}
     assert {row["state"] for row in found["sensors"].values()} == {"not running"}
     assert found["uplink"] == {"state": "not running", "running": False}
+    rows = screen(found, {}, 80, 24).plain.splitlines()
+    assert rows[-1] == "next: sudo serial-bridge install; if that was done: sudo serial-bridge doctor"
+    assert all(row == row.rstrip() for row in rows)
 
 
 def test_a_bus_that_runs_is_told_as_it_says(site: Site) -> None:
