@@ -20,28 +20,48 @@ from protocols.toolkit.errors import PackageError
 def foreseen_errors() -> Iterator[None]:
     """Run the block, the work of the process; print an error and exit with its status.
 
+    Tasks that ran side by side may each have failed: each sentence is printed once.
+
     Raises:
         SystemExit: the block failed for a reason that the bridge knows.
     """
     sys.excepthook = _print_traceback
     try:
         yield
-    except ConfigError as error:
-        _end(lines(error.mistakes), 2)
-    except PackageError as error:
-        _end(one_line(error), 2)
-    except StepsFailed as error:
-        _end(lines(error.failures), 1)
-    except BridgeError as error:
-        _end(one_line(error), 1)
-    except PermissionError as error:
-        advice = "run this with sudo, or as one of the group serial-bridge"
-        _end(visible(f"{error.filename or error} is not open to this user: {advice}"), 1)
+    except Exception as error:
+        endings = list(map(_ending, _each(error)))
+        foreseen = [ending for ending in endings if ending is not None]
+        if len(foreseen) < len(endings):
+            raise
+        text = "\n".join(dict.fromkeys(text for text, _ in foreseen))
+        sys.stderr.write(f"{folded(text, sys.stderr)}\n")
+        sys.exit(max(status for _, status in foreseen))
 
 
-def _end(text: str, status: int) -> None:
-    sys.stderr.write(f"{folded(text, sys.stderr)}\n")
-    sys.exit(status)
+def _each(error: Exception) -> Iterator[Exception]:
+    """Yield the errors of a group, and of the groups in it; an error that is no group alone."""
+    if isinstance(error, ExceptionGroup):
+        for member in error.exceptions:
+            yield from _each(member)
+    else:
+        yield error
+
+
+def _ending(error: Exception) -> tuple[str, int] | None:
+    """Return what is printed of an error, and the exit status; None for one that nobody foresaw."""
+    match error:
+        case ConfigError():
+            return lines(error.mistakes), 2
+        case PackageError():
+            return one_line(error), 2
+        case StepsFailed():
+            return lines(error.failures), 1
+        case BridgeError():
+            return one_line(error), 1
+        case PermissionError():
+            advice = "run this with sudo, or as one of the group serial-bridge"
+            return visible(f"{error.filename or error} is not open to this user: {advice}"), 1
+    return None
 
 
 def _print_traceback(

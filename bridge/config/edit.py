@@ -11,6 +11,7 @@ import stat
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from errno import EDQUOT, ENOSPC, EROFS
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ from bridge.errors import ConfigError
 from bridge.files import NotOurFile, acting_as_owner, open_regular, read_all, replace_regular
 
 _LARGEST_BYTES = 100_000_000
+_ADVICE = {
+    ENOSPC: "make room on its disk",
+    EDQUOT: "make room on its disk",
+    EROFS: "its disk is mounted read-only, mount it for writing",
+}
 
 
 def check_writable(path: Path) -> None:
@@ -47,9 +53,8 @@ def edit(path: Path, transform: Callable[[str], str]) -> None:
     except NotOurFile as error:
         raise ConfigError([str(error)]) from None
     except OSError as error:
-        raise ConfigError(
-            [f"{path}: cannot be replaced ({error.strerror}): run this as the file's owner or with sudo"]
-        ) from None
+        advice = _ADVICE.get(error.errno or 0, "run this as the file's owner or with sudo")
+        raise ConfigError([f"{path}: cannot be replaced ({error.strerror}): {advice}"]) from None
 
 
 def edit_tables(path: Path, change: Callable[[Any], None], by_hand: str) -> None:
