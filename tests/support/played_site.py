@@ -12,6 +12,7 @@ from bridge.causes import Cause, diagnosis
 from bridge.clock import Instant
 from bridge.clock.kernel_clock import boot_id, boottime_ns
 from bridge.config import Site, load_site
+from bridge.reader.doubt import doubts
 from bridge.spool import Reading, Spool
 from bridge.status.line_history import BUCKET_S, BUCKETS, Bucket, LineHistory
 from bridge.status.runtime import Runtime
@@ -69,7 +70,7 @@ def play(
         "trouble": trouble or str(diagnosis(Cause.SILENT)),
         "last_cause": "silent",
         "last_values": {"temperature": value},
-        "doubts": {"temperature": "temperature reads 0 for an hour: is its probe connected?"},
+        "doubts": doubts({"temperature": 9999.0}, {"temperature": "°C"}),
     }
     line = {"settings": "9600 8N1", "requests": 15000, "replies": 14970, "wire_share": 0.31, "trouble": None}
     runtime.publish(

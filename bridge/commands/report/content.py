@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING
 
 from bridge.clock.kernel_clock import boot_id
 from bridge.commands.pages.charts import Chart, charts
-from bridge.commands.status.sentences import COLUMNS, rank, reason, troubles, value_text, word_for
+from bridge.commands.status.sentences import (
+    COLUMNS,
+    rank,
+    reason,
+    troubles,
+    turn_around,
+    value_text,
+    word_for,
+)
 from bridge.commands.status.snapshot import collect
 from bridge.errors import PortLost
 from bridge.port.adapter import Adapter, adapters, fitting
@@ -185,8 +193,8 @@ def _sensor(
         )
         if key in row
     ]
-    if (p50 := row.get("turn_around_p50_ms")) is not None:
-        counts.append(("turn-around", f"{p50:g} ms, 99 of 100 within {row.get('turn_around_p99_ms'):g} ms"))
+    if text := turn_around(row):
+        counts.append(("turn-around", text))
     return SensorPart(
         name=name,
         bus=row["bus"] or "-",

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
-from bridge.status.documents import BusDocument, Slowed, Status, UplinkDocument
+from bridge.status.documents import BusDocument, SensorDocument, Slowed, Status, UplinkDocument
 from protocols.toolkit.polling import Values
 
 Column = Literal["delivered", "queued", "expired", "refused", "dropped"]
@@ -180,6 +180,14 @@ def moment(ts_ms: int) -> str:
 
 def _date(ts_ms: int) -> str:
     return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def turn_around(row: SensorDocument) -> str:
+    """Return how long a sensor takes to answer; "" while that is not known."""
+    median_ms, slowest_ms = row.get("turn_around_p50_ms"), row.get("turn_around_p99_ms")
+    if median_ms is None or slowest_ms is None:
+        return ""
+    return f"{median_ms:g} ms, 99 of 100 within {slowest_ms:g} ms"
 
 
 def age(last_ts: int | None, now_s: float | None = None) -> str:

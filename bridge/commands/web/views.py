@@ -24,6 +24,7 @@ from bridge.commands.status.sentences import (
     state_in_words,
     summary,
     troubles,
+    turn_around,
     value_text,
     word_for,
 )
@@ -104,7 +105,7 @@ def sensor_view(site: Site, document: Status, name: str) -> SensorView:
         bus=row["bus"] or "-",
         state=word_for(document, name),
         said=reason(document, name),
-        age=age(row["last_ts"]),
+        age=_ago(row["last_ts"]),
         values=[
             (key, value_text(value, units.get(key, ""))) for key, value in (row["last_values"] or {}).items()
         ],
@@ -138,8 +139,8 @@ def sensor_page(site: Site, document: Status, name: str) -> dict[str, Any]:
         "left_out": list(row.get("left_out", {}).items()),
         "lessons": row.get("lessons", []),
         "states": [(change["state"], moment(change["since"])) for change in row.get("history", [])],
-        "figures": figures(row, LINE_FIGURES),
-        "turn_around": (row.get("turn_around_p50_ms"), row.get("turn_around_p99_ms")),
+        "figures": figures(row, LINE_FIGURES)
+        + ([("turn-around", text)] if (text := turn_around(row)) else []),
         "books": f"read {row['read']} = " + " + ".join(f"{column} {row[column]}" for column in COLUMNS),
         "hour": charts(ring, HOUR),
         "day": charts(ring),
@@ -176,7 +177,7 @@ def uplink_page(document: Status) -> dict[str, Any]:
         "uplink": uplink["state"],
         "server": uplink.get("server", "-"),
         "error": uplink.get("last_error") or "",
-        "success": f"{age(success)}" if success else "-",
+        "success": _ago(success),
         "rate": f"{uplink['delivered_per_s']:g}/s" if "delivered_per_s" in uplink else "-",
         "round_trip": f"{1000 * client['srtt_s']:.0f} ms" if client and client["srtt_s"] else "-",
         "holds": [(name, hold["reason"]) for name, hold in uplink.get("holds", {}).items()],
@@ -211,12 +212,16 @@ def live(
             view.name: {
                 "state": words(view.state),
                 "said": one_line(said(view.said)),
-                "age": view.age,
+                "age": said(view.age),
                 "values": {key: one_line(value) for key, value in view.values},
             }
             for view in views
         },
     }
+
+
+def _ago(ts_ms: int | None) -> str:
+    return f"{age(ts_ms)} ago" if ts_ms else "-"
 
 
 def figures(counts: Mapping[str, Any], keys: Sequence[str]) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ STATUS: Final[dict[str, str]] = {
     "slowed to {rate} values/s since {since}: {reason}": "gebremst auf {rate} Werte/s seit {since}: {reason}",
     "waiting for the first answer, {waited} s": "wartet auf die erste Antwort, {waited} s",
     "waits: {reason}": "wartet: {reason}",
+    "{age} ago": "vor {age}",
     "bus {bus}: {state}": "Bus {bus}: {state}",
     "bus {bus} {sentence}": "Bus {bus} {sentence}",
     "bus {bus}: {reason}, {count} readings in memory": "Bus {bus}: {reason}, {count} Messungen im Speicher",

@@ -88,6 +88,7 @@ COMPOSED = {
     "{grade}: {evidence}",
     *GRADES.values(),
     "once",
+    "{age} ago",
     "{sensor} does not give {lacking}",
     "bus {bus}: {state}, {error}",
     "clock: {clock}",

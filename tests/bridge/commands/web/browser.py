@@ -4,7 +4,7 @@ names       each control, link and picture has a name that can be read aloud
 outline     one main part, one first heading, no heading level left out, a language
 contrast    each text against what is behind it: 4.5 to 1, from the colours that the browser computed
 keyboard    each control is reached with the tab key, in the order of the page, and shows that it is
-width       nothing is wider than the screen
+width       nothing is wider than the screen, and no word is cut in two to make it so
 """
 
 from __future__ import annotations
@@ -55,6 +55,17 @@ FINDINGS = """() => {
     const [a, b] = [light(rgb(getComputedStyle(e).color)), light(behind(e))];
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     if (ratio < 4.5) findings.push('contrast ' + ratio.toFixed(2) + ': ' + e.outerHTML.slice(0, 120));
+  }
+  for (const e of document.querySelectorAll('th, td, dt, dd, label, button, a, h1, h2, h3')) {
+    for (const node of [...e.childNodes].filter((n) => n.nodeType === 3)) {
+      for (const word of node.data.matchAll(/\\S{2,24}/g)) {
+        const range = document.createRange();
+        range.setStart(node, word.index);
+        range.setEnd(node, word.index + word[0].length);
+        const lines = new Set([...range.getClientRects()].map((r) => Math.round(r.top)));
+        if (lines.size > 1 && !/[-\\/–]/.test(word[0])) findings.push('a word is cut: ' + word[0]);
+      }
+    }
   }
   if (document.documentElement.scrollWidth > innerWidth) findings.push('wider than the screen');
   for (const e of document.querySelectorAll('button, input:not([type=hidden]), select'))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,9 @@ from tests.support.played_site import play
 
 PAGES = ("/", "/sensor?name=boiler", "/bus?name=meters", "/uplink", "/scan", "/config", "/doctor")
 MOST_BYTES = 60_000
+ENGLISH = re.compile(
+    r"\b(the|is|are|not|its|and|with|of|for|ago|within|last|now|seconds|no|to|from|sensors|readings|silent)\b"
+)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +96,28 @@ def test_each_page_has_no_finding_on_a_phone_and_a_desk_by_day_and_night(
         phone.goto(f"http://{page.host}{path}{mark}lang={language}")
         assert findings(phone) == [], (path, size, shade)
         assert phone.evaluate("document.documentElement.lang") == language
+
+
+def test_the_report_has_no_finding_on_a_phone_and_a_desk_by_day_and_night(
+    phone: Any, page: Served, tmp_path: Path
+) -> None:
+    for size, shade, language in ((PHONE, "light", "de"), (DESK, "dark", "en")):
+        report = phone.request.get(f"http://{page.host}/report?lang={language}").text()
+        (tmp_path / "report.html").write_text(report)
+        phone.set_viewport_size(size)
+        phone.emulate_media(color_scheme=shade)
+        phone.goto(f"file://{tmp_path}/report.html")
+        assert findings(phone) == [], (size, shade)
+
+
+def test_a_german_page_has_no_english_word(phone: Any, page: Served) -> None:
+    for path in (*PAGES, "/pair"):
+        phone.goto(f"http://{page.host}{path}{'&' if '?' in path else '?'}lang=de")
+        text = phone.evaluate(
+            "() => { document.querySelectorAll('pre, code, footer').forEach((e) => e.remove());"
+            " return document.body.innerText; }"
+        )
+        assert not ENGLISH.search(text), (path, ENGLISH.search(text))
 
 
 def test_the_language_is_chosen_on_any_page_and_stays(phone: Any, page: Served) -> None:
