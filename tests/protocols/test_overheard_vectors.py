@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pytest
 
@@ -62,46 +62,80 @@ class Exchange:
     before: list[bytes]
 
 
+class Told(NamedTuple):
+    """The registers of which a reply tells, and the request that it answers.
+
+    Attributes:
+        table: the key of their table.
+        start: the address of the first.
+        values: of each.
+        request: the PDU of the request.
+    """
+
+    table: str
+    start: int
+    values: list[int | bool]
+    request: bytes
+
+
+READ_TABLES = {1: "coil", 2: "discrete", 3: "holding", 4: "input", 23: "holding"}
+
+
+def told_by_read(function: int, fields: Fields) -> Told:
+    octets = bytes.fromhex(fields["data"])
+    bits = [bool(octets[at // 8] >> at % 8 & 1) for at in range(8 * len(octets))]
+    values = list(fields.get("registers", bits))
+    asked: Fields = {"start": 0, "quantity": len(values)}
+    if function == 23:
+        asked = {"read_start": 0, "read_quantity": len(values), "write_start": 0, "write_quantity": 1}
+        asked["data"] = b"\0\0"
+    request = pdu.REQUESTS[function].build(function=function, **asked)
+    return Told(READ_TABLES[function], 0, values, request)
+
+
+def told_by_write(body: bytes, fields: Fields) -> Told:
+    """A write of one is confirmed by its request."""
+    if body[0] == 6:
+        return Told("holding", fields["start"], [fields["value"]], body)
+    if fields["value"] not in (0, 0xFF00):
+        raise NotRead("no state of a coil")
+    return Told("coil", fields["start"], [fields["value"] == 0xFF00], body)
+
+
+def told_by_write_of_many(function: int, fields: Fields) -> Told:
+    start, quantity = fields["start"], fields["quantity"]
+    if not 1 <= quantity <= (123 if function == 16 else 1968):
+        raise NotRead("confirms more than can be written")
+    octets = bytes(2 * quantity if function == 16 else pdu.octets_of_bits(quantity))
+    request = pdu.REQUESTS[function].build(function=function, start=start, quantity=quantity, data=octets)
+    if function == 16:
+        return Told("holding", start, [0] * quantity, request)
+    return Told("coil", start, [False] * quantity, request)
+
+
+def told_by(body: bytes, fields: Fields) -> Told:
+    function = body[0]
+    if function & pdu.REFUSED:
+        raise NotRead("a refusal")
+    if function in READ_TABLES:
+        return told_by_read(function, fields)
+    if function in (5, 6):
+        return told_by_write(body, fields)
+    if function in (15, 16):
+        return told_by_write_of_many(function, fields)
+    raise NotRead(f"function code {function} tells no register")
+
+
 def modbus(carrier: Carrier) -> Callable[[Frame, Fields], Exchange]:
     def exchange(reply: Frame, fields: Fields) -> Exchange:
-        unit, body = carrier.unit(reply), carrier.body(reply)
-        function = body[0]
-        keys: dict[str, Any] = {"address": unit}
+        unit = carrier.unit(reply)
         if not unit:
             raise NotRead("nobody answers a broadcast")
-        if unit > 247:
-            keys["reserved_address"] = True
-        tables = {1: "coil", 2: "discrete", 3: "holding", 4: "input", 23: "holding"}
-        if function & pdu.REFUSED:
-            raise NotRead("a refusal")
-        if function in (5, 6):
-            values = {"r0": fields["value"] if function == 6 else fields["value"] == 0xFF00}
-            if function == 5 and fields["value"] not in (0, 0xFF00):
-                raise NotRead("no state of a coil")
-            request, start = body, fields["start"]
-        elif function in tables:
-            octets = bytes.fromhex(fields["data"])
-            bits = [bool(octets[at // 8] >> at % 8 & 1) for at in range(8 * len(octets))]
-            values = {f"r{at}": value for at, value in enumerate(fields.get("registers", bits))}
-            start, count = 0, {"start": 0, "quantity": len(values)}
-            if function == 23:
-                count = {"read_start": 0, "read_quantity": len(values), "write_start": 0, "write_quantity": 1}
-                count |= {"data": b"\0\0"}
-            request = pdu.REQUESTS[function].build(function=function, **count)
-        elif function in (15, 16):
-            start, quantity = fields["start"], fields["quantity"]
-            if not 1 <= quantity <= (123 if function == 16 else 1968):
-                raise NotRead("confirms more than can be written")
-            octets = bytes(2 * quantity if function == 16 else pdu.octets_of_bits(quantity))
-            request = pdu.REQUESTS[function].build(
-                function=function, start=start, quantity=quantity, data=octets
-            )
-            values = {f"r{at}": 0 if function == 16 else False for at in range(quantity)}
-        else:
-            raise NotRead(f"function code {function} tells no register")
-        table = tables.get(function, "coil" if function in (5, 15) else "holding")
-        keys["registers"] = {f"r{at}": {table: start + at} for at in range(len(values))}
-        return Exchange(keys, values, [carrier.adu(unit, request)])
+        told = told_by(carrier.body(reply), fields)
+        keys: dict[str, Any] = {"address": unit} | ({"reserved_address": True} if unit > 247 else {})
+        keys["registers"] = {f"r{at}": {told.table: told.start + at} for at in range(len(told.values))}
+        values = {f"r{at}": value for at, value in enumerate(told.values)}
+        return Exchange(keys, values, [carrier.adu(unit, told.request)])
 
     return exchange
 

@@ -33,6 +33,7 @@ class Gateway:
     boot: int = 0
     boottime_ns: int = 5 * S
     wall_ns: int = 5 * S
+    true_ns: int = NOON_NS
     is_trusted: bool = False
     delivered: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
@@ -58,8 +59,6 @@ class Gateway:
         self.wall_ns = 5 * S
         self.start()
 
-    true_ns: int = NOON_NS
-
     def pass_ns(self, ns: int) -> None:
         self.boottime_ns += ns
         self.wall_ns += ns
@@ -69,7 +68,7 @@ class Gateway:
         self.wall_ns, self.is_trusted = self.true_ns + error_ns, True
 
     def take(self, sensor: str) -> None:
-        """A reading, on the way that a writer takes: what waits for its date first."""
+        """Take a reading on the way that a writer takes: what waits for its date goes first."""
         taken = self.clock.now()
         stamp = self.clock.ts_ms(taken, sensor)
         if stamp is not None and not self.is_dated:
@@ -83,13 +82,13 @@ class Gateway:
             self.spool.date(known.boot_id, known.offset_ns)
 
     def deliver(self) -> None:
-        """The uplink, which dates for itself, and takes what there is in order."""
+        """Deliver as the uplink does, which dates for itself and takes what there is in order."""
         self.date()
         rows, after = [], -1
         while True:
-            found, upto = self.spool.rows(max(after, 0), limit=STEP_ROWS)
-            rows += found
-            if upto == after or not found:
+            more, upto = self.spool.rows(max(after, 0), limit=STEP_ROWS)
+            rows += more
+            if upto == after or not more:
                 break
             after = upto
         for row in rows:
@@ -118,37 +117,32 @@ def test_stamps_strictly_increase_over_restarts_steps_boots_and_late_dates(
     with TemporaryDirectory() as folder:
         gateway = Gateway(Path(folder) / "spool.db")
         set_back_s = 0.0  # since the last restart: together no more than one step, of which a restart knows
-        for kind, *details in moves:
-            if kind == "take":
-                sensor, count, apart_ns = details
-                for _ in range(int(str(count))):
-                    gateway.take(str(sensor))
-                    gateway.pass_ns(int(str(apart_ns)))
-            elif kind == "pass":
-                gateway.pass_ns(int(str(details[0])))
-            elif kind == "step":
-                step_ns = int(str(details[0]))
-                if set_back_s - step_ns / S < 59 or step_ns > 0:
+        for move in moves:
+            match move:
+                case ("take", str(sensor), int(count), int(apart_ns)):
+                    for _ in range(count):
+                        gateway.take(sensor)
+                        gateway.pass_ns(apart_ns)
+                case ("pass", int(ns)):
+                    gateway.pass_ns(ns)
+                case ("step", int(step_ns)) if step_ns > 0 or set_back_s - step_ns / S < 59:
                     set_back_s -= min(0, step_ns) / S
                     gateway.wall_ns += step_ns
-            elif kind == "time" and not gateway.is_trusted:
-                gateway.learn_the_time(int(str(details[0])))
-            elif kind == "deliver":
-                gateway.deliver()
-            elif kind == "restart":
-                gateway.start()
-            elif kind == "reboot":
-                gateway.reboot(float(str(details[0])))
-                set_back_s = 0.0
+                case ("time", int(error_ns)) if not gateway.is_trusted:
+                    gateway.learn_the_time(error_ns)
+                case ("deliver",):
+                    gateway.deliver()
+                case ("restart",):
+                    gateway.start()
+                case ("reboot", float(off_s)):
+                    gateway.reboot(off_s)
+                    set_back_s = 0.0
         gateway.learn_the_time()
         gateway.take("a")
         gateway.deliver()
         assert gateway.spool.audit() == []
         for sensor, stamps in gateway.delivered.items():
-            assert all(before < after for before, after in pairwise(stamps)), (
-                sensor,
-                stamps,
-            )
+            assert all(before < after for before, after in pairwise(stamps)), (sensor, stamps)
         newest = gateway.spool.stamps()
         assert {sensor: stamps[-1] for sensor, stamps in gateway.delivered.items()} == newest
         gateway.spool.close()

@@ -128,7 +128,7 @@ every_bus = pytest.mark.parametrize(
 
 
 def hear(bus: Bus, overhearer: Overhearer, pieces: list[tuple[float, bytes]]) -> list[dict[str, Any]]:
-    """The values of each sensor in these pieces; what is there twice must be the same."""
+    """Return the values of each sensor in these pieces; what is there twice must be the same."""
     values: list[dict[str, Any]] = [{} for _ in bus.sensors]
     framer = bus.kind.framer()
     for at_s, data in pieces:
@@ -158,37 +158,51 @@ def test_a_reply_without_its_request_is_nothing(bus: Bus) -> None:
     assert not any(hear(bus, bus.overhearer(), [(at / 10, reply) for at, reply in enumerate(replies)]))
 
 
+class BadLine:
+    """What is heard of exchanges on a line that damages, cuts and prefixes octets and delays replies."""
+
+    def __init__(self, seed: int) -> None:
+        self.pieces: list[tuple[float, bytes]] = []
+        self._chance = random.Random(seed)
+        self._late: list[tuple[float, bytes]] = []
+        self._now = 0.0
+
+    def exchange(self, request: bytes, reply: bytes) -> None:
+        self._say(request, may_be_late=False)
+        self._say(reply, may_be_late=True)
+
+    def _say(self, octets: bytes, *, may_be_late: bool) -> None:
+        self._now += 0.05
+        for late in [late for late in self._late if late[0] <= self._now]:
+            self._late.remove(late)
+            self.pieces.append((self._now, late[1]))
+            self._now += 0.05
+        chance = self._chance.random()
+        if 0.06 <= chance < 0.08 and may_be_late:
+            self._late.append((self._now + self._chance.uniform(0.3, 2.0), octets))
+            self._now += 0.3
+        else:
+            self.pieces.append((self._now, self._damaged(octets, chance)))
+
+    def _damaged(self, octets: bytes, chance: float) -> bytes:
+        if chance < 0.02:
+            return bytes(octet ^ 1 << self._chance.randrange(8) for octet in octets)
+        if chance < 0.04:
+            return octets[: self._chance.randrange(len(octets) + 1)]
+        return bytes((self._chance.randrange(256),)) + octets if chance < 0.06 else octets
+
+
 @every_bus
 @pytest.mark.parametrize("seed", range(5))
 def test_on_a_bad_line_no_value_is_wrong(bus: Bus, seed: int) -> None:
-    draw = random.Random(seed)
+    line = BadLine(seed)
     polled = list(bus.polled())
     truth = [values for _, values in polled]
-    pieces: list[tuple[float, bytes]] = []
-    late: list[tuple[float, bytes]] = []
-    now = 0.0
     for _ in range(60):
         for exchanges, _ in polled:
             for request, reply in exchanges:
-                for is_reply, octets in ((False, request), (True, reply)):
-                    now += 0.05
-                    for due in [each for each in late if each[0] <= now]:
-                        late.remove(due)
-                        pieces.append((now, due[1]))
-                        now += 0.05
-                    chance = draw.random()
-                    if chance < 0.02:
-                        octets = bytes(octet ^ 1 << draw.randrange(8) for octet in octets)
-                    elif chance < 0.04:
-                        octets = octets[: draw.randrange(len(octets) + 1)]
-                    elif chance < 0.06:
-                        octets = bytes((draw.randrange(256),)) + octets
-                    elif chance < 0.08 and is_reply:
-                        late.append((now + draw.uniform(0.3, 2.0), octets))
-                        now += 0.3
-                        continue
-                    pieces.append((now, octets))
-    values = hear(bus, bus.overhearer(), pieces)
+                line.exchange(request, reply)
+    values = hear(bus, bus.overhearer(), line.pieces)
     for told, true in zip(values, truth, strict=True):
         assert told.items() <= true.items()
     assert all(values)
