@@ -48,19 +48,19 @@ class Gathering:
         """
         if not self._every_s:
             return [(part, taken)]
-        whole = self.look(now)
+        readings = self.look(now)
         if self._values.keys() & part.keys():
-            whole += self._end()
+            readings += self._end()
         due_values = {name: value for name, value in part.items() if self._slots.take(name, now)}
         if not due_values:
             self.thinned += 1
-            return whole
+            return readings
         if self._taken is None:
             self._taken, self._began_s = taken, now
         self._values |= due_values
         if self._values.keys() >= self._slots.kinds:
-            whole += self._end()
-        return whole
+            readings += self._end()
+        return readings
 
     def look(self, now: float) -> list[Gathered]:
         """Return the reading whose other parts did not come in time, if there is one."""

@@ -113,7 +113,7 @@ def _note_placed(database: Database, plan: _Plan, moved: int) -> None:
 
 def _extent(database: Database, boot: int, undated_from: int) -> tuple[int | None, int | None]:
     """Return the boottimes of the first and the last undated reading of a boot; None if there is none."""
-    found: list[int] = []
+    boottimes: list[int] = []
     for after, upto in steps(database, last_id(database), after=undated_from - 1):
         with database.read() as db:
             extent = db.execute(
@@ -121,8 +121,8 @@ def _extent(database: Database, boot: int, undated_from: int) -> tuple[int | Non
                 " WHERE id > ? AND id <= ? AND boot = ? AND ts IS NULL",
                 (after, upto, boot),
             ).fetchone()
-        found += [boottime for boottime in extent if boottime is not None]
-    return min(found, default=None), max(found, default=None)
+        boottimes += [boottime for boottime in extent if boottime is not None]
+    return min(boottimes, default=None), max(boottimes, default=None)
 
 
 def _move(database: Database, plan: _Plan, stamps: dict[int, int]) -> int:

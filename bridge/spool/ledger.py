@@ -104,7 +104,7 @@ def discrepancies(db: Connection) -> list[str]:
     queued = dict(db.execute("SELECT sensor, count(*) FROM reading GROUP BY sensor"))
     refused = dict(db.execute("SELECT sensor, count(*) FROM refused GROUP BY sensor"))
     ledger = accounts(db)
-    found = [
+    sentences = [
         f"{name}: {account.read} read, but {account}"
         for name, account in ledger.items()
         if not account.is_balanced
@@ -116,8 +116,8 @@ def discrepancies(db: Connection) -> list[str]:
             ("refused", account.refused, refused.get(id_, 0)),
         ):
             if booked != rows:
-                found.append(f"{name}: {booked} {word} in the books, {rows} rows")
-    found += [
+                sentences.append(f"{name}: {booked} {word} in the books, {rows} rows")
+    sentences += [
         f"sensor number {id_} has rows but no account" for id_ in (queued | refused).keys() - names.keys()
     ]
-    return found
+    return sentences

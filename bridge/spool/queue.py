@@ -159,21 +159,21 @@ class Spool:
             At most `limit` rows, and the id up to which the queue was looked at: the next `after`. It is
             `after` itself when there was nothing to look at.
         """
-        found: list[Row] = []
+        dated_rows: list[Row] = []
         with self._database.read() as db:
             cursor = db.execute(
                 "SELECT id, sensor, ts, points, body FROM reading WHERE id > ? ORDER BY id LIMIT ?",
                 (after, STEP_ROWS),
             )
             for id_, sensor, ts_ms, points, body in cursor:
-                if len(found) >= limit:
+                if len(dated_rows) >= limit:
                     break
                 after = id_
                 name = self._names.get(sensor) or self._name(sensor)
                 if ts_ms is not None and name not in skip:
-                    found.append(Row(id_, name, ts_ms, points, body))
+                    dated_rows.append(Row(id_, name, ts_ms, points, body))
             cursor.close()
-        return found, after
+        return dated_rows, after
 
     def confirm(self, ids: Iterable[int]) -> None:
         """Delete readings that the server accepted; book as delivered those that really were there."""

@@ -100,15 +100,16 @@ class GatewayDevice:
         if now >= self._all_at:
             self._accepted.clear()
             self._all_at = now + ALL_EVERY_S
-        seen = self._observation()
-        values = gateway_report.states(seen)
+        observation = self._observation()
+        values = gateway_report.states(observation)
         is_due = now >= self._report_at
         if is_due:
             self._accepted.pop(_IN_EACH, None)
             spool = await asyncio.to_thread(self._read_spool)
             uptime_s = boottime_ns() / 1e9
-            values |= gateway_report.figures(seen, spool, uptime_s) | self._shares.since_last(seen)
-        identity = gateway_report.identity(seen, self._site.name, VERSION)
+            values |= gateway_report.figures(observation, spool, uptime_s)
+            values |= self._shares.since_last(observation)
+        identity = gateway_report.identity(observation, self._site.name, VERSION)
         is_accepted = await self._send(device, "telemetry", values)
         if is_accepted and is_due:
             self._report_at = now + REPORT_EVERY_S

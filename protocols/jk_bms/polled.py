@@ -140,8 +140,8 @@ class Bms:
         frame = yield request
         if frame is None:
             return PollResult(({},) * len(self._sensors), complete=False)
-        told = describe(frame)
-        return PollResult(tuple(KEYS.choose(told, sensor.values) for sensor in self._sensors))
+        fields = describe(frame)
+        return PollResult(tuple(KEYS.choose(fields, sensor.values) for sensor in self._sensors))
 
 
 @dataclass(slots=True)
@@ -180,14 +180,14 @@ def build(transport: int, data: bytes, source: int = 0) -> bytes:
 
 def describe(frame: Frame) -> Fields:
     """Return command, source and transport; of a reply what its items say, too."""
-    fields = layout.parse(LAYOUT, frame.data)
-    told: Fields = {name: fields[name] for name in ("command", "source", "transport")}
-    told["data"] = fields["data"].hex()
-    if fields["transport"] != _REQUEST and fields["command"] == READ_ALL:
-        items = dict(_items(fields["data"]))
+    parsed = layout.parse(LAYOUT, frame.data)
+    fields: Fields = {name: parsed[name] for name in ("command", "source", "transport")}
+    fields["data"] = parsed["data"].hex()
+    if parsed["transport"] != _REQUEST and parsed["command"] == READ_ALL:
+        items = dict(_items(parsed["data"]))
         for code, octets in items.items():
-            told |= _meant(code, octets, items)
-    return told
+            fields |= _meant(code, octets, items)
+    return fields
 
 
 def _items(data: bytes) -> Iterator[tuple[int, bytes]]:

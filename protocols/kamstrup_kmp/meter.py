@@ -44,15 +44,15 @@ class Meter:
 
     def poll(self, now: float = 0.0, /) -> Dialogue:
         """Start one poll."""
-        known: dict[int, Register] = {}
+        register_values: dict[int, Register] = {}
         is_complete = True
         for request in self.planned():
             frame = yield request
             if frame is None:
                 is_complete = False
             else:
-                known |= registers.read(frame) or {}
-        values = tuple(values_of(sensor.values, known) for sensor in self._sensors)
+                register_values |= registers.read(frame) or {}
+        values = tuple(values_of(sensor.values, register_values) for sensor in self._sensors)
         return PollResult(values, complete=is_complete)
 
 
@@ -71,8 +71,8 @@ class SimulatedMeter:
         numbers = registers.numbers_asked(request)
         if numbers is None:
             return None
-        known = {number: self.registers[number] for number in numbers if number in self.registers}
-        return build(FROM_METER, registers.reply(known))
+        known_registers = {number: self.registers[number] for number in numbers if number in self.registers}
+        return build(FROM_METER, registers.reply(known_registers))
 
 
 def describe(frame: Frame) -> Fields:
@@ -85,11 +85,11 @@ def describe(frame: Frame) -> Fields:
     numbers = registers.numbers_asked(frame)
     if numbers is not None:
         return fields | {"registers": numbers}
-    known = registers.read(frame)
-    if known:
+    register_values = registers.read(frame)
+    if register_values:
         fields["values"] = {
             str(number): {"unit": register.unit, "value": register.number()}
-            for number, register in known.items()
+            for number, register in register_values.items()
         }
     return fields
 
@@ -112,8 +112,8 @@ def serial_request() -> Request:
 
 def _request(numbers: Sequence[int]) -> Request:
     def accepts(frame: Frame) -> bool:
-        known = registers.read(frame)
-        return known is not None and known.keys() <= set(numbers)
+        register_values = registers.read(frame)
+        return register_values is not None and register_values.keys() <= set(numbers)
 
     return Request(
         data=build(TO_METER, registers.request(numbers)),

@@ -266,10 +266,10 @@ def _is_of(message: Message, sensor: MeterSettings) -> bool:
 def candidates(heard: Sequence[Fields]) -> list[dict[str, object]]:
     """Return the keys of the meters that answered: by the address, or by the id where one was selected."""
     is_selected = any(fields.get("a") == link.SELECTED for fields in heard)
-    found: dict[object, dict[str, object]] = {}
+    keys_of_meters: dict[object, dict[str, object]] = {}
     for fields in heard:
         if fields.get("function") != "RSP_UD" or "id" not in fields:
             continue
         keys = {"id": fields["id"]} if is_selected else {"address": fields["a"]}
-        found[next(iter(keys.values()))] = keys
-    return list(found.values())
+        keys_of_meters[next(iter(keys.values()))] = keys
+    return list(keys_of_meters.values())

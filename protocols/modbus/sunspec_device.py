@@ -136,10 +136,10 @@ class SunSpecDevice:
     def _registers(self, models: frozenset[int] | None, chain: Chain) -> Iterable[Register]:
         """Yield the registers of the models of a sensor, each model's with that of its header."""
         for place, content in chain.contents.items():
-            known = definition(place.number)
-            if known is None or (place.number == COMMON if models is None else place.number not in models):
+            model = definition(place.number)
+            if model is None or (place.number == COMMON if models is None else place.number not in models):
                 continue
-            registers = (readings_of if models is None else registers_of)(known, place, content)
+            registers = (readings_of if models is None else registers_of)(model, place, content)
             if registers:
                 yield _header(place)
                 yield from registers

@@ -114,8 +114,8 @@ class SimulatedBattery:
         """Return the whole reply; None if the request is for another battery, or is none."""
         if request.direction is not Direction.REQUEST or frame.address(request) != self.address:
             return None
-        known = {analog.COMMAND: self.info, alarms.COMMAND: self.alarms}
-        info = known.get(frame.code(request))
+        info_of = {analog.COMMAND: self.info, alarms.COMMAND: self.alarms}
+        info = info_of.get(frame.code(request))
         return frame.build(self.address, NORMAL, info) if info else frame.build(self.address, 0x04)
 
 

@@ -43,12 +43,12 @@ class Likeness:
 
     def is_in_step(self, request: bytes, content: bytes) -> bool:
         """Take a reply in doubt; return whether all that was taken says that each answers its own request."""
-        known = self._contents.get(request)
+        earlier_content = self._contents.get(request)
         others = [other for asked, other in self._contents.items() if asked != request]
         self._judged += 1
-        if known is None or not others or self._judged > _MOST_JUDGED:
+        if earlier_content is None or not others or self._judged > _MOST_JUDGED:
             return False
-        same = _alike(known, content)
+        same = _alike(earlier_content, content)
         self._same += same
         self._total += len(content)
         margin = same - max(_alike(other, content) for other in others)

@@ -76,16 +76,16 @@ def charts(ring: Sequence[Bucket], width: int = WIDTH) -> list[Chart]:
     if not ring:
         return []
     newest = ring[-1].number
-    shown = [bucket for bucket in ring if bucket.number > newest - width]
+    buckets = [bucket for bucket in ring if bucket.number > newest - width]
     drawn = []
     for title, curves in _CHARTS:
         values = {
-            name: [(bucket.number - newest + width - 1, value(bucket)) for bucket in shown]
+            name: [(bucket.number - newest + width - 1, value(bucket)) for bucket in buckets]
             for name, value in curves
         }
-        known = [value for points in values.values() for _, value in points if value is not None]
-        if known:
-            top = max(*known, 0.0, 0.0) or 1.0
+        numbers = [value for points in values.values() for _, value in points if value is not None]
+        if numbers:
+            top = max(*numbers, 0.0, 0.0) or 1.0
             paths = tuple(Curve(name, _path(points, 0.0, top)) for name, points in values.items())
             drawn.append(Chart(title, f"{top:g}", paths, width, round(width * BUCKET_S / 3600)))
     return drawn

@@ -64,13 +64,13 @@ def learned(overhearer: ModbusOverhearer, elapsed_s: float, library: Library = S
     """
     units = sorted({place.unit for place in overhearer.reads})
     models = [library.model(name) for name in library.names()]
-    found = []
+    traffic = []
     for unit in units:
         places = sorted((place for place in overhearer.reads if place.unit == unit), key=_order)
         reads = {place: overhearer.reads[place] for place in places}
         every_s = elapsed_s / max(reads.values())
-        found.append(UnitTraffic(unit, reads, every_s, _fitting(list(reads), models)))
-    return found
+        traffic.append(UnitTraffic(unit, reads, every_s, _fitting(list(reads), models)))
+    return traffic
 
 
 def _order(place: PlaceRead) -> tuple[str, int, int]:
@@ -92,11 +92,11 @@ def _block(bus: str, traffic: UnitTraffic) -> Iterator[str]:
     for name in traffic.models[:3]:
         yield f'# model = "{name}"            # instead of the registers: the master reads all that it names'
     yield f"[bus.{bus}.sensor.registers]"
-    seen: set[tuple[Table, int]] = set()
+    written_addresses: set[tuple[Table, int]] = set()
     for place in traffic.reads:
         for address in range(place.start, place.start + place.quantity):
-            if (place.table, address) not in seen:
-                seen.add((place.table, address))
+            if (place.table, address) not in written_addresses:
+                written_addresses.add((place.table, address))
                 yield f"{place.table.key}_{address} = {{ {place.table.key} = {address} }}"
     yield ""
 

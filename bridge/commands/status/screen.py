@@ -66,12 +66,11 @@ def screen(document: Status, units: Mapping[str, Mapping[str, str]], width: int,
     head += [_fold(Text(one_line(summary(document)), "bold"), width)]
     head += [_fold(Text(one_line(sentence), colour), width) for sentence, colour in troubles(document)]
     tail = [_crop(Text(one_line(sentence), "dim"), width) for sentence in books(document)]
-    names = sorted(
-        document["sensors"], key=lambda name: rank(word_for(document, name))
-    )  # then as in the file
+    # Those of one rank stay in the order of the file.
+    names = sorted(document["sensors"], key=lambda name: rank(word_for(document, name)))
     console = Console(width=width)
-    taken = sum(len(line.wrap(console, width)) for line in [*head, *tail])
-    room = len(names) if height is None else max(1, height - taken - 3)
+    line_count = sum(len(line.wrap(console, width)) for line in [*head, *tail])
+    room = len(names) if height is None else max(1, height - line_count - 3)
     shown = names if len(names) <= room else names[: room - 1]
     widest = min(max(map(len, names), default=0), _LONGEST_NAME if width >= _NARROW else _LONGEST_NAME - 6)
     rows = [_row(document, name, units.get(name, {}), widest, width) for name in shown]

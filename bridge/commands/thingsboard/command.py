@@ -38,6 +38,6 @@ def write_pack(
     from bridge.config import load_site
     from bridge.plain_text import lines
 
-    made = pack(load_site(site), prefix)
-    write(made.files, out)
-    tell(lines(text(made, out)))
+    site_pack = pack(load_site(site), prefix)
+    write(site_pack.files, out)
+    tell(lines(text(site_pack, out)))

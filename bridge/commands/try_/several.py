@@ -23,11 +23,13 @@ def chosen(site: Site, names: Sequence[str], buses: Sequence[str]) -> list[str]:
         ConfigError: there is no such sensor or bus.
     """
     if unknown_buses := [bus for bus in buses if bus not in site.buses]:
-        known = ", ".join(site.buses)
-        raise ConfigError([f'{site.path}: there is no bus "{unknown_buses[0]}"; the buses are: {known}'])
+        bus_names = ", ".join(site.buses)
+        raise ConfigError([f'{site.path}: there is no bus "{unknown_buses[0]}"; the buses are: {bus_names}'])
     if unknown_names := [name for name in names if name not in site.sensors]:
-        known = ", ".join(site.sensors)
-        raise ConfigError([f'{site.path}: there is no sensor "{unknown_names[0]}"; the sensors are: {known}'])
+        sensor_names = ", ".join(site.sensors)
+        raise ConfigError(
+            [f'{site.path}: there is no sensor "{unknown_names[0]}"; the sensors are: {sensor_names}']
+        )
     named = set(names) or {sensor.name for bus in (buses or site.buses) for sensor in site.buses[bus].sensors}
     return [name for name in site.sensors if name in named]
 

@@ -91,9 +91,9 @@ def _diagnosis(sentence: str) -> str:
     for pattern, observation, step in _causes():
         if match := pattern.search(sentence):
             places = match.groupdict("")
-            said = observation.replace("{}", translated(places.get("detail", "")), 1)
+            observed = observation.replace("{}", translated(places.get("detail", "")), 1)
             rest = translated(sentence[match.end() :])
-            return f"{sentence[: match.start()]}{said}: {step or translated(places['step'])}{rest}"
+            return f"{sentence[: match.start()]}{observed}: {step or translated(places['step'])}{rest}"
     return ""
 
 
@@ -116,9 +116,9 @@ def _causes() -> list[tuple[re.Pattern[str], str, str]]:
     """
     patterns = []
     for cause, (observation, step) in CAUSES.items():
-        known = diagnosis(cause, _MARK)
-        fixed = re.escape(known.observation).replace(re.escape(f" ({_MARK})"), r"(?P<detail> \(.*?\)|)")
+        english = diagnosis(cause, _MARK)
+        fixed = re.escape(english.observation).replace(re.escape(f" ({_MARK})"), r"(?P<detail> \(.*?\)|)")
         text = fixed.replace(_MARK, r"(?P<detail>.*?)")
-        patterns.append((re.compile(f"{text}: {re.escape(known.next_step)}"), observation, step))
+        patterns.append((re.compile(f"{text}: {re.escape(english.next_step)}"), observation, step))
         patterns.append((re.compile(f"{text}: (?P<step>.*)"), observation, ""))
     return sorted(patterns, key=lambda entry: -len(entry[0].pattern))
