@@ -50,12 +50,24 @@ class NoReply(BridgeError, TimeoutError):
     Attributes:
         cause: what was on the line instead.
         detail: more on that, for `causes.diagnosis`.
+        octets: what was heard instead, without the request's echo.
+        turn_around_s: from the end of the request to the first of these octets; 0.0 if there are none.
     """
 
-    def __init__(self, message: str, cause: Cause = Cause.SILENT, detail: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        cause: Cause = Cause.SILENT,
+        detail: str = "",
+        *,
+        octets: bytes = b"",
+        turn_around_s: float = 0.0,
+    ) -> None:
         super().__init__(message)
         self.cause = cause
         self.detail = detail
+        self.octets = octets
+        self.turn_around_s = turn_around_s
 
 
 class AlreadyRunning(BridgeError):

@@ -152,10 +152,14 @@ class Line:
             overheard.add_uart(uart_errors, self._wire.uart_errors())
             overheard.has_other_master = self.stations.other_master.is_likely(_now())
             if overheard.is_damaged and station.was_damaged:
-                overheard.octets += await self._drain()
+                overheard.data += await self._drain()
             cause = overheard.cause(request)
             station.record_timeout(reply_timeout_s, is_damaged=overheard.is_damaged, patience=patience)
-            raise _no_reply(request, cause, f", after {1000 * wait_s:.0f} ms")
+            missing = _no_reply(request, cause, f", after {1000 * wait_s:.0f} ms")
+            missing.octets = overheard.data
+            if overheard.began_at is not None:
+                missing.turn_around_s = max(0.0, overheard.began_at - sent.latest)
+            raise missing
         self.stations.other_master.answered()
         frame, arrival = answer
         arrival, error_s = likely(arrival, station.reply_timeout, sent.earliest)
@@ -250,15 +254,15 @@ class Line:
         if settings != self._wire.settings:
             await self._wire.configure(settings)
 
-    async def _drain(self) -> int:
-        """Sort what follows a damaged reply until the line falls quiet; return how many octets that is."""
-        octets, limit = 0, _now() + LOUD_FOR_S
+    async def _drain(self) -> bytes:
+        """Sort what follows a damaged reply until the line falls quiet; return these octets."""
+        octets, limit = b"", _now() + LOUD_FOR_S
         while more := await self._overhear(min(limit, self._busy_until + SLACK_S)):
             octets += more
         return octets
 
-    async def _overhear(self, deadline: float) -> int:
-        """Sort what comes first until then, which no request waits for; return how many octets that is."""
+    async def _overhear(self, deadline: float) -> bytes:
+        """Sort what comes first until then, which no request waits for; return these octets."""
         data = await self._read(deadline)
         if self._framer is None:
             self.stations.stray_octets += len(data)
@@ -267,7 +271,7 @@ class Line:
                 self._framer.feed(data, self._arrival()) if data else self._framer.silence()
             ):
                 self.stations.sort(event, arrival)
-        return len(data)
+        return data
 
     async def _hear(
         self, station: Station, request: Request, due_at: float, overheard: Overheard
@@ -278,7 +282,7 @@ class Line:
         """
         echo = Echo(request, is_usual=self.has_echo, is_of_reply=request.data in self._copied_requests)
         framer = self._framer = TimedFramer(request.framer())
-        octets, raw = 0, b""
+        raw = b""
         first: Arrival | None = None
         longest = max(request.reply_length, request.longest_reply) + _MOST_STRAY
         rest_s = self._wire.settings.duration_s(longest) + _MOST_RESTS * request.rest_s + SLACK_S
@@ -288,7 +292,7 @@ class Line:
             limit = deadline + rest_s
             if framer.pending or echo.is_waiting:
                 settings = self._wire.settings
-                missing_s = settings.duration_s(max(0, request.reply_length - octets))
+                missing_s = settings.duration_s(max(0, request.reply_length - len(overheard.data)))
                 pause_s = max(request.rest_s, max(missing_s, settings.gathering_s) + SLACK_S)
                 deadline = min(limit, self._busy_until + pause_s)
             data = await self._read(deadline)
@@ -296,7 +300,9 @@ class Line:
             first = first or arrival
             raw += data
             octets_of_reply = echo.strip(data) if data else echo.release()
-            octets += len(octets_of_reply)
+            overheard.data += octets_of_reply
+            if octets_of_reply and overheard.began_at is None:
+                overheard.began_at = self._busy_until
             events = framer.feed(octets_of_reply, arrival)
             if not data:
                 events += framer.silence()
@@ -317,7 +323,6 @@ class Line:
                 elif owner.station is station:
                     overheard.late_replies += owner.is_late
                     overheard.second_replies += not owner.is_late
-            overheard.octets = octets
             is_over = overheard.damaged_octets >= max(1, request.reply_length) or self._busy_until > limit
             if is_over or (not data and _now() >= due_at + self._wakefulness.slept_s):
                 overheard.has_echo = echo.is_found

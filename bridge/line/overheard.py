@@ -29,7 +29,8 @@ class Overheard:
     """Counts what came, in one wait for a reply, and was not the reply.
 
     Attributes:
-        octets: all octets but the echo.
+        data: all octets but the echo.
+        began_at: when the first of them came (loop time); None: none did.
         damaged_octets: octets of frames with a wrong checksum.
         cut_octets: octets of frames that did not end.
         noise_octets: octets of neither.
@@ -43,7 +44,8 @@ class Overheard:
         has_other_master: another master was heard on this line of late.
     """
 
-    octets: int = 0
+    data: bytes = b""
+    began_at: float | None = None
     damaged_octets: int = 0
     cut_octets: int = 0
     noise_octets: int = 0
@@ -85,7 +87,7 @@ class Overheard:
         """Return why there was no reply to `request`, by the event that says most about it."""
         unframed = self.damaged_octets + self.cut_octets + self.noise_octets
         longest = max(request.reply_length, request.longest_reply)
-        is_too_much = longest > 0 and self.octets >= longest + max(_LEAST_EXCESS, longest // 2)
+        is_too_much = longest > 0 and len(self.data) >= longest + max(_LEAST_EXCESS, longest // 2)
         causes = (
             (self.has_other_master, Cause.OTHER_MASTER),
             (unframed and self.parity_errors and not self.framing_errors, Cause.PARITY),

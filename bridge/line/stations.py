@@ -38,6 +38,7 @@ class Stations(defaultdict[str, Station]):
         stray_octets: octets that belonged to no good frame.
         on_late: called with the address and each late reply; None: counted, but not to be believed.
         on_second: called with the address for each second reply to one request.
+        on_frame: called with each good frame that is not the reply that is waited for.
         other_master: whether another master asks on this line.
     """
 
@@ -47,11 +48,13 @@ class Stations(defaultdict[str, Station]):
         self.stray_octets = 0
         self.on_late: Callable[[str, LateReply | None], None] = lambda address, late: None
         self.on_second: Callable[[str], None] = lambda address: None
+        self.on_frame: Callable[[Frame], None] = lambda frame: None
         self.other_master = OtherMaster()
 
     def sort(self, event: Event, arrival: Arrival) -> Sorted | None:
         """Count what is not the reply that is waited for; return whose reply it is, None if nobody's."""
         if isinstance(event, Frame):
+            self.on_frame(event)
             for address, station in self.items():
                 late = station.takes(event, arrival.at, is_measured=not arrival.gap_s)
                 if late is None:

@@ -22,8 +22,8 @@ import json
 import logging
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ from bridge.errors import BridgeError, PortLost
 from bridge.line import Reply
 from bridge.reader.attempt import LONGEST_QUERY, Answer, Query
 from bridge.reader.tap import QUESTION, Tap
+from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import Request
 
 _log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ _LEAST_S = 0.05
 ANSWER_WITHIN_S = 120.0
 _QUERY_WITHIN_S = 5.0
 _MOST_AT_ONCE = 4
+_MOST_OVERHEARD = 32  # frames that who searches has not looked at yet
 
 
 @dataclass(slots=True)
@@ -86,6 +88,7 @@ class Loans:
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._waiting: deque[Loan] = deque()
+        self._listeners: list[deque[Frame]] = []
 
     @property
     def next(self) -> Loan | None:
@@ -102,6 +105,21 @@ class Loans:
     def take(self) -> Loan:
         """Return the request that is to go first, and remove it."""
         return self._waiting.popleft()
+
+    @contextmanager
+    def listening(self) -> Iterator[deque[Frame]]:
+        """Collect, for as long as the context lasts, the latest frames that are no reply waited for."""
+        frames: deque[Frame] = deque(maxlen=_MOST_OVERHEARD)
+        self._listeners.append(frames)
+        try:
+            yield frames
+        finally:
+            self._listeners = [listener for listener in self._listeners if listener is not frames]
+
+    def hear(self, frame: Frame) -> None:
+        """Take a frame that is no reply waited for."""
+        for listener in self._listeners:
+            listener.append(frame)
 
     def fail(self, error: BridgeError) -> None:
         """Give up all requests, because the line is lost."""

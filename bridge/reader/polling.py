@@ -73,6 +73,7 @@ class Polling:
         self._line.stations.on_late = self._hear_late
         self._line.stations.on_second = self._hear_second
         self.loans = Loans(self._wake)
+        self._line.stations.on_frame = self.loans.hear
         self._idle: asyncio.Task[None] | None = None
         self._polled: Group | None = None
         self._late_readings: list[tuple[Group, LateReading]] = []  # of the one that is polled

@@ -1,8 +1,9 @@
 """A search on the line of a bus in service: `scan` asks here, some addresses at a time.
 
 The search itself is the protocol's (`protocols.toolkit.scanning`). Each of its requests goes through the
-reader's queue like that of `try`, when no sensor of the bus is due. Only whole frames are seen here: octets
-that make none, and a second device that answers too, are counted by the line and not told to who searches.
+reader's queue like that of `try`, when no sensor of the bus is due. What the line hears instead of a reply is
+handed on, and so are frames that come late or twice, whoever heard them: as on a free line they tell a slow
+device, a damaged reply and two devices with one address. Only noise beside a good reply is not seen here.
 
     query     one line of JSON: {"search": {…}}, a `SearchQuery`
     answer    one line of JSON: {"answer": finds}, or {"error": a sentence}
@@ -12,16 +13,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import AsyncIterator, Hashable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
+from bridge.causes import Cause
 from bridge.errors import NoReply
 from bridge.event_loop import call_in_thread
+from bridge.line import Reply
 from bridge.line.second_reply import WATCH_S
 from bridge.reader.attempt import OtherSettings, Query
 from bridge.reader.lending import Borrower, Loans
-from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.framing import Frame
+from protocols.toolkit.polling import LineSettings, Request
 from protocols.toolkit.protocol import PolledProtocol, Settings
 from protocols.toolkit.scanning import Evidence, Find, Heard, Probe, Scope, Search, Trouble
 
@@ -29,8 +34,10 @@ if TYPE_CHECKING:
     from bridge.config import Bus
 
 MOST_ADDRESSES: Final = 32
-_WAIT_S: Final = 0.15  # a late reply is not handed on here, so nobody is asked in a hurry …
+_WAIT_S: Final = 0.15  # others wait for the line meanwhile, so nobody is asked in a hurry …
 _SHARE: Final = 0.3  # … if the quickest sensor of the bus leaves so much of its time
+_HELD_S: Final = 2.0  # the line holds the same request back for less where a reply to it was damaged
+_LOOK_EVERY_S: Final = 0.25
 
 
 class FindDocument(TypedDict):
@@ -119,28 +126,44 @@ async def search(
     longest_s = max(scanning.reply_within_s, _SHARE * quickest_s)
     scope = Scope(line, query.addresses, min(_WAIT_S, longest_s), query.is_quick)
     finds: dict[str, Find] = {}
-    asker = _Asker(query, line, longest_s, loans)
-    async for find in asker.conduct(scanning.search(scope)):
-        finds[find.address] = find
-    present = tuple(find.address for find in finds.values() if find.trouble is None)
-    if scanning.identify is not None and present:
-        async for find in asker.conduct(scanning.identify(replace(scope, addresses=present))):
+    with loans.listening() as overheard:
+        asker = _Asker(query, line, longest_s, loans, overheard)
+        async for find in asker.conduct(scanning.search(scope)):
             finds[find.address] = find
+        present = tuple(find.address for find in finds.values() if find.trouble is None)
+        if scanning.identify is not None and present:
+            async for find in asker.conduct(scanning.identify(replace(scope, addresses=present))):
+                finds[find.address] = find
     return [find_document(find) for find in finds.values()]
 
 
 class _Asker:
     """Sends the requests of one search, each when the line has room for it.
 
-    What is only waited for is waited for here, while the line is for the others: pauses, and the time in
-    which the line watches whoever is new for a second reply.
+    What is only waited for is waited for here, while the line is for the others: pauses, the time in which
+    the line watches whoever is new for a second reply, and that in which a second device may answer too.
+
+    Args:
+        query: whom to ask.
+        line: the line settings.
+        longest_s: the most that a reply is waited for.
+        loans: the queue of the reader.
+        overheard: takes the good frames that the line hears and waits for none of.
     """
 
-    def __init__(self, query: SearchQuery, line: LineSettings, longest_s: float, loans: Loans) -> None:
+    def __init__(
+        self,
+        query: SearchQuery,
+        line: LineSettings,
+        longest_s: float,
+        loans: Loans,
+        overheard: deque[Frame],
+    ) -> None:
         self._query = query
         self._line = line
         self._longest_s = longest_s
         self._loans = loans
+        self._overheard = overheard
         self._watched: set[str] = set()
         self._answered: dict[tuple[str, Hashable], bytes] = {}  # the request of each address and shape
 
@@ -160,7 +183,7 @@ class _Asker:
             return
 
     async def ask(self, probe: Probe) -> Heard:
-        """Send one request and return its reply; `Heard()` if none came."""
+        """Send one request and return what was heard since the last one."""
         address, data = probe.address, probe.request.data
         alike = self._answered.get((address, probe.request.shape), data)
         is_new = alike != data and address not in self._watched
@@ -180,13 +203,35 @@ class _Asker:
         octets = len(request.data) + request.reply_length
         wire_s = self._line.duration_s(octets) + 2 * self._line.frame_gap_s
         try:
-            reply = await Borrower(self._loans, question, wire_s).ask(request, probe.address)
-        except NoReply:
-            return Heard()
+            reply = await self._ask_when_clear(Borrower(self._loans, question, wire_s), request, address)
+        except NoReply as missing:
+            return self._heard(None, missing.octets, missing.turn_around_s)
         if reply is None:
             return Heard()
         self._answered[address, probe.request.shape] = data
-        return Heard(reply.frame, octets=reply.frame.data, turn_around_s=reply.turn_around_s)
+        await asyncio.sleep(probe.linger_s)
+        return self._heard(reply.frame, reply.frame.data, reply.turn_around_s)
+
+    async def _ask_when_clear(self, borrower: Borrower, request: Request, address: str) -> Reply | None:
+        """Ask, again for `_HELD_S` where the line holds a request back: that is no silence of the device."""
+        deadline = asyncio.get_running_loop().time() + _HELD_S
+        while True:
+            try:
+                return await borrower.ask(request, address)
+            except NoReply as missing:
+                if missing.cause is not Cause.HELD or asyncio.get_running_loop().time() >= deadline:
+                    raise
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    def _heard(self, reply: Frame | None, octets: bytes, turn_around_s: float) -> Heard:
+        """Return what was heard: the reply, or the octets instead of it, and the frames beside them.
+
+        Of these, some may lie in the octets that came instead of a reply.
+        """
+        others = tuple(self._overheard)
+        self._overheard.clear()
+        beside = b"".join(frame.data for frame in others if reply is not None or frame.data not in octets)
+        return Heard(reply, others, beside + octets, turn_around_s, turn_around_s)
 
 
 def find_document(find: Find) -> FindDocument:

@@ -18,9 +18,11 @@ from bridge.clock import Clock
 from bridge.config import load_site
 from bridge.port import Port
 from bridge.reader import Reader
+from bridge.reader.searching import SearchQuery, find_in
 from bridge.simulator.field.wire import Wire
 from bridge.spool import Reading, SpoolWriter
 from protocols.toolkit.polling import LineSettings
+from protocols.toolkit.scanning import Find
 from tests.faults.tagged import Audit
 from tests.faults.tagged_site import Sensor, blocks_of, bus_text, sources_of, tagged_units
 from tests.support.lines import SimulatedLine
@@ -90,8 +92,9 @@ class SimulatedReader:
         path.write_text(
             SITE + bus_text("meters", self.line.path, "modbus-rtu", line, keys) + blocks_of("meters", sensors)
         )
+        self._bus = load_site(path).buses["meters"]
         self._reader = Reader(
-            load_site(path).buses["meters"],
+            self._bus,
             cast(SpoolWriter, spool),
             Clock(
                 "boot",
@@ -122,6 +125,13 @@ class SimulatedReader:
         with contextlib.suppress(asyncio.CancelledError):
             await reading
         self.audit.serve(self.wire.served)
+
+    async def search(self, addresses: Sequence[str]) -> list[Find]:
+        """Have the reader search these addresses while it runs."""
+        bus = self._bus
+        query = SearchQuery(bus.name, bus.protocol.name, str(bus.line), tuple(addresses))
+        documents = cast(Sequence[Mapping[str, Any]], await self._reader.answer(query))
+        return [find_in(document) for document in documents]
 
     def readings(self, number: int, since: float, until: float | None = None) -> int:
         """Return how many readings a sensor had since then."""

@@ -24,17 +24,17 @@ def request(**more: Any) -> Request:
     [
         ({}, Cause.SILENT),
         ({"has_echo": True}, Cause.ECHO),
-        ({"has_echo": True, "noise_octets": 3, "octets": 3}, Cause.NOISE),
-        ({"cut_octets": 4, "octets": 4}, Cause.CUT),
-        ({"damaged_octets": 9, "octets": 9}, Cause.DAMAGED),
-        ({"damaged_octets": 9, "octets": 18}, Cause.TWO_DEVICES),
-        ({"noise_octets": 12, "octets": 12}, Cause.NOISE),  # a burst beside a reply is not two replies
+        ({"has_echo": True, "noise_octets": 3, "data": bytes(3)}, Cause.NOISE),
+        ({"cut_octets": 4, "data": bytes(4)}, Cause.CUT),
+        ({"damaged_octets": 9, "data": bytes(9)}, Cause.DAMAGED),
+        ({"damaged_octets": 9, "data": bytes(18)}, Cause.TWO_DEVICES),
+        ({"noise_octets": 12, "data": bytes(12)}, Cause.NOISE),  # a burst beside a reply is not two replies
         ({"second_replies": 1}, Cause.TWO_DEVICES),
-        ({"noise_octets": 3, "octets": 3, "framing_errors": 1}, Cause.FRAMING),
-        ({"noise_octets": 3, "octets": 3, "parity_errors": 1}, Cause.PARITY),
-        ({"noise_octets": 3, "octets": 3, "parity_errors": 1, "framing_errors": 1}, Cause.FRAMING),
+        ({"noise_octets": 3, "data": bytes(3), "framing_errors": 1}, Cause.FRAMING),
+        ({"noise_octets": 3, "data": bytes(3), "parity_errors": 1}, Cause.PARITY),
+        ({"noise_octets": 3, "data": bytes(3), "parity_errors": 1, "framing_errors": 1}, Cause.FRAMING),
         ({"framing_errors": 1}, Cause.SILENT),  # counted, and nothing was handed over
-        ({"foreign_frames": 1, "noise_octets": 20, "octets": 29}, Cause.OTHER_ADDRESS),
+        ({"foreign_frames": 1, "noise_octets": 20, "data": bytes(29)}, Cause.OTHER_ADDRESS),
         ({"foreign_frames": 1, "other_replies": 1}, Cause.OTHER_REPLY),
         ({"late_replies": 1}, Cause.LATE),
         ({"has_other_master": True}, Cause.OTHER_MASTER),
