@@ -13,6 +13,7 @@ from protocols.toolkit.scanning import Evidence, Find, Trouble
 WIDTH: Final = 79
 _INDENT: Final = "    "
 _MINUTE_S: Final = 60
+_COMMAND: Final = "serial-bridge "
 _SURE: Final = (Evidence.IDENTIFIED, Evidence.ANSWERS, Evidence.REFUSES)
 
 
@@ -68,9 +69,12 @@ def duration(seconds: float) -> str:
 
 
 def summary(result: ScanResult) -> Iterator[str]:
-    """Yield what came of a scan, and the next step, in lines for a terminal."""
+    """Yield what came of a scan, and the next step, in lines for a terminal.
+
+    A command stays on one line, so that it can be copied.
+    """
     for text in sentences(result):
-        yield from textwrap.wrap(text, WIDTH)
+        yield from [text] if _COMMAND in text else textwrap.wrap(text, WIDTH)
 
 
 def sentences(result: ScanResult) -> Iterator[str]:

@@ -34,6 +34,9 @@ def test_the_last_line_is_the_next_step() -> None:
     assert [*summary(result)][-1] == "next: serial-bridge setup"
     interrupted = [*summary(replace(result, ending=Ending.INTERRUPTED))]
     assert interrupted[-1] == "interrupted; to go on: serial-bridge scan /dev/ttyUSB0 --resume"
+    port = f"/dev/serial/by-id/usb-{'FTDI' * 20}"
+    interrupted = [*summary(replace(result, port=port, ending=Ending.INTERRUPTED))]
+    assert interrupted[-1] == f"interrupted; to go on: serial-bridge scan {port} --resume", "in one line"
     assert "setup" not in " ".join(summary(replace(result, ending=Ending.NOT_OURS)))
 
 
