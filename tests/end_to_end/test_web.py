@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,26 @@ async def test_a_bus_in_service_is_scanned_by_its_reader(
     await world.until(lambda: "its reader asks, between the polls" in text())
     before = len(server.stored["T2"]["window"])
     await world.until(lambda: len(server.stored["T2"]["window"]) > before + 10)  # its sensors are read on
+
+
+async def test_an_answer_that_takes_longer_than_the_idle_time_is_not_cut_off(
+    world: World, field: SimulatedBus
+) -> None:
+    field.faults[2].silent = True
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    web = f'[web]\nlisten = "local"\nport = {port}\n'
+    text = site_text(field, 5683).replace('reply_timeout = "100ms"', 'reply_timeout = "5s"')
+    world.write(text.replace("[bus.meters]", f"{web}[bus.meters]", 1), {})
+    world.start("read", "meters")
+    await world.until(lambda: field.requests[2] > 0)
+    page = Served(load_site(world.site), world.start("web", "serve", "--idle", "2"), port)
+    await world.until(page.is_up)
+    begun_at = time.monotonic()
+    status, response = page.act("/try", page.session(), name="room")
+    assert (status, time.monotonic() - begun_at > 4) == (200, True)
+    assert "does not answer" in response.decode()
+    assert page.process.wait(20) == 0
 
 
 async def test_ten_open_pages_take_nothing_from_reader_and_uplink(

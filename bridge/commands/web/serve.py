@@ -75,8 +75,9 @@ class Connection(H11Protocol):
 class Server(uvicorn.Server):
     """A server that ends when it was idle for `idle_s`, or when its site was edited.
 
-    It is not idle while a request is answered, an open page follows its stream of values, or a scan goes on.
-    An edit cuts off the streams alone, which browsers open again.
+    It is not idle while a connection is open, as of a request under way or of an open page, or a scan goes
+    on. A connection that nobody uses is closed within `REQUEST_WITHIN_S`, so none keeps it alive for long. An
+    edit cuts off the streams alone, which browsers open again.
 
     Args:
         config: of uvicorn.
@@ -97,7 +98,7 @@ class Server(uvicorn.Server):
         """Return whether to end; called ten times a second."""
         now = asyncio.get_running_loop().time()
         total, is_scanning = self.server_state.total_requests, self._pages.scanning.is_running
-        if self._last_at is None or total != self._last_total or self.server_state.tasks or is_scanning:
+        if self._last_at is None or total != self._last_total or self.server_state.connections or is_scanning:
             self._last_at, self._last_total = now, total
         if now - self._last_at >= self._idle_s:
             _log.info("nobody looked for %g s: ended until somebody does", self._idle_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,17 @@ def test_it_ends_when_idle_and_whoever_comes_afterwards_is_answered_by_the_next(
         early.sendall(f"GET /pair HTTP/1.1\r\nHost: {page.host}\r\nConnection: close\r\n\r\n".encode())
         socket_unit.start()
         assert early.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_whoever_is_connected_as_the_idle_time_ends_can_still_ask(socket_unit: Activation) -> None:
+    page = socket_unit.start()
+    assert page.ask("/pair")[0] == 200
+    with socket.create_connection(("127.0.0.1", page.port), timeout=WITHIN_S) as connection:
+        with pytest.raises(subprocess.TimeoutExpired):
+            page.process.wait(3 * IDLE_S)
+        connection.sendall(f"GET /pair HTTP/1.1\r\nHost: {page.host}\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+    assert ended(page) == 0
 
 
 def test_an_open_page_keeps_it_alive_and_is_told_of_what_changes_after_the_idle_time(
