@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from bridge.coap import opening
 from tests.support.foreign import libcoap_server
 
 
@@ -12,3 +13,9 @@ def libcoap() -> Iterator[int]:
     """The port of a libcoap server on 127.0.0.1."""
     with libcoap_server() as port:
         yield port
+
+
+@pytest.fixture
+def quick_knocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for seconds whether an address answers a ping: in these tests it never does."""
+    monkeypatch.setattr(opening, "KNOCK_EVERY_S", 0.05)

@@ -155,13 +155,14 @@ async def test_a_bad_first_address_costs_a_moment_on_plain_udp(bad: str) -> None
             client.reset()
 
 
+@pytest.mark.usefixtures("quick_knocks")
 async def test_where_nobody_answers_pings_silence_finds_the_next_address() -> None:
     """A server need not answer them; then only a request tells which address is good."""
     names = Names(FIRST, SECOND)
     async with (
         peer(nothing) as dead,
         peer(bare_con, host=SECOND, port=dead.port) as good,
-        Client("tb", dead.port, resolver=names) as client,
+        Client("tb", dead.port, resolver=names, ack_timeout_s=0.05) as client,
     ):
         with pytest.raises(Silent):
             await client.post(PATH, BODY)

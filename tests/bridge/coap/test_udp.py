@@ -163,6 +163,7 @@ async def test_pings_find_a_server_that_has_moved(names: Names) -> None:
             assert (await client.post(PATH, b"{}")).code == "2.01"
 
 
+@pytest.mark.usefixtures("quick_knocks")
 @pytest.mark.parametrize("resets", [False, True])
 async def test_after_silence_the_next_address_is_tried_and_kept(names: Names, resets: bool) -> None:
     names("127.0.0.1", "127.0.0.2")
@@ -178,6 +179,7 @@ async def test_after_silence_the_next_address_is_tried_and_kept(names: Names, re
         assert (len(dead.requests), len(alive.requests)) == (1, 2)
 
 
+@pytest.mark.usefixtures("quick_knocks")
 async def test_when_every_address_has_failed_the_first_is_tried_again(names: Names) -> None:
     names("127.0.0.1", "127.0.0.2")
     async with (
