@@ -201,6 +201,7 @@ async def test_a_refusing_address_is_left_for_the_next(names: Names) -> None:
         assert (await client.post(PATH, b"{}")).code == "2.01"
 
 
+@pytest.mark.usefixtures("quick_knocks")
 async def test_a_system_without_ipv6_uses_ipv4(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     names("::1", "127.0.0.1")
     create = socket.socket
