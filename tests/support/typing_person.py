@@ -75,9 +75,13 @@ class Person:
         os.write(self._master, line.encode() + b"\r")
 
     def interrupts(self) -> None:
-        """Press Ctrl-C when the command waits for a key: just before, Python's input() would not see it."""
+        """Press Ctrl-C when the command waits for a key: just before, Python's input() would not see it.
+
+        Behind its prompt it computes, or has the disk bring a page of memory; it sleeps for the key alone.
+        """
         state_of = Path(f"/proc/{self._process.pid}/stat")
-        while state_of.read_text().rpartition(") ")[2][0] == "R":
+        while (state := state_of.read_text().rpartition(") ")[2][0]) != "S":
+            assert state != "Z", f"it has ended; what is shown is:\n{self.text}"
             time.sleep(0.001)
         os.write(self._master, b"\x03")
 
