@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import click
 import pytest
+import typer
 
 from bridge.commands.setup.dialogue import Back, Dialogue, NobodyToAsk
 
@@ -14,7 +14,7 @@ from bridge.commands.setup.dialogue import Back, Dialogue, NobodyToAsk
 def dialogue(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The lines that will be typed."""
     lines: list[str] = []
-    monkeypatch.setattr(click, "prompt", lambda *_, **__: lines.pop(0))
+    monkeypatch.setattr(typer, "prompt", lambda *_, **__: lines.pop(0))
     yield lines
     assert lines == [], "all of them were read"
 
