@@ -7,9 +7,12 @@ import functools
 import selectors
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec
+from concurrent.futures import Executor
+from typing import Any, ParamSpec, TypeVar, TypeVarTuple
 
 P = ParamSpec("P")
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _BLOCKING = ("find ", "open ", "set ")  # threads that a port's driver or sysfs may keep
 
@@ -27,6 +30,17 @@ class JumpingLoop(asyncio.SelectorEventLoop):
     def sleep(self, seconds: float) -> None:
         """Stand still for so long, like a stopped process: what is due meanwhile comes after it."""
         self._now += seconds
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """Call `func` here and now, which takes no time: else the clock would jump while a thread works."""
+        future: asyncio.Future[T] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
     def _jump(self, seconds: float) -> None:
         self._now += seconds

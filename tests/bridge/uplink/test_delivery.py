@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from bridge.response_code import ResponseCode
 from bridge.spool import Row, Spool, SpoolAdmin
 from bridge.uplink import Uplink
 from tests.bridge.uplink.test_service import QUICK, readings, until
+from tests.support.loop import on_jumping_clock
 from tests.support.tables import bare
 
 Script = Callable[[str], Awaitable[str]]
@@ -148,7 +149,7 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+def world(tmp_path: Path) -> Iterator[World]:
     world = World(tmp_path / "spool.db", SpoolAdmin.open(tmp_path / "spool.db"))
     yield world
     assert world.spool.audit() == []
@@ -160,6 +161,7 @@ async def accepted(_token: str) -> str:
     return "2.01"
 
 
+@on_jumping_clock
 async def test_all_lanes_are_used_and_never_more(world: World) -> None:
     client = ScriptedClient(accepted, lanes=3)
     for sensor in "abcdefgh":
@@ -169,6 +171,7 @@ async def test_all_lanes_are_used_and_never_more(world: World) -> None:
     assert client.most_in_flight == 3
 
 
+@on_jumping_clock
 async def test_an_uplink_advances_whether_its_server_answers_or_not(world: World) -> None:
     async def script(token: str) -> str:
         await asyncio.sleep(0.01)
@@ -183,6 +186,7 @@ async def test_an_uplink_advances_whether_its_server_answers_or_not(world: World
         assert uplink.is_advancing()
 
 
+@on_jumping_clock
 async def test_an_exchange_that_never_ends_is_no_advance(world: World) -> None:
     async def script(token: str) -> str:
         await asyncio.Event().wait()
@@ -218,6 +222,7 @@ async def test_a_spool_that_never_answers_is_no_advance(
             release.set()
 
 
+@on_jumping_clock
 async def test_one_message_that_is_never_answered_costs_the_others_nothing(world: World) -> None:
     async def script(token: str) -> str:
         await asyncio.sleep(0.05)
@@ -236,6 +241,7 @@ async def test_one_message_that_is_never_answered_costs_the_others_nothing(world
     assert world.queued("deaf") == 100
 
 
+@on_jumping_clock
 async def test_one_that_is_never_answered_ends_nobodys_connection_and_teaches_no_rate(world: World) -> None:
     async def script(token: str) -> str:
         await asyncio.sleep(0.02)
@@ -246,6 +252,7 @@ async def test_one_that_is_never_answered_ends_nobodys_connection_and_teaches_no
     client = ScriptedClient(script, lanes=2)
     world.spool.add(readings("deaf", range(10)))
     async with world.uplink(client, "deaf", "fine"):
+        await until(lambda: client.asked)
         for number in range(60):
             world.spool.add(readings("fine", [number]))
             await asyncio.sleep(0.01)
@@ -257,6 +264,7 @@ async def test_one_that_is_never_answered_ends_nobodys_connection_and_teaches_no
     assert client.resets == resets <= 1  # the first silence, before anybody was answered, may be the link's
 
 
+@on_jumping_clock
 async def test_an_answer_to_what_was_sent_earlier_does_not_say_that_others_are_answered(world: World) -> None:
     """All fall silent, and one answer to a request from before comes late: that is an outage."""
     sent, late = asyncio.Event(), asyncio.Event()
@@ -282,6 +290,7 @@ async def test_an_answer_to_what_was_sent_earlier_does_not_say_that_others_are_a
         assert world.status.get("holds", {}).get("cut") is None or world.status["state"] == "backing off"
 
 
+@on_jumping_clock
 async def test_the_first_silence_of_a_credential_counts_until_it_is_answered(world: World) -> None:
     """Others were answered since, though not since its last try: it is this one's silence, not the link's."""
 
@@ -302,6 +311,7 @@ async def test_the_first_silence_of_a_credential_counts_until_it_is_answered(wor
         assert world.status["state"] == "holding"
 
 
+@on_jumping_clock
 async def test_a_server_that_acknowledges_and_never_answers_is_noticed_once_it_is_back(world: World) -> None:
     back = asyncio.Event()
 
@@ -317,11 +327,12 @@ async def test_a_server_that_acknowledges_and_never_answers_is_noticed_once_it_i
         await until(lambda: client.at_once > 2)
         assert client.at_once <= client.pings
         back.set()
-        began = time.monotonic()
+        began = asyncio.get_running_loop().time()
         await until(lambda: not any(world.queued(sensor) for sensor in "abcdef"))
-        assert time.monotonic() - began < 10 * QUICK.probe_every_s
+        assert asyncio.get_running_loop().time() - began < 10 * QUICK.probe_every_s
 
 
+@on_jumping_clock
 async def test_a_server_that_is_slow_is_waited_for(world: World) -> None:
     """An answer takes six times as long as one is waited for at first."""
 
@@ -340,6 +351,7 @@ async def test_a_server_that_is_slow_is_waited_for(world: World) -> None:
 
 
 @pytest.mark.parametrize("sensors", ["a", "abcd"])
+@on_jumping_clock
 async def test_a_server_that_answers_5_00_to_all_is_noticed_once_it_is_back(
     world: World, sensors: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -357,11 +369,12 @@ async def test_a_server_that_answers_5_00_to_all_is_noticed_once_it_is_back(
         await until(lambda: len(client.asked) > 20)
         assert client.resets == 0
         answer = "2.01"
-        began = time.monotonic()
+        began = asyncio.get_running_loop().time()
         await until(lambda: not any(world.queued(sensor) for sensor in sensors))
-        assert time.monotonic() - began < 0.5  # far less than the wait of each of them
+        assert asyncio.get_running_loop().time() - began < 0.5  # far less than the wait of each of them
 
 
+@on_jumping_clock
 async def test_what_swallows_long_messages_gets_shorter_ones(world: World) -> None:
     async def script(_token: str) -> str:
         if client.payloads[-1] > 700:
@@ -376,6 +389,7 @@ async def test_what_swallows_long_messages_gets_shorter_ones(world: World) -> No
     assert max(length for length in client.payloads if length <= 700) > 350
 
 
+@on_jumping_clock
 async def test_a_value_longer_than_what_was_answered_is_not_refused_for_it(world: World) -> None:
     async def script(_token: str) -> str:
         if client.payloads[-1] > 700 and client.payloads.count(client.payloads[-1]) < 4:
@@ -389,6 +403,7 @@ async def test_a_value_longer_than_what_was_answered_is_not_refused_for_it(world
     assert world.spool.ledger()["a"].refused == 0
 
 
+@on_jumping_clock
 async def test_a_sensor_that_is_refused_in_part_is_said_to_be_slowed(world: World) -> None:
     async def script(_token: str) -> str:
         await asyncio.sleep(0)
@@ -408,6 +423,7 @@ async def test_a_sensor_that_is_refused_in_part_is_said_to_be_slowed(world: Worl
         await until(lambda: not world.queued("a"))
 
 
+@on_jumping_clock
 async def test_after_silence_one_request_at_a_time_is_tried_and_everybody_in_turn(world: World) -> None:
     async def script(_token: str) -> str:
         await asyncio.sleep(0)
@@ -430,6 +446,7 @@ async def test_after_silence_one_request_at_a_time_is_tried_and_everybody_in_tur
     assert Counter(probes) == dict.fromkeys("abcd", 2)
 
 
+@on_jumping_clock
 async def test_what_fell_with_a_connection_is_sent_again_and_counts_as_one_failure(world: World) -> None:
     fallen = asyncio.Event()
 
@@ -451,6 +468,7 @@ async def test_what_fell_with_a_connection_is_sent_again_and_counts_as_one_failu
     assert client.resets == 1
 
 
+@on_jumping_clock
 async def test_a_server_that_is_not_trusted_is_asked_rarely_and_without_pings(world: World) -> None:
     async def script(_token: str) -> str:
         await asyncio.sleep(0)
@@ -459,10 +477,10 @@ async def test_a_server_that_is_not_trusted_is_asked_rarely_and_without_pings(wo
     client = ScriptedClient(script, lanes=1)
     for sensor in "abc":
         world.spool.add(readings(sensor, [1]))
-    started = time.monotonic()
+    started = asyncio.get_running_loop().time()
     async with world.uplink(client, *"abc"):
         await until(lambda: len(client.asked) == 4)
-        passed = time.monotonic() - started
+        passed = asyncio.get_running_loop().time() - started
         assert world.status["state"] == "backing off"
         assert world.status["last_error"] == "the certificate of tb:5684 has expired"
     least = 3 * QUICK.hold_s[0] * (1 - QUICK.jitter)
@@ -470,6 +488,7 @@ async def test_a_server_that_is_not_trusted_is_asked_rarely_and_without_pings(wo
     assert client.pings == 0
 
 
+@on_jumping_clock
 async def test_a_goodbye_is_followed_by_a_fresh_connection_at_once(world: World) -> None:
     """The second in a row by a wait."""
 
@@ -487,6 +506,7 @@ async def test_a_goodbye_is_followed_by_a_fresh_connection_at_once(world: World)
     assert client.resets == 2
 
 
+@on_jumping_clock
 async def test_a_certificate_whose_connection_fails_is_held_alone(world: World) -> None:
     async def script(_token: str) -> str:
         await asyncio.sleep(0)
@@ -506,6 +526,7 @@ async def test_a_certificate_whose_connection_fails_is_held_alone(world: World) 
     assert world.queued("b") == 1
 
 
+@on_jumping_clock
 async def test_a_certificate_unknown_to_the_server_makes_a_fresh_handshake_then_waits(world: World) -> None:
     async def script(_token: str) -> str:
         return "4.01"
@@ -519,6 +540,7 @@ async def test_a_certificate_unknown_to_the_server_makes_a_fresh_handshake_then_
         await until(lambda: not world.queued("a"))
 
 
+@on_jumping_clock
 async def test_a_confirmation_the_disk_has_no_room_for_is_made_later(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -549,6 +571,7 @@ async def test_nothing_is_published_while_nothing_changes(world: World) -> None:
         assert world.documents == before
 
 
+@on_jumping_clock
 async def test_a_held_credential_has_the_name_resolved_before_it_is_tried_again(world: World) -> None:
     refused = 0
 
@@ -565,6 +588,7 @@ async def test_a_held_credential_has_the_name_resolved_before_it_is_tried_again(
     assert client.refreshes == refused
 
 
+@on_jumping_clock
 async def test_what_the_path_swallows_goes_again_at_once_in_shorter_messages(world: World) -> None:
     async def script(token: str) -> str:
         if client.path.limit > 200:

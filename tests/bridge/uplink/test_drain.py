@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -16,8 +16,6 @@ from bridge.uplink.pace import Pace
 from tests.bridge.uplink.test_feed import feed
 from tests.bridge.uplink.test_service import readings
 from tests.support.loop import on_jumping_clock
-
-T = TypeVar("T")
 
 LOOK_EVERY_S = 10.0
 SOON_S = 0.1
@@ -60,27 +58,20 @@ def showing(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
         nonlocal is_shown
         is_shown = shown
 
-    async def at_once(_drain: Drain, work: Callable[[], T]) -> T:
-        return work()
-
     monkeypatch.setattr(Spool, "rows", shown_rows)
-    monkeypatch.setattr(Drain, "_in_thread", at_once)  # the clock jumps while a thread works
     return show
 
 
-def test_a_reading_that_a_look_came_too_early_for_is_found_soon(
+@on_jumping_clock
+async def test_a_reading_that_a_look_came_too_early_for_is_found_soon(
     tmp_path: Path, showing: Callable[[bool], None]
 ) -> None:
-    @on_jumping_clock
-    async def find() -> None:
-        with closing(SpoolAdmin.open(tmp_path / "spool.db")) as spool:
-            async with drained(tmp_path / "spool.db") as drain:
-                spool.add(readings("meter", [1]))
-                assert await found_after_s(drain) < SOON_S
-                showing(False)
-                spool.add(readings("meter", [2]))
-                await asyncio.sleep(LOOK_EVERY_S + 1)  # a regular look has seen nothing
-                showing(True)
-                assert await found_after_s(drain) < SOON_S
-
-    find()
+    with closing(SpoolAdmin.open(tmp_path / "spool.db")) as spool:
+        async with drained(tmp_path / "spool.db") as drain:
+            spool.add(readings("meter", [1]))
+            assert await found_after_s(drain) < SOON_S
+            showing(False)
+            spool.add(readings("meter", [2]))
+            await asyncio.sleep(LOOK_EVERY_S + 1)  # a regular look has seen nothing
+            showing(True)
+            assert await found_after_s(drain) < SOON_S
