@@ -70,19 +70,14 @@ class Person:
 
     def types(self, line: str = "") -> None:
         """Type a line and Enter; without a line, Enter alone."""
+        self._wait_for_question()
         if line:
             self.typed.append(line)
         os.write(self._master, line.encode() + b"\r")
 
     def interrupts(self) -> None:
-        """Press Ctrl-C when the command waits for a key: just before, Python's input() would not see it.
-
-        Behind its prompt it computes, or has the disk bring a page of memory; it sleeps for the key alone.
-        """
-        state_of = Path(f"/proc/{self._process.pid}/stat")
-        while (state := state_of.read_text().rpartition(") ")[2][0]) != "S":
-            assert state != "Z", f"it has ended; what is shown is:\n{self.text}"
-            time.sleep(0.001)
+        """Press Ctrl-C when the command waits for a key: just before, Python's input() would not see it."""
+        self._wait_for_question()
         os.write(self._master, b"\x03")
 
     def ends(self, within_s: float = 30.0) -> int:
@@ -91,6 +86,16 @@ class Person:
         while self._read(deadline - time.monotonic()):
             pass
         return self._process.wait(max(0.1, deadline - time.monotonic()))
+
+    def _wait_for_question(self) -> None:
+        """Return once the command waits for a key: what is typed before it asks for a secret is forgotten.
+
+        Behind its prompt it computes, or has the disk bring a page of memory; it sleeps for the key alone.
+        """
+        state_of = Path(f"/proc/{self._process.pid}/stat")
+        while (state := state_of.read_text().rpartition(") ")[2][0]) != "S":
+            assert state != "Z", f"it has ended; what is shown is:\n{self.text}"
+            time.sleep(0.001)
 
     def _read(self, within_s: float) -> bool:
         """Take what is shown; False if nothing comes in time, or nothing can come any more."""
