@@ -44,6 +44,10 @@ class Lateness:
         waited = sum(math.ceil(gap_s / SHORTEST_WAIT_S) for _, gap_s in self.gaps)
         return waited + sum(reply.delay_s > LATE_S for reply in served)
 
+    def longest_s(self, served: Iterable[Served] = ()) -> float:
+        """Return how late a reply may have been at most through the fault of this process, in seconds."""
+        return max([0.0, *(gap_s for _, gap_s in self.gaps), *(reply.delay_s for reply in served)])
+
     def near_s(self, at: float) -> float:
         """Return how late this process was when it handed over a reply at that time, in seconds."""
         return sum(gap_s for end, gap_s in self.gaps if end - gap_s - NEAR_S <= at <= end + NEAR_S)

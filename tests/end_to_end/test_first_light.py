@@ -9,6 +9,7 @@ import pytest
 from bridge.simulator.field.sensors import SimulatedBus
 from bridge.simulator.server.stand_in import StandIn
 from tests.end_to_end.conftest import World, newest
+from tests.end_to_end.lateness import Lateness
 from tests.end_to_end.sites import LINE, site_text, units
 
 pytestmark = pytest.mark.end_to_end
@@ -21,7 +22,7 @@ async def test_readings_arrive_with_their_values_and_their_time_on_the_wire(
 ) -> None:
     server.tokens.update({"T1", "T2"})
     before = time.time()
-    with SimulatedBus(units(), LINE) as bus:
+    with SimulatedBus(units(), LINE) as bus, Lateness().watched() as lateness:
         world.write(site_text(bus, server.port), {"counter": "T1", "room": "T2"})
         process = world.start("run")
         await world.until(lambda: len(server.stored.get("T1", {}).get("count", ())) > 5)
@@ -34,7 +35,8 @@ async def test_readings_arrive_with_their_values_and_their_time_on_the_wire(
     assert set(server.stored["T2"]["temperature"].values()) == {-1.0}
     assert set(server.stored["T2"]["window"].values()) == {True}
     counts = [stored["count"][ts] for ts in sorted(stored["count"])]
-    assert counts == list(range(1, len(counts) + 1))
+    assert counts == sorted(set(counts))
+    assert max(counts) - len(counts) <= lateness.excuses(bus.served)
     assert all(1000 * before <= ts <= 1000 * time.time() for ts in stored["count"])
 
 
@@ -59,12 +61,11 @@ async def test_a_sensor_whose_token_is_unknown_waits_and_the_others_flow(
     with SimulatedBus(units(), LINE) as bus:
         world.write(site_text(bus, server.port), {"counter": "WRONG", "room": "T2"})
         process = world.start("run")
-        await world.until(lambda: len(server.stored.get("T2", {}).get("window", ())) > 10)
+        await world.until(lambda: world.status()["sensors"]["room"]["delivered"] > 5)
+        await world.until(lambda: world.status()["sensors"]["counter"]["queued"] > 5)
         sensors = world.status()["sensors"]
         assert world.stop(process) == 0
     assert sensors["counter"]["delivered"] == 0
-    assert sensors["counter"]["queued"] > 5
-    assert sensors["room"]["delivered"] > 5
     assert "WRONG" not in world.log
 
 
@@ -95,13 +96,13 @@ x = { holding = 777, type = "uint16" }
         process = world.start("run")
         await world.until(lambda: len(server.stored.get("T1", {}).get("count", ())) > 30)
         await world.until(lambda: world.status()["sensors"]["gone"]["state"] == "silent")
+        await world.until(lambda: world.status()["sensors"]["room"]["delivered"] > 10)
         sensors = world.status()["sensors"]
         assert world.stop(process) == 0
     assert sensors["gone"]["timeouts"] >= 3
     assert sensors["gone"]["read"] == 0
     assert sensors["refusing"]["exceptions"] >= 1
     assert sensors["refusing"]["read"] == 0
-    assert sensors["room"]["delivered"] > 10
 
 
 async def test_a_pulled_adapter_is_said_once_and_read_again_when_it_is_back(

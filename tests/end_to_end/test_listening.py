@@ -340,7 +340,7 @@ async def test_a_bus_in_service_is_sniffed_and_loses_no_reading(world: World, se
     sensor = status["sensors"]["meter"]
     # a sniffer in the way would cost every other poll; a busy machine may cost a few by itself
     lost = sensor["timeouts"] + sensor["late_replies"] + sensor["missed_slots"]
-    assert lost <= len(requests) // 10 + lateness.excuses()
+    assert lost <= len(requests) // 5 + lateness.excuses()
 
 
 def connections(process: subprocess.Popen[bytes]) -> int:

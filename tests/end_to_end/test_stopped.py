@@ -78,7 +78,7 @@ async def test_a_stopped_reader_loses_no_reply_and_knows_its_stamps(
     under_way = 1  # when the reader ended
     assert sensor["requests"] - sensor["replies"] - sensor["timeouts"] <= under_way, sensor
     assert len(on_wire.keys() - taken.keys()) <= under_way + sensor["timeouts"], world.log
-    assert sensor["turn_around_p99_ms"] < 100, sensor
+    assert sensor["turn_around_p99_ms"] < 100 + 1000 * lateness.longest_s(bus.served), sensor
 
     for count, (stamp, error_s) in taken.items():
         reply = on_wire[count]
