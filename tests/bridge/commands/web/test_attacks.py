@@ -15,7 +15,7 @@ import pytest
 from bridge.commands.web.access import csrf_token
 from bridge.commands.web.guard import BODY_MOST, is_our_host, is_our_origin
 from bridge.commands.web.serve import CONNECTIONS_MOST, REQUEST_WITHIN_S, own_names
-from tests.bridge.commands.web.served import Served, served
+from tests.bridge.commands.web.served import WITHIN_S, Served, served
 from tests.support.played_site import HOSTILE, play
 
 PAGES = (
@@ -200,22 +200,22 @@ def test_an_oversized_head_is_refused(page: Served) -> None:
 
 @pytest.mark.parametrize("octets", [b"\x16\x03\x01\x02\x00", b"\x00" * 64, b"GET\r\n\r\n", b"\r\n" * 100])
 def test_what_is_no_request_is_dropped(page: Served, octets: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", page.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", page.port), timeout=WITHIN_S) as connection:
         connection.sendall(octets)
 
 
 def test_a_thousand_connections_leave_room_once_they_go(page: Served) -> None:
     with ExitStack() as stack:
         for _connection in range(1000):
-            stack.enter_context(socket.create_connection(("127.0.0.1", page.port), timeout=5))
-        process, deadline = Path(f"/proc/{page.process.pid}"), time.monotonic() + 5
+            stack.enter_context(socket.create_connection(("127.0.0.1", page.port), timeout=WITHIN_S))
+        process, deadline = Path(f"/proc/{page.process.pid}"), time.monotonic() + WITHIN_S
         while len(list((process / "fd").iterdir())) > CONNECTIONS_MOST + 50:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         rss = re.search(r"VmRSS:\s+(\d+)", (process / "status").read_text())
         assert rss is not None
         assert int(rss[1]) < 150_000
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + WITHIN_S
     while not page.lives():
         assert time.monotonic() < deadline
 
