@@ -115,7 +115,8 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 async def test_everything_read_is_delivered_once(bench: Bench) -> None:
     for sensor in ("a", "b", "c"):
         bench.spool.add(readings(sensor, range(500), voltage=230.1, mode="run"))
-    async with bench.uplink("a", "b", "c"):
+    patient = replace(QUICK, probe_every_s=10.0)  # no answer is so late that its request is repeated
+    async with bench.uplink("a", "b", "c", pace=patient):
         await until(bench.is_empty)
         bench.spool.add(readings("a", range(500, 510)))
         await until(bench.is_empty)
@@ -260,7 +261,8 @@ async def test_after_an_outage_the_newest_goes_first_and_nothing_is_lost(bench: 
     assert bench.stored("B") == set(range(10)) | set(range(20, 2000))
     assert bench.stand_in.received.conflicts == 0
     for token in ("A", "B"):
-        order = [at.ts_ms - T0 for at in bench.stand_in.arrivals[arrived:] if at.token == token]
+        numbers = [at.ts_ms - T0 for at in bench.stand_in.arrivals[arrived:] if at.token == token]
+        order = list(dict.fromkeys(numbers))  # a late answer has its request repeated, and a batch come twice
         newest = order.index(1999)
         assert newest < 500
         behind = [number for number in order[newest + 1 :] if number < 1900]
