@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import (
     FileResponse,
@@ -27,6 +26,7 @@ from bridge.commands.pages.environment import LANGUAGES, STYLE, environment, tra
 from bridge.commands.web import views
 from bridge.commands.web.access import SESSION_S, csrf_token, hashed, name_of
 from bridge.commands.web.guard import COOKIE
+from bridge.commands.web.language import CHOSEN, language_of, one_sentence
 from bridge.commands.web.scanning import Scanning
 from bridge.commands.web.store import AccessStore, now_s
 from bridge.errors import BridgeError
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 STREAMS_MOST: Final = 32
 _STREAM_S: Final = 1800.0
 _SCRIPT: Final = STYLE.with_name("live.js")
-_LANGUAGE: Final = "language"
 
 Handler = Callable[["Request"], Awaitable[Response]]
 
@@ -141,7 +140,7 @@ class Pages:
 
         report = await asyncio.to_thread(gather, self._site)
         headers = {"Content-Disposition": 'attachment; filename="report.html"'}
-        return HTMLResponse(page(report, _language(request)), headers=headers)
+        return HTMLResponse(page(report, language_of(request)), headers=headers)
 
     async def _style(self, request: Request) -> Response:
         return FileResponse(STYLE, media_type="text/css")
@@ -151,8 +150,8 @@ class Pages:
 
     async def _events(self, request: Request) -> Response:
         if self.streams >= STREAMS_MOST:
-            return PlainTextResponse("too many pages are open: reload one to see it anew\n", 503)
-        stream = self._stream(request.scope["session"], _language(request))
+            return one_sentence(request, 503, "too many pages are open: reload one to see it anew")
+        stream = self._stream(request.scope["session"], language_of(request))
         return StreamingResponse(stream, media_type="text/event-stream")
 
     async def _stream(self, cookie: str, language: str) -> AsyncIterator[str]:
@@ -245,7 +244,7 @@ class Pages:
     def _page(
         self, request: Request, template: str, content: dict[str, Any], status: int = 200
     ) -> HTMLResponse:
-        language, cookie = _language(request), request.scope["session"]
+        language, cookie = language_of(request), request.scope["session"]
         html = (
             environment(language)
             .get_template(template)
@@ -262,7 +261,7 @@ class Pages:
         response = HTMLResponse(html, status)
         if request.query_params.get("lang") in LANGUAGES:
             response.set_cookie(
-                _LANGUAGE, language, 365 * 86400, secure=self._is_secure, httponly=True, samesite="strict"
+                CHOSEN, language, 365 * 86400, secure=self._is_secure, httponly=True, samesite="strict"
             )
         return response
 
@@ -275,19 +274,10 @@ def _here(request: Request) -> str:
     return f"{request.url.path}?{urlencode(parameters)}{'&' if parameters else ''}"
 
 
-def _language(request: Request) -> str:
-    """Return the language of a page: the chosen one, else the browser's."""
-    accepted = Headers(scope=request.scope).get("accept-language", "")
-    for language in (request.query_params.get("lang"), request.cookies.get(_LANGUAGE), accepted[:2].lower()):
-        if language in LANGUAGES:
-            return str(language)
-    return "en"
-
-
 async def _not_there(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
-    return PlainTextResponse("there is no such page: go back to the first one\n", status)
+    return one_sentence(request, status, "there is no such page: go back to the first one")
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    return PlainTextResponse("the page failed: the log of serial-bridge-web has more\n", 500)
+    return one_sentence(request, 500, "the page failed: the log of serial-bridge-web has more")

@@ -20,10 +20,12 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge.commands.web.access import csrf_token
+from bridge.commands.web.language import one_sentence
 from bridge.commands.web.store import AccessStore, now_s
 from bridge.hosts import as_address
 
@@ -102,21 +104,26 @@ class Guard:
         await handler(scope, receive, send_guarded)
 
     async def _refusal(self, scope: Scope, receive: Receive) -> Response | None:
-        headers = Headers(scope=scope)
+        request = HTTPConnection(scope)
+        headers = request.headers
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not is_our_host(hosts[0], self._names):
-            return _sentence(421, "this gateway has another name: use the address that `web pair` shows")
+            return one_sentence(
+                request, 421, "this gateway has another name: use the address that `web pair` shows"
+            )
         if scope["method"] not in ("GET", "HEAD", "POST"):
-            return _sentence(405, "this page only reads and asks")
+            return one_sentence(request, 405, "this page only reads and asks")
         scope["form"], scope["session"] = {}, ""
         if scope["method"] == "POST":
             if not is_our_origin(
                 headers.get("origin"), headers.get("sec-fetch-site"), self._scheme, hosts[0]
             ):
-                return _sentence(403, "this did not come from a page of this gateway: open its own page")
+                return one_sentence(
+                    request, 403, "this did not come from a page of this gateway: open its own page"
+                )
             body = await _body(receive)
             if body is None:
-                return _sentence(413, "too long, or too slow: reload the page and try again")
+                return one_sentence(request, 413, "too long, or too slow: reload the page and try again")
             scope["form"] = {
                 key: value[0] for key, value in parse_qs(body.decode("utf-8", "replace")).items()
             }
@@ -128,11 +135,11 @@ class Guard:
         if not scope["session"]:
             if scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
                 return RedirectResponse("/pair", 303)
-            return _sentence(401, "not paired: sudo serial-bridge web pair")
+            return one_sentence(request, 401, "not paired: sudo serial-bridge web pair")
         if scope["method"] == "POST" and not hmac.compare_digest(
             csrf_token(cookie), scope["form"].get("token", "")
         ):
-            return _sentence(403, "the form is of another session: reload the page and try again")
+            return one_sentence(request, 403, "the form is of another session: reload the page and try again")
         return None
 
 
@@ -152,7 +159,3 @@ async def _body(receive: Receive) -> bytes | None:
                     return body
     except TimeoutError:
         return None
-
-
-def _sentence(status: int, text: str) -> Response:
-    return PlainTextResponse(text + "\n", status)

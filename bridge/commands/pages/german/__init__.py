@@ -17,6 +17,7 @@ from bridge.commands.pages.german.causes import CAUSES
 from bridge.commands.pages.german.doctor import DOCTOR
 from bridge.commands.pages.german.labels import GERMAN
 from bridge.commands.pages.german.reading import READING
+from bridge.commands.pages.german.refusals import REFUSALS
 from bridge.commands.pages.german.scanning import SCANNING
 from bridge.commands.pages.german.server import SERVER
 from bridge.commands.pages.german.status import STATUS
@@ -25,7 +26,7 @@ from bridge.commands.pages.german.words import WORDS
 __all__ = ["GERMAN", "SENTENCES", "WORDS", "in_words", "translated"]
 
 _PLACE: Final = re.compile(r"\{(\w+)\}")
-_CATALOGUE: Final = {**DOCTOR, **READING, **SERVER, **STATUS, **SCANNING}
+_CATALOGUE: Final = {**DOCTOR, **READING, **SERVER, **STATUS, **SCANNING, **REFUSALS}
 SENTENCES: Final = {
     english: _CATALOGUE[english]
     for english in sorted(_CATALOGUE, key=lambda english: len(_PLACE.sub("", english)), reverse=True)

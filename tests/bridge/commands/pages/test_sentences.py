@@ -56,6 +56,7 @@ SOURCES = (
     "bridge/commands/report/content.py",
     "bridge/commands/try_/borrowed.py",
     "bridge/commands/web/app.py",
+    "bridge/commands/web/guard.py",
     "bridge/commands/web/scanning.py",
 )
 """The modules whose sentences reach a page."""
@@ -79,7 +80,8 @@ NOT_SHOWN = {
     "bridge/coap/trust.py": "(internal|user|close|certificate verify|alert|it gives) .*",  # OpenSSL's
     "bridge/uplink/server_time.py": "the server does not tell .*|.*%.*",
     "bridge/spool/database.py": "BEGIN IMMEDIATE",
-    "bridge/commands/web/app.py": r"(?s)web:? .*|attachment.*|.*\n",  # to the audit log; to no page
+    "bridge/commands/web/app.py": r"(?s)web:? .*|attachment.*|data: .*",  # to the audit log; to no page
+    "bridge/commands/web/guard.py": "(default-src|camera=).*",
     "bridge/commands/web/scanning.py": r"\{\}, \{\} found|goes on",  # a mark for the script
 }
 """What stands in them besides, and is on no page."""

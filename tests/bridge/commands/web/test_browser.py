@@ -120,6 +120,13 @@ def test_a_german_page_has_no_english_word(phone: Any, page: Served) -> None:
         assert not ENGLISH.search(text), (path, ENGLISH.search(text))
 
 
+def test_who_gets_no_page_gets_one_sentence_in_the_language_of_the_browser(page: Served) -> None:
+    german = "Accept-Language: de-DE"
+    assert "nicht gekoppelt" in page.ask("/", more=german)[1].decode()
+    assert "diese Seite gibt es nicht" in page.ask("/nowhere", cookie=page.session(), more=german)[1].decode()
+    assert "not paired" in page.ask("/")[1].decode()
+
+
 def test_the_language_is_chosen_on_any_page_and_stays(phone: Any, page: Served) -> None:
     phone.goto(f"http://{page.host}/sensor?name=boiler")
     phone.click("text=Deutsch")
