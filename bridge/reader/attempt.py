@@ -10,16 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import partial
-from typing import Any, TypedDict
+from typing import Any
 
-from bridge.causes import Cause, Suspicion, diagnosis, of_refusal
+from bridge.causes import Cause, Suspicion, diagnosis
 from bridge.errors import BridgeError, NoReply
 from bridge.line import Reply
-from bridge.reader.doubt import all_zero, doubts, explained
-from bridge.reader.poll import Outcome, poll
+from bridge.reader.answer import Answer, exchanges_of, polled_answer, silent_answer
+from bridge.reader.poll import Ask, Outcome, poll
 from protocols.toolkit.errors import ProtocolError, SettingsError
-from protocols.toolkit.polling import Device, LineSettings, NotAsked, Request, Values
+from protocols.toolkit.polling import Device, LineSettings, NotAsked, Request
 from protocols.toolkit.protocol import PolledProtocol, Protocol, Settings
 
 LONGEST_QUERY = 256 * 1024  # octets of its text
@@ -29,33 +28,6 @@ _MOST_RETRIES = 10
 
 class OtherSettings(BridgeError):
     """The bus is read with other settings than those of the query, or cannot read such a sensor."""
-
-
-class Exchange(TypedDict):
-    """One request of an attempt."""
-
-    request: str  # in words
-    sent: str  # hex
-    reply: str | None  # hex; None if none came
-    turn_around_ms: float | None
-
-
-class Answer(TypedDict):
-    """What an attempt at a sensor brought: the document of `try --json`."""
-
-    sensor: str
-    bus: str
-    values: Values
-    units: dict[str, str]
-    raw: dict[str, str]  # what stands behind each value, where its protocol can say
-    missing: dict[str, str]  # the keys without a value, each with the reason
-    doubts: dict[str, str]  # of values that cannot be: a sentence, with the likely reading
-    complete: bool
-    asked: list[Exchange]
-    refusals: list[str]
-    remarks: list[str]  # what was heard beside the replies
-    out_of_limits: int
-    silence: str | None  # why no value came, and what to look at next
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,24 +96,6 @@ class Query:
         except SettingsError as error:
             raise OtherSettings(f"{self.sensor} cannot be asked: {error}") from error
 
-    def empty_answer(self) -> Answer:
-        """Return the answer in which nothing was asked and nothing came."""
-        return {
-            "sensor": self.sensor,
-            "bus": self.bus,
-            "values": {},
-            "units": {},
-            "raw": {},
-            "missing": {},
-            "doubts": {},
-            "complete": True,
-            "asked": [],
-            "refusals": [],
-            "remarks": [],
-            "out_of_limits": 0,
-            "silence": None,
-        }
-
 
 AskOnce = Callable[[Request, str], Awaitable[Reply | None]]
 """Sends a request to an address, with its retries; raises NoReply."""
@@ -175,16 +129,17 @@ async def attempt(
             suspicion.add(missing.cause, missing.detail)
             return None
 
-    outcome = await _poll(device, ask_one)
+    outcome = await poll_awake(device, ask_one)
     if outcome.interruption is not None:
         raise outcome.interruption
     return _answer(query, protocol, settings, outcome, suspicion)
 
 
-async def _poll(device: Device, ask: Callable[[Request], Awaitable[Reply | None]]) -> Outcome:
+async def poll_awake(device: Device, ask: Ask) -> Outcome:
     """Poll a device, and once more if it kept silent and would now be asked for something else first.
 
-    A device may be silent on one function, or on long reads; then it is there all the same.
+    A device may be silent on one function, or on long reads; then it is there all the same. Arguments as for
+    `poll`.
     """
     outcome = await poll(device, ask)
     requests = device.planned()
@@ -202,47 +157,15 @@ def _answer(
     outcome: Outcome,
     suspicion: Suspicion,
 ) -> Answer:
-    answer = query.empty_answer()
-    answer["asked"] = [
-        {
-            "request": request.summary,
-            "sent": request.data.hex(" "),
-            "reply": reply.frame.data.hex(" ") if reply else None,
-            "turn_around_ms": round(1000 * reply.turn_around_s, 1) if reply else None,
-        }
-        for request, reply in outcome.exchanges
-    ]
+    asked = exchanges_of(outcome)
     if outcome.first is None:
         place = f"{query.sensor}{f' (address {settings.address})' if settings.address else ''}"
         reason = suspicion.diagnosis or diagnosis(Cause.SILENT)
-        return answer | {"complete": False, "silence": f"{place} on bus {query.bus} at {query.line} {reason}"}
+        silence = f"{place} on bus {query.bus} at {query.line} {reason}"
+        return silent_answer(query.sensor, query.bus, silence, asked)
     result = outcome.result
     if isinstance(result, ProtocolError):
         nonsense = f"{query.sensor} {diagnosis(Cause.NONSENSE, str(result))}"
-        return answer | {"complete": False, "silence": nonsense}
-    (values,) = result.values
-    answer["values"] = values
-    answer["units"] = units_for(settings, values)
-    exchanges = [(request.data, reply.frame.data) for request, reply in outcome.exchanges if reply]
-    raw = protocol.raw_of(settings, exchanges) if protocol.raw_of else {}
-    answer["raw"] = {key: raw[key] for key in values if key in raw}
-    answer["complete"] = result.complete
-    reread = partial(result.reread, 0)
-    missing = {
-        **(result.missing[0] if result.missing else {}),
-        **(result.left_out[0] if result.left_out else {}),
-    }
-    answer["missing"] = explained(missing, settings.units, reread)
-    answer["doubts"] = doubts(values, settings.units, reread)
-    answer["refusals"] = [str(of_refusal(refusal)) for refusal in result.refusals]
-    answer["remarks"] = [
-        *([str(suspicion.diagnosis)] if suspicion.diagnosis else []),
-        *filter(None, [all_zero(values, reread)]),
-    ]
-    answer["out_of_limits"] = result.out_of_limits
-    return answer
-
-
-def units_for(settings: Settings, values: Values) -> dict[str, str]:
-    """Return the unit of each value that has one."""
-    return {key: settings.units[key] for key in values if settings.units.get(key)}
+        return silent_answer(query.sensor, query.bus, nonsense, asked)
+    remarks = [str(suspicion.diagnosis)] if suspicion.diagnosis else []
+    return polled_answer(query.sensor, query.bus, protocol, settings, outcome, result, remarks)

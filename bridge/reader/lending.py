@@ -29,7 +29,8 @@ from typing import Any
 
 from bridge.errors import BridgeError, PortLost
 from bridge.line import Reply
-from bridge.reader.attempt import LONGEST_QUERY, Answer, Query
+from bridge.reader.answer import Answer
+from bridge.reader.attempt import LONGEST_QUERY, Query
 from bridge.reader.tap import QUESTION, Tap
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import Request

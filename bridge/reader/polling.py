@@ -16,7 +16,8 @@ from bridge.clock import Clock
 from bridge.errors import NoReply, PortLost
 from bridge.line import LateReply, Line, Patience
 from bridge.port import Port
-from bridge.reader.attempt import Answer, Query, attempt
+from bridge.reader.answer import Answer
+from bridge.reader.attempt import Query, attempt
 from bridge.reader.belated import LateReading
 from bridge.reader.group import Group
 from bridge.reader.grouping import groups, schedule_of, times_of

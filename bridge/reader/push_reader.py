@@ -22,7 +22,8 @@ from bridge.clock import Clock, Instant
 from bridge.line.stamp import midway
 from bridge.line.timed_framer import Arrival
 from bridge.port import Port
-from bridge.reader.attempt import Answer, Query, units_for
+from bridge.reader.answer import Answer, pushed_answer, silent_answer
+from bridge.reader.attempt import Query
 from bridge.reader.frame_reader import FrameReader
 from bridge.reader.intake import Intake
 from bridge.reader.invocation_counters import InvocationCounters
@@ -134,7 +135,6 @@ class PushReader:
         """Return the next telegram of a sensor, for a person. Errors as for `Query.settings`."""
         settings = query.settings(self._protocol, self._line)
         assert isinstance(settings, PushingSettings)
-        answer = query.empty_answer()
         heard: asyncio.Future[Values] = asyncio.get_running_loop().create_future()
         heard_before = self._heard
         self._awaited.append((settings, heard))
@@ -144,10 +144,10 @@ class PushReader:
         except TimeoutError:
             what = _not_heard(self._heard.cause_since(heard_before), self._heard)
             silence = f"{query.sensor} on bus {query.bus} at {query.line} {what}"
-            return {**answer, "complete": False, "silence": silence}
+            return silent_answer(query.sensor, query.bus, silence)
         finally:
             self._awaited.remove((settings, heard))
-        return {**answer, "values": values, "units": units_for(settings, values)}
+        return pushed_answer(query.sensor, query.bus, settings, values)
 
     def _take(self, telegram: Telegram, arrival: Arrival, now: float) -> None:
         """Hand a telegram to the sensors with its ids, or record it as not configured."""

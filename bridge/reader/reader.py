@@ -19,7 +19,8 @@ from bridge.errors import PortLost
 from bridge.event_loop import call_in_thread
 from bridge.port import OPEN_TIMEOUT_S, Port, State
 from bridge.port.adapter import find_adapter
-from bridge.reader.attempt import Answer, OtherSettings, Query
+from bridge.reader.answer import Answer
+from bridge.reader.attempt import OtherSettings, Query
 from bridge.reader.intake import Intake
 from bridge.reader.invocation_counters import InvocationCounters
 from bridge.reader.overhearing import Overhearing

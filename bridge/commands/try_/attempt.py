@@ -15,6 +15,7 @@ from bridge.errors import AlreadyRunning, ConfigError, NoReply, PortLost
 from bridge.files import NotOurFile
 from bridge.port import Port
 from bridge.port.adapter import find_port
+from bridge.reader.answer import Answer
 from bridge.reader.attempt import Query
 from bridge.reader.offsets import continued, since_text
 from bridge.spool import lock
@@ -39,9 +40,7 @@ async def ask(site: Site, name: str, devices: Path | None) -> dict[str, Any]:
     return with_evidence(with_offsets(answer, sensor), bus, query)
 
 
-async def attempt_at(
-    site: Site, bus: Bus, sensor: Sensor, query: Query, devices: Path | None
-) -> dict[str, Any]:
+async def attempt_at(site: Site, bus: Bus, sensor: Sensor, query: Query, devices: Path | None) -> Answer:
     """Poll a sensor of a bus, in site.toml or not; its values are as the device says them, without offsets.
 
     Returns and raises as `ask`; `query` asks for the same.
@@ -57,7 +56,7 @@ async def attempt_at(
     if answer is not None:
         if answer["silence"]:
             raise NoReply(answer["silence"])
-        return {**answer}
+        return answer
     with ExitStack() as stack:
         try:
             stack.enter_context(lock(site.spool.path, f"bus-{bus.name}"))
@@ -82,7 +81,7 @@ async def attempt_at(
             await port.close()
 
 
-def with_offsets(answer: dict[str, Any], sensor: Sensor) -> dict[str, Any]:
+def with_offsets(answer: Answer, sensor: Sensor) -> Answer:
     """Return the document of an attempt with the sensor's offsets added, and a remark for each."""
     values = answer["values"]
     remarks = [
@@ -97,7 +96,7 @@ def with_offsets(answer: dict[str, Any], sensor: Sensor) -> dict[str, Any]:
     }
 
 
-def with_evidence(answer: dict[str, Any], bus: Bus, query: Query) -> dict[str, Any]:
+def with_evidence(answer: Answer, bus: Bus, query: Query) -> dict[str, Any]:
     """Return the document of an attempt with how good the numbers of the sensor's model are, or None."""
     name, models = query.table.get("model"), bus.protocol.models
     evidence = models.evidence(name) if models and isinstance(name, str) else ""

@@ -8,7 +8,8 @@ from typing import Any
 from bridge.config import Bus, OwnModels, Sensor, Site
 from bridge.config.document import Document
 from bridge.errors import PortLost
-from bridge.reader.attempt import Answer, Query
+from bridge.reader.answer import Answer
+from bridge.reader.attempt import Query
 from bridge.reader.lending import borrow
 from bridge.status.runtime import Runtime
 

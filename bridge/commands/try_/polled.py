@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from bridge.causes import Cause, Diagnosis, Suspicion, diagnosis
 from bridge.clock import Clock
-from bridge.commands.try_.answer import document
 from bridge.config import Bus, Sensor
 from bridge.errors import NoReply
 from bridge.line import LateReply, Line, Patience, Reply
 from bridge.line.line import Wire
 from bridge.line.reply_timeout import LONGEST_S
 from bridge.line.second_reply import WATCH_S
-from bridge.reader.poll import Outcome, ask_again, poll
+from bridge.reader.answer import Answer, polled_answer
+from bridge.reader.attempt import poll_awake
+from bridge.reader.poll import Outcome, ask_again
 from protocols.toolkit.errors import ProtocolError
-from protocols.toolkit.polling import Device, NotAsked, Request, Values
-from protocols.toolkit.protocol import PolledProtocol
+from protocols.toolkit.polling import Device, NotAsked, Request
 
 _LOOK_EVERY_S: Final = 0.1  # whether the late reply has come
 _LONGEST_HOLD_S: Final = 10.0  # before a slow sensor is polled again
@@ -54,7 +54,7 @@ class PolledAttempt:
         self._late_s: float | None = None  # the turn-around of a late reply; 0.0: not known
         self._second_replies = 0
 
-    async def run(self) -> dict[str, Any]:
+    async def run(self) -> Answer:
         """Poll the sensor and return the document of `try --json`.
 
         Raises:
@@ -62,31 +62,20 @@ class PolledAttempt:
             PortLost: from the wire.
         """
         await self._listen(self._bus.settle_s)
-        outcome = await self._poll_twice(1 + self._sensor.retries)
+        outcome = await self._poll(1 + self._sensor.retries)
         if all(reply is not None for _, reply in outcome.exchanges):
             await self._listen(WATCH_S)
         else:
             await self._listen_on()
         if self._late_s is not None:
             await self._wait_until_clear()
-            outcome = await self._poll_twice(1)
+            outcome = await self._poll(1)
         if outcome.first is None:
             raise NoReply(f"{self._place} on {self._path} at {self._bus.line} {self._sentence()}")
         return self._answer(outcome)
 
-    async def _poll_twice(self, tries: int) -> Outcome:
-        """Poll the device, and again if it was silent and would now be asked for something else first.
-
-        A device may be silent on one function, or on long reads; then it is there all the same.
-        """
-        outcome = await self._poll(tries)
-        requests = self._device.planned()
-        if outcome.first is not None or not requests or requests[0].data == outcome.exchanges[0][0].data:
-            return outcome
-        return await self._poll(tries)
-
     async def _poll(self, tries: int) -> Outcome:
-        outcome = await poll(self._device, partial(self._ask, tries))
+        outcome = await poll_awake(self._device, partial(self._ask, tries))
         if outcome.interruption is not None:
             raise outcome.interruption
         return outcome
@@ -157,35 +146,13 @@ class PolledAttempt:
             remarks.append(str(diagnosis(Cause.OTHER_MASTER)))
         return remarks
 
-    def _answer(self, outcome: Outcome) -> dict[str, Any]:
+    def _answer(self, outcome: Outcome) -> Answer:
         result = outcome.result
         if isinstance(result, ProtocolError):
             raise NoReply(f"{self._place} {diagnosis(Cause.NONSENSE, str(result))}") from result
-        (values,) = result.values
-        left_out = result.left_out[0] if result.left_out else {}
-        missing = result.missing[0] if result.missing else {}
-        return document(
-            self._bus,
-            self._sensor,
-            values,
-            missing={**missing, **left_out},
-            reread=partial(result.reread, 0),
-            exchanges=outcome.exchanges,
-            raw=self._raw(values, outcome),
-            refusals=result.refusals,
-            remarks=self._remarks(outcome),
-            is_complete=result.complete,
-            out_of_limits=result.out_of_limits,
-        )
-
-    def _raw(self, values: Values, outcome: Outcome) -> dict[str, str]:
-        """Return what stands behind the values, where the protocol can say."""
-        protocol = self._bus.protocol
-        if not isinstance(protocol, PolledProtocol) or protocol.raw_of is None:
-            return {}
-        exchanges = [(request.data, reply.frame.data) for request, reply in outcome.exchanges if reply]
-        raw = protocol.raw_of(self._sensor.settings, exchanges)
-        return {key: raw[key] for key in values if key in raw}
+        bus, sensor = self._bus, self._sensor
+        remarks = self._remarks(outcome)
+        return polled_answer(sensor.name, bus.name, bus.protocol, sensor.settings, outcome, result, remarks)
 
 
 def _now() -> float:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from bridge.causes import Cause, diagnosis
 from bridge.clock import Clock
-from bridge.commands.try_.answer import document
 from bridge.config import Bus, Sensor
 from bridge.errors import NoReply
 from bridge.port import Port
+from bridge.reader.answer import Answer, pushed_answer
 from bridge.reader.frame_reader import FrameReader
 from protocols.toolkit.errors import ProtocolError
 from protocols.toolkit.framing import Event, Frame
@@ -23,7 +23,7 @@ HEAR_FOR_S: Final = 30.0
 
 async def wait_for_push(
     bus: Bus, protocol: PushingProtocol[Settings], sensor: Sensor, port: Port, clock: Clock
-) -> dict[str, Any]:
+) -> Answer:
     """Return the document for the first telegram with values from the sensor.
 
     Raises:
@@ -45,7 +45,7 @@ async def wait_for_push(
                 if settings.id not in telegram.ids:
                     other_senders.add(telegram.sender)
                 elif values:
-                    return document(bus, sensor, values)
+                    return pushed_answer(sensor.name, bus.name, settings, values)
     cause = Cause.OTHER_ID if other_senders else Cause.NOISE if octets else Cause.NOT_HEARD
     what = diagnosis(cause, ", ".join(sorted(other_senders)))
     raise NoReply(f"{sensor.name} on {port.path} at {bus.line} {what}", cause)

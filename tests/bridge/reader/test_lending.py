@@ -12,7 +12,8 @@ import pytest
 
 from bridge.errors import PortLost
 from bridge.port import Port
-from bridge.reader.attempt import Answer, OtherSettings, Query
+from bridge.reader.answer import Answer, empty_answer
+from bridge.reader.attempt import OtherSettings, Query
 from bridge.reader.lending import Lender, borrow
 from bridge.reader.schedule import Schedule
 from bridge.reader.searching import SearchQuery
@@ -44,7 +45,8 @@ async def ask(runtime: Runtime, lender: Lender, text: bytes) -> dict[str, object
 
 
 async def answered(text: bytes) -> Answer:
-    return {**Query.parse(text).empty_answer(), "values": {"x": 1}}
+    query = Query.parse(text)
+    return {**empty_answer(query.sensor, query.bus), "values": {"x": 1}}
 
 
 def test_the_socket_is_for_the_user_of_the_service_and_its_group(runtime: Runtime, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ import pytest
 from bridge.captures import Direction, Record
 from bridge.errors import PortLost
 from bridge.port import Port
-from bridge.reader.attempt import Answer, Query
+from bridge.reader.answer import Answer, empty_answer
+from bridge.reader.attempt import Query
 from bridge.reader.lending import Lender
 from bridge.reader.tap import MOST_LISTENERS, MOST_UNSENT, QUESTION, Tap, listen_in
 from bridge.status.runtime import Runtime
@@ -159,7 +160,8 @@ async def test_who_listens_in_takes_no_place_from_who_asks(runtime: Runtime) -> 
     query = Query(sensor="s", bus="meters", protocol="modbus-rtu", line="9600 8N1", table={"address": 2})
 
     async def answer(text: bytes) -> Answer:
-        return Query.parse(text).empty_answer()
+        asked = Query.parse(text)
+        return empty_answer(asked.sensor, asked.bus)
 
     task = asyncio.create_task(Lender(runtime.listen("meters"), answer, Tap(port)).run())
     listeners = [connected(runtime) for _ in range(MOST_LISTENERS)]
