@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="module")
 def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What becomes /usr/share."""
+    """Return what becomes /usr/share."""
     folder = tmp_path_factory.mktemp("share")
     subprocess.run([sys.executable, ROOT / ".ci/deb/pages.py", folder], cwd=ROOT, check=True, timeout=60)
     return folder

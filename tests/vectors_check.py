@@ -54,7 +54,7 @@ def command(name: str, lines: Sequence[str]) -> list[str]:
 
 
 def here(name: str, lines: Sequence[str]) -> list[str]:
-    """The same without a process of its own."""
+    """Return the same without a process of its own."""
     out = io.StringIO()
     decode.run(load(name), "-", None, True, io.StringIO("".join(f"{line}\n" for line in lines)), out)
     return out.getvalue().splitlines()
@@ -71,7 +71,7 @@ class Tally:
     optional: list[str] = field(default_factory=list)
 
     def count(self, column: str, are_good: Sequence[bool], what: str) -> None:
-        """Counts each; what is wrong about any of them is said once."""
+        """Count each; what is wrong about any of them is said once."""
         at = _COLUMNS.index(column)
         self.good[at] += sum(are_good)
         self.all[at] += len(are_good)
@@ -84,7 +84,7 @@ class Tally:
 
 
 def check(folder: Path, decoder: Decoder) -> tuple[list[Tally], list[str]]:
-    """The tallies of all protocols that have vectors in the folder, and the files that are of none."""
+    """Return the tallies of all protocols that have vectors in the folder, and the files that are of none."""
     checked = {path.stem: path for path in sorted(folder.glob("*.json"))}
     tallies = []
     for name in CATALOGUE:
@@ -100,7 +100,7 @@ def table(tallies: Sequence[Tally]) -> list[Row]:
 
 
 def main(folder: Path) -> int:
-    """Checks a folder, and prints the table and what was missed; 1 if anything was."""
+    """Check a folder, and print the table and what was missed; 1 if anything was."""
     tallies, strange = check(folder, command)
     rows = [*table(tallies), *(Row(f"`{stem}`", "no such protocol", "", "", "") for stem in strange)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -257,7 +257,7 @@ def _compared(stated: object, told: object, tolerance: float) -> Iterator[bool]:
 
 
 def _all(told: object) -> Iterator[object]:
-    """All that is told, at any depth."""
+    """Yield all that is told, at any depth."""
     yield told
     if isinstance(told, dict):
         told = list(told.values())

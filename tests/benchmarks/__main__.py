@@ -46,7 +46,7 @@ SHOWN = (
 
 
 def main() -> None:
-    """Runs them all, and writes docs/performance."""
+    """Run them all, and write docs/performance."""
     tables = []
     for benchmark in (*SHOWN, coap_rate, dtls, flush, held, backlog, wear):
         print(f"\n{benchmark.__name__.rpartition('.')[2]}: {(benchmark.__doc__ or '').splitlines()[0]}")

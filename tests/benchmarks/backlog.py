@@ -51,7 +51,7 @@ def main(readings: int = 5_000_000, seconds: float = 20.0) -> None:
 
 
 def fill_quickly(folder: Path, sensor: str, count: int) -> None:
-    """Queues copies of one reading: millions in seconds, which no bus could give."""
+    """Queue copies of one reading: millions in seconds, which no bus could give."""
     fill(folder, [sensor], 1)
     body = reading(sensor, 0).body
     with closing(sqlite3.connect(folder / "spool.db", isolation_level=None)) as spool:
@@ -70,7 +70,7 @@ def fill_quickly(folder: Path, sensor: str, count: int) -> None:
 
 
 def _steps_ms(*folders: Path) -> list[float]:
-    """The median step at the head of each queue, the queues in turn."""
+    """Return the median step at the head of each queue, the queues in turn."""
     taken_ms: list[list[float]] = [[] for _ in folders]
     with ExitStack() as stack:
         spools = [

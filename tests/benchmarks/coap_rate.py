@@ -22,7 +22,7 @@ CON, CREATED = 0, 0x41  # RFC 7252 §3, §5.9.1.1
 
 
 def main(*, uncapped_s: float = 5.0, capped_s: float = 20.0) -> None:
-    """Prints the figures."""
+    """Print the figures."""
     for lanes in (1, 4):
         arrivals, elapsed_s = asyncio.run(_flood(lanes, None, uncapped_s))
         print(f"  {lanes} lane{'s' * (lanes > 1):2} no cap   {len(arrivals) / elapsed_s:7.0f} POST/s")
@@ -79,7 +79,7 @@ def _serve(pipe: Connection) -> None:
 
 
 def most_in_window(times: list[float], window_s: float) -> int:
-    """The most of these ascending times within any window of that length."""
+    """Return the most of these ascending times within any window of that length."""
     first = most = 0
     for last, time_s in enumerate(times):
         while times[first] <= time_s - window_s:

@@ -22,7 +22,7 @@ CASES = ((19200, 5, 1), (9600, 10, 9))  # baud rate, sensors, how many die
 
 
 def main(*, seconds: float = 120.0) -> None:
-    """Prints what share of its asked rate each of the living had, and when one that came back was read."""
+    """Print what share of its asked rate each of the living had, and when one that came back was read."""
     for baudrate, count, dying in CASES:
         with wire(baudrate, count) as bus:
             every_s = round(count / bus.limit(REGISTERS) / LOAD, 3)

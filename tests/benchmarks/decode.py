@@ -30,7 +30,7 @@ MEGABYTE = 1 << 20
 
 
 def main(*, repeat: int = 7) -> list[table.Row]:
-    """Prints the figures, and returns them as rows of a table."""
+    """Print the figures, and return them as rows of a table."""
     rows = [table.Row("decoding a reply", "serial-bridge", "pymodbus", "struct by hand")]
     for count in SIZES:
         reply = adu(1, bytes((3, 2 * count)) + struct.pack(f">{count}H", *range(1000, 1000 + count)))

@@ -54,7 +54,7 @@ registers = {{ voltage = {{ holding = 0, type = "uint16" }} }}
 
 
 def main(posts: int = 4000, requests: int = 10_000, handshakes: int = 500) -> int:
-    """Prints the figures; 1 if a bound is exceeded."""
+    """Print the figures; 1 if a bound is exceeded."""
     with tempfile.TemporaryDirectory() as folder:
         plain_us, secure_us = asyncio.run(_cpu(Path(folder), posts))
     ratio = secure_us / plain_us

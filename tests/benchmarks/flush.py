@@ -16,7 +16,7 @@ MOST_S = 40.0
 
 
 def main(readings: int = 30_000) -> None:
-    """Prints how long it took."""
+    """Print how long it took."""
     asyncio.run(_run(readings))
 
 

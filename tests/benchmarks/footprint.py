@@ -40,7 +40,7 @@ MOST_START_S = 0.15
 
 
 def main(seconds: float = 60.0) -> list[table.Row]:
-    """Prints the figures, and returns them as rows of a table."""
+    """Print the figures, and return them as rows of a table."""
     rows = [table.Row("service", "RSS", "private", "threads", "idle CPU")]
     exceeded: list[str] = []
     with tempfile.TemporaryDirectory() as name:
@@ -104,7 +104,7 @@ def _readings(folder: Path) -> int:
 
 
 def _row(name: str, pids: list[int], seconds: float, exceeded: list[str]) -> table.Row:
-    """The largest figures of these processes, over so many seconds."""
+    """Return the largest figures of these processes, over so many seconds."""
     before = [cpu_s(pid) for pid in pids]
     time.sleep(seconds)
     idle = max((cpu_s(pid) - began) / seconds for pid, began in zip(pids, before, strict=True))

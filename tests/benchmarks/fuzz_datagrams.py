@@ -42,7 +42,7 @@ class Fuzz:
         self._random = random.Random(seed)
 
     def some(self, count: int, association: Any) -> Iterator[bytes]:
-        """Yields so many datagrams, some of them for what is under way on the association."""
+        """Yield so many datagrams, some of them for what is under way on the association."""
         for _ in range(count):
             match self._random.randrange(3):
                 case 0:
@@ -77,7 +77,7 @@ class Fuzz:
 
 
 def main(datagrams: int = 200_000, seed: int = 1) -> int:
-    """Prints the figures; 1 if anything was raised or a request was not answered afterwards."""
+    """Print the figures; 1 if anything was raised or a request was not answered afterwards."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         raised, renewed = asyncio.run(_fuzz(Path(folder), datagrams, seed))
@@ -161,7 +161,7 @@ class _Fuzzed:
         self._fuzz = fuzz
 
     async def open(self, manager: Any, address: Any, where: str) -> Any:
-        """Opens an association as the real one does, with noise in its ear."""
+        """Open an association as the real one does, with noise in its ear."""
         from bridge.coap import dtls
 
         fuzz = self._fuzz

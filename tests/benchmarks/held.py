@@ -15,7 +15,7 @@ LEAST = 0.9
 
 
 def main(held: int = 1_000_000, others: int = 20_000) -> None:
-    """Prints how fast the other is delivered without and with them."""
+    """Print how fast the other is delivered without and with them."""
     alone = asyncio.run(_rate(0, others))
     behind = asyncio.run(_rate(held, others))
     print(

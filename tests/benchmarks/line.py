@@ -126,7 +126,7 @@ def main(
     baudrates: tuple[int, ...] = (9600, 19200, 115200),
     registers: tuple[int, ...] = (1, 10),
 ) -> list[table.Row]:
-    """Prints the figures, and returns them as rows of a table."""
+    """Print the figures, and return them as rows of a table."""
     pymodbus_apply_logging_config("CRITICAL")
     rows = [table.Row("share of the wire", *CONTENDERS)]
     for baudrate in baudrates:
@@ -173,7 +173,7 @@ def _drain(bus: Wire) -> None:
 
 
 def _in_turn(seconds: float) -> Iterator[int]:
-    """The units in turn, for so long."""
+    """Yield the units in turn, for so long."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         yield from UNITS

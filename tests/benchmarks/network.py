@@ -18,7 +18,7 @@ PATH = ("api", "v1", "A1", "telemetry")
 
 
 def main(*, seconds: float = 8.0) -> list[table.Row]:
-    """Prints the figures, and returns them as rows of a table."""
+    """Print the figures, and return them as rows of a table."""
     rows = [table.Row("delivery", "no loss", "5 % loss")]
     for round_trip_s in (0.0, 0.1):
         cells = []
@@ -34,7 +34,7 @@ def main(*, seconds: float = 8.0) -> list[table.Row]:
 
 
 async def _flood(round_trip_s: float, loss: float, seconds: float) -> tuple[int, int]:
-    """How many were answered with 2.01, and how many never."""
+    """Return how many were answered with 2.01, and how many never."""
     server = StandIn(tokens={"A1"}, seed=7)
     port = await server.start()
     server.faults.latency_s = round_trip_s / 2

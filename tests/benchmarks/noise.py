@@ -29,7 +29,7 @@ DECLARED = [  # sync, length, checksum: of usual frames, and of the dearest one
 
 
 def main(*names: str) -> None:
-    """Prints for each protocol its dearest noise."""
+    """Print for each protocol its dearest noise."""
     for name in names or CATALOGUE:
         if any(stems_of(name)):
             _show(name, load(name), good_frames(name))
@@ -51,7 +51,7 @@ def _show(name: str, entry: Protocol, good: list[bytes]) -> None:
 
 
 def _noises(good: list[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Each kind with a megabyte of it."""
+    """Yield each kind with a megabyte of it."""
     shortest, longest = min(good, key=len), max(good, key=len)
     yield "zeros", bytes(MEGABYTE)
     yield "random octets", random.Random(1).randbytes(MEGABYTE)

@@ -33,7 +33,7 @@ line = "{line}"
 
 
 def main(*, seconds: float = 20.0) -> list[table.Row]:
-    """Prints the figures, and returns them as rows of a table."""
+    """Print the figures, and return them as rows of a table."""
     rows = [table.Row("process, 115200 baud saturated", "RSS at first", "RSS at last", "CPU", "CPU a poll")]
     for names in (("read meters", "uplink"), ("run",)):
         found = asyncio.run(_measure(names, seconds))

@@ -23,7 +23,7 @@ FIRST_WITHIN_S, ALL_WITHIN_S, MOST_REFUSED = 5, 600, 0.05
 
 
 def main(*, readings: int = 360, every_s: float = 10.0) -> None:
-    """Prints the three figures."""
+    """Print the three figures."""
     asyncio.run(_run(readings, every_s))
 
 

@@ -54,7 +54,7 @@ class Outcome:
 
 
 async def deliver(folder: Path, *, readings: int, restarts: int, every_s: float, loss: float) -> Outcome:
-    """Delivers at least so many readings of each sensor.
+    """Deliver at least so many readings of each sensor.
 
     Args:
         restarts: without notice, one after the other; after each the certificates are forgotten once more.
@@ -120,7 +120,7 @@ async def deliver(folder: Path, *, readings: int, restarts: int, every_s: float,
 
 
 async def _recovered(server: StandIn, since: float) -> list[float]:
-    """Waits until every sensor had a reading accepted since then; how long each took."""
+    """Wait until every sensor had a reading accepted since then; how long each took."""
     found: dict[str, float] = {}
     seen = len(server.arrivals) if since else 0
 
@@ -163,7 +163,7 @@ def _stored(server: StandIn, name: str) -> set[int]:
 
 
 def main(readings: int = 167, restarts: int = 12, every_s: float = 0.5, loss: float = 0.05) -> int:
-    """Prints the figures; 1 if a bound is exceeded."""
+    """Print the figures; 1 if a bound is exceeded."""
     with tempfile.TemporaryDirectory() as folder:
         outcome = asyncio.run(
             deliver(Path(folder), readings=readings, restarts=restarts, every_s=every_s, loss=loss)

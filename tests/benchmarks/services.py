@@ -57,7 +57,7 @@ class Services:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that tell a process of this site where its files are."""
+        """Return the variables that tell a process of this site where its files are."""
         variables = {
             **os.environ,
             "RUNTIME_DIRECTORY": str(self.runtime),
@@ -69,7 +69,7 @@ class Services:
         return variables
 
     def start(self, *arguments: str, options: Sequence[str] = (), log: IO[bytes] | None = None) -> int:
-        """Starts one as systemd would; from the second one on, its modules are compiled already.
+        """Start one as systemd would; from the second one on, its modules are compiled already.
 
         Args:
             options: of the interpreter.
@@ -87,7 +87,7 @@ class Services:
         return process.pid
 
     def stop(self) -> None:
-        """Ends every service, and forgets what they published."""
+        """End every service, and forget what they published."""
         for process in self._running:
             process.terminate()
         for process in self._running:
@@ -98,7 +98,7 @@ class Services:
 
 @contextmanager
 def answering_server(tokens: Iterable[str]) -> Iterator[str]:
-    """The URL of a stand-in that knows these tokens and answers from a thread while the block runs."""
+    """Yield the URL of a stand-in that knows these tokens and answers from a thread while the block runs."""
     loop, server = asyncio.new_event_loop(), StandIn(tokens=tokens)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -123,7 +123,7 @@ def site(
     keys: str = "",
     line: LineSettings = LINE,
 ) -> Iterator[Services]:
-    """Writes a site of so many buses with so many sensors each, which answer while the block runs."""
+    """Write a site of so many buses with so many sensors each, which answer while the block runs."""
     names = [f"bus{number}" for number in range(buses)]
     units = range(1, sensors + 1)
     with ExitStack() as stack:
@@ -200,7 +200,7 @@ def threads(pid: int) -> int:
 
 
 def until(claim: Callable[[], bool], within_s: float = 30.0, look_every_s: float = 0.001) -> None:
-    """Waits until `claim()` holds, and looks every millisecond.
+    """Wait until `claim()` holds, and look every millisecond.
 
     Raises:
         TimeoutError: it did not in time.

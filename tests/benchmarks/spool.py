@@ -21,7 +21,7 @@ BODY = b'{"v1":230.1,"v2":231.2,"v3":229.9,"a1":1.25,"a2":2.5,"a3":0.75,"p1":287
 
 
 def main() -> list[table.Row]:
-    """Prints the figures, and returns them as rows of a table."""
+    """Print the figures, and return them as rows of a table."""
     ours_s, bare_s = [], []
     for _ in range(RUNS):
         with tempfile.TemporaryDirectory() as folder:

@@ -43,7 +43,7 @@ value = {{ holding = 0, type = "uint16" }}
 
 
 def reading(sensor: str, number: int) -> Reading:
-    """The reading with this number: its timestamp counts in seconds, its values tell it apart."""
+    """Return the reading with this number: its timestamp counts in seconds, its values tell it apart."""
     body, points = encode_values({f"v{key}": number + key / 10 for key in range(VALUES)})
     return Reading(sensor, Instant("boot", number), T0 + 1000 * number, body, points)
 
@@ -59,7 +59,7 @@ def write_site(folder: Path, port: int, sensors: list[str]) -> None:
 
 
 def fill(folder: Path, sensors: list[str], each: int) -> None:
-    """Queues so many readings of each sensor, in turn as a bus would."""
+    """Queue so many readings of each sensor, in turn as a bus would."""
     with closing(Spool.open(folder / "spool.db", limit=SPOOL_LIMIT)) as spool:
         for start in range(0, each, 1000):
             numbers = range(start, min(start + 1000, each))
@@ -88,7 +88,7 @@ def rss_mb(pid: int) -> float:
 
 
 async def until(claim: Callable[[], object], *, every_s: float = 0.02) -> None:
-    """Waits until the claim holds."""
+    """Wait until the claim holds."""
     while not claim():  # noqa: ASYNC110 - the claim is about another process
         await asyncio.sleep(every_s)
 

@@ -20,7 +20,7 @@ class Row(tuple[str, ...]):
     __slots__ = ()
 
     def __new__(cls, *cells: str) -> Row:
-        """The cells from left to right."""
+        """Return the cells from left to right."""
         return super().__new__(cls, cells)
 
 
@@ -34,12 +34,12 @@ def write(tables: Sequence[Sequence[Row]], page: Path = PERFORMANCE) -> None:
 
 
 def markers(name: str) -> tuple[str, str]:
-    """What stands before and behind the tables of that name."""
+    """Return what stands before and behind the tables of that name."""
     return f"<!-- {name} -->", f"<!-- /{name} -->"
 
 
 def put(marker: str, text: str, page: Path) -> None:
-    """Replaces what stands between the markers of that name.
+    """Replace what stands between the markers of that name.
 
     Raises:
         ValueError: the markers are missing.
@@ -60,7 +60,7 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def machine() -> str:
-    """Where, when and of what, in one line."""
+    """Return where, when and of what, in one line."""
     cpu = next(
         (
             line.partition(":")[2].strip()
@@ -75,7 +75,7 @@ def machine() -> str:
 
 
 def commit() -> str:
-    """The commit that is measured; marked with a + if files differ from it."""
+    """Return the commit that is measured; marked with a + if files differ from it."""
     described = subprocess.run(
         ["git", "describe", "--always", "--dirty=+"],
         cwd=DOCS,

@@ -41,7 +41,7 @@ BACKLOG = 60_000
 
 
 def main(seconds: float = 60.0, associations: int = 10) -> int:
-    """Prints the figures; 1 if a bound is exceeded."""
+    """Print the figures; 1 if a bound is exceeded."""
     is_bad = False
     for kind in ("refused", "black hole", "wrong certificate"):
         with tempfile.TemporaryDirectory() as folder:
@@ -107,7 +107,7 @@ async def _bad(folder: Path, kind: str, port: int) -> AsyncIterator[None]:
 
 
 async def _flush(folder: Path, kind: str, seconds: float, *, swallows: bool) -> int:
-    """Readings of one sensor that arrive in that time."""
+    """Return readings of one sensor that arrive in that time."""
     authority = Authority(folder)
     own, device = authority.server(), authority.issue("a")
     secure = None if kind.startswith("coap,") else Secure(own.certificate, own.key, {device.der: "a"})
@@ -151,7 +151,7 @@ async def _flush(folder: Path, kind: str, seconds: float, *, swallows: bool) -> 
 
 
 def _swallow(endpoint: Any) -> None:
-    """Has the way to and from the server swallow long datagrams."""
+    """Have the way to and from the server swallow long datagrams."""
     take, put = endpoint.datagram_received, endpoint._put_on_the_wire
 
     def received(data: bytes, addr: Any) -> None:

@@ -23,7 +23,7 @@ SENSORS = 50
 
 
 def main(seconds: int = 120, folder: Path | None = None) -> None:
-    """Prints a row for each rhythm, and fails if one is beyond its bound.
+    """Print a row for each rhythm, and fail if one is beyond its bound.
 
     Args:
         seconds: how long the readings would take to come.

@@ -45,19 +45,19 @@ class Wire:
     pipe: Connection
 
     def start(self) -> None:
-        """Forgets what was heard so far."""
+        """Forget what was heard so far."""
         self.pipe.send("start")
         self.pipe.recv()
 
     def stop(self) -> Heard:
-        """What was heard since `start`."""
+        """Return what was heard since `start`."""
         self.pipe.send("stop")
         times, early = self.pipe.recv()
         elapsed_s = times[-1] - times[0] if len(times) > 1 else 0.0
         return Heard((len(times) - 1) / elapsed_s if elapsed_s else 0.0, len(times), early)
 
     def fault(self, unit: int, **faults: float) -> None:
-        """Sets what goes wrong at a unit: `silent=1.0`, `late=0.02, late_s=0.3`, `bad_crc=0.05` …"""
+        """Set what goes wrong at a unit: `silent=1.0`, `late=0.02, late_s=0.3`, `bad_crc=0.05` …"""
         self.pipe.send((unit, faults))
         self.pipe.recv()
 
@@ -68,7 +68,7 @@ class Wire:
         return times
 
     def limit(self, registers: int) -> float:
-        """Polls a second that the wire carries at best: request, turn-around, reply, t3.5."""
+        """Poll a second that the wire carries at best: request, turn-around, reply, t3.5."""
         octets = REQUEST_OCTETS + reply_octets(registers)
         return 1 / (self.line.duration_s(octets) + TURN_AROUND_S + self.line.frame_gap_s)
 

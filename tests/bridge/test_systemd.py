@@ -34,7 +34,7 @@ class Systemd:
         self._socket.bind(address.replace("@", "\0", 1))
 
     def heard(self) -> list[str]:
-        """Every line that has come since the last call."""
+        """Return every line that has come since the last call."""
         found: list[str] = []
         with suppress(BlockingIOError):
             while True:

@@ -41,7 +41,7 @@ class World:
         return self.folder / "credentials.toml"
 
     def write(self, site: str, tokens: dict[str, str]) -> None:
-        """Writes both files; `{folder}` in the site stands for the folder."""
+        """Write both files; `{folder}` in the site stands for the folder."""
         self.site.write_text(site.replace("{folder}", str(self.folder)))
         self.credentials.touch(mode=0o600)
         self.credentials.write_text(
@@ -58,7 +58,7 @@ class World:
         }
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Starts `serial-bridge` with these arguments; its log goes to the folder."""
+        """Start `serial-bridge` with these arguments; its log goes to the folder."""
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "bridge", *arguments],
@@ -71,7 +71,7 @@ class World:
         return process
 
     def command(self, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Runs `serial-bridge` to its end."""
+        """Run `serial-bridge` to its end."""
         return subprocess.run(
             [sys.executable, "-m", "bridge", *arguments],
             env=self.environment,
@@ -89,7 +89,7 @@ class World:
         return found
 
     async def until(self, claim: Any, within_s: float = WITHIN_S) -> None:
-        """Waits until `claim()` holds; fails with the bridge's own log if it does not in time."""
+        """Wait until `claim()` holds; fail with the bridge's own log if it does not in time."""
         try:
             async with asyncio.timeout(within_s):
                 while not claim():  # noqa: ASYNC110 - the claim is about other processes
@@ -126,7 +126,7 @@ def newest(server: StandIn, token: str) -> dict[str, Value]:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """An empty folder for a site; what was started in it is ended afterwards."""
+    """Yield an empty folder for a site; what was started in it is ended afterwards."""
     found = World(tmp_path)
     yield found
     found.end()
@@ -134,7 +134,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 async def server() -> AsyncIterator[StandIn]:
-    """The ThingsBoard stand-in on a free port."""
+    """Yield the ThingsBoard stand-in on a free port."""
     found = StandIn()
     await found.start()
     yield found

@@ -51,14 +51,14 @@ class CountingUnit(SimulatedUnit):
     count = 0
 
     def answer(self, request):  # type: ignore[no-untyped-def]
-        """Counts, then answers as any unit."""
+        """Count, then answers as any unit."""
         self.count += 1
         self.holding[0], self.holding[1] = divmod(self.count, 0x10000)
         return super().answer(request)
 
 
 def units() -> dict[int, SimulatedUnit]:
-    """The units of the site, with a float32 of 23.4, a zero, and a NaN."""
+    """Return the units of the site, with a float32 of 23.4, a zero, and a NaN."""
     counter = CountingUnit(1)
     counter.holding.update({2: 0, 3: 0x41BB, 4: 0x3333, 5: 0x7FC0, 6: 0})
     room = SimulatedUnit(2)
@@ -68,7 +68,7 @@ def units() -> dict[int, SimulatedUnit]:
 
 
 def site_text(bus: SimulatedBus, port: int, *, every: str = "100ms", commit_every: str = "200ms") -> str:
-    """The site file for this line and this server."""
+    """Return the site file for this line and this server."""
     return METERS.format(
         port=port, adapter=bus.path, every=every, commit_every=commit_every, folder="{folder}"
     )

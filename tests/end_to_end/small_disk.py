@@ -63,11 +63,11 @@ class SmallDisk:
         return found
 
     def fill(self) -> None:
-        """Takes what the disk has left, to the last page."""
+        """Take what the disk has left, to the last page."""
         with (self.seen / "filler").open("wb", buffering=0) as file, suppress(OSError):
             while file.write(bytes(4096)):
                 pass
 
     def empty(self) -> None:
-        """Gives back what `fill` took."""
+        """Give back what `fill` took."""
         (self.seen / "filler").unlink()

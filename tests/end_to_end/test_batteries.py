@@ -48,7 +48,7 @@ every = "0s"
 
 
 def alone(framer: Callable[[], Framer]) -> Dialect:
-    """The dialect of what stands alone on its line: it has no address, and nothing to refuse with."""
+    """Return the dialect of what stands alone on its line: it has no address, and nothing to refuse with."""
     return Dialect(
         framer=framer,
         address=lambda frame: "bms",
@@ -71,7 +71,7 @@ def on_a_line(name: str, unit: Unit) -> Iterator[SimulatedBus]:
 async def delivered(
     world: World, server: StandIn, name: str, bus: SimulatedBus, expected: dict[str, object]
 ) -> dict[str, object]:
-    """What the server has of the pack after a few polls, one right behind the other."""
+    """Return what the server has of the pack after a few polls, one right behind the other."""
     server.tokens.add("T1")
     world.write(SITE.format(port=server.port, adapter=bus.path, protocol=name), {"pack": "T1"})
     process = world.start("run")

@@ -53,7 +53,7 @@ def tanks() -> Iterator[SimulatedBus]:
 
 
 def site(block: str, adapter: Path, port: int) -> str:
-    """The file with one block of README, on this device and for this server."""
+    """Return the file with one block of README, on this device and for this server."""
     return HEAD.replace("PORT", str(port)) + re.sub('adapter = ".*?"', f'adapter = "{adapter}"', block)
 
 

@@ -62,7 +62,7 @@ def site_text(server: StandIn, line: FreeRunningLine, own: str, protocol: str = 
 
 
 def telegram(kilowatts: float, counter: int) -> bytes:
-    """What an encrypted P1 port says."""
+    """Return what an encrypted P1 port says."""
     lines = (
         "/KFM5KAIFA-METER",
         "",
@@ -76,7 +76,7 @@ def telegram(kilowatts: float, counter: int) -> bytes:
 
 
 def push(watts: int, counter: int | None = None) -> bytes:
-    """What the meter says, encrypted if it has a counter."""
+    """Return what the meter says, encrypted if it has a counter."""
     body = structure(
         structure(code("0.0.96.1.0.255"), text(METER)),
         structure(code("1.0.1.7.0.255"), u32(watts), scale(0, 27)),

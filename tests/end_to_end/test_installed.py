@@ -40,7 +40,7 @@ class Machine:
     packages: list[Path] = field(default_factory=list)
 
     def install(self, source: Path) -> None:
-        """Has pip build and install a package, without any index."""
+        """Have pip build and install a package, without any index."""
         target = self.folder / f"packages-{len(self.packages)}"
         options = [
             "--no-index",
@@ -55,7 +55,7 @@ class Machine:
         self.packages.append(target)
 
     def bring(self, package: str, name: str, module: str, text: str) -> None:
-        """Puts a package there as an installer leaves it: a module and its metadata."""
+        """Put a package there as an installer leaves it: a module and its metadata."""
         target = self.folder / package
         metadata = target / f"{package}-0.1.dist-info"
         metadata.mkdir(parents=True)
@@ -65,7 +65,7 @@ class Machine:
         self.packages.append(target)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs `serial-bridge` to its end."""
+        """Run `serial-bridge` to its end."""
         site, credentials = self.folder / "site.toml", self.folder / "credentials.toml"
         site.write_text(SITE)
         credentials.touch(mode=0o600)

@@ -21,7 +21,7 @@ COMMIT_EVERY_S = 0.1
 
 
 def committed(world: World) -> set[int]:
-    """The timestamps of all readings that another process can see in the spool now."""
+    """Return the timestamps of all readings that another process can see in the spool now."""
     path = world.folder / "spool.db"
     if not path.exists():
         return set()

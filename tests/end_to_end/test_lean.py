@@ -47,7 +47,7 @@ def services(tmp_path: Path) -> Iterator[Services]:
 
 
 def is_up(services: Services) -> bool:
-    """Whether a reader has asked its sensors, or the uplink has published how it does."""
+    """Return whether a reader has asked its sensors, or the uplink has published how it does."""
     return services.buses["bus0"].requests.total() > 3 or any(services.runtime.glob("**/uplink.json"))
 
 

@@ -110,7 +110,7 @@ class SharedLine:
 
 
 async def polled(port: str) -> None:
-    """Writes a counter and reads registers in two parts, again and again, as a foreign master does."""
+    """Write a counter and read registers in two parts, again and again, as a foreign master does."""
     client = AsyncModbusSerialClient(port, baudrate=19200)
     assert await client.connect()
     try:
@@ -174,7 +174,7 @@ async def test_a_line_is_sniffed_and_kept_and_nothing_is_sent(world: World, serv
 
 
 def octets_of(world: World, capture: Path) -> bytes:
-    """What was captured so far."""
+    """Return what was captured so far."""
     shown = world.command("decode", "modbus-rtu", "--capture", str(capture), "--json")
     rows = map(json.loads, shown.stdout.splitlines())
     return b"".join(bytes.fromhex(row.get("frame") or row["noise"]) for row in rows)
@@ -249,7 +249,7 @@ class Meters:
 
 
 def read_meters(port: object, rounds: int) -> None:
-    """Reads both meters as another master does: a reset, then each telegram."""
+    """Read both meters as another master does: a reset, then each telegram."""
     fd = opened(port)
     try:
         for _ in range(rounds):
@@ -344,7 +344,7 @@ async def test_a_bus_in_service_is_sniffed_and_loses_no_reading(world: World, se
 
 
 def listeners(reader: subprocess.Popen[bytes]) -> int:
-    """How many connections a reader has accepted."""
+    """Return how many connections a reader has accepted."""
     own = {str(link.readlink()) for link in Path(f"/proc/{reader.pid}/fd").iterdir()}
     rows = [row.split() for row in Path("/proc/net/unix").read_text().splitlines()[1:]]
     return sum(len(row) == 8 and row[5] == "03" and f"socket:[{row[6]}]" in own for row in rows)

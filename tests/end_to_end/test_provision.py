@@ -149,7 +149,7 @@ async def test_over_coaps_it_asks_only_a_server_that_it_trusts(world: World) -> 
 
 
 def run_in_terminal(world: World, *arguments: str) -> tuple[int, str]:
-    """Runs `serial-bridge` to its end on a terminal of its own; its exit status and what was shown."""
+    """Run `serial-bridge` to its end on a terminal of its own; its exit status and what was shown."""
     mine, its = pty.openpty()
     command = [sys.executable, "-m", "bridge", *arguments]
     environment = {**world.environment, "TERM": "xterm", "COLUMNS": "80"}

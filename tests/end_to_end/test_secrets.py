@@ -51,7 +51,7 @@ def write_credentials(world: World, counter: str) -> None:
 
 
 def leaks(texts: Iterable[tuple[str, bytes]], secrets: Iterable[str]) -> list[str]:
-    """Where a secret stands, as it is or as the hex dump of a byte log."""
+    """Return where a secret stands, as it is or as the hex dump of a byte log."""
     forms = [form for secret in secrets for form in _forms(secret.encode())]
     return [place for place, text in texts if any(form in text for form in forms)]
 
@@ -61,13 +61,13 @@ def _forms(secret: bytes) -> tuple[bytes, ...]:
 
 
 def files(world: World) -> list[tuple[str, bytes]]:
-    """Everything in the folder but credentials.toml: log, spool, runtime files."""
+    """Return everything in the folder but credentials.toml: log, spool, runtime files."""
     found = [path for path in world.folder.rglob("*") if path.is_file() and path != world.credentials]
     return [(path.name, path.read_bytes()) for path in found]
 
 
 def command_line(pid: int) -> bytes:
-    """What everybody on the gateway sees of a process."""
+    """Return what everybody on the gateway sees of a process."""
     return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 

@@ -67,7 +67,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def values_at(server: StandIn) -> dict[str, int]:
-    """How many keys each device has at the server."""
+    """Return how many keys each device has at the server."""
     return {token: len(keys) for token, keys in server.stored.items()}
 
 

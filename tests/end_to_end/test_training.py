@@ -61,7 +61,7 @@ def test_a_bus_that_nobody_knows_answers_at_its_speed_alone(tmp_path: Path) -> N
 
 
 def document(process: subprocess.Popen[str]) -> str:
-    """What is printed up to the end of a JSON document."""
+    """Return what is printed up to the end of a JSON document."""
     assert process.stdout is not None
     lines: list[str] = []
     while "}\n" not in lines:

@@ -44,7 +44,7 @@ values = ["pm10"]
 
 
 def report(device: str, *, pm2_5: int, pm10: int) -> bytes:
-    """What a sensor with this id says, masses in 0.1 µg/m³."""
+    """Return what a sensor with this id says, masses in 0.1 µg/m³."""
     draft = layout.build(REPORT, pm2_5=pm2_5, pm10=pm10, id=bytes.fromhex(device), check=0)
     return draft[:-2] + bytes((sum(draft[2:-2]) & 0xFF,)) + draft[-1:]
 

@@ -32,7 +32,7 @@ def field() -> Iterator[SimulatedBus]:
 
 
 async def page_beside(world: World, server: StandIn, field: SimulatedBus) -> Served:
-    """The site in service, and its page."""
+    """Return the site in service, and its page."""
     server.tokens.update({"T1", "T2"})
     port = free_tcp_port()
     web = f'[web]\nlisten = "local"\nport = {port}\n'
@@ -136,7 +136,7 @@ def received(stream: socket.socket) -> bytes:
 
 
 def figures(status: dict[str, Any]) -> dict[str, int]:
-    """What would show that somebody was kept waiting."""
+    """Return what would show that somebody was kept waiting."""
     sensors = status["sensors"].values()
     books = status["ledger"]
     return {

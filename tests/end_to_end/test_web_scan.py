@@ -44,14 +44,14 @@ class Cabinet:
     phone: Any
 
     def until(self, claim: Callable[[], object]) -> None:
-        """Waits until `claim()` holds."""
+        """Wait until `claim()` holds."""
         deadline = time.monotonic() + WITHIN_S
         while not claim():
             assert time.monotonic() < deadline, f"{self.text}\n{self.world.log}"
             time.sleep(0.05)
 
     def shows(self, text: str) -> None:
-        """Waits until the open page shows a text, without being loaded by hand."""
+        """Wait until the open page shows a text, without being loaded by hand."""
         self.until(lambda: text in self.text)
         self.phone.wait_for_load_state()
 
@@ -65,7 +65,7 @@ class Cabinet:
 
     @property
     def text(self) -> str:
-        """What the open page shows; "" while it is being loaded."""
+        """Return what the open page shows; "" while it is being loaded."""
         try:
             return str(self.phone.inner_text("main"))
         except Exception as error:

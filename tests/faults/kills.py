@@ -23,7 +23,7 @@ VICTIMS = (("reader",), ("uplink",), ("reader", "uplink"))
 
 
 async def kills(rounds: int, seed: int) -> None:
-    """Prints what was committed, delivered and lost."""
+    """Print what was committed, delivered and lost."""
     chance = random.Random(seed)
     server = StandIn(ack_timeout_s=1.0)
     await server.start()
@@ -62,7 +62,7 @@ async def kills(rounds: int, seed: int) -> None:
 
 
 def _queued(plant: Plant) -> set[tuple[str, int]]:
-    """What another process can see in the spool now."""
+    """Return what another process can see in the spool now."""
     found: set[tuple[str, int]] = set()
     with closing(SpoolAdmin.view(plant.spool)) as spool:
         after, upto = -1, 0

@@ -87,7 +87,7 @@ class LinePlant(World):
 
     @property
     def parts(self) -> list[str]:
-        """The names of the processes: of each bus, and "uplink"."""
+        """Return the names of the processes: of each bus, and "uplink"."""
         return [*self.buses, "uplink"]
 
     def begin(self, *parts: str) -> None:
@@ -200,7 +200,7 @@ class LinePlant(World):
         return dict(read_ledger(self.folder / "spool.db"))
 
     def _stored(self, sensor: str) -> int:
-        """How many readings of a sensor the server holds."""
+        """Return how many readings of a sensor the server holds."""
         stamps: set[int] = set()
         for values in self.server.stored[f"T-{sensor}"].values():
             stamps.update(values)

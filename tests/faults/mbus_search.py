@@ -70,7 +70,7 @@ class Line:
 
 @cache
 def masked(meter: Secondary) -> str:
-    """The sixteen digits of an address: id, manufacturer, version, medium."""
+    """Return the sixteen digits of an address: id, manufacturer, version, medium."""
     octets = build(meter)
     return octets[3::-1].hex() + octets[4:].hex()
 

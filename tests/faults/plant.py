@@ -66,7 +66,7 @@ temperature = {{ holding = 3, type = "float32" }}
 
 
 def units() -> dict[int, SimulatedUnit]:
-    """Two that count."""
+    """Return two that count."""
     found: dict[int, SimulatedUnit] = {}
     for address in UNITS.values():
         found[address] = CountingUnit(address)
@@ -96,7 +96,7 @@ class Plant(World):
 
     @property
     def spool(self) -> Path:
-        """The spool. On a disk of its own it is a copy, good once the processes have stopped."""
+        """Return the spool. On a disk of its own it is a copy, good once the processes have stopped."""
         if self.disk is None:
             return self.folder / "spool.db"
         copy = self.folder / "copy"
@@ -106,7 +106,7 @@ class Plant(World):
         return copy / "spool.db"
 
     def lay_out(self, every: str = "50ms") -> None:
-        """Writes the site and lets the server's name resolve."""
+        """Write the site and lets the server's name resolve."""
         self.server.tokens.update(TOKENS.values())
         text = SITE.format(
             host=HOST,
@@ -134,7 +134,7 @@ class Plant(World):
         draft.replace(self.folder / "hosts")
 
     def begin(self, *parts: str) -> None:
-        """Starts "reader", "uplink"."""
+        """Start "reader", "uplink"."""
         enter = self.disk.enter if self.disk else []
         for part in parts:
             arguments = ["read", "meters"] if part == "reader" else [part]
@@ -160,18 +160,18 @@ class Plant(World):
             self.processes.remove(process)
 
     async def served(self, more: int) -> None:
-        """Waits until each unit has answered so many times more."""
+        """Wait until each unit has answered so many times more."""
         target = {unit: self.count(unit) + more for unit in UNITS.values()}
         await self.until(lambda: all(self.count(unit) >= count for unit, count in target.items()))
 
     def count(self, unit: int) -> int:
-        """How often a unit has answered."""
+        """Return how often a unit has answered."""
         found = self.bus.units[unit]
         assert isinstance(found, CountingUnit)
         return found.count
 
     async def settle(self, within_s: float = 60.0) -> None:
-        """Lets the sensors fall silent, the reader finish, and the uplink deliver what is left."""
+        """Let the sensors fall silent, the reader finish, and the uplink deliver what is left."""
         for unit in UNITS.values():
             self.bus.faults[unit].silent = 1.0
         await asyncio.sleep(0.3)  # the last reply is on its way
@@ -196,7 +196,7 @@ class Plant(World):
             )
 
     def reconcile(self) -> Outcome:
-        """Holds the three books against each other; every difference fails."""
+        """Hold the three books against each other; every difference fails."""
         with closing(SpoolAdmin.view(self.spool)) as spool:
             assert spool.audit() == []
             ledger = spool.ledger()
@@ -223,7 +223,7 @@ class Plant(World):
         )
 
     def _said(self, unit: int) -> dict[Any, float]:
-        """Each count that a unit told, and when."""
+        """Return each count that a unit told, and when."""
         told = [served for served in self.bus.served if served.unit == unit]
         return {served.registers[0] << 16 | served.registers[1]: served.at for served in told}
 

@@ -23,7 +23,7 @@ PACE = Pace(look_every_s=0.2, back_off_s=(0.5, 8.0), hold_s=(1.0, 4.0), quiet_s=
 
 
 def shorten(folder: Path) -> None:
-    """Puts the shorter waits and the name in place."""
+    """Put the shorter waits and the name in place."""
     Client.DEADLINE_S = ANSWER_WITHIN_S
     service.Pace = lambda: PACE  # type: ignore[assignment, misc]
     resolve = socket.getaddrinfo

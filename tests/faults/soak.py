@@ -18,7 +18,7 @@ QUIET_S, FAULTY_S = (1.0, 8.0), (2.0, 20.0)
 
 
 async def soak(minutes: float, seed: int) -> None:
-    """Prints what was served, delivered, repeated and lost, and what the processes hold.
+    """Print what was served, delivered, repeated and lost, and what the processes hold.
 
     "Too late" are replies that the reader did not believe any more, and has counted as missed.
     """

@@ -81,7 +81,7 @@ class Findings:
 
     @property
     def are_clean(self) -> bool:
-        """Whether each value that arrived is what its source served then."""
+        """Return whether each value that arrived is what its source served then."""
         return not (self.wrong_key or self.wrong_sensor or self.stale)
 
     def __add__(self, other: Findings) -> Findings:

@@ -30,7 +30,7 @@ def candidates() -> Candidates:
 
 @cache
 def found(name: str) -> Find:
-    """What an identification says of a simulated device of a model."""
+    """Return what an identification says of a simulated device of a model."""
     device = RandomDevice("modbus-rtu", "1", LINE, f"claims/{name}", model=name)
     unit = units.modbus_rtu(device, lambda: 0.0)
     search = identify_each("modbus-rtu", RTU, candidates(), Scope(LINE, ("1",)))

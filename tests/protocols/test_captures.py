@@ -16,7 +16,7 @@ CAPTURES: list[dict[str, Any]] = json.loads((Path(__file__).with_name("captures.
 
 
 def fields_of(capture: dict[str, Any]) -> dict[str, Any]:
-    """Every field and value that the frames of a capture give, under one roof."""
+    """Return every field and value that the frames of a capture give, under one roof."""
     entry = load(capture["protocol"])
     describe = entry.describer_for(capture.get("model"))
     fields: dict[str, Any] = {}

@@ -204,7 +204,7 @@ NUMBER = "0-0:96.1.1(4B384547303034303436333935353037)"
 
 
 def main_meter(*lines: str, **options: str) -> Values:
-    """What the electricity meter of a telegram with these lines says."""
+    """Return what the electricity meter of a telegram with these lines says."""
     return said(telegram(NUMBER, *lines, **options))["K8EG004046395507"]
 
 

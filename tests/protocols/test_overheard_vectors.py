@@ -195,7 +195,7 @@ def iec62056_21(reply: Frame, fields: Fields) -> Exchange:
 
 
 def chosen(keys: ValueKeys, fields: Fields) -> tuple[dict[str, Any], Fields]:
-    """The keys of a sensor that wants all that a reply has, and those values."""
+    """Return the keys of a sensor that wants all that a reply has, and those values."""
     names = [name for name in keys.units if name in fields]
     if not names:
         raise NotRead("no value")
@@ -229,7 +229,7 @@ EXCHANGES: Final[dict[str, Callable[[Frame, Fields], Exchange]]] = {
 
 
 def streams(name: str) -> Iterator[tuple[str, bytes]]:
-    """The octets of each vector and capture of a protocol, with its name."""
+    """Yield the octets of each vector and capture of a protocol, with its name."""
     for vector in vectors(name):
         yield vector["id"], bytes.fromhex(vector["hex"])
     for capture in CAPTURES:
@@ -238,7 +238,7 @@ def streams(name: str) -> Iterator[tuple[str, bytes]]:
 
 
 def overheard(entry: PolledProtocol[Any], own: Overhearer, pieces: list[bytes]) -> Fields:
-    """What is overheard of messages that come one after the other."""
+    """Return what is overheard of messages that come one after the other."""
     framer, values, now = entry.framer(), {}, 0.0
     for piece in pieces:
         for event in (*framer.feed(piece), *framer.silence()):

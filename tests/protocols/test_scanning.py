@@ -52,7 +52,7 @@ def searched_by(bus: RandomBus, protocol: PolledProtocol[Settings]) -> list[Find
 
 
 def label(device: RandomDevice) -> str:
-    """The address that a find has: what stands on the device, or the number it is asked by."""
+    """Return the address that a find has: what stands on the device, or the number it is asked by."""
     return device.serial.partition(".")[0] or device.address
 
 
@@ -148,6 +148,6 @@ def any_answer(probe: Probe, frames: list[Frame], chance: random.Random) -> Hear
 
 
 def frames_of(record: PolledProtocol[Settings], file_name: str) -> list[Frame]:
-    """The good frames of a protocol's vectors, as its framer tells their direction."""
+    """Return the good frames of a protocol's vectors, as its framer tells their direction."""
     events = [event for data in good_frames(file_name) for event in hear(record, [data])]
     return [event for event in events if isinstance(event, Frame)]

@@ -26,14 +26,14 @@ VAGUE = re.compile(
 
 
 def licences() -> dict[str, str]:
-    """The table of sources."""
+    """Return the table of sources."""
     table = (FOLDER / "README.md").read_text("utf-8").partition("\n## Sources\n")[2]
     rows = [match for line in table.splitlines() if (match := ROW.fullmatch(line))]
     return {match["name"]: match["licence"] for match in rows[1:] if not match["name"].startswith("-")}
 
 
 def licence_of(source: str) -> str:
-    """The licence of the one source in the table that this begins with; "" if there is none."""
+    """Return the licence of the one source in the table that this begins with; "" if there is none."""
     bare = source.removeprefix("register map: ").removeprefix("also ")
     names = [name for name in licences() if bare.startswith(name)]
     return licences()[max(names, key=len)] if names else ""

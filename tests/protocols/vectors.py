@@ -33,14 +33,14 @@ def good_frames(name: str) -> list[bytes]:
 
 
 def hear(entry: Protocol, pieces: Iterable[bytes]) -> list[Event]:
-    """All events of a stream that arrives in these pieces and then falls silent."""
+    """Return all events of a stream that arrives in these pieces and then falls silent."""
     framer = entry.framer()
     events = [event for piece in pieces for event in framer.feed(piece)]
     return merge_noise(events + framer.silence())
 
 
 def merge_noise(events: Iterable[Event]) -> list[Event]:
-    """The same events with neighbouring noise joined; the first reason stays."""
+    """Return the same events with neighbouring noise joined; the first reason stays."""
     merged: list[Event] = []
     for is_noise, run in groupby(events, lambda event: isinstance(event, Noise)):
         if is_noise:
@@ -56,7 +56,7 @@ def frames(events: Iterable[Event]) -> list[bytes]:
 
 
 def last_frame(entry: Protocol, events: Iterable[Event]) -> bytes:
-    """The last frame, without the idle octets before it."""
+    """Return the last frame, without the idle octets before it."""
     return without_idle(entry, frames(events)[-1])
 
 
@@ -81,7 +81,7 @@ def described(entry: Protocol, events: Iterable[Event]) -> list[dict[str, Any]]:
 
 
 def expected_of(entry: Protocol, vector: Vector, stated: dict[str, Any]) -> dict[str, Any]:
-    """What a vector states of a frame, under our names; where its source rounded, about that."""
+    """Return what a vector states of a frame, under our names; where its source rounded, about that."""
     names, tolerance = file_of(entry.name).names, vector.get("tolerance", {})
     return {
         names.get(key, key): pytest.approx(value, abs=tolerance[key]) if key in tolerance else value
@@ -91,7 +91,7 @@ def expected_of(entry: Protocol, vector: Vector, stated: dict[str, Any]) -> dict
 
 
 def holds_a_good_one(vector: Vector) -> bool:
-    """Whether a vector that is wrong as one frame has a good one in it: delivering that is right."""
+    """Return whether a vector that is wrong as one frame has a good one in it: delivering that is right."""
     inside = "also read as a good request", "in a stream it is two good frames"
     return any(text in vector["note"] for text in inside)
 

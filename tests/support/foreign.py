@@ -35,7 +35,7 @@ def libcoap_server(*arguments: str, resources: int = 100) -> Iterator[int]:
 def libcoap_secure_server(
     library: str, certificate: Path, key: Path, *arguments: str, port: int | None = None
 ) -> Iterator[int]:
-    """The same server with DTLS; yields the port of that.
+    """Yield the same server with DTLS; yield the port of that.
 
     Args:
         library: "openssl" or "gnutls".

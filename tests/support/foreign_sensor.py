@@ -21,7 +21,7 @@ BITS = [True, False, True, True, False, False, False, False]
 
 
 async def serve(device: str, baudrate: int, mode: str) -> None:
-    """Serves until killed."""
+    """Serve until killed."""
     bits = [SimData(0, values=BITS, datatype=DataType.BITS)]
     registers = [[SimData(0, values=values, datatype=DataType.REGISTERS)] for values in (HOLDING, INPUT)]
     server = ModbusSerialServer(

@@ -179,7 +179,7 @@ class SimulatedLine(ScriptedLine):
 
 
 def script(*turns: Sequence[Said]) -> Callable[[bytes], Sequence[Said]]:
-    """Answers the first request with the first turn, and so on; no more requests are expected."""
+    """Answer the first request with the first turn, and so on; no more requests are expected."""
     remaining = list(turns)
 
     def answer(request: bytes) -> Sequence[Said]:

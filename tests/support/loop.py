@@ -62,7 +62,7 @@ class _JumpingSelector(selectors.SelectSelector):
 
 
 def on_jumping_clock(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Runs a test in a `JumpingLoop`."""
+    """Run a test in a `JumpingLoop`."""
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:

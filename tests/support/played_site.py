@@ -45,7 +45,7 @@ temperature = {{ holding = 0, type = "int16", divide = 10, unit = "°C" }}
 
 
 def write_site(folder: Path, *, third: str = "boiler", more: str = "") -> Site:
-    """Writes the site file of three sensors; `more` are tables that go before the bus."""
+    """Write the site file of three sensors; `more` are tables that go before the bus."""
     head = site_head(site="demo", spool=f"{folder}/spool.db", adapter="/dev/ttyUSB0")
     before, bus, after = head.partition("[bus.meters]")
     sensors = SENSORS.format(third=json.dumps(third))
@@ -107,7 +107,7 @@ def play(
 
 
 def spool_readings(site: Site, count: int = 5) -> None:
-    """Puts readings of the first sensor into the spool, so that its books have figures."""
+    """Put readings of the first sensor into the spool, so that its books have figures."""
     with closing(Spool.open(site.spool.path)) as spool:
         name = next(iter(site.sensors))
         stamps = [

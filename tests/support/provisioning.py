@@ -110,7 +110,7 @@ class LosingRelay(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def losing_answers(server: int, doomed: Iterable[str]) -> AsyncIterator[LosingRelay]:
-    """The relay, while the block runs."""
+    """Yield the relay, while the block runs."""
     loop = asyncio.get_running_loop()
     _, relay = await loop.create_datagram_endpoint(
         lambda: LosingRelay(server, doomed), local_addr=("127.0.0.1", 0)

@@ -52,7 +52,7 @@ def searched(wire: Wire, search: Search, line: LineSettings, now: float = 1.0) -
 
 
 def _asked(wire: Wire, probe: Probe, line: LineSettings, now: float) -> tuple[Heard, float]:
-    """What is heard after a probe, and the time at which the line is quiet again."""
+    """Return what is heard after a probe, and the time at which the line is quiet again."""
     request, settings = probe.request, probe.request.line or line
     now += max(settings.frame_gap_s, request.pause_s)
     early = b"".join(wire.advance(at) for at in _due(wire, now))

@@ -57,7 +57,7 @@ class Person:
 
     @property
     def text(self) -> str:
-        """What was shown so far, as it stands on the terminal."""
+        """Return what was shown so far, as it stands on the terminal."""
         return "\n".join(shown(self._output.decode(errors="replace")))
 
     def sees(self, text: str, within_s: float = 30.0) -> None:

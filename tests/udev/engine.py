@@ -91,7 +91,7 @@ class Outcome:
 
     @property
     def bus(self) -> str | None:
-        """The bus whose port it is."""
+        """Return the bus whose port it is."""
         return self.properties.get("SERIAL_BRIDGE_BUS")
 
 
@@ -183,7 +183,7 @@ def soldered_on(name: str) -> Tty:
 
 
 def play(folder: Path, rules: str, events: Sequence[tuple[str, Tty]], *, others: str = "") -> list[Outcome]:
-    """What udev makes of one event after the other: ("add", tty).
+    """Return what udev makes of one event after the other: ("add", tty).
 
     After ("unplug", tty) the device file is gone, and udev does not know yet; nothing comes of that.
 

@@ -31,5 +31,5 @@ def site_of(adapters: Mapping[str, str]) -> Site:
 
 
 def files_of(adapters: Mapping[str, str], places: Places = PLACES) -> dict[Path, str]:
-    """What is written for it, by path."""
+    """Return what is written for it, by path."""
     return {file.path: file.text for file in files(site_of(adapters), places)}

@@ -21,7 +21,7 @@ SOCKET = "path:pci-0000:00:06.0-usb-0"
 
 
 def enrolled(folder: Path, ttys: list[Tty]) -> dict[str, str]:
-    """What `enroll --port` names each device."""
+    """Return what `enroll --port` names each device."""
     site, machine = folder / "site.toml", folder / "plugged.umockdev"
     site.write_text(SITE)
     blocks = dict.fromkeys(block for tty in ttys for block in tty.description.split("\n\n"))

@@ -15,7 +15,7 @@ _WHEN = "USEC_INITIALIZED"
 
 
 def rules(**adapters: str) -> str:
-    """The rules of a site whose buses have these adapters."""
+    """Return the rules of a site whose buses have these adapters."""
     return files_of(adapters)[RULES]
 
 

@@ -19,7 +19,7 @@ BOTH = pytest.mark.parametrize("path", [READER, UPLINK], ids=lambda path: path.n
 
 
 def written(folder: Path, path: Path, text: str) -> Path:
-    """The file, as systemd-analyze takes one: by a path with a folder."""
+    """Return the file, as systemd-analyze takes one: by a path with a folder."""
     found = folder / path.name
     found.write_text(text)
     return found
@@ -91,7 +91,7 @@ def test_user_and_folders_are_made_and_a_folder_that_is_there_is_left_alone(tmp_
 
 
 def page_files(listen: str) -> dict[Path, str]:
-    """What is written for a site with the page for the phone."""
+    """Return what is written for a site with the page for the phone."""
     site = replace(site_of(ADAPTERS), web=WebSettings(listen=listen, port=8471))
     return {file.path: file.text for file in files(site, PLACES)}
 

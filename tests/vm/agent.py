@@ -34,7 +34,7 @@ class Agent:
         return cls(*await asyncio.open_unix_connection(path))
 
     async def run(self, command: str, given: bytes = b"", *, within_s: float) -> Done:
-        """Runs a command of bash to its end, `given` its standard input."""
+        """Run a command of bash to its end, `given` its standard input."""
         self._number += 1
         done = self._asked[self._number] = asyncio.get_running_loop().create_future()
         data = json.dumps({"id": self._number, "command": command}).encode() + b"\n" + given

@@ -51,7 +51,7 @@ def _is_stale(note: Path, now: str) -> bool:
 
 
 def _sum(places: Iterable[Path]) -> str:
-    """One for the contents of all these files and folders."""
+    """Return one for the contents of all these files and folders."""
     found = sha256()
     for place in places:
         for path in sorted([place] if place.is_file() else place.rglob("*")):

@@ -43,26 +43,26 @@ class Installed:
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The image, and a machine in which the default site was installed."""
+    """Return the image, and a machine in which the default site was installed."""
     return asyncio.run(_install(build.prepare(), tmp_path_factory.mktemp("installed")))
 
 
 @pytest.fixture
 def note(request: pytest.FixtureRequest) -> Note:
-    """Takes a line for the summary."""
+    """Take a line for the summary."""
     return request.config.stash.setdefault(FIGURES, []).append
 
 
 @pytest.fixture
 def sensors() -> Iterator[dict[str, SimulatedBus]]:
-    """The lines of the two buses."""
+    """Yield the lines of the two buses."""
     with contextlib.ExitStack() as stack:
         yield {bus: stack.enter_context(line) for bus, line in lines().items()}
 
 
 @pytest.fixture
 async def server(installed: Installed) -> AsyncIterator[StandIn]:
-    """The ThingsBoard stand-in."""
+    """Yield the ThingsBoard stand-in."""
     found = StandIn(TOKENS.values())
     await found.start(port=installed.port)
     yield found
@@ -73,7 +73,7 @@ async def server(installed: Installed) -> AsyncIterator[StandIn]:
 async def gateway(
     installed: Installed, sensors: dict[str, SimulatedBus], server: StandIn, tmp_path: Path
 ) -> AsyncIterator[Gateway]:
-    """The machine as it was installed, with no adapter in."""
+    """Yield the machine as it was installed, with no adapter in."""
     async with Machine.restore(installed.image, tmp_path, installed.state) as machine:
         yield Gateway(machine, sensors, server)
 

@@ -94,12 +94,12 @@ def site(
 
 
 def credentials() -> str:
-    """The credentials of the two sensors."""
+    """Return the credentials of the two sensors."""
     return "[sensors]\n" + "".join(f'{bus}-sensor = "{token}"\n' for bus, token in TOKENS.items())
 
 
 def unit(bus: str) -> str:
-    """The service that reads a bus."""
+    """Return the service that reads a bus."""
     return f"serial-bridge@{bus}.service"
 
 
@@ -127,19 +127,19 @@ class Gateway:
     server: StandIn
 
     async def plug(self, *buses: str, ports: dict[str, int] | None = None, has_serial: bool = True) -> None:
-        """Plugs the adapters of these buses in, in this order; without `ports` into sockets 1 and 2."""
+        """Plug the adapters of these buses in, in this order; without `ports` into sockets 1 and 2."""
         for bus in buses:
             await self.machine.plug(
                 bus, adapter(self.lines, bus, (ports or {}).get(bus), has_serial=has_serial)
             )
 
     async def unplug(self, *buses: str) -> None:
-        """Pulls them out again."""
+        """Pull them out again."""
         for bus in buses:
             await self.machine.unplug(bus)
 
     async def configure(self, text: str) -> str:
-        """Writes the site file and installs it; what `install` says."""
+        """Write the site file and installs it; what `install` says."""
         await self.machine.write(f"{CONFIG}/site.toml", text)
         return await self.machine.run("serial-bridge install")
 
@@ -149,13 +149,13 @@ class Gateway:
         return float(await self.machine.run("python3 -S -", script.encode(), within_s=within_s))
 
     async def stopped(self, bus: str, within_s: float = 30.0) -> float:
-        """Waits until the service of a bus has stopped; the seconds it took."""
+        """Wait until the service of a bus has stopped; the seconds it took."""
         return await self.machine.until(
             f"systemctl show -P ActiveState {unit(bus)} | grep -qx -e inactive -e failed", within_s=within_s
         )
 
     async def main_pid(self, service: str) -> int:
-        """The process of a service; 0: none."""
+        """Return the process of a service; 0: none."""
         return int(await self.machine.run(f"systemctl show -P MainPID {service}"))
 
     async def status(self) -> dict[str, Any]:
@@ -164,12 +164,12 @@ class Gateway:
         return found
 
     def arrived(self, bus: str) -> dict[int, int]:
-        """The readings of a bus on the server: when, and which count."""
+        """Return the readings of a bus on the server: when, and which count."""
         stored = self.server.stored.get(TOKENS[bus], {}).get("count", {})
         return {ts: int(count) for ts, count in stored.items()}
 
     def unassigned(self) -> int:
-        """Readings on the server that were taken from another line than their bus's."""
+        """Return readings on the server that were taken from another line than their bus's."""
         return sum(
             value != WHOSE[bus]
             for bus, token in TOKENS.items()
@@ -177,7 +177,7 @@ class Gateway:
         )
 
     async def next_reading(self, *buses: str, within_s: float = 120.0) -> float:
-        """Waits until each of these buses has a reading on the server that was taken from now on."""
+        """Wait until each of these buses has a reading on the server that was taken from now on."""
         since = {bus: self.said(bus) for bus in buses}
         return await self.until(
             lambda: all(max(self.arrived(bus).values(), default=0) > since[bus] for bus in buses),
@@ -185,13 +185,13 @@ class Gateway:
         )
 
     def said(self, bus: str) -> int:
-        """How often the sensor of a bus has answered."""
+        """Return how often the sensor of a bus has answered."""
         sensor = self.lines[bus].units[1]
         assert isinstance(sensor, CountingUnit)
         return sensor.count
 
     async def until(self, claim: Callable[[], bool | Awaitable[bool]], within_s: float = 120.0) -> float:
-        """Waits until a claim holds; the seconds it took. Else fails with the guest's log."""
+        """Wait until a claim holds; the seconds it took. Else fails with the guest's log."""
         began = time.monotonic()
         while True:
             holds = claim()
@@ -205,5 +205,5 @@ class Gateway:
 def adapter(
     lines: dict[str, SimulatedBus], bus: str, port: int | None = None, *, has_serial: bool = True
 ) -> Adapter:
-    """The adapter on the line of a bus; without `port` it goes into socket 1 or 2."""
+    """Return the adapter on the line of a bus; without `port` it goes into socket 1 or 2."""
     return Adapter(lines[bus].path, port or 1 + [*WHOSE].index(bus), SERIALS[bus] if has_serial else None)

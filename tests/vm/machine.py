@@ -106,7 +106,7 @@ class Machine:
             yield machine
 
     async def save(self, state: Path) -> None:
-        """Keeps the machine's state; only of one without disk and adapters. It stands still from then on."""
+        """Keep the machine's state; only of one without disk and adapters. It stands still from then on."""
         await self.run("sync; udevadm settle")
         await self._qmp("migrate-set-parameters", max_bandwidth=4 << 30)
         await self._qmp("migrate-set-capabilities", capabilities=[{"capability": "events", "state": True}])
@@ -114,7 +114,7 @@ class Machine:
         await self._qmp.event("MIGRATION", status="completed")
 
     async def run(self, command: str, given: bytes = b"", *, within_s: float = COMMAND_WITHIN_S) -> str:
-        """Runs a command in the guest; its output.
+        """Run a command in the guest; its output.
 
         Raises:
             GuestFailed: it ended with another status than 0.
@@ -129,11 +129,11 @@ class Machine:
         return done.output
 
     async def holds(self, command: str, *, within_s: float = COMMAND_WITHIN_S) -> bool:
-        """Whether a command ends with status 0."""
+        """Return whether a command ends with status 0."""
         return (await self._agent.run(command, within_s=within_s)).status == 0
 
     async def until(self, command: str, *, within_s: float = COMMAND_WITHIN_S) -> float:
-        """Waits in the guest until a command ends with status 0; the seconds it took.
+        """Wait in the guest until a command ends with status 0; the seconds it took.
 
         Raises:
             GuestFailed: it did not in time.
@@ -145,21 +145,21 @@ class Machine:
         return time.monotonic() - began
 
     async def journal(self) -> str:
-        """The newest lines of the system's log."""
+        """Return the newest lines of the system's log."""
         return await self.run("journalctl -b --no-pager -o short-monotonic -n 80")
 
     async def write(self, path: str, text: str, mode: str = "644") -> None:
         await self.run(f"install -D -m {mode} /dev/stdin {path}", text.encode())
 
     async def plug(self, name: str, adapter: Adapter) -> None:
-        """Puts an adapter into its socket."""
+        """Put an adapter into its socket."""
         backend = {"type": "serial", "data": {"device": str(adapter.device)}}
         await self._qmp("chardev-add", id=f"line-{name}", backend=backend)
         options = dict(part.split("=") for part in _usb_serial(name, f"line-{name}", adapter).split(",")[1:])
         await self._qmp("device_add", driver="usb-serial", **options)
 
     async def unplug(self, name: str) -> None:
-        """Pulls an adapter out; returns when it is gone for the machine's hardware."""
+        """Pull an adapter out; return when it is gone for the machine's hardware."""
         await self._qmp("device_del", id=name)
         await self._qmp.event("DEVICE_DELETED", device=name)
         await retried(lambda: self._qmp("chardev-remove", id=f"line-{name}"))
@@ -230,7 +230,7 @@ T = TypeVar("T")
 
 
 async def retried(attempt: Callable[[], Awaitable[T]]) -> T:
-    """What QEMU needs a moment for: its sockets at the start, a line that is still in use."""
+    """Return what QEMU needs a moment for: its sockets at the start, a line that is still in use."""
     ends = time.monotonic() + SOCKET_WITHIN_S
     while True:
         try:

@@ -31,7 +31,7 @@ class Qmp:
         return qmp
 
     async def __call__(self, command: str, **arguments: Any) -> Any:
-        """Runs a command; what it returns.
+        """Run a command; what it returns.
 
         Raises:
             QmpError: in QEMU's words.
@@ -48,7 +48,7 @@ class Qmp:
                 self._events.append(message)
 
     async def event(self, name: str, **data: Any) -> None:
-        """Waits for an event with this in its data; it may have come during an earlier command."""
+        """Wait for an event with this in its data; it may have come during an earlier command."""
         async with asyncio.timeout(ANSWER_WITHIN_S):
             while True:
                 for event in self._events:

@@ -39,7 +39,7 @@ ctypes.CDLL(None).adjtimex(timex)
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Path:
-    """An empty disk."""
+    """Return an empty disk."""
     path = tmp_path / "disk"
     subprocess.run(["mke2fs", "-q", "-t", "ext4", path, "64M"], check=True, stdout=subprocess.DEVNULL)
     return path
@@ -124,7 +124,7 @@ async def _boot(
 
 
 async def _clock_ahead_ms(machine: Machine) -> float:
-    """How far the machine's clock is ahead of the host's, by the quickest of some answers."""
+    """Return how far the machine's clock is ahead of the host's, by the quickest of some answers."""
     answers = []
     for _ in range(10):
         asked = time.time()

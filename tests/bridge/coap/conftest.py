@@ -10,7 +10,7 @@ from tests.support.foreign import libcoap_server
 
 @pytest.fixture
 def libcoap() -> Iterator[int]:
-    """The port of a libcoap server on 127.0.0.1."""
+    """Yield the port of a libcoap server on 127.0.0.1."""
     with libcoap_server() as port:
         yield port
 

@@ -41,7 +41,7 @@ class Packet:
 
     @property
     def payload(self) -> bytes:
-        """What follows the payload marker; no option in these tests holds a 0xFF."""
+        """Return what follows the payload marker; no option in these tests holds a 0xFF."""
         return self.rest.partition(b"\xff")[2]
 
 
@@ -107,7 +107,7 @@ async def peer(script: Script, *, host: str = "127.0.0.1", port: int = 0) -> Ite
 
 
 async def until(claim: Callable[[], object], *, within_s: float = 20.0) -> None:
-    """Waits until `claim` holds."""
+    """Wait until `claim` holds."""
     async with asyncio.timeout(within_s):
         while not claim():  # noqa: ASYNC110  what is waited for has no event of its own
             await asyncio.sleep(0.002)

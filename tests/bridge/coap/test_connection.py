@@ -46,7 +46,7 @@ class Names:
 
 @asynccontextmanager
 async def two_machines() -> AsyncIterator[tuple[Peer, Peer]]:
-    """An old and a new machine that both answer, on two addresses and one port."""
+    """Yield an old and a new machine that both answer, on two addresses and one port."""
     async with peer(bare_con) as old, peer(bare_con, host=SECOND, port=old.port) as new:
         for each in (old, new):
             each.pings = reset
@@ -129,7 +129,7 @@ async def test_a_silent_name_server_keeps_nobody_waiting() -> None:
 
 
 def _elapse(client: Client, seconds: float) -> None:
-    """Moves what the connection does by the clock so much nearer."""
+    """Move what the connection does by the clock so much nearer."""
     ways = client._connection
     ways._resolve_at_s -= seconds
     ways._resolved_s -= seconds
@@ -194,7 +194,7 @@ class Authorized:
 
 @asynccontextmanager
 async def bad_address(kind: str, folder: Path, port: int, host: str) -> AsyncIterator[None]:
-    """An address that is bad in one way."""
+    """Yield an address that is bad in one way."""
     if kind == "black hole":
         async with peer(nothing, host=host, port=port):
             yield

@@ -23,7 +23,7 @@ Names = Callable[..., None]
 
 @pytest.fixture
 async def names(monkeypatch: pytest.MonkeyPatch) -> Names:
-    """Sets what every host name resolves to from now on."""
+    """Set what every host name resolves to from now on."""
 
     def resolve_to(*addresses: str) -> None:
         def getaddrinfo(_host: str, port: int, **_options: object) -> list[object]:

@@ -31,7 +31,7 @@ def _catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mistakes:
-    """The mistakes in the text of a site file."""
+    """Return the mistakes in the text of a site file."""
     monkeypatch.chdir(tmp_path)
 
     def load(text: str) -> list[str]:

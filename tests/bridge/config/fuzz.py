@@ -51,13 +51,13 @@ KEYS = (
 
 
 def sources() -> list[str]:
-    """The files that are changed."""
+    """Return the files that are changed."""
     blocks: list[str] = BLOCKS
     return [*blocks, *(path.read_text("utf-8") for path in sorted(SITES.glob("*.toml")))]
 
 
 def changed(text: str, chance: random.Random) -> str:
-    """The text with one to eight changes."""
+    """Return the text with one to eight changes."""
     for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
         text = chance.choice(_CHANGES)(text, chance)
     return text
@@ -154,7 +154,7 @@ def fuzz(folder: Path, files: int, seed: int) -> Counter[str]:
 
 
 def main() -> None:
-    """Says how many files were judged, and how."""
+    """Say how many files were judged, and how."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)

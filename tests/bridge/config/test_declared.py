@@ -26,7 +26,7 @@ ODD: list[Any] = [7, -1, 0.5, "x", "", True, [], ["x"], {}, {"x": 7}, [{}], 2000
 
 @pytest.fixture
 def buses(tmp_path: Path) -> dict[str, Bus]:
-    """The buses of the good file."""
+    """Return the buses of the good file."""
     (tmp_path / "site.toml").write_text(GOOD)
     return load_site(tmp_path / "site.toml").buses
 
@@ -65,7 +65,7 @@ def test_the_order_of_fields_concerns_the_bus(tmp_path: Path) -> None:
 
 
 def changed(folder: Path, *texts: str) -> set[str]:
-    """The parts whose fingerprint differs between two sites."""
+    """Return the parts whose fingerprint differs between two sites."""
     found = []
     for text in texts:
         (folder / "site.toml").write_text(text)

@@ -35,7 +35,7 @@ MODEL = 'title = "Own"\nsources = ["its manual"]\n[registers]\nv = { input = 0, 
 
 
 def concerned(folder: Path, site: str = SITE, model: str = MODEL) -> set[str]:
-    """The parts whose fingerprint differs from that of SITE and MODEL."""
+    """Return the parts whose fingerprint differs from that of SITE and MODEL."""
     found = []
     for text, own in ((SITE, MODEL), (site, model)):
         (folder / "models").mkdir(exist_ok=True)

@@ -21,7 +21,7 @@ KINDS = [Text(), File(), Flag(), Number(0, 10), Whole(0, 10), Choice(("one", "ot
 
 
 def outcome(kind: Kind, value: object, at: Context) -> tuple[object, str]:
-    """What the kind makes of a value, or the sentence."""
+    """Return what the kind makes of a value, or the sentence."""
     try:
         return kind.read(value, at), ""
     except ValueError as error:

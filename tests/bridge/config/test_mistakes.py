@@ -121,7 +121,7 @@ garbage = st.text(st.sampled_from("[]{}=.,\"'\\#\n \t019axT-–\x00\ud83d"), max
 
 @st.composite
 def garbled(draw: st.DrawFn) -> str:
-    """The good file after one to four accidents of an editor."""
+    """Return the good file after one to four accidents of an editor."""
     lines = list(LINES)
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(lines) - 1))

@@ -55,7 +55,7 @@ Save = Callable[..., Path]
 
 @pytest.fixture
 def save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Save:
-    """Writes a site whose sensor has this model, and models: name → text."""
+    """Write a site whose sensor has this model, and models: name → text."""
     monkeypatch.chdir(tmp_path)
     Path("models").mkdir()
 

@@ -40,7 +40,7 @@ def asking(unit: int, start: int, quantity: int = 2) -> Request:
 
 
 def telling(unit: int, *registers: int) -> bytes:
-    """The reply with these registers."""
+    """Return the reply with these registers."""
     data = b"".join(register.to_bytes(2, "big") for register in registers)
     return adu(unit, bytes((3, len(data))) + data)
 

@@ -29,7 +29,7 @@ def pty() -> Iterator[int]:
 
 @pytest.fixture
 def adapter(tmp_path: Path) -> Path:
-    """The latency timer of an FTDI, as sysfs shows it."""
+    """Return the latency timer of an FTDI, as sysfs shows it."""
     timer = tmp_path / "class/tty/ttyUSB0/device/latency_timer"
     timer.parent.mkdir(parents=True)
     timer.write_text("16\n")

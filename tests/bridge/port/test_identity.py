@@ -22,7 +22,7 @@ def sysfs(tmp_path: Path) -> Sysfs:
 
 
 def identities(sysfs: Sysfs) -> dict[str, Identity]:
-    """The identity of each device of a machine, by the kernel's name for it."""
+    """Return the identity of each device of a machine, by the kernel's name for it."""
     present = list(adapters(sysfs.root))
     return {adapter.device.name: identify(adapter, present) for adapter in present}
 

@@ -38,14 +38,14 @@ def soon() -> float:
 
 
 async def until(claim: Callable[[], bool]) -> None:
-    """Lets the loop run until the claim holds."""
+    """Let the loop run until the claim holds."""
     async with asyncio.timeout(WITHIN_S):
         while not claim():  # noqa: ASYNC110 - what it waits for has no event
             await asyncio.sleep(0)
 
 
 async def heard(pty: Pty, count: int) -> bytes:
-    """What arrives at the far end, once it is so much."""
+    """Return what arrives at the far end, once it is so much."""
     data = b""
     async with asyncio.timeout(WITHIN_S):
         while len(data) < count:

@@ -75,7 +75,7 @@ class Kept:
     """A spool that forgets."""
 
     def put(self, reading: Reading) -> None:
-        """Takes it."""
+        """Take it."""
 
     def note_counters(self, counters: Mapping[str, int]) -> None:
         """Keep nothing: no sensor here encrypts."""
@@ -110,19 +110,19 @@ class Bus:
         )
 
     async def run(self, seconds: float) -> None:
-        """Reads for so long."""
+        """Read for so long."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._reader.run()
 
     def rate(self, address: int, since: float) -> float:
-        """What share of its asked rate a sensor had since then."""
+        """Return what share of its asked rate a sensor had since then."""
         got = sum(at >= since for at in self.sensors.answered[address])
         return got * self.every_s / (now() - since)
 
 
 async def dying(bus: Bus, dead: set[int]) -> float:
-    """Lets them die after the warm-up and reads on; returns when they died."""
+    """Let them die after the warm-up and read on; return when they died."""
     death = now() + WARM_UP_S
     asyncio.get_running_loop().call_at(death, bus.sensors.dead.update, dead)
     await bus.run(WARM_UP_S + WATCHED_S)

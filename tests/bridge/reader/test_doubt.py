@@ -22,13 +22,13 @@ LINE = LineSettings(9600)
 
 
 def words(code: str, *numbers: float) -> list[int]:
-    """The registers of numbers, as a device with the usual order holds them."""
+    """Return the registers of numbers, as a device with the usual order holds them."""
     octets = struct.pack(f">{code}", *numbers)
     return [int.from_bytes(octets[at : at + 2], "big") for at in range(0, len(octets), 2)]
 
 
 def swapped(code: str, *numbers: float) -> list[int]:
-    """The same, each with its words the other way round."""
+    """Return the same, each with its words the other way round."""
     return [word for number in numbers for word in reversed(words(code, number))]
 
 

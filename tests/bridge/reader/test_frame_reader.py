@@ -29,7 +29,7 @@ def frame_reader(wire: ScriptedLine) -> FrameReader:
 
 
 async def read_all(frames: FrameReader, wait_s: float) -> list[tuple[Event, Arrival]]:
-    """Everything that comes in so much time."""
+    """Return everything that comes in so much time."""
     until, events = now() + wait_s, list[tuple[Event, Arrival]]()
     while now() < until:
         events += await frames.read(until - now())

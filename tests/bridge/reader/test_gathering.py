@@ -12,7 +12,7 @@ def taken(at_s: float) -> Instant:
 
 
 def gathered(own: Gathering, *parts: tuple[float, Values]) -> list[tuple[float, Values]]:
-    """The readings of these parts, each with its time."""
+    """Return the readings of these parts, each with its time."""
     readings: list[Gathered] = []
     for at_s, values in parts:
         readings += own.take(values, taken(at_s), at_s)

@@ -11,7 +11,7 @@ from bridge.reader.on_change import OnChange
 
 
 def kept(on_change: OnChange, *readings: tuple[float, object]) -> list[object]:
-    """Which of these values, each measured at its second, are kept."""
+    """Return which of these values, each measured at its second, are kept."""
     return [value for at_s, value in readings if on_change.keeps({"x": value}, at_s)]  # type: ignore[dict-item]
 
 

@@ -92,11 +92,11 @@ class World(ScriptedLine):
         """Keep nothing: no sensor here encrypts."""
 
     def rate(self, name: str, every_s: float, seconds: float) -> float:
-        """The share of its slots in which a sensor was read."""
+        """Return the share of its slots in which a sensor was read."""
         return sum(reading.sensor == name for reading in self.readings) * every_s / seconds
 
     def sensor(self, name: str) -> Mapping[str, Any]:
-        """What the status says of a sensor."""
+        """Return what the status says of a sensor."""
         return cast(Mapping[str, Any], self.document["sensors"][name])
 
     async def open(self, *_: object) -> None:

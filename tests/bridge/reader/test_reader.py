@@ -52,7 +52,7 @@ def sensor(
 
 
 def bus_of(folder: Path, adapter: Path | str, *sensors: str) -> Bus:
-    """The bus that a site file describes."""
+    """Return the bus that a site file describes."""
     path = folder / "site.toml"
     path.write_text(SITE.format(adapter=adapter, sensors="".join(sensors)))
     return load_site(path).buses["meters"]
@@ -84,7 +84,7 @@ class Bench:
         self.published.set()
 
     async def status(self, claim: Callable[[Mapping[str, Any]], bool]) -> Mapping[str, Any]:
-        """The first status published from now on, or the last one, of which the claim holds."""
+        """Return the first status published from now on, or the last one, of which the claim holds."""
         async with asyncio.timeout(WITHIN_S):
             while not self.documents or not claim(self.documents[-1]):
                 self.published.clear()
@@ -92,7 +92,7 @@ class Bench:
         return self.documents[-1]
 
     async def rows(self, count: int, after: int = 0) -> list[Row]:
-        """The readings in the spool, once there are so many."""
+        """Return the readings in the spool, once there are so many."""
         async with asyncio.timeout(WITHIN_S):
             while True:
                 await self.writer.flush()

@@ -50,7 +50,7 @@ class NoSpool:
 
 
 def reader(folder: Path, port: Port, find_port: Callable[[], str]) -> Reader:
-    """One that never comes to read anything."""
+    """Return one that never comes to read anything."""
     bus = bus_of(folder, "serial:A1", sensor("a", 1))
     return Reader(
         bus,

@@ -131,7 +131,7 @@ def simulated(folder: Path, sensors: list[Sensor] | None = None) -> SimulatedRea
 
 
 async def tried(reader: SimulatedReader, folder: Path) -> str:
-    """What `try` says of the first sensor on this line."""
+    """Return what `try` says of the first sensor on this line."""
     bus = load_site(folder / "site.toml").buses["meters"]
     sensor = bus.sensors[0]
     assert isinstance(bus.protocol, PolledProtocol)

@@ -323,7 +323,7 @@ def reply_to(port: serial.Serial, request: Request) -> Frame:
 
 
 def polled(bus: SimulatedBus, port: serial.Serial, device: Device) -> PollResult:
-    """One poll of a device, as the bridge runs it."""
+    """Return one poll of a device, as the bridge runs it."""
     poll = device.poll(0.0)
     request: Request | None = next(poll)
     result: object = None

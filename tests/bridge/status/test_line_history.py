@@ -16,7 +16,7 @@ BOOT = "3f9c"
 
 
 def parsed(history: LineHistory) -> dict[str, list[Bucket]]:
-    """What a page reads of a history, through the file's own form."""
+    """Return what a page reads of a history, through the file's own form."""
     return parse(json.loads(f"{{{history.text(BOOT)}}}"), BOOT)
 
 

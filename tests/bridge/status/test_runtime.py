@@ -19,7 +19,7 @@ from bridge.status.runtime import CLOCK, Runtime
 
 @pytest.fixture(autouse=True)
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a service would publish; nothing of the machine's own is looked at."""
+    """Return where a service would publish; nothing of the machine's own is looked at."""
     directory = tmp_path / "run"
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(directory))
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)

@@ -13,7 +13,7 @@ BOOT = "3f9c"
 
 
 def parsed(history: ValueHistory) -> dict[str, list[Minute]]:
-    """What a page reads of it, through the file's own form."""
+    """Return what a page reads of it, through the file's own form."""
     return parse(json.loads(f'{{"boot_id":"{BOOT}",{history.text()}}}'), BOOT)
 
 

@@ -28,7 +28,7 @@ def row(id_: int = 1, ts_ms: int = 1_700_000_000_000, **values: Value) -> Row:
 
 
 def stored(payload: bytes) -> list[tuple[int, dict[str, object]]]:
-    """What ThingsBoard makes of a payload: (timestamp, values); 0 stands for its own time."""
+    """Return what ThingsBoard makes of a payload: (timestamp, values); 0 stands for its own time."""
     return [(entry.ts_ms, dict(entry.values)) for entry in telemetry(payload, 0)]
 
 

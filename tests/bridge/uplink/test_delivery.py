@@ -118,7 +118,7 @@ class World:
         certificate: bool = False,
         own: ScriptedClient | None = None,
     ) -> AsyncIterator[Uplink]:
-        """Runs the uplink. With `own`, the last sensor has a certificate, and this as its way."""
+        """Run the uplink. With `own`, the last sensor has a certificate, and this as its way."""
         bus = bare(Bus, sensors=tuple(bare(Sensor, name=name) for name in sensors))
         site = bare(
             Site,

@@ -22,7 +22,7 @@ def row(id_: int, **values: float) -> Row:
 
 
 def feed(pace: Pace = PACE, *, server_time: bool = False, certificate: bool = False) -> Feed:
-    """One that is past its first, gentle messages."""
+    """Return one that is past its first, gentle messages."""
     subject = Feed(["meter"], ("api",), pace, certificate=certificate, server_time=server_time)
     subject._throttle.record_accepted(1000, 0.0)
     return subject

@@ -37,7 +37,7 @@ QUICK = Pace(
 
 
 def readings(sensor: str, numbers: Iterable[int], **values: Value) -> list[Reading]:
-    """Readings stamped `T0 + number`, each with its number and `values`."""
+    """Return readings stamped `T0 + number`, each with its number and `values`."""
     found = []
     for number in numbers:
         body, points = encode_values({"number": number, **values})
@@ -58,7 +58,7 @@ class Bench:
     async def uplink(
         self, *sensors: str, pace: Pace = QUICK, timestamps: str = "gateway", **tokens: str | None
     ) -> AsyncIterator[None]:
-        """Runs the uplink of these sensors; a sensor's token is as given, else its name in capitals."""
+        """Run the uplink of these sensors; a sensor's token is as given, else its name in capitals."""
         given = {sensor: tokens.get(sensor, sensor.upper()) for sensor in sensors}
         bus = bare(Bus, sensors=tuple(bare(Sensor, name=name) for name in sensors))
         url = f"coap://127.0.0.1:{self.stand_in.port}"
@@ -82,7 +82,7 @@ class Bench:
                     await task
 
     def stored(self, token: str) -> set[int]:
-        """The numbers that arrived whole and under their own timestamp."""
+        """Return the numbers that arrived whole and under their own timestamp."""
         held = self.stand_in.stored.get(token, {}).get("number", {})
         return {number for ts_ms, number in held.items() if isinstance(number, int) and ts_ms == T0 + number}
 
@@ -95,7 +95,7 @@ class Bench:
 
 
 async def until(claim: Callable[[], object], within_s: float = 40) -> None:
-    """Waits until the claim holds."""
+    """Wait until the claim holds."""
     async with asyncio.timeout(within_s):
         while not claim():  # noqa: ASYNC110 - the world outside has no event for it
             await asyncio.sleep(0.01)

@@ -69,7 +69,7 @@ def found(data: bytes) -> Frame:
 
 
 def reply_to(request: Request, unit: SimulatedBms) -> Frame | None:
-    """What the framer of a request makes of the reply."""
+    """Return what the framer of a request makes of the reply."""
     events = request.framer().feed(unit.answer(found(request.data)) or b"")
     taken = [event for event in events if isinstance(event, Frame) and request.accepts(event)]
     return taken[0] if taken else None

@@ -26,7 +26,7 @@ def replied(command: int, data: bytes) -> bytes:
 
 
 def cells(number: int) -> bytes:
-    """The frame of a block with this number from 1; each cell holds its own number."""
+    """Return the frame of a block with this number from 1; each cell holds its own number."""
     first = 3 * number - 2
     words = b"".join(at.to_bytes(2, "big") for at in range(first, first + 3))
     return replied(0x95, bytes((number,)) + words + b"\0")

@@ -34,7 +34,7 @@ def keys(bus: dict[str, Any]) -> dict[str, Any]:
 
 
 def told(entry: Protocol, settings: PushingSettings, data: bytes) -> list[Values]:
-    """What a sensor with these settings tells in a stream, frame by frame."""
+    """Return what a sensor with these settings tells in a stream, frame by frame."""
     listener = entry.listener()
     return [
         settings.choose(telegram.values)

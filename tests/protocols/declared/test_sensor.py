@@ -41,7 +41,7 @@ PROBE: dict[str, Any] = {
 
 
 def value_of(octets: str, **entry: Any) -> Any:
-    """What a single field of these octets means; None if it has no value."""
+    """Return what a single field of these octets means; None if it has no value."""
     data = bytes.fromhex(octets)
     frame = {"sync": "AA 55", "length": 2 + len(data), "checksum": "none"}
     declared = declaration({"frame": {**frame, "fields": {"value": entry}}}).frame

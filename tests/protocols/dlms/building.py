@@ -18,7 +18,7 @@ LLC = bytes.fromhex("E6E700")
 
 
 def code(text: str) -> bytes:
-    """An OBIS code as an octet string: code("1.0.1.7.0.255")."""
+    """Return an OBIS code as an octet string: code("1.0.1.7.0.255")."""
     return b"\x09\x06" + bytes(map(int, text.split(".")))
 
 
@@ -92,7 +92,7 @@ def mbus_frames(apdu: bytes) -> list[bytes]:
 
 
 def told(stream: Iterable[bytes], *keys: MeterKey) -> list[Telegram]:
-    """What a listener with these keys hears in frames that a framer finds in these octets."""
+    """Return what a listener with these keys hears in frames that a framer finds in these octets."""
     entry = load("dlms-push")
     assert entry.with_keys is not None
     if keys:

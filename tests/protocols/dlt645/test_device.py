@@ -41,7 +41,7 @@ def meter(**keys: object) -> Meter:
 
 
 def answered(poll: Dialogue, simulated: SimulatedMeter) -> tuple[PollResult, list[str]]:
-    """What a poll brings, and what it asked for."""
+    """Return what a poll brings, and what it asked for."""
     asked = []
     request = next(poll)
     while True:

@@ -43,7 +43,7 @@ def heard(data: bytes) -> Frame:
 
 
 def polled(device: Meter, *meters: SimulatedMeter, deaf_to: int = -1) -> tuple[PollResult, list[str]]:
-    """What a poll brings, and what it asked for; no request of that number is answered."""
+    """Return what a poll brings, and what it asked for; no request of that number is answered."""
     asked: list[str] = []
     poll = device.poll()
     request = next(poll)
@@ -60,7 +60,7 @@ def polled(device: Meter, *meters: SimulatedMeter, deaf_to: int = -1) -> tuple[P
 
 
 def requests_of(device: Meter, simulated: SimulatedMeter) -> tuple[list[Request], list[Frame]]:
-    """The requests of a poll, and their replies."""
+    """Return the requests of a poll, and their replies."""
     poll: Dialogue = device.poll()
     requests, replies = [next(poll)], []
     while True:
@@ -269,7 +269,7 @@ def test_a_meter_that_always_has_more_to_tell_is_not_read_for_ever() -> None:
         __slots__ = ()
 
         def answer(self, request: Frame) -> bytes | None:
-            """Says DIF 1F each time, in the same telegram or another one each time."""
+            """Say DIF 1F each time, in the same telegram or another one each time."""
             reply = SimulatedMeter.answer(self, request)
             if reply is None or reply == ACKNOWLEDGEMENT:
                 return reply

@@ -21,7 +21,7 @@ SECONDARY = {number: Secondary(f"1000000{number}", "KAM", 1, 4) for number in (1
 
 @pytest.fixture(scope="module")
 def meterbus() -> Any:
-    """The library; its import sets up logging for a whole process, which is undone."""
+    """Return the library; its import sets up logging for a whole process, which is undone."""
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
     import meterbus as library
@@ -86,7 +86,7 @@ def meters(*telegrams: str) -> list[SimulatedMeter]:
 
 
 def read_one(library: Any, wire: Wire, address: int) -> None:
-    """Reads a meter as its example program does: a reset, its confirmation, a request, a telegram."""
+    """Read a meter as its example program does: a reset, its confirmation, a request, a telegram."""
     library.send_ping_frame(wire, address)
     assert library.load(library.recv_frame(wire, 1))
     library.send_request_frame(wire, address)
@@ -94,7 +94,7 @@ def read_one(library: Any, wire: Wire, address: int) -> None:
 
 
 def read_all(library: Any, wire: Wire, address: int) -> int:
-    """Reads all telegrams of a meter as its example program does; returns how many there were."""
+    """Read all telegrams of a meter as its example program does; return how many there were."""
     library.send_ping_frame(wire, address)
     library.load(library.recv_frame(wire, 1))
     frame, telegrams = None, 0

@@ -41,7 +41,7 @@ def heard(data: bytes) -> Frame:
 
 
 def carried(ci: int, data: str) -> dict[str, Any]:
-    """The fields of a meter's frame with these data."""
+    """Return the fields of a meter's frame with these data."""
     return describe(heard(link.build(Message(link.RSP_UD, 1, ci, bytes.fromhex(data)))))
 
 
@@ -130,7 +130,7 @@ def test_records_come_with_a_short_header_or_none() -> None:
 
 
 def events(*pieces: bytes | None, make: type[StreamFramer] = StreamFramer) -> list[Event]:
-    """What is heard of these pieces; None is a silence."""
+    """Return what is heard of these pieces; None is a silence."""
     framer = make()
     found: list[Event] = []
     for piece in pieces:

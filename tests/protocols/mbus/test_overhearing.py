@@ -54,7 +54,7 @@ def overhearer(**keys: object) -> MeterOverhearer:
 
 
 def conversation(simulated: SimulatedMeter, *requests: bytes) -> list[bytes]:
-    """The requests, each with its reply behind it."""
+    """Return the requests, each with its reply behind it."""
     frames = []
     for each in requests:
         (frame,) = StreamFramer().feed(each)
@@ -155,7 +155,7 @@ def test_encrypted_telegrams_are_read_with_their_key(ci: int, data: str, key: Me
 
 
 def right(number: int) -> dict[str, float]:
-    """What the meter with this number tells: like records, so that a wrong place shows."""
+    """Return what the meter with this number tells: like records, so that a wrong place shows."""
     if number % 2:
         return {"energy": 1000 * number}
     return {

@@ -32,7 +32,7 @@ KAMSTRUP = Secondary("06855817", "KAM", 8, 4)
 
 @pytest.fixture(scope="module")
 def meterbus() -> Any:
-    """The library; its import sets up logging for a whole process, which is undone."""
+    """Return the library; its import sets up logging for a whole process, which is undone."""
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
     import meterbus as library
@@ -64,7 +64,7 @@ def records(draw: st.DrawFn) -> Record:
 
 
 def read(meterbus: Any, frame: bytes) -> Any:
-    """What it makes of a long frame; its `load` takes one of 105 octets for a wireless one."""
+    """Return what it makes of a long frame; its `load` takes one of 105 octets for a wireless one."""
     return meterbus.TelegramLong.parse(list(frame))
 
 
@@ -117,7 +117,7 @@ class Serial:
         self._replies = b""
 
     def write(self, data: bytes) -> None:
-        """Lets the meters answer."""
+        """Let the meters answer."""
         (heard,) = StreamFramer().feed(bytes(data))
         assert isinstance(heard, Frame)
         message = link.parse(heard)
@@ -126,7 +126,7 @@ class Serial:
         self._replies = b"".join(reply for one in self.meters if (reply := one.answer(heard)))
 
     def read(self, count: int) -> bytes:
-        """What they said."""
+        """Return what they said."""
         data, self._replies = self._replies[:count], self._replies[count:]
         return data
 

@@ -43,7 +43,7 @@ def records(draw: st.DrawFn) -> Record:
 
 
 def told(octets: str, manufacturer: str = "") -> Item:
-    """What the only record of these octets tells."""
+    """Return what the only record of these octets tells."""
     found = parse(bytes.fromhex(octets))
     assert not found.fault
     (record,) = found.records

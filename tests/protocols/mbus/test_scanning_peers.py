@@ -32,7 +32,7 @@ FCB = 0x20  # which pyMeterBus sets in a selection, where nobody looks at it
 
 @pytest.fixture(scope="module")
 def meterbus() -> Any:
-    """The library; its import sets up logging for a whole process, which is undone."""
+    """Return the library; its import sets up logging for a whole process, which is undone."""
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
     import meterbus as library

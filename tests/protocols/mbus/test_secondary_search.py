@@ -20,7 +20,7 @@ def search(
     meters: Sequence[Secondary],
     spoil: Callable[[Selection, Answer], Answer] = lambda selection, answer: answer,
 ) -> tuple[list[Secondary], Sequence[Secondary], int]:
-    """Who was found, what nothing divides, and how many probes it took."""
+    """Return who was found, what nothing divides, and how many probes it took."""
     search, told, probes = walk(), [], 0
     selection = next(search)
     while True:

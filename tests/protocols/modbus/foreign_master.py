@@ -20,12 +20,12 @@ LATEST_S = 2.0
 
 
 def content(unit: int, register: int) -> int:
-    """What a register holds: a number that no other register of any unit holds."""
+    """Return what a register holds: a number that no other register of any unit holds."""
     return unit << 8 | register
 
 
 def _octets(unit: int, start: int, quantity: int) -> bytes:
-    """What so many registers hold."""
+    """Return what so many registers hold."""
     return b"".join(content(unit, start + at).to_bytes(2, "big") for at in range(quantity))
 
 

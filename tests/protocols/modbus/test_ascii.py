@@ -87,7 +87,7 @@ def test_a_request_read_again_is_not_taken_for_its_reply() -> None:
 
 
 def answered(device: ModbusDevice, simulated: SimulatedUnit) -> PollResult:
-    """One poll of the device, all its requests answered."""
+    """Return one poll of the device, all its requests answered."""
     poll = device.poll(0.0)
     request = next(poll)
     while True:

@@ -47,7 +47,7 @@ def poll(
     silent: Claim = lambda asked: False,
     refused: Callable[[str], int | None] = lambda asked: None,
 ) -> tuple[PollResult, list[str]]:
-    """The result, and what was asked.
+    """Return the result, and what was asked.
 
     Args:
         now: when the poll begins, in seconds.
@@ -79,7 +79,7 @@ def poll(
 
 
 def quantity(asked: str) -> int:
-    """How many addresses a read asks for, by its words."""
+    """Return how many addresses a read asks for, by its words."""
     first, _, last = asked.rpartition(" ")[2].partition("–")
     return int(last or first) - int(first) + 1
 

@@ -36,7 +36,7 @@ class Device(SimulatedUnit):
 
 
 def identified(device: SimulatedUnit, models: Mapping[str, Mapping[str, Any]]) -> Find:
-    """What is said of a device that may be one of these models alone."""
+    """Return what is said of a device that may be one of these models alone."""
 
     class Own(Library):
         def names(self) -> list[str]:
@@ -48,7 +48,7 @@ def identified(device: SimulatedUnit, models: Mapping[str, Mapping[str, Any]]) -
 
 
 def conducted(search: Search, device: SimulatedUnit) -> list[Find]:
-    """The finds of a search on a line with one device, each of whose replies is in time."""
+    """Return the finds of a search on a line with one device, each of whose replies is in time."""
     finds: list[Find] = []
     step = next(search)
     try:

@@ -83,7 +83,7 @@ def test_a_difference_is_told_in_either_direction() -> None:
 
 
 def _left_out(vector: Vector, register: Register) -> bool:
-    """Whether the vector's request asks for this register and its reply has no value of it."""
+    """Return whether the vector's request asks for this register and its reply has no value of it."""
     start, quantity = (int.from_bytes(vector.request[at : at + 2]) for at in (2, 4))
     return (
         bool(register.invalid)

@@ -20,7 +20,7 @@ REGISTERS = [*range(10), *range(20, 30), *range(40, 44), *range(60, 67)]
 
 
 def overhearer(units: int = 1, registers: list[int] = REGISTERS) -> ModbusOverhearer:
-    """An overhearer of so many units, whose registers are named r0, r1 …"""
+    """Return an overhearer of so many units, whose registers are named r0, r1 …"""
     sensors = [
         parse_settings({"address": unit, "registers": {f"r{at}": {"holding": at} for at in registers}})
         for unit in range(1, units + 1)
@@ -38,7 +38,7 @@ def answer(unit: int, start: int, quantity: int) -> bytes:
 
 
 def heard(own: ModbusOverhearer, *octets: tuple[float, bytes]) -> list[Overheard]:
-    """What is overheard of octets with their times."""
+    """Return what is overheard of octets with their times."""
     framer, values = StreamFramer(), []
     for at_s, data in octets:
         for event in (*framer.feed(data), *framer.silence()):
@@ -163,7 +163,7 @@ def test_what_the_master_never_reads_is_listed() -> None:
 
 
 def events(line: Line, frames: int, seed: int) -> Iterator[tuple[Event, float, float]]:
-    """What a framer finds in pieces of any length, with the times of first and last octet."""
+    """Yield what a framer finds in pieces of any length, with the times of first and last octet."""
     framer, draw = StreamFramer(), random.Random(seed)
     settled = count = 0
     times: list[float] = []

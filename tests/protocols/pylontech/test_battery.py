@@ -83,7 +83,7 @@ def test_what_the_battery_refuses_is_told() -> None:
 
 
 def asked(battery: SimulatedBattery, **keys: object) -> tuple[PollResult, list[str]]:
-    """The result of a poll of a battery, and what it was asked."""
+    """Return the result of a poll of a battery, and what it was asked."""
     poll = Battery([parse_settings({"address": battery.address, **keys})], LINE).poll()
     summaries = []
     try:

@@ -57,7 +57,7 @@ def found(data: bytes) -> Frame:
 
 
 def answered(poll: Dialogue, sensor: SimulatedSensor | None) -> tuple[PollResult, list[str]]:
-    """What a poll brings, and what it asked for; of no sensor nothing is heard."""
+    """Return what a poll brings, and what it asked for; of no sensor nothing is heard."""
     asked = []
     wanted = next(poll)
     while True:

@@ -34,7 +34,7 @@ def _remainder(data: bytes, register: int) -> int:
 
 
 def octets(data: bytes) -> bytes:
-    """An octet string; its length counts the octets that tell it."""
+    """Return an octet string; its length counts the octets that tell it."""
     if len(data) < 15:
         return bytes((len(data) + 1,)) + data
     length = len(data) + 2

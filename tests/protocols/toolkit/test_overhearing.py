@@ -69,7 +69,7 @@ class Bus:
         return self.kind.overhearer(self.settings)
 
     def polled(self) -> Iterator[tuple[list[tuple[bytes, bytes]], Values]]:
-        """Each sensor's poll: its requests with their replies, and its values."""
+        """Yield each sensor's poll: its requests with their replies, and its values."""
         for settings, device in zip(self.settings, self.devices, strict=True):
             poll, exchanges = self.kind.device([settings], LINE).poll(0.0), []
             request = next(poll)

@@ -116,7 +116,7 @@ def test_no_value_of_a_capture_is_doubted(capture: dict[str, Any]) -> None:
 
 
 def _told(entry: Any, frames: list[Frame]) -> list[tuple[str, Value, str]]:
-    """The values with a unit that frames tell, however the protocol describes them."""
+    """Return the values with a unit that frames tell, however the protocol describes them."""
     describe = entry.describer()
     units = _units_of(entry, None)
     return [one for frame in frames for one in _with_units(describe(frame), units)]
@@ -139,7 +139,7 @@ def _with_units(fields: Any, units: Mapping[str, str]) -> Iterator[tuple[str, Va
 
 
 def _units_of(entry: Any, model: str | None) -> dict[str, str]:
-    """The units of every value of a protocol, from whichever keys its settings need."""
+    """Return the units of every value of a protocol, from whichever keys its settings need."""
     assert isinstance(entry, (PolledProtocol, PushingProtocol))
     properties = entry.schema["properties"]
     values = properties.get("values", {}).get("items", {}).get("enum")

@@ -54,7 +54,7 @@ def device(**keys: object) -> VictronDevice:
 
 
 def answered(poll: Dialogue, simulated: SimulatedDevice) -> tuple[PollResult, list[str]]:
-    """What a poll brings, and what it asked for."""
+    """Return what a poll brings, and what it asked for."""
     asked = []
     request = next(poll)
     while True:

@@ -24,7 +24,7 @@ class Described(Sysfs):
         (folder / "kmsg").touch()
 
     def machine(self, user: Person = ROOT) -> Machine:
-        """What a check is given."""
+        """Return what a check is given."""
         return Machine(self.root, self.folder / "proc", self.folder, self.folder / "kmsg", user)
 
     def adapter(

@@ -33,7 +33,7 @@ def line() -> Iterator[Path]:
 
 @pytest.fixture
 def holder(line: Path) -> Iterator[int]:
-    """The pid of another process that has the pseudo-terminal open."""
+    """Yield the pid of another process that has the pseudo-terminal open."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(line)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
@@ -44,7 +44,7 @@ def holder(line: Path) -> Iterator[int]:
 
 
 def real_processes(described: Described) -> Machine:
-    """The described machine, on which the processes of this one run."""
+    """Return the described machine, on which the processes of this one run."""
     machine = described.machine()
     return Machine(machine.sysfs, Path("/proc"), machine.root, machine.kernel_log, ROOT)
 

@@ -16,7 +16,7 @@ HOSTILE = ["x;curl a|sh #", "$(id)", "`id`", "a b", "a'b\"c", "&& reboot", "x\\"
 
 
 def words(finding: Finding) -> list[str]:
-    """What a shell makes of a finding's command; everything in it that a shell obeys is quoted."""
+    """Return what a shell makes of a finding's command; everything in it that a shell obeys is quoted."""
     lexer = shlex.shlex(finding.fix, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     found = list(lexer)

@@ -184,7 +184,7 @@ def test_a_port_is_found_by_a_link_to_it_and_one_that_is_none_is_named(sysfs: Sy
 
 
 def enroll(site: Path, serial: str, *arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
-    """The command itself, on a machine with one adapter of that serial number."""
+    """Return the command itself, on a machine with one adapter of that serial number."""
     machine = site.with_name("machine.umockdev")
     machine.write_text(usb("ttyUSB0", "1", serial).description)
     command = [sys.executable, "-m", "bridge", "enroll", *arguments, "--site", str(site)]

@@ -129,7 +129,7 @@ class Box:
         self.credentials.write_text(credentials)
 
     def install(self, *, dry_run: bool = False, program: Path | None = PROGRAM) -> list[str]:
-        """What it says."""
+        """Return what it says."""
         lines = [f"{self.buses.get(str(each.device))} {each.device}\n" for each in self.adapters]
         (self.state / "plugged").write_text("".join(lines))
         for part, fingerprint in load_site(self.site).fingerprints.items():
@@ -158,7 +158,7 @@ class Box:
 
     @property
     def calls(self) -> list[str]:
-        """What changed the system, in order."""
+        """Return what changed the system, in order."""
         lines = (self.state / "calls").read_text().splitlines()
         return [line for line in lines if not line.startswith("systemctl show")]
 
@@ -168,7 +168,7 @@ class Box:
 
     @property
     def files(self) -> dict[str, str]:
-        """Everything below /etc, links by where they lead."""
+        """Return everything below /etc, links by where they lead."""
         found = {}
         for path in sorted((self.root / "etc").rglob("*")):
             if path.is_symlink():

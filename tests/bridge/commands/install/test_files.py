@@ -78,7 +78,7 @@ def test_a_path_that_would_need_quoting_is_refused() -> None:
 
 
 def certificate(folder: Path, certificate: str, key: str) -> Certificate:
-    """One whose files are there."""
+    """Return one whose files are there."""
     paths = folder / certificate, folder / key
     for path in paths:
         path.parent.mkdir(exist_ok=True)

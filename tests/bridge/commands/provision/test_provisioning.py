@@ -50,7 +50,7 @@ class Gateway:
         return load_site(file)
 
     async def provision(self, count: int, port: int, prefix: str = "") -> dict[str, str]:
-        """Runs it; the result of each sensor."""
+        """Run it; the result of each sensor."""
         self.told.clear()
         site = self.site(count, port)
         outcomes = await provision(

@@ -30,7 +30,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 
 def text_of(html: str) -> str:
-    """The text that a browser shows."""
+    """Return the text that a browser shows."""
     body = html5lib.parse(html, namespaceHTMLElements=False).find("body")
     return re.sub(r"\s+", " ", " ".join(body.itertext()))
 

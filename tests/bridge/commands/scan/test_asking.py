@@ -25,7 +25,7 @@ WITHIN_S, LINGER_S = 0.3, 0.02
 
 
 def heard_of_two_meters(second_after_s: float) -> tuple[Heard, float]:
-    """What is heard of two meters with one address, and how long that takes.
+    """Return what is heard of two meters with one address, and how long that takes.
 
     The second one begins so long after the request.
     """

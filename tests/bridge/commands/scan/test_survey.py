@@ -24,7 +24,7 @@ RTU = ["modbus-rtu"]
 
 
 def with_fault(fault: str, protocol: str = "modbus-rtu") -> RandomBus:
-    """The first random bus of which a device has this fault."""
+    """Return the first random bus of which a device has this fault."""
     drawn = (random_bus(seed, devices=5, protocol=protocol) for seed in range(1000))
     return next(bus for bus in drawn if any(device.fault == fault for device in bus.devices))
 

@@ -12,7 +12,7 @@ from bridge.commands.setup.dialogue import Back, Dialogue, NobodyToAsk
 
 @pytest.fixture
 def dialogue(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The lines that will be typed."""
+    """Yield the lines that will be typed."""
     lines: list[str] = []
     monkeypatch.setattr(typer, "prompt", lambda *_, **__: lines.pop(0))
     yield lines

@@ -37,7 +37,7 @@ def proposed(folder: Path, protocol: str, pieces: Pieces) -> str:
 
 
 def overheard(folder: Path, protocol: str, blocks: str, pieces: Pieces) -> dict[str, Values]:
-    """What the sensors of a proposed site bring, by their address."""
+    """Return what the sensors of a proposed site bring, by their address."""
     entry = load(protocol)
     assert isinstance(entry, PolledProtocol)
     assert entry.overhearer is not None

@@ -29,7 +29,7 @@ from tests.support.screens import troubled_site
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """The example site, its spool in the test's folder; no process of it ever ran."""
+    """Return the example site, its spool in the test's folder; no process of it ever ran."""
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
     text = (SITES / "example.toml").read_text()
     spool = f'path = "{tmp_path}/spool.db"'

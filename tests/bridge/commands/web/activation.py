@@ -26,7 +26,7 @@ class Activation:
     started: list[Served] = field(default_factory=list)
 
     def start(self, *options: str) -> Served:
-        """Starts the page on the socket, as systemd does when somebody comes."""
+        """Start the page on the socket, as systemd does when somebody comes."""
         descriptor = self.listener.fileno()
         page = [sys.executable, *options, "-m", "bridge", "web", "serve"]
         with self.log.open("ab") as log:
@@ -42,7 +42,7 @@ class Activation:
         return self.started[-1]
 
     def end(self) -> None:
-        """Ends what still runs."""
+        """End what still runs."""
         for page in self.started:
             if page.process.poll() is None:
                 page.process.terminate()

@@ -91,13 +91,13 @@ def chromium() -> Iterator[Any]:
 
 
 def findings(tab: Any) -> list[str]:
-    """What is wrong with the page that is open."""
+    """Return what is wrong with the page that is open."""
     found: list[str] = tab.evaluate(FINDINGS)
     return [*found, *_keyboard(tab)]
 
 
 def _keyboard(tab: Any) -> list[str]:
-    """What the tab key does not reach in the order of the page, or reaches unseen."""
+    """Return what the tab key does not reach in the order of the page, or reaches unseen."""
     controls = tab.locator(CONTROLS).count()
     tab.evaluate("() => { document.activeElement.blur(); window.scrollTo(0, 0); }")
     wrong, reached = [], []

@@ -46,13 +46,13 @@ class Served:
         return code
 
     def session(self) -> str:
-        """The cookie of a session, without a browser."""
+        """Return the cookie of a session, without a browser."""
         cookie, code = secrets.token_urlsafe(32), self.code()
         assert self.store.change(lambda access: access.pair(code, cookie, "test", now_s()))
         return cookie
 
     def raw(self, request: bytes, *, within_s: float = WITHIN_S) -> bytes:
-        """What comes back for these octets until the other side closes."""
+        """Return what comes back for these octets until the other side closes."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=within_s) as connection:
             connection.sendall(request)
             parts = []
@@ -90,25 +90,25 @@ class Served:
         return int(response.split(b" ", 2)[1]) if response else 0, response
 
     def act(self, path: str, cookie: str, **fields: str) -> tuple[int, bytes]:
-        """An action as a form of the page sends it."""
+        """Return an action as a form of the page sends it."""
         body = "&".join(f"{key}={value}" for key, value in {**fields, "token": csrf_token(cookie)}.items())
         return self.ask(path, "POST", body=body, cookie=cookie)
 
     def is_up(self) -> bool:
-        """Whether it answers already."""
+        """Return whether it answers already."""
         try:
             return self.ask("/pair")[0] == 200
         except ConnectionError:
             return False
 
     def lives(self) -> bool:
-        """Whether it still answers."""
+        """Return whether it still answers."""
         return self.process.poll() is None and self.ask("/pair")[0] == 200
 
 
 @contextmanager
 def served(folder: Path, *, third: str = "boiler") -> Iterator[Served]:
-    """The page of a played site, as the service runs it; RUNTIME_DIRECTORY is `folder`/run already."""
+    """Yield the page of a played site, as the service runs it; RUNTIME_DIRECTORY is `folder`/run already."""
     port = free_tcp_port()
     site = write_site(folder, third=third, more=f'[web]\nlisten = "local"\nport = {port}\n')
     spool_readings(site)

@@ -45,7 +45,7 @@ def phone(browser: Any, page: Served) -> Iterator[Any]:
 
 
 def shows(place: Any, text: str) -> None:
-    """Waits until a place of the page shows a text."""
+    """Wait until a place of the page shows a text."""
     deadline = time.monotonic() + 10
     while text not in place.inner_text():
         assert time.monotonic() < deadline, place.inner_text()

@@ -38,12 +38,12 @@ def socket_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Act
 
 
 def ended(page: Served) -> int:
-    """Waits for the end of a page; returns its exit status."""
+    """Wait for the end of a page; return its exit status."""
     return page.process.wait(WITHIN_S)
 
 
 def said_by(stream: socket.socket) -> bytes:
-    """What a stream has said since; it must not be cut off."""
+    """Return what a stream has said since; it must not be cut off."""
     octets = stream.recv(65536)
     assert octets, "the stream was cut off"
     return octets

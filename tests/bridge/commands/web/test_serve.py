@@ -41,7 +41,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 @asynccontextmanager
 async def serving(site: Site, idle_s: float) -> AsyncIterator[tuple[asyncio.Task[None], int]]:
-    """The service in this process, on a port of its own."""
+    """Yield the service in this process, on a port of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
     task = asyncio.create_task(serve(site, idle_s=idle_s, listener=listener))
     try:
@@ -53,7 +53,7 @@ async def serving(site: Site, idle_s: float) -> AsyncIterator[tuple[asyncio.Task
 
 
 async def ask(port: int, context: ssl.SSLContext | None = None) -> tuple[bytes, bytes]:
-    """The response to a request for the page of pairing, and the certificate that came before it."""
+    """Return the response to a request for the page of pairing, and the certificate that came before it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
     writer.write(REQUEST.format(host=f"localhost:{port}").encode())
     response = await reader.read()

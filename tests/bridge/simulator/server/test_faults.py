@@ -51,7 +51,7 @@ async def test_one_token_can_be_refused_and_one_reading_be_poison(server: StandI
 
 
 async def answered_of(loss: float, *, seed: int) -> tuple[list[int], list[int]]:
-    """Which of 40 requests were stored, and which of their answers came back."""
+    """Return which of 40 requests were stored, and which of their answers came back."""
     server = StandIn({"A1"}, seed=seed)
     client = await Client.to(await server.start())
     server.faults.loss_in = server.faults.loss_out = loss

@@ -17,7 +17,7 @@ NOW = 1_700_000_000_000
 
 
 def value_of(text: str) -> Stored:
-    """What a value written as `text` is stored as."""
+    """Return what a value written as `text` is stored as."""
     return telemetry(f'{{"v":{text}}}'.encode(), NOW)[0].values["v"]
 
 

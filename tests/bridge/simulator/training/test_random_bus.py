@@ -38,7 +38,7 @@ def heard(wire: Wire, until: float) -> Iterator[tuple[float, bytes]]:
 
 
 def reply(wire: Wire, request: Request, at: float) -> tuple[Frame | None, float]:
-    """The accepted reply to a request, and when it was through."""
+    """Return the accepted reply to a request, and when it was through."""
     wire.host_line = request.line or wire.host_line
     if request.data:
         wire.write(request.data, at)
@@ -56,7 +56,7 @@ def reply(wire: Wire, request: Request, at: float) -> tuple[Frame | None, float]
 
 
 def polled(bus: RandomBus, place: int, wire: Wire, at: float) -> tuple[PollResult, float]:
-    """What a poll of one device brings, on the wire of its bus."""
+    """Return what a poll of one device brings, on the wire of its bus."""
     device = bus.devices[place]
     kind = asked(device.protocol)
     wire.host_line = device.line

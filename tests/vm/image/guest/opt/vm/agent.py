@@ -29,7 +29,7 @@ _sending = threading.Lock()
 
 
 def main() -> None:
-    """Serves the port until the machine ends."""
+    """Serve the port until the machine ends."""
     while not PORT.exists():
         time.sleep(0.1)
     port = os.open(PORT, os.O_RDWR)
