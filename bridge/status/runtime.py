@@ -14,6 +14,7 @@ import socket
 import stat
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -142,7 +143,7 @@ class Runtime:
         newest: dict[str, Document] = {}
         for root, owners in self._roots():
             try:
-                with opened(root, owners) as outer, opened(self._folder, owners, outer) as folder:
+                with self._existing(root, owners) as folder:
                     for name, document in documents_in(folder, owners):
                         if name not in newest or newest[name].updated_ms < document.updated_ms:
                             newest[name] = document
@@ -157,7 +158,7 @@ class Runtime:
         documents: list[Document] = []
         for root, owners in self._roots():
             try:
-                with opened(root, owners) as outer, opened(self._folder, owners, outer) as folder:
+                with self._existing(root, owners) as folder:
                     document = read_document(_past_name(bus), folder, owners)
             except OSError:
                 continue  # not there, or not ours
@@ -176,13 +177,11 @@ class Runtime:
         """
         for root, owners in self._roots():
             try:
-                with opened(root, owners) as outer, opened(self._folder, owners, outer) as folder:
+                with self._existing(root, owners) as folder:
                     document = read_document(f"bus-{bus}.json", folder, owners)
                     if document is None or not is_alive(document.pid):
                         continue
-                    now_ms = time.time_ns() // 1_000_000
-                    request = {"sensor": sensor, "pid": os.getpid(), "updated": now_ms}
-                    text = json.dumps(request)
+                    text = json.dumps({"sensor": sensor, **_marks()})
                     replace_regular(_request_name(bus), text.encode(), folder=folder, mode=_READABLE)
                     return True
             except PermissionError:
@@ -197,7 +196,7 @@ class Runtime:
         if not os.path.lexists(root / self._folder / _request_name(bus)):  # as nearly always
             return None
         try:
-            with opened(root, owners) as outer, opened(self._folder, owners, outer) as folder:
+            with self._existing(root, owners) as folder:
                 request = read_document(_request_name(bus), folder, owners)
                 if request is None:
                     return None
@@ -213,22 +212,18 @@ class Runtime:
         Raises:
             OSError: the folder is another user's, or cannot be written.
         """
-        root, user = own_root(), {os.geteuid()}
-        make(root)
-        with opened(root, {*user, 0}) as outer:
-            make(self._folder, outer)
-            with opened(self._folder, user, outer) as folder:
-                listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-                draft = f".{os.urandom(8).hex()}"
-                try:
-                    listener.bind(_in_folder(folder, draft))
-                    os.chmod(draft, _FOR_GROUP, dir_fd=folder)
-                    listener.listen()
-                    os.replace(draft, _socket_name(bus), src_dir_fd=folder, dst_dir_fd=folder)
-                except BaseException:
-                    listener.close()
-                    raise
-                return listener
+        with self._made() as folder:
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+            draft = f".{os.urandom(8).hex()}"
+            try:
+                listener.bind(_in_folder(folder, draft))
+                os.chmod(draft, _FOR_GROUP, dir_fd=folder)
+                listener.listen()
+                os.replace(draft, _socket_name(bus), src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                listener.close()
+                raise
+            return listener
 
     def connect(self, bus: str) -> socket.socket | None:
         """Return a connection to the reader of a bus; None if no reader listens.
@@ -238,7 +233,7 @@ class Runtime:
         """
         for root, owners in self._roots():
             try:
-                with opened(root, owners) as outer, opened(self._folder, owners, outer) as folder:
+                with self._existing(root, owners) as folder:
                     status = os.stat(_socket_name(bus), dir_fd=folder, follow_symlinks=False)
                     if not stat.S_ISSOCK(status.st_mode) or status.st_uid not in owners:
                         continue
@@ -256,12 +251,28 @@ class Runtime:
         return None
 
     def _replace(self, name: str, data: bytes) -> None:
+        with self._made() as folder:
+            replace_regular(name, data, folder=folder, mode=_READABLE)
+
+    @contextmanager
+    def _made(self) -> Iterator[int]:
+        """Open the folder in which this process publishes, made if it is missing; yield its descriptor.
+
+        Raises:
+            OSError: the folder is another user's, or cannot be made.
+        """
         root, user = own_root(), {os.geteuid()}
         make(root)
         with opened(root, {*user, 0}) as outer:
             make(self._folder, outer)
             with opened(self._folder, user, outer) as folder:
-                replace_regular(name, data, folder=folder, mode=_READABLE)
+                yield folder
+
+    @contextmanager
+    def _existing(self, root: Path, owners: set[int]) -> Iterator[int]:
+        """Open the folder of this spool in one of `_roots`; yield its descriptor. Errors as for `opened`."""
+        with opened(root, owners) as outer, opened(self._folder, owners, outer) as folder:
+            yield folder
 
     def _roots(self) -> Iterator[tuple[Path, set[int]]]:
         """Yield the folders in which a process may have published, each with the users that may own it."""
@@ -286,7 +297,7 @@ def keep_note(name: str, note: Mapping[str, object]) -> None:
     """
     root, user = own_root(), {os.geteuid()}
     make(root)
-    text = json.dumps({**note, "pid": os.getpid(), "updated": time.time_ns() // 1_000_000})
+    text = json.dumps({**note, **_marks()})
     with opened(root, {*user, 0}) as folder:
         replace_regular(f"{name}.json", text.encode(), folder=folder, mode=_READABLE)
 
