@@ -49,7 +49,7 @@ async def test_what_was_read_is_committed_when_the_process_is_asked_to_stop(
         await world.until(lambda: len(bus.served) >= 12)
         asked = time.monotonic()
         assert world.stop(process) == 0, world.log
-        assert time.monotonic() - asked < 2
+        assert time.monotonic() - asked < 15, "the next commit would be half a minute away"
     books = world.status()["ledger"]
     assert books["read"] == books["queued"] >= len(bus.served) // 2 - 1
 
