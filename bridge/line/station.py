@@ -13,6 +13,9 @@ it before `clear_at`. Other addresses are asked meanwhile, and this one for what
   (more for an address that was seen to be slower, `LONGEST_HOLD_S` at most). A frame that comes after that is
   nobody's: a look-alike never extends a hold beyond it, and teaches nothing.
 
+A refusal does not say what it refuses. Where it may be to several requests it ends the wait for none of them:
+a unit that answers out of turn may still tell the one that it was taken for.
+
 A late reply is certain if it can be the answer to one request only, and nothing of its shape was asked of
 that address since: then it is as good as one in time. With a rival, only one try of it may be out. If the
 request was tried again, the time since its first try is the most that it can have taken: enough to know a
@@ -207,14 +210,12 @@ class Station:
             return None
         question = min(answerable, key=lambda question: -math.inf if question.older else question.tries[0])
         self.late_replies += 1
+        if len(answerable) > 1:  # a refusal: whichever it is to, the replies to the others are still owed
+            return Late(question.request, at - question.tries[0], is_certain=False)
         is_to_only_try = len(question.tries) == 1 and not (
             question.older or question.replies_at or question.damaged_replies
         )
-        is_certain = (
-            len(answerable) == 1
-            and not question.is_shared
-            and (is_to_only_try or not self._has_rival(question.request))
-        )
+        is_certain = not question.is_shared and (is_to_only_try or not self._has_rival(question.request))
         turn_around_s = at - question.tries[0]
         if is_measured:
             possible = [at - try_at for try_at in question.tries if at - try_at <= LONGEST_S]

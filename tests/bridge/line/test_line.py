@@ -291,7 +291,7 @@ async def test_a_last_word_that_another_device_may_have_said_ends_nothing() -> N
 
 
 @on_jumping_clock
-async def test_a_refusal_that_may_be_of_an_earlier_request_is_taken_for_that() -> None:
+async def test_a_refusal_that_may_be_of_an_earlier_request_is_taken_for_none() -> None:
     """A refusal has no length: that of the longer read comes late, before the reply to the shorter one."""
     refusal = adu(1, bytes((0x83, 2)))
     late = [(REPLY_TIMEOUT_S + 0.1, refusal), (REPLY_TIMEOUT_S + 0.15, telling(1, 5))]
@@ -300,9 +300,9 @@ async def test_a_refusal_that_may_be_of_an_earlier_request_is_taken_for_that() -
         await bench.ask(asking(1, 0, 2))
     assert await bench.ask(asking(1, 0, 1)) == [5]
     assert bench.line.stations["1"].late_replies == 1
-    assert not bench.line.stations["1"].is_owing
+    assert bench.line.stations["1"].is_owing, "it may have been that of the shorter read"
     assert await bench.ask(asking(1, 100, 3)) == [8, 9, 10]
-    assert await bench.ask(asking(1, 50, 1)) == [6], "nothing is owed any more"
+    assert await bench.ask(asking(1, 50, 1)) == [6], "what is owed is no reply to these"
 
 
 @on_jumping_clock

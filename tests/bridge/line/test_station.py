@@ -6,11 +6,13 @@ import math
 
 from bridge.line.reply_timeout import KNOWN_AFTER
 from bridge.line.station import HOLD_S, Station
+from protocols.modbus.rtu import adu
 from protocols.toolkit.framing import Frame
 from protocols.toolkit.polling import Request
 from tests.bridge.line.test_line import asking, telling
 
 REPLY = Frame(telling(1, 1, 2))
+REFUSAL = Frame(adu(1, bytes((0x83, 2))))
 FIRST, RIVAL, OTHER_LENGTH = asking(1, 0), asking(1, 50), asking(1, 50, 3)
 LIMIT_S = 0.5
 
@@ -50,6 +52,18 @@ def test_with_a_rival_it_waits_half_as_long_again_as_the_slowest_reply() -> None
     station.reply_timeout.answered_at_once()
     miss(station, FIRST, 40.0)
     assert station.clear_at(FIRST) == 40.0 + 1.5 * 2.0
+
+
+def test_a_refusal_that_may_be_to_two_requests_ends_the_wait_for_neither_reply() -> None:
+    station = known()
+    miss(station, FIRST, 30.0)
+    station.record_request(OTHER_LENGTH, 30.6, is_retry=False)
+    late = station.takes(REFUSAL, 30.7)
+    assert late is not None
+    assert not late.is_certain
+    station.record_timeout(LIMIT_S, is_damaged=False)
+    assert station.clear_at(RIVAL) == 30.0 + HOLD_S
+    assert station.clear_at(asking(1, 100, 3)) == 30.6 + HOLD_S
 
 
 def test_a_rival_waits_from_the_last_try_on_as_that_may_be_the_one_that_is_owed() -> None:
