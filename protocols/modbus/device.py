@@ -246,11 +246,11 @@ class ModbusDevice:
                 self._knowledge.missing(single, visit.reason, is_silent=outcome is Outcome.SILENT)
         trial = self._knowledge.trial()
         if trial is not None and self._places <= visit.places() | self._knowledge.lessons.left_out.keys():
-            is_whole = bool(trial.reads)
+            outcomes = set()
             for read in trial.reads:
-                outcome = yield from self._ask(read, visit, is_repeated=False)
-                is_whole = is_whole and outcome is Outcome.READ
-            self._knowledge.tried(trial, is_whole=is_whole)
+                outcomes.add((yield from self._ask(read, visit, is_repeated=False)))
+            if Outcome.PUT_OFF not in outcomes:
+                self._knowledge.tried(trial, is_whole=outcomes == {Outcome.READ})
         if visit.silences > silences:
             self._knowledge.pause_trials()
 

@@ -9,7 +9,8 @@ A read is in one of these states, and a way leads back from each:
 A lesson from reads that failed is tried again by time, at growing intervals:
 
     a cut      two parts are answered, the whole is not: the whole is sent again beside its parts, so that no
-               value is at stake; answered once, the cut is removed
+               value is at stake; answered once, the cut is removed. Not where the plan would gain nothing
+               without it: a trial that is lost keeps other reads of its length waiting
                registers that were added to tell replies apart (`apart`), and that the unit refuses, are a
                hole like any other
     left out   a value that is refused or left unanswered even alone: see `protocols.toolkit.lessons`
@@ -26,7 +27,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from typing import Self
 
-from protocols.modbus.apart import Length, vary_lengths
+from protocols.modbus.apart import Length, count_lengths, vary_lengths
 from protocols.modbus.plan import Cost, Limits, Read, Span, plan
 from protocols.modbus.registers import Table
 from protocols.toolkit.lessons import LEARN_AFTER, RETRY_SILENT_S, Backoff, Lessons
@@ -191,11 +192,14 @@ class Knowledge:
         self._no_trials_before = self._now + RETRY_SILENT_S
 
     def trial(self) -> Trial | None:
-        """Return the reads that tell whether a cut is still needed; None if no trial is due."""
+        """Return the reads that tell whether a cut is still needed; None if none is due and of use."""
         cut = min(self._cuts, key=lambda cut: self._cuts[cut].at, default=None)
         if cut is None or max(self._cuts[cut].at, self._no_trials_before) > self._now:
             return None
         reads = self._plan(self._cuts.keys() - {cut})
+        if _effort(reads) >= _effort(self._reads):
+            self._cuts[cut].failed(self._now)
+            return None
         return Trial(cut, tuple(read for read in reads if _needs(read, cut)))
 
     def tried(self, trial: Trial, *, is_whole: bool) -> None:
@@ -233,6 +237,11 @@ def _needs(read: Read, cut: Cut) -> bool:
     if isinstance(where, Span):
         return read.table is table and read.span.overlaps(where)
     return read.table is table and read.span.start < where < read.span.end
+
+
+def _effort(reads: Sequence[Read]) -> tuple[int, int]:
+    """Return how many reads there are, and how many of them are not told apart."""
+    return len(reads), len(reads) - len(count_lengths(reads))
 
 
 def _place(read: Read) -> Place:

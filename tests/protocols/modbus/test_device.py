@@ -233,6 +233,17 @@ def test_a_cut_is_tried_joined_again_beside_its_parts() -> None:
     assert len(polled.planned()) == 1
 
 
+def test_a_cut_is_not_tried_where_nothing_is_gained_by_it() -> None:
+    """The second read is told apart by a register before it, since the unit does not stand the one behind."""
+    polled, answering = device(holding(0, 100)), unit(upto=101)
+    assert poll(polled, answering)[0].complete
+    for now in range(5, 3600, 5):
+        assert poll(polled, answering, now=float(now))[1] == [
+            "holding registers 0",
+            "holding registers 99–100",
+        ]
+
+
 def shortest_of(polled: ModbusDevice, answering: SimulatedUnit, silent: Claim, polls: int) -> PollResult:
     for now in range(polls):
         result, _ = poll(polled, answering, now=float(now), silent=silent)
