@@ -154,7 +154,12 @@ class Line:
             if overheard.is_damaged and station.was_damaged:
                 overheard.data += await self._drain()
             cause = overheard.cause(request)
-            station.record_timeout(reply_timeout_s, is_damaged=overheard.is_damaged, patience=patience)
+            station.record_timeout(
+                reply_timeout_s,
+                is_damaged=overheard.is_damaged,
+                is_owed=self._may_be_of_another(station, request, overheard),
+                patience=patience,
+            )
             missing = _no_reply(request, cause, f", after {1000 * wait_s:.0f} ms")
             missing.octets = overheard.data
             if overheard.began_at is not None:
@@ -332,6 +337,11 @@ class Line:
                     return None
                 self._copied_requests.add(request.data)
                 return whole, first
+
+    def _may_be_of_another(self, station: Station, request: Request, overheard: Overheard) -> bool:
+        """Return whether the damaged octets may have been the late reply to another request."""
+        suspects = [station] if overheard.is_own_damaged else self.stations.values()
+        return any(suspect.owes_beside(request, _now()) for suspect in suspects)
 
     def _arrival(self) -> Arrival:
         return Arrival(self._busy_until, self._clock.now(), self._wakefulness.gap_s())

@@ -32,6 +32,7 @@ class Overheard:
         data: all octets but the echo.
         began_at: when the first of them came (loop time); None: none did.
         damaged_octets: octets of frames with a wrong checksum.
+        is_own_damaged: the first of these frames began like one of the unit that was asked.
         cut_octets: octets of frames that did not end.
         noise_octets: octets of neither.
         foreign_frames: frames from an address that was not asked.
@@ -47,6 +48,7 @@ class Overheard:
     data: bytes = b""
     began_at: float | None = None
     damaged_octets: int = 0
+    is_own_damaged: bool = False
     cut_octets: int = 0
     noise_octets: int = 0
     foreign_frames: int = 0
@@ -66,6 +68,8 @@ class Overheard:
             else:
                 self.foreign_frames += 1
         elif event.reason == NoiseReason.CHECKSUM:
+            if not self.damaged_octets:
+                self.is_own_damaged = request.is_own is not None and request.is_own(Frame(event.data))
             self.damaged_octets += len(event.data)
         elif event.reason == NoiseReason.CUT and _may_be_own(request, event.data):
             self.cut_octets += len(event.data)

@@ -13,8 +13,8 @@ it before `clear_at`. Other addresses are asked meanwhile, and this one for what
   (more for an address that was seen to be slower, `LONGEST_HOLD_S` at most). A frame that comes after that is
   nobody's: a look-alike never extends a hold beyond it, and teaches nothing.
 
-A refusal does not say what it refuses. Where it may be to several requests it ends the wait for none of them:
-a unit that answers out of turn may still tell the one that it was taken for.
+A refusal does not say what it refuses, and damaged octets may be anybody's. Where they may be the reply to
+several requests they end the wait for none of them: the reply to the one they were taken for may still come.
 
 A late reply is certain if it can be the answer to one request only, and nothing of its shape was asked of
 that address since: then it is as good as one in time. With a rival, only one try of it may be out. If the
@@ -180,13 +180,19 @@ class Station:
             self._questions.clear()
 
     def record_timeout(
-        self, reply_timeout_s: float, *, is_damaged: bool, patience: Patience = Patience.USUAL
+        self,
+        reply_timeout_s: float,
+        *,
+        is_damaged: bool,
+        is_owed: bool = False,
+        patience: Patience = Patience.USUAL,
     ) -> None:
         """Record that the time for a reply is over.
 
         Args:
             reply_timeout_s: the time-out as configured.
             is_damaged: a reply came, but it was no good frame.
+            is_owed: that may have been the reply to another request.
             patience: the kind of try it was.
         """
         assert self._last is not None, "nothing was sent"
@@ -194,7 +200,7 @@ class Station:
         self.was_damaged = is_damaged
         if is_damaged:
             self.crc_errors += 1
-            self._last.damaged_replies += 1
+            self._last.damaged_replies += not is_owed
             self._close(self._last)
         else:
             self.timeouts += 1
@@ -246,6 +252,12 @@ class Station:
     def may_say(self, frame: Frame) -> bool:
         """Return whether this frame could be a reply that is still owed."""
         return any(question.is_open and accepts(question.request, frame) for question in self._questions)
+
+    def owes_beside(self, request: Request, now: float) -> bool:
+        """Return whether a reply to anything but `request` may still come."""
+        return any(
+            question.clear_at > now and question.request.data != request.data for question in self._questions
+        )
 
     def noise(self, at: float) -> None:
         """Record that octets were heard that belong to no frame, perhaps to a late reply of this address."""

@@ -7,7 +7,7 @@ import pytest
 from tests.faults.line_adversary import bus, outcome
 
 
-@pytest.mark.parametrize("seed", [3, 12, 38, 47])
+@pytest.mark.parametrize("seed", [3, 38, 47, 187])
 def test_no_value_of_a_random_bus_is_under_another_key(seed: int) -> None:
     findings, examples = outcome(bus(seed), 120.0)
     assert findings.are_clean, examples

@@ -191,6 +191,24 @@ async def test_a_damaged_reply_is_counted_and_the_next_one_is_taken() -> None:
     assert (station.crc_errors, station.timeouts, station.replies) == (1, 0, 1)
 
 
+@pytest.mark.parametrize("from_unit", [1, 2])
+@on_jumping_clock
+async def test_a_damaged_reply_that_may_be_the_late_one_of_another_unit_is_taken_for_none(
+    from_unit: int,
+) -> None:
+    damaged_reply = damaged(telling(from_unit, 1, 2))
+    bench = Bench(script([], [(0.020, damaged_reply)], [(0.020, telling(1, 8, 9))]))
+    with pytest.raises(NoReply, match="does not answer"):
+        await bench.ask(asking(2, 0))
+    with pytest.raises(NoReply, match="checksum is wrong"):
+        await bench.ask(replace(asking(1, 0), is_own=lambda frame: frame.data[0] == 1))
+    if from_unit == 1:
+        assert await bench.ask(asking(1, 100)) == [8, 9]
+    else:
+        with pytest.raises(NoReply, match="not asked"):
+            await bench.ask(asking(1, 100))
+
+
 @on_jumping_clock
 async def test_a_good_reply_behind_a_damaged_start_is_taken() -> None:
     bench = Bench(script([(0.020, telling(1, 11, 12)[:4] + telling(1, 11, 12))]))
