@@ -137,7 +137,7 @@ async def test_interrupted_it_keeps_what_was_decided_and_goes_on_there(
 
     with Person(*arguments(bus), folder=tmp_path, environment=environment(tmp_path)) as person:
         assert await asyncio.to_thread(until_the_server, person) == 1
-        assert "what was decided is kept" in person.text
+        assert "\ninterrupted; what was decided is kept" in person.text
     site = tmp_path / "site.toml"
     site.write_text(site.read_text().replace("address = 7", "address = 7    # ground floor"))
 

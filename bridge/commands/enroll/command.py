@@ -39,6 +39,9 @@ def command(
     bus = bus and _checked_name(bus)
     bus_adapters = enrolment.buses(site)
     check_writable(site)
+    if bus and bus_adapters and bus not in bus_adapters:
+        present = ", ".join(bus_adapters)
+        tell(f"{site} has no bus {bus} yet; it has: {present}; a block to copy comes at the end", err=True)
     proposal = _find(site, bus, port, timeout, is_silent=yes)
     tell(one_line(proposal), err=as_json)
     bus = bus or _checked_name(_ask(bus_adapters, err=as_json))

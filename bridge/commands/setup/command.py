@@ -112,7 +112,8 @@ def command(
         Setup(Context(draft, Dialogue(is_silent=yes), answers)).run(step)
     except (typer.Abort, KeyboardInterrupt):
         again = next_command("serial-bridge setup", site)
-        raise BridgeError(f"\ninterrupted; what was decided is kept, to go on: {again}") from None
+        typer.echo(err=True)  # below "^C"
+        raise BridgeError(f"interrupted; what was decided is kept, to go on: {again}") from None
     if site == SITE or os.geteuid() == 0:
         say(f"\nnext: {next_command('sudo serial-bridge install', site)}")
     else:

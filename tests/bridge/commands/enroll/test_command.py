@@ -199,6 +199,13 @@ def enroll(site: Path, serial: str, *arguments: str, answers: str = "") -> subpr
 
 
 @pytest.mark.end_to_end
+def test_a_bus_that_the_site_has_not_is_said_before_an_adapter_is_waited_for(site: Path) -> None:
+    done = enroll(site, "AQ00NEW1", "metres", answers="y\n")
+    assert done.stderr.startswith(f"{site} has no bus metres yet; it has: meters, heating; ")
+    assert '[bus.metres]\nadapter = "serial:AQ00NEW1"' in done.stdout
+
+
+@pytest.mark.end_to_end
 def test_the_installer_is_led_from_the_adapter_to_the_next_step(site: Path) -> None:
     done = enroll(site, "AQ00NEW1", answers="y\nheating\ny\n")
     assert done.returncode == 0, done.stderr

@@ -11,6 +11,7 @@ from typing import IO
 
 import pytest
 
+from bridge.spool import Spool
 from tests.support.typing_person import Person
 
 SITE = """\
@@ -115,6 +116,16 @@ def test_a_file_that_cannot_be_used_is_one_sentence(command: list[str], place: s
     assert said.startswith(place)
     assert "Traceback" not in said
     assert ": name " in said or "; name " in said or "name it with" in said
+
+
+def test_a_question_that_nobody_can_answer_names_the_option(folder: Path) -> None:
+    Spool.open(folder / "spool.db").close()
+    ended = _run("-m", "bridge", "spool", "drop", "main-meter", "--site", "site.toml", folder=folder)
+    assert ended.returncode == 1
+    assert ended.stderr.decode().splitlines()[-1] == (
+        "there is no terminal to ask on: give the answer as an option, which serial-bridge spool --help "
+        "lists, such as --yes"
+    )
 
 
 def test_every_character_can_be_shown_whatever_the_locale(folder: Path) -> None:
