@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Callable, Sequence
+from getpass import getpass
 from typing import Final
 
 import typer
@@ -130,10 +131,24 @@ class Dialogue:
         rows = textwrap.wrap(
             one_line(question), self._width - 8, initial_indent=_INDENT, subsequent_indent=_INDENT
         )
-        answer = typer.prompt(
-            "\n".join(rows), default="", show_default=False, prompt_suffix=": ", hide_input=is_secret
-        )
+        shown_question = "\n".join(rows)
+        if is_secret:
+            answer = _read_secret(f"{shown_question}: ")
+        else:
+            answer = typer.prompt(shown_question, default="", show_default=False, prompt_suffix=": ")
         text = str(answer).strip()
         if text.lower() == BACK:
             raise Back
         return text
+
+
+def _read_secret(question: str) -> str:
+    """Return what is typed, which is not shown: the question appears when the terminal has stopped to echo.
+
+    Raises:
+        Abort: Ctrl-C, or the end of the input.
+    """
+    try:
+        return getpass(question)
+    except (KeyboardInterrupt, EOFError):
+        raise typer.Abort from None
