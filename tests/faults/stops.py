@@ -64,8 +64,8 @@ class Outcome:
     slowest_s: float
 
 
-def slow_disk(folder: Path, fsync_ms: int = FSYNC_MS) -> dict[str, str]:
-    """Return the environment of processes whose forced writes are slow.
+def preloaded(name: str, folder: Path) -> dict[str, str]:
+    """Return the environment in which processes have a library of this folder, built into `folder`.
 
     Raises:
         FileNotFoundError: there is no gcc.
@@ -73,10 +73,15 @@ def slow_disk(folder: Path, fsync_ms: int = FSYNC_MS) -> dict[str, str]:
     compiler = shutil.which("gcc")
     if compiler is None:
         raise FileNotFoundError("gcc is not installed: sudo apt install gcc libc6-dev")
-    library = folder / "slow_fsync.so"
-    source = Path(__file__).with_name("slow_fsync.c")
+    library = folder / f"{name}.so"
+    source = Path(__file__).with_name(f"{name}.c")
     subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
-    return {"LD_PRELOAD": str(library), "SLOW_FSYNC_MS": str(fsync_ms)}
+    return {"LD_PRELOAD": str(library)}
+
+
+def slow_disk(folder: Path, fsync_ms: int = FSYNC_MS) -> dict[str, str]:
+    """Return the environment of processes whose forced writes are slow. Raises as `preloaded`."""
+    return preloaded("slow_fsync", folder) | {"SLOW_FSYNC_MS": str(fsync_ms)}
 
 
 async def stops(folder: Path, rounds: int, seed: int, writers: int = WRITERS) -> Outcome:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from bridge.commands.terminal.audited import recorded, toml_values
+from bridge.commands.terminal.audited import recorded_edit
 from bridge.commands.terminal.options import SITE, AsJson, SitePath, print_json, say, tell
 from bridge.plain_text import one_line
 
@@ -56,7 +55,7 @@ def command(
         or typer.confirm(_question(site, bus, bus_adapters[bus], adapter), err=as_json)
     )
     if is_written:
-        with recorded(site, f"enroll {bus}", partial(toml_values, site)):
+        with recorded_edit(site, f"enroll {bus}"):
             enrolment.write(site, bus, adapter)
     if as_json:
         print_json(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from bridge.commands.terminal.audited import recorded, toml_values
+from bridge.commands.terminal.audited import recorded_edit
 from bridge.commands.terminal.next_step import command as next_command
 from bridge.commands.terminal.options import (
     SITE,
@@ -103,7 +103,7 @@ def command(
     say(lines(proposal, last_values), err=as_json)
     is_written = yes or typer.confirm(f"write this into {site}?", True, err=as_json)
     if is_written:
-        with recorded(site, f"replace {sensor}", partial(toml_values, site)):
+        with recorded_edit(site, f"replace {sensor}"):
             replacement.write(site, proposal)
         replacement.forget(site_settings, bus.name, sensor)
     step = next_command("sudo serial-bridge install", site)

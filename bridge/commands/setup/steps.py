@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 
 from bridge.commands.setup.arrival_steps import ArrivalSteps
@@ -19,7 +18,7 @@ from bridge.commands.setup.context import Context
 from bridge.commands.setup.dialogue import Back
 from bridge.commands.setup.draft import Draft
 from bridge.commands.setup.server_steps import ServerSteps
-from bridge.commands.terminal.audited import recorded, toml_values
+from bridge.commands.terminal.audited import recorded_edit
 
 
 class Step(StrEnum):
@@ -79,7 +78,7 @@ class Setup:
                 continue
             self._dialogue.heading(index + 1, len(steps), _TITLES[step])
             try:
-                with recorded(self._draft.site, f"setup, {step}", partial(toml_values, self._draft.site)):
+                with recorded_edit(self._draft.site, f"setup, {step}"):
                     self._work[step]()
             except Back:
                 index, is_redone = max(0, index - 1), True

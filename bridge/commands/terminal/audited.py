@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from bridge.audit_log import AuditLog, Change
 from bridge.commands.terminal.options import tell
+from bridge.commands.terminal.unfinished import Unfinished, note_of
 from bridge.config.document import Document
 from bridge.config.tables import ClockSettings, SpoolSettings
 from bridge.errors import ConfigError
 from bridge.spool_file import folder_refusal
 
-__all__ = ["Change", "differences", "log_of", "record", "recorded", "toml_values"]
+__all__ = ["Change", "differences", "log_of", "record", "recorded", "recorded_edit"]
 
 
 def record(site: Path, command: str, *changes: Change) -> None:
@@ -42,6 +45,35 @@ def recorded(site: Path, command: str, values: Callable[[], Mapping[str, object]
         yield
     finally:
         record(site, command, *differences(before, values()))
+
+
+@contextmanager
+def recorded_edit(site: Path, command: str) -> Iterator[None]:
+    """Record which values of site.toml the block changed, and first what a command changed that was killed.
+
+    Args:
+        site, command: as for `record`.
+    """
+    log = log_of(site)
+    with note_of(log) as note:
+        if note is not None:
+            unfinished, before = note.read(), toml_values(site)
+            if unfinished is not None and not _is_recorded(log, unfinished, before):
+                record(site, unfinished.command, *differences(unfinished.before, before))
+            note.write(command, before)
+        with recorded(site, command, partial(toml_values, site)):
+            yield
+
+
+def _is_recorded(log: AuditLog, unfinished: Unfinished, now: Mapping[str, object]) -> bool:
+    """Return whether the last line of a log is that of a command which was killed behind it."""
+    with suppress(OSError):
+        entries, _ = log.entries()
+        changes = [asdict(change) for change in differences(unfinished.before, now)]
+        return any(
+            (entry["command"], entry["changes"]) == (unfinished.command, changes) for entry in entries[-1:]
+        )
+    return False
 
 
 def differences(before: Mapping[str, object], after: Mapping[str, object]) -> list[Change]:
