@@ -10,6 +10,9 @@ Even so a task goes on some 100 µs after its timer, and on a fast line that is 
 after every reply. So who must be in time asks to be woken `LEAD_S` before, gets ready, and waits for the rest
 awake (`wait_awake`).
 
+What is only looked at once a second is looked at on the second (`until_multiple_s`): a process that waits is
+woken once for all of it, and to be woken is most of what such a look costs.
+
 What may block (opening a device, looking through sysfs) runs in a thread of its own. A pool will not do: its
 threads are few, so that some calls that hang stop every other, and the interpreter waits for them at its end.
 """
@@ -52,6 +55,15 @@ async def wait_awake(until: float) -> None:
     until = min(until, loop.time() + LEAD_S)
     while loop.time() < until:
         pass
+
+
+def until_multiple_s(every_s: float) -> float:
+    """Return the seconds until a multiple of `every_s` on the loop's clock: half of `every_s` to 1.5 of it.
+
+    So who looks again and again after this time looks every `every_s`, together with all who do the same.
+    """
+    now = asyncio.get_running_loop().time()
+    return every_s * round(now / every_s + 1) - now
 
 
 def call_in_thread(work: Callable[[], T], name: str) -> asyncio.Future[T]:

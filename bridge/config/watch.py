@@ -14,6 +14,7 @@ from pathlib import Path
 from bridge.config.credentials import Certificate, Credentials, load_credentials
 from bridge.config.tables import Site
 from bridge.errors import ConfigError
+from bridge.event_loop import until_multiple_s
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class CredentialsWatch:
             if is_news and stamp == previous_stamp and await asyncio.to_thread(self._reload, path, stamp):
                 return
             previous_stamp = stamp
-            await asyncio.sleep(self._look_every_s)
+            await asyncio.sleep(until_multiple_s(self._look_every_s))
 
     def _reload(self, path: Path, stamp: _Stamp) -> bool:
         """Read the file and return whether `edited` should report it."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, overload
 
 from bridge.clock import Clock
 from bridge.errors import PortLost
-from bridge.event_loop import call_in_thread
+from bridge.event_loop import call_in_thread, until_multiple_s
 from bridge.port import OPEN_TIMEOUT_S, Port, State
 from bridge.port.adapter import find_adapter
 from bridge.reader.answer import Answer
@@ -237,7 +237,9 @@ class Reader:
         """Forget what was learned of the sensor that a person named; repeats itself every second."""
         if self._next_forgotten is None:
             return
-        self._forget_timer = asyncio.get_running_loop().call_later(FORGET_WITHIN_S, self._forget_as_asked)
+        self._forget_timer = asyncio.get_running_loop().call_later(
+            until_multiple_s(FORGET_WITHIN_S), self._forget_as_asked
+        )
         sensor = self._next_forgotten()
         if sensor is not None and isinstance(self._talk, Polling):
             self._talk.forget(sensor)

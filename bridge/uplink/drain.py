@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bridge.errors import SpoolFull
+from bridge.event_loop import until_multiple_s
 from bridge.spool import Row, Spool, SpoolUnavailable
 from bridge.spool.write_watch import WriteWatch
 from bridge.systemd import Heartbeat
@@ -134,7 +135,7 @@ class Drain:
             await news(self.refill_needed, min(_LOOK_AGAIN_S, every_s))
         else:
             with self._watch.telling(self.refill_needed.set):
-                await news(self.refill_needed, every_s)
+                await news(self.refill_needed, until_multiple_s(every_s))
 
     def _note_writes(self) -> None:
         """Note what a reader has written up to now; the next look may be too early to see it."""

@@ -22,6 +22,7 @@ from bridge.clock import Clock, Told, is_plausible
 from bridge.coap import Response
 from bridge.config import Site
 from bridge.errors import SpoolFull, UplinkError
+from bridge.event_loop import until_multiple_s
 from bridge.response_code import CONTENT
 from bridge.spool import Spool, SpoolUnavailable
 from bridge.status.documents import ClockDocument
@@ -166,7 +167,7 @@ class TimeKeeper:
                         ask_at = loop.time() + await self._ask()
                     if (offset := self._clock.known) is not None:
                         await loop.run_in_executor(thread, _date, spool, offset)
-                    await asyncio.sleep(LOOK_EVERY_S)
+                    await asyncio.sleep(until_multiple_s(LOOK_EVERY_S))
             finally:
                 thread.submit(spool.close)
 

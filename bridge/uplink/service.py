@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bridge.coap import Stats
 from bridge.config import Certificate, Credentials, Site, Token
+from bridge.event_loop import until_multiple_s
 from bridge.response_code import ResponseCode
 from bridge.status.documents import ClientCounters, Hold, Slowed, UplinkDocument
 from bridge.thingsboard import telemetry_path
@@ -141,7 +142,7 @@ class Uplink:
             if document != last_document:
                 self._publish(document)
                 last_document = document
-            await asyncio.sleep(self._pace.status_every_s)
+            await asyncio.sleep(until_multiple_s(self._pace.status_every_s))
 
     def _document(self, links: Sequence[_Link], drain: Drain, now: float) -> UplinkDocument:
         """Return the status document, without the rate."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from bridge.simulator.field.bus import SimulatedBus
+from bridge.simulator.server.dtls import Secure
 from bridge.simulator.server.stand_in import StandIn
 from protocols.modbus.simulation import SimulatedUnit
 from protocols.toolkit.polling import LineSettings
@@ -97,14 +98,19 @@ class Services:
 
 
 @contextmanager
-def answering_server(tokens: Iterable[str]) -> Iterator[str]:
-    """Yield the URL of a stand-in that knows these tokens and answers from a thread while the block runs."""
-    loop, server = asyncio.new_event_loop(), StandIn(tokens=tokens)
+def answering_server(tokens: Iterable[str], secure: Secure | None = None) -> Iterator[str]:
+    """Yield the URL of a stand-in that knows these tokens and answers from a thread while the block runs.
+
+    Args:
+        tokens: of the devices there are.
+        secure: the DTLS layer of one that speaks coaps.
+    """
+    loop, server = asyncio.new_event_loop(), StandIn(tokens=tokens, secure=secure)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     port = asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
     try:
-        yield f"coap://127.0.0.1:{port}"
+        yield f"{'coaps' if secure else 'coap'}://127.0.0.1:{port}"
     finally:
         asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)

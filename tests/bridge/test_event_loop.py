@@ -15,6 +15,7 @@ from bridge import event_loop
 from bridge.port import Port
 from bridge.simulator.field.pty import Pty
 from protocols.toolkit.polling import LineSettings
+from tests.support.loop import on_jumping_clock
 
 WITHIN_S = 10.0
 SELECTABLE = 1024
@@ -124,3 +125,36 @@ async def test_another_loop_waits_as_ever() -> None:
     until = loop.time() + 0.01
     await event_loop.wait_awake(until)
     assert loop.time() >= until - 1e-3
+
+
+@on_jumping_clock
+async def test_looks_that_begin_apart_soon_share_their_moments() -> None:
+    loop = asyncio.get_running_loop()
+    looks: list[tuple[float, int]] = []
+
+    async def look(number: int, every_s: float) -> None:
+        await asyncio.sleep(0.37 * number)
+        while True:
+            await asyncio.sleep(0.001 * number)  # what it does takes a moment
+            looks.append((loop.time(), number))
+            await asyncio.sleep(event_loop.until_multiple_s(every_s))
+
+    tasks = [
+        asyncio.create_task(look(number, every_s)) for number, every_s in enumerate((1.0, 1.0, 1.0, 2.0))
+    ]
+    began = loop.time()
+    await asyncio.sleep(10.5)
+    for task in tasks:
+        task.cancel()
+    later = [(moment - began, number) for moment, number in looks if moment - began > 2.5]
+    assert {round(moment) for moment, _ in later} == set(range(3, 11))
+    assert all(0 <= moment - round(moment) < 0.01 for moment, _ in later)
+    assert [sum(number == each for _, number in later) for each in range(4)] == [8, 8, 8, 4]
+
+
+@pytest.mark.parametrize("every_s", [0.02, 0.2, 1.0, 60.0])
+@pytest.mark.parametrize("after_s", [0.0, 1e-12, 0.0199999, 0.5, 0.999999999, 12345.678])
+@on_jumping_clock
+async def test_a_look_is_never_followed_by_another_at_once(every_s: float, after_s: float) -> None:
+    await asyncio.sleep(after_s)
+    assert 0.499 * every_s <= event_loop.until_multiple_s(every_s) <= 1.501 * every_s
