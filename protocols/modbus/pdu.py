@@ -287,9 +287,12 @@ def reply_layout(function: int) -> Layout | None:
 
 def reply_data(reply: bytes) -> bytes:
     """Return the data of a reply that counts them, and whose length was checked."""
-    at = REPLIES[reply[0]].counted_at
-    assert at is not None
-    return reply[at + 1 :]
+    return reply[_DATA_AT[reply[0]] :]
+
+
+_DATA_AT: Final = {
+    function: reply.counted_at + 1 for function, reply in REPLIES.items() if reply.counted_at is not None
+}
 
 
 def span_read(request: bytes) -> tuple[int, int] | None:

@@ -39,6 +39,8 @@ _LAST_FUNCTION = pdu.REFUSED - 1  # a reply with a greater one is a refusal
 _ADDRESS = 1
 _COUNT_AT = 2  # in a reply that counts its data
 _CRC = 2
+_PDU = slice(_ADDRESS, -_CRC)  # of an ADU
+_REPLY: Final = Direction.REPLY  # by a name of its own: Python 3.11 takes long to find a member of an enum
 _UNDETERMINED = 1 << 30  # a length that the octets at hand do not tell yet: more than any buffer holds
 
 
@@ -55,7 +57,7 @@ def unit(frame: Frame) -> int:
 
 def body(frame: Frame) -> bytes:
     """Return the PDU in a good frame."""
-    return frame.data[_ADDRESS:-_CRC]
+    return frame.data[_PDU]
 
 
 def octets(pdu_length: int) -> int:
@@ -185,7 +187,7 @@ class StreamFramer:
         """
         last_request = self._request
         if last_request is not None and octets[0] == last_request[0]:
-            request_pdu = last_request[_ADDRESS:-_CRC]
+            request_pdu = last_request[_PDU]
             if good_reply and pdu.answers(request_pdu, octets[_ADDRESS : reply - _CRC]):
                 return Direction.REPLY
             pdu_length = pdu.reply_length(request_pdu)
@@ -223,7 +225,8 @@ class ReplyFramer:
     def __init__(self, request: bytes) -> None:
         self._pending = b""
         self._stream: StreamFramer | None = None  # for all that is not the reply; made when needed
-        self._awaited = _awaited(request)
+        self._awaited = awaited = _awaited(request)
+        self._reply, self._length = awaited.reply, awaited.length
 
     @property
     def pending(self) -> bytes:
@@ -232,10 +235,9 @@ class ReplyFramer:
 
     def feed(self, data: bytes) -> list[Event]:
         """Take octets as they arrived; return the events that they settle."""
-        _, reply, _, length = self._awaited
-        is_alone = len(data) == length and not self._pending and self._stream is None
-        if is_alone and data.startswith(reply) and not crc16_modbus(data):
-            return [Frame(data, Direction.REPLY)]  # in one piece, as it mostly comes
+        is_alone = len(data) == self._length and not self._pending and self._stream is None
+        if is_alone and data.startswith(self._reply) and not crc16_modbus(data):
+            return [Frame(data, _REPLY)]  # in one piece, as it mostly comes
         return self._settle(self._pending + data, final=False)
 
     def silence(self) -> list[Event]:
@@ -263,7 +265,7 @@ class ReplyFramer:
                     events += self._feed_stream(buffer[settled:at])
                     assert self._stream
                     events += self._stream.silence()
-                events.append(Frame(frame, Direction.REPLY))
+                events.append(Frame(frame, _REPLY))
                 at = settled = at + length
             else:
                 at += 1
@@ -300,7 +302,7 @@ class _Awaited(NamedTuple):
 def _awaited(request: bytes) -> _Awaited:
     unit, function = request[:2]
     layout = pdu.REPLIES[function]
-    pdu_length = pdu.reply_length(request[_ADDRESS:-_CRC])
+    pdu_length = pdu.reply_length(request[_PDU])
     reply = bytes((unit, function))
     if pdu_length is not None and layout.counted_at == 1:
         reply += bytes((pdu_length - 2,))
@@ -318,7 +320,7 @@ def answered_by(request: bytes) -> Callable[[Frame], bool]:
         data = frame.data
         if len(data) == length and data.startswith(head) and data != request:
             return True  # unit, function and count are right: nearly always
-        return data[0] == request[0] and pdu.answers(request[_ADDRESS:-_CRC], data[_ADDRESS:-_CRC])
+        return data[0] == request[0] and pdu.answers(request[_PDU], data[_PDU])
 
     return accepts
 
@@ -351,6 +353,6 @@ def _noise(buffer: bytes, settled: int, broken: int, at: int, final: bool) -> li
 def _makes_sense(request: bytes) -> bool:
     layout = pdu.REQUESTS[request[1]]
     try:
-        return layout.makes_sense(layout.parse(request[_ADDRESS:-_CRC]))
+        return layout.makes_sense(layout.parse(request[_PDU]))
     except ProtocolError:
         return False
