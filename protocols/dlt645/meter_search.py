@@ -24,18 +24,12 @@ from typing import Final
 
 from protocols.dlt645 import frame as frames
 from protocols.dlt645.edition import DLT645_1997, DLT645_2007, Edition
-from protocols.dlt645.frame import ANY_ADDRESS, READ_ADDRESS, REPLY, Message, StreamFramer
-from protocols.toolkit.framing import Direction, Frame
+from protocols.dlt645.frame import ANY_ADDRESS, Message
+from protocols.dlt645.meter_finds import garbled, meter
+from protocols.dlt645.search_requests import address_request, value_request
+from protocols.toolkit.framing import Direction
 from protocols.toolkit.polling import Request
-from protocols.toolkit.scanning import (
-    Evidence,
-    Find,
-    Heard,
-    Probe,
-    Scope,
-    Search,
-    Trouble,
-)
+from protocols.toolkit.scanning import Find, Heard, Probe, Scope, Search
 
 _ENERGY: Final = "energy_import"
 _OTHERS: Final = ("voltage_a", "current_a", "active_power")  # that most meters have
@@ -92,7 +86,7 @@ class Searcher:
         everybody = self._energy(ANY_ADDRESS)
         answer = yield from self._alone(everybody, least=2, tries=4, linger_s=_LATE_REPLY_S)
         if answer is Answer.NOBODY and self.edition is DLT645_2007:
-            answer = yield from self._alone(_address_request())
+            answer = yield from self._alone(address_request())
         if isinstance(answer, Message):
             yield from self._confirm(answer.address)
         if answer is Answer.SEVERAL or self.late_addresses:
@@ -120,7 +114,7 @@ class Searcher:
         barren = -1 if len(self.known_addresses) > known else barren
         for part in dict.fromkeys(garbled_parts):
             if not place:
-                yield self._garbled(part)
+                yield garbled(self.protocol, part)
             elif barren < _MOST_BARREN or len(garbled_parts) == 1:
                 yield from self._divide(part, barren + 1)
 
@@ -235,7 +229,8 @@ class Searcher:
             heard = yield from self._hear(self._read(address, name), wait_s)
             if heard.frame and self._value(frames.parse(heard.frame), name) is not None:
                 names.append(name)
-        yield self._meter(address, names, is_claimed=len(answers) == 2 and bool(names))
+        is_claimed = len(answers) == 2 and bool(names)
+        yield meter(self.protocol, self.edition.year, address, names, is_claimed=is_claimed)
 
     def _answers_2007(self, address: str, wait_s: float) -> Generator[Probe | Find, Heard, bool]:
         """Return whether a meter answers requests of 2007 too, with a value."""
@@ -249,37 +244,11 @@ class Searcher:
             return None
         return self.edition.items[name].value(message.data[self.edition.octets :])
 
-    def _meter(self, address: str, names: list[str], *, is_claimed: bool) -> Find:
-        reasons = (
-            f"it answered its own address twice, as DL/T 645-{self.edition.year} has it"
-            if is_claimed
-            else "it answers its own address, and does not tell its energy"
-        )
-        return Find(
-            protocol=self.protocol,
-            address=address,
-            evidence=Evidence.IDENTIFIED if is_claimed else Evidence.ANSWERS,
-            confidence=1.0 if is_claimed else None,
-            reasons=(reasons,),
-            keys={"address": address} | ({"values": names} if names else {}),
-            identity={"serial": address},
-        )
-
-    def _garbled(self, address: str) -> Find:
-        return Find(
-            protocol=self.protocol,
-            address=address,
-            evidence=Evidence.GARBLED,
-            trouble=Trouble.TWO_DEVICES,
-            reasons=(f"somebody answers {address}, and no reply is whole: two meters with one number?",),
-        )
-
     def _energy(self, address: str) -> Request:
         return self._read(address, _ENERGY)
 
     def _read(self, address: str, name: str) -> Request:
-        item = self.edition.items[name]
-        return _request(Message(address, self.edition.read, item.identifier), item.octets, name)
+        return value_request(self.edition, address, name)
 
 
 def _is_alone(heard: Heard) -> bool:
@@ -292,27 +261,3 @@ def _is_of_others(heard: Heard) -> bool:
     """Return whether only meters were heard that answer an earlier question."""
     octets = sum(len(frame.data) for frame in heard.others)
     return heard.frame is None and octets > 0 and len(heard.octets) - octets <= _STRAY
-
-
-def _address_request() -> Request:
-    return _request(Message(ANY_ADDRESS, READ_ADDRESS), 6, "address")
-
-
-def _request(message: Message, octets: int, purpose: str) -> Request:
-    def accepts(frame: Frame) -> bool:
-        if frame.direction is not Direction.REPLY:
-            return False
-        answer = frames.parse(frame)
-        is_same = answer.function == message.function and bool(answer.control & REPLY)
-        if not is_same or not frames.covers(message.address, answer.address):
-            return False
-        return bool(answer.control & frames.REFUSED) or answer.data.startswith(message.data)
-
-    return Request(
-        data=frames.build(message),
-        framer=StreamFramer,
-        accepts=accepts,
-        reply_length=frames.length(0),
-        summary=f"meter {message.address}: {purpose}",
-        longest_reply=frames.length(len(message.data) + octets),
-    )
