@@ -31,6 +31,7 @@ CLEAR_LEAD: Final = 0.2
 """By so much a model must beat the second best."""
 
 MOST_RIVALS: Final = 3
+_DIGITS_MOST: Final = 9  # of a number that is looked at at all
 
 
 class Evidence(StrEnum):
@@ -226,15 +227,18 @@ def numbers_in(text: str, first: int, last: int) -> tuple[str, ...]:
     """Return the numbers in a text such as "1-20,33", each once, in the order of the text.
 
     Raises:
-        ValueError: it is no such text, or a number lies outside `first` to `last`.
+        ValueError: it is no such text, a number lies outside `first` to `last`, or a range runs backwards.
     """
     numbers: list[int] = []
-    for part in text.split(","):
-        low, dash, high = part.strip().partition("-")
-        if not low.isdecimal() or (dash and not high.isdecimal()):
-            raise ValueError(f'"{part.strip()}" is no address, write numbers and ranges: "1-20,33"')
-        numbers += range(int(low), int(high or low) + 1)
-    for number in numbers:
-        if not first <= number <= last:
-            raise ValueError(f"{number} is no address here, use {first}–{last}")
+    for part in map(str.strip, text.split(",")):
+        ends = [end.strip() for end in part.split("-", 1)]
+        if not all(end.isascii() and end.isdecimal() for end in ends):
+            raise ValueError(f'"{part}" is no address, write numbers and ranges: "1-20,33"')
+        for end in ends:
+            if len(end) > _DIGITS_MOST or not first <= int(end) <= last:
+                raise ValueError(f"{end[:_DIGITS_MOST]} is no address here, use {first}–{last}")
+        low, high = int(ends[0]), int(ends[-1])
+        if low > high:
+            raise ValueError(f'"{part}" runs backwards, write the smaller number first: "{high}-{low}"')
+        numbers += range(low, high + 1)
     return tuple(map(str, dict.fromkeys(numbers)))

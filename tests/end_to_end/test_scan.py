@@ -58,10 +58,13 @@ async def test_scan_of_a_bus_in_service_finds_others_and_its_sensors_lose_nothin
             lambda: world.status()["sensors"]["room"]["requests"] > before["room"]["requests"] + 10
         )
         after = world.status()["sensors"]
+        silent = scanned(world.command("scan", "meters", "--addresses", "8-9", "--json"))
         refused = world.command("scan", "meters", "--line", "9600 8N1")
         assert world.stop(reader) == 0
     assert [find["address"] for find in document["finds"]] == ["7"]
     assert "the sensors of site.toml were not asked" in document["remark"]
+    assert "nothing else" not in document["remark"]
+    assert "nothing else answers at 115200 8N1: check its power" in silent["remark"]
     for name in ("room", "counter"):
         # a question that were in the way would cost several; a busy machine may cost one by itself
         assert after[name]["missed_slots"] - before[name]["missed_slots"] <= 1 + lateness.excuses(bus.served)

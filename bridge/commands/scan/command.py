@@ -59,7 +59,7 @@ def command(
     else:
         for located in result.finds:
             say("\n".join(text.find_lines(located)))
-        say("\n".join(text.summary(result)))
+        say("\n".join(text.summary(result, site)))
     raise typer.Exit(not result.finds)
 
 

@@ -90,7 +90,7 @@ def steps(scannings: Mapping[str, Scanning], limits: Limits) -> list[Step]:
         try:
             rounds = _rounds(scanning, limits)
         except ValueError as error:
-            fault = error
+            fault = fault or error  # that of the likeliest protocol
             continue
         lines = _lines(scanning, limits, is_alone=len(scannings) == 1)
         for number, addresses in enumerate(rounds):

@@ -61,8 +61,12 @@ async def scan_in_service(bus: Bus, spool: Path, subject: Subject, watcher: Watc
                 watcher.found(located)
     except asyncio.CancelledError:
         ending = Ending.INTERRUPTED
-    remark = f"the sensors of site.toml were not asked: {', '.join(sorted(known)) or 'none'}"
-    return ScanResult(bus.name, merged(finds), ending, remark, None, _now() - begun)
+    remarks = [f"the sensors of site.toml were not asked: {', '.join(sorted(known)) or 'none'}"]
+    if not finds and ending is Ending.COMPLETE:
+        remarks.append(
+            f"nothing else answers at {bus.line}: check its power, then A and B (swapped?), then its address"
+        )
+    return ScanResult(bus.name, merged(finds), ending, "; ".join(remarks), None, _now() - begun)
 
 
 async def _asked(

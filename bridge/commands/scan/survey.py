@@ -96,6 +96,8 @@ class Survey:
                 "nothing answers at any of these settings: check power, then A and B (swapped?), then the "
                 "settings in the manual (--line, --protocol)"
             )
+            if self._subject.limits.addresses or self._subject.limits.is_quick:
+                remark += "; without --addresses and --quick every address is asked"
         return ScanResult(
             self._subject.port, finds, ending, remark, self._asker.octets_sent, _now() - self._begun
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from bridge.commands.scan.result import Ending, Located, ScanResult, sentence
 from bridge.commands.scan.survey import Progress
+from bridge.commands.terminal.next_step import SITE, command
 from protocols.toolkit.scanning import Evidence, Find, Trouble
 
 WIDTH: Final = 79
@@ -68,17 +71,21 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 1.5 * _MINUTE_S else f"{seconds / _MINUTE_S:.0f} min"
 
 
-def summary(result: ScanResult) -> Iterator[str]:
+def summary(result: ScanResult, site: Path = SITE) -> Iterator[str]:
     """Yield what came of a scan, and the next step, in lines for a terminal.
 
     A command stays on one line, so that it can be copied.
+
+    Args:
+        result: of the scan.
+        site: the site file, which the next command names unless it is in its usual place.
     """
-    for text in sentences(result):
+    for text in sentences(result, site):
         yield from [text] if _COMMAND in text else textwrap.wrap(text, WIDTH)
 
 
-def sentences(result: ScanResult) -> Iterator[str]:
-    """Yield what came of a scan, and the next step, each sentence whole."""
+def sentences(result: ScanResult, site: Path = SITE) -> Iterator[str]:
+    """Yield what came of a scan, and the next step, each sentence whole; arguments as of `summary`."""
     sure = sum(located.find.evidence in _SURE for located in result.finds)
     heard = len(result.finds) - sure
     sent = "" if result.octets_sent is None else f"{result.octets_sent} octets sent in "
@@ -90,6 +97,9 @@ def sentences(result: ScanResult) -> Iterator[str]:
     if result.remark:
         yield result.remark
     if result.ending is Ending.INTERRUPTED:
-        yield f"interrupted; to go on: serial-bridge scan {result.port} --resume"
+        step = f"serial-bridge scan {shlex.quote(result.port)} --resume"
+        step = step if "/" in result.port else command(step, site)
+        yield f"interrupted; to go on: {step}"
     elif result.finds and result.ending is Ending.COMPLETE:
-        yield "next: serial-bridge setup"
+        step = command("serial-bridge setup", site)
+        yield f"next: {step}"

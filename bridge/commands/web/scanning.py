@@ -90,7 +90,7 @@ class Scanning:
             elif result.ending is Ending.INTERRUPTED:
                 self.sentences.append("interrupted: start it again to ask the other addresses too")
             else:
-                self.sentences += sentences(result)
+                self.sentences += sentences(result, self._site.path)
         except TimeoutError:
             self.error = f"the scan of {bus} took too long: scan it with the command"
         except BridgeError as error:

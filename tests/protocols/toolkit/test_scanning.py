@@ -35,7 +35,15 @@ def test_numbers_and_ranges_are_read_in_the_order_in_which_they_are_typed() -> N
     assert numbers_in("33, 1-3,2", 1, 247) == ("33", "1", "2", "3")
 
 
-@pytest.mark.parametrize("text", ["", "a", "1-", "1-x", "0", "248", "-3", "240-300"])
+@pytest.mark.parametrize("text", ["5-1", "1-3, 20 - 19"])
+def test_a_range_that_runs_backwards_is_refused_with_the_one_that_was_meant(text: str) -> None:
+    with pytest.raises(ValueError, match=r'runs backwards, write the smaller number first: "(1-5|19-20)"'):
+        numbers_in(text, 1, 247)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "1-", "1-x", "0", "248", "-3", "240-300", "1-999999999999", "9" * 5000, "1-2-3", "²"]
+)
 def test_what_is_no_address_is_refused_with_the_rule(text: str) -> None:
     with pytest.raises(ValueError, match=r"numbers and ranges|use 1–247"):
         numbers_in(text, 1, 247)

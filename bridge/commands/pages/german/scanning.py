@@ -57,9 +57,12 @@ SCANNING: Final[dict[str, str]] = {
     "the sensors of site.toml were not asked: {addresses}": (
         "die Sensoren in site.toml wurden nicht gefragt: {addresses}"
     ),
+    "nothing else answers at {line}: check its power, then A and B (swapped?), then its address": (
+        "sonst antwortet nichts mit {line}: Stromversorgung prüfen, dann A und B (vertauscht?), die Adresse"
+    ),
     ", {count} more heard": ", {count} weitere gehört",
     "{count} octets sent in ": "{count} Oktette gesendet in ",
-    "next: serial-bridge setup": "als Nächstes: serial-bridge setup",
+    "next: {step}": "als Nächstes: {step}",
     "two devices with one address": "zwei Geräte mit einer Adresse",
     "answers with a wrong checksum": "antwortet mit falscher Prüfsumme",
     "something is here, but no frame is whole": "hier ist etwas, aber kein Telegramm ist vollständig",
@@ -79,7 +82,5 @@ SCANNING: Final[dict[str, str]] = {
     ),
     "may be: {models}": "vielleicht: {models}",
     "{line} address {address}: {what}": "{line} Adresse {address}: {what}",
-    "interrupted; to go on: serial-bridge scan {bus} --resume": (
-        "abgebrochen; weiter mit: serial-bridge scan {bus} --resume"
-    ),
+    "interrupted; to go on: {step}": "abgebrochen; weiter mit: {step}",
 }

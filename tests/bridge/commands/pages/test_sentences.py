@@ -89,6 +89,7 @@ NOT_SHOWN = {
 COMPOSED = {
     "{grade}: {evidence}",
     *GRADES.values(),
+    "next: {step}",
     "once",
     "{age} ago",
     "{sensor} does not give {lacking}",

@@ -81,6 +81,9 @@ def test_a_person_limits_line_settings_addresses_and_depth() -> None:
     assert {step.round for step in steps(BOTH, Limits(is_quick=True))} == {0}
     chosen = steps({"many": MANY}, Limits(line=USUAL, addresses="2,4-5"))
     assert [step.scope.addresses for step in chosen] == [("2", "4", "5")]
+    other = replace(MANY, weight=1.0, addressed=lambda text: numbers_in(text, 7, 7))
+    with pytest.raises(ValueError, match="use 1–5"):
+        steps({"many": MANY, "other": other}, Limits(addresses="9"))
     with pytest.raises(ValueError, match="use 1–5"):
         steps({"many": MANY}, Limits(addresses="9"))
 

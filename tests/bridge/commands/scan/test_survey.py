@@ -123,6 +123,7 @@ async def test_a_silent_line_ends_with_a_sentence() -> None:
     result = await Survey(line, Subject("/dev/ttyTEST", spoken(RTU), limits), Quiet()).run()
     assert not result.finds
     assert "nothing answers" in result.remark
+    assert result.remark.endswith("without --addresses and --quick every address is asked")
 
 
 @on_jumping_clock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from bridge.commands.scan.result import Ending, document, located_document, located_in
 from bridge.commands.scan.survey import Progress
@@ -38,6 +39,15 @@ def test_the_last_line_is_the_next_step() -> None:
     interrupted = [*summary(replace(result, port=port, ending=Ending.INTERRUPTED))]
     assert interrupted[-1] == f"interrupted; to go on: serial-bridge scan {port} --resume", "in one line"
     assert "setup" not in " ".join(summary(replace(result, ending=Ending.NOT_OURS)))
+
+
+def test_the_next_step_names_a_site_file_that_is_elsewhere() -> None:
+    site, result = Path("/srv/a b/site.toml"), scanned_cabinet()
+    interrupted = replace(result, ending=Ending.INTERRUPTED)
+    assert [*summary(result, site)][-1] == "next: serial-bridge setup --site '/srv/a b/site.toml'"
+    of_bus = [*summary(replace(interrupted, port="meters"), site)][-1]
+    assert of_bus.endswith("scan meters --resume --site '/srv/a b/site.toml'")
+    assert [*summary(interrupted, site)][-1].endswith("scan /dev/ttyUSB0 --resume"), "a port needs no site"
 
 
 def test_a_find_comes_back_from_its_document() -> None:
