@@ -172,6 +172,11 @@ class SpoolAdmin(Spool):
         with self._database.read() as db:
             return discrepancies(db)
 
+    def check_known(self, sensor: str | None) -> None:
+        """Raise UnknownSensor if a sensor has no account; None, for all sensors, is no sensor to look for."""
+        if sensor is not None:
+            self._number(sensor)
+
     def _number(self, sensor: str) -> int:
         """Return the number of a sensor's account. Raises UnknownSensor."""
         with self._database.read() as db:

@@ -95,8 +95,10 @@ def drop(
     from bridge.config import load_site
 
     site_settings = load_site(site)
-    if not yes:
-        typer.confirm(one_line(f"Give up {settle.at_stake(site_settings, sensor)} for good?"), abort=True)
+    at_stake = "" if yes else settle.at_stake(site_settings, sensor)
+    if at_stake and not typer.confirm(one_line(f"Give up {at_stake} for good?")):
+        say("nothing was dropped", err=True)
+        raise typer.Exit(1)
     with recorded(site, f"spool drop {sensor}", partial(settle.holdings, site_settings, (sensor,))):
         result = settle.drop(site_settings, sensor)
     tell(one_line(result))

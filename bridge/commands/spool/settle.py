@@ -52,8 +52,13 @@ def audited(site: Site) -> str:
 
 
 def refused(site: Site, sensor: str | None) -> list[ReadingDocument]:
-    """Return the refused readings: sensor, time, the server's answer, the bridge's reason, and the values."""
+    """Return the refused readings: sensor, time, the server's answer, the bridge's reason, and the values.
+
+    Raises:
+        UnknownSensor: no reading of this sensor ever came in, and the site has none of that name.
+    """
     with closing(SpoolAdmin.view(site.spool.path)) as spool:
+        _check_known(site, spool, sensor)
         return [_document(reading) for reading in spool.refused(sensor)]
 
 
@@ -88,9 +93,13 @@ def export(
 
     Returns:
         How many readings were written.
+
+    Raises:
+        UnknownSensor: as for `refused`; nothing was written.
     """
     count = 0
     with closing(SpoolAdmin.view(site.spool.path)) as spool:
+        _check_known(site, spool, sensor)
         table = csv.writer(out)
         if form == "csv":
             table.writerow(COLUMNS)
@@ -117,11 +126,16 @@ def retry(site: Site, sensor: str | None) -> str:
 
 
 def at_stake(site: Site, sensor: str) -> str:
-    """Return how many readings `drop` would give up, for the question before it."""
+    """Return how many readings `drop` would give up, for the question before it; "" if there are none.
+
+    Raises:
+        UnknownSensor: no reading of this sensor ever came in.
+    """
     with closing(SpoolAdmin.view(site.spool.path)) as spool:
-        account = spool.ledger().get(sensor)
-    if account is None:
-        return f"nothing of {sensor}"
+        spool.check_known(sensor)
+        account = spool.ledger()[sensor]
+    if not account.queued + account.refused:
+        return ""
     return f"{account.queued} queued and {account.refused} refused readings of {sensor}"
 
 
@@ -173,6 +187,12 @@ def salvage(site: Site, file: Path) -> str:
     counts = ", ".join(f"{name} {count}" for name, count in sorted(result.queued.items()))
     readings = _readings(result.queued.total())
     return f"{readings} queued again ({counts}){unreadable}; {file} is not needed any more"
+
+
+def _check_known(site: Site, spool: SpoolAdmin, sensor: str | None) -> None:
+    """Raise UnknownSensor for a name that neither the spool nor the site has."""
+    if sensor not in site.sensors:
+        spool.check_known(sensor)
 
 
 def _all(spool: SpoolAdmin, sensor: str | None) -> Iterator[ReadingDocument]:

@@ -140,10 +140,27 @@ def test_drop_asks_first(cabinet: Cabinet) -> None:
     done = cabinet.says("drop", "old", given="n\n")
     assert done.exit_code == 1
     assert "Give up 4 queued and 1 refused readings of old for good?" in done.stdout
+    assert done.stderr == "nothing was dropped\n"
     assert cabinet.spool.ledger() == before
     assert "5 readings of old dropped" in cabinet.says("drop", "old", given="y\n").stdout
     assert cabinet.spool.ledger()["old"] == Account(5, 0, 0, 0, 0, 5)
     assert cabinet.says("drop", "old", "--yes").stdout == "nothing of old is queued or refused\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["drop", "odl"], ["drop", "odl", "--yes"], ["refused", "odl"], ["export", "--sensor", "odl"]],
+)
+def test_a_sensor_that_nobody_knows_is_named_with_those_that_are(
+    cabinet: Cabinet, arguments: list[str]
+) -> None:
+    with pytest.raises(UnknownSensor, match='never had a reading of "odl"; it knows: new, old'):
+        cabinet.says(*arguments, given="y\n")
+
+
+def test_drop_asks_nothing_where_nothing_is_at_stake(cabinet: Cabinet) -> None:
+    cabinet.says("drop", "old", "--yes")
+    assert cabinet.says("drop", "old", given="").stdout == "nothing of old is queued or refused\n"
 
 
 def test_reassign_gives_them_to_a_sensor_of_the_site(cabinet: Cabinet) -> None:
