@@ -10,6 +10,7 @@ both,
 and one way to change a file that others read:
 
     replace_regular   the new file is written beside the old one and takes its name in one step
+    write_whole       the same for a file that a person named, which may be a link or a device
 
 A file that is open is checked, read and changed by its descriptor; its path may lead elsewhere a moment
 later.
@@ -157,6 +158,25 @@ def replace_regular(
             os.fsync(place)
         finally:
             os.close(place)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that a person named, whole or not at all; what is no regular file gets the data as it is.
+
+    A link stays, and the file behind it keeps its mode and, if root replaces it, its owner.
+
+    Raises:
+        OSError: the file cannot be written, or the disk is full; a file that was there is as it was.
+    """
+    target = path.resolve()
+    if not target.exists():
+        replace_regular(target, data)
+    elif target.is_file():
+        status = target.stat()
+        owner = (status.st_uid, status.st_gid) if os.geteuid() == 0 else None
+        replace_regular(target, data, mode=stat.S_IMODE(status.st_mode), owner=owner)
+    else:
+        path.write_bytes(data)
 
 
 def replace_by_link(path: Path | str, target: str, *, folder: int | None = None) -> None:

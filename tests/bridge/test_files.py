@@ -6,13 +6,15 @@ import os
 import resource
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
 from bridge.clock import Instant
+from bridge.commands.report.command import command as report
+from bridge.commands.thingsboard.pack import write as write_pack
 from bridge.config.edit import edit
 from bridge.errors import BridgeError, ConfigError
 from bridge.files import (
@@ -23,12 +25,14 @@ from bridge.files import (
     read_regular,
     replace_by_link,
     replace_regular,
+    write_whole,
 )
 from bridge.spool import Reading, SpoolAdmin, lock, read_ledger
 from bridge.spool.database import mark
 from bridge.spool.locks import beside
 from bridge.spool.reserve import Reserve
 from bridge.status.line_statistics import Memory
+from tests.support.site import site_head
 
 OWNER = 65534  # nobody, who owns nothing of a system
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray")
@@ -211,19 +215,61 @@ def test_neither_reserve_nor_mark_follows_a_link(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
+@contextmanager
+def a_file_holds_at_most(octets: int) -> Iterator[None]:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (octets, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 @pytest.mark.parametrize("is_sole_writer", [True, False])
 def test_a_disk_without_room_leaves_the_old_file_and_no_draft(is_sole_writer: bool, tmp_path: Path) -> None:
     path = tmp_path / "file"
     replace_regular(path, b"old", is_sole_writer=is_sole_writer)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
-    try:
-        with pytest.raises(OSError, match="File too large"):
-            replace_regular(path, bytes(100_000), is_sole_writer=is_sole_writer)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with a_file_holds_at_most(4096), pytest.raises(OSError, match="File too large"):
+        replace_regular(path, bytes(100_000), is_sole_writer=is_sole_writer)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "the report": lambda folder: write_report(folder / "report.html"),
+    "the files for ThingsBoard": lambda folder: write_pack({"a.json": {"x": "y" * 100_000}}, folder),
+    "any file of a person": lambda folder: write_whole(folder / "file", bytes(100_000)),
+}
+
+
+def write_report(target: Path) -> None:
+    site = target.with_name("site.toml")
+    site.write_text(site_head(adapter="/dev/null", spool="spool.db"))
+    try:
+        report(target, site)
+    finally:
+        site.unlink()
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_what_a_person_lets_write_is_whole_or_not_there(writer: str, tmp_path: Path) -> None:
+    with a_file_holds_at_most(2048), pytest.raises((OSError, BridgeError), match="File too large"):
+        WRITERS[writer](tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_a_person_named_keeps_its_mode_and_the_link_to_it(tmp_path: Path) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.write_bytes(b"old")
+    real.chmod(0o640)
+    link.symlink_to(real)
+    write_whole(link, b"new")
+    assert link.is_symlink()
+    assert (real.read_bytes(), stat.S_IMODE(real.stat().st_mode)) == (b"new", 0o640)
+    write_whole(Path("/dev/null"), b"x")
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    with pytest.raises(IsADirectoryError):
+        write_whole(tmp_path, b"x")
 
 
 def test_the_draft_that_a_crash_left_is_overwritten(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def command(
     from bridge.commands.report.pdf import print_pdf
     from bridge.config import load_site
     from bridge.errors import BridgeError
+    from bridge.files import write_whole
 
     html = page(gather(load_site(site)), language)
     if str(output) == "-" and not pdf:
@@ -39,7 +40,7 @@ def command(
         if pdf:
             print_pdf(html, target)
         else:
-            target.write_text(html, "utf-8")
+            write_whole(target, html.encode())
     except OSError as error:
         raise BridgeError(f"{target}: {error.strerror}; name another file") from error
     tell(f"{target}: open it in a browser, print it, or mail it")

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from bridge.errors import BridgeError
+from bridge.files import write_whole
 
 _WITHIN_S = 60
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
@@ -51,7 +52,7 @@ def print_pdf(html: str, target: Path) -> None:
                 capture_output=True,
                 timeout=_WITHIN_S,
             )
-            target.write_bytes(pdf.read_bytes())
+            write_whole(target, pdf.read_bytes())
         except (subprocess.SubprocessError, FileNotFoundError) as error:
             raise NoPdf(
                 f"{program} made no PDF ({error}): open the page in a browser and print it"

@@ -19,6 +19,7 @@ from bridge.commands.thingsboard.profiles import Json, gateway_profile, sensor_p
 from bridge.commands.thingsboard.rule_chain import rule_chain
 from bridge.config import Sensor, Site
 from bridge.errors import ConfigError
+from bridge.files import write_whole
 from bridge.thingsboard import plain_keys
 
 FLEET: Final = "dashboard-fleet.json"
@@ -85,7 +86,7 @@ def write(files: Mapping[str, Json], folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, document in files.items():
             text = json.dumps(document, ensure_ascii=False, indent=2)
-            (folder / name).write_text(f"{text}\n", "utf-8")
+            write_whole(folder / name, f"{text}\n".encode())
     except OSError as error:
         raise ConfigError(
             [f"{folder} cannot be written ({error.strerror}): name another with --out"]
