@@ -158,6 +158,6 @@ async def test_pair_sessions_and_revoke_on_the_command_line(world: World, field:
     assert store.change(lambda access: access.pair(code, "cookie", "a phone", now_s()))
     (row,) = json.loads(world.command("web", "sessions", "--json").stdout)
     assert row["browser"] == "a phone"
-    assert world.command("web", "revoke", row["session"]).stdout == "1 sessions ended\n"
+    assert world.command("web", "revoke", row["session"]).stdout == "1 session ended\n"
     assert world.command("web", "revoke", row["session"]).returncode == 1
     assert "no browser is paired" in world.command("web", "sessions").stdout

@@ -42,8 +42,13 @@ class ServerSteps:
         if answers.device_key and answers.device_secret:
             secrets = [answers.device_key, answers.device_secret]
         if secrets:
+            before = "set" if "provisioning" in draft.credentials_tables() else None
             draft.set_provisioning(*secrets)
-            record(draft.site, "setup, server", Change("credentials.toml: provisioning", None, "set"))
+            record(
+                draft.site,
+                "setup, server",
+                Change("credentials.toml: provisioning", before, "set anew" if before else "set"),
+            )
         dialogue.tell(f"{url}{', which creates the devices' if secrets else ''}")
 
     def obtain_tokens(self) -> None:
@@ -75,8 +80,16 @@ class ServerSteps:
 
     def _store(self, tokens: Mapping[str, str]) -> None:
         if tokens:
+            names_without = self._draft.without_credential
             self._draft.set_tokens(tokens)
-            changes = [Change(f"credentials.toml: sensors.{name}", None, "token, pasted") for name in tokens]
+            changes = [
+                Change(
+                    f"credentials.toml: sensors.{name}",
+                    None if name in names_without else "another token",
+                    "token, pasted",
+                )
+                for name in tokens
+            ]
             record(self._draft.site, "setup, tokens", *changes)
 
     def _provision(self) -> None:

@@ -87,12 +87,12 @@ class Access:
         session = self.sessions.get(hashed(cookie))
         return session is not None and 0 <= now_s - session.begun_s < SESSION_S
 
-    def revoke(self, name: str | None) -> int:
-        """End the session with this name, or all; return how many ended."""
-        ended = [key for key in self.sessions if name is None or name_of(key) == name]
-        for key in ended:
+    def revoke(self, name: str | None) -> list[str]:
+        """End the session with this name, or all; return the names of those that ended."""
+        ended_keys = [key for key in self.sessions if name is None or name_of(key) == name]
+        for key in ended_keys:
             del self.sessions[key]
-        return len(ended)
+        return [name_of(key) for key in ended_keys]
 
     def prune(self, now_s: float) -> None:
         """Forget a code and sessions whose time is over."""

@@ -196,8 +196,8 @@ class Pages:
 
     async def _leave(self, request: Request) -> Response:
         name = name_of(hashed(request.scope["session"]))
-        await asyncio.to_thread(self._store.change, lambda access: access.revoke(name))
-        await self._note("leave", Change(f"web: session {name}", "paired", None))
+        for ended in await asyncio.to_thread(self._store.change, lambda access: access.revoke(name)):
+            await self._note("leave", Change(f"web: session {ended}", "paired", None))
         response = RedirectResponse("/pair", 303)
         response.delete_cookie(COOKIE)
         return response

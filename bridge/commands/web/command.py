@@ -11,6 +11,7 @@ from bridge.commands.terminal.options import SITE, AsJson, SitePath, Verbose, pr
 from bridge.commands.web.start import IDLE_S
 
 if TYPE_CHECKING:
+    from bridge.commands.web.access import Access
     from bridge.commands.web.store import AccessStore
     from bridge.config import Site
 
@@ -36,14 +37,12 @@ def serve(
 @command.command(cls=Command)
 def pair(site: SitePath = SITE) -> None:
     """Show a code for one browser, valid for ten minutes, with the address of the page and a QR code."""
-    from bridge.audit_log import AuditLog, Change
+    from bridge.commands.terminal.audited import Change, record
     from bridge.commands.web.pairing import invitation
 
     settings, store = _opened(site)
     text = invitation(settings, store)
-    AuditLog(settings.path, settings.spool.path, settings.clock.trust).record(
-        "web pair", [Change("web: pairing code", None, "offered")]
-    )
+    record(site, "web pair", Change("web: pairing code", None, "offered"))
     say(text)
 
 
@@ -81,15 +80,15 @@ def revoke(
     site: SitePath = SITE,
 ) -> None:
     """End a session, or all."""
-    from bridge.audit_log import AuditLog, Change
+    from bridge.commands.terminal.audited import Change, record
 
-    settings, store = _opened(site)
-    count = _changed(store, session)
-    AuditLog(settings.path, settings.spool.path, settings.clock.trust).record(
-        "web revoke", [Change(f"web: session {session or 'all'}", "paired", None)]
-    )
-    say(f"{count} sessions ended")
-    raise typer.Exit(session is not None and not count)
+    _, store = _opened(site)
+    names = _revoked(store, session)
+    record(site, "web revoke", *(Change(f"web: session {name}", "paired", None) for name in names))
+    if session is not None and not names:
+        say(f"no session is named {session}: serial-bridge web sessions lists them", err=True)
+        raise typer.Exit(1)
+    say("1 session ended" if len(names) == 1 else f"{len(names)} sessions ended")
 
 
 def _opened(site: SitePath) -> tuple[Site, AccessStore]:
@@ -110,5 +109,12 @@ def _opened(site: SitePath) -> tuple[Site, AccessStore]:
     return settings, AccessStore(settings.spool.path)
 
 
-def _changed(store: AccessStore, session: str | None) -> int:
-    return store.change(lambda access: access.revoke(session))
+def _revoked(store: AccessStore, session: str | None) -> list[str]:
+    """End a session, or all, but for those whose time is over; return their names."""
+    from bridge.commands.web.store import now_s
+
+    def revoke(access: Access) -> list[str]:
+        access.prune(now_s())
+        return access.revoke(session)
+
+    return store.change(revoke)
