@@ -155,7 +155,7 @@ def test_a_sensor_that_nobody_knows_is_named_with_those_that_are(
     cabinet: Cabinet, arguments: list[str]
 ) -> None:
     with pytest.raises(UnknownSensor, match='never had a reading of "odl"; it knows: new, old'):
-        cabinet.says(*arguments, given="y\n")
+        cabinet.says(*arguments, given="n\n")
 
 
 def test_drop_asks_nothing_where_nothing_is_at_stake(cabinet: Cabinet) -> None:
