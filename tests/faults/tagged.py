@@ -165,7 +165,8 @@ class Audit:
                 told = ", ".join(
                     f"unit {word >> 13} tag {word >> 8 & 31} answer {word & 255}" for word in words
                 )
-                self.examples.append(f"{taken_at:.3f} {sensor} {key} of {source}: {value} ({told})")
+                served = self._nearest(source, words[0], taken_at)
+                self.examples.append(f"{taken_at:.3f} {sensor} {key} of {source}: {value} ({told}{served})")
         self.findings.read = len(self._was_read)
 
     def unread(self) -> list[Served]:
@@ -175,6 +176,12 @@ class Audit:
     @property
     def _wrong(self) -> int:
         return self.findings.wrong_key + self.findings.wrong_sensor + self.findings.stale
+
+    def _nearest(self, source: Source, word: int, taken_at: float) -> str:
+        """Return how far from the stamp the word was served, if it ever was."""
+        numbers = self._told.get((source.unit, source.addresses[0], word), ())
+        lags_s = sorted((self._served[number].at - taken_at for number in numbers), key=abs)
+        return f", served {1000 * lags_s[0]:+.1f} ms from the stamp" if lags_s else ""
 
     def _was_served(self, source: Source, word: int, taken_at: float, until: float) -> bool:
         numbers = [

@@ -54,3 +54,8 @@ def test_what_was_not_served_then_is_found(audit: Audit, value: int, key: str, a
 def test_a_stamp_that_says_how_wrong_it_is_is_believed(audit: Audit) -> None:
     audit.judge("a", {"x": tagged(1, 0, 1), STAMP_ERROR: 500.0}, 10.4, 11.0)
     assert audit.findings.are_clean
+
+
+def test_an_example_says_how_far_the_stamp_is_from_the_wire(audit: Audit) -> None:
+    audit.judge("a", {"x": tagged(1, 0, 1)}, 10.5, 11.5)
+    assert "served -500.0 ms from the stamp" in audit.examples[0]
