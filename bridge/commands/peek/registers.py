@@ -11,8 +11,9 @@ or the sensor's display can tell.
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypedDict
 
 from protocols.modbus.registers import ORDERS, Register, Table
@@ -57,7 +58,7 @@ def peek_of(bus: str, unit: int, table: Table, values: Mapping[str, Any], refusa
         "registers": registers,
         "pairs": pairs,
         "texts": texts,
-        "refusals": refusals,
+        "refusals": list(_refused(table, registers, refusals)),
     }
 
 
@@ -82,6 +83,33 @@ def lines(peek: Peek) -> Iterator[str]:
             yield f"{address:>8}  text      * {text}"
     yield from peek["refusals"]
     yield from _next_step(peek)
+
+
+def _refused(table: Table, registers: Mapping[int, int], refusals: Sequence[str]) -> Iterator[str]:
+    """Yield one sentence for each reason, with the addresses that no request has brought.
+
+    A span that is refused is asked for again in halves, and each of them may be refused as well.
+    """
+    of_span = re.compile(rf"(refuses {table.plural} )(\d+)(?:–(\d+))?(:.*)", re.DOTALL)
+    reasons: dict[int, tuple[str, str]] = {}  # by address: what stands before the addresses, and behind them
+    for sentence in dict.fromkeys(refusals):
+        if (match := of_span.fullmatch(sentence)) is None:
+            yield sentence
+            continue
+        span = range(int(match[2]), int(match[3] or match[2]) + 1)
+        reasons |= {address: (match[1], match[4]) for address in span if address not in registers}
+    for reason in dict.fromkeys(reasons.values()):
+        before, behind = reason
+        yield before + _runs(sorted(address for address in reasons if reasons[address] == reason)) + behind
+
+
+def _runs(addresses: Sequence[int]) -> str:
+    """Return sorted addresses as text: 0–4, 9."""
+    begins = [address for address in addresses if address - 1 not in addresses]
+    ends = [address for address in addresses if address + 1 not in addresses]
+    return ", ".join(
+        str(begin) if begin == end else f"{begin}–{end}" for begin, end in zip(begins, ends, strict=True)
+    )
 
 
 def _next_step(peek: Peek) -> Iterator[str]:

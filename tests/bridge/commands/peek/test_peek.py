@@ -46,3 +46,29 @@ def test_coils_are_shown_as_bits() -> None:
     assert peek["registers"] == {0: 1, 1: 0}
     assert peek["pairs"] == {}
     assert [line.split() for line in lines(peek)][1:3] == [["0", "1"], ["1", "0"]]
+
+
+STEP = "illegal data address: is the register input or holding, and does its manual count from 0 or from 1?"
+
+
+@pytest.mark.parametrize(
+    ("registers", "spans", "shown"),
+    [
+        ({}, ["0–5", "0–2", "0", "1–2", "3–5"], ["0–5"]),
+        ({0: 7, 1: 8, 5: 9}, ["0–5", "0–2", "2", "3–5", "3–4"], ["2–4"]),
+        ({1: 8}, ["0–2", "0", "2"], ["0, 2"]),
+        ({0: 7, 1: 8}, ["0–1"], []),
+    ],
+)
+def test_what_is_refused_is_said_once(registers: dict[int, int], spans: list[str], shown: list[str]) -> None:
+    refusals = [f"refuses holding registers {span}: {STEP}" for span in spans]
+    values = {str(address): value for address, value in registers.items()}
+    peek = peek_of("meters", 1, Table.HOLDING, values, refusals)
+    assert peek["refusals"] == [f"refuses holding registers {span}: {STEP}" for span in shown]
+
+
+def test_each_reason_of_a_refusal_is_said() -> None:
+    busy = "refuses holding registers 0–1: server device busy: it is asked too quickly"
+    refusals = [f"refuses holding registers 0–3: {STEP}", busy, "refuses to speak"]
+    peek = peek_of("meters", 1, Table.HOLDING, {}, refusals)
+    assert peek["refusals"] == ["refuses to speak", busy, f"refuses holding registers 2–3: {STEP}"]
