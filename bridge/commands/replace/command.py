@@ -73,13 +73,14 @@ def command(
     """
     from bridge import event_loop
     from bridge.commands.replace import replacement
-    from bridge.commands.replace.last_values import corrected, doubt, last_known
+    from bridge.commands.replace.last_values import corrected, doubt, last_known, read_off
     from bridge.commands.replace.text import document, lines
     from bridge.config import load_site, with_keys
     from bridge.config.edit import check_writable
 
     site_settings = with_keys(load_site(site), secrets_of(site, credentials))
     check_writable(site)
+    last_shown = read_off(last or ())
     bus, old = replacement.find_sensor(site_settings, sensor)
     if address is not None:
         new_keys = replacement.keys_for_address(bus, address)
@@ -89,7 +90,7 @@ def command(
     is_same = replacement.changed(block, new_keys) == block
     counter_keys = () if fresh else counter or None
     remembered = None if fresh else last_known(site_settings, bus, sensor, is_same_address=is_same)
-    last_values = corrected(remembered, last or ())
+    last_values = corrected(remembered, last_shown)
     proposal = event_loop.run(
         replacement.propose(
             site_settings, bus, old, new_keys, last_values, devices=devices, counter_keys=counter_keys
@@ -98,7 +99,7 @@ def command(
     if last_values is not None and (doubtful := last_values.doubtful(proposal.continuations)):
         if yes:
             raise doubt(sensor, doubtful[0])
-        last_values = corrected(last_values, _read_off(sensor, doubtful))
+        last_values = corrected(last_values, _ask_for_last(sensor, doubtful))
         proposal = replacement.with_last(proposal, last_values)
     say(lines(proposal, last_values), err=as_json)
     is_written = yes or typer.confirm(f"write this into {site}?", True, err=as_json)
@@ -142,16 +143,31 @@ def _scanned(
 
 def _choice(candidates: Sequence[Located], text: str) -> Located:
     """Return the candidate whose number was typed. Raises `BadParameter` with the rule."""
-    if text.isdecimal() and 1 <= int(text) <= len(candidates):
-        return candidates[int(text) - 1]
+    by_number = {str(number): located for number, located in enumerate(candidates, 1)}
+    if located := by_number.get(text.strip()):
+        return located
     raise typer.BadParameter(f"write a number from 1 to {len(candidates)}")
 
 
-def _read_off(sensor: str, doubtful: Sequence[Continuation]) -> list[str]:
+def _ask_for_last(sensor: str, doubtful: Sequence[Continuation]) -> dict[str, int | float]:
     """Ask for the last values of the old sensor, where those that are remembered may be the new one's."""
     tell(f"the bus has read this address all along, so what it read last may be the new {sensor}'s already")
-    return [
-        f"{entry.key}="
-        + typer.prompt(f"{entry.key}, as the old one showed it last", default=str(entry.last), err=True)
+    return {
+        entry.key: typer.prompt(
+            f"{entry.key}, as the old one showed it last",
+            default=str(entry.last),
+            value_proc=_typed_number,
+            err=True,
+        )
         for entry in doubtful
-    ]
+    }
+
+
+def _typed_number(text: str) -> int | float:
+    """Return the number that was typed. Raises `BadParameter` with the rule."""
+    from bridge.commands.replace.last_values import number_in
+
+    try:
+        return number_in(text.strip())
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None

@@ -8,7 +8,8 @@ what a person has read off the old one is beyond doubt.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bridge.commands.replace.counters import Continuation
@@ -52,28 +53,52 @@ def last_known(site: Site, bus: Bus, name: str, *, is_same_address: bool) -> Las
     return None
 
 
-def corrected(last: LastValues | None, texts: Sequence[str]) -> LastValues | None:
-    """Return the last values with those that a person has read off the old sensor: KEY=VALUE each.
-
-    Raises:
-        ConfigError: a text is not of that form.
-    """
-    numbers = dict(map(_number, texts))
+def corrected(last: LastValues | None, numbers: Mapping[str, int | float]) -> LastValues | None:
+    """Return the last values with those that a person has read off the old sensor, by key."""
     if not numbers:
         return last
     before = last or LastValues(None, {})
     return replace(before, values={**before.values, **numbers}, as_shown=before.as_shown | numbers.keys())
 
 
-def _number(text: str) -> tuple[str, int | float]:
-    key, equals, number = (part.strip() for part in text.partition("="))
+def read_off(texts: Sequence[str]) -> dict[str, int | float]:
+    """Return the numbers of texts such as "import_energy=8123.4", by key.
+
+    Raises:
+        ConfigError: a text is not of that form.
+    """
+    numbers: dict[str, int | float] = {}
+    for text in texts:
+        key, equals, number = (part.strip() for part in text.partition("="))
+        try:
+            numbers[key] = number_in(number)
+        except ValueError as error:
+            raise ConfigError([f"--last {text}: {error}"]) from None
+        if not (key and equals):
+            raise ConfigError(
+                [f"--last {text}: write the key of the value and a number: import_energy=8123.4"]
+            )
+    return numbers
+
+
+def number_in(text: str) -> int | float:
+    """Return the number in a text, whose decimals may follow a comma.
+
+    Raises:
+        ValueError: it is none, or its comma may separate thousands: 1,234.
+    """
+    if re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", text):
+        whole = text.replace(",", "")
+        raise ValueError(
+            f"is the comma of {text} one of thousands? write {whole}, or {text.replace(',', '.')}"
+        )
     try:
-        value = int(number) if number.lstrip("+-").isdecimal() else float(number.replace(",", "."))
+        value = int(text) if re.fullmatch(r"[+-]?\d{1,30}", text) else float(text.replace(",", "."))
     except ValueError:
         value = math.nan
-    if not (key and equals and math.isfinite(value)):
-        raise ConfigError([f"--last {text}: write the key of the value and a number: import_energy=8123.4"])
-    return key, value
+    if not math.isfinite(value):
+        raise ValueError("write the key of the value and a number: import_energy=8123.4")
+    return value
 
 
 def doubt(sensor: str, entry: Continuation) -> ConfigError:

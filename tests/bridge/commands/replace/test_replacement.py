@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import typer
 
+from bridge.commands.replace.command import _choice
 from bridge.commands.replace.counters import Continuation
-from bridge.commands.replace.last_values import LastValues, corrected
+from bridge.commands.replace.last_values import LastValues, corrected, read_off
 from bridge.commands.replace.replacement import candidates, changed, identity_keys, keys_for_address
 from bridge.commands.scan.result import Located
 from bridge.config import Offset, Site, load_site
@@ -74,18 +76,42 @@ def entry(key: str) -> Continuation:
 
 def test_what_was_read_off_the_old_sensor_counts_more_than_what_is_remembered() -> None:
     remembered = LastValues(7, {"a": 1.0, "b": 2.0, "voltage": 230.0}, is_doubtful=True)
-    last = corrected(remembered, ["a=8,5"])
+    last = corrected(remembered, read_off(["a=8,5"]))
     assert last is not None
     assert last.values == {"a": 8.5, "b": 2.0, "voltage": 230.0}
-    assert corrected(None, ["a=3"]) == LastValues(None, {"a": 3}, as_shown=frozenset("a"))
-    assert corrected(remembered, []) is remembered
-    for wrong in ("a", "a=", "=3", "a=x", "a=nan", "a=1e999"):
+    assert corrected(None, read_off(["a=3"])) == LastValues(None, {"a": 3}, as_shown=frozenset("a"))
+    assert corrected(remembered, {}) is remembered
+    for wrong in ("a", "a=", "=3", "a=x", "a=nan", "a=1e999", f"a={'9' * 5000}"):
         with pytest.raises(ConfigError, match="write the key of the value and a number"):
-            corrected(remembered, [wrong])
+            read_off([wrong])
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("1,5", 1.5), ("0,125", 0.125), ("1234,567", 1234.567), ("-3", -3), ("1.234", 1.234)]
+)
+def test_a_comma_is_taken_where_it_can_only_be_that_of_decimals(text: str, number: float) -> None:
+    assert read_off([f"temperature={text}"]) == {"temperature": number}
+
+
+@pytest.mark.parametrize("text", ["1,234", "-123,456"])
+def test_a_comma_that_may_be_that_of_thousands_is_asked_about(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"one of thousands\? write -?\d+, or -?\d+\.\d{3}$"):
+        read_off([f"volume={text}"])
+
+
+def test_a_typed_choice_is_the_number_of_a_candidate() -> None:
+    finds = [
+        Find(protocol="modbus-rtu", address=str(address), evidence=Evidence.ANSWERS) for address in (3, 8)
+    ]
+    choices = [Located(find, LINE, 0.0) for find in finds]
+    assert [_choice(choices, typed) for typed in ("1", " 2")] == choices
+    for wrong in ("0", "3", "-1", "", "8x", "١٢", "9" * 5000):
+        with pytest.raises(typer.BadParameter, match="write a number from 1 to 2"):
+            _choice(choices, wrong)
 
 
 def test_a_remembered_value_is_in_doubt_only_where_nobody_has_read_the_display() -> None:
-    last = corrected(LastValues(7, {"a": 1, "b": 2, "voltage": 230.0}, is_doubtful=True), ["a=8"])
+    last = corrected(LastValues(7, {"a": 1, "b": 2, "voltage": 230.0}, is_doubtful=True), {"a": 8})
     assert last is not None
     assert [each.key for each in last.doubtful([entry("a"), entry("b")])] == ["b"]
     assert last.doubtful([entry("a")]) == []
