@@ -8,6 +8,7 @@ the output lists these.
     kernel_log    resets, interference, undervoltage         spool    limit, disk, rights
     credentials   correct, and private                       uplink   DNS, UDP, DTLS
     sensors       silent, refusing, or not whole, as their readers say
+    services      installed at all
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from bridge.commands.doctor import (
     kernel_log,
     port,
     sensors,
+    services,
     spool,
     uplink,
     usb,
@@ -41,7 +43,8 @@ __all__ = ["Finding", "Machine", "Severity", "as_json", "examine", "text", "wron
 
 async def examine(site: Site, credentials_path: Path, machine: Machine) -> list[Finding]:
     """Run every check; return the findings in the order of a reading's way, from adapter to server."""
-    findings = [*machine_findings(site, machine), *credentials.check(site, credentials_path)]
+    findings = [*services.check(site, machine), *machine_findings(site, machine)]
+    findings += credentials.check(site, credentials_path)
     findings += await uplink.check(site, credentials.load(site, credentials_path))
     return [_for_site(finding, site.path) for finding in findings]
 
