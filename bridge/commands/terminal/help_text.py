@@ -15,6 +15,12 @@ from typer.core import TyperCommand, TyperGroup
 _TYPE = re.compile(r" <[^>]*>")
 _FROM_TO = re.compile(r"(?P<least>[\d.]+)<=x<=(?P<most>[\d.]+)(?=; |\]$)")
 _FROM = re.compile(r"x>=(?P<least>[\d.]+)(?=; |\]$)")
+_BOUNDS = re.compile(r"at least [\d.]+|[\d.]+ to [\d.]+")
+_NUMBERS: Final = {
+    "a whole number": re.compile("valid integer"),
+    "a number": re.compile("valid (number|float)|(less|greater) than|not in the range|finite number"),
+}
+"""What must be written, by what Typer's libraries say instead; their words differ with their versions."""
 _UNBOUNDED: Final = 10_000  # characters of a sentence that is not cut
 
 OPTIONS: Final = {"help_option_names": ["-h", "--help"]}
@@ -35,6 +41,15 @@ class Command(TyperCommand):
     """A command whose `--help` is in plain words."""
 
     context_class = _Context
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take the arguments; one that breaks the rule of its option is answered with that rule."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            rule = error.param.get_help_record(ctx) if error.param else None
+            error.message = _rule_in_words(error.message, _in_words(rule[1]) if rule else "")
+            raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return what stands behind the command's name: BUS, without braces, is required."""
@@ -74,3 +89,17 @@ def group(sentence: str) -> typer.Typer:
 def _in_words(text: str) -> str:
     """Return the help of an option with its bounds in words."""
     return _FROM.sub(r"at least \g<least>", _FROM_TO.sub(r"\g<least> to \g<most>", text))
+
+
+def _rule_in_words(message: str, help_line: str) -> str:
+    """Return what a number must be, where `message` only says that it is none, or outside its bounds.
+
+    Args:
+        message: in the words of a library; one about anything else comes back without their prefix.
+        help_line: of the argument or option, which ends with its bounds.
+    """
+    if (kind := next((kind for kind, words in _NUMBERS.items() if words.search(message)), None)) is None:
+        return message.removeprefix("Value error, ")
+    if (bounds := _BOUNDS.search(help_line)) is None:
+        return f"write {kind}"
+    return f"write {kind} {'from' if ' to ' in bounds[0] else 'of'} {bounds[0]}"

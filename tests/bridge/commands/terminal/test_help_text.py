@@ -52,3 +52,23 @@ def test_bounds_and_arguments_are_in_words() -> None:
     assert "peek [OPTIONS] BUS UNIT TABLE FIRST-LAST\n" in _help(["peek"])
     assert "[default: 40; at least 5]" in _help(["demo"])
     assert "status [OPTIONS] [SENSOR]\n" in _help(["status"])
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("peek meters x input 0-1", "'UNIT': write a whole number from 0 to 255"),
+        ("peek meters 300 input 0-1", "'UNIT': write a number from 0 to 255"),
+        ("audit --last x", "'--last': write a whole number of at least 1"),
+        ("audit --last -1", "'--last': write a number of at least 1"),
+        ("sniff meters --seconds soon", "'--seconds': write a number of at least 0.1"),
+        ("web serve --idle nan", "'--idle': write a number of at least 1"),
+        ("report --language fr", "'--language': 'fr' is not one of 'en', 'de'."),
+        ("spool export --format xml", "'--format': 'xml' is not one of 'jsonl', 'csv'."),
+        ("demo --seconds 1", "'--seconds': write a number of at least 5"),
+    ],
+)
+def test_a_value_that_breaks_a_rule_is_answered_with_the_rule(line: str, rule: str) -> None:
+    shown = CliRunner().invoke(app, line.split())
+    assert shown.exit_code == 2
+    assert shown.stderr.splitlines()[-1] == f"Error: Invalid value for {rule}"
