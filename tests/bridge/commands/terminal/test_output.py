@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import IO
 
 import pytest
 
-from bridge.spool import Spool
+from bridge.clock import Instant
+from bridge.spool import Reading, Spool
 from tests.support.typing_person import Person
 
 SITE = """\
@@ -119,7 +121,8 @@ def test_a_file_that_cannot_be_used_is_one_sentence(command: list[str], place: s
 
 
 def test_a_question_that_nobody_can_answer_names_the_option(folder: Path) -> None:
-    Spool.open(folder / "spool.db").close()
+    with closing(Spool.open(folder / "spool.db")) as spool:
+        spool.add([Reading("main-meter", Instant("boot", 1), 1_800_000_000_000, b'{"v":1}', 1)])
     ended = _run("-m", "bridge", "spool", "drop", "main-meter", "--site", "site.toml", folder=folder)
     assert ended.returncode == 1
     assert ended.stderr.decode().splitlines()[-1] == (
