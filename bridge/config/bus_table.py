@@ -19,7 +19,7 @@ from bridge.config.neighbours import (
     refuse_same_id,
     refuse_unheard,
 )
-from bridge.config.places import check_bus_name
+from bridge.config.places import check_bus_name, check_plain_name
 from bridge.config.tables import INHERITED, RS485, Bus, Sensor, suggestions
 from bridge.config.toml_lines import KeyPath
 from protocols import CATALOGUE, load, names
@@ -217,7 +217,21 @@ class _BusTable:
             return None
         for below, message in protocol.odd(values):
             self._document.warn((*path, *below), message)
+        self._check_value_names(path, values, settings)
         return settings
+
+    def _check_value_names(self, path: KeyPath, values: Mapping[str, Any], settings: Settings) -> None:
+        """Note each name of a value that ThingsBoard would not show as it stands here: empty, or too long."""
+        for name in settings.units:
+            try:
+                check_plain_name(name)
+            except ValueError as error:
+                places = [
+                    (key, name)
+                    for key, table in values.items()
+                    if isinstance(table, Mapping) and name in table
+                ]
+                self._document.mistake((*path, *(places[0] if places else ())), str(error))
 
 
 def _homes_below(path: KeyPath, table: Mapping[str, Any], entry: CatalogueEntry | None) -> dict[str, str]:

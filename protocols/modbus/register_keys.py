@@ -79,6 +79,7 @@ KEYS: Final[Mapping[str, Key]] = {
 REGISTERS_SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
     "description": "key of the value → where it stands and what it means",
+    "propertyNames": {"pattern": r"\S"},
     "additionalProperties": {
         "type": "object",
         "properties": {name: dict(key.schema) for name, key in KEYS.items()},

@@ -205,6 +205,41 @@ def test_a_mistake_in_a_register_is_named_on_its_own_line(mistakes: Mistakes) ->
     ]
 
 
+LINES = {"modbus-rtu": "9600 8N1", "dlt645": "2400 8E1", "mbus": "2400 8E1"}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "keys"),
+    [
+        ("modbus-rtu", "address = 1\nregisters = { NAME = { holding = 0 } }"),
+        (
+            "dlt645",
+            'address = "002311905387"\nidentifiers = { NAME = { di = "02010100", format = "XXX.X" } }',
+        ),
+        ("mbus", 'address = 1\nvalues = { NAME = "energy" }'),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("", "a name cannot be empty"),
+        (" ", "a name cannot be empty"),
+        ("x ", "begins or ends with a space"),
+        ("x" * 300, "has 300 characters, a name may have 255"),
+        ("x\\u0007y", "an invisible character in the name"),
+    ],
+)
+def test_a_value_has_a_name_that_people_see(
+    protocol: str, keys: str, name: str, rule: str, mistakes: Mistakes
+) -> None:
+    head = site_head(adapter="/dev/null", protocol=protocol, line=LINES[protocol])
+    sensor = '[[bus.meters.sensor]]\nname = "s"\nevery = "10s"\n' + keys.replace("NAME", f'"{name}"') + "\n"
+    (mistake,) = mistakes(head + sensor)
+    assert mistake.startswith("site.toml:")
+    assert rule in mistake
+    assert len(mistake) < 250
+
+
 def test_rtu_has_eight_data_bits(mistakes: Mistakes) -> None:
     text = (SITES / "example.toml").read_text().replace("9600 8N1", "9600 7E1")
     assert [each.partition(": ")[2] for each in mistakes(text)] == [
