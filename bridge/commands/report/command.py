@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -26,21 +27,21 @@ def command(
     """
     from bridge.commands.report.content import gather
     from bridge.commands.report.page import page
-    from bridge.commands.report.pdf import print_pdf
+    from bridge.commands.report.pdf import pdf_of
     from bridge.config import load_site
     from bridge.errors import BridgeError
     from bridge.files import write_whole
 
     html = page(gather(load_site(site)), language)
-    if str(output) == "-" and not pdf:
-        typer.echo(html, nl=False)
+    if str(output) == "-":
+        if pdf and sys.stdout.isatty():
+            raise BridgeError("a PDF is nothing for a terminal: name a file, or send it into one with >")
+        typer.echo(pdf_of(html) if pdf else html, nl=False)
         return
     target = output.with_suffix(".pdf") if pdf else output
+    contents = pdf_of(html) if pdf else html.encode()
     try:
-        if pdf:
-            print_pdf(html, target)
-        else:
-            write_whole(target, html.encode())
+        write_whole(target, contents)
     except OSError as error:
         raise BridgeError(f"{target}: {error.strerror}; name another file") from error
     tell(f"{target}: open it in a browser, print it, or mail it")

@@ -9,7 +9,6 @@ import tempfile
 from pathlib import Path
 
 from bridge.errors import BridgeError
-from bridge.files import write_whole
 
 _WITHIN_S = 60
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
@@ -19,12 +18,11 @@ class NoPdf(BridgeError):
     """There is no program that makes a PDF here, or it failed."""
 
 
-def print_pdf(html: str, target: Path) -> None:
-    """Write a page as PDF.
+def pdf_of(html: str) -> bytes:
+    """Return a page as PDF.
 
     Raises:
         NoPdf: there is no Chromium, or it failed.
-        OSError: the target cannot be written.
     """
     program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if program is None:
@@ -52,7 +50,7 @@ def print_pdf(html: str, target: Path) -> None:
                 capture_output=True,
                 timeout=_WITHIN_S,
             )
-            write_whole(target, pdf.read_bytes())
+            return pdf.read_bytes()
         except (subprocess.SubprocessError, FileNotFoundError) as error:
             raise NoPdf(
                 f"{program} made no PDF ({error}): open the page in a browser and print it"

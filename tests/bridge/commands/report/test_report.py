@@ -10,10 +10,12 @@ from pathlib import Path
 
 import html5lib
 import pytest
+from typer.testing import CliRunner
 
 from bridge.commands.report.content import Report, gather
 from bridge.commands.report.page import page
-from bridge.commands.report.pdf import NoPdf, print_pdf
+from bridge.commands.report.pdf import NoPdf, pdf_of
+from bridge.commands.terminal.app import app
 from bridge.config import Site
 from bridge.status.runtime import Runtime
 from tests.support.played_site import HOSTILE, play, spool_readings, write_site
@@ -158,11 +160,20 @@ def test_a_damaged_history_is_no_history(site: Site, tmp_path: Path) -> None:
 
 def test_chromium_makes_a_pdf_of_it(site: Site, tmp_path: Path) -> None:
     program("chromium")
-    print_pdf(page(gather(site)), tmp_path / "report.pdf")
-    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-")
+    shown = CliRunner().invoke(app, ["report", "--pdf", "-", "--site", str(site.path)])
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout_bytes.startswith(b"%PDF-")
+    file = tmp_path / "missing" / "report.html"
+    command = ["report", "--pdf", str(file), "--site", str(site.path)]
+    refusal = CliRunner().invoke(app, command).exception
+    assert str(refusal) == f"{file.with_suffix('.pdf')}: No such file or directory; name another file"
+    file.parent.mkdir()
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert [each.name for each in file.parent.iterdir()] == ["report.pdf"]
+    assert file.with_suffix(".pdf").read_bytes().startswith(b"%PDF-")
 
 
 def test_without_chromium_the_way_out_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NoPdf, match="apt install chromium"):
-        print_pdf("<p>", tmp_path / "report.pdf")
+        pdf_of("<p>")
