@@ -11,7 +11,7 @@ from bridge import plain_text
 from bridge.commands.check import bus_load
 from bridge.commands.models.documents import ModelDescription
 from bridge.commands.models.listing import own_models
-from bridge.commands.models.text import own_text
+from bridge.commands.models.text import disproved, own_text
 from bridge.commands.terminal.in_force import edits
 from bridge.commands.terminal.next_step import SITE, command
 from bridge.config import Bus, Certificate, Credentials, Site
@@ -84,6 +84,7 @@ def summary(site: Site, credentials: Credentials) -> Summary:
     crowds = (bus_load.crowd(bus, site.spool.commit_every_s) for bus in buses)
     overloads = filter(None, (*map(bus_load.warning, buses), *crowds))
     readers = Runtime(site.spool.path).buses()
+    models = own_models(site.path)
     return {
         "not_in_force": edits(site),
         "site": site.name,
@@ -91,8 +92,14 @@ def summary(site: Site, credentials: Credentials) -> Summary:
         "spool": str(site.spool.path),
         "gateway": _gateway(site, credentials),
         "buses": {name: _bus(bus, credentials, readers.get(name)) for name, bus in site.buses.items()},
-        "models": own_models(site.path),
-        "warnings": [*site.warnings, *credentials.warnings, *shared_ports(site, adapters()), *overloads],
+        "models": models,
+        "warnings": [
+            *site.warnings,
+            *credentials.warnings,
+            *shared_ports(site, adapters()),
+            *filter(None, (disproved(model, site.path) for model in models)),
+            *overloads,
+        ],
     }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from bridge import plain_text
 from bridge.commands.models.documents import ModelDescription, ModelOrigin, ModelRow, SourceRow, VectorResult
 from bridge.commands.models.listing import SCALE_KEYS
+from bridge.commands.terminal.next_step import command
 from protocols.modbus.models.evidence import GRADES
 
 _TRUSTED: Final = "AB"  # grades for which a person looked at more than other programs
@@ -64,6 +66,14 @@ def model_text(model: ModelDescription) -> str:
 def own_text(model: ModelDescription) -> str:
     """Return one line about a model of the site's own."""
     return f"model {model['name']}: {_origin_text(model)}; {replayed_text(model)}"
+
+
+def disproved(model: ModelDescription, site: Path) -> str:
+    """Return the warning about a model whose vectors give other values than they say; "" if none does."""
+    if not any(vector["differences"] for vector in model["vectors"]):
+        return ""
+    step = command(f"serial-bridge models {model['name']}", site)
+    return f"{model['file']}: {replayed_text(model)}, so its values may be wrong: compare them with {step}"
 
 
 def replayed_text(model: ModelDescription) -> str:

@@ -69,3 +69,34 @@ def test_the_next_step_is_for_the_site_that_was_named(tmp_path: Path) -> None:
     )
     last = text(summary(load_site(path), Credentials({})), site=path).splitlines()[-1]
     assert last == f"next: serial-bridge try --site {path}"
+
+
+MODEL = """\
+title = "My meter"
+sources = ["its manual"]
+[registers]
+voltage = { input = 0, type = "float32", unit = "V" }
+[[vector]]
+source = "the manual's example"
+request = "01 04 00 00 00 02 71 CB"
+reply = "01 04 04 43 66 33 34 1B 38"
+values = { voltage = VOLTAGE }
+"""
+
+
+@pytest.mark.parametrize(("voltage", "warnings"), [("230.20001", 0), ("231.0", 1)])
+def test_a_model_that_its_own_proof_contradicts_is_warned_of(
+    voltage: str, warnings: int, tmp_path: Path
+) -> None:
+    (tmp_path / "models").mkdir()
+    file = tmp_path / "models" / "my-meter.toml"
+    file.write_text(MODEL.replace("VOLTAGE", voltage))
+    path = tmp_path / "site.toml"
+    block = '[[bus.meters.sensor]]\nname = "a"\naddress = 1\nevery = "10s"\nmodel = "my-meter"\n'
+    path.write_text(site_head() + block)
+    lines = text(summary(load_site(path), Credentials({}))).splitlines()
+    of_model = [line for line in lines if line.startswith(f"warning: {file}")]
+    assert len(of_model) == warnings
+    step = f"serial-bridge models my-meter --site {path}"
+    end = f"not as it says, so its values may be wrong: compare them with {step}"
+    assert all(line.endswith(end) for line in of_model)
