@@ -117,10 +117,10 @@ class Drain:
         """
         loop = asyncio.get_running_loop()
         while True:
-            self._note_writes()
-            await self._follow()
             if loop.time() - self._confirmed_at >= self._commit_every_s:
                 await self._confirm()
+            self._note_writes()
+            await self._follow()
             if not await self._fill():
                 self._heartbeat.extend(self._pace.look_every_s)
                 await self._wait()
@@ -129,8 +129,8 @@ class Drain:
         """Wait for the next look: a regular one, or after a while without readings that of the next write."""
         every_s = self._pace.look_every_s
         now = asyncio.get_running_loop().time()
-        if now - self._found_at < every_s:
-            await news(self.refill_needed, every_s)
+        if now < (regular_at := self._found_at + every_s):
+            await news(self.refill_needed, regular_at - now)
         elif now - self._written_at < every_s:
             await news(self.refill_needed, min(_LOOK_AGAIN_S, every_s))
         else:
@@ -203,13 +203,14 @@ class Drain:
         if not delivered_ids and not refusals:
             return
 
-        self._note_writes()
-
         def commit() -> None:
-            if delivered_ids:
-                self._spool.confirm(delivered_ids)
-            for id_, answer, reason in refusals:
-                self._spool.refuse(id_, answer, reason)
+            try:
+                if delivered_ids:
+                    self._spool.confirm(delivered_ids)
+                for id_, answer, reason in refusals:
+                    self._spool.refuse(id_, answer, reason)
+            finally:
+                self._watch.skip()  # it was this commit, or one before it, which the next look sees
 
         try:
             await self._in_thread(commit)
@@ -220,8 +221,6 @@ class Drain:
             self._delivered_ids += delivered_ids
             self._refusals += refusals
             return
-        finally:
-            self._watch.skip()  # it was this commit
         self._is_confirming_late = False
         settled_ids = delivered_ids + [id_ for id_, _, _ in refusals]
         for feed in self._feeds:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
@@ -74,4 +74,38 @@ async def test_a_reading_that_a_look_came_too_early_for_is_found_soon(
             spool.add(readings("meter", [2]))
             await asyncio.sleep(LOOK_EVERY_S + 1)  # a regular look has seen nothing
             showing(True)
+            assert await found_after_s(drain) < SOON_S
+
+
+@on_jumping_clock
+async def test_a_look_beside_the_regular_ones_delays_no_reading(tmp_path: Path) -> None:
+    with closing(SpoolAdmin.open(tmp_path / "spool.db")) as spool:
+        async with drained(tmp_path / "spool.db") as drain:
+            spool.add(readings("meter", [1]))
+            assert await found_after_s(drain) < SOON_S
+            await asyncio.sleep(LOOK_EVERY_S - 1)
+            drain.refill_needed.set()  # as a feed does that has run short
+            await asyncio.sleep(2)
+            spool.add(readings("meter", [2]))
+            assert await found_after_s(drain) < SOON_S
+
+
+@on_jumping_clock
+async def test_a_reading_that_was_written_beside_a_commit_is_found_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(SpoolAdmin.open(tmp_path / "spool.db")) as spool:
+        confirm = Spool.confirm
+
+        def confirm_behind_a_reader(uplinks: Spool, ids: Iterable[int]) -> None:
+            spool.add(readings("meter", [2]))
+            confirm(uplinks, ids)
+
+        monkeypatch.setattr(Spool, "confirm", confirm_behind_a_reader)
+        async with drained(tmp_path / "spool.db") as drain:
+            spool.add(readings("meter", [1]))
+            assert await found_after_s(drain) < SOON_S
+            await asyncio.sleep(LOOK_EVERY_S + 1)
+            drain.record_delivered([1])
+            drain.refill_needed.set()
             assert await found_after_s(drain) < SOON_S
