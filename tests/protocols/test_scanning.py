@@ -46,9 +46,11 @@ def healthy_buses(protocol: str, most: int) -> Iterator[RandomBus]:
 
 
 def searched_by(bus: RandomBus, protocol: PolledProtocol[Settings]) -> list[Find]:
+    """Return what a search found, the last that it told of each address."""
     scanning = scanning_of(protocol)
     assert scanning.search is not None
-    return searched(wire_of(bus, lambda: 0.0), scanning.search(scope(scanning, bus)), bus.line).finds
+    finds = searched(wire_of(bus, lambda: 0.0), scanning.search(scope(scanning, bus)), bus.line).finds
+    return list({find.address: find for find in finds}.values())
 
 
 def label(device: RandomDevice) -> str:
