@@ -35,6 +35,6 @@ def command(
     source = source_of(bus, None, None, read, site, devices)
     if read is None:
         tell(f"listens to bus {bus} for {minutes:g} min; Ctrl-C ends it and compares what it heard", err=True)
-    document = event_loop.run(compare(listening, source, 60 * minutes))
+    document = event_loop.run(compare(listening, source, 60 * minutes, site))
     print_json(document) if as_json else say(text(document))
     raise typer.Exit(not document["frames"])

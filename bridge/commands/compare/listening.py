@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, suppress
+from pathlib import Path
 
 from bridge.commands.compare.comparison import Comparing, Comparison
 from bridge.commands.compare.verdict import judged
@@ -12,10 +13,10 @@ from bridge.commands.sniff.source import Source, records
 from bridge.config import Bus
 
 
-async def compare(bus: Bus, source: Source, seconds: float) -> Comparison:
+async def compare(bus: Bus, source: Source, seconds: float, site: Path) -> Comparison:
     """Return the comparison after so many seconds of listening, or less if it is interrupted.
 
-    Errors as of `records`.
+    The next step in it is for this site file. Errors as of `records`.
     """
     comparing, traffic = Comparing(bus), Traffic(source.protocol)
     first_us = last_us = 0
@@ -27,4 +28,4 @@ async def compare(bus: Bus, source: Source, seconds: float) -> Comparison:
                     comparing.hear(heard.event, heard.start_us / 1e6)
     for heard in traffic.silence():
         comparing.hear(heard.event, heard.start_us / 1e6)
-    return judged(comparing.document((last_us - first_us) / 1e6))
+    return judged(comparing.document((last_us - first_us) / 1e6), site)

@@ -8,22 +8,24 @@ that it asks beside the sensors of site.toml, and what it writes.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from bridge.commands.check.bus_load import FULL, figure
 from bridge.commands.compare.amounts import times
 from bridge.commands.compare.comparison import Comparison, SensorComparison
+from bridge.commands.terminal.next_step import command
 
 _MOST_NAMES = 4  # in one sentence
 
 
-def judged(document: Comparison) -> Comparison:
-    """Return the document with its verdict."""
+def judged(document: Comparison, site: Path) -> Comparison:
+    """Return the document with its verdict; its next step names the site file where that is elsewhere."""
     obstacles = list(_obstacles(document))
     remarks = list(_remarks(document)) if document["frames"] else []
     return {
         **document,
         "is_ready": not obstacles,
-        "verdict": [*obstacles, *remarks, _next_step(document, is_ready=not obstacles)],
+        "verdict": [*obstacles, *remarks, _next_step(document, site, is_ready=not obstacles)],
     }
 
 
@@ -93,15 +95,18 @@ def _written(document: Comparison) -> Iterator[str]:
             yield f"address {address} ({times(writes)})"
 
 
-def _next_step(document: Comparison, *, is_ready: bool) -> str:
+def _next_step(document: Comparison, site: Path, *, is_ready: bool) -> str:
     bus = document["bus"]
     if not document["frames"]:
         return "next: is the master running? Compare protocol, baud rate and parity, then A and B"
     if not is_ready:
-        return f"next: put that right, then compare again: serial-bridge compare {bus}"
+        again = command(f"serial-bridge compare {bus}", site)
+        return f"next: put that right, then compare again: {again}"
+    install = command("sudo serial-bridge install", site)
+    attempt = command(f"serial-bridge try --bus {bus}", site)
     return (
         f"next: when the old master is unplugged, remove `listen = true` from [bus.{bus}], then: "
-        f"sudo serial-bridge install, and serial-bridge try --bus {bus}"
+        f"{install}, and {attempt}"
     )
 
 

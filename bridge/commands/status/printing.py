@@ -23,8 +23,8 @@ def show(site: Site) -> None:
     from bridge.commands.status.screen import UNBOUNDED, screen
 
     console = Console()
-    size = (console.width, console.height) if console.is_terminal else (UNBOUNDED, None)
-    console.print(screen(collect(site), _units(site), *size), soft_wrap=True)
+    width, height = (console.width, console.height) if console.is_terminal else (UNBOUNDED, None)
+    console.print(screen(collect(site), _units(site), width, height, site.path), soft_wrap=True)
 
 
 def show_sensor(site: Site, name: str) -> None:
@@ -40,7 +40,7 @@ def show_sensor(site: Site, name: str) -> None:
         names = ", ".join(document["sensors"])
         raise ConfigError([f'{site.path}: there is no sensor "{name}"; the sensors are: {names}'])
     sensor = site.sensors.get(name)
-    rows = detail(document, name, _units(site).get(name, {}), sensor.offsets if sensor else {})
+    rows = detail(document, name, _units(site).get(name, {}), sensor.offsets if sensor else {}, site.path)
     typer.echo(lines([*document["not_in_force"], *rows]))
 
 
@@ -59,7 +59,7 @@ def watch_it(path: Path) -> None:
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
                 site = _newest(path, site)
-                picture = screen(collect(site), _units(site), console.width, console.height)
+                picture = screen(collect(site), _units(site), console.width, console.height, path)
                 live.update(picture, refresh=True)
                 time.sleep(1)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -27,6 +28,7 @@ from bridge.commands.status.sentences import (
     values_text,
     word_for,
 )
+from bridge.commands.terminal.next_step import SITE, command
 from bridge.config import Offset
 from bridge.plain_text import one_line
 from bridge.reader.offsets import since_text
@@ -53,7 +55,13 @@ UNBOUNDED: Final = 10_000
 _MOST_ROWS = 3  # of a sentence above the sensors
 
 
-def screen(document: Status, units: Mapping[str, Mapping[str, str]], width: int, height: int | None) -> Text:
+def screen(
+    document: Status,
+    units: Mapping[str, Mapping[str, str]],
+    width: int,
+    height: int | None,
+    site: Path = SITE,
+) -> Text:
     """Return the status for a terminal of this size.
 
     Args:
@@ -61,6 +69,7 @@ def screen(document: Status, units: Mapping[str, Mapping[str, str]], width: int,
         units: of each sensor's values.
         width: in columns.
         height: in rows; None: as many as it takes.
+        site: the site file, for the next step.
     """
     head = [Text(one_line(sentence), "bold yellow") for sentence in document["not_in_force"]]
     head += [_fold(Text(one_line(summary(document)), "bold"), width)]
@@ -68,30 +77,38 @@ def screen(document: Status, units: Mapping[str, Mapping[str, str]], width: int,
     tail = [_crop(Text(one_line(sentence), "dim"), width) for sentence in books(document)]
     # Those of one rank stay in the order of the file.
     names = sorted(document["sensors"], key=lambda name: rank(word_for(document, name)))
+    next_step = _next_step(document, names, site)
+    tail += [_fold(Text(next_step, "dim"), width)] if next_step else []
     console = Console(width=width)
     line_count = sum(len(line.wrap(console, width)) for line in [*head, *tail])
-    room = len(names) if height is None else max(1, height - line_count - 3)
+    room = len(names) if height is None else max(1, height - line_count - 2)
     shown = names if len(names) <= room else names[: room - 1]
     widest = min(max(map(len, names), default=0), _LONGEST_NAME if width >= _NARROW else _LONGEST_NAME - 6)
     rows = [_row(document, name, units.get(name, {}), widest, width) for name in shown]
     if hidden := names[len(shown) :]:
         rows.append(Text(one_line(_more(document, hidden)), "dim"))
-    if next_step := _next_step(document, names):
-        tail.append(_crop(Text(next_step, "dim"), width))
     return Text("\n").join([*head, *rows, *tail])
 
 
-def _next_step(document: Status, names: Sequence[str]) -> str | None:
+def _next_step(document: Status, names: Sequence[str], site: Path) -> str | None:
     """Return what to type next for the sensor in most trouble, the first of `names`; None if all is well."""
     word = word_for(document, names[0]) if names else "ok"
     if word in ("ok", "waiting"):
         return None
     if word == "not running":
-        return "next: sudo serial-bridge install; if that was done: sudo serial-bridge doctor"
-    return f'next: serial-bridge status "{one_line(names[0])}"'
+        install, doctor = (command(f"sudo serial-bridge {name}", site) for name in ("install", "doctor"))
+        return f"next: {install}; if that was done: {doctor}"
+    step = command(f'serial-bridge status "{one_line(names[0])}"', site)
+    return f"next: {step}"
 
 
-def detail(document: Status, name: str, units: Mapping[str, str], offsets: Mapping[str, Offset]) -> list[str]:
+def detail(
+    document: Status,
+    name: str,
+    units: Mapping[str, str],
+    offsets: Mapping[str, Offset],
+    site: Path = SITE,
+) -> list[str]:
     """Return all that is known of one sensor, a line each.
 
     Args:
@@ -99,6 +116,7 @@ def detail(document: Status, name: str, units: Mapping[str, str], offsets: Mappi
         name: of the sensor.
         units: of its values.
         offsets: what is added to its values.
+        site: the site file, for the next step.
     """
     row = document["sensors"][name]
     bus = document["buses"].get(row["bus"] or "", {"state": ""})
@@ -129,7 +147,8 @@ def detail(document: Status, name: str, units: Mapping[str, str], offsets: Mappi
         lines.append(f"states: {', '.join(changes)}")
     books = " + ".join(f"{column} {row[column]}" for column in COLUMNS)
     lines.append(f"ledger: read {row['read']} = {books}")
-    lines.append(f'next: serial-bridge try "{name}" -v')
+    step = command(f'serial-bridge try "{name}" -v', site)
+    lines.append(f"next: {step}")
     return lines
 
 

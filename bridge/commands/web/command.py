@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from bridge.commands.terminal.help_text import Command, group
+from bridge.commands.terminal.next_step import command as next_step
 from bridge.commands.terminal.options import SITE, AsJson, SitePath, Verbose, print_json, say
 from bridge.commands.web.start import IDLE_S
 
@@ -69,7 +70,7 @@ def sessions(site: SitePath = SITE, as_json: AsJson = False) -> None:
         for row in rows:
             say(f"{row['session']}  ends in {int(str(row['ends_in_s'])) // 60} min  {row['browser']}")
     else:
-        say("no browser is paired: sudo serial-bridge web pair")
+        say(f"no browser is paired: {next_step('sudo serial-bridge web pair', site)}")
 
 
 @command.command(cls=Command)
@@ -86,7 +87,8 @@ def revoke(
     names = _revoked(store, session)
     record(site, "web revoke", *(Change(f"web: session {name}", "paired", None) for name in names))
     if session is not None and not names:
-        say(f"no session is named {session}: serial-bridge web sessions lists them", err=True)
+        step = next_step("sudo serial-bridge web sessions", site)
+        say(f"no session is named {session}; to list them: {step}", err=True)
         raise typer.Exit(1)
     say("1 session ended" if len(names) == 1 else f"{len(names)} sessions ended")
 

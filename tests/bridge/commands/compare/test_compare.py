@@ -70,7 +70,7 @@ def test_a_whole_line_is_ready_and_the_next_step_is_said(tmp_path: Path) -> None
     assert status == 0
     assert text.splitlines()[-1] == (
         "next: when the old master is unplugged, remove `listen = true` from [bus.meters], then: "
-        "sudo serial-bridge install, and serial-bridge try --bus meters"
+        f"sudo serial-bridge install --site {path}, and serial-bridge try --bus meters --site {path}"
     )
     document = compared(tmp_path, path, rounds(1, 61, 1.0))
     assert document["is_ready"] is True

@@ -170,7 +170,10 @@ def test_all_of_one_sensor_is_said(site: Site, capsys: pytest.CaptureFixture[str
     assert "2 timeouts" in shown
     assert "states: never since 1970" in shown
     assert "ledger: read 0 = delivered 0" in shown
-    assert shown.splitlines()[-1] == 'next: serial-bridge try "soil" -v'
+    assert shown.splitlines()[-1] == f'next: serial-bridge try "soil" -v --site {site.path}'
+    show(site)
+    next_step = " ".join(capsys.readouterr().out.partition("next: ")[2].split())
+    assert f"install --site {site.path}" in next_step or next_step.endswith(f"--site {site.path}")
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 20), (200, 50)])

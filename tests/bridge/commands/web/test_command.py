@@ -47,7 +47,8 @@ def paired(tmp_path: Path) -> Paired:
 def test_a_session_that_nobody_has_is_refused_and_not_recorded(paired: Paired) -> None:
     done = paired.revoke("5")
     assert done.exit_code == 1
-    assert done.stderr == "no session is named 5: serial-bridge web sessions lists them\n"
+    step = f"sudo serial-bridge web sessions --site {paired.site}"
+    assert done.stderr == f"no session is named 5; to list them: {step}\n"
     assert paired.recorded() == []
     assert len(paired.store.read().sessions) == 2
 
