@@ -6,7 +6,6 @@ only an installer uses.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Annotated, Any
 import typer
 
 from bridge.commands.terminal import help_text, output
-from bridge.errors import BridgeError
 from bridge.exits import foreseen_errors
 from bridge.release import VERSION
 
@@ -61,23 +59,6 @@ class CommandLine(help_text.CommandGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of the commands, sorted."""
         return list(self.commands)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command; a question where no terminal is to answer on is an error with a way out.
-
-        Raises:
-            BridgeError: standard input ended before it answered.
-        """
-        try:
-            return super().invoke(ctx)
-        except typer.Abort:
-            if sys.stdin is not None and sys.stdin.isatty():
-                raise  # Ctrl-C at the question
-            typer.echo(err=True)  # the question stands on a line of its own
-            raise BridgeError(
-                "there is no terminal to ask on: give the answer as an option, which "
-                f"serial-bridge {ctx.invoked_subcommand} --help lists, such as --yes"
-            ) from None
 
     def sections(self) -> Iterator[tuple[str, list[str]]]:
         """Return each section with the names of its commands."""

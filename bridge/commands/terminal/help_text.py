@@ -6,11 +6,14 @@ Typer's own pages cut the sentence of a command to one line, and show `BUS <str>
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from bridge.errors import BridgeError
 
 _TYPE = re.compile(r" <[^>]*>")
 _FROM_TO = re.compile(r"(?P<least>[\d.]+)<=x<=(?P<most>[\d.]+)(?=; |\]$)")
@@ -51,6 +54,23 @@ class Command(TyperCommand):
             error.message = _rule_in_words(error.message, _in_words(rule[1]) if rule else "")
             raise
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a question where no terminal is to answer on is an error with a way out.
+
+        Raises:
+            BridgeError: standard input ended before it answered.
+        """
+        try:
+            return super().invoke(ctx)
+        except typer.Abort:
+            if sys.stdin is not None and sys.stdin.isatty():
+                raise  # Ctrl-C at the question
+            typer.echo(err=True)  # the question stands on a line of its own
+            raise BridgeError(
+                "there is no terminal to ask on: give the answer as an option, which "
+                f"serial-bridge {' '.join(_names(ctx))} --help lists, such as --yes"
+            ) from None
+
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return what stands behind the command's name: BUS, without braces, is required."""
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
@@ -84,6 +104,11 @@ def group(sentence: str) -> typer.Typer:
         rich_markup_mode=None,
         context_settings=OPTIONS,
     )
+
+
+def _names(ctx: Any) -> list[str]:
+    """Return the words by which a command is called, without that of the program."""
+    return [*_names(ctx.parent), ctx.info_name] if ctx.parent else []
 
 
 def _in_words(text: str) -> str:

@@ -126,8 +126,8 @@ def test_a_question_that_nobody_can_answer_names_the_option(folder: Path) -> Non
     ended = _run("-m", "bridge", "spool", "drop", "main-meter", "--site", "site.toml", folder=folder)
     assert ended.returncode == 1
     assert ended.stderr.decode().splitlines()[-1] == (
-        "there is no terminal to ask on: give the answer as an option, which serial-bridge spool --help "
-        "lists, such as --yes"
+        "there is no terminal to ask on: give the answer as an option, which serial-bridge spool drop "
+        "--help lists, such as --yes"
     )
 
 
