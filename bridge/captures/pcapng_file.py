@@ -11,6 +11,7 @@ which some programs write instead. Other link types with octets of serial lines 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -44,8 +45,15 @@ class PcapngFile:
         section = blocks.SectionHeader(options={"shb_userappl": f"serial-bridge {VERSION}"})
         section.new_member(blocks.InterfaceDescription, link_type=RTAC_SERIAL)
         self._section = section
-        self._writer = FileWriter(self._file, section)
-        self._file.flush()
+        try:
+            self._writer = FileWriter(self._file, section)
+            self._file.flush()
+        except OSError as error:  # what is left could not be read, and would be in the way of the next one
+            with suppress(OSError):
+                self._file.close()
+            path.unlink(missing_ok=True)
+            error.filename = str(path)
+            raise
 
     def write(self, record: Record) -> None:
         """Append a record; it is in the file when this returns."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 from pathlib import Path
 
@@ -102,3 +103,14 @@ def test_wireshark_reads_what_is_written(tmp_path: Path) -> None:
     assert second["rtacser"]["rtacser.eventtype"] in ("2", "0x02")
     assert first["frame_raw"][0].endswith(REQUEST.hex())
     assert second["frame_raw"][0].endswith(REPLY.hex())
+
+
+def test_a_capture_that_cannot_be_begun_leaves_no_file(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"File too large: .*line\.pcapng"):
+            open_capture(tmp_path / "line.pcapng")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
