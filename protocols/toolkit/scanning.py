@@ -6,6 +6,9 @@ A search is a generator, as a poll is:
     step = search.send(Heard(…))     what was heard meanwhile: the reply, other frames, every octet
     step = search.send(Heard())      after a `Find`, which the bridge hands on at once
 
+A `Find` takes the place of what was told before of its address: who answers may be told of at once, and be
+claimed later.
+
 The bridge decides on line settings, on the order of protocols, and on when a line is given up; a protocol
 decides what to ask an address and what its answers prove. Nothing asked in a search may write.
 
