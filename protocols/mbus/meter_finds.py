@@ -91,28 +91,28 @@ def silent_meter(number: int) -> Find:
 
 def two_at(number: int) -> Find:
     """Return the find of several meters with one primary address."""
-    return Find(
-        protocol=PROTOCOL,
-        address=str(number),
-        evidence=Evidence.GARBLED,
-        trouble=Trouble.TWO_DEVICES,
-        reasons=(
-            f"two meters seem to have the primary address {number}: no telegram is whole; search without "
-            "--addresses, which finds them by the numbers on their labels",
-        ),
+    return _several(
+        str(number),
+        f"two meters seem to have the primary address {number}: no telegram is whole; search without "
+        "--addresses, which finds them by the numbers on their labels",
     )
 
 
 def tied(pattern: Secondary) -> Find:
     """Return the find of several meters with one secondary address."""
+    return _several(
+        str(pattern),
+        f"two meters seem to have the secondary address {pattern}: no telegram is whole; ask each alone",
+    )
+
+
+def _several(address: str, reason: str) -> Find:
     return Find(
         protocol=PROTOCOL,
-        address=str(pattern),
+        address=address,
         evidence=Evidence.GARBLED,
         trouble=Trouble.TWO_DEVICES,
-        reasons=(
-            f"two meters seem to have the secondary address {pattern}: no telegram is whole; ask each alone",
-        ),
+        reasons=(reason,),
     )
 
 
