@@ -29,7 +29,7 @@ def foreseen_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        endings = list(map(_ending, _each(error)))
+        endings = list(map(_ending, each_error(error)))
         foreseen = [ending for ending in endings if ending is not None]
         if len(foreseen) < len(endings):
             raise
@@ -38,11 +38,11 @@ def foreseen_errors() -> Iterator[None]:
         sys.exit(max(status for _, status in foreseen))
 
 
-def _each(error: Exception) -> Iterator[Exception]:
+def each_error(error: Exception) -> Iterator[Exception]:
     """Yield the errors of a group, and of the groups in it; an error that is no group alone."""
     if isinstance(error, ExceptionGroup):
         for member in error.exceptions:
-            yield from _each(member)
+            yield from each_error(member)
     else:
         yield error
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from errno import EDQUOT, EEXIST, EFBIG, EIO, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOSPC, ENOTDIR, EROFS
 
 from bridge.errors import BridgeError
+from bridge.exits import each_error
 
 _UNWRITABLE = {EDQUOT, EFBIG, EIO, ENOSPC, EROFS}
 _MISNAMED = {EEXIST, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR}
@@ -40,7 +41,7 @@ def system_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, ExceptionGroup) as raised:
-        error = _first(raised)
+        error = next(each_error(raised))
         if isinstance(error, BrokenPipeError):
             _discard_output()
             raise SystemExit(1) from None
@@ -52,13 +53,6 @@ def system_errors() -> Iterator[None]:
         if error.filename is None:
             _discard_output()
         raise BridgeError(sentence) from error
-
-
-def _first(error: Exception) -> Exception:
-    """Return the first error of a group, or of the groups in it."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def _sentence(error: OSError) -> str | None:
